@@ -1,0 +1,243 @@
+//! The campaign: plan → shuffle in blocks → prepare → sample → append.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+use crate::ledger::{Ledger, LedgerError};
+use crate::noise::{Counters, Noise};
+use crate::record::{Cell, Outcome, PhaseTime, Resources, Sample, sum_rule};
+use crate::{SCHEMA_VERSION, clock};
+
+/// Samples of one cell that may fail in a row before the rest of them are skipped: what fails three times over will
+/// fail again, and thirty time limits of thirty seconds are a quarter of an hour.
+pub const FAILURES_IN_A_ROW: u32 = 3;
+
+/// What is to be measured, and in which order. Fixed before the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Every cell once.
+    pub cells: Vec<Cell>,
+    /// How often each is measured: the number of blocks.
+    pub samples_per_cell: u32,
+    /// What the order is drawn from.
+    pub seed: u64,
+}
+
+/// One place in the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The place, from 0.
+    pub order: u64,
+    /// The block, from 0.
+    pub block: u32,
+    /// What is measured there.
+    pub cell: Cell,
+}
+
+impl Plan {
+    /// The order: in each block every cell once, shuffled. What drifts during a run then falls on all cells alike.
+    pub fn order(&self) -> Vec<Planned> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut order = Vec::with_capacity(self.cells.len() * self.samples_per_cell as usize);
+        for block in 0..self.samples_per_cell {
+            let mut cells = self.cells.clone();
+            cells.shuffle(&mut random);
+            order.extend(cells.into_iter().map(|cell| (block, cell)));
+        }
+        (0..).zip(order).map(|(order, (block, cell))| Planned { order, block, cell }).collect()
+    }
+}
+
+/// What a bench found out about one sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// Whether it is a measurement at all: if not, why not.
+    pub verdict: Result<(), String>,
+    /// From the launch to the first complete answer.
+    pub total_ns: Option<u64>,
+    /// The phases, in order.
+    pub phases: Vec<PhaseTime>,
+    /// What the start cost its process.
+    pub resources: Resources,
+    /// The evidence.
+    pub attested: BTreeMap<String, Value>,
+}
+
+impl Measurement {
+    /// A sample that was begun and came to nothing.
+    pub fn failed(reason: impl Into<String>) -> Self {
+        Self {
+            verdict: Err(reason.into()),
+            total_ns: None,
+            phases: Vec::new(),
+            resources: Resources::default(),
+            attested: BTreeMap::new(),
+        }
+    }
+}
+
+/// That which measures. The programs implement it with real systems, tests with a mock.
+pub trait Bench {
+    /// Does what must not be timed: builds, precompiles, evicts.
+    ///
+    /// # Errors
+    /// Why the cell cannot be measured here and what would mend it: the sample is then `skipped`.
+    fn prepare(&mut self, planned: &Planned) -> Result<(), String>;
+
+    /// Launches one process, collects its milestones and resources, and checks its answer.
+    fn sample(&mut self, planned: &Planned) -> Measurement;
+
+    /// Takes down what the sample left, and checks that the slate is clean.
+    ///
+    /// # Errors
+    /// What was left and could not be removed: the sample is then `failed`.
+    fn clean(&mut self, planned: &Planned) -> Result<(), String>;
+
+    /// The digest of the artifact that the cell runs.
+    fn artifact_sha256(&self, cell: &Cell) -> Option<String>;
+}
+
+/// Someone who wants to know how the campaign goes. Called between samples only.
+pub trait Reporter {
+    /// The campaign begins: `planned` places, of which `done` are already in the ledger.
+    fn begin(&mut self, planned: u64, done: u64) {
+        let _ = (planned, done);
+    }
+    /// A sample is about to be prepared.
+    fn before(&mut self, planned: &Planned) {
+        let _ = planned;
+    }
+    /// A sample is in the ledger.
+    fn after(&mut self, sample: &Sample) {
+        let _ = sample;
+    }
+    /// The campaign is over, or interrupted.
+    fn end(&mut self) {}
+}
+
+/// A reporter that says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Reporter for Silent {}
+
+/// How a campaign ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Every place of the plan is in the ledger.
+    Complete,
+    /// Someone asked to stop; the rest can be resumed.
+    Interrupted,
+}
+
+/// Runs what the ledger does not have yet. Returns how it ended.
+///
+/// `run` names the run in each record. `stop` is looked at between samples.
+///
+/// # Errors
+/// [`LedgerError`] if a sample could not be recorded: nothing is measured that cannot be kept.
+pub fn run(
+    plan: &Plan,
+    run: &str,
+    ledger: &mut Ledger,
+    recorded: &[Sample],
+    bench: &mut dyn Bench,
+    reporter: &mut dyn Reporter,
+    stop: &AtomicBool,
+) -> Result<Ended, LedgerError> {
+    let order = plan.order();
+    let done: HashSet<u64> = recorded.iter().map(|sample| sample.order).collect();
+    let mut failures = Failures::replay(recorded);
+    reporter.begin(order.len() as u64, done.len() as u64);
+    for planned in order.iter().filter(|planned| !done.contains(&planned.order)) {
+        if stop.load(Ordering::Relaxed) {
+            reporter.end();
+            return Ok(Ended::Interrupted);
+        }
+        reporter.before(planned);
+        let sample = take(planned, run, bench, &failures);
+        ledger.append(&sample)?;
+        failures.note(&sample);
+        reporter.after(&sample);
+    }
+    reporter.end();
+    Ok(Ended::Complete)
+}
+
+/// The life of a sample.
+fn take(planned: &Planned, run: &str, bench: &mut dyn Bench, failures: &Failures) -> Sample {
+    let proc = Path::new("/proc");
+    let mut sample = Sample {
+        schema: SCHEMA_VERSION,
+        run: run.to_owned(),
+        order: planned.order,
+        block: planned.block,
+        cell: planned.cell.clone(),
+        outcome: Outcome::Skipped,
+        reason: failures.gave_up(&planned.cell),
+        started_at: clock::wall_clock(),
+        total_ns: None,
+        residual_ns: None,
+        phases: Vec::new(),
+        resources: Resources::default(),
+        noise: Noise::default(),
+        requests: None,
+        artifact_sha256: bench.artifact_sha256(&planned.cell),
+        attested: BTreeMap::new(),
+    };
+    if sample.reason.is_some() {
+        return sample;
+    }
+    if let Err(reason) = bench.prepare(planned) {
+        sample.reason = Some(reason);
+        return sample;
+    }
+    let before = Counters::read(proc);
+    sample.started_at = clock::wall_clock();
+    let measured = bench.sample(planned);
+    sample.noise = Counters::read(proc).since(&before);
+    let cleaned = bench.clean(planned);
+
+    let summed = measured.total_ns.map(|total| sum_rule(total, &measured.phases)).transpose();
+    let verdict = measured.verdict.and(summed.as_ref().map(|_| ()).map_err(Clone::clone)).and(cleaned);
+    (sample.outcome, sample.reason) = match verdict {
+        Ok(()) => (Outcome::Ok, None),
+        Err(reason) => (Outcome::Failed, Some(reason)),
+    };
+    sample.residual_ns = summed.ok().flatten();
+    (sample.total_ns, sample.phases) = (measured.total_ns, measured.phases);
+    (sample.resources, sample.attested) = (measured.resources, measured.attested);
+    sample
+}
+
+/// How often each cell has failed in a row.
+#[derive(Debug, Default)]
+struct Failures(BTreeMap<Cell, u32>);
+
+impl Failures {
+    /// What the samples of an interrupted run say: a resumed run gives up where an uninterrupted one would have.
+    fn replay(recorded: &[Sample]) -> Self {
+        let mut failures = Self::default();
+        recorded.iter().for_each(|sample| failures.note(sample));
+        failures
+    }
+
+    fn note(&mut self, sample: &Sample) {
+        match sample.outcome {
+            Outcome::Ok => _ = self.0.remove(&sample.cell),
+            Outcome::Failed => *self.0.entry(sample.cell.clone()).or_default() += 1,
+            Outcome::Skipped => {}
+        }
+    }
+
+    fn gave_up(&self, cell: &Cell) -> Option<String> {
+        (*self.0.get(cell)? >= FAILURES_IN_A_ROW)
+            .then(|| format!("given up: this cell failed {FAILURES_IN_A_ROW} times in a row; see its failed samples"))
+    }
+}

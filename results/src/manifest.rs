@@ -1,0 +1,134 @@
+//! What a run was: everything that another person needs to judge it or to repeat it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::machine::Machine;
+use crate::record::Cell;
+
+/// `manifest.json`: written once, before the first sample.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Manifest {
+    /// The version of this record: [`crate::SCHEMA_VERSION`].
+    pub schema: u32,
+    /// The run's name, which is that of its folder.
+    pub run: String,
+    /// The wall clock when the run was made, RFC 3339 in UTC.
+    pub created_at: String,
+    /// The command line, program first.
+    pub command_line: Vec<String>,
+    /// The configuration in force, by name, each with where its value came from.
+    pub config: BTreeMap<String, Setting>,
+    /// Where the order of the samples comes from.
+    pub seed: u64,
+    /// Samples for each cell, fixed before the run.
+    pub samples_per_cell: u32,
+    /// All cells, in the order in which they were planned (not that in which they are measured).
+    pub cells: Vec<Cell>,
+    /// The project's commit, if it was run from a checkout.
+    pub commit: Option<String>,
+    /// Whether the checkout had changes that are in no commit.
+    pub dirty: Option<bool>,
+    /// How the measuring program was built.
+    pub build: Build,
+    /// The machine.
+    pub machine: Machine,
+    /// The systems under test.
+    pub systems: Vec<System>,
+    /// The artifacts.
+    pub artifacts: Vec<ArtifactFact>,
+}
+
+/// A value of the configuration, and who set it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Setting {
+    /// The value in force.
+    pub value: serde_json::Value,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Where a value of the configuration came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// It was said on the command line.
+    CommandLine,
+    /// The profile sets it.
+    Profile,
+    /// It was drawn for this run.
+    Drawn,
+}
+
+/// How the measuring program was built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Build {
+    /// Cargo's profile folder: `debug` for `dev`, `release`, …
+    pub profile: String,
+    /// `0` to `3`, `s` or `z`.
+    pub opt_level: String,
+    /// Whether debug assertions are compiled in. Such a build refuses to measure.
+    pub debug_assertions: bool,
+    /// The target triple.
+    pub target: String,
+    /// The compiler's version.
+    pub rustc: String,
+    /// The digest of the program itself.
+    pub sha256: String,
+}
+
+/// A system under test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct System {
+    /// Its name in cells.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The digest of its program; for an embedded engine that is the measuring program.
+    pub sha256: Option<String>,
+    /// Why it cannot be measured here, and what would mend it.
+    pub unavailable: Option<String>,
+}
+
+/// A built workload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArtifactFact {
+    /// The workloads that it serves.
+    pub workloads: Vec<String>,
+    /// Where it was read from.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its digest.
+    pub sha256: String,
+}
+
+impl Manifest {
+    /// Why samples measured now would not belong to this run, if so: another program, another artifact, another
+    /// machine. Resuming would mix two populations in one ledger.
+    pub fn differs_from(&self, now: &Self) -> Option<String> {
+        let differs = |what: &str, then: &dyn std::fmt::Debug, now: &dyn std::fmt::Debug| {
+            let (then, now) = (format!("{then:?}"), format!("{now:?}"));
+            (then != now).then(|| format!("{what} was {then} and is now {now}"))
+        };
+        differs("the measuring program's digest", &self.build.sha256, &now.build.sha256)
+            .or_else(|| differs("the machine", &self.machine, &now.machine))
+            .or_else(|| differs("the list of artifacts", &self.artifacts, &now.artifacts))
+            .or_else(|| differs("the list of systems", &self.systems, &now.systems))
+    }
+}
+
+/// Commit and dirty state of the checkout at `folder`; nothing where there is no checkout or no `git`.
+pub fn checkout(folder: &Path) -> (Option<String>, Option<bool>) {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    (git(&["rev-parse", "HEAD"]), git(&["status", "--porcelain"]).map(|changes| !changes.is_empty()))
+}

@@ -1,0 +1,210 @@
+//! One line of the ledger: what was asked, what happened, what it cost, and the evidence.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::noise::Noise;
+use crate::timeline::Phase;
+
+/// The unit of planning and of comparison: system × workload × scenario × parameters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Cell {
+    /// One way to run a workload, such as `wasmtime-embedded`.
+    pub system: String,
+    /// The program under test, such as `http-hello`.
+    pub workload: String,
+    /// What is asked.
+    pub scenario: Scenario,
+    /// The configuration, by name. A parameter without effect in this cell is absent.
+    pub params: BTreeMap<String, String>,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.system, self.workload, self.scenario.name())?;
+        self.params.iter().try_for_each(|(key, value)| write!(f, " {key}={value}"))
+    }
+}
+
+/// What is asked of a system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scenario {
+    /// A start with nothing prepared beyond the built artifact: compile caches empty, the artifact's pages evicted.
+    Cold,
+    /// A new process; artifact or compiled code already on disk or cached.
+    RuntimeCold,
+}
+
+impl Scenario {
+    /// The name in records and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::RuntimeCold => "runtime-cold",
+        }
+    }
+}
+
+/// How a sample ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Measured, the answer checked, the phases add up.
+    Ok,
+    /// Begun, and not to be used: `reason` says why.
+    Failed,
+    /// Not begun: `reason` says why and what would mend it.
+    Skipped,
+}
+
+/// The time one phase took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseTime {
+    /// Which phase.
+    pub name: Phase,
+    /// Nanoseconds on the monotonic clock.
+    pub ns: u64,
+}
+
+/// What the start cost its process, from exec to the first complete answer. `null` is what could not be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Resources {
+    /// User and system CPU time of all threads.
+    pub cpu_ns: Option<u64>,
+    /// The high-water mark of resident memory; counts shared pages in full.
+    pub max_rss_bytes: Option<u64>,
+    /// Proportional set size, read after the last request and before the teardown.
+    pub pss_bytes: Option<u64>,
+    /// Page faults served without reading from a device.
+    pub minor_faults: Option<u64>,
+    /// Page faults that had to read from a device.
+    pub major_faults: Option<u64>,
+    /// Times the process gave up a core by itself.
+    pub voluntary_switches: Option<u64>,
+    /// Times a core was taken from the process.
+    pub involuntary_switches: Option<u64>,
+}
+
+/// What the requests of a sample under load did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Requests {
+    /// Requests that went out.
+    pub sent: u64,
+    /// Answered, and the answer was right.
+    pub ok: u64,
+    /// Answered wrongly or not at all.
+    pub failed: u64,
+    /// Planned, and never sent.
+    pub dropped: u64,
+    /// Sent later than planned.
+    pub late: u64,
+    /// From the first send to the last answer.
+    pub wall_ns: u64,
+    /// All latencies: HDR histogram, V2, deflate, base64.
+    pub latency_hdr: Option<String>,
+}
+
+/// One measurement of one cell, in its own process: one line of `samples.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Sample {
+    /// The version of this record: [`crate::SCHEMA_VERSION`].
+    pub schema: u32,
+    /// The run it belongs to.
+    pub run: String,
+    /// Its place in the run's order, from 0.
+    pub order: u64,
+    /// The block that it was shuffled in, from 0. Each block holds every cell once.
+    pub block: u32,
+    /// What was asked.
+    pub cell: Cell,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, if it did not end well.
+    pub reason: Option<String>,
+    /// The wall clock at its beginning, RFC 3339 in UTC.
+    pub started_at: String,
+    /// From the launch to the first complete answer, timed on its own.
+    pub total_ns: Option<u64>,
+    /// `total_ns` less the phases that count into it.
+    pub residual_ns: Option<i64>,
+    /// The phases, in order.
+    pub phases: Vec<PhaseTime>,
+    /// What the start cost its process.
+    pub resources: Resources,
+    /// What went on around it.
+    pub noise: Noise,
+    /// The requests under load; `null` for a start.
+    pub requests: Option<Requests>,
+    /// The digest of the artifact.
+    pub artifact_sha256: Option<String>,
+    /// The evidence that the sample was what its cell says.
+    pub attested: BTreeMap<String, Value>,
+}
+
+impl Sample {
+    /// The time of one phase, if the sample has it.
+    pub fn phase_ns(&self, name: Phase) -> Option<u64> {
+        self.phases.iter().find(|phase| phase.name == name).map(|phase| phase.ns)
+    }
+}
+
+/// The residual above which a sample fails: 1 % of the total or 20 µs, whichever is larger.
+pub const fn residual_bound_ns(total_ns: u64) -> u64 {
+    let percent = total_ns / 100;
+    if percent > 20_000 { percent } else { 20_000 }
+}
+
+/// The sum rule: the residual of a start, or by how much its phases fail to add up.
+///
+/// # Errors
+/// A sentence for `reason` if the residual exceeds [`residual_bound_ns`].
+pub fn sum_rule(total_ns: u64, phases: &[PhaseTime]) -> Result<i64, String> {
+    let counted: u64 = phases.iter().filter(|phase| phase.name.counts()).map(|phase| phase.ns).sum();
+    let residual = i64::try_from(i128::from(total_ns) - i128::from(counted)).unwrap_or(i64::MAX);
+    let bound = residual_bound_ns(total_ns);
+    if residual.unsigned_abs() > bound {
+        return Err(format!(
+            "the phases do not add up: {residual} ns of {total_ns} ns are in no phase, {bound} ns are allowed"
+        ));
+    }
+    Ok(residual)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phases(engine: u64, teardown: u64) -> Vec<PhaseTime> {
+        vec![PhaseTime { name: Phase::Engine, ns: engine }, PhaseTime { name: Phase::Teardown, ns: teardown }]
+    }
+
+    #[test]
+    fn the_sum_rule_takes_the_larger_of_its_two_bounds() {
+        assert_eq!(sum_rule(1_000_000, &phases(980_000, 77)), Ok(20_000));
+        assert!(sum_rule(1_000_000, &phases(979_999, 77)).is_err());
+        assert_eq!(sum_rule(10_000_000, &phases(9_900_000, 77)), Ok(100_000));
+        assert!(sum_rule(10_000_000, &phases(9_899_999, 77)).is_err());
+    }
+
+    #[test]
+    fn phases_that_add_up_to_more_than_the_whole_fail_too() {
+        assert_eq!(sum_rule(1_000_000, &phases(1_020_000, 0)), Ok(-20_000));
+        assert!(sum_rule(1_000_000, &phases(1_020_001, 0)).unwrap_err().contains("do not add up"));
+    }
+
+    #[test]
+    fn a_cell_reads_as_a_line() {
+        let cell = Cell {
+            system: "wasmtime-embedded".into(),
+            workload: "hello".into(),
+            scenario: Scenario::RuntimeCold,
+            params: BTreeMap::from([("b".into(), "2".into()), ("a".into(), "1".into())]),
+        };
+        assert_eq!(cell.to_string(), "wasmtime-embedded hello runtime-cold a=1 b=2");
+    }
+}

@@ -1,0 +1,13 @@
+//! The work itself.
+//!
+//! Every build of a workload — native, core module, component — is a thin shell around this crate, so that a
+//! difference between two systems is never a difference between two programs.
+
+mod hash;
+mod service;
+
+pub use hash::{DEFAULT_ITERATIONS, MAX_ITERATIONS, cpu_hash_hex, parse_iterations};
+pub use service::{Answer, Counter, MAX_ECHO_BYTES, answer};
+
+/// What `hello` prints and what `GET /` answers, without the newline that the command adds.
+pub const HELLO: &str = "Hello from coldphase";

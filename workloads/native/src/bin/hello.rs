@@ -1,0 +1,5 @@
+//! `hello`: one line, then the exit.
+
+fn main() {
+    println!("{}", workload_core::HELLO);
+}
