@@ -1,1 +1,166 @@
-//! x
+//! The programs under test: which artifact serves which kind of system, what each answers, and how that is checked.
+//!
+//! Guests are reached through this registry, never by a path written elsewhere.
+
+mod answer;
+mod artifact;
+#[cfg(feature = "builder")]
+pub mod builder;
+
+pub use answer::{Answer, Expectation};
+pub use artifact::{Artifact, ArtifactError, VerifyError, verify};
+
+use workload_core::{DEFAULT_ITERATIONS, HELLO, cpu_hash_hex};
+
+/// A program under test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Workload {
+    /// A command that prints one line.
+    Hello,
+    /// A command that computes.
+    CpuHash,
+    /// The service, asked for one line: `GET /`.
+    HttpHello,
+    /// The service, asked to compute: `GET /cpu?iterations=1000`.
+    HttpCpu,
+    /// The service, sent 1 KiB and asked for it back: `POST /echo`.
+    HttpEcho,
+    /// The service, asked to count: `POST /state`.
+    HttpState,
+}
+
+/// What is asked of a program, once it is loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Run to completion, with these arguments after the program's name.
+    Run(Vec<String>),
+    /// Handle a request.
+    Http(Request),
+}
+
+/// An HTTP request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The method, in capitals.
+    pub method: String,
+    /// The path with its query.
+    pub target: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// `GET target`.
+    pub fn get(target: &str) -> Self {
+        Self { method: "GET".into(), target: target.into(), body: Vec::new() }
+    }
+
+    /// `POST target` with a body.
+    pub fn post(target: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { method: "POST".into(), target: target.into(), body: body.into() }
+    }
+}
+
+/// The form that a system needs its workload in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A core module for WASI preview 1, with `_start`.
+    CoreModule,
+    /// A `wasi:http/proxy` component.
+    HttpComponent,
+}
+
+impl Workload {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Hello, Self::CpuHash, Self::HttpHello, Self::HttpCpu, Self::HttpEcho, Self::HttpState];
+
+    /// The name in cells and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hello => "hello",
+            Self::CpuHash => "cpu-hash",
+            Self::HttpHello => "http-hello",
+            Self::HttpCpu => "http-cpu",
+            Self::HttpEcho => "http-echo",
+            Self::HttpState => "http-state",
+        }
+    }
+
+    /// The workload of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|workload| workload.name() == name)
+    }
+
+    /// The form in which an engine that speaks WASI 0.1 and 0.2 takes it.
+    pub const fn form(self) -> Form {
+        match self {
+            Self::Hello | Self::CpuHash => Form::CoreModule,
+            Self::HttpHello | Self::HttpCpu | Self::HttpEcho | Self::HttpState => Form::HttpComponent,
+        }
+    }
+
+    /// The built guest that serves it.
+    pub const fn artifact(self) -> Artifact {
+        match self {
+            Self::Hello => Artifact::Hello,
+            Self::CpuHash => Artifact::CpuHash,
+            Self::HttpHello | Self::HttpCpu | Self::HttpEcho | Self::HttpState => Artifact::HttpComponent,
+        }
+    }
+
+    /// What is asked of it.
+    pub fn call(self) -> Call {
+        match self {
+            Self::Hello => Call::Run(vec![]),
+            Self::CpuHash => Call::Run(vec![DEFAULT_ITERATIONS.to_string()]),
+            Self::HttpHello => Call::Http(Request::get("/")),
+            Self::HttpCpu => Call::Http(Request::get(&format!("/cpu?iterations={DEFAULT_ITERATIONS}"))),
+            Self::HttpEcho => Call::Http(Request::post("/echo", echo_body())),
+            Self::HttpState => Call::Http(Request::post("/state", [])),
+        }
+    }
+
+    /// What the `nth` call (from 1) on one instance must answer.
+    pub fn expected(self, nth: u64) -> Expectation {
+        match self {
+            Self::Hello => Expectation::exit(0).with_body(format!("{HELLO}\n")),
+            Self::CpuHash => Expectation::exit(0).with_body(format!("{}\n", cpu_hash_hex(DEFAULT_ITERATIONS))),
+            Self::HttpHello => Expectation::status(200).with_body(HELLO),
+            Self::HttpCpu => Expectation::status(200).with_body(cpu_hash_hex(DEFAULT_ITERATIONS)),
+            Self::HttpEcho => Expectation::status(200).with_body(echo_body()),
+            Self::HttpState => Expectation::status(200).with_body(nth.to_string()),
+        }
+    }
+}
+
+/// 1 KiB in which every byte value occurs, so that nothing that treats bodies as text goes unnoticed.
+fn echo_body() -> Vec<u8> {
+    (0..=u8::MAX).cycle().take(1024).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back() {
+        for workload in Workload::ALL {
+            assert_eq!(Workload::from_name(workload.name()), Some(workload));
+        }
+        assert_eq!(Workload::from_name("nothing"), None);
+    }
+
+    #[test]
+    fn what_is_expected_is_what_the_shared_core_answers() {
+        let counter = workload_core::Counter::new();
+        for workload in Workload::ALL {
+            for nth in 1..=2 {
+                let Call::Http(request) = workload.call() else { continue };
+                let answer = workload_core::answer(&request.method, &request.target, request.body, &counter);
+                let answer = Answer { code: i64::from(answer.status), body: answer.body };
+                assert_eq!(workload.expected(nth).check(&answer), Ok(()), "{}", workload.name());
+            }
+        }
+    }
+}

@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn counts() {
         let counter = Counter::new();
-        let mut say = |method: &str| String::from_utf8(answer(method, "/state", vec![], &counter).body).unwrap();
+        let say = |method: &str| String::from_utf8(answer(method, "/state", vec![], &counter).body).unwrap();
         assert_eq!([say("GET"), say("POST"), say("POST"), say("GET")], ["0", "1", "2", "2"]);
     }
 
