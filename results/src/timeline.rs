@@ -100,16 +100,16 @@ impl fmt::Display for Phase {
     }
 }
 
-/// The recorder that a start runs under.
+/// The recorder that a start runs under, in the process that starts.
 ///
 /// Each phase is a pair of clock readings of its own, and the end of the start is a reading of its own: the residual
 /// — total less the phases — is therefore a measurement of what happens *between* phases, and not zero by construction.
 /// Room for all phases is set aside beforehand: recording one allocates nothing.
 #[derive(Debug)]
 pub struct Timeline {
-    launched_ns: u64,
+    first_statement_ns: u64,
     answered_ns: Option<u64>,
-    spans: [(Phase, u64, u64); Phase::ALL.len()],
+    spans: [Span; Phase::ALL.len()],
     used: usize,
 }
 
@@ -118,12 +118,22 @@ pub struct Timeline {
 #[must_use = "a phase that does not end is not recorded"]
 pub struct Begun(u64);
 
+/// A phase with the two instants that bound it, on the monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Which phase.
+    pub phase: Phase,
+    /// Its first instant.
+    pub from_ns: u64,
+    /// Its last instant.
+    pub to_ns: u64,
+}
+
 impl Timeline {
-    /// A timeline whose `process` phase is already over: it went from the parent's launch to the first statement.
-    pub fn new(launched_ns: u64, first_statement_ns: u64) -> Self {
-        let mut spans = [(Phase::Process, 0, 0); Phase::ALL.len()];
-        spans[0] = (Phase::Process, launched_ns, first_statement_ns);
-        Self { launched_ns, answered_ns: None, spans, used: 1 }
+    /// A timeline of a process whose first statement read the clock and got `first_statement_ns`.
+    pub const fn new(first_statement_ns: u64) -> Self {
+        let nothing = Span { phase: Phase::Process, from_ns: 0, to_ns: 0 };
+        Self { first_statement_ns, answered_ns: None, spans: [nothing; Phase::ALL.len()], used: 0 }
     }
 
     /// Begins a phase: the last thing before its work.
@@ -138,7 +148,7 @@ impl Timeline {
     /// If more phases are recorded than exist: a mistake in an engine's adapter.
     #[inline]
     pub fn end(&mut self, phase: Phase, begun: Begun) {
-        self.spans[self.used] = (phase, begun.0, now_ns());
+        self.spans[self.used] = Span { phase, from_ns: begun.0, to_ns: now_ns() };
         self.used += 1;
     }
 
@@ -157,25 +167,50 @@ impl Timeline {
         self.answered_ns = Some(now_ns());
     }
 
-    /// The phases and the independently timed total, once the start is over.
+    /// What was recorded, to be sent to the process that knows when the launch was.
+    pub fn recorded(&self) -> Recorded {
+        Recorded {
+            first_statement_ns: self.first_statement_ns,
+            answered_ns: self.answered_ns,
+            spans: self.spans[..self.used].to_vec(),
+        }
+    }
+}
+
+/// The instants of a start, as the process that started reports them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The clock at the process's first statement.
+    pub first_statement_ns: u64,
+    /// The clock at the first complete answer.
+    pub answered_ns: Option<u64>,
+    /// The phases in the order in which they ended.
+    pub spans: Vec<Span>,
+}
+
+impl Recorded {
+    /// The phases, `process` before them, and the independently timed total of a start launched at `launched_ns`.
     ///
     /// # Errors
     /// [`TimelineError`] if this is not the timeline of a start: no answer, phases out of order or twice, or not
     /// exactly one phase that acquires code.
-    pub fn finish(&self) -> Result<Started, TimelineError> {
-        let spans = &self.spans[..self.used];
+    pub fn since(&self, launched_ns: u64) -> Result<Started, TimelineError> {
         let answered_ns = self.answered_ns.ok_or(TimelineError::NoAnswer)?;
-        if let Some(pair) = spans.windows(2).find(|pair| pair[0].0 >= pair[1].0 || pair[0].2 > pair[1].1) {
-            return Err(TimelineError::OutOfOrder { first: pair[0].0, second: pair[1].0 });
+        let process = Span { phase: Phase::Process, from_ns: launched_ns, to_ns: self.first_statement_ns };
+        let spans: Vec<_> = std::iter::once(process).chain(self.spans.iter().copied()).collect();
+        if let Some(span) = spans.iter().find(|span| span.from_ns > span.to_ns) {
+            return Err(TimelineError::Backwards { phase: span.phase });
         }
-        match spans.iter().filter(|span| span.0.acquires()).count() {
+        let disorder = |pair: &&[Span]| pair[0].phase >= pair[1].phase || pair[0].to_ns > pair[1].from_ns;
+        if let Some(pair) = spans.windows(2).find(disorder) {
+            return Err(TimelineError::OutOfOrder { first: pair[0].phase, second: pair[1].phase });
+        }
+        match spans.iter().filter(|span| span.phase.acquires()).count() {
             1 => {}
             found => return Err(TimelineError::Acquired { found }),
         }
-        let phases: Vec<_> =
-            spans.iter().map(|&(name, from, to)| PhaseTime { name, ns: to.saturating_sub(from) }).collect();
-        let total_ns = answered_ns.saturating_sub(self.launched_ns);
-        Ok(Started { total_ns, phases })
+        let phases = spans.iter().map(|span| PhaseTime { name: span.phase, ns: span.to_ns - span.from_ns }).collect();
+        Ok(Started { total_ns: answered_ns.saturating_sub(launched_ns), phases })
     }
 }
 
@@ -202,6 +237,12 @@ pub enum TimelineError {
         /// The one recorded after it.
         second: Phase,
     },
+    /// A phase ended before it began: the two processes do not read the same clock.
+    #[error("phase `{phase}` ended before it began")]
+    Backwards {
+        /// Which one.
+        phase: Phase,
+    },
     /// Not exactly one phase acquired code.
     #[error("exactly one phase turns bytes into code, {found} did")]
     Acquired {
@@ -215,20 +256,26 @@ mod tests {
     use super::*;
 
     fn started() -> Timeline {
-        let mut timeline = Timeline::new(now_ns() - 1_000, now_ns());
+        let mut timeline = Timeline::new(now_ns());
         timeline.time(Phase::Engine, || ());
         timeline.time(Phase::Compile, || std::thread::sleep(std::time::Duration::from_millis(2)));
         timeline
     }
 
+    fn error(timeline: &Timeline) -> TimelineError {
+        timeline.recorded().since(timeline.first_statement_ns - 1_000).unwrap_err()
+    }
+
     #[test]
     fn the_total_is_timed_on_its_own_and_sees_what_lies_between_phases() {
+        let launched = now_ns();
         let mut timeline = started();
         std::thread::sleep(std::time::Duration::from_millis(5)); // belongs to no phase
         timeline.time(Phase::FirstRequest, || ());
         timeline.answered();
         timeline.time(Phase::Teardown, || std::thread::sleep(std::time::Duration::from_millis(5)));
-        let started = timeline.finish().unwrap();
+        let started = timeline.recorded().since(launched).unwrap();
+        assert_eq!(started.phases[0].name, Phase::Process);
         let counted: u64 = started.phases.iter().filter(|phase| phase.name.counts()).map(|phase| phase.ns).sum();
         let residual = started.total_ns - counted;
         assert!(residual >= 5_000_000, "{residual}");
@@ -240,24 +287,39 @@ mod tests {
         timeline.time(Phase::Store, || ());
         timeline.time(Phase::Link, || ());
         timeline.answered();
-        let error = timeline.finish().unwrap_err();
-        assert_eq!(error, TimelineError::OutOfOrder { first: Phase::Store, second: Phase::Link });
+        assert_eq!(error(&timeline), TimelineError::OutOfOrder { first: Phase::Store, second: Phase::Link });
+    }
+
+    #[test]
+    fn a_process_that_began_before_its_launch_is_refused() {
+        let mut timeline = started();
+        timeline.answered();
+        let launched_later = timeline.first_statement_ns + 1;
+        let error = timeline.recorded().since(launched_later).unwrap_err();
+        assert_eq!(error, TimelineError::Backwards { phase: Phase::Process });
     }
 
     #[test]
     fn code_is_acquired_once() {
-        let mut timeline = Timeline::new(1, 2);
+        let mut timeline = Timeline::new(now_ns());
         timeline.answered();
-        assert_eq!(timeline.finish().unwrap_err(), TimelineError::Acquired { found: 0 });
+        assert_eq!(error(&timeline), TimelineError::Acquired { found: 0 });
         let mut timeline = started();
         timeline.time(Phase::Deserialize, || ());
         timeline.answered();
-        assert_eq!(timeline.finish().unwrap_err(), TimelineError::Acquired { found: 2 });
+        assert_eq!(error(&timeline), TimelineError::Acquired { found: 2 });
     }
 
     #[test]
     fn a_start_without_an_answer_is_none() {
-        assert_eq!(started().finish().unwrap_err(), TimelineError::NoAnswer);
+        assert_eq!(error(&started()), TimelineError::NoAnswer);
+    }
+
+    #[test]
+    fn what_is_recorded_survives_the_way_to_the_parent() {
+        let recorded = started().recorded();
+        let sent = serde_json::to_string(&recorded).unwrap();
+        assert_eq!(serde_json::from_str::<Recorded>(&sent).unwrap(), recorded);
     }
 
     #[test]
