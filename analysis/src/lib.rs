@@ -1,1 +1,22 @@
-//! x
+//! From samples to findings: intervals, the phase table, the waterfall, one sentence.
+//!
+//! Starts no process, opens no socket and reads no clock: the same samples give the same bytes.
+
+mod finding;
+mod label;
+mod median;
+mod summary;
+mod table;
+mod units;
+mod waterfall;
+
+pub use finding::finding;
+pub use median::{Estimate, median};
+pub use summary::{CellSummary, Control, PhaseSummary, Summary};
+pub use table::{csv, tables};
+pub use waterfall::waterfall;
+
+/// Everything that a person at a terminal of `width` columns is shown of a run.
+pub fn report(summary: &Summary, width: usize, colour: bool) -> String {
+    [tables(summary, width), waterfall(summary, width, colour), finding(summary)].join("\n")
+}

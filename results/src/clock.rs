@@ -37,6 +37,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "it is what the clock is compared with")]
     fn is_the_clock_that_std_reads() {
         // Bracketed from both sides, so that no delay between two readings can break it.
         let (outer, std) = (now_ns(), std::time::Instant::now());

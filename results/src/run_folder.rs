@@ -88,13 +88,8 @@ impl RunFolder {
     /// # Errors
     /// [`RunFolderError`] if there is none, if it is in use, or if its manifest cannot be understood.
     pub fn open(results: &Path, run: &str) -> Result<(Self, Manifest), RunFolderError> {
-        let no_such_run = || RunFolderError::NoSuchRun { run: run.to_owned(), folder: results.to_owned() };
-        let name = if run == "latest" { latest(results).ok_or_else(no_such_run)? } else { run.to_owned() };
-        let path = results.join(&name);
-        if !path.join("manifest.json").is_file() {
-            return Err(no_such_run());
-        }
-        let folder = Self::lock(path, name)?;
+        let name = resolve(results, run)?;
+        let folder = Self::lock(results.join(&name), name)?;
         let manifest = read_manifest(&folder.path)?;
         Ok((folder, manifest))
     }
@@ -139,6 +134,17 @@ impl RunFolder {
         std::fs::create_dir_all(&work).map_err(fail("make the working folder", &work))?;
         Ok(work)
     }
+}
+
+/// The name of an earlier run: `run` is its name, or `latest`.
+///
+/// # Errors
+/// [`RunFolderError::NoSuchRun`] if there is none.
+pub fn resolve(results: &Path, run: &str) -> Result<String, RunFolderError> {
+    let name = if run == "latest" { latest(results) } else { Some(run.to_owned()) };
+    // A name, not a path: `../elsewhere` is no run of this folder.
+    let is_run = |name: &String| !name.contains('/') && results.join(name).join("manifest.json").is_file();
+    name.filter(is_run).ok_or_else(|| RunFolderError::NoSuchRun { run: run.to_owned(), folder: results.to_owned() })
 }
 
 /// Reads the manifest in a run's folder.

@@ -147,6 +147,7 @@ impl Timeline {
     /// # Panics
     /// If more phases are recorded than exist: a mistake in an engine's adapter.
     #[inline]
+    #[expect(clippy::needless_pass_by_value, reason = "a phase that has ended cannot end again")]
     pub fn end(&mut self, phase: Phase, begun: Begun) {
         self.spans[self.used] = Span { phase, from_ns: begun.0, to_ns: now_ns() };
         self.used += 1;

@@ -44,7 +44,7 @@ impl Artifact {
 }
 
 /// The folder of built guests.
-pub fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts")
 }
 

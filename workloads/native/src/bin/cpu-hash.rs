@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what the program is for")]
 fn main() -> ExitCode {
     let iterations = std::env::args()
         .nth(1)

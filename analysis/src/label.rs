@@ -1,0 +1,53 @@
+//! What tells a cell from its neighbours, in as few words as do.
+
+use std::collections::BTreeMap;
+
+use results::Cell;
+
+use crate::summary::CellSummary;
+
+/// Names for the cells of one workload: how code is acquired, then every value that is not the most frequent one of its
+/// parameter among these cells.
+pub(crate) struct Labels {
+    usual: BTreeMap<String, Option<String>>,
+}
+
+impl Labels {
+    pub(crate) fn of<'a>(cells: impl Iterator<Item = &'a CellSummary>) -> Self {
+        let mut counted: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+        for cell in cells.filter(|cell| !cell.is_twin()) {
+            for (key, value) in &cell.cell.params {
+                *counted.entry(key.clone()).or_default().entry(value.clone()).or_default() += 1;
+            }
+        }
+        let usual = counted.into_iter().map(|(key, values)| {
+            let most = values.values().max().copied();
+            let mut leaders = values.into_iter().filter(|(_, n)| Some(*n) == most);
+            let leader = leaders.next().map(|(value, _)| value);
+            // Where two lead, neither goes without saying.
+            (key, leader.filter(|_| leaders.next().is_none()))
+        });
+        Self { usual: usual.collect() }
+    }
+
+    /// The label of one cell.
+    pub(crate) fn name(&self, cell: &Cell, is_twin: bool) -> String {
+        let mut words: Vec<_> = cell.params.get("acquire").cloned().into_iter().collect();
+        for (key, value) in cell.params.iter().filter(|(key, _)| *key != "acquire") {
+            if self.usual.get(key).is_none_or(|usual| usual.as_ref() != Some(value)) {
+                words.push(if value == "none" { format!("{key}=none") } else { value.clone() });
+            }
+        }
+        if is_twin {
+            words.push("(A/A)".to_owned());
+        }
+        words.join(" ")
+    }
+
+    /// What goes without saying in these labels: `key=value`, but for `acquire`.
+    pub(crate) fn unsaid(&self) -> String {
+        let said = self.usual.iter().filter(|(key, _)| *key != "acquire");
+        let pairs: Vec<_> = said.filter_map(|(key, value)| Some(format!("{key}={}", value.as_ref()?))).collect();
+        pairs.join(" ")
+    }
+}

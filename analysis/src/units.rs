@@ -1,0 +1,42 @@
+//! Numbers as people read them.
+
+/// Nanoseconds with three significant digits and the unit that fits: `812 ns`, `6.80 µs`, `30.1 ms`, `1.23 s`.
+pub(crate) fn nanoseconds(ns: f64) -> String {
+    let (scaled, unit) = match ns.abs() {
+        ns if ns < 999.5 => return format!("{ns:.0} ns"),
+        ns if ns < 999_500.0 => (ns / 1e3, "µs"),
+        ns if ns < 999_500_000.0 => (ns / 1e6, "ms"),
+        ns => (ns / 1e9, "s"),
+    };
+    let sign = if ns < 0.0 { "-" } else { "" };
+    format!("{sign}{} {unit}", three_digits(scaled))
+}
+
+/// Three significant digits, and all of a larger number's whole ones.
+pub(crate) fn three_digits(value: f64) -> String {
+    match value.abs() {
+        v if v < 9.995 => format!("{value:.2}"),
+        v if v < 99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// A part of one in percent: `0.4 %`, `93 %`.
+pub(crate) fn percent(part: f64) -> String {
+    let percent = part * 100.0;
+    if percent.abs() < 9.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_and_the_unit_that_fits() {
+        let shown: Vec<_> =
+            [0.0, 812.0, 999.6, 6_800.0, 30_149_000.0, 999_600.0, 1.234e9, 1.5e12].map(nanoseconds).into();
+        assert_eq!(shown, ["0 ns", "812 ns", "1.00 µs", "6.80 µs", "30.1 ms", "1.00 ms", "1.23 s", "1500 s"]);
+        assert_eq!(percent(0.0042), "0.4 %");
+        assert_eq!(percent(0.93), "93 %");
+    }
+}

@@ -1,0 +1,123 @@
+//! What a guest is given: no files, no environment, no network, bounded memory; and what went wrong in it.
+
+use wasmtime::{ResourceLimiter, Store, Trap};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::{RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+
+use crate::spec::{Call, Cause, Failure, Spec};
+
+/// The most that a guest may print or answer. More is refused, not cut: a cut answer would be a wrong one.
+pub(super) const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+/// The last bytes of what a guest printed to its standard error that a failure quotes.
+const QUOTED_BYTES: usize = 600;
+
+/// The data of a store.
+pub(super) struct Guest {
+    wasi: WasiP1Ctx,
+    http: WasiHttpCtx,
+    network: NoNetwork,
+    pub(super) memory: MemoryLimit,
+    pub(super) stdout: MemoryOutputPipe,
+    stderr: MemoryOutputPipe,
+}
+
+impl Guest {
+    pub(super) fn new(spec: &Spec) -> Self {
+        let (stdout, stderr) = (MemoryOutputPipe::new(MAX_ANSWER_BYTES), MemoryOutputPipe::new(MAX_ANSWER_BYTES));
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdout(stdout.clone()).stderr(stderr.clone());
+        if let Call::Run(arguments) = &spec.call {
+            wasi.args(arguments);
+        }
+        Self {
+            wasi: wasi.build_p1(),
+            http: WasiHttpCtx::new(),
+            network: NoNetwork,
+            memory: MemoryLimit { bytes: spec.memory_limit_bytes, refused: None },
+            stdout,
+            stderr,
+        }
+    }
+
+    pub(super) fn wasi(&mut self) -> &mut WasiP1Ctx {
+        &mut self.wasi
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.ctx()
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.network, table: self.wasi.ctx().table, ctx: &mut self.http }
+    }
+}
+
+/// Refuses every outgoing request.
+struct NoNetwork;
+
+type Sent = Result<(hyper::Response<HyperOutgoingBody>, Transmitted), wasmtime_wasi_http::Error>;
+type Transmitted = Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>;
+
+impl WasiHttpHooks for NoNetwork {
+    fn send_request(
+        &mut self,
+        _: hyper::Request<HyperOutgoingBody>,
+        _: Option<RequestOptions>,
+        _: Transmitted,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        Box::new(std::future::ready(Err(wasmtime_wasi_http::Error::HttpRequestDenied)))
+    }
+}
+
+/// Refuses to let a linear memory grow beyond its limit, and remembers that it did.
+pub(super) struct MemoryLimit {
+    bytes: u64,
+    refused: Option<u64>,
+}
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        if desired as u64 > self.bytes {
+            self.refused = Some(desired as u64);
+            // A trap and not a plain refusal: a guest that is told "no" may loop or answer something else instead.
+            wasmtime::bail!("the memory limit is reached");
+        }
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(true)
+    }
+}
+
+/// Says what went wrong in a guest, and whose fault it was.
+pub(super) fn failure(error: &wasmtime::Error, store: &Store<Guest>) -> Failure {
+    if let Some(wanted) = store.data().memory.refused {
+        let limit = store.data().memory.bytes;
+        let reason = format!("the guest wanted a memory of {wanted} bytes; the limit is {limit} bytes");
+        return Failure::new(Cause::MemoryLimit, reason);
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => Failure::new(Cause::TimeLimit, "the guest did not answer within its time limit"),
+        Some(trap) => Failure::new(Cause::Guest, format!("the guest trapped: {trap}{}", said(store))),
+        None => Failure::new(Cause::Guest, format!("the guest failed: {}{}", error.root_cause(), said(store))),
+    }
+}
+
+/// The end of what the guest printed to its standard error, where a panic explains itself.
+pub(super) fn said(store: &Store<Guest>) -> String {
+    let printed = store.data().stderr.contents();
+    if printed.is_empty() {
+        return String::new();
+    }
+    let tail = &printed[printed.len().saturating_sub(QUOTED_BYTES)..];
+    format!("; it said: {:?}", String::from_utf8_lossy(tail).trim())
+}

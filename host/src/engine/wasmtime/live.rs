@@ -1,0 +1,204 @@
+//! A guest that is linked, and a guest that lives: the two commands and the service behind one face.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use tokio::sync::oneshot;
+use wasmtime::component::{Component, Linker as ComponentLinker};
+use wasmtime::{Engine, InstancePre, Linker, Module, Store, TypedFunc};
+use wasmtime_wasi::I32Exit;
+use wasmtime_wasi::p2::bindings::{Command, CommandPre};
+use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+use super::guest::{self, Guest, MAX_ANSWER_BYTES};
+use crate::spec::{Answered, Call, Cause, Failure, Spec, World};
+
+/// What is asked, ready to be sent.
+#[derive(Clone)]
+pub(super) enum Question {
+    Run,
+    Http(hyper::Request<Full<Bytes>>),
+}
+
+impl Question {
+    pub(super) fn new(call: &Call) -> Result<Self, Failure> {
+        let Call::Http { method, target, body_hex } = call else { return Ok(Self::Run) };
+        let body = hex::decode(body_hex).map_err(|error| Failure::new(Cause::Harness, error.to_string()))?;
+        hyper::Request::builder()
+            .method(method.as_str())
+            .uri(target.as_str())
+            .header(hyper::header::HOST, "localhost")
+            .header(hyper::header::CONTENT_LENGTH, body.len())
+            .body(Full::new(Bytes::from(body)))
+            .map(Self::Http)
+            .map_err(|error| Failure::new(Cause::Harness, format!("`{method} {target}` is no request: {error}")))
+    }
+}
+
+/// A guest whose imports are all there.
+pub(super) enum Linked {
+    Module(InstancePre<Guest>),
+    Command(CommandPre<Guest>),
+    Service(ProxyPre<Guest>),
+}
+
+impl Linked {
+    pub(super) fn module(engine: &Engine, module: &Module) -> Result<Self, Failure> {
+        let mut linker = Linker::new(engine);
+        wasmtime_wasi::p1::add_to_linker_async(&mut linker, Guest::wasi).map_err(|error| not_linked(&error))?;
+        linker.instantiate_pre(module).map(Self::Module).map_err(|error| not_linked(&error))
+    }
+
+    pub(super) fn component(engine: &Engine, component: &Component, spec: &Spec) -> Result<Self, Failure> {
+        let link = || {
+            let mut linker = ComponentLinker::new(engine);
+            if spec.world == World::Proxy {
+                wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
+            } else {
+                wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+                wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+            }
+            let pre = linker.instantiate_pre(component)?;
+            match spec.call {
+                Call::Run(_) => CommandPre::new(pre).map(Self::Command),
+                Call::Http { .. } => ProxyPre::new(pre).map(Self::Service),
+            }
+        };
+        link().map_err(|error| not_linked(&error))
+    }
+
+    pub(super) async fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Live> {
+        match self {
+            Self::Module(pre) => {
+                let instance = pre.instantiate_async(&mut *store).await?;
+                instance.get_typed_func(store, "_start").map(Live::Module)
+            }
+            Self::Command(pre) => pre.instantiate_async(store).await.map(Live::Command),
+            Self::Service(pre) => pre.instantiate_async(store).await.map(Live::Service),
+        }
+    }
+}
+
+fn not_linked(error: &wasmtime::Error) -> Failure {
+    Failure::new(Cause::Artifact, format!("it cannot be linked: {error:#}"))
+}
+
+/// An instance that is ready to be called.
+pub(super) enum Live {
+    Module(TypedFunc<(), ()>),
+    Command(Command),
+    Service(Proxy),
+}
+
+impl Live {
+    /// Asks, and calls `on_answer` at the instant at which the answer is complete. What the guest does after its
+    /// answer is waited for, but is no part of it.
+    pub(super) async fn call(
+        &self,
+        store: &mut Store<Guest>,
+        question: Question,
+        limit: Duration,
+        on_answer: impl FnOnce(),
+    ) -> Result<Answered, Failure> {
+        // For a guest that waits in the host and runs no code that could be interrupted.
+        match tokio::time::timeout(limit, self.ask(store, question, on_answer)).await {
+            Ok(answer) => answer.map_err(|error| match error.downcast::<Failure>() {
+                Ok(failure) => failure,
+                Err(error) => guest::failure(&error, store),
+            }),
+            Err(_) => Err(Failure::new(Cause::TimeLimit, "the guest did not answer within its time limit")),
+        }
+    }
+
+    async fn ask(
+        &self,
+        store: &mut Store<Guest>,
+        question: Question,
+        on_answer: impl FnOnce(),
+    ) -> wasmtime::Result<Answered> {
+        let exited = match (self, question) {
+            (Self::Service(proxy), Question::Http(request)) => return serve(proxy, store, request, on_answer).await,
+            (Self::Module(start), _) => start.call_async(&mut *store, ()).await.map(|()| Ok(())),
+            (Self::Command(command), _) => command.wasi_cli_run().call_run(&mut *store).await,
+            (Self::Service(_), Question::Run) => wasmtime::bail!("a service cannot be run like a command"),
+        };
+        on_answer();
+        let code = match exited {
+            Ok(Ok(())) => 0,
+            Ok(Err(())) => 1,
+            Err(error) => error.downcast::<I32Exit>()?.0,
+        };
+        Ok(Answered { code: code.into(), body_hex: hex::encode(store.data().stdout.contents()) })
+    }
+}
+
+type Head = Result<hyper::Response<HyperOutgoingBody>, ErrorCode>;
+
+/// One request to a service. The guest runs and its answer is collected side by side, since a guest may wait for room
+/// in the body that it writes.
+async fn serve(
+    proxy: &Proxy,
+    store: &mut Store<Guest>,
+    request: hyper::Request<Full<Bytes>>,
+    on_answer: impl FnOnce(),
+) -> wasmtime::Result<Answered> {
+    let (sender, mut receiver) = oneshot::channel::<Head>();
+    let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+    let outparam = store.data_mut().http().new_response_outparam(sender)?;
+    let mut returned = false;
+    let answer = {
+        let mut guest = pin!(proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, outparam));
+        let head = tokio::select! {
+            biased;
+            head = &mut receiver => head.ok(),
+            done = &mut guest => {
+                done?;
+                returned = true;
+                receiver.try_recv().ok()
+            }
+        };
+        let answer = match head {
+            None => Err(Failure::new(Cause::Guest, "the guest returned without an answer")),
+            Some(Err(code)) => Err(Failure::new(Cause::Guest, format!("the guest answered with the error {code:?}"))),
+            Some(Ok(response)) => {
+                let mut answer = pin!(complete(response));
+                loop {
+                    tokio::select! {
+                        biased;
+                        answer = &mut answer => break answer,
+                        done = &mut guest, if !returned => {
+                            done?;
+                            returned = true;
+                        }
+                    }
+                }
+            }
+        };
+        if answer.is_ok() {
+            on_answer();
+        }
+        if !returned {
+            guest.await?;
+        }
+        answer
+    };
+    answer.map_err(|mut failure| {
+        failure.reason.push_str(&guest::said(store));
+        wasmtime::Error::from(failure)
+    })
+}
+
+/// Waits for the whole body.
+async fn complete(response: hyper::Response<HyperOutgoingBody>) -> Result<Answered, Failure> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, MAX_ANSWER_BYTES)
+        .collect()
+        .await
+        .map_err(|error| Failure::new(Cause::Guest, format!("the guest's answer broke off or is too long: {error}")))?;
+    Ok(Answered { code: head.status.as_u16().into(), body_hex: hex::encode(body.to_bytes()) })
+}

@@ -1,0 +1,246 @@
+//! Wasmtime: one cold start, from configuration to teardown.
+
+mod attest;
+mod deadline;
+mod guest;
+mod live;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use results::{Phase, Timeline};
+use wasmtime::component::Component;
+use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, Module, OptLevel, Store, Strategy};
+
+use self::deadline::Then;
+use self::guest::Guest;
+use self::live::{Linked, Question};
+use crate::resources::Usage;
+use crate::settings::{Acquire, Allocator, CompileThreads, Compiler, EngineSettings, Interrupt, MemoryInit};
+use crate::spec::{Call, Cause, Destination, Failure, Kind, Preparation, Report, Spec};
+
+/// The system's name in cells.
+pub(crate) const SYSTEM: &str = "wasmtime-embedded";
+
+/// The engine's version: that of the crate, which the workspace pins and a test compares with `Cargo.lock`.
+pub(crate) const VERSION: &str = "48.0.8";
+
+/// What the engine writes of that into the code that it compiles.
+pub(crate) const MAJOR: &str = "48";
+
+/// Performs one cold start and reports it.
+pub(crate) fn start(spec: &Spec, timeline: &mut Timeline) -> Result<Report, Failure> {
+    // Decoded before anything is timed: a client sends bytes, it does not send hexadecimal.
+    let question = Question::new(&spec.call)?;
+    let begun = timeline.begin();
+    let cache = spec.cache.as_deref().map(private_cache).transpose()?;
+    let engine = new_engine(spec.engine, cache.clone())?;
+    let executor = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Cause::Machine, format!("cannot make an executor: {error}")))?;
+    timeline.end(Phase::Engine, begun);
+    match spec.kind {
+        Kind::Module => {
+            let module: Module = acquire(&engine, spec, timeline)?;
+            let linked = timeline.time(Phase::Link, || Linked::module(&engine, &module))?;
+            executor.block_on(run(&engine, &linked, &module, spec, question, timeline, cache.as_ref()))
+        }
+        Kind::Component => {
+            let component: Component = acquire(&engine, spec, timeline)?;
+            let linked = timeline.time(Phase::Link, || Linked::component(&engine, &component, spec))?;
+            executor.block_on(run(&engine, &linked, &component, spec, question, timeline, cache.as_ref()))
+        }
+    }
+}
+
+/// From a linked guest to its teardown.
+async fn run(
+    engine: &Engine,
+    linked: &Linked,
+    code: &impl Code,
+    spec: &Spec,
+    question: Question,
+    timeline: &mut Timeline,
+    cache: Option<&Cache>,
+) -> Result<Report, Failure> {
+    let limit = Duration::from_millis(spec.time_limit_ms);
+    let then = if spec.engine.interrupt == Interrupt::Epoch { Then::Interrupt } else { Then::End };
+    let begun = timeline.begin();
+    let mut store = Store::new(engine, Guest::new(spec));
+    store.limiter(|guest| &mut guest.memory);
+    allow(&mut store, limit, then);
+    timeline.end(Phase::Store, begun);
+
+    let begun = timeline.begin();
+    let live = linked.instantiate(&mut store).await;
+    timeline.end(Phase::Instantiate, begun);
+    let live = live.map_err(|error| guest::failure(&error, &store))?;
+
+    let begun = timeline.begin();
+    let mut used = None;
+    let first = live.call(&mut store, question.clone(), limit, || {
+        timeline.end(Phase::FirstRequest, begun);
+        timeline.answered();
+        used = Some(Usage::now());
+    });
+    let first = first.await?;
+    let mut resources = used.map(Usage::resources).unwrap_or_default();
+
+    let second = match spec.call {
+        Call::Run(_) => None,
+        Call::Http { .. } => {
+            allow(&mut store, limit, then);
+            let begun = timeline.begin();
+            let answer = live.call(&mut store, question, limit, || timeline.end(Phase::SecondRequest, begun));
+            Some(answer.await)
+        }
+    };
+    resources.pss_bytes = crate::resources::pss_bytes();
+    let attested = attest::gather(engine, code.image(), spec, cache);
+    timeline.time(Phase::Teardown, || drop((live, store)));
+    Ok(Report { recorded: timeline.recorded(), first, second, resources, attested })
+}
+
+/// Gives the guest `limit` from now.
+fn allow(store: &mut Store<Guest>, limit: Duration, then: Then) {
+    if then == Then::Interrupt {
+        store.set_epoch_deadline(1);
+    }
+    deadline::arm(store.engine(), limit, then);
+}
+
+/// Makes compiled code, outside any timing.
+pub(crate) fn prepare(preparation: &Preparation) -> Result<(), Failure> {
+    let Preparation { file, kind, engine, into } = preparation;
+    let wasm = read(file)?;
+    match into {
+        Destination::File(path) => {
+            let engine = new_engine(*engine, None)?;
+            let code = match kind {
+                Kind::Module => engine.precompile_module(&wasm),
+                Kind::Component => engine.precompile_component(&wasm),
+            };
+            let code = code.map_err(|error| not_compiled(&error))?;
+            std::fs::write(path, code)
+                .map_err(|error| Failure::new(Cause::Machine, format!("cannot write {}: {error}", path.display())))
+        }
+        Destination::Cache(folder) => {
+            let engine = new_engine(*engine, Some(private_cache(folder)?))?;
+            match kind {
+                Kind::Module => <Module as Code>::compile(&engine, &wasm).map(drop),
+                Kind::Component => <Component as Code>::compile(&engine, &wasm).map(drop),
+            }
+            .map_err(|error| not_compiled(&error))
+        }
+    }
+}
+
+/// The engine of a configuration. Everything not named here is the engine's default.
+fn new_engine(settings: EngineSettings, cache: Option<Cache>) -> Result<Engine, Failure> {
+    let mut config = Config::new();
+    match settings.compiler {
+        Compiler::Cranelift => config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed),
+        Compiler::CraneliftNone => config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::None),
+        Compiler::Winch => config.strategy(Strategy::Winch),
+    };
+    config.allocation_strategy(match settings.allocator {
+        Allocator::OnDemand => InstanceAllocationStrategy::OnDemand,
+        Allocator::Pooling => InstanceAllocationStrategy::pooling(),
+    });
+    config.memory_init_cow(settings.memory_init == MemoryInit::Cow);
+    config.parallel_compilation(settings.compile_threads == CompileThreads::Parallel);
+    config.epoch_interruption(settings.interrupt == Interrupt::Epoch);
+    config.cache(cache);
+    Engine::new(&config).map_err(|error| Failure::new(Cause::Machine, format!("cannot make the engine: {error:#}")))
+}
+
+/// The engine's own cache in a folder that belongs to the run.
+///
+/// Its housekeeping is put off beyond the life of a run: a worker that recompresses or removes entries while a sample
+/// is timed would make the hundredth hit another measurement than the first.
+fn private_cache(folder: &Path) -> Result<Cache, Failure> {
+    const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    let mut config = CacheConfig::new();
+    config
+        .with_directory(folder)
+        .with_cleanup_interval(NEVER)
+        .with_optimized_compression_usage_counter_threshold(u64::MAX);
+    Cache::new(config).map_err(|error| {
+        Failure::new(Cause::Machine, format!("cannot open the engine's cache in {}: {error:#}", folder.display()))
+    })
+}
+
+/// `read` and the one phase that turns bytes into code.
+fn acquire<C: Code>(engine: &Engine, spec: &Spec, timeline: &mut Timeline) -> Result<C, Failure> {
+    let phase = match spec.acquire {
+        Acquire::Compile => Phase::Compile,
+        Acquire::CacheMiss => Phase::CacheMiss,
+        Acquire::CacheHit => Phase::CacheHit,
+        Acquire::Deserialize => Phase::Deserialize,
+        Acquire::DeserializeFile => {
+            let file: &PathBuf = &spec.file;
+            return timeline
+                .time(Phase::DeserializeFile, || C::deserialize_file(engine, file))
+                .map_err(|error| not_loaded(&error));
+        }
+    };
+    let bytes = timeline.time(Phase::Read, || read(&spec.file))?;
+    if phase == Phase::Deserialize {
+        // The bytes are dropped inside the phase, as an embedder would.
+        return timeline.time(phase, move || C::deserialize(engine, &bytes)).map_err(|error| not_loaded(&error));
+    }
+    timeline.time(phase, move || C::compile(engine, &bytes)).map_err(|error| not_compiled(&error))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file)
+        .map_err(|error| Failure::new(Cause::Artifact, format!("cannot read {}: {error}", file.display())))
+}
+
+fn not_compiled(error: &wasmtime::Error) -> Failure {
+    Failure::new(Cause::Artifact, format!("it does not compile: {error:#}"))
+}
+
+fn not_loaded(error: &wasmtime::Error) -> Failure {
+    Failure::new(Cause::Harness, format!("the precompiled code does not load: {error:#}"))
+}
+
+/// Executable code in either of its two kinds.
+trait Code: Sized {
+    fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self>;
+    fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self>;
+    fn deserialize_file(engine: &Engine, file: &Path) -> wasmtime::Result<Self>;
+    /// The compiled image in memory: what ran, not what should have run.
+    fn image(&self) -> &[u8];
+}
+
+macro_rules! code {
+    ($type:ty) => {
+        #[expect(unsafe_code, reason = "loading machine code is unsafe; the parent has checked its digest")]
+        impl Code for $type {
+            fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self> {
+                <$type>::from_binary(engine, wasm)
+            }
+
+            fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
+                // SAFETY: the bytes are what `prepare` wrote: the parent compares their digest before each launch.
+                unsafe { <$type>::deserialize(engine, code) }
+            }
+
+            fn deserialize_file(engine: &Engine, file: &Path) -> wasmtime::Result<Self> {
+                // SAFETY: as above; and nobody but the run that owns the folder writes there while it is mapped.
+                unsafe { <$type>::deserialize_file(engine, file) }
+            }
+
+            fn image(&self) -> &[u8] {
+                let range = self.image_range();
+                // SAFETY: the range is the image's mapping, readable and unchanged for as long as `self` lives.
+                unsafe { std::slice::from_raw_parts(range.start, range.end.addr() - range.start.addr()) }
+            }
+        }
+    };
+}
+
+code!(Module);
+code!(Component);

@@ -1,0 +1,43 @@
+//! `host overhead`: what a probe's launch costs beside that of an equally linked program that returns at once.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use analysis::median;
+use workloads::Workload;
+
+use crate::bench::{self, Limits};
+use crate::cli::Overhead;
+use crate::error::{Error, Exit};
+use crate::launch;
+use crate::spec::RETURN;
+use crate::target::Target;
+
+/// Launches of three kinds, interleaved, and the medians of each.
+pub(crate) fn run(arguments: &Overhead) -> Result<Exit, Error> {
+    let target = Target::of(Workload::Hello)?;
+    let limits = Limits { time: Duration::from_secs(30), memory_bytes: 1 << 30 };
+    let (mut probe, mut first_statement, mut to_exit) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..arguments.samples {
+        let process_ns = bench::process_ns(&target, limits).map_err(|failure| Error::of_start("a probe", &failure))?;
+        probe.push(process_ns);
+        let ended = launch::run::<u64>(RETURN, &(), limits.time);
+        let first = ended.reported.map_err(|failure| Error::of_start("a program that returns", &failure))?;
+        first_statement.push(first.saturating_sub(ended.launched_ns));
+        to_exit.push(ended.ended_ns - ended.launched_ns);
+    }
+    let row = |name: &str, values: &[u64]| {
+        let estimate = median(values).expect("there is at least one launch");
+        format!("{name:<58} {estimate}")
+    };
+    let ratio = median(&probe).zip(median(&first_statement)).map(|(ours, theirs)| ours.value / theirs.value);
+    let text = [
+        format!("{} launches of each kind, interleaved; median [95 % interval]", arguments.samples),
+        row("probe: launch → first statement (its `process` phase)", &probe),
+        row("returns at once: launch → first statement", &first_statement),
+        row("returns at once: launch → its end seen by the parent", &to_exit),
+        format!("probe ÷ returns at once: {:.3}", ratio.unwrap_or(f64::NAN)),
+    ];
+    let _ = writeln!(std::io::stdout(), "{}", text.join("\n"));
+    Ok(Exit::Ok)
+}

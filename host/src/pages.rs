@@ -1,0 +1,95 @@
+//! The page cache: putting files into it or out of it, by name, and proving that they are there or not.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::path::Path;
+
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+
+use crate::settings::PageCache;
+
+/// Pages of a file, and how many of them are in the page cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Pages {
+    pub(crate) resident: usize,
+    pub(crate) all: usize,
+}
+
+/// Puts all pages of a file into the state asked for, and checks that they are in it.
+///
+/// # Errors
+/// Why not, with the remedy.
+pub(crate) fn put(path: &Path, state: PageCache) -> Result<Pages, String> {
+    let fail = |error: io::Error| format!("cannot set the page cache of {}: {error}", path.display());
+    let file = File::open(path).map_err(fail)?;
+    match state {
+        PageCache::Hot => _ = io::copy(&mut &file, &mut io::sink()).map_err(fail)?,
+        PageCache::Evicted => {
+            // Dirty pages cannot be dropped.
+            file.sync_all().map_err(fail)?;
+            posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).map_err(|errno| fail(errno.into()))?;
+        }
+    }
+    let pages = resident(&file).map_err(fail)?;
+    let wanted = if state == PageCache::Hot { pages.all } else { 0 };
+    if pages.resident != wanted {
+        return Err(format!(
+            "{} of {} pages of {} are in the page cache, {wanted} should be; if it lies on tmpfs or another file system \
+             without a page cache of its own, put the run on a disk with --out",
+            pages.resident,
+            pages.all,
+            path.display()
+        ));
+    }
+    Ok(pages)
+}
+
+/// Which pages of the file are in the page cache. mincore(2), over a mapping that touches none of them.
+#[expect(unsafe_code, reason = "mincore has no safe interface")]
+pub(crate) fn resident(file: &File) -> io::Result<Pages> {
+    const PAGE: usize = 4096;
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    if length == 0 {
+        return Ok(Pages::default());
+    }
+    let mut states = vec![0_u8; length.div_ceil(PAGE)];
+    // SAFETY: a fresh private mapping of `length` bytes that nobody reads, asked about with a vector of one byte a page
+    // as mincore(2) wants it, and unmapped again.
+    let told = unsafe {
+        let (none, shared) = (std::ptr::null_mut(), libc::MAP_SHARED);
+        let mapping = libc::mmap(none, length, libc::PROT_READ, shared, file.as_raw_fd(), 0);
+        if mapping == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let told = libc::mincore(mapping, length, states.as_mut_ptr());
+        let error = io::Error::last_os_error();
+        libc::munmap(mapping, length);
+        if told == 0 { Ok(()) } else { Err(error) }
+    };
+    told.map(|()| Pages { resident: states.iter().filter(|&&state| state & 1 == 1).count(), all: states.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_on_disk_can_be_evicted_and_read_back_in() {
+        // The checkout is on a disk; the default folder for temporary files may be in memory.
+        let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, vec![7; 3 * 4096 + 1]).unwrap();
+        assert_eq!(put(&path, PageCache::Evicted), Ok(Pages { resident: 0, all: 4 }));
+        assert_eq!(put(&path, PageCache::Hot), Ok(Pages { resident: 4, all: 4 }));
+    }
+
+    #[test]
+    fn a_file_in_memory_cannot_be_evicted_and_that_is_said() {
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, [7; 100]).unwrap();
+        let reason = put(&path, PageCache::Evicted).unwrap_err();
+        assert!(reason.contains("1 of 1 pages") && reason.contains("--out"), "{reason}");
+    }
+}

@@ -1,0 +1,400 @@
+//! `host phases`: from a command line to a run folder and its summary.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use analysis::Summary;
+use results::campaign::{self, Ended, Plan};
+use results::ledger::Ledger;
+use results::machine::Machine;
+use results::manifest::{ArtifactFact, Build, Manifest, Origin, Setting, System, checkout};
+use results::record::Outcome;
+use results::run_folder::{self, RunFolder};
+use results::{SCHEMA_VERSION, Sample, clock};
+use serde::{Deserialize, Serialize};
+use workloads::Workload;
+
+use crate::bench::{self, Embedded, Limits};
+use crate::cli::{Format, Phases, Profile};
+use crate::engine::wasmtime::{SYSTEM, VERSION};
+use crate::error::{Error, Exit};
+use crate::plan::{self, Start};
+use crate::progress::Progress;
+use crate::settings::Value;
+use crate::target::{Brought, Target};
+
+/// What a run measures, in full: kept in its manifest, so that resuming it plans the same.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Options {
+    profile: Profile,
+    workloads: Vec<String>,
+    artifact: Option<Brought>,
+    select: Vec<String>,
+    samples: u32,
+    seed: u64,
+    time_limit_ms: u64,
+    memory_limit_bytes: u64,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(arguments: &Phases) -> Result<Exit, Error> {
+    refuse_debug_build(cfg!(debug_assertions))?;
+    let results = arguments.out.clone().unwrap_or_else(default_results);
+    let (options, origins) = options(arguments, &results)?;
+    let targets = targets(&options)?;
+    let selected = selected(&options)?;
+    let starts = plan::starts(options.profile, &selected, &targets);
+    if arguments.list {
+        return list(&options, &starts, &targets);
+    }
+    let limits =
+        Limits { time: Duration::from_millis(options.time_limit_ms), memory_bytes: options.memory_limit_bytes };
+    for target in &targets {
+        bench::rehearse(target, limits)
+            .map_err(|failure| Error::of_start(&target.path.display().to_string(), &failure))?;
+    }
+    let manifest = manifest(&options, &origins, &starts, &targets)?;
+    let (folder, manifest) = open(arguments.resume.as_deref(), &results, manifest)?;
+    let (samples, ended) = measure(&options, &folder, &manifest, starts, &targets, limits)?;
+    finish(arguments, &folder, &samples, ended)
+}
+
+/// Debug assertions are in the engine too and would be measured with it.
+fn refuse_debug_build(debug_assertions: bool) -> Result<(), Error> {
+    if debug_assertions {
+        return Err(Error::new(
+            Exit::Usage,
+            "this binary has debug assertions on: its figures would be those of another program",
+        )
+        .hint("build it with the profiles as they are in the repository: `cargo run -p host -- phases`"));
+    }
+    Ok(())
+}
+
+/// The checkout's own folder of runs.
+fn default_results() -> PathBuf {
+    workspace().join("results/raw")
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")
+}
+
+/// The options in force, and where each came from. Of a resumed run, those in its manifest.
+fn options(arguments: &Phases, results: &Path) -> Result<(Options, BTreeMap<&'static str, Origin>), Error> {
+    if let Some(run) = &arguments.resume {
+        let manifest = {
+            // Not locked yet: the rehearsal comes before that. The lock decides who may write.
+            let name = run_folder::resolve(results, run)?;
+            run_folder::read_manifest(&results.join(name))?
+        };
+        let config: serde_json::Map<_, _> =
+            manifest.config.into_iter().map(|(key, setting)| (key, setting.value)).collect();
+        let options = serde_json::from_value(config.into()).map_err(|error| {
+            Error::new(Exit::Resume, format!("the run's configuration cannot be understood: {error}"))
+                .hint("use the version of coldphase that wrote it, or start a new run")
+        })?;
+        return Ok((options, BTreeMap::new()));
+    }
+    let mut origins = BTreeMap::new();
+    let mut note = |name: &'static str, said: bool, otherwise: Origin| {
+        origins.insert(name, if said { Origin::CommandLine } else { otherwise });
+    };
+    note("profile", arguments.profile.is_some(), Origin::Default);
+    note("workloads", !arguments.workload.is_empty(), Origin::Profile);
+    note("artifact", arguments.artifact.is_some(), Origin::Default);
+    note("select", !arguments.select.is_empty(), Origin::Default);
+    note("samples", arguments.samples.is_some(), Origin::Profile);
+    note("seed", arguments.seed.is_some(), Origin::Drawn);
+    note("time_limit_ms", arguments.time_limit.is_some(), Origin::Default);
+    note("memory_limit_bytes", arguments.memory_limit.is_some(), Origin::Default);
+    let profile = arguments.profile.unwrap_or_default();
+    let artifact = arguments.artifact.as_ref().map(|file| Brought {
+        // Absolute, so that a resumed run finds it from anywhere.
+        file: std::fs::canonicalize(file).unwrap_or_else(|_| file.clone()),
+        request: arguments.request.clone(),
+        expect: arguments.expect.clone(),
+        arguments: arguments.arg.clone(),
+    });
+    let workloads = if artifact.is_some() { Vec::new() } else { workload_names(profile, &arguments.workload)? };
+    let time_limit = arguments.time_limit.unwrap_or(Duration::from_secs(30));
+    let options = Options {
+        profile,
+        workloads,
+        artifact,
+        select: arguments.select.iter().map(ToString::to_string).collect(),
+        samples: arguments.samples.unwrap_or_else(|| plan::default_samples(profile)),
+        seed: arguments.seed.unwrap_or_else(draw_seed),
+        time_limit_ms: u64::try_from(time_limit.as_millis()).unwrap_or(u64::MAX),
+        memory_limit_bytes: arguments.memory_limit.unwrap_or(1024) * 1024 * 1024,
+    };
+    Ok((options, origins))
+}
+
+/// Small enough to be copied by hand.
+fn draw_seed() -> u64 {
+    clock::now_ns() % 1_000_000
+}
+
+fn workload_names(profile: Profile, asked: &[String]) -> Result<Vec<String>, Error> {
+    let all = || Workload::ALL.iter().map(|workload| workload.name());
+    if asked.is_empty() {
+        return Ok(match profile {
+            Profile::Quick => vec![Workload::Hello.name().to_owned(), Workload::HttpHello.name().to_owned()],
+            Profile::Standard | Profile::Full => all().map(str::to_owned).collect(),
+        });
+    }
+    let mut names: Vec<String> = Vec::new();
+    for name in asked {
+        if Workload::from_name(name).is_none() {
+            return Err(Error::new(Exit::Usage, format!("there is no workload `{name}`"))
+                .hint(format!("there are {}; --artifact FILE brings your own", all().collect::<Vec<_>>().join(", "))));
+        }
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    Ok(names)
+}
+
+fn targets(options: &Options) -> Result<Vec<Target>, Error> {
+    if let Some(brought) = &options.artifact {
+        return Ok(vec![Target::brought(brought)?]);
+    }
+    let workloads = options.workloads.iter().filter_map(|name| Workload::from_name(name));
+    workloads.map(Target::of).collect()
+}
+
+fn selected(options: &Options) -> Result<Vec<Value>, Error> {
+    let parse = |text: &String| Value::parse(text).map_err(|reason| Error::new(Exit::Resume, reason));
+    options.select.iter().map(parse).collect()
+}
+
+fn list(options: &Options, starts: &[Start], targets: &[Target]) -> Result<Exit, Error> {
+    let ms: f64 =
+        starts.iter().map(|start| plan::estimate_ms(start, targets)).sum::<f64>() * f64::from(options.samples);
+    let mut text = String::new();
+    for start in starts {
+        text.push_str(&format!("{}\n", start.cell));
+    }
+    let samples = starts.len() as u64 * u64::from(options.samples);
+    text.push_str(&format!(
+        "{} cells × {} samples = {samples} starts, seed {}; about {} on two cores like the authors'\n",
+        starts.len(),
+        options.samples,
+        options.seed,
+        if ms < 120_000.0 {
+            format!("{:.0} s", (ms / 1000.0).ceil())
+        } else {
+            format!("{:.0} min", (ms / 60_000.0).ceil())
+        },
+    ));
+    print(&text)?;
+    Ok(Exit::Ok)
+}
+
+fn manifest(
+    options: &Options,
+    origins: &BTreeMap<&'static str, Origin>,
+    starts: &[Start],
+    targets: &[Target],
+) -> Result<Manifest, Error> {
+    let sha256 = results::digest::sha256_file(Path::new("/proc/self/exe"))
+        .map_err(|error| Error::new(Exit::Internal, format!("cannot read this program: {error}")))?;
+    let (commit, dirty) = checkout(workspace());
+    let config = serde_json::to_value(options).expect("options are plain data: they always serialise");
+    let config = config.as_object().into_iter().flatten().map(|(key, value)| {
+        let origin = origins.get(key.as_str()).copied().unwrap_or(Origin::Default);
+        (key.clone(), Setting { value: value.clone(), origin })
+    });
+    let system = |name: &str| System {
+        name: name.to_owned(),
+        version: VERSION.to_owned(),
+        sha256: Some(sha256.clone()),
+        unavailable: None,
+    };
+    Ok(Manifest {
+        schema: SCHEMA_VERSION,
+        run: run_folder::new_run_name(options.seed),
+        created_at: clock::wall_clock(),
+        command_line: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        config: config.collect(),
+        seed: options.seed,
+        samples_per_cell: options.samples,
+        cells: starts.iter().map(|start| start.cell.clone()).collect(),
+        commit,
+        dirty,
+        build: Build {
+            profile: env!("COLDPHASE_PROFILE").to_owned(),
+            opt_level: env!("COLDPHASE_OPT_LEVEL").to_owned(),
+            debug_assertions: cfg!(debug_assertions),
+            target: env!("COLDPHASE_TARGET").to_owned(),
+            rustc: env!("COLDPHASE_RUSTC_VERSION").to_owned(),
+            sha256: sha256.clone(),
+        },
+        machine: Machine::read(Path::new("/")),
+        systems: vec![system(SYSTEM), system(plan::CONTROL)],
+        artifacts: artifacts(targets),
+    })
+}
+
+/// Each file once, with the workloads that it serves.
+fn artifacts(targets: &[Target]) -> Vec<ArtifactFact> {
+    let mut facts: Vec<ArtifactFact> = Vec::new();
+    for target in targets {
+        let path = target.path.display().to_string();
+        match facts.iter_mut().find(|fact| fact.path == path) {
+            Some(fact) => fact.workloads.push(target.name.clone()),
+            None => facts.push(ArtifactFact {
+                workloads: vec![target.name.clone()],
+                path,
+                bytes: target.bytes,
+                sha256: target.sha256.clone(),
+            }),
+        }
+    }
+    facts
+}
+
+/// A new run's folder, or that of an earlier one if what is measured now belongs into it.
+fn open(resume: Option<&str>, results: &Path, now: Manifest) -> Result<(RunFolder, Manifest), Error> {
+    let Some(run) = resume else { return Ok((RunFolder::create(results, &now)?, now)) };
+    let (folder, then) = RunFolder::open(results, run)?;
+    if let Some(difference) = then.differs_from(&now) {
+        return Err(Error::new(Exit::Resume, format!("{} cannot be resumed: {difference}", then.run))
+            .hint("its samples stay as they are; start a new run"));
+    }
+    Ok((folder, then))
+}
+
+/// The campaign. Returns all samples of the run, earlier ones first.
+fn measure(
+    options: &Options,
+    folder: &RunFolder,
+    manifest: &Manifest,
+    starts: Vec<Start>,
+    targets: &[Target],
+    limits: Limits,
+) -> Result<(Vec<Sample>, Ended), Error> {
+    let stop = stop_on_signals()?;
+    let (mut ledger, contents) = Ledger::open(&folder.ledger())?;
+    if let Some(torn) = contents.torn {
+        say(&format!(
+            "line {} of the ledger was never finished ({} bytes): it is measured again",
+            torn.line, torn.bytes
+        ));
+    }
+    let plan = Plan { cells: manifest.cells.clone(), samples_per_cell: options.samples, seed: options.seed };
+    let work = folder.work()?;
+    let mut bench = Embedded::new(work.clone(), targets, starts, limits).map_err(|error| {
+        Error::new(Exit::Results, format!("cannot prepare {}: {error}", work.display()))
+            .hint("--out FOLDER puts runs elsewhere; it needs a writable disk with room")
+    })?;
+    let ended =
+        campaign::run(&plan, folder.run(), &mut ledger, &contents.samples, &mut bench, &mut Progress::new(), &stop)?;
+    if ended == Ended::Complete {
+        // Caches and compiled code served their purpose; the records stay.
+        let _ = std::fs::remove_dir_all(&work);
+    }
+    Ok((results::ledger::read(&folder.ledger())?.samples, ended))
+}
+
+/// The first interrupt ends the campaign after the sample that runs; the second one ends the program.
+fn stop_on_signals() -> Result<Arc<AtomicBool>, Error> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::flag;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop))
+            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
+            .map_err(|error| Error::new(Exit::Internal, format!("cannot watch for signals: {error}")))?;
+    }
+    Ok(stop)
+}
+
+fn finish(arguments: &Phases, folder: &RunFolder, samples: &[Sample], ended: Ended) -> Result<Exit, Error> {
+    let summary = Summary::of(samples);
+    let path = folder.path().display();
+    match arguments.format {
+        Format::Table => {
+            let (width, colour) = terminal();
+            print(&format!("{}\nrun: {path}\n", analysis::report(&summary, width, colour)))?;
+        }
+        Format::Json => {
+            let text = serde_json::to_string_pretty(&summary).expect("a summary is plain data: it always serialises");
+            print(&(text + "\n"))?;
+            say(&format!("run: {path}"));
+        }
+        Format::Csv => {
+            print(&analysis::csv(&summary))?;
+            say(&format!("run: {path}"));
+        }
+    }
+    let unusable = samples.iter().filter(|sample| sample.outcome != Outcome::Ok);
+    for (reason, n) in bench::reasons(unusable.filter_map(|sample| sample.reason.as_deref())) {
+        say(&format!("{n} × {reason}"));
+    }
+    if ended == Ended::Interrupted {
+        let out = arguments.out.as_ref().map_or_else(String::new, |out| format!(" --out {}", out.display()));
+        say(&format!("interrupted; go on with `cargo run -p host -- phases --resume {}{out}`", folder.run()));
+        return Ok(Exit::Interrupted);
+    }
+    Ok(verdict(samples))
+}
+
+fn verdict(samples: &[Sample]) -> Exit {
+    let any = |outcome| samples.iter().any(|sample| sample.outcome == outcome);
+    if any(Outcome::Failed) {
+        Exit::Samples
+    } else if !any(Outcome::Ok) {
+        Exit::Nothing
+    } else {
+        Exit::Ok
+    }
+}
+
+/// Columns and whether to use colours.
+fn terminal() -> (usize, bool) {
+    let out = std::io::stdout();
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let on_terminal = out.is_terminal();
+    let width = console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    (columns.or(width).unwrap_or(120), on_terminal && !no_colour)
+}
+
+fn print(text: &str) -> Result<(), Error> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // `host phases | head` is no mistake.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(Exit::Internal, format!("cannot print: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_with_debug_assertions_refuses_to_measure() {
+        assert!(refuse_debug_build(false).is_ok());
+        assert_eq!(refuse_debug_build(true).unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn the_engine_version_is_the_one_that_is_linked() {
+        let lock = include_str!("../../Cargo.lock");
+        assert!(lock.contains(&format!("name = \"wasmtime\"\nversion = \"{VERSION}\"")));
+        assert!(VERSION.starts_with(&format!("{}.", crate::engine::wasmtime::MAJOR)));
+    }
+}
