@@ -40,14 +40,14 @@ impl Limits {
 /// samples.
 pub(crate) fn rehearse(target: &Target, limits: Limits) -> Result<(), Failure> {
     let spec = spec(target, &Configuration::BASELINE, limits, target.path.clone(), None);
-    let report = launch::run::<Report>(PROBE, &spec, limits.patience()).reported?;
+    let report = launch::run::<Report>(PROBE, &spec.to_arguments(), limits.patience()).reported?;
     answers(target, &report).map_err(|reason| Failure::new(Cause::Guest, reason))
 }
 
 /// The `process` phase of one start that is not part of any run.
 pub(crate) fn process_ns(target: &Target, limits: Limits) -> Result<u64, Failure> {
     let spec = spec(target, &Configuration::BASELINE, limits, target.path.clone(), None);
-    let ended = launch::run::<Report>(PROBE, &spec, limits.patience());
+    let ended = launch::run::<Report>(PROBE, &spec.to_arguments(), limits.patience());
     Ok(ended.reported?.recorded.first_statement_ns.saturating_sub(ended.launched_ns))
 }
 
@@ -132,7 +132,8 @@ impl<'a> Embedded<'a> {
     fn prepare_child(&self, target: usize, engine: EngineSettings, into: Destination) -> Result<(), String> {
         let kind: Kind = self.targets[target].is.kind;
         let preparation = Preparation { file: self.wasm(target), kind, engine, into };
-        let ended = launch::run::<()>(PREPARE, &preparation, self.limits.patience());
+        let input = serde_json::to_string(&preparation).expect("a preparation is plain data: it always serialises");
+        let ended = launch::run::<()>(PREPARE, &[input.into()], self.limits.patience());
         ended
             .reported
             .map_err(|failure| format!("this configuration cannot run {}: {failure}", self.targets[target].name))
@@ -246,7 +247,7 @@ impl Bench for Embedded<'_> {
         let target = &self.targets[ready.start.target];
         let wanted = &ready.start.configuration;
         let spec = spec(target, wanted, self.limits, ready.file.clone(), ready.cache.clone());
-        let ended = launch::run::<Report>(PROBE, &spec, self.limits.patience());
+        let ended = launch::run::<Report>(PROBE, &spec.to_arguments(), self.limits.patience());
         let (launched_ns, ended_ns) = (ended.launched_ns, ended.ended_ns);
         match ended.reported {
             Ok(report) => judge(target, &ready, report, launched_ns, ended_ns),

@@ -1,5 +1,6 @@
 //! The parent's side: one child, from its launch to its end.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -9,7 +10,6 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use results::clock::now_ns;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::spec::{Cause, Failure};
@@ -32,11 +32,10 @@ pub(crate) struct Ended<T> {
 /// The child gets no environment and no input, and a process group of its own: an interrupt on the terminal stops the
 /// campaign between two samples and not a sample in the middle. Nothing here keeps `Command` from `posix_spawn`, whose
 /// `vfork` does not copy the parent's page tables.
-pub(crate) fn run<T: DeserializeOwned>(what: &str, input: &impl Serialize, patience: Duration) -> Ended<T> {
-    let input = serde_json::to_string(input).expect("what a child is told is plain data: it always serialises");
+pub(crate) fn run<T: DeserializeOwned>(what: &str, input: &[OsString], patience: Duration) -> Ended<T> {
     // Not the path: the program may be rebuilt while it runs.
     let mut command = Command::new("/proc/self/exe");
-    command.arg(what).arg(input).env_clear().process_group(0);
+    command.arg(what).args(input).env_clear().process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let launched_ns = now_ns();
     let reported = command

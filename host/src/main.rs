@@ -29,8 +29,8 @@ use crate::cli::{Cli, Command};
 fn main() -> ExitCode {
     // The first statement: where a probe's `process` phase ends.
     let first_statement_ns = results::clock::now_ns();
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    if let Some(code) = probe::hidden(first_statement_ns, &arguments) {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = probe::hidden(first_statement_ns, &mut arguments) {
         return code;
     }
     let done = match Cli::parse_from(arguments).command {

@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &Overhead) -> Result<Exit, Error> {
     for _ in 0..arguments.samples {
         let process_ns = bench::process_ns(&target, limits).map_err(|failure| Error::of_start("a probe", &failure))?;
         probe.push(process_ns);
-        let ended = launch::run::<u64>(RETURN, &(), limits.time);
+        let ended = launch::run::<u64>(RETURN, &[], limits.time);
         let first = ended.reported.map_err(|failure| Error::of_start("a program that returns", &failure))?;
         first_statement.push(first.saturating_sub(ended.launched_ns));
         to_exit.push(ended.ended_ns - ended.launched_ns);

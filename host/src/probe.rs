@@ -8,20 +8,19 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use results::Timeline;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::engine;
-use crate::spec::{Cause, Failure, PREPARE, PROBE, RETURN};
+use crate::spec::{Cause, Failure, PREPARE, PROBE, Preparation, RETURN, Spec};
 
 /// Does what a hidden argument asks, if there is one.
-pub(crate) fn hidden(first_statement_ns: u64, arguments: &[OsString]) -> Option<ExitCode> {
+pub(crate) fn hidden(first_statement_ns: u64, arguments: &mut [OsString]) -> Option<ExitCode> {
     let [_, what, input @ ..] = arguments else { return None };
     let code = match what.to_str()? {
-        PROBE => answer(parse(input).and_then(|spec| {
+        PROBE => answer(Spec::from_arguments(input).ok_or_else(not_told).and_then(|spec| {
             die_with_parent();
             engine::wasmtime::start(&spec, &mut Timeline::new(first_statement_ns))
         })),
-        PREPARE => answer(parse(input).and_then(|preparation| {
+        PREPARE => answer(preparation(input).ok_or_else(not_told).and_then(|preparation| {
             die_with_parent();
             engine::wasmtime::prepare(&preparation)
         })),
@@ -31,9 +30,12 @@ pub(crate) fn hidden(first_statement_ns: u64, arguments: &[OsString]) -> Option<
     Some(code)
 }
 
-fn parse<T: DeserializeOwned>(input: &[OsString]) -> Result<T, Failure> {
-    let text = input.first().and_then(|text| text.to_str()).unwrap_or_default();
-    serde_json::from_str(text).map_err(|error| Failure::new(Cause::Harness, format!("not told what to do: {error}")))
+fn preparation(input: &[OsString]) -> Option<Preparation> {
+    serde_json::from_str(input.first()?.to_str()?).ok()
+}
+
+fn not_told() -> Failure {
+    Failure::new(Cause::Harness, "not told what to do: this is how coldphase starts itself, not a way to start it")
 }
 
 /// A parent that is killed cannot stop its probe any more, so the kernel does.

@@ -1,6 +1,7 @@
 //! What the parent tells the probe, and what the probe tells the parent.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use results::record::Resources;
@@ -8,17 +9,17 @@ use results::timeline::Recorded;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::settings::{Acquire, EngineSettings};
+use crate::settings::{Acquire, EngineSettings, Parameter};
 
-/// The argument that makes this program a probe; the JSON of a [`Spec`] follows it.
+/// The argument that makes this program a probe; a [`Spec`] follows it.
 pub(crate) const PROBE: &str = "__probe";
-/// The argument that makes this program prepare compiled code; the JSON of a [`Preparation`] follows it.
+/// The argument that makes this program prepare compiled code; a [`Preparation`] follows it.
 pub(crate) const PREPARE: &str = "__prepare";
 /// The argument that makes this program do nothing but say when it began: what a launch costs without a probe.
 pub(crate) const RETURN: &str = "__return";
 
 /// One cold start.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spec {
     /// The file to load: Wasm, or what was precompiled from it.
     pub(crate) file: PathBuf,
@@ -38,6 +39,105 @@ pub(crate) struct Spec {
     pub(crate) time_limit_ms: u64,
     /// How large one linear memory may become.
     pub(crate) memory_limit_bytes: u64,
+}
+
+impl Spec {
+    /// The spec as arguments of a process.
+    ///
+    /// By hand, because reading it is in no phase: JSON took a fresh process 40 µs and postcard 15, nearly all of it page
+    /// faults of code that runs once, and no more than 20 may be in no phase.
+    pub(crate) fn to_arguments(&self) -> Vec<OsString> {
+        fn place<P: Parameter + PartialEq>(value: P) -> char {
+            let place = P::ALL.iter().position(|one| *one == value).expect("ALL has all values");
+            char::from_digit(u32::try_from(place).expect("values are few"), 10).expect("values are few")
+        }
+        let digits: String = [
+            place(self.acquire),
+            place(self.engine.allocator),
+            place(self.engine.memory_init),
+            place(self.engine.compiler),
+            place(self.engine.compile_threads),
+            place(self.engine.interrupt),
+            place(self.kind),
+            place(self.world),
+        ]
+        .iter()
+        .collect();
+        let mut arguments = vec![
+            digits.into(),
+            self.time_limit_ms.to_string().into(),
+            self.memory_limit_bytes.to_string().into(),
+            self.file.clone().into(),
+            self.cache.clone().unwrap_or_default().into(),
+        ];
+        match &self.call {
+            Call::Run(guest) => {
+                arguments.push("run".into());
+                arguments.extend(guest.iter().map(OsString::from));
+            }
+            Call::Http { method, target, body_hex } => {
+                arguments.extend(["http", method, target, body_hex].map(OsString::from));
+            }
+        }
+        arguments
+    }
+
+    /// Takes the spec back out of the arguments. Nothing if they are not [`Self::to_arguments`]'.
+    pub(crate) fn from_arguments(arguments: &mut [OsString]) -> Option<Self> {
+        fn at<P: Parameter>(digits: &[u8], place: usize) -> Option<P> {
+            P::ALL.get(usize::from(digits.get(place)?.wrapping_sub(b'0'))).copied()
+        }
+        let [digits, time_limit, memory_limit, file, cache, what, call @ ..] = arguments else { return None };
+        let digits = digits.as_encoded_bytes();
+        let text = |argument: &mut OsString| std::mem::take(argument).into_string().ok();
+        let call = match (what.as_encoded_bytes(), call) {
+            (b"run", guest) => Call::Run(guest.iter_mut().map(text).collect::<Option<_>>()?),
+            (b"http", [method, target, body_hex]) => {
+                Call::Http { method: text(method)?, target: text(target)?, body_hex: text(body_hex)? }
+            }
+            _ => return None,
+        };
+        Some(Self {
+            acquire: at(digits, 0)?,
+            engine: EngineSettings {
+                allocator: at(digits, 1)?,
+                memory_init: at(digits, 2)?,
+                compiler: at(digits, 3)?,
+                compile_threads: at(digits, 4)?,
+                interrupt: at(digits, 5)?,
+            },
+            kind: at(digits, 6)?,
+            world: at(digits, 7)?,
+            time_limit_ms: time_limit.to_str()?.parse().ok()?,
+            memory_limit_bytes: memory_limit.to_str()?.parse().ok()?,
+            file: PathBuf::from(std::mem::take(file)),
+            cache: Some(PathBuf::from(std::mem::take(cache))).filter(|cache| !cache.as_os_str().is_empty()),
+            call,
+        })
+    }
+}
+
+impl Parameter for Kind {
+    const KEY: &'static str = "kind";
+    const ALL: &'static [Self] = &[Self::Module, Self::Component];
+    fn name(self) -> &'static str {
+        match self {
+            Self::Module => "module",
+            Self::Component => "component",
+        }
+    }
+}
+
+impl Parameter for World {
+    const KEY: &'static str = "world";
+    const ALL: &'static [Self] = &[Self::Preview1, Self::Proxy, Self::Full];
+    fn name(self) -> &'static str {
+        match self {
+            Self::Preview1 => "wasi_snapshot_preview1",
+            Self::Proxy => "wasi:http/proxy",
+            Self::Full => "wasi:cli/imports + wasi:http",
+        }
+    }
 }
 
 /// Compiled code to be made, outside any timing.
@@ -74,8 +174,7 @@ pub(crate) enum Kind {
 }
 
 /// The host functions that a guest is linked with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum World {
     /// WASI preview 1.
     Preview1,
@@ -85,20 +184,8 @@ pub(crate) enum World {
     Full,
 }
 
-impl World {
-    /// The name in the evidence.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Preview1 => "wasi_snapshot_preview1",
-            Self::Proxy => "wasi:http/proxy",
-            Self::Full => "wasi:cli/imports + wasi:http",
-        }
-    }
-}
-
 /// What is asked of a guest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Call {
     /// Run to completion with these arguments, the program's name first.
     Run(Vec<String>),
@@ -168,5 +255,52 @@ pub(crate) enum Cause {
 impl Failure {
     pub(crate) fn new(cause: Cause, reason: impl Into<String>) -> Self {
         Self { cause, reason: reason.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Configuration, Value};
+
+    #[test]
+    fn a_spec_survives_the_way_to_the_probe() {
+        let http = Call::Http { method: "POST".into(), target: "/a b".into(), body_hex: "00ff".into() };
+        let calls = [Call::Run(vec![]), Call::Run(vec!["name".into(), String::new(), "--x".into()]), http];
+        for (key, values) in crate::settings::parameters() {
+            for value in values {
+                let value = Value::parse(&format!("{key}={value}")).unwrap();
+                let configuration = Configuration::BASELINE.with(value);
+                for (call, cache) in calls.iter().zip([None, Some("/cache".into()), None]) {
+                    let spec = Spec {
+                        file: "/some where/x.wasm".into(),
+                        kind: Kind::Component,
+                        acquire: configuration.acquire,
+                        cache,
+                        engine: configuration.engine,
+                        world: World::Full,
+                        call: call.clone(),
+                        time_limit_ms: 30_000,
+                        memory_limit_bytes: u64::MAX,
+                    };
+                    assert_eq!(Spec::from_arguments(&mut spec.to_arguments()), Some(spec));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_spec_is_refused() {
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for wrong in [
+            "",
+            "00000000 1 1 f c",
+            "00000000 1 1 f c walk",
+            "90000000 1 1 f c run",
+            "0000 1 1 f c run",
+            "00000000 x 1 f c run",
+        ] {
+            assert_eq!(Spec::from_arguments(&mut words(wrong)), None, "{wrong}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use wasmtime::{Cache, Engine};
 use wasmtime_environ::object::{Object as _, ObjectSection as _};
 use wasmtime_environ::{FlagValue, Tunables, obj};
 
+use crate::settings::Parameter as _;
 use crate::spec::Spec;
 
 /// The evidence of one start. What cannot be found out is absent, and then fails the sample's check.

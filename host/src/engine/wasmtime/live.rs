@@ -18,28 +18,6 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use super::guest::{self, Guest, MAX_ANSWER_BYTES};
 use crate::spec::{Answered, Call, Cause, Failure, Spec, World};
 
-/// What is asked, ready to be sent.
-#[derive(Clone)]
-pub(super) enum Question {
-    Run,
-    Http(hyper::Request<Full<Bytes>>),
-}
-
-impl Question {
-    pub(super) fn new(call: &Call) -> Result<Self, Failure> {
-        let Call::Http { method, target, body_hex } = call else { return Ok(Self::Run) };
-        let body = hex::decode(body_hex).map_err(|error| Failure::new(Cause::Harness, error.to_string()))?;
-        hyper::Request::builder()
-            .method(method.as_str())
-            .uri(target.as_str())
-            .header(hyper::header::HOST, "localhost")
-            .header(hyper::header::CONTENT_LENGTH, body.len())
-            .body(Full::new(Bytes::from(body)))
-            .map(Self::Http)
-            .map_err(|error| Failure::new(Cause::Harness, format!("`{method} {target}` is no request: {error}")))
-    }
-}
-
 /// A guest whose imports are all there.
 pub(super) enum Linked {
     Module(InstancePre<Guest>),
@@ -101,12 +79,12 @@ impl Live {
     pub(super) async fn call(
         &self,
         store: &mut Store<Guest>,
-        question: Question,
+        call: &Call,
         limit: Duration,
         on_answer: impl FnOnce(),
     ) -> Result<Answered, Failure> {
         // For a guest that waits in the host and runs no code that could be interrupted.
-        match tokio::time::timeout(limit, self.ask(store, question, on_answer)).await {
+        match tokio::time::timeout(limit, self.ask(store, call, on_answer)).await {
             Ok(answer) => answer.map_err(|error| match error.downcast::<Failure>() {
                 Ok(failure) => failure,
                 Err(error) => guest::failure(&error, store),
@@ -115,17 +93,15 @@ impl Live {
         }
     }
 
-    async fn ask(
-        &self,
-        store: &mut Store<Guest>,
-        question: Question,
-        on_answer: impl FnOnce(),
-    ) -> wasmtime::Result<Answered> {
-        let exited = match (self, question) {
-            (Self::Service(proxy), Question::Http(request)) => return serve(proxy, store, request, on_answer).await,
+    async fn ask(&self, store: &mut Store<Guest>, call: &Call, on_answer: impl FnOnce()) -> wasmtime::Result<Answered> {
+        let exited = match (self, call) {
+            (Self::Service(proxy), Call::Http { method, target, body_hex }) => {
+                let request = request(method, target, body_hex)?;
+                return serve(proxy, store, request, on_answer).await;
+            }
             (Self::Module(start), _) => start.call_async(&mut *store, ()).await.map(|()| Ok(())),
             (Self::Command(command), _) => command.wasi_cli_run().call_run(&mut *store).await,
-            (Self::Service(_), Question::Run) => wasmtime::bail!("a service cannot be run like a command"),
+            (Self::Service(_), Call::Run(_)) => wasmtime::bail!("a service cannot be run like a command"),
         };
         on_answer();
         let code = match exited {
@@ -135,6 +111,18 @@ impl Live {
         };
         Ok(Answered { code: code.into(), body_hex: hex::encode(store.data().stdout.contents()) })
     }
+}
+
+/// A request as an HTTP server would hand it over. Made within the request's phase, as a server parses within it.
+fn request(method: &str, target: &str, body_hex: &str) -> Result<hyper::Request<Full<Bytes>>, Failure> {
+    let body = hex::decode(body_hex).map_err(|error| Failure::new(Cause::Harness, error.to_string()))?;
+    hyper::Request::builder()
+        .method(method)
+        .uri(target)
+        .header(hyper::header::HOST, "localhost")
+        .header(hyper::header::CONTENT_LENGTH, body.len())
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|error| Failure::new(Cause::Harness, format!("`{method} {target}` is no request: {error}")))
 }
 
 type Head = Result<hyper::Response<HyperOutgoingBody>, ErrorCode>;

@@ -8,13 +8,14 @@ mod live;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use results::timeline::Begun;
 use results::{Phase, Timeline};
 use wasmtime::component::Component;
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, Module, OptLevel, Store, Strategy};
 
 use self::deadline::Then;
 use self::guest::Guest;
-use self::live::{Linked, Question};
+use self::live::Linked;
 use crate::resources::Usage;
 use crate::settings::{Acquire, Allocator, CompileThreads, Compiler, EngineSettings, Interrupt, MemoryInit};
 use crate::spec::{Call, Cause, Destination, Failure, Kind, Preparation, Report, Spec};
@@ -30,8 +31,6 @@ pub(crate) const MAJOR: &str = "48";
 
 /// Performs one cold start and reports it.
 pub(crate) fn start(spec: &Spec, timeline: &mut Timeline) -> Result<Report, Failure> {
-    // Decoded before anything is timed: a client sends bytes, it does not send hexadecimal.
-    let question = Question::new(&spec.call)?;
     let begun = timeline.begin();
     let cache = spec.cache.as_deref().map(private_cache).transpose()?;
     let engine = new_engine(spec.engine, cache.clone())?;
@@ -44,12 +43,14 @@ pub(crate) fn start(spec: &Spec, timeline: &mut Timeline) -> Result<Report, Fail
         Kind::Module => {
             let module: Module = acquire(&engine, spec, timeline)?;
             let linked = timeline.time(Phase::Link, || Linked::module(&engine, &module))?;
-            executor.block_on(run(&engine, &linked, &module, spec, question, timeline, cache.as_ref()))
+            let begun = timeline.begin();
+            executor.block_on(run(&engine, &linked, &module, spec, timeline, begun, cache.as_ref()))
         }
         Kind::Component => {
             let component: Component = acquire(&engine, spec, timeline)?;
             let linked = timeline.time(Phase::Link, || Linked::component(&engine, &component, spec))?;
-            executor.block_on(run(&engine, &linked, &component, spec, question, timeline, cache.as_ref()))
+            let begun = timeline.begin();
+            executor.block_on(run(&engine, &linked, &component, spec, timeline, begun, cache.as_ref()))
         }
     }
 }
@@ -60,13 +61,13 @@ async fn run(
     linked: &Linked,
     code: &impl Code,
     spec: &Spec,
-    question: Question,
     timeline: &mut Timeline,
+    begun: Begun,
     cache: Option<&Cache>,
 ) -> Result<Report, Failure> {
     let limit = Duration::from_millis(spec.time_limit_ms);
     let then = if spec.engine.interrupt == Interrupt::Epoch { Then::Interrupt } else { Then::End };
-    let begun = timeline.begin();
+    // `store` began before the executor was entered, which the first store is the first to need.
     let mut store = Store::new(engine, Guest::new(spec));
     store.limiter(|guest| &mut guest.memory);
     allow(&mut store, limit, then);
@@ -79,7 +80,7 @@ async fn run(
 
     let begun = timeline.begin();
     let mut used = None;
-    let first = live.call(&mut store, question.clone(), limit, || {
+    let first = live.call(&mut store, &spec.call, limit, || {
         timeline.end(Phase::FirstRequest, begun);
         timeline.answered();
         used = Some(Usage::now());
@@ -92,7 +93,7 @@ async fn run(
         Call::Http { .. } => {
             allow(&mut store, limit, then);
             let begun = timeline.begin();
-            let answer = live.call(&mut store, question, limit, || timeline.end(Phase::SecondRequest, begun));
+            let answer = live.call(&mut store, &spec.call, limit, || timeline.end(Phase::SecondRequest, begun));
             Some(answer.await)
         }
     };
