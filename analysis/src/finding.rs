@@ -30,7 +30,6 @@ pub fn finding(summary: &Summary) -> String {
     sentence + "\n"
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what `min_by` hands over")]
 fn faster(one: &&CellSummary, two: &&CellSummary) -> std::cmp::Ordering {
     let total = |cell: &CellSummary| cell.total.map_or(f64::INFINITY, |total| total.value);
     total(one).total_cmp(&total(two))
@@ -57,7 +56,7 @@ fn of_compiled(summary: &Summary, workload: &str, compiled: &CellSummary, others
         };
         if differ(summary, compiled, other) && time.value < total {
             text.push_str(&format!(
-                "{joint}{what} leaves {} of it, a {}th",
+                "{joint}{what} leaves {}, {} times less",
                 nanoseconds(time.value),
                 three_digits(total / time.value)
             ));

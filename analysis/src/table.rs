@@ -1,6 +1,6 @@
 //! The phase table, and the same as CSV.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use results::Phase;
 
 use crate::label::Labels;
@@ -8,14 +8,14 @@ use crate::median::Estimate;
 use crate::summary::{CellSummary, Summary};
 use crate::units::{nanoseconds, percent};
 
-/// One table a workload: a row for each configuration, a column for each phase, in a cell the median, beneath it its 95 %
-/// interval, and its share of the total. Columns that `width` has no room for go on below.
+/// One table a workload: a row for each configuration, a column for each phase, in a cell the median and its share of the
+/// total, beneath them its 95 % interval. Columns that `width` has no room for go on below.
 pub fn tables(summary: &Summary, width: usize) -> String {
     let mut text = String::new();
     for workload in summary.workloads() {
         let cells: Vec<_> = summary.of_workload(workload).collect();
         let labels = Labels::of(cells.iter().copied());
-        text.push_str(&format!("{workload}: median, [95 % interval], share of the total\n"));
+        text.push_str(&format!("{workload}: median, share of the total, [95 % interval]\n"));
         let unsaid = labels.unsaid();
         if !unsaid.is_empty() {
             text.push_str(&format!("where nothing else is said: {unsaid}\n"));
@@ -88,8 +88,8 @@ fn shown(time: Option<&Estimate>, share: Option<f64>) -> String {
         Some((low, high)) => interval(low as f64, high as f64),
         None => "[n < 6]".to_owned(),
     };
-    let share = share.map_or_else(String::new, |share| format!("\n{}", percent(share)));
-    format!("{}\n{interval}{share}", nanoseconds(time.value))
+    let share = share.map_or_else(String::new, |share| format!("  {}", percent(share)));
+    format!("{}{share}\n{interval}", nanoseconds(time.value))
 }
 
 /// Both ends, and the unit once where it is the same.
@@ -117,9 +117,15 @@ fn fit(columns: &[Column], width: usize) -> Vec<&[Column]> {
     pieces
 }
 
+/// Lines above, below and under the heading. None between rows: with two lines a row there would be more lines than rows.
+const RULED: TableStyle = {
+    let line = LineStyle::none().fill('─').junction('─');
+    TableStyle::new().top_border(line).header_separator(line).bottom_border(line)
+};
+
 fn render(rows: &[String], columns: &[Column]) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(RULED).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(std::iter::once("configuration").chain(columns.iter().map(|column| column.head.as_str())));
     for (at, row) in rows.iter().enumerate() {
         table.add_row(std::iter::once(row.as_str()).chain(columns.iter().map(|column| column.cells[at].as_str())));

@@ -29,7 +29,7 @@ impl Limits {
     /// How long a parent waits for a child whose own time limit somehow does not end it: two requests, and compiling a
     /// large guest, which no limit of the guest's ends.
     fn patience(self) -> Duration {
-        self.time * 2 + Duration::from_secs(600)
+        self.time * 2 + Duration::from_mins(10)
     }
 }
 
@@ -248,9 +248,9 @@ impl Bench for Embedded<'_> {
         let wanted = &ready.start.configuration;
         let spec = spec(target, wanted, self.limits, ready.file.clone(), ready.cache.clone());
         let ended = launch::run::<Report>(PROBE, &spec.to_arguments(), self.limits.patience());
-        let (launched_ns, ended_ns) = (ended.launched_ns, ended.ended_ns);
+        let (launched_ns, ended_ns) = (ended.launched_ns, ended.seen_ns);
         match ended.reported {
-            Ok(report) => judge(target, &ready, report, launched_ns, ended_ns),
+            Ok(report) => judge(target, &ready, &report, launched_ns, ended_ns),
             Err(failure) => Measurement::failed(failure.reason),
         }
     }
@@ -265,7 +265,7 @@ impl Bench for Embedded<'_> {
 }
 
 /// From a probe's report to a measurement.
-fn judge(target: &Target, ready: &Ready, report: Report, launched_ns: u64, ended_ns: u64) -> Measurement {
+fn judge(target: &Target, ready: &Ready, report: &Report, launched_ns: u64, ended_ns: u64) -> Measurement {
     let wanted = &ready.start.configuration;
     let mut attested = report.attested.clone();
     let mut put = |key: &str, value: Value| _ = attested.insert(key.to_owned(), value);
@@ -276,7 +276,7 @@ fn judge(target: &Target, ready: &Ready, report: Report, launched_ns: u64, ended
     }
     // The parent's own bounds of the start, by its own clock readings: a total outside them cannot be.
     put("lifetime_ns", ended_ns.saturating_sub(launched_ns).into());
-    let mut verdict = answers(target, &report).and_then(|()| evidence::check(wanted, &report.attested));
+    let mut verdict = answers(target, report).and_then(|()| evidence::check(wanted, &report.attested));
     let started = match report.recorded.since(launched_ns) {
         Ok(started) => started,
         Err(error) => return Measurement { attested, ..Measurement::failed(error.to_string()) },
@@ -285,7 +285,7 @@ fn judge(target: &Target, ready: &Ready, report: Report, launched_ns: u64, ended
         verdict = verdict.and(Err("the answer came after the end of its process".to_owned()));
     }
     let mut phases = started.phases;
-    if let Some(reason) = unanswered_again(target, &report) {
+    if let Some(reason) = unanswered_again(target, report) {
         phases.retain(|phase| phase.name != Phase::SecondRequest);
         attested.insert("second_request".to_owned(), reason.into());
     }

@@ -22,7 +22,7 @@ pub(crate) struct Ended<T> {
     /// The clock right before the launch.
     pub(crate) launched_ns: u64,
     /// The clock when its end was seen.
-    pub(crate) ended_ns: u64,
+    pub(crate) seen_ns: u64,
     /// What it reported.
     pub(crate) reported: Result<T, Failure>,
 }
@@ -42,7 +42,7 @@ pub(crate) fn run<T: DeserializeOwned>(what: &str, input: &[OsString], patience:
         .spawn()
         .map_err(|error| Failure::new(Cause::Machine, format!("cannot start a process: {error}")))
         .and_then(|child| report(child, patience));
-    Ended { launched_ns, ended_ns: now_ns(), reported }
+    Ended { launched_ns, seen_ns: now_ns(), reported }
 }
 
 fn report<T: DeserializeOwned>(mut child: Child, patience: Duration) -> Result<T, Failure> {

@@ -27,9 +27,10 @@ use clap::Parser as _;
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    // Arguments belong to the launch, as in C, where `main` is called with them.
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
     // The first statement: where a probe's `process` phase ends.
     let first_statement_ns = results::clock::now_ns();
-    let mut arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(code) = probe::hidden(first_statement_ns, &mut arguments) {
         return code;
     }

@@ -40,6 +40,9 @@ struct Options {
     memory_limit_bytes: u64,
 }
 
+/// Different reasons for unusable samples that are printed: the ledger has all.
+const REASONS_SHOWN: usize = 8;
+
 /// Runs the subcommand.
 pub(crate) fn run(arguments: &Phases) -> Result<Exit, Error> {
     refuse_debug_build(cfg!(debug_assertions))?;
@@ -335,8 +338,12 @@ fn finish(arguments: &Phases, folder: &RunFolder, samples: &[Sample], ended: End
         }
     }
     let unusable = samples.iter().filter(|sample| sample.outcome != Outcome::Ok);
-    for (reason, n) in bench::reasons(unusable.filter_map(|sample| sample.reason.as_deref())) {
+    let reasons = bench::reasons(unusable.filter_map(|sample| sample.reason.as_deref()));
+    for (reason, n) in reasons.iter().take(REASONS_SHOWN) {
         say(&format!("{n} × {reason}"));
+    }
+    if reasons.len() > REASONS_SHOWN {
+        say(&format!("and {} other reasons: see {}", reasons.len() - REASONS_SHOWN, folder.ledger().display()));
     }
     if ended == Ended::Interrupted {
         let out = arguments.out.as_ref().map_or_else(String::new, |out| format!(" --out {}", out.display()));

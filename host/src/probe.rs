@@ -16,15 +16,17 @@ use crate::spec::{Cause, Failure, PREPARE, PROBE, Preparation, RETURN, Spec};
 pub(crate) fn hidden(first_statement_ns: u64, arguments: &mut [OsString]) -> Option<ExitCode> {
     let [_, what, input @ ..] = arguments else { return None };
     let code = match what.to_str()? {
-        PROBE => answer(Spec::from_arguments(input).ok_or_else(not_told).and_then(|spec| {
+        PROBE => answer(&Spec::from_arguments(input).ok_or_else(not_told).and_then(|spec| {
             die_with_parent();
-            engine::wasmtime::start(&spec, &mut Timeline::new(first_statement_ns))
+            let mut timeline = Timeline::new(first_statement_ns);
+            let begun = timeline.begin();
+            engine::wasmtime::start(&spec, &mut timeline, begun)
         })),
-        PREPARE => answer(preparation(input).ok_or_else(not_told).and_then(|preparation| {
+        PREPARE => answer(&preparation(input).ok_or_else(not_told).and_then(|preparation| {
             die_with_parent();
             engine::wasmtime::prepare(&preparation)
         })),
-        RETURN => answer::<u64>(Ok(first_statement_ns)),
+        RETURN => answer::<u64>(&Ok(first_statement_ns)),
         _ => return None,
     };
     Some(code)
@@ -44,8 +46,8 @@ fn die_with_parent() {
     let _ = prctl::set_pdeathsig(Signal::SIGKILL);
 }
 
-fn answer<T: Serialize>(result: Result<T, Failure>) -> ExitCode {
-    let line = serde_json::to_string(&result).expect("reports are plain data: they always serialise");
+fn answer<T: Serialize>(result: &Result<T, Failure>) -> ExitCode {
+    let line = serde_json::to_string(result).expect("reports are plain data: they always serialise");
     // If nobody reads any more, nobody is left to be told.
     let _ = writeln!(std::io::stdout(), "{line}");
     if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
