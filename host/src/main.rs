@@ -27,12 +27,12 @@ use clap::Parser as _;
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    // Arguments belong to the launch, as in C, where `main` is called with them.
+    // Arguments belong to the launch, as in C, where `main` is called with them; so does a probe's reading of its own.
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    // The first statement: where a probe's `process` phase ends.
-    let first_statement_ns = results::clock::now_ns();
-    if let Some(code) = probe::hidden(first_statement_ns, &mut arguments) {
-        return code;
+    if let Some(told) = probe::told(&mut arguments) {
+        // The first statement of the start: where its `process` phase ends.
+        let first_statement_ns = results::clock::now_ns();
+        return told.perform(first_statement_ns);
     }
     let done = match Cli::parse_from(arguments).command {
         Command::Phases(arguments) => phases::run(&arguments),

@@ -12,32 +12,55 @@ use serde::Serialize;
 use crate::engine;
 use crate::spec::{Cause, Failure, PREPARE, PROBE, Preparation, RETURN, Spec};
 
-/// Does what a hidden argument asks, if there is one.
-pub(crate) fn hidden(first_statement_ns: u64, arguments: &mut [OsString]) -> Option<ExitCode> {
+/// What a process of this program can be told by another.
+pub(crate) enum Told {
+    /// Perform one cold start.
+    Probe(Spec),
+    /// Make compiled code.
+    Prepare(Preparation),
+    /// Say when it began, and nothing else.
+    Return,
+    /// Words that nobody sends.
+    Nonsense,
+}
+
+/// What the hidden arguments say, if there are any.
+///
+/// Ten microseconds, nearly all page faults of code that runs once. They count into `process`, of which they are less than
+/// a hundredth: in no phase they would be half of what may be in none, and one interrupt more would fail the sample.
+pub(crate) fn told(arguments: &mut [OsString]) -> Option<Told> {
     let [_, what, input @ ..] = arguments else { return None };
-    let code = match what.to_str()? {
-        PROBE => answer(&Spec::from_arguments(input).ok_or_else(not_told).and_then(|spec| {
-            die_with_parent();
-            let mut timeline = Timeline::new(first_statement_ns);
-            let begun = timeline.begin();
-            engine::wasmtime::start(&spec, &mut timeline, begun)
-        })),
-        PREPARE => answer(&preparation(input).ok_or_else(not_told).and_then(|preparation| {
-            die_with_parent();
-            engine::wasmtime::prepare(&preparation)
-        })),
-        RETURN => answer::<u64>(&Ok(first_statement_ns)),
+    let told = match what.to_str()? {
+        PROBE => Spec::from_arguments(input).map_or(Told::Nonsense, Told::Probe),
+        PREPARE => preparation(input).map_or(Told::Nonsense, Told::Prepare),
+        RETURN => return Some(Told::Return),
         _ => return None,
     };
-    Some(code)
+    die_with_parent();
+    Some(told)
 }
 
 fn preparation(input: &[OsString]) -> Option<Preparation> {
     serde_json::from_str(input.first()?.to_str()?).ok()
 }
 
-fn not_told() -> Failure {
-    Failure::new(Cause::Harness, "not told what to do: this is how coldphase starts itself, not a way to start it")
+impl Told {
+    /// Does it.
+    pub(crate) fn perform(self, first_statement_ns: u64) -> ExitCode {
+        match self {
+            Self::Probe(spec) => {
+                let mut timeline = Timeline::new(first_statement_ns);
+                let begun = timeline.begin();
+                answer(&engine::wasmtime::start(&spec, &mut timeline, begun))
+            }
+            Self::Prepare(preparation) => answer(&engine::wasmtime::prepare(&preparation)),
+            Self::Return => answer::<u64>(&Ok(first_statement_ns)),
+            Self::Nonsense => answer::<()>(&Err(Failure::new(
+                Cause::Harness,
+                "not told what to do: this is how coldphase starts itself, not a way to start it",
+            ))),
+        }
+    }
 }
 
 /// A parent that is killed cannot stop its probe any more, so the kernel does.

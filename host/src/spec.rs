@@ -44,8 +44,8 @@ pub(crate) struct Spec {
 impl Spec {
     /// The spec as arguments of a process.
     ///
-    /// By hand, because reading it is in no phase: JSON took a fresh process 40 µs and postcard 15, nearly all of it page
-    /// faults of code that runs once, and no more than 20 may be in no phase.
+    /// By hand, because a start pays for reading it: JSON took a fresh process 40 µs and postcard 15, nearly all of it page
+    /// faults of code that runs once.
     pub(crate) fn to_arguments(&self) -> Vec<OsString> {
         fn place<P: Parameter + PartialEq>(value: P) -> char {
             let place = P::ALL.iter().position(|one| *one == value).expect("ALL has all values");
