@@ -41,7 +41,7 @@ struct Column {
 
 impl Column {
     fn width(&self) -> usize {
-        widest(self.cells.iter().flat_map(|cell| cell.split('\n')).chain(self.head.split('\n'))) + 2
+        widest(self.cells.iter().flat_map(|cell| cell.split('\n')).chain(self.head.split('\n'))) + 3
     }
 }
 

@@ -96,7 +96,7 @@ pub(crate) enum Profile {
     Quick,
     /// All workloads, each parameter varied on its own: some minutes.
     Standard,
-    /// All workloads, all parameters crossed: the best part of an hour.
+    /// All workloads, all parameters crossed: some ten minutes.
     Full,
 }
 

@@ -21,7 +21,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// The artifact cannot be used.
     Artifact = 3,
-    /// The guest misbehaved, or some samples failed.
+    /// The guest misbehaved, or some samples failed or were skipped.
     Samples = 4,
     /// The results folder cannot be written or read.
     Results = 5,
@@ -42,7 +42,7 @@ impl Exit {
         (Self::Internal, "the harness itself failed"),
         (Self::Usage, "the command line says something impossible"),
         (Self::Artifact, "the artifact cannot be used"),
-        (Self::Samples, "the guest misbehaved, or some samples failed"),
+        (Self::Samples, "the guest misbehaved, or some samples failed or were skipped"),
         (Self::Results, "the results folder cannot be written or read"),
         (Self::Locked, "another process is measuring into that run"),
         (Self::Resume, "the run cannot be resumed here"),

@@ -355,10 +355,10 @@ fn finish(arguments: &Phases, folder: &RunFolder, samples: &[Sample], ended: End
 
 fn verdict(samples: &[Sample]) -> Exit {
     let any = |outcome| samples.iter().any(|sample| sample.outcome == outcome);
-    if any(Outcome::Failed) {
-        Exit::Samples
-    } else if !any(Outcome::Ok) {
+    if !any(Outcome::Ok) && !any(Outcome::Failed) {
         Exit::Nothing
+    } else if any(Outcome::Failed) || any(Outcome::Skipped) {
+        Exit::Samples
     } else {
         Exit::Ok
     }

@@ -1,0 +1,98 @@
+//! The real binary on real guests, good and bad: what it prints, records, and exits with.
+
+mod bad_guests;
+mod bad_input;
+mod matrix;
+mod runs;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use results::Sample;
+
+/// One call of the program, with a results folder of its own.
+struct Host {
+    out: tempfile::TempDir,
+}
+
+/// What it left.
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Host {
+    fn new() -> Self {
+        // In the checkout, which is on a disk: pages of files in memory cannot be evicted.
+        let out = tempfile::Builder::new().prefix(".test-").tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        Self { out }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        command.arg("phases").args(arguments).arg("--out").arg(self.out.path()).env("COLUMNS", "110");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn phases(&self, arguments: &[&str]) -> Ran {
+        ran(self.command(arguments).output().unwrap())
+    }
+
+    /// The folders of runs, oldest first.
+    fn runs(&self) -> Vec<PathBuf> {
+        let mut runs: Vec<_> = std::fs::read_dir(self.out.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        runs.retain(|path| path.is_dir());
+        runs.sort();
+        runs
+    }
+
+    /// The samples of the only run.
+    fn samples(&self) -> Vec<Sample> {
+        let runs = self.runs();
+        assert_eq!(runs.len(), 1, "{runs:?}");
+        let contents = results::ledger::read(&runs[0].join("samples.jsonl")).unwrap();
+        assert_eq!(contents.torn, None);
+        contents.samples
+    }
+}
+
+fn ran(output: Output) -> Ran {
+    Ran {
+        code: output.status.code().expect("it exits by itself"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A file with these bytes, that lives as long as the folder.
+fn file(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The path of a built guest.
+fn built(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("workloads/artifacts");
+    folder.join(name).to_str().unwrap().to_owned()
+}
+
+/// Arguments that make a run of one cell and its control as short as can be.
+const ONE_CELL: [&str; 14] = [
+    "--select",
+    "acquire=compile",
+    "--select",
+    "allocator=on_demand",
+    "--select",
+    "memory_init=cow",
+    "--select",
+    "compiler=winch",
+    "--select",
+    "compile_threads=single",
+    "--select",
+    "page_cache=hot",
+    "--select",
+    "interrupt=epoch",
+];

@@ -1,0 +1,149 @@
+//! Runs that are interrupted, killed, locked, damaged and resumed.
+
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Child;
+
+use results::record::Outcome;
+
+use super::*;
+
+const HELLO: [&str; 4] = ["--workload", "hello", "--samples", "8"];
+
+/// Starts a run and returns when its ledger has at least `lines` lines.
+fn begun(host: &Host, arguments: &[&str], lines: usize) -> Child {
+    let mut command = host.command(arguments);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    loop {
+        let ledger = host.runs().first().map(|run| run.join("samples.jsonl"));
+        let text = ledger.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        if text.lines().count() >= lines {
+            return child;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+        std::thread::yield_now();
+    }
+}
+
+fn orders(samples: &[Sample]) -> Vec<u64> {
+    samples.iter().map(|sample| sample.order).collect()
+}
+
+#[test]
+fn killed_at_any_moment_and_resumed_it_measures_the_rest_and_nothing_twice() {
+    for lines in [1, 17, 60] {
+        let host = Host::new();
+        let mut child = begun(&host, &HELLO, lines);
+        child.kill().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+        // A kill in the middle of an append leaves half a line: made sure of.
+        let ledger = host.runs()[0].join("samples.jsonl");
+        let mut text = std::fs::read_to_string(&ledger).unwrap();
+        let whole = text.lines().count();
+        text.push_str("{\"schema\":1,\"run\":\"2026");
+        std::fs::write(&ledger, text).unwrap();
+        let before = results::ledger::read(&ledger).unwrap().samples;
+
+        let ran = host.phases(&["--resume", "latest"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("line {} of the ledger was never finished", whole + 1)), "{}", ran.stderr);
+        let after = host.samples();
+        assert_eq!(after[..before.len()], before[..]);
+        assert_eq!(orders(&after), (0..13 * 8).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn an_interrupt_ends_the_run_after_a_sample_and_says_how_to_go_on() {
+    let host = Host::new();
+    let child = begun(&host, &HELLO, 5);
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let ran = ran(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    let run = host.runs()[0].file_name().unwrap().to_str().unwrap().to_owned();
+    assert!(ran.stderr.contains(&format!("--resume {run} --out")), "{}", ran.stderr);
+    assert_eq!(host.phases(&["--resume", &run]).code, 0);
+    let again = host.phases(&["--resume", &run]);
+    assert_eq!((again.code, host.samples().len()), (0, 13 * 8), "a finished run has nothing left to do");
+}
+
+#[test]
+fn two_at_once_is_one_too_many() {
+    let host = Host::new();
+    let mut child = begun(&host, &HELLO, 1);
+    let second = host.phases(&["--resume", "latest"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(second.code, 6, "{}", second.stderr);
+    assert!(
+        second.stderr.contains("another process is measuring") && second.stderr.contains("hint:"),
+        "{}",
+        second.stderr
+    );
+    assert_eq!(host.phases(&["--resume", "latest"]).code, 0, "the lock went with its process");
+}
+
+#[test]
+fn damaged_precompiled_code_is_never_loaded() {
+    let host = Host::new();
+    let mut child = begun(&host, &HELLO, 40);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let work = host.runs()[0].join("work");
+    let mut damaged = BTreeSet::new();
+    for entry in std::fs::read_dir(&work).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "cwasm") {
+            let mut code = std::fs::read(&path).unwrap();
+            let middle = code.len() / 2;
+            code[middle] ^= 1;
+            std::fs::write(&path, code).unwrap();
+            damaged.insert(path);
+        }
+    }
+    assert!(!damaged.is_empty());
+    let before = host.samples().len();
+    let ran = host.phases(&["--resume", "latest"]);
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("is damaged: its digest is") && ran.stderr.contains("remove it and resume"),
+        "{}",
+        ran.stderr
+    );
+    for sample in &host.samples()[before..] {
+        let loads = sample.cell.params["acquire"].starts_with("deserialize");
+        let expected = if loads { Outcome::Skipped } else { Outcome::Ok };
+        // Winch's code is compiled beforehand too, to learn whether it can be.
+        if sample.cell.params["compiler"] == "cranelift" && sample.cell.params["allocator"] == "on_demand" {
+            assert_eq!(sample.outcome, expected, "{}: {:?}", sample.cell, sample.reason);
+        }
+    }
+}
+
+#[test]
+fn a_run_of_another_program_or_machine_is_not_continued() {
+    let host = Host::new();
+    let mut child = begun(&host, &HELLO, 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let path = host.runs()[0].join("manifest.json");
+    let manifest = std::fs::read_to_string(&path).unwrap();
+    let before = host.samples().len();
+    for (from, to, words) in [
+        ("\"cores\": ", "\"cores\": 9", "the machine was"),
+        ("\"bytes\": ", "\"bytes\": 9", "the list of artifacts was"),
+        ("\"schema\": 1", "\"schema\": 9", "not a manifest of schema version 1"),
+        (
+            "\"profile\": {\n      \"value\": \"quick\"",
+            "\"profile\": {\n      \"value\": \"quiet\"",
+            "cannot be understood",
+        ),
+    ] {
+        assert!(manifest.contains(from), "{from}");
+        std::fs::write(&path, manifest.replacen(from, to, 1)).unwrap();
+        let ran = host.phases(&["--resume", "latest"]);
+        assert_eq!(ran.code, 7, "{}", ran.stderr);
+        assert!(ran.stderr.contains(words) && ran.stderr.contains("hint:"), "{}", ran.stderr);
+    }
+    assert_eq!(host.samples().len(), before);
+}
