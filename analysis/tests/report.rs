@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use analysis::{Estimate, Summary, csv, finding, report, tables, waterfall};
 use results::noise::Noise;
-use results::record::{PhaseTime, Scenario};
-use results::{Cell, Outcome, Phase, Resources, SCHEMA_VERSION, Sample};
+use results::record::Scenario;
+use results::{Cell, Outcome, Phase, PhaseTime, Resources, SCHEMA_VERSION, Sample};
 
 const MICRO: u64 = 1_000;
 

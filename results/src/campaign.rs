@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::ledger::{Ledger, LedgerError};
 use crate::noise::{Counters, Noise};
-use crate::record::{Cell, Outcome, PhaseTime, Resources, Sample, sum_rule};
+use crate::record::{Cell, Outcome, Resources, Sample, sum_rule};
+use crate::timeline::PhaseTime;
 use crate::{SCHEMA_VERSION, clock};
 
 /// Samples of one cell that may fail in a row before the rest of them are skipped: what fails three times over will

@@ -152,8 +152,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::{Outcome, PhaseTime, Resources, Scenario};
-    use crate::timeline::Phase;
+    use crate::record::{Outcome, Resources, Scenario};
+    use crate::timeline::{Phase, PhaseTime};
     use crate::{Cell, noise::Noise};
 
     fn sample(order: u64, reason: Option<String>) -> Sample {

@@ -24,8 +24,8 @@ pub mod run_folder;
 pub mod schema;
 pub mod timeline;
 
-pub use record::{Cell, Outcome, PhaseTime, Resources, Sample};
-pub use timeline::{Phase, Timeline};
+pub use record::{Cell, Outcome, Resources, Sample};
+pub use timeline::{Phase, PhaseTime, Timeline};
 
 /// The version of both records. A reader refuses any other.
 pub const SCHEMA_VERSION: u32 = 1;

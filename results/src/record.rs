@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::noise::Noise;
-use crate::timeline::Phase;
+use crate::timeline::{Phase, PhaseTime};
 
 /// The unit of planning and of comparison: system × workload × scenario × parameters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -60,15 +60,6 @@ pub enum Outcome {
     Failed,
     /// Not begun: `reason` says why and what would mend it.
     Skipped,
-}
-
-/// The time one phase took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PhaseTime {
-    /// Which phase.
-    pub name: Phase,
-    /// Nanoseconds on the monotonic clock.
-    pub ns: u64,
 }
 
 /// What the start cost its process, from exec to the first complete answer. `null` is what could not be read.

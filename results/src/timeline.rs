@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::now_ns;
-use crate::record::PhaseTime;
 
 /// The named interval between two neighbouring milestones of an embedded start, in the order in which they happen.
 ///
@@ -98,6 +97,15 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
+}
+
+/// The time one phase took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseTime {
+    /// Which phase.
+    pub name: Phase,
+    /// Nanoseconds on the monotonic clock.
+    pub ns: u64,
 }
 
 /// The recorder that a start runs under, in the process that starts.

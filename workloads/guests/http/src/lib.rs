@@ -2,9 +2,7 @@
 //!
 //! The counter lives in the instance: whoever reuses an instance keeps it, whoever makes a fresh one starts at zero.
 
-use wasip2::http::types::{
-    Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
-};
+use wasip2::http::types::{Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use wasip2::io::streams::{OutputStream, StreamError};
 use workload_core::{Answer, Counter, MAX_ECHO_BYTES, answer};
 
@@ -37,7 +35,9 @@ fn read_body(request: &IncomingRequest) -> Vec<u8> {
         match stream.blocking_read(wanted as u64) {
             Ok(chunk) => bytes.extend_from_slice(&chunk),
             Err(StreamError::Closed) => break,
-            Err(StreamError::LastOperationFailed(error)) => panic!("the request body broke off: {}", error.to_debug_string()),
+            Err(StreamError::LastOperationFailed(error)) => {
+                panic!("the request body broke off: {}", error.to_debug_string())
+            }
         }
     }
     bytes
