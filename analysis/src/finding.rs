@@ -81,13 +81,18 @@ fn of_extremes(
     let largest =
         slowest.phases.iter().filter(|phase| phase.name.counts()).max_by(|a, b| a.time.value.total_cmp(&b.time.value));
     let largest = largest
-        .map_or_else(String::new, |phase| format!(", {} of it `{}`", percent(phase.share.unwrap_or(0.0)), phase.name));
-    let start = format!("Found: a start of {workload} takes {}{largest}", nanoseconds(value(slowest)));
+        .map_or_else(String::new, |phase| format!(" ({} of it `{}`)", percent(phase.share.unwrap_or(0.0)), phase.name));
+    let start = format!("Found: a start of {workload} takes {}", nanoseconds(value(slowest)));
     if slowest.cell == fastest.cell {
-        format!("{start}.")
+        format!("{start}{largest}.")
     } else if differ(summary, slowest, fastest) {
-        format!("{start} with `{}`, and {} with `{}`.", name(slowest), nanoseconds(value(fastest)), name(fastest))
+        format!(
+            "{start} with `{}`{largest}, and {} with `{}`.",
+            name(slowest),
+            nanoseconds(value(fastest)),
+            name(fastest)
+        )
     } else {
-        format!("{start}, and no configuration differs from another by more than noise.")
+        format!("{start}{largest}, and no configuration differs from another by more than noise.")
     }
 }

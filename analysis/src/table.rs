@@ -25,7 +25,7 @@ pub fn tables(summary: &Summary, width: usize) -> String {
         let head_width = widest(rows.iter().flat_map(|row| row.split('\n'))).max("configuration".len());
         for some in fit(&columns, width.saturating_sub(head_width + 2)) {
             text.push_str(&render(&rows, some));
-            text.push('\n');
+            text.push_str("\n\n");
         }
         text.push_str(&remarks(&labels, &cells));
         text.push('\n');
@@ -41,7 +41,7 @@ struct Column {
 
 impl Column {
     fn width(&self) -> usize {
-        widest(self.cells.iter().flat_map(|cell| cell.split('\n')).chain(self.head.split('\n'))) + 3
+        widest(self.cells.iter().flat_map(|cell| cell.split('\n')).chain(self.head.split('\n'))) + 2
     }
 }
 
@@ -117,11 +117,8 @@ fn fit(columns: &[Column], width: usize) -> Vec<&[Column]> {
     pieces
 }
 
-/// Lines above, below and under the heading. None between rows: with two lines a row there would be more lines than rows.
-const RULED: TableStyle = {
-    let line = LineStyle::none().fill('─').junction('─');
-    TableStyle::new().top_border(line).header_separator(line).bottom_border(line)
-};
+/// One line, below the heading. Between rows of two lines each there would be half as many lines again.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
 fn render(rows: &[String], columns: &[Column]) -> String {
     let mut table = Table::new();

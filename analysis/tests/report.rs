@@ -124,6 +124,20 @@ fn a_difference_below_the_noise_floor_is_not_called_one() {
 }
 
 #[test]
+fn without_compiled_starts_the_extremes_are_compared() {
+    let ours = "wasmtime-embedded";
+    let loaded = [
+        cell(ours, Phase::CacheHit, "hot", 9_000),
+        cell(ours, Phase::DeserializeFile, "hot", 300),
+        cell("wasmtime-embedded-aa", Phase::CacheHit, "hot", 9_000),
+    ];
+    insta::assert_snapshot!(
+        finding(&Summary::of(&loaded.concat())),
+        @"Found: a start of http-hello takes 11.0 ms with `cache_hit` (82 % of it `cache_hit`), and 2.33 ms with `deserialize_file`."
+    );
+}
+
+#[test]
 fn nothing_is_found_in_nothing() {
     assert_eq!(finding(&Summary::of(&[])), "Nothing could be measured.\n");
     let mut failed = sample("wasmtime-embedded", Phase::Compile, "hot", 1, 0);
