@@ -2,6 +2,7 @@
 
 mod bad_guests;
 mod bad_input;
+mod brought;
 mod matrix;
 mod runs;
 
