@@ -37,7 +37,7 @@ pub(crate) struct Spec {
     pub(crate) call: Call,
     /// How long the start may take.
     pub(crate) time_limit_ms: u64,
-    /// How large one linear memory may become.
+    /// How large memories and tables may become together.
     pub(crate) memory_limit_bytes: u64,
 }
 

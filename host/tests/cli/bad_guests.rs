@@ -70,6 +70,9 @@ fn a_guest_that_waits_in_the_host_forever() {
 fn a_guest_that_grows_without_end() {
     let grow = "(loop (drop (memory.grow (i32.const 16))) (br 0))";
     misbehaves(&guest("", grow), &["--memory-limit", "8"], &["the limit is 8388608 bytes", "--memory-limit"]);
+    let table = "(table $t 1 funcref)";
+    let grow = "(loop (drop (table.grow $t (ref.null func) (i32.const 100000))) (br 0))";
+    misbehaves(&guest(table, grow), &["--memory-limit", "8"], &["the limit is 8388608 bytes"]);
 }
 
 #[test]

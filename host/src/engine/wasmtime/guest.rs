@@ -37,7 +37,7 @@ impl Guest {
             wasi: wasi.build_p1(),
             http: WasiHttpCtx::new(),
             network: NoNetwork,
-            memory: MemoryLimit { bytes: spec.memory_limit_bytes, refused: None },
+            memory: MemoryLimit::new(spec.memory_limit_bytes),
             stdout,
             stderr,
         }
@@ -77,24 +77,40 @@ impl WasiHttpHooks for NoNetwork {
     }
 }
 
-/// Refuses to let a linear memory grow beyond its limit, and remembers that it did.
+/// Refuses to let a guest's memories and tables together grow beyond a limit, and remembers that it did.
 pub(super) struct MemoryLimit {
     bytes: u64,
+    used: u64,
     refused: Option<u64>,
 }
 
-impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        if desired as u64 > self.bytes {
-            self.refused = Some(desired as u64);
+impl MemoryLimit {
+    /// An element of a table as the engine stores it, at the most.
+    const ELEMENT_BYTES: usize = 16;
+
+    const fn new(bytes: u64) -> Self {
+        Self { bytes, used: 0, refused: None }
+    }
+
+    fn grow(&mut self, by_bytes: usize) -> wasmtime::Result<bool> {
+        let wanted = self.used.saturating_add(by_bytes as u64);
+        if wanted > self.bytes {
+            self.refused = Some(wanted);
             // A trap and not a plain refusal: a guest that is told "no" may loop or answer something else instead.
             wasmtime::bail!("the memory limit is reached");
         }
+        self.used = wanted;
         Ok(true)
     }
+}
 
-    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(true)
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        self.grow(desired.saturating_sub(current))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        self.grow(desired.saturating_sub(current).saturating_mul(Self::ELEMENT_BYTES))
     }
 }
 
@@ -102,7 +118,7 @@ impl ResourceLimiter for MemoryLimit {
 pub(super) fn failure(error: &wasmtime::Error, store: &Store<Guest>) -> Failure {
     if let Some(wanted) = store.data().memory.refused {
         let limit = store.data().memory.bytes;
-        let reason = format!("the guest wanted a memory of {wanted} bytes; the limit is {limit} bytes");
+        let reason = format!("the guest wanted {wanted} bytes of memory; the limit is {limit} bytes");
         return Failure::new(Cause::MemoryLimit, reason);
     }
     match error.downcast_ref::<Trap>() {
