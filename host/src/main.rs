@@ -7,6 +7,7 @@ mod error;
 mod evidence;
 mod inspect;
 mod launch;
+mod options;
 mod overhead;
 mod pages;
 mod phases;

@@ -15,30 +15,15 @@ use results::manifest::{ArtifactFact, Build, Manifest, Origin, Setting, System, 
 use results::record::Outcome;
 use results::run_folder::{self, RunFolder};
 use results::{SCHEMA_VERSION, Sample, clock};
-use serde::{Deserialize, Serialize};
-use workloads::Workload;
 
 use crate::bench::{self, Embedded, Limits};
-use crate::cli::{Format, Phases, Profile};
+use crate::cli::{Format, Phases};
 use crate::engine::wasmtime::{SYSTEM, VERSION};
 use crate::error::{Error, Exit};
+use crate::options::{self, Options};
 use crate::plan::{self, Start};
 use crate::progress::Progress;
-use crate::settings::Value;
-use crate::target::{Brought, Target};
-
-/// What a run measures, in full: kept in its manifest, so that resuming it plans the same.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Options {
-    profile: Profile,
-    workloads: Vec<String>,
-    artifact: Option<Brought>,
-    select: Vec<String>,
-    samples: u32,
-    seed: u64,
-    time_limit_ms: u64,
-    memory_limit_bytes: u64,
-}
+use crate::target::Target;
 
 /// Different reasons for unusable samples that are printed: the ledger has all.
 const REASONS_SHOWN: usize = 8;
@@ -47,9 +32,11 @@ const REASONS_SHOWN: usize = 8;
 pub(crate) fn run(arguments: &Phases) -> Result<Exit, Error> {
     refuse_debug_build(cfg!(debug_assertions))?;
     let results = arguments.out.clone().unwrap_or_else(default_results);
-    let (options, origins) = options(arguments, &results)?;
-    let targets = targets(&options)?;
-    let selected = selected(&options)?;
+    // Resolved once: another run may become the latest one meanwhile.
+    let resume = arguments.resume.as_deref().map(|run| run_folder::resolve(&results, run)).transpose()?;
+    let (options, origins) = options::of(arguments, resume.as_ref().map(|run| results.join(run)))?;
+    let targets = options::targets(&options)?;
+    let selected = options::selected(&options)?;
     let starts = plan::starts(options.profile, &selected, &targets);
     if arguments.list {
         return list(&options, &starts, &targets);
@@ -61,7 +48,7 @@ pub(crate) fn run(arguments: &Phases) -> Result<Exit, Error> {
             .map_err(|failure| Error::of_start(&target.path.display().to_string(), &failure))?;
     }
     let manifest = manifest(&options, &origins, &starts, &targets)?;
-    let (folder, manifest) = open(arguments.resume.as_deref(), &results, manifest)?;
+    let (folder, manifest) = open(resume.as_deref(), &results, manifest)?;
     let (samples, ended) = measure(&options, &folder, &manifest, starts, &targets, limits)?;
     finish(arguments, &folder, &samples, ended)
 }
@@ -85,96 +72,6 @@ fn default_results() -> PathBuf {
 
 fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")
-}
-
-/// The options in force, and where each came from. Of a resumed run, those in its manifest.
-fn options(arguments: &Phases, results: &Path) -> Result<(Options, BTreeMap<&'static str, Origin>), Error> {
-    if let Some(run) = &arguments.resume {
-        let manifest = {
-            // Not locked yet: the rehearsal comes before that. The lock decides who may write.
-            let name = run_folder::resolve(results, run)?;
-            run_folder::read_manifest(&results.join(name))?
-        };
-        let config: serde_json::Map<_, _> =
-            manifest.config.into_iter().map(|(key, setting)| (key, setting.value)).collect();
-        let options = serde_json::from_value(config.into()).map_err(|error| {
-            Error::new(Exit::Resume, format!("the run's configuration cannot be understood: {error}"))
-                .hint("use the version of coldphase that wrote it, or start a new run")
-        })?;
-        return Ok((options, BTreeMap::new()));
-    }
-    let mut origins = BTreeMap::new();
-    let mut note = |name: &'static str, said: bool, otherwise: Origin| {
-        origins.insert(name, if said { Origin::CommandLine } else { otherwise });
-    };
-    note("profile", arguments.profile.is_some(), Origin::Default);
-    note("workloads", !arguments.workload.is_empty(), Origin::Profile);
-    note("artifact", arguments.artifact.is_some(), Origin::Default);
-    note("select", !arguments.select.is_empty(), Origin::Default);
-    note("samples", arguments.samples.is_some(), Origin::Profile);
-    note("seed", arguments.seed.is_some(), Origin::Drawn);
-    note("time_limit_ms", arguments.time_limit.is_some(), Origin::Default);
-    note("memory_limit_bytes", arguments.memory_limit.is_some(), Origin::Default);
-    let profile = arguments.profile.unwrap_or_default();
-    let artifact = arguments.artifact.as_ref().map(|file| Brought {
-        // Absolute, so that a resumed run finds it from anywhere.
-        file: std::fs::canonicalize(file).unwrap_or_else(|_| file.clone()),
-        request: arguments.request.clone(),
-        expect: arguments.expect.clone(),
-        arguments: arguments.arg.clone(),
-    });
-    let workloads = if artifact.is_some() { Vec::new() } else { workload_names(profile, &arguments.workload)? };
-    let time_limit = arguments.time_limit.unwrap_or(Duration::from_secs(30));
-    let options = Options {
-        profile,
-        workloads,
-        artifact,
-        select: arguments.select.iter().map(ToString::to_string).collect(),
-        samples: arguments.samples.unwrap_or_else(|| plan::default_samples(profile)),
-        seed: arguments.seed.unwrap_or_else(draw_seed),
-        time_limit_ms: u64::try_from(time_limit.as_millis()).unwrap_or(u64::MAX),
-        memory_limit_bytes: arguments.memory_limit.unwrap_or(1024) * 1024 * 1024,
-    };
-    Ok((options, origins))
-}
-
-/// Small enough to be copied by hand.
-fn draw_seed() -> u64 {
-    clock::now_ns() % 1_000_000
-}
-
-fn workload_names(profile: Profile, asked: &[String]) -> Result<Vec<String>, Error> {
-    let all = || Workload::ALL.iter().map(|workload| workload.name());
-    if asked.is_empty() {
-        return Ok(match profile {
-            Profile::Quick => vec![Workload::Hello.name().to_owned(), Workload::HttpHello.name().to_owned()],
-            Profile::Standard | Profile::Full => all().map(str::to_owned).collect(),
-        });
-    }
-    let mut names: Vec<String> = Vec::new();
-    for name in asked {
-        if Workload::from_name(name).is_none() {
-            return Err(Error::new(Exit::Usage, format!("there is no workload `{name}`"))
-                .hint(format!("there are {}; --artifact FILE brings your own", all().collect::<Vec<_>>().join(", "))));
-        }
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    Ok(names)
-}
-
-fn targets(options: &Options) -> Result<Vec<Target>, Error> {
-    if let Some(brought) = &options.artifact {
-        return Ok(vec![Target::brought(brought)?]);
-    }
-    let workloads = options.workloads.iter().filter_map(|name| Workload::from_name(name));
-    workloads.map(Target::of).collect()
-}
-
-fn selected(options: &Options) -> Result<Vec<Value>, Error> {
-    let parse = |text: &String| Value::parse(text).map_err(|reason| Error::new(Exit::Resume, reason));
-    options.select.iter().map(parse).collect()
 }
 
 fn list(options: &Options, starts: &[Start], targets: &[Target]) -> Result<Exit, Error> {
