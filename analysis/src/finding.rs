@@ -6,28 +6,46 @@ use crate::label::Labels;
 use crate::summary::{CellSummary, Summary};
 use crate::units::{nanoseconds, percent, three_digits};
 
-/// What was found, in one sentence that claims nothing below the noise floor.
+/// What was found, in one sentence for each system, which claims nothing below the noise floor.
 pub fn finding(summary: &Summary) -> String {
     let Some(workload) =
         summary.workloads().into_iter().rfind(|name| summary.of_workload(name).any(|cell| cell.ok > 0))
     else {
         return "Nothing could be measured.\n".to_owned();
     };
-    let cells = || summary.of_workload(workload).filter(|cell| !cell.is_twin() && cell.total.is_some());
-    let labels = Labels::of(summary.of_workload(workload));
+    let measured = || summary.of_workload(workload).filter(|cell| !cell.is_twin() && cell.total.is_some());
+    let mut systems: Vec<_> = measured().map(CellSummary::system).collect();
+    systems.sort_unstable();
+    systems.dedup();
+    let several = systems.len() > 1;
+    let mut text = String::new();
+    // Last in the alphabet first: Wasmtime, which has the most cells, and whose labels the tables above it use.
+    for system in systems.into_iter().rev() {
+        let name = if several { format!("{workload} ({system})") } else { workload.to_owned() };
+        let cells: Vec<_> = measured().filter(|cell| cell.system() == system).collect();
+        text.push_str(&of_system(summary, &name, &cells));
+        text.push('\n');
+    }
+    text
+}
+
+fn of_system(summary: &Summary, workload: &str, cells: &[&CellSummary]) -> String {
+    let labels = Labels::of(cells.iter().copied());
     let plain = |phase: Phase| {
-        let with = cells().filter(move |cell| cell.phase(phase).is_some());
+        let with = cells.iter().copied().filter(move |cell| cell.phase(phase).is_some());
         // The one whose label is the bare name of its phase: all else is as usual.
-        with.clone().find(|cell| labels.name(&cell.cell, false) == phase.name()).or_else(|| with.min_by(faster))
+        with.clone().find(|cell| labels.name(cell) == phase.name()).or_else(|| with.min_by(faster))
     };
-    let compiled = plain(Phase::Compile).or_else(|| plain(Phase::CacheMiss));
-    let sentence = match compiled {
+    match plain(Phase::Compile).or_else(|| plain(Phase::CacheMiss)) {
         Some(compiled) => {
-            of_compiled(summary, workload, compiled, &[plain(Phase::CacheHit), plain(Phase::DeserializeFile)])
+            let others = [plain(Phase::Validate), plain(Phase::CacheHit), plain(Phase::DeserializeFile)];
+            of_compiled(summary, workload, compiled, &others)
         }
-        None => of_extremes(summary, workload, &labels, cells().max_by(faster), cells().min_by(faster)),
-    };
-    sentence + "\n"
+        None => {
+            let all = || cells.iter().copied();
+            of_extremes(summary, workload, &labels, all().max_by(faster), all().min_by(faster))
+        }
+    }
 }
 
 fn faster(one: &&CellSummary, two: &&CellSummary) -> std::cmp::Ordering {
@@ -52,6 +70,7 @@ fn of_compiled(summary: &Summary, workload: &str, compiled: &CellSummary, others
         let Some(time) = other.total else { continue };
         let what = match other.phases.iter().find(|phase| phase.name.acquires()).map(|phase| phase.name) {
             Some(Phase::CacheHit) => "a cache hit",
+            Some(Phase::Validate) => "the interpreter",
             _ => "a mapped precompiled file",
         };
         if differ(summary, compiled, other) && time.value < total {
@@ -76,7 +95,7 @@ fn of_extremes(
     fastest: Option<&CellSummary>,
 ) -> String {
     let (Some(slowest), Some(fastest)) = (slowest, fastest) else { return "Nothing could be measured.".to_owned() };
-    let name = |cell: &CellSummary| labels.name(&cell.cell, false);
+    let name = |cell: &CellSummary| labels.name(cell);
     let value = |cell: &CellSummary| cell.total.map_or(0.0, |total| total.value);
     let largest =
         slowest.phases.iter().filter(|phase| phase.name.counts()).max_by(|a, b| a.time.value.total_cmp(&b.time.value));

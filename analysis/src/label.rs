@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use results::Cell;
-
 use crate::summary::CellSummary;
 
-/// Names for the cells of one workload: how code is acquired, then every value that is not the most frequent one of its
-/// parameter among these cells.
+/// What stands for the system among the parameters: no parameter has this name.
+const SYSTEM: &str = "system";
+
+/// Names for the cells of one workload: the system if it is not the most frequent one among these cells, how code is
+/// acquired, then every value that is not the most frequent one of its parameter.
 pub(crate) struct Labels {
     usual: BTreeMap<String, Option<String>>,
 }
@@ -16,9 +17,11 @@ impl Labels {
     pub(crate) fn of<'a>(cells: impl Iterator<Item = &'a CellSummary>) -> Self {
         let mut counted: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
         for cell in cells.filter(|cell| !cell.is_twin()) {
-            for (key, value) in &cell.cell.params {
-                *counted.entry(key.clone()).or_default().entry(value.clone()).or_default() += 1;
-            }
+            let mut count = |key: &str, value: &str| {
+                *counted.entry(key.to_owned()).or_default().entry(value.to_owned()).or_default() += 1;
+            };
+            count(SYSTEM, cell.system());
+            cell.cell.params.iter().for_each(|(key, value)| count(key, value));
         }
         let usual = counted.into_iter().map(|(key, values)| {
             let most = values.values().max().copied();
@@ -31,8 +34,11 @@ impl Labels {
     }
 
     /// The label of one cell.
-    pub(crate) fn name(&self, cell: &Cell, is_twin: bool) -> String {
-        let mut words: Vec<_> = cell.params.get("acquire").cloned().into_iter().collect();
+    pub(crate) fn name(&self, of: &CellSummary) -> String {
+        let (cell, is_twin) = (&of.cell, of.is_twin());
+        let system = self.usual.get(SYSTEM).is_none_or(|usual| usual.as_deref() != Some(of.system()));
+        let mut words: Vec<_> = system.then(|| of.system().to_owned()).into_iter().collect();
+        words.extend(cell.params.get("acquire").cloned());
         for (key, value) in cell.params.iter().filter(|(key, _)| *key != "acquire") {
             if self.usual.get(key).is_none_or(|usual| usual.as_ref() != Some(value)) {
                 words.push(if value == "none" { format!("{key}=none") } else { value.clone() });

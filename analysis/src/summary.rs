@@ -143,6 +143,11 @@ impl CellSummary {
         self.cell.system.ends_with(TWIN)
     }
 
+    /// The system, by its first name.
+    pub(crate) fn system(&self) -> &str {
+        self.cell.system.strip_suffix(TWIN).unwrap_or(&self.cell.system)
+    }
+
     /// The time of one phase.
     pub(crate) fn phase(&self, name: Phase) -> Option<&PhaseSummary> {
         self.phases.iter().find(|phase| phase.name == name)

@@ -50,7 +50,7 @@ fn widest<'a>(lines: impl Iterator<Item = &'a str>) -> usize {
 }
 
 fn row_head(labels: &Labels, cell: &CellSummary) -> String {
-    format!("{}\n  n = {}", labels.name(&cell.cell, cell.is_twin()), cell.ok)
+    format!("{}\n  n = {}", labels.name(cell), cell.ok)
 }
 
 fn columns(cells: &[&CellSummary]) -> Vec<Column> {
@@ -67,7 +67,7 @@ fn columns(cells: &[&CellSummary]) -> Vec<Column> {
             columns.push(phase(name, &name.name().replace('_', "\n")));
         } else if !acquired {
             acquired = true;
-            // One column for the five: each start has exactly one of them, and its row says which.
+            // One column for the six: each start has exactly one of them, and its row says which.
             let cells = cells.iter().map(|cell| {
                 let its = cell.phases.iter().find(|phase| phase.name.acquires());
                 its.map_or_else(String::new, |its| shown_phase(cell, its.name))
@@ -135,7 +135,7 @@ fn render(rows: &[String], columns: &[Column]) -> String {
 fn remarks(labels: &Labels, cells: &[&CellSummary]) -> String {
     let mut text = String::new();
     for cell in cells {
-        let name = labels.name(&cell.cell, cell.is_twin());
+        let name = labels.name(cell);
         let parts = [(cell.failed, "failed"), (cell.skipped, "skipped"), (cell.noisy, "noisy, and counted")];
         let said: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         if !said.is_empty() {

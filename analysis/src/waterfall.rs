@@ -22,6 +22,7 @@ const fn look(phase: Phase) -> (char, u8) {
         Phase::CacheHit => ('H', 149),
         Phase::Deserialize => ('D', 143),
         Phase::DeserializeFile => ('F', 108),
+        Phase::Validate => ('V', 151),
         Phase::Link => ('L', 222),
         Phase::Store => ('S', 139),
         Phase::Instantiate => ('I', 117),
@@ -58,7 +59,7 @@ fn total(cell: &CellSummary) -> f64 {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to the width of a terminal")]
 fn group(workload: &str, labels: &Labels, cells: &[&CellSummary], width: usize, colour: bool) -> String {
     let Some(longest) = cells.iter().map(|cell| total(cell)).reduce(f64::max) else { return String::new() };
-    let names: Vec<_> = cells.iter().map(|cell| labels.name(&cell.cell, cell.is_twin())).collect();
+    let names: Vec<_> = cells.iter().map(|cell| labels.name(cell)).collect();
     let name_width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let room = width.saturating_sub(name_width + 12).max(10);
     let mut text = format!("{workload}: {room} columns = {}\n", nanoseconds(longest));

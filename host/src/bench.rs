@@ -14,9 +14,10 @@ use crate::evidence;
 use crate::launch;
 use crate::pages::{self, Pages};
 use crate::plan::Start;
-use crate::settings::{Acquire, Configuration, EngineSettings, Parameter as _};
-use crate::spec::{Cause, Destination, Failure, Kind, PREPARE, PROBE, Preparation, Report, Spec};
+use crate::programs::{Programs, THIS};
 use crate::target::Target;
+use host_probe::settings::{Acquire, Configuration, Engine, EngineSettings, Parameter as _};
+use host_probe::spec::{Cause, Destination, Failure, Kind, PREPARE, PROBE, Preparation, Report, Spec};
 
 /// What a guest may use up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,16 +39,16 @@ impl Limits {
 /// # Errors
 /// Why the target cannot be measured. Found here it is one message; found by a campaign it would be hundreds of failed
 /// samples.
-pub(crate) fn rehearse(target: &Target, limits: Limits) -> Result<(), Failure> {
-    let spec = spec(target, &Configuration::BASELINE, limits, target.path.clone(), None);
-    let report = launch::run::<Report>(PROBE, &spec.to_arguments(), limits.patience()).reported?;
+pub(crate) fn rehearse(program: &Path, engine: Engine, target: &Target, limits: Limits) -> Result<(), Failure> {
+    let spec = spec(target, &Configuration::baseline(engine), limits, target.path.clone(), None);
+    let report = launch::run::<Report>(program, PROBE, &spec.to_arguments(), limits.patience()).reported?;
     answers(target, &report).map_err(|reason| Failure::new(Cause::Guest, reason))
 }
 
 /// The `process` phase of one start that is not part of any run.
 pub(crate) fn process_ns(target: &Target, limits: Limits) -> Result<u64, Failure> {
     let spec = spec(target, &Configuration::BASELINE, limits, target.path.clone(), None);
-    let ended = launch::run::<Report>(PROBE, &spec.to_arguments(), limits.patience());
+    let ended = launch::run::<Report>(Path::new(THIS), PROBE, &spec.to_arguments(), limits.patience());
     Ok(ended.reported?.recorded.first_statement_ns.saturating_sub(ended.launched_ns))
 }
 
@@ -77,14 +78,20 @@ fn answers(target: &Target, report: &Report) -> Result<(), String> {
     }
 }
 
+/// Why a target, by its place, cannot be run by an engine.
+pub(crate) type Unfit = HashMap<(usize, Engine), String>;
+
 /// Starts of one run, in its private folder.
 pub(crate) struct Embedded<'a> {
     work: PathBuf,
     targets: &'a [Target],
+    programs: &'a Programs,
+    /// What an engine cannot run, found when it was tried, and why.
+    unfit: &'a Unfit,
     starts: HashMap<Cell, Start>,
     limits: Limits,
-    /// Compiled code by the settings it is for, or why there is none.
-    compiled: HashMap<(usize, EngineSettings), Result<Compiled, String>>,
+    /// Compiled code by what it is for, or why there is none.
+    compiled: HashMap<(usize, Engine, EngineSettings), Result<Compiled, String>>,
     /// Caches that already hold a target's code, by the same key.
     primed: HashMap<(usize, EngineSettings), Result<PathBuf, String>>,
     /// What `prepare` left for `sample`.
@@ -111,10 +118,17 @@ impl<'a> Embedded<'a> {
     ///
     /// # Errors
     /// If the copies cannot be made.
-    pub(crate) fn new(work: PathBuf, targets: &'a [Target], starts: Vec<Start>, limits: Limits) -> io::Result<Self> {
+    pub(crate) fn new(
+        work: PathBuf,
+        targets: &'a [Target],
+        programs: &'a Programs,
+        unfit: &'a Unfit,
+        starts: Vec<Start>,
+        limits: Limits,
+    ) -> io::Result<Self> {
         let starts = starts.into_iter().map(|start| (start.cell.clone(), start)).collect();
-        let bench =
-            Self { work, targets, starts, limits, compiled: HashMap::new(), primed: HashMap::new(), ready: None };
+        let (compiled, primed) = (HashMap::new(), HashMap::new());
+        let bench = Self { work, targets, programs, unfit, starts, limits, compiled, primed, ready: None };
         for (index, target) in targets.iter().enumerate() {
             let copy = bench.wasm(index);
             std::fs::copy(&target.path, &copy)?;
@@ -129,21 +143,28 @@ impl<'a> Embedded<'a> {
         self.work.join(format!("{target}.wasm"))
     }
 
-    fn prepare_child(&self, target: usize, engine: EngineSettings, into: Destination) -> Result<(), String> {
+    fn prepare_child(
+        &self,
+        target: usize,
+        of: Engine,
+        engine: EngineSettings,
+        into: Destination,
+    ) -> Result<(), String> {
+        let program = self.programs.of(of)?;
         let kind: Kind = self.targets[target].is.kind;
         let preparation = Preparation { file: self.wasm(target), kind, engine, into };
         let input = serde_json::to_string(&preparation).expect("a preparation is plain data: it always serialises");
-        let ended = launch::run::<()>(PREPARE, &[input.into()], self.limits.patience());
+        let ended = launch::run::<()>(&program.path, PREPARE, &[input.into()], self.limits.patience());
         ended
             .reported
             .map_err(|failure| format!("this configuration cannot run {}: {failure}", self.targets[target].name))
     }
 
     /// The target's compiled code for these settings: made once, and checked against its digest each time.
-    fn compiled(&mut self, target: usize, engine: EngineSettings) -> Result<Compiled, String> {
-        let key = (target, engine);
+    fn compiled(&mut self, target: usize, of: Engine, engine: EngineSettings) -> Result<Compiled, String> {
+        let key = (target, of, engine);
         if !self.compiled.contains_key(&key) {
-            let made = self.compile(target, engine);
+            let made = self.compile(target, of, engine);
             self.compiled.insert(key, made);
         }
         let compiled = self.compiled[&key].clone()?;
@@ -162,9 +183,13 @@ impl<'a> Embedded<'a> {
     }
 
     /// Compiles, or takes over what the interrupted run that this one continues had compiled.
-    fn compile(&self, target: usize, engine: EngineSettings) -> Result<Compiled, String> {
-        let path = self.work.join(format!("{target}-{}.cwasm", name_of(engine)));
-        let digest = path.with_extension("cwasm.sha256");
+    fn compile(&self, target: usize, of: Engine, engine: EngineSettings) -> Result<Compiled, String> {
+        let path = self.work.join(match of {
+            Engine::Wasmtime => format!("{target}-{}.cwasm", name_of(engine)),
+            // By that ending the SDK tells a shared library from Wasm.
+            Engine::WasmEdge => format!("{target}.so"),
+        });
+        let digest = path.with_added_extension("sha256");
         let fail = |error: io::Error| format!("cannot keep compiled code in {}: {error}", path.display());
         if path.exists()
             && let Ok(sha256) = std::fs::read_to_string(&digest)
@@ -172,7 +197,7 @@ impl<'a> Embedded<'a> {
             return Ok(Compiled { path, sha256 });
         }
         let draft = path.with_extension("draft");
-        self.prepare_child(target, engine, Destination::File(draft.clone()))?;
+        self.prepare_child(target, of, engine, Destination::File(draft.clone()))?;
         let code = std::fs::read(&draft).map_err(fail)?;
         let sha256 = sha256_hex(&code);
         // The digest before the file: a run that is killed in between has no file, and makes both again.
@@ -187,7 +212,7 @@ impl<'a> Embedded<'a> {
         if !self.primed.contains_key(&key) {
             let folder = self.work.join(format!("{target}-{}.cache", name_of(engine)));
             let made = remove(&folder)
-                .and_then(|()| self.prepare_child(target, engine, Destination::Cache(folder.clone())))
+                .and_then(|()| self.prepare_child(target, Engine::Wasmtime, engine, Destination::Cache(folder.clone())))
                 .map(|()| folder);
             self.primed.insert(key, made);
         }
@@ -197,24 +222,34 @@ impl<'a> Embedded<'a> {
     fn make_ready(&mut self, planned: &Planned) -> Result<Ready, String> {
         let start = self.starts.get(&planned.cell).cloned().ok_or("the harness has no such cell")?;
         let (target, wanted) = (start.target, start.configuration);
+        self.programs.of(wanted.of)?;
+        if let Some(reason) = self.unfit.get(&(target, wanted.of)) {
+            return Err(reason.clone());
+        }
         let mut engine = wanted.engine;
         // Threads leave no trace in compiled code.
         engine.compile_threads = Configuration::BASELINE.engine.compile_threads;
         let compiled = if wanted.loads_precompiled() || engine != Configuration::BASELINE.engine {
             // Also where nothing precompiled is loaded: what a compiler or an allocator cannot do is found here once,
             // and is a skipped cell with its reason.
-            Some(self.compiled(target, engine)?)
+            Some(self.compiled(target, wanted.of, engine)?)
         } else {
             None
         };
-        let cache = match wanted.acquire {
-            Acquire::CacheHit => Some(self.primed(target, engine)?),
-            Acquire::CacheMiss => {
+        let cache = match (wanted.of, wanted.acquire) {
+            (Engine::Wasmtime, Acquire::CacheHit) => Some(self.primed(target, engine)?),
+            (Engine::Wasmtime, Acquire::CacheMiss) => {
                 let folder = self.miss(planned);
                 remove(&folder)?;
                 Some(folder)
             }
-            Acquire::Compile | Acquire::Deserialize | Acquire::DeserializeFile => None,
+            (Engine::WasmEdge, Acquire::Compile) => {
+                let folder = self.miss(planned);
+                remove(&folder)?;
+                std::fs::create_dir(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+                Some(folder)
+            }
+            _ => None,
         };
         let compiled = compiled.filter(|_| wanted.loads_precompiled());
         let file = compiled.as_ref().map_or_else(|| self.wasm(target), |compiled| compiled.path.clone());
@@ -247,7 +282,11 @@ impl Bench for Embedded<'_> {
         let target = &self.targets[ready.start.target];
         let wanted = &ready.start.configuration;
         let spec = spec(target, wanted, self.limits, ready.file.clone(), ready.cache.clone());
-        let ended = launch::run::<Report>(PROBE, &spec.to_arguments(), self.limits.patience());
+        let program = match self.programs.of(wanted.of) {
+            Ok(program) => &program.path,
+            Err(reason) => return Measurement::failed(reason),
+        };
+        let ended = launch::run::<Report>(program, PROBE, &spec.to_arguments(), self.limits.patience());
         let (launched_ns, ended_ns) = (ended.launched_ns, ended.seen_ns);
         match ended.reported {
             Ok(report) => judge(target, &ready, &report, launched_ns, ended_ns),

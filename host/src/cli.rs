@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::settings::Value;
+use host_probe::settings::Value;
 
 /// Where a Wasm cold start goes, phase by phase.
 #[derive(Debug, Parser)]
@@ -122,7 +122,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 fn select_help() -> String {
     use std::fmt::Write as _;
     let mut help = "Set a parameter in every cell (repeatable; the same key twice measures both values):".to_owned();
-    for (key, values) in crate::settings::parameters() {
+    for (key, values) in host_probe::settings::parameters() {
         let _ = write!(help, "\n  {key:<16} {}", values.join(", "));
     }
     help

@@ -7,7 +7,7 @@ use results::ledger::LedgerError;
 use results::run_folder::RunFolderError;
 use workloads::ArtifactError;
 
-use crate::spec::{Cause, Failure};
+use host_probe::spec::{Cause, Failure};
 
 /// How the program ends. The numbers are an interface: README documents them, a test holds both together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

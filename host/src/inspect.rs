@@ -5,7 +5,7 @@ use std::path::Path;
 use wasmparser::{ComponentExternalKind, Encoding, ExternalKind, Parser, Payload, TypeRef};
 
 use crate::error::{Error, Exit};
-use crate::spec::{Kind, World};
+use host_probe::spec::{Kind, World};
 
 /// What a usable artifact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

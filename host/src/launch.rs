@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use nix::sys::signal::Signal;
 use results::clock::now_ns;
 use serde::de::DeserializeOwned;
 
-use crate::spec::{Cause, Failure};
+use host_probe::spec::{Cause, Failure};
 
 /// The most that a child may report: an answer in hexadecimal and its evidence. More would be kept in memory for nothing.
 const MAX_REPORT_BYTES: usize = 64 * 1024 * 1024;
@@ -27,14 +28,13 @@ pub(crate) struct Ended<T> {
     pub(crate) reported: Result<T, Failure>,
 }
 
-/// Runs this program again as a child that does `what` with `input`, and waits for its report.
+/// Runs a program as a child that does `what` with `input`, and waits for its report.
 ///
 /// The child gets no environment and no input, and a process group of its own: an interrupt on the terminal stops the
 /// campaign between two samples and not a sample in the middle. Nothing here keeps `Command` from `posix_spawn`, whose
 /// `vfork` does not copy the parent's page tables.
-pub(crate) fn run<T: DeserializeOwned>(what: &str, input: &[OsString], patience: Duration) -> Ended<T> {
-    // Not the path: the program may be rebuilt while it runs.
-    let mut command = Command::new("/proc/self/exe");
+pub(crate) fn run<T: DeserializeOwned>(program: &Path, what: &str, input: &[OsString], patience: Duration) -> Ended<T> {
+    let mut command = Command::new(program);
     command.arg(what).args(input).env_clear().process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let launched_ns = now_ns();

@@ -2,7 +2,6 @@
 
 mod bench;
 mod cli;
-mod engine;
 mod error;
 mod evidence;
 mod inspect;
@@ -12,11 +11,8 @@ mod overhead;
 mod pages;
 mod phases;
 mod plan;
-mod probe;
+mod programs;
 mod progress;
-mod resources;
-mod settings;
-mod spec;
 mod target;
 
 use std::ffi::OsString;
@@ -24,16 +20,26 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use host::engine;
+use host_probe::told::{self, Told};
+use results::Timeline;
 
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     // Arguments belong to the launch, as in C, where `main` is called with them; so does a probe's reading of its own.
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    if let Some(told) = probe::told(&mut arguments) {
+    // By hand and before everything else: a server's start pays for the parser too.
+    if arguments.get(1).is_some_and(|command| command == "serve") {
+        return host::serve::run(&arguments[2..], results::clock::now_ns());
+    }
+    if arguments.get(1).is_some_and(|command| command == "compile") {
+        return host::serve::compile(&arguments[2..]);
+    }
+    if let Some(told) = told::told(&mut arguments) {
         // The first statement of the start: where its `process` phase ends.
         let first_statement_ns = results::clock::now_ns();
-        return told.perform(first_statement_ns);
+        return perform(told, first_statement_ns);
     }
     let done = match Cli::parse_from(arguments).command {
         Command::Phases(arguments) => phases::run(&arguments),
@@ -45,5 +51,20 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "{error}");
             error.exit.into()
         }
+    }
+}
+
+/// Does what the process that measures told this one.
+fn perform(told: Told, first_statement_ns: u64) -> ExitCode {
+    match told {
+        Told::Probe(spec) => {
+            let mut timeline = Timeline::new(first_statement_ns);
+            let begun = timeline.begin();
+            told::answer(&engine::wasmtime::start(&spec, &mut timeline, begun))
+        }
+        Told::Prepare(preparation) => told::answer(&engine::wasmtime::prepare(&preparation)),
+        Told::Return => told::answer::<u64>(&Ok(first_statement_ns)),
+        Told::Version => told::answer(&Ok(engine::wasmtime::VERSION)),
+        Told::Nonsense => told::answer::<()>(&Err(told::nonsense())),
     }
 }

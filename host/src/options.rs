@@ -12,8 +12,8 @@ use workloads::Workload;
 use crate::cli::{Phases, Profile};
 use crate::error::{Error, Exit};
 use crate::plan;
-use crate::settings::Value;
 use crate::target::{Brought, Target};
+use host_probe::settings::Value;
 
 /// What a run measures, in full: kept in its manifest, so that resuming it plans the same.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -110,7 +110,7 @@ pub(crate) fn targets(options: &Options) -> Result<Vec<Target>, Error> {
         return Ok(vec![Target::brought(brought)?]);
     }
     let workloads = options.workloads.iter().filter_map(|name| Workload::from_name(name));
-    workloads.map(Target::of).collect()
+    Ok(workloads.map(Target::all_of).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 pub(crate) fn selected(options: &Options) -> Result<Vec<Value>, Error> {

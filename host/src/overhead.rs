@@ -1,6 +1,7 @@
 //! `host overhead`: what a probe's launch costs beside that of an equally linked program that returns at once.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use analysis::median;
@@ -10,13 +11,14 @@ use crate::bench::{self, Limits};
 use crate::cli::Overhead;
 use crate::error::{Error, Exit};
 use crate::launch;
-use crate::spec::RETURN;
+use crate::programs::THIS;
 use crate::target::Target;
+use host_probe::spec::RETURN;
 
 /// Launches of both kinds in the order ABBA, and the medians. In that order each kind follows each kind equally often:
 /// with ABAB the one that always came after a probe, and found the caches as a probe leaves them, was 12 % slower.
 pub(crate) fn run(arguments: &Overhead) -> Result<Exit, Error> {
-    let target = Target::of(Workload::Hello)?;
+    let target = Target::all_of(Workload::Hello)?.swap_remove(0);
     let limits = Limits { time: Duration::from_secs(30), memory_bytes: 1 << 30 };
     let (mut probe, mut first_statement, mut to_exit) = (Vec::new(), Vec::new(), Vec::new());
     for launch in 0..2 * arguments.samples {
@@ -25,7 +27,7 @@ pub(crate) fn run(arguments: &Overhead) -> Result<Exit, Error> {
                 bench::process_ns(&target, limits).map_err(|failure| Error::of_start("a probe", &failure))?;
             probe.push(process_ns);
         } else {
-            let ended = launch::run::<u64>(RETURN, &[], limits.time);
+            let ended = launch::run::<u64>(Path::new(THIS), RETURN, &[], limits.time);
             let first = ended.reported.map_err(|failure| Error::of_start("a program that returns", &failure))?;
             first_statement.push(first.saturating_sub(ended.launched_ns));
             to_exit.push(ended.seen_ns - ended.launched_ns);

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-use crate::settings::PageCache;
+use host_probe::settings::PageCache;
 
 /// Pages of a file, and how many of them are in the page cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

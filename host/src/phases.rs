@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use analysis::Summary;
+use host_probe::settings::{Engine, Parameter as _};
 use results::campaign::{self, Ended, Plan};
 use results::ledger::Ledger;
 use results::machine::Machine;
@@ -16,12 +17,12 @@ use results::record::Outcome;
 use results::run_folder::{self, RunFolder};
 use results::{SCHEMA_VERSION, Sample, clock};
 
-use crate::bench::{self, Embedded, Limits};
+use crate::bench::{self, Embedded, Limits, Unfit};
 use crate::cli::{Format, Phases};
-use crate::engine::wasmtime::{SYSTEM, VERSION};
 use crate::error::{Error, Exit};
 use crate::options::{self, Options};
 use crate::plan::{self, Start};
+use crate::programs::Programs;
 use crate::progress::Progress;
 use crate::target::Target;
 
@@ -37,20 +38,50 @@ pub(crate) fn run(arguments: &Phases) -> Result<Exit, Error> {
     let (options, origins) = options::of(arguments, resume.as_ref().map(|run| results.join(run)))?;
     let targets = options::targets(&options)?;
     let selected = options::selected(&options)?;
-    let starts = plan::starts(options.profile, &selected, &targets);
+    let all = plan::starts(options.profile, &selected, &targets, &[]);
+    // Looking at a plan builds nothing, and shows every engine's cells whether they can be measured or not.
     if arguments.list {
-        return list(&options, &starts, &targets);
+        return list(&options, &all, &targets);
+    }
+    let programs = Programs::find(|engine| all.iter().any(|start| start.configuration.of == engine))?;
+    let cannot: Vec<_> = Engine::ALL.iter().copied().filter(|engine| programs.of(*engine).is_err()).collect();
+    let starts = plan::starts(options.profile, &selected, &targets, &cannot);
+    if starts.is_empty() {
+        return Err(Error::new(Exit::Usage, "nothing is left to measure: no engine here has all that was selected")
+            .hint("`--list` shows the cells of a profile; select fewer parameters"));
     }
     let limits =
         Limits { time: Duration::from_millis(options.time_limit_ms), memory_bytes: options.memory_limit_bytes };
-    for target in &targets {
-        bench::rehearse(target, limits)
-            .map_err(|failure| Error::of_start(&target.path.display().to_string(), &failure))?;
-    }
-    let manifest = manifest(&options, &origins, &starts, &targets)?;
+    let unfit = rehearse(&targets, &starts, &programs, limits)?;
+    let manifest = manifest(&options, &origins, &starts, &targets, &programs);
     let (folder, manifest) = open(resume.as_deref(), &results, manifest)?;
-    let (samples, ended) = measure(&options, &folder, &manifest, starts, &targets, limits)?;
-    finish(arguments, &folder, &samples, ended)
+    let (samples, ended) =
+        measure(&options, &folder, &manifest, |work| Embedded::new(work, &targets, &programs, &unfit, starts, limits))?;
+    finish(arguments, &folder, &manifest, &samples, ended)
+}
+
+/// Tries every target once. What Wasmtime cannot run is an error; what only another engine cannot run is a row that says so.
+fn rehearse(targets: &[Target], starts: &[Start], programs: &Programs, limits: Limits) -> Result<Unfit, Error> {
+    let mut unfit = Unfit::new();
+    for (at, target) in targets.iter().enumerate() {
+        for engine in &target.engines {
+            let planned = |start: &Start| start.target == at && start.configuration.of == *engine;
+            let Ok(program) = programs.of(*engine) else { continue };
+            if !starts.iter().any(planned) {
+                continue;
+            }
+            match bench::rehearse(&program.path, *engine, target, limits) {
+                Ok(()) => {}
+                Err(failure) if *engine == Engine::Wasmtime => {
+                    return Err(Error::of_start(&target.path.display().to_string(), &failure));
+                }
+                Err(failure) => {
+                    unfit.insert((at, *engine), format!("{} cannot run it: {failure}", engine.name()));
+                }
+            }
+        }
+    }
+    Ok(unfit)
 }
 
 /// Debug assertions are in the engine too and would be measured with it.
@@ -102,22 +133,16 @@ fn manifest(
     origins: &BTreeMap<&'static str, Origin>,
     starts: &[Start],
     targets: &[Target],
-) -> Result<Manifest, Error> {
-    let sha256 = results::digest::sha256_file(Path::new("/proc/self/exe"))
-        .map_err(|error| Error::new(Exit::Internal, format!("cannot read this program: {error}")))?;
+    programs: &Programs,
+) -> Manifest {
     let (commit, dirty) = checkout(workspace());
     let config = serde_json::to_value(options).expect("options are plain data: they always serialise");
     let config = config.as_object().into_iter().flatten().map(|(key, value)| {
         let origin = origins.get(key.as_str()).copied().unwrap_or(Origin::Default);
         (key.clone(), Setting { value: value.clone(), origin })
     });
-    let system = |name: &str| System {
-        name: name.to_owned(),
-        version: VERSION.to_owned(),
-        sha256: Some(sha256.clone()),
-        unavailable: None,
-    };
-    Ok(Manifest {
+    let sha256 = programs.of(Engine::Wasmtime).map_or_else(|_| String::new(), |program| program.sha256.clone());
+    Manifest {
         schema: SCHEMA_VERSION,
         run: run_folder::new_run_name(options.seed),
         created_at: clock::wall_clock(),
@@ -134,12 +159,30 @@ fn manifest(
             debug_assertions: cfg!(debug_assertions),
             target: env!("COLDPHASE_TARGET").to_owned(),
             rustc: env!("COLDPHASE_RUSTC_VERSION").to_owned(),
-            sha256: sha256.clone(),
+            sha256,
         },
         machine: Machine::read(Path::new("/")),
-        systems: vec![system(SYSTEM), system(plan::CONTROL)],
+        systems: systems(starts, programs),
         artifacts: artifacts(targets),
-    })
+    }
+}
+
+/// Each system that has cells, under each of its names.
+fn systems(starts: &[Start], programs: &Programs) -> Vec<System> {
+    let mut systems: Vec<System> = Vec::new();
+    for start in starts {
+        if systems.iter().any(|system| system.name == start.cell.system) {
+            continue;
+        }
+        let program = programs.of(start.configuration.of);
+        systems.push(System {
+            name: start.cell.system.clone(),
+            version: program.map_or_else(|_| "none".to_owned(), |program| program.version.clone()),
+            sha256: program.ok().map(|program| program.sha256.clone()),
+            unavailable: program.err().map(str::to_owned),
+        });
+    }
+    systems
 }
 
 /// Each file once, with the workloads that it serves.
@@ -172,13 +215,11 @@ fn open(resume: Option<&str>, results: &Path, now: Manifest) -> Result<(RunFolde
 }
 
 /// The campaign. Returns all samples of the run, earlier ones first.
-fn measure(
+fn measure<'a>(
     options: &Options,
     folder: &RunFolder,
     manifest: &Manifest,
-    starts: Vec<Start>,
-    targets: &[Target],
-    limits: Limits,
+    bench: impl FnOnce(PathBuf) -> std::io::Result<Embedded<'a>>,
 ) -> Result<(Vec<Sample>, Ended), Error> {
     let stop = stop_on_signals()?;
     let (mut ledger, contents) = Ledger::open(&folder.ledger())?;
@@ -190,7 +231,7 @@ fn measure(
     }
     let plan = Plan { cells: manifest.cells.clone(), samples_per_cell: options.samples, seed: options.seed };
     let work = folder.work()?;
-    let mut bench = Embedded::new(work.clone(), targets, starts, limits).map_err(|error| {
+    let mut bench = bench(work.clone()).map_err(|error| {
         Error::new(Exit::Results, format!("cannot prepare {}: {error}", work.display()))
             .hint("--out FOLDER puts runs elsewhere; it needs a writable disk with room")
     })?;
@@ -216,7 +257,13 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>, Error> {
     Ok(stop)
 }
 
-fn finish(arguments: &Phases, folder: &RunFolder, samples: &[Sample], ended: Ended) -> Result<Exit, Error> {
+fn finish(
+    arguments: &Phases,
+    folder: &RunFolder,
+    manifest: &Manifest,
+    samples: &[Sample],
+    ended: Ended,
+) -> Result<Exit, Error> {
     let summary = Summary::of(samples);
     let path = folder.path().display();
     match arguments.format {
@@ -247,11 +294,16 @@ fn finish(arguments: &Phases, folder: &RunFolder, samples: &[Sample], ended: End
         say(&format!("interrupted; go on with `cargo run -p host -- phases --resume {}{out}`", folder.run()));
         return Ok(Exit::Interrupted);
     }
-    Ok(verdict(samples))
+    Ok(verdict(samples, &manifest.systems))
 }
 
-fn verdict(samples: &[Sample]) -> Exit {
-    let any = |outcome| samples.iter().any(|sample| sample.outcome == outcome);
+/// A system that this machine does not have is no failure of a run: its rows say so. A run of nothing else is one.
+fn verdict(samples: &[Sample], systems: &[System]) -> Exit {
+    let absent = |sample: &&Sample| {
+        systems.iter().any(|system| system.name == sample.cell.system && system.unavailable.is_some())
+    };
+    let present: Vec<_> = samples.iter().filter(|sample| !absent(sample)).collect();
+    let any = |outcome| present.iter().any(|sample| sample.outcome == outcome);
     if !any(Outcome::Ok) && !any(Outcome::Failed) {
         Exit::Nothing
     } else if any(Outcome::Failed) || any(Outcome::Skipped) {
@@ -297,8 +349,9 @@ mod tests {
 
     #[test]
     fn the_engine_version_is_the_one_that_is_linked() {
+        use host::engine::wasmtime::{MAJOR, VERSION};
         let lock = include_str!("../../Cargo.lock");
         assert!(lock.contains(&format!("name = \"wasmtime\"\nversion = \"{VERSION}\"")));
-        assert!(VERSION.starts_with(&format!("{}.", crate::engine::wasmtime::MAJOR)));
+        assert!(VERSION.starts_with(&format!("{}.", MAJOR)));
     }
 }

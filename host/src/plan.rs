@@ -6,14 +6,15 @@ use results::Cell;
 use results::record::Scenario;
 
 use crate::cli::Profile;
-use crate::engine::wasmtime::SYSTEM;
-use crate::settings::{
-    Acquire, Allocator, CompileThreads, Compiler, Configuration, MemoryInit, PageCache, Parameter, Value,
-};
 use crate::target::Target;
+use host_probe::settings::{
+    Acquire, Allocator, CompileThreads, Compiler, Configuration, Engine, MemoryInit, PageCache, Parameter, Value,
+};
 
-/// The second name of the same system: what differs between the two is noise, and no smaller difference is one.
-pub(crate) const CONTROL: &str = "wasmtime-embedded-aa";
+/// The second name of a system: what differs between the two is noise, and no smaller difference is one.
+pub(crate) fn control(engine: Engine) -> String {
+    format!("{}-aa", engine.name())
+}
 
 /// A cell, and what a start of it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,25 +34,32 @@ pub(crate) const fn default_samples(profile: Profile) -> u32 {
     }
 }
 
-/// All cells of a run: the profile's, with the selected values set in each, and the A/A control.
-pub(crate) fn starts(profile: Profile, selected: &[Value], targets: &[Target]) -> Vec<Start> {
-    let configurations = configurations(profile, selected);
+/// All cells of a run: the profile's, with the selected values set in each that has the parameter, and the A/A control.
+///
+/// An engine that `cannot` be measured here keeps one cell for each workload: a row that says why.
+pub(crate) fn starts(profile: Profile, selected: &[Value], targets: &[Target], cannot: &[Engine]) -> Vec<Start> {
     let mut starts = Vec::new();
     for (target, of) in targets.iter().enumerate() {
-        let start = |system: &str, configuration: &Configuration| Start {
-            cell: cell(system, &of.name, configuration),
-            target,
-            configuration: *configuration,
-        };
-        starts.extend(configurations.iter().map(|configuration| start(SYSTEM, configuration)));
-        starts.extend(controlled(&configurations).map(|configuration| start(CONTROL, configuration)));
+        for engine in &of.engines {
+            let configurations = configurations(*engine, profile, selected);
+            let start = |system: &str, configuration: &Configuration| Start {
+                cell: cell(system, &of.name, configuration),
+                target,
+                configuration: *configuration,
+            };
+            let some = if cannot.contains(engine) { 1 } else { configurations.len() };
+            starts.extend(configurations.iter().take(some).map(|one| start(engine.name(), one)));
+            if !cannot.contains(engine) {
+                starts.extend(controlled(&configurations).map(|one| start(&control(*engine), one)));
+            }
+        }
     }
     starts
 }
 
 /// The cells that are measured twice: the slowest and the fastest kind of start, or else the first.
 fn controlled(configurations: &[Configuration]) -> impl Iterator<Item = &Configuration> {
-    let references = [Configuration::BASELINE, loaded()];
+    let references = [Configuration::BASELINE, loaded(Engine::Wasmtime), loaded(Engine::WasmEdge)];
     let mut found: Vec<_> = configurations.iter().filter(|one| references.contains(one)).collect();
     if found.is_empty() {
         found.extend(configurations.first());
@@ -59,12 +67,18 @@ fn controlled(configurations: &[Configuration]) -> impl Iterator<Item = &Configu
     found.into_iter()
 }
 
-fn loaded() -> Configuration {
-    Configuration { acquire: Acquire::DeserializeFile, ..Configuration::BASELINE }
+/// The start that loads a precompiled file, all else being as usual.
+fn loaded(engine: Engine) -> Configuration {
+    let acquire = match engine {
+        Engine::Wasmtime => Acquire::DeserializeFile,
+        Engine::WasmEdge => Acquire::Aot,
+    };
+    Configuration { acquire, ..Configuration::baseline(engine) }
 }
 
 fn cell(system: &str, workload: &str, configuration: &Configuration) -> Cell {
-    let nothing_prepared = configuration.compiles() && configuration.page_cache == PageCache::Evicted;
+    let from_source = configuration.compiles() || configuration.acquire == Acquire::Interpret;
+    let nothing_prepared = from_source && configuration.page_cache == PageCache::Evicted;
     Cell {
         system: system.to_owned(),
         workload: workload.to_owned(),
@@ -74,14 +88,14 @@ fn cell(system: &str, workload: &str, configuration: &Configuration) -> Cell {
 }
 
 /// The profile's configurations with the selected values, each once and in the profile's order.
-fn configurations(profile: Profile, selected: &[Value]) -> Vec<Configuration> {
+fn configurations(engine: Engine, profile: Profile, selected: &[Value]) -> Vec<Configuration> {
     let mut by_key: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for value in selected {
         by_key.entry(value.key()).or_default().push(*value);
     }
-    let mut all = of_profile(profile);
+    let mut all = of_profile(engine, profile);
     for values in by_key.values() {
-        all = all.iter().flat_map(|one| values.iter().map(|value| one.with(*value))).collect();
+        all = all.iter().flat_map(|one| values.iter().filter_map(|value| one.with(*value))).collect();
     }
     let mut once: Vec<Configuration> = Vec::new();
     for configuration in all.into_iter().map(Configuration::normal) {
@@ -92,31 +106,29 @@ fn configurations(profile: Profile, selected: &[Value]) -> Vec<Configuration> {
     once
 }
 
-fn of_profile(profile: Profile) -> Vec<Configuration> {
-    let compile = Configuration::BASELINE;
-    let acquire = |value| compile.with(Value::Acquire(value));
-    match profile {
-        Profile::Quick => vec![
-            compile.with(Value::PageCache(PageCache::Evicted)),
-            compile,
-            compile.with(Value::CompileThreads(CompileThreads::Single)),
-            compile.with(Value::Compiler(Compiler::Winch)),
-            acquire(Acquire::CacheMiss),
-            acquire(Acquire::CacheHit),
-            acquire(Acquire::Deserialize).with(Value::PageCache(PageCache::Evicted)),
-            acquire(Acquire::Deserialize),
-            loaded(),
-            loaded().with(Value::Allocator(Allocator::Pooling)),
-            loaded().with(Value::MemoryInit(MemoryInit::Copy)),
+fn of_profile(engine: Engine, profile: Profile) -> Vec<Configuration> {
+    let base = Configuration::baseline(engine);
+    let acquire = |value| Configuration { acquire: value, ..base };
+    match (engine, profile) {
+        (Engine::Wasmtime, Profile::Quick) => quick(),
+        // Compiling takes WasmEdge seconds: it has its place in the longer profiles.
+        (Engine::WasmEdge, Profile::Quick) => vec![
+            Configuration { page_cache: PageCache::Evicted, ..base },
+            base,
+            Configuration { page_cache: PageCache::Evicted, ..loaded(engine) },
+            loaded(engine),
         ],
-        Profile::Standard => {
-            let bases = Acquire::ALL.iter().map(|value| acquire(*value));
+        (_, Profile::Standard) => {
+            let bases = Acquire::of(engine).iter().map(|value| acquire(*value));
             bases
-                .flat_map(|base| std::iter::once(base).chain(others().into_iter().map(move |value| base.with(value))))
+                .flat_map(|base| {
+                    let others = others().into_iter().filter_map(move |value| base.with(value));
+                    std::iter::once(base).chain(others)
+                })
                 .collect()
         }
-        Profile::Full => {
-            let mut all: Vec<_> = Acquire::ALL.iter().map(|value| acquire(*value)).collect();
+        (_, Profile::Full) => {
+            let mut all: Vec<_> = Acquire::of(engine).iter().map(|value| acquire(*value)).collect();
             let crossed = [
                 values(Value::Allocator),
                 values(Value::MemoryInit),
@@ -125,11 +137,39 @@ fn of_profile(profile: Profile) -> Vec<Configuration> {
                 values(Value::PageCache),
             ];
             for values in crossed {
-                all = all.iter().flat_map(|one| values.iter().map(|value| one.with(*value))).collect();
+                let with = |one: &Configuration| -> Vec<_> {
+                    let set: Vec<_> = values.iter().filter_map(|value| one.with(*value)).collect();
+                    // A parameter that the engine lacks crosses nothing.
+                    if set.is_empty() { vec![*one] } else { set }
+                };
+                all = all.iter().flat_map(with).collect();
             }
             all
         }
     }
+}
+
+fn quick() -> Vec<Configuration> {
+    let compile = Configuration::BASELINE;
+    let acquire = |value| Configuration { acquire: value, ..compile };
+    let with = |mut one: Configuration, set: fn(&mut Configuration)| {
+        set(&mut one);
+        one
+    };
+    let loaded = loaded(Engine::Wasmtime);
+    vec![
+        with(compile, |one| one.page_cache = PageCache::Evicted),
+        compile,
+        with(compile, |one| one.engine.compile_threads = CompileThreads::Single),
+        with(compile, |one| one.engine.compiler = Compiler::Winch),
+        acquire(Acquire::CacheMiss),
+        acquire(Acquire::CacheHit),
+        with(acquire(Acquire::Deserialize), |one| one.page_cache = PageCache::Evicted),
+        acquire(Acquire::Deserialize),
+        loaded,
+        with(loaded, |one| one.engine.allocator = Allocator::Pooling),
+        with(loaded, |one| one.engine.memory_init = MemoryInit::Copy),
+    ]
 }
 
 fn values<P: Parameter>(wrap: fn(P) -> Value) -> Vec<Value> {
@@ -153,6 +193,10 @@ fn others() -> [Value; 6] {
 pub(crate) fn estimate_ms(start: &Start, targets: &[Target]) -> f64 {
     const LAUNCH_PREPARE_APPEND_MS: f64 = 12.0;
     let kilobytes = targets[start.target].bytes as f64 / 1000.0;
+    if start.configuration.of == Engine::WasmEdge {
+        // Its shared libraries alone are 100 MB to map and relocate.
+        return if start.configuration.compiles() { 100.0 + 35.0 * kilobytes } else { 60.0 };
+    }
     let compile_ms = match (start.configuration.engine.compiler, start.configuration.engine.compile_threads) {
         _ if !start.configuration.compiles() => 0.0,
         (Compiler::Winch, _) => 0.25 * kilobytes,
@@ -180,14 +224,14 @@ mod tests {
     fn the_full_profile_crosses_everything_that_has_an_effect() {
         // Two ways of compiling × 2 allocators × 2 inits × 3 compilers × 2 thread settings × 2 page cache states, and
         // three ways of loading without the thread settings.
-        assert_eq!(configurations(Profile::Full, &[]).len(), 2 * 48 + 3 * 24);
+        assert_eq!(configurations(Engine::Wasmtime, Profile::Full, &[]).len(), 2 * 48 + 3 * 24);
     }
 
     #[test]
     fn no_two_cells_are_the_same() {
-        let targets = [Target::of(Workload::Hello).unwrap(), Target::of(Workload::HttpHello).unwrap()];
+        let targets = [Target::all_of(Workload::Hello).unwrap(), Target::all_of(Workload::HttpHello).unwrap()].concat();
         for profile in [Profile::Quick, Profile::Standard, Profile::Full] {
-            let starts = starts(profile, &[], &targets);
+            let starts = starts(profile, &[], &targets, &[]);
             let cells: std::collections::BTreeSet<_> = starts.iter().map(|start| &start.cell).collect();
             assert_eq!(cells.len(), starts.len(), "{profile:?}");
         }
@@ -195,9 +239,13 @@ mod tests {
 
     #[test]
     fn a_selection_sets_its_value_everywhere_and_leaves_each_cell_once() {
-        let winch = configurations(Profile::Quick, &[Value::Compiler(Compiler::Winch)]);
+        let winch = configurations(Engine::Wasmtime, Profile::Quick, &[Value::Compiler(Compiler::Winch)]);
         assert!(winch.iter().all(|one| one.engine.compiler == Compiler::Winch));
-        assert_eq!(winch.len(), configurations(Profile::Quick, &[]).len() - 1, "compile with and without are now one");
+        assert_eq!(
+            winch.len(),
+            configurations(Engine::Wasmtime, Profile::Quick, &[]).len() - 1,
+            "compile with and without are now one"
+        );
     }
 
     #[test]
@@ -208,7 +256,7 @@ mod tests {
         let last = [Value::CompileThreads(CompileThreads::Parallel)];
         let selected = [&two[..], &one, &rest, &last].concat();
         assert_eq!(
-            keys(&configurations(Profile::Full, &selected)),
+            keys(&configurations(Engine::Wasmtime, Profile::Full, &selected)),
             [
                 "acquire=compile allocator=on_demand compile_threads=parallel compiler=cranelift interrupt=epoch \
                  memory_init=cow page_cache=hot",
@@ -219,19 +267,36 @@ mod tests {
 
     #[test]
     fn there_is_always_a_control() {
-        let targets = [Target::of(Workload::Hello).unwrap()];
-        let starts = starts(Profile::Quick, &[Value::Allocator(Allocator::Pooling)], &targets);
-        let controls: Vec<_> = starts.iter().filter(|start| start.cell.system == CONTROL).collect();
+        let targets = Target::all_of(Workload::Hello).unwrap();
+        let starts = starts(Profile::Quick, &[Value::Allocator(Allocator::Pooling)], &targets, &[]);
+        let controls: Vec<_> = starts.iter().filter(|start| start.cell.system == control(Engine::Wasmtime)).collect();
         assert_eq!(controls.len(), 1);
-        let twin = Cell { system: SYSTEM.to_owned(), ..controls[0].cell.clone() };
+        let twin = Cell { system: Engine::Wasmtime.name().to_owned(), ..controls[0].cell.clone() };
         assert!(starts.iter().any(|start| start.cell == twin));
     }
 
     #[test]
+    fn wasmedge_crosses_only_what_it_has_and_is_left_out_where_something_else_is_selected() {
+        assert_eq!(configurations(Engine::WasmEdge, Profile::Full, &[]).len(), 3 * 2);
+        let allocator = [Value::Allocator(Allocator::Pooling)];
+        assert_eq!(configurations(Engine::WasmEdge, Profile::Quick, &allocator), []);
+        let aot = [Value::Acquire(Acquire::Aot), Value::PageCache(PageCache::Hot)];
+        assert_eq!(configurations(Engine::WasmEdge, Profile::Quick, &aot), [loaded(Engine::WasmEdge)]);
+        assert_eq!(configurations(Engine::Wasmtime, Profile::Quick, &aot), []);
+    }
+
+    #[test]
+    fn an_engine_that_cannot_be_measured_keeps_a_row_for_each_workload() {
+        let targets = Target::all_of(Workload::HttpHello).unwrap();
+        let starts = starts(Profile::Quick, &[], &targets, &[Engine::WasmEdge]);
+        assert_eq!(starts.iter().filter(|start| start.configuration.of == Engine::WasmEdge).count(), 1);
+    }
+
+    #[test]
     fn only_a_start_with_nothing_prepared_is_called_cold() {
-        let compile = Configuration::BASELINE.with(Value::PageCache(PageCache::Evicted));
-        assert_eq!(cell(SYSTEM, "hello", &compile).scenario, Scenario::Cold);
-        let hit = compile.with(Value::Acquire(Acquire::CacheHit));
-        assert_eq!(cell(SYSTEM, "hello", &hit).scenario, Scenario::RuntimeCold);
+        let compile = Configuration { page_cache: PageCache::Evicted, ..Configuration::BASELINE };
+        assert_eq!(cell("x", "hello", &compile).scenario, Scenario::Cold);
+        let hit = Configuration { acquire: Acquire::CacheHit, ..compile };
+        assert_eq!(cell("x", "hello", &hit).scenario, Scenario::RuntimeCold);
     }
 }

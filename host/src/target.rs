@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use results::digest::sha256_hex;
 use serde::{Deserialize, Serialize};
-use workloads::{Answer, Expectation, Request, Workload};
+use workloads::{Answer, Artifact, Dialect, Expectation, Form, Request, Workload};
 
 use crate::error::{Error, Exit};
 use crate::inspect::{self, Inspected};
-use crate::spec::{Answered, Call};
+use host_probe::settings::{Engine, Parameter as _};
+use host_probe::spec::{Answered, Call, Kind, World};
 
 /// A program under test, with all that a start of it needs.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub(crate) struct Target {
     pub(crate) bytes: u64,
     pub(crate) sha256: String,
     pub(crate) is: Inspected,
+    /// The engines that run this very file. A workload that two engines run in two forms is two targets.
+    pub(crate) engines: Vec<Engine>,
     pub(crate) call: Call,
     expected: [Expectation; 2],
     /// Whether an instance must answer a second request. Ours do; of others nobody knows: WASI 0.2 lets a host make a new
@@ -39,17 +42,33 @@ pub(crate) struct Brought {
 }
 
 impl Target {
-    /// A workload of the registry, its artifact checked against the recorded digest.
-    pub(crate) fn of(workload: Workload) -> Result<Self, Error> {
-        let artifact = workload.artifact();
+    /// A workload of the registry in each form that some engine runs, the artifacts checked against their recorded digests.
+    pub(crate) fn all_of(workload: Workload) -> Result<Vec<Self>, Error> {
+        let [component, sockets] = [Dialect::WasiHttp, Dialect::WasmEdgeSockets].map(|of| workload.artifact_for(of));
+        if component == sockets {
+            return Ok(vec![Self::of(workload, component, Engine::ALL.to_vec())?]);
+        }
+        Ok(vec![
+            Self::of(workload, component, vec![Engine::Wasmtime])?,
+            Self::of(workload, sockets, vec![Engine::WasmEdge])?,
+        ])
+    }
+
+    fn of(workload: Workload, artifact: Artifact, engines: Vec<Engine>) -> Result<Self, Error> {
         let bytes = artifact.read()?;
         let call = match workload.call() {
             workloads::Call::Run(arguments) => run(workload.name(), &arguments),
             workloads::Call::Http(request) => http(&request),
         };
+        let is = match artifact.form() {
+            // Its imports beyond preview 1 are WasmEdge's own, which is the only engine that gets it.
+            Form::SocketsModule => Inspected { kind: Kind::Module, world: World::Preview1, serves: true },
+            Form::CoreModule | Form::HttpComponent => inspect::inspect(&artifact.path(), &bytes)?,
+        };
         Ok(Self {
             name: workload.name().to_owned(),
-            is: inspect::inspect(&artifact.path(), &bytes)?,
+            is,
+            engines,
             path: artifact.path(),
             bytes: bytes.len() as u64,
             sha256: sha256_hex(&bytes),
@@ -88,7 +107,22 @@ impl Target {
         };
         let expected = expectation(brought.expect.as_deref(), is.serves)?;
         let (bytes, sha256) = (bytes.len() as u64, sha256_hex(&bytes));
-        Ok(Self { name, path, bytes, sha256, is, call, expected: [expected.clone(), expected], answers_twice: false })
+        // WasmEdge's component model is experimental and without wasi:http; a module is a command, which both run.
+        let engines = match is.kind {
+            Kind::Module => Engine::ALL.to_vec(),
+            Kind::Component => vec![Engine::Wasmtime],
+        };
+        Ok(Self {
+            name,
+            path,
+            bytes,
+            sha256,
+            is,
+            engines,
+            call,
+            expected: [expected.clone(), expected],
+            answers_twice: false,
+        })
     }
 
     /// Compares the answer to the `nth` call, from 1, with what was expected.

@@ -29,6 +29,8 @@ pub enum Phase {
     Deserialize,
     /// A precompiled file, mapped → executable code.
     DeserializeFile,
+    /// Bytes → a module to interpret: parsed and validated. Nothing is compiled.
+    Validate,
     /// Host imports defined, pre-instantiation done.
     Link,
     /// Store and WASI context made.
@@ -45,7 +47,7 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Process,
         Self::Engine,
         Self::Read,
@@ -54,6 +56,7 @@ impl Phase {
         Self::CacheHit,
         Self::Deserialize,
         Self::DeserializeFile,
+        Self::Validate,
         Self::Link,
         Self::Store,
         Self::Instantiate,
@@ -73,6 +76,7 @@ impl Phase {
             Self::CacheHit => "cache_hit",
             Self::Deserialize => "deserialize",
             Self::DeserializeFile => "deserialize_file",
+            Self::Validate => "validate",
             Self::Link => "link",
             Self::Store => "store",
             Self::Instantiate => "instantiate",
@@ -89,7 +93,8 @@ impl Phase {
 
     /// Whether the phase is one of those that turn bytes into executable code.
     pub const fn acquires(self) -> bool {
-        matches!(self, Self::Compile | Self::CacheMiss | Self::CacheHit | Self::Deserialize | Self::DeserializeFile)
+        use Phase::{CacheHit, CacheMiss, Compile, Deserialize, DeserializeFile, Validate};
+        matches!(self, Compile | CacheMiss | CacheHit | Deserialize | DeserializeFile | Validate)
     }
 }
 
@@ -126,6 +131,13 @@ pub struct Timeline {
 #[must_use = "a phase that does not end is not recorded"]
 pub struct Begun(u64);
 
+impl Begun {
+    /// The clock at its beginning.
+    pub const fn at_ns(&self) -> u64 {
+        self.0
+    }
+}
+
 /// A phase with the two instants that bound it, on the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
@@ -161,6 +173,15 @@ impl Timeline {
         self.used += 1;
     }
 
+    /// Records a phase whose bounds another thread of this process read from the clock.
+    ///
+    /// # Panics
+    /// As [`Self::end`].
+    pub fn record(&mut self, phase: Phase, from_ns: u64, to_ns: u64) {
+        self.spans[self.used] = Span { phase, from_ns, to_ns };
+        self.used += 1;
+    }
+
     /// Times one piece of work as a phase.
     #[inline]
     pub fn time<T>(&mut self, phase: Phase, work: impl FnOnce() -> T) -> T {
@@ -174,6 +195,11 @@ impl Timeline {
     #[inline]
     pub fn answered(&mut self) {
         self.answered_ns = Some(now_ns());
+    }
+
+    /// The first complete answer was there at `ns`, as another thread of this process saw it.
+    pub const fn answered_at(&mut self, ns: u64) {
+        self.answered_ns = Some(ns);
     }
 
     /// What was recorded, to be sent to the process that knows when the launch was.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use results::digest::sha256_hex;
 
+use crate::Form;
+
 /// A built guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Artifact {
@@ -14,11 +16,14 @@ pub enum Artifact {
     CpuHash,
     /// The service as a `wasi:http` component.
     HttpComponent,
+    /// The service as a core module on WasmEdge's sockets. Its arguments are the address to listen on and, to have it
+    /// return, the number of answers to give.
+    HttpSockets,
 }
 
 impl Artifact {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Hello, Self::CpuHash, Self::HttpComponent];
+    pub const ALL: [Self; 4] = [Self::Hello, Self::CpuHash, Self::HttpComponent, Self::HttpSockets];
 
     /// The file's name in the folder of artifacts.
     pub const fn file_name(self) -> &'static str {
@@ -26,6 +31,16 @@ impl Artifact {
             Self::Hello => "hello.wasm",
             Self::CpuHash => "cpu-hash.wasm",
             Self::HttpComponent => "http.component.wasm",
+            Self::HttpSockets => "http-sockets.wasm",
+        }
+    }
+
+    /// What it is.
+    pub const fn form(self) -> Form {
+        match self {
+            Self::Hello | Self::CpuHash => Form::CoreModule,
+            Self::HttpComponent => Form::HttpComponent,
+            Self::HttpSockets => Form::SocketsModule,
         }
     }
 

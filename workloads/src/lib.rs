@@ -68,6 +68,17 @@ pub enum Form {
     CoreModule,
     /// A `wasi:http/proxy` component.
     HttpComponent,
+    /// A core module for WASI preview 1, with `_start`, that listens by itself on the sockets which WasmEdge adds.
+    SocketsModule,
+}
+
+/// How a system lets a program serve HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// It calls the program for each request, by `wasi:http`.
+    WasiHttp,
+    /// It gives the program sockets, as WasmEdge does beside WASI preview 1, and the program listens.
+    WasmEdgeSockets,
 }
 
 impl Workload {
@@ -94,18 +105,21 @@ impl Workload {
 
     /// The form in which an engine that speaks WASI 0.1 and 0.2 takes it.
     pub const fn form(self) -> Form {
-        match self {
-            Self::Hello | Self::CpuHash => Form::CoreModule,
-            Self::HttpHello | Self::HttpCpu | Self::HttpEcho | Self::HttpState => Form::HttpComponent,
-        }
+        self.artifact().form()
     }
 
-    /// The built guest that serves it.
+    /// The built guest that serves it on an engine that speaks WASI 0.1 and 0.2.
     pub const fn artifact(self) -> Artifact {
-        match self {
-            Self::Hello => Artifact::Hello,
-            Self::CpuHash => Artifact::CpuHash,
-            Self::HttpHello | Self::HttpCpu | Self::HttpEcho | Self::HttpState => Artifact::HttpComponent,
+        self.artifact_for(Dialect::WasiHttp)
+    }
+
+    /// The built guest that serves it on a system of this dialect. Commands are the same for all.
+    pub const fn artifact_for(self, dialect: Dialect) -> Artifact {
+        match (self, dialect) {
+            (Self::Hello, _) => Artifact::Hello,
+            (Self::CpuHash, _) => Artifact::CpuHash,
+            (_, Dialect::WasiHttp) => Artifact::HttpComponent,
+            (_, Dialect::WasmEdgeSockets) => Artifact::HttpSockets,
         }
     }
 
@@ -149,6 +163,20 @@ mod tests {
             assert_eq!(Workload::from_name(workload.name()), Some(workload));
         }
         assert_eq!(Workload::from_name("nothing"), None);
+    }
+
+    #[test]
+    fn only_services_differ_by_dialect() {
+        for workload in Workload::ALL {
+            let [component, sockets] = [Dialect::WasiHttp, Dialect::WasmEdgeSockets].map(|d| workload.artifact_for(d));
+            match workload.call() {
+                Call::Run(_) => assert_eq!((component, component.form()), (sockets, Form::CoreModule)),
+                Call::Http(_) => {
+                    assert_eq!((component.form(), sockets.form()), (Form::HttpComponent, Form::SocketsModule));
+                }
+            }
+            assert_eq!((workload.artifact(), workload.form()), (component, component.form()));
+        }
     }
 
     #[test]

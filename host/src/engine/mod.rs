@@ -1,3 +1,3 @@
 //! The engines: one module for each, the only places that know a product's name.
 
-pub(crate) mod wasmtime;
+pub mod wasmtime;

@@ -5,6 +5,7 @@ mod bad_input;
 mod brought;
 mod matrix;
 mod runs;
+mod wasmedge;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -79,6 +80,9 @@ fn built(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("workloads/artifacts");
     folder.join(name).to_str().unwrap().to_owned()
 }
+
+/// Leaves the other engine out.
+const WASMTIME: [&str; 2] = ["--select", "system=wasmtime-embedded"];
 
 /// Arguments that make a run of one cell and its control as short as can be.
 const ONE_CELL: [&str; 14] = [

@@ -8,7 +8,7 @@ use results::record::Outcome;
 
 use super::*;
 
-const HELLO: [&str; 4] = ["--workload", "hello", "--samples", "8"];
+const HELLO: [&str; 6] = ["--workload", "hello", "--samples", "8", "--select", "system=wasmtime-embedded"];
 
 /// Starts a run and returns when its ledger has at least `lines` lines.
 fn begun(host: &Host, arguments: &[&str], lines: usize) -> Child {

@@ -4,6 +4,8 @@
 //! difference between two systems is never a difference between two programs.
 
 mod hash;
+#[cfg(feature = "http1")]
+pub mod http1;
 mod service;
 
 pub use hash::{DEFAULT_ITERATIONS, MAX_ITERATIONS, cpu_hash_hex, parse_iterations};

@@ -70,8 +70,8 @@ pub fn build(toolchain: &Toolchain, folders: &Folders) -> Result<(), BuildError>
     let mut sums = String::new();
     for artifact in Artifact::ALL {
         let module = build_module(toolchain, folders, artifact)?;
-        let bytes = match form(artifact) {
-            Form::CoreModule => module,
+        let bytes = match artifact.form() {
+            Form::CoreModule | Form::SocketsModule => module,
             Form::HttpComponent => component(package(artifact), &module)?,
         };
         let path = folders.artifacts.join(artifact.file_name());
@@ -91,20 +91,14 @@ const fn package(artifact: Artifact) -> &'static str {
         Artifact::Hello => "guest-hello",
         Artifact::CpuHash => "guest-cpu-hash",
         Artifact::HttpComponent => "guest-http",
-    }
-}
-
-const fn form(artifact: Artifact) -> Form {
-    match artifact {
-        Artifact::Hello | Artifact::CpuHash => Form::CoreModule,
-        Artifact::HttpComponent => Form::HttpComponent,
+        Artifact::HttpSockets => "guest-http-sockets",
     }
 }
 
 /// A command has `main` and is called once; a component's module is a reactor, which is initialised and then called.
 const fn crt(artifact: Artifact) -> Crt {
-    match form(artifact) {
-        Form::CoreModule => Crt::Command,
+    match artifact.form() {
+        Form::CoreModule | Form::SocketsModule => Crt::Command,
         Form::HttpComponent => Crt::Reactor,
     }
 }
@@ -118,8 +112,8 @@ fn build_module(toolchain: &Toolchain, folders: &Folders, artifact: Artifact) ->
     if !status.success() {
         return Err(BuildError::Cargo { package });
     }
-    let file = match form(artifact) {
-        Form::CoreModule => format!("{package}.wasm"),
+    let file = match artifact.form() {
+        Form::CoreModule | Form::SocketsModule => format!("{package}.wasm"),
         Form::HttpComponent => format!("{}.wasm", package.replace('-', "_")),
     };
     let path = folders.target.join(toolchain::TARGET).join("release").join(file);

@@ -38,8 +38,8 @@ pub enum Toolchain {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "no toolchain here builds for {TARGET}: {reason}\n  hint: `rustup target add {TARGET}`; on Debian without rustup's \
-     downloads, `apt-get install rustc-web cargo-web rust-web-src wasi-libc`.\n  The built guests in \
-     workloads/artifacts can be used without: `cargo run -p workloads -- verify` checks them."
+     downloads, `./setup guests`.\n  The built guests in workloads/artifacts can be used without: `cargo run -p \
+     workloads -- verify` checks them."
 )]
 pub struct ToolchainError {
     reason: String,

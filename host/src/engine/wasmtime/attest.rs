@@ -8,8 +8,8 @@ use wasmtime::{Cache, Engine};
 use wasmtime_environ::object::{Object as _, ObjectSection as _};
 use wasmtime_environ::{FlagValue, Tunables, obj};
 
-use crate::settings::Parameter as _;
-use crate::spec::Spec;
+use host_probe::settings::Parameter as _;
+use host_probe::spec::Spec;
 
 /// The evidence of one start. What cannot be found out is absent, and then fails the sample's check.
 pub(super) fn gather(engine: &Engine, image: &[u8], spec: &Spec, cache: Option<&Cache>) -> BTreeMap<String, Value> {

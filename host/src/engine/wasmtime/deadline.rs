@@ -23,26 +23,23 @@ pub(super) enum Then {
 /// Sets the timer to `limit` from now.
 ///
 /// One process has one engine: a second call moves the limit and keeps the engine.
-#[expect(unsafe_code, reason = "neither signal handlers nor interval timers have a safe interface")]
 pub(super) fn arm(engine: &Engine, limit: Duration, then: Then) {
     let _ = ENGINE.set(engine.clone());
-    let timeval = |duration: Duration| libc::timeval {
-        tv_sec: libc::time_t::try_from(duration.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_usec: libc::suseconds_t::from(duration.subsec_micros()),
-    };
-    // A timer of zero would never fire.
-    let limit = limit.max(Duration::from_millis(1));
-    let timer = libc::itimerval { it_value: timeval(limit), it_interval: timeval(Duration::from_millis(100)) };
+    if then == Then::Interrupt {
+        handle();
+    }
+    host_probe::deadline::alarm(limit);
+}
+
+#[expect(unsafe_code, reason = "signal handlers have no safe interface")]
+fn handle() {
     // SAFETY: the action is zeroed and then filled as sigaction(2) asks; the handler only does what signal-safety(7)
     // allows. SA_ONSTACK, because guests run on stacks of their own size.
     unsafe {
-        if then == Then::Interrupt {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = advance as *const () as usize;
-            action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
-            libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut());
-        }
-        libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut());
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = advance as *const () as usize;
+        action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
+        libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut());
     }
 }
 

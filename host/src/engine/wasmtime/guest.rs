@@ -7,7 +7,7 @@ use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::{RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
-use crate::spec::{Call, Cause, Failure, Spec};
+use host_probe::spec::{Call, Cause, Failure, Spec};
 
 /// The most that a guest may print or answer. More is refused, not cut: a cut answer would be a wrong one.
 pub(super) const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -61,7 +61,7 @@ impl WasiHttpView for Guest {
 }
 
 /// Refuses every outgoing request.
-struct NoNetwork;
+pub(crate) struct NoNetwork;
 
 type Sent = Result<(hyper::Response<HyperOutgoingBody>, Transmitted), wasmtime_wasi_http::Error>;
 type Transmitted = Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>;
@@ -78,7 +78,7 @@ impl WasiHttpHooks for NoNetwork {
 }
 
 /// Refuses to let a guest's memories and tables together grow beyond a limit, and remembers that it did.
-pub(super) struct MemoryLimit {
+pub(crate) struct MemoryLimit {
     bytes: u64,
     used: u64,
     refused: Option<u64>,
@@ -88,7 +88,7 @@ impl MemoryLimit {
     /// An element of a table as the engine stores it, at the most.
     const ELEMENT_BYTES: usize = 16;
 
-    const fn new(bytes: u64) -> Self {
+    pub(crate) const fn new(bytes: u64) -> Self {
         Self { bytes, used: 0, refused: None }
     }
 

@@ -16,7 +16,7 @@ use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::guest::{self, Guest, MAX_ANSWER_BYTES};
-use crate::spec::{Answered, Call, Cause, Failure, Spec, World};
+use host_probe::spec::{Answered, Call, Cause, Failure, Spec, World};
 
 /// A guest whose imports are all there.
 pub(super) enum Linked {

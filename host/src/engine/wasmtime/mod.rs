@@ -2,7 +2,7 @@
 
 mod attest;
 mod deadline;
-mod guest;
+pub(crate) mod guest;
 mod live;
 
 use std::path::{Path, PathBuf};
@@ -16,22 +16,22 @@ use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, M
 use self::deadline::Then;
 use self::guest::Guest;
 use self::live::Linked;
-use crate::resources::Usage;
-use crate::settings::{Acquire, Allocator, CompileThreads, Compiler, EngineSettings, Interrupt, MemoryInit};
-use crate::spec::{Call, Cause, Destination, Failure, Kind, Preparation, Report, Spec};
+use host_probe::resources::Usage;
+use host_probe::settings::{Acquire, Allocator, CompileThreads, Compiler, EngineSettings, Interrupt, MemoryInit};
+use host_probe::spec::{Call, Cause, Destination, Failure, Kind, Preparation, Report, Spec};
 
 /// The system's name in cells.
-pub(crate) const SYSTEM: &str = "wasmtime-embedded";
+pub const SYSTEM: &str = "wasmtime-embedded";
 
 /// The engine's version: that of the crate, which the workspace pins and a test compares with `Cargo.lock`.
-pub(crate) const VERSION: &str = "48.0.8";
+pub const VERSION: &str = "48.0.8";
 
 /// What the engine writes of that into the code that it compiles.
-pub(crate) const MAJOR: &str = "48";
+pub const MAJOR: &str = "48";
 
 /// Performs one cold start and reports it. `engine` has `begun` before the call: the pages of this function's stack are
 /// the engine's to pay for.
-pub(crate) fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Report, Failure> {
+pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Report, Failure> {
     let cache = spec.cache.as_deref().map(private_cache).transpose()?;
     let engine = new_engine(spec.engine, cache.clone())?;
     let executor = tokio::runtime::Builder::new_current_thread()
@@ -97,7 +97,7 @@ async fn run(
             Some(answer.await)
         }
     };
-    resources.pss_bytes = crate::resources::pss_bytes();
+    resources.pss_bytes = host_probe::resources::pss_bytes();
     let attested = attest::gather(engine, code.image(), spec, cache);
     timeline.time(Phase::Teardown, || drop((live, store)));
     Ok(Report { recorded: timeline.recorded(), first, second, resources, attested })
@@ -112,7 +112,7 @@ fn allow(store: &mut Store<Guest>, limit: Duration, then: Then) {
 }
 
 /// Makes compiled code, outside any timing.
-pub(crate) fn prepare(preparation: &Preparation) -> Result<(), Failure> {
+pub fn prepare(preparation: &Preparation) -> Result<(), Failure> {
     let Preparation { file, kind, engine, into } = preparation;
     let wasm = read(file)?;
     match into {
@@ -138,7 +138,7 @@ pub(crate) fn prepare(preparation: &Preparation) -> Result<(), Failure> {
 }
 
 /// The engine of a configuration. Everything not named here is the engine's default.
-fn new_engine(settings: EngineSettings, cache: Option<Cache>) -> Result<Engine, Failure> {
+pub(crate) fn new_engine(settings: EngineSettings, cache: Option<Cache>) -> Result<Engine, Failure> {
     let mut config = Config::new();
     match settings.compiler {
         Compiler::Cranelift => config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed),
@@ -160,7 +160,7 @@ fn new_engine(settings: EngineSettings, cache: Option<Cache>) -> Result<Engine, 
 ///
 /// Its housekeeping is put off beyond the life of a run: a worker that recompresses or removes entries while a sample
 /// is timed would make the hundredth hit another measurement than the first.
-fn private_cache(folder: &Path) -> Result<Cache, Failure> {
+pub(crate) fn private_cache(folder: &Path) -> Result<Cache, Failure> {
     const NEVER: Duration = Duration::from_hours(365 * 24);
     let mut config = CacheConfig::new();
     config
@@ -185,6 +185,9 @@ fn acquire<C: Code>(engine: &Engine, spec: &Spec, timeline: &mut Timeline) -> Re
                 .time(Phase::DeserializeFile, || C::deserialize_file(engine, file))
                 .map_err(|error| not_loaded(&error));
         }
+        Acquire::Interpret | Acquire::Aot => {
+            return Err(Failure::new(Cause::Harness, "Wasmtime has no such way of acquiring code"));
+        }
     };
     let bytes = timeline.time(Phase::Read, || read(&spec.file))?;
     if phase == Phase::Deserialize {
@@ -194,21 +197,21 @@ fn acquire<C: Code>(engine: &Engine, spec: &Spec, timeline: &mut Timeline) -> Re
     timeline.time(phase, move || C::compile(engine, &bytes)).map_err(|error| not_compiled(&error))
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file)
         .map_err(|error| Failure::new(Cause::Artifact, format!("cannot read {}: {error}", file.display())))
 }
 
-fn not_compiled(error: &wasmtime::Error) -> Failure {
+pub(crate) fn not_compiled(error: &wasmtime::Error) -> Failure {
     Failure::new(Cause::Artifact, format!("it does not compile: {error:#}"))
 }
 
-fn not_loaded(error: &wasmtime::Error) -> Failure {
+pub(crate) fn not_loaded(error: &wasmtime::Error) -> Failure {
     Failure::new(Cause::Harness, format!("the precompiled code does not load: {error:#}"))
 }
 
 /// Executable code in either of its two kinds.
-trait Code: Sized {
+pub(crate) trait Code: Sized {
     fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self>;
     fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self>;
     fn deserialize_file(engine: &Engine, file: &Path) -> wasmtime::Result<Self>;

@@ -12,33 +12,36 @@ use serde_json::Value;
 use crate::settings::{Acquire, EngineSettings, Parameter};
 
 /// The argument that makes this program a probe; a [`Spec`] follows it.
-pub(crate) const PROBE: &str = "__probe";
+pub const PROBE: &str = "__probe";
 /// The argument that makes this program prepare compiled code; a [`Preparation`] follows it.
-pub(crate) const PREPARE: &str = "__prepare";
+pub const PREPARE: &str = "__prepare";
 /// The argument that makes this program do nothing but say when it began: what a launch costs without a probe.
-pub(crate) const RETURN: &str = "__return";
+pub const RETURN: &str = "__return";
+
+/// The argument that makes a program say which version of its engine is in it.
+pub const VERSION: &str = "__version";
 
 /// One cold start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Spec {
+pub struct Spec {
     /// The file to load: Wasm, or what was precompiled from it.
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
     /// What the file holds.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// How its code is acquired.
-    pub(crate) acquire: Acquire,
-    /// The folder of the engine's cache, if it has one.
-    pub(crate) cache: Option<PathBuf>,
+    pub acquire: Acquire,
+    /// The folder of the engine's cache if it has one, or where an engine that compiles into files puts them.
+    pub cache: Option<PathBuf>,
     /// The engine.
-    pub(crate) engine: EngineSettings,
+    pub engine: EngineSettings,
     /// What the guest is given.
-    pub(crate) world: World,
+    pub world: World,
     /// What is asked of it.
-    pub(crate) call: Call,
+    pub call: Call,
     /// How long the start may take.
-    pub(crate) time_limit_ms: u64,
+    pub time_limit_ms: u64,
     /// How large memories and tables may become together.
-    pub(crate) memory_limit_bytes: u64,
+    pub memory_limit_bytes: u64,
 }
 
 impl Spec {
@@ -46,7 +49,7 @@ impl Spec {
     ///
     /// By hand, because a start pays for reading it: JSON took a fresh process 40 µs and postcard 15, nearly all of it page
     /// faults of code that runs once.
-    pub(crate) fn to_arguments(&self) -> Vec<OsString> {
+    pub fn to_arguments(&self) -> Vec<OsString> {
         fn place<P: Parameter + PartialEq>(value: P) -> char {
             let place = P::ALL.iter().position(|one| *one == value).expect("ALL has all values");
             char::from_digit(u32::try_from(place).expect("values are few"), 10).expect("values are few")
@@ -83,7 +86,7 @@ impl Spec {
     }
 
     /// Takes the spec back out of the arguments. Nothing if they are not [`Self::to_arguments`]'.
-    pub(crate) fn from_arguments(arguments: &mut [OsString]) -> Option<Self> {
+    pub fn from_arguments(arguments: &mut [OsString]) -> Option<Self> {
         fn at<P: Parameter>(digits: &[u8], place: usize) -> Option<P> {
             P::ALL.get(usize::from(digits.get(place)?.wrapping_sub(b'0'))).copied()
         }
@@ -142,21 +145,21 @@ impl Parameter for World {
 
 /// Compiled code to be made, outside any timing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Preparation {
+pub struct Preparation {
     /// The Wasm.
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
     /// What it is.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// The engine that will load it.
-    pub(crate) engine: EngineSettings,
+    pub engine: EngineSettings,
     /// Where to.
-    pub(crate) into: Destination,
+    pub into: Destination,
 }
 
 /// Where prepared code goes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Destination {
+pub enum Destination {
     /// Into a file of its own.
     File(PathBuf),
     /// Into the engine's cache in this folder.
@@ -166,7 +169,7 @@ pub(crate) enum Destination {
 /// What an artifact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A core module for WASI preview 1.
     Module,
     /// A component.
@@ -175,7 +178,7 @@ pub(crate) enum Kind {
 
 /// The host functions that a guest is linked with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum World {
+pub enum World {
     /// WASI preview 1.
     Preview1,
     /// `wasi:http/proxy`.
@@ -186,7 +189,7 @@ pub(crate) enum World {
 
 /// What is asked of a guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Call {
+pub enum Call {
     /// Run to completion with these arguments, the program's name first.
     Run(Vec<String>),
     /// Handle a request.
@@ -202,42 +205,42 @@ pub(crate) enum Call {
 
 /// What a guest answered, as the probe saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Answered {
+pub struct Answered {
     /// HTTP status or exit code.
-    pub(crate) code: i64,
+    pub code: i64,
     /// Body or standard output, in hexadecimal.
-    pub(crate) body_hex: String,
+    pub body_hex: String,
 }
 
 /// What the probe reports when its start is over: one line of JSON on its standard output.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Report {
+pub struct Report {
     /// When what happened.
-    pub(crate) recorded: Recorded,
+    pub recorded: Recorded,
     /// The answer that ended the start.
-    pub(crate) first: Answered,
+    pub first: Answered,
     /// The answer to the same call again, or why there was none; absent for a command, which runs once.
-    pub(crate) second: Option<Result<Answered, Failure>>,
+    pub second: Option<Result<Answered, Failure>>,
     /// What the start cost.
-    pub(crate) resources: Resources,
+    pub resources: Resources,
     /// The evidence.
-    pub(crate) attested: BTreeMap<String, Value>,
+    pub attested: BTreeMap<String, Value>,
 }
 
 /// Why a start or a preparation came to nothing: the other line that a probe can report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{reason}")]
-pub(crate) struct Failure {
+pub struct Failure {
     /// Whose fault.
-    pub(crate) cause: Cause,
+    pub cause: Cause,
     /// One sentence for the user.
-    pub(crate) reason: String,
+    pub reason: String,
 }
 
 /// Whose fault a failed start is: decides the hint and the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Cause {
+pub enum Cause {
     /// The machine cannot give what the configuration needs.
     Machine,
     /// The artifact is not what it should be.
@@ -253,7 +256,8 @@ pub(crate) enum Cause {
 }
 
 impl Failure {
-    pub(crate) fn new(cause: Cause, reason: impl Into<String>) -> Self {
+    /// A failure of `cause`, said in one sentence.
+    pub fn new(cause: Cause, reason: impl Into<String>) -> Self {
         Self { cause, reason: reason.into() }
     }
 }
@@ -270,7 +274,7 @@ mod tests {
         for (key, values) in crate::settings::parameters() {
             for value in values {
                 let value = Value::parse(&format!("{key}={value}")).unwrap();
-                let configuration = Configuration::BASELINE.with(value);
+                let Some(configuration) = Configuration::BASELINE.with(value) else { continue };
                 for (call, cache) in calls.iter().zip([None, Some("/cache".into()), None]) {
                     let spec = Spec {
                         file: "/some where/x.wasm".into(),

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A parameter with a closed set of values.
-pub(crate) trait Parameter: Copy + 'static {
+pub trait Parameter: Copy + 'static {
     /// Its name in cells and on the command line.
     const KEY: &'static str;
     /// Its values.
@@ -19,7 +19,7 @@ macro_rules! parameter {
     ($(#[$doc:meta])* $type:ident, $key:literal: $($(#[$value_doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub(crate) enum $type {
+        pub enum $type {
             $($(#[$value_doc])* #[serde(rename = $name)] $variant,)+
         }
 
@@ -34,9 +34,18 @@ macro_rules! parameter {
 }
 
 parameter! {
+    /// Which engine.
+    Engine, "system":
+    /// Wasmtime, as a library.
+    Wasmtime = "wasmtime-embedded",
+    /// `WasmEdge`, as a library.
+    WasmEdge = "wasmedge-embedded",
+}
+
+parameter! {
     /// How bytes become executable code.
     Acquire, "acquire":
-    /// Compiled, with no cache.
+    /// Compiled, with no cache. `WasmEdge`: ahead of time into a file, and loaded from there.
     Compile = "compile",
     /// Compiled, and stored in the engine's cache, which was empty.
     CacheMiss = "cache_miss",
@@ -46,6 +55,22 @@ parameter! {
     Deserialize = "deserialize",
     /// Precompiled, and mapped from its file.
     DeserializeFile = "deserialize_file",
+    /// Parsed and validated, to be interpreted.
+    Interpret = "interpret",
+    /// Precompiled to a shared library, and loaded by the dynamic linker.
+    Aot = "aot",
+}
+
+impl Acquire {
+    /// Those of an engine, in the order of its starts from slow to fast.
+    pub const fn of(engine: Engine) -> &'static [Self] {
+        match engine {
+            Engine::Wasmtime => {
+                &[Self::Compile, Self::CacheMiss, Self::CacheHit, Self::Deserialize, Self::DeserializeFile]
+            }
+            Engine::WasmEdge => &[Self::Compile, Self::Interpret, Self::Aot],
+        }
+    }
 }
 
 parameter! {
@@ -106,25 +131,36 @@ parameter! {
 
 /// What of a configuration is the engine's: two starts with equal settings can share compiled code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) struct EngineSettings {
-    pub(crate) allocator: Allocator,
-    pub(crate) memory_init: MemoryInit,
-    pub(crate) compiler: Compiler,
-    pub(crate) compile_threads: CompileThreads,
-    pub(crate) interrupt: Interrupt,
+pub struct EngineSettings {
+    /// Where instances get their memory.
+    pub allocator: Allocator,
+    /// How a linear memory gets its first contents.
+    pub memory_init: MemoryInit,
+    /// What compiles.
+    pub compiler: Compiler,
+    /// How many threads compile.
+    pub compile_threads: CompileThreads,
+    /// Whether compiled code checks if its time is up.
+    pub interrupt: Interrupt,
 }
 
 /// One point of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Configuration {
-    pub(crate) acquire: Acquire,
-    pub(crate) engine: EngineSettings,
-    pub(crate) page_cache: PageCache,
+pub struct Configuration {
+    /// Which engine.
+    pub of: Engine,
+    /// How its code is acquired.
+    pub acquire: Acquire,
+    /// What of it is Wasmtime's; of no effect elsewhere.
+    pub engine: EngineSettings,
+    /// Whether the files that a start reads are in the page cache.
+    pub page_cache: PageCache,
 }
 
 impl Configuration {
-    /// What a cell is when nothing is said: the engine's own defaults, and epochs so that a guest cannot hang.
-    pub(crate) const BASELINE: Self = Self {
+    /// What a cell is when nothing is said: Wasmtime's own defaults, and epochs so that a guest cannot hang.
+    pub const BASELINE: Self = Self {
+        of: Engine::Wasmtime,
         acquire: Acquire::Compile,
         engine: EngineSettings {
             allocator: Allocator::OnDemand,
@@ -136,10 +172,21 @@ impl Configuration {
         page_cache: PageCache::Hot,
     };
 
+    /// The baseline of an engine.
+    pub const fn baseline(of: Engine) -> Self {
+        match of {
+            Engine::Wasmtime => Self::BASELINE,
+            Engine::WasmEdge => Self { of, acquire: Acquire::Interpret, ..Self::BASELINE },
+        }
+    }
+
     /// The parameters of the cell. What has no effect is left out: nothing compiles when code is only loaded.
-    pub(crate) fn params(&self) -> BTreeMap<String, String> {
+    pub fn params(&self) -> BTreeMap<String, String> {
         fn entry<P: Parameter>(value: P) -> (String, String) {
             (P::KEY.to_owned(), value.name().to_owned())
+        }
+        if self.of == Engine::WasmEdge {
+            return BTreeMap::from([entry(self.acquire), entry(self.page_cache)]);
         }
         let mut params = BTreeMap::from([
             entry(self.acquire),
@@ -156,56 +203,70 @@ impl Configuration {
     }
 
     /// Whether the start itself compiles.
-    pub(crate) const fn compiles(&self) -> bool {
+    pub const fn compiles(&self) -> bool {
         matches!(self.acquire, Acquire::Compile | Acquire::CacheMiss)
     }
 
     /// Whether the start loads a file that was compiled before.
-    pub(crate) const fn loads_precompiled(&self) -> bool {
-        matches!(self.acquire, Acquire::Deserialize | Acquire::DeserializeFile)
+    pub const fn loads_precompiled(&self) -> bool {
+        matches!(self.acquire, Acquire::Deserialize | Acquire::DeserializeFile | Acquire::Aot)
     }
 
     /// The same with parameters without effect at their baseline, so that equal starts compare equal.
-    pub(crate) fn normal(mut self) -> Self {
+    pub fn normal(mut self) -> Self {
         if !self.compiles() {
             self.engine.compile_threads = Self::BASELINE.engine.compile_threads;
         }
         self
     }
 
-    /// The same with one parameter set.
-    pub(crate) fn with(mut self, value: Value) -> Self {
+    /// The same with one parameter set; nothing if its engine has no such parameter, or no such value of it.
+    #[must_use]
+    pub fn with(mut self, value: Value) -> Option<Self> {
         match value {
-            Value::Acquire(value) => self.acquire = value,
+            Value::Acquire(value) if Acquire::of(self.of).contains(&value) => self.acquire = value,
+            Value::PageCache(value) => self.page_cache = value,
+            Value::Engine(value) if value == self.of => {}
+            _ if self.of != Engine::Wasmtime => return None,
             Value::Allocator(value) => self.engine.allocator = value,
             Value::MemoryInit(value) => self.engine.memory_init = value,
             Value::Compiler(value) => self.engine.compiler = value,
             Value::CompileThreads(value) => self.engine.compile_threads = value,
-            Value::PageCache(value) => self.page_cache = value,
             Value::Interrupt(value) => self.engine.interrupt = value,
+            Value::Acquire(_) | Value::Engine(_) => return None,
         }
-        self
+        Some(self)
     }
 }
 
 /// A value of some parameter, as `--select key=value` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Value {
+pub enum Value {
+    /// Of [`Engine`].
+    Engine(Engine),
+    /// Of [`Acquire`].
     Acquire(Acquire),
+    /// Of [`Allocator`].
     Allocator(Allocator),
+    /// Of [`MemoryInit`].
     MemoryInit(MemoryInit),
+    /// Of [`Compiler`].
     Compiler(Compiler),
+    /// Of [`CompileThreads`].
     CompileThreads(CompileThreads),
+    /// Of [`PageCache`].
     PageCache(PageCache),
+    /// Of [`Interrupt`].
     Interrupt(Interrupt),
 }
 
 /// Every parameter with its values' names, in the order in which help and messages list them.
-pub(crate) fn parameters() -> Vec<(&'static str, Vec<&'static str>)> {
+pub fn parameters() -> Vec<(&'static str, Vec<&'static str>)> {
     fn row<P: Parameter>() -> (&'static str, Vec<&'static str>) {
         (P::KEY, P::ALL.iter().map(|value| value.name()).collect())
     }
     vec![
+        row::<Engine>(),
         row::<Acquire>(),
         row::<Allocator>(),
         row::<MemoryInit>(),
@@ -218,8 +279,9 @@ pub(crate) fn parameters() -> Vec<(&'static str, Vec<&'static str>)> {
 
 impl Value {
     /// The parameter that the value belongs to.
-    pub(crate) const fn key(self) -> &'static str {
+    pub const fn key(self) -> &'static str {
         match self {
+            Self::Engine(_) => Engine::KEY,
             Self::Acquire(_) => Acquire::KEY,
             Self::Allocator(_) => Allocator::KEY,
             Self::MemoryInit(_) => MemoryInit::KEY,
@@ -234,7 +296,7 @@ impl Value {
     ///
     /// # Errors
     /// What is unknown, and what there is instead.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         fn find<P: Parameter>(value: &str, wrap: fn(P) -> Value) -> Option<Value> {
             P::ALL.iter().find(|known| known.name() == value).copied().map(wrap)
         }
@@ -245,6 +307,7 @@ impl Value {
             return Err(format!("there is no parameter `{key}`; there are {}", keys.join(", ")));
         };
         match *key {
+            Engine::KEY => find(value, Self::Engine),
             Acquire::KEY => find(value, Self::Acquire),
             Allocator::KEY => find(value, Self::Allocator),
             MemoryInit::KEY => find(value, Self::MemoryInit),
@@ -260,6 +323,7 @@ impl Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match *self {
+            Self::Engine(value) => value.name(),
             Self::Acquire(value) => value.name(),
             Self::Allocator(value) => value.name(),
             Self::MemoryInit(value) => value.name(),
@@ -283,8 +347,10 @@ mod tests {
                 let text = format!("{key}={value}");
                 let parsed = Value::parse(&text).unwrap();
                 assert_eq!(parsed.to_string(), text);
-                let selected = Configuration::BASELINE.with(parsed);
-                assert_eq!(selected.params()[key], value);
+                let of = |engine: &Engine| Configuration::baseline(*engine).with(parsed);
+                let selected: Vec<_> = Engine::ALL.iter().filter_map(of).collect();
+                assert!(!selected.is_empty(), "{text}");
+                assert!(key == "system" || selected.iter().all(|one| one.params()[key] == value), "{text}");
             }
         }
     }
@@ -293,7 +359,7 @@ mod tests {
     fn what_is_unknown_is_answered_with_what_there_is() {
         assert_eq!(
             Value::parse("compilr=winch").unwrap_err(),
-            "there is no parameter `compilr`; there are acquire, allocator, memory_init, compiler, compile_threads, \
+            "there is no parameter `compilr`; there are system, acquire, allocator, memory_init, compiler, compile_threads, \
              page_cache, interrupt"
         );
         assert_eq!(
@@ -307,7 +373,7 @@ mod tests {
     fn a_parameter_without_effect_is_in_no_cell() {
         let loaded = Configuration { acquire: Acquire::DeserializeFile, ..Configuration::BASELINE };
         assert!(!loaded.params().contains_key("compile_threads"));
-        let single = loaded.with(Value::CompileThreads(CompileThreads::Single));
+        let single = loaded.with(Value::CompileThreads(CompileThreads::Single)).unwrap();
         assert_eq!(single.normal(), loaded.normal());
     }
 }

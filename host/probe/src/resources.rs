@@ -6,14 +6,14 @@ use results::record::Resources;
 
 /// Counters at one moment. Taking them costs two system calls; turning them into a record is left for later.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Usage {
+pub struct Usage {
     cpu_ns: Option<u64>,
     counters: Option<nix::sys::resource::Usage>,
 }
 
 impl Usage {
     /// Now.
-    pub(crate) fn now() -> Self {
+    pub fn now() -> Self {
         let cpu = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).ok();
         let cpu_ns = cpu.and_then(|time| {
             Some(u64::try_from(time.tv_sec()).ok()? * 1_000_000_000 + u64::try_from(time.tv_nsec()).ok()?)
@@ -25,7 +25,7 @@ impl Usage {
     ///
     /// That mark is `VmHWM` and not `ru_maxrss`: the latter survives `exec`, so that a child spawned with `vfork` begins
     /// with its parent's.
-    pub(crate) fn resources(self) -> Resources {
+    pub fn resources(self) -> Resources {
         let count = |of: fn(&nix::sys::resource::Usage) -> libc::c_long| {
             self.counters.as_ref().and_then(|usage| u64::try_from(of(usage)).ok())
         };
@@ -42,7 +42,7 @@ impl Usage {
 }
 
 /// The proportional set size of this process.
-pub(crate) fn pss_bytes() -> Option<u64> {
+pub fn pss_bytes() -> Option<u64> {
     kibibytes("/proc/self/smaps_rollup", "Pss:")
 }
 

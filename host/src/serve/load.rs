@@ -1,0 +1,154 @@
+//! From a file to code that is ready to be instantiated.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use host_probe::settings::Acquire;
+use host_probe::spec::{Cause, Failure};
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use super::error::ServeError;
+use super::instance::Guest;
+use super::milestones::Milestones;
+use super::options::{CompileOptions, Options};
+use super::{engine_settings, takes_precompiled};
+use crate::engine::wasmtime::{Code, new_engine, not_compiled, not_loaded, private_cache, read};
+
+/// A guest that is ready to be instantiated.
+pub(super) struct Loaded {
+    pub(super) engine: Engine,
+    pub(super) guest: ProxyPre<Guest>,
+}
+
+/// What a file holds, by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contents {
+    Component,
+    Module,
+    Precompiled,
+    Other,
+}
+
+/// Loads the artifact, and tells `milestones` how, and when what was done.
+pub(super) fn load(options: &Options, milestones: &mut Milestones) -> Result<Loaded, ServeError> {
+    let path = &options.artifact;
+    let acquire = how(path, contents(path)?, options.acquire)?;
+    let mut load = || {
+        let cache = options.cache.as_deref().map(private_cache).transpose()?;
+        let engine = new_engine(engine_settings(options.allocator), cache)?;
+        milestones.engine_ns = results::clock::now_ns();
+        let component = acquired(&engine, path, acquire)?;
+        milestones.acquired_ns = results::clock::now_ns();
+        let guest = linked(&engine, &component)?;
+        milestones.linked_ns = results::clock::now_ns();
+        milestones.acquire = acquire;
+        Ok(Loaded { engine, guest })
+    };
+    load().map_err(|failure| ServeError::loading(path, failure))
+}
+
+/// Compiles a component into a file that `load` takes.
+pub(super) fn compile_to_file(options: &CompileOptions) -> Result<(), ServeError> {
+    let path = &options.artifact;
+    how(path, contents(path)?, Some(Acquire::Compile))?;
+    let compile = || {
+        let engine = new_engine(engine_settings(options.allocator), None)?;
+        engine.precompile_component(&read(path)?).map_err(|error| not_compiled(&error))
+    };
+    let code = compile().map_err(|failure| ServeError::loading(path, failure))?;
+    std::fs::write(&options.output, code).map_err(|error| {
+        let message = format!("cannot write {}: {error}", options.output.display());
+        ServeError::usage(message, "--output FILE needs a folder that exists and is writable")
+    })
+}
+
+fn contents(path: &Path) -> Result<Contents, ServeError> {
+    let mut head = [0; 8];
+    let mut read = 0;
+    let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    while read < head.len() {
+        match file.read(&mut head[read..]).map_err(|error| unreadable(path, &error))? {
+            0 => break,
+            some => read += some,
+        }
+    }
+    Ok(match &head[..read] {
+        [0x7f, b'E', b'L', b'F', ..] => Contents::Precompiled,
+        [0, b'a', b's', b'm', 1, 0, 0, 0] => Contents::Module,
+        [0, b'a', b's', b'm', _, 0, 1, 0] => Contents::Component,
+        _ => Contents::Other,
+    })
+}
+
+/// How the code is acquired: as asked, if what the file holds allows that.
+fn how(path: &Path, contents: Contents, asked: Option<Acquire>) -> Result<Acquire, ServeError> {
+    let refused = |reason: &str, hint| Err(ServeError::Artifact { path: path.into(), reason: reason.into(), hint });
+    match (contents, asked) {
+        (Contents::Component, None) => Ok(Acquire::Compile),
+        (Contents::Precompiled, None) => Ok(Acquire::DeserializeFile),
+        (Contents::Component, Some(acquire)) if !takes_precompiled(acquire) => Ok(acquire),
+        (Contents::Precompiled, Some(acquire)) if takes_precompiled(acquire) => Ok(acquire),
+        (Contents::Component, Some(_)) => Err(ServeError::usage(
+            format!("--acquire deserialize and deserialize_file need precompiled code, and {} is Wasm", path.display()),
+            "`host compile --artifact x.wasm --output x.cwasm` makes that of it",
+        )),
+        (Contents::Precompiled, Some(_)) => Err(ServeError::usage(
+            format!("{} is precompiled: there is nothing left to compile or to cache", path.display()),
+            "leave --acquire out, or give the .wasm that it was made from",
+        )),
+        (Contents::Module, _) => refused(
+            "it is a core module",
+            "a component that exports wasi:http/incoming-handler is served: built for wasm32-wasip2, for one",
+        ),
+        (Contents::Other, _) => {
+            refused("it is neither Wasm nor precompiled code", "a .wasm component, or what `host compile` made of one")
+        }
+    }
+}
+
+fn acquired(engine: &Engine, path: &Path, acquire: Acquire) -> Result<Component, Failure> {
+    match acquire {
+        Acquire::Compile | Acquire::CacheHit | Acquire::CacheMiss => {
+            <Component as Code>::compile(engine, &read(path)?).map_err(|error| not_compiled(&error))
+        }
+        Acquire::Deserialize => {
+            <Component as Code>::deserialize(engine, &read(path)?).map_err(|error| not_loaded(&error))
+        }
+        Acquire::DeserializeFile => {
+            <Component as Code>::deserialize_file(engine, path).map_err(|error| not_loaded(&error))
+        }
+        Acquire::Interpret | Acquire::Aot => {
+            Err(Failure::new(Cause::Harness, "Wasmtime has no such way of acquiring code"))
+        }
+    }
+}
+
+/// With as little of WASI as the guest takes: each function that a linker holds costs a start about 100 ns.
+fn linked(engine: &Engine, component: &Component) -> Result<ProxyPre<Guest>, Failure> {
+    let small = || {
+        let mut linker = Linker::new(engine);
+        wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
+        linker.instantiate_pre(component)
+    };
+    let whole = || {
+        let mut linker = Linker::new(engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        linker.instantiate_pre(component)
+    };
+    small()
+        .or_else(|_| whole())
+        .and_then(ProxyPre::new)
+        .map_err(|error| Failure::new(Cause::Artifact, format!("it cannot be linked: {error:#}")))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> ServeError {
+    ServeError::Artifact {
+        path: path.to_owned(),
+        reason: format!("cannot read it: {error}"),
+        hint: "--artifact takes the path of a file that can be read",
+    }
+}

@@ -1,0 +1,108 @@
+//! A client in the process of the server under test: two requests over one loopback connection.
+//!
+//! WasmEdge has no `wasi:http`: a service listens on a socket by itself and runs until it has given its answers. So the
+//! request comes from a second thread, which sleeps in the kernel until the guest has printed the address it listens on.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+
+use host_probe::resources::Usage;
+use host_probe::spec::{Answered, Call, Cause, Failure};
+use results::clock::now_ns;
+
+/// The longest answer that is taken.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// When what happened, on the monotonic clock, and the two answers.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    /// The guest had printed its address.
+    pub(crate) listening_ns: u64,
+    /// The connection stood.
+    pub(crate) connected_ns: u64,
+    /// The first answer was complete.
+    pub(crate) first_ns: u64,
+    /// The second request was about to be sent.
+    pub(crate) again_ns: u64,
+    /// The second answer was complete.
+    pub(crate) second_ns: u64,
+    /// What the process had used up by then.
+    pub(crate) used: Usage,
+    pub(crate) first: Answered,
+    pub(crate) second: Answered,
+}
+
+/// Waits for the guest's line `listening on ADDRESS`, connects, and asks twice.
+pub(crate) fn converse(printed: File, call: &Call) -> Result<Conversation, Failure> {
+    let request = request(call)?;
+    let address = listening(printed)?;
+    let listening_ns = now_ns();
+    let failed = |what: &'static str| {
+        move |error: std::io::Error| Failure::new(Cause::Guest, format!("{what} the guest at its socket: {error}"))
+    };
+    let stream = TcpStream::connect(&address).map_err(failed("cannot reach"))?;
+    // Two small writes in a row would otherwise wait for each other's acknowledgement.
+    stream.set_nodelay(true).map_err(failed("cannot ask"))?;
+    let connected_ns = now_ns();
+    let mut reader = BufReader::new(&stream);
+    let mut ask = || {
+        (&stream).write_all(&request).map_err(failed("cannot ask"))?;
+        answer(&mut reader).map_err(failed("no whole answer from"))
+    };
+    let first = ask()?;
+    let first_ns = now_ns();
+    let used = Usage::now();
+    let again_ns = now_ns();
+    let second = ask()?;
+    let second_ns = now_ns();
+    Ok(Conversation { listening_ns, connected_ns, first_ns, again_ns, second_ns, used, first, second })
+}
+
+/// The address in the guest's line. The engine may log lines of its own before it.
+fn listening(printed: File) -> Result<String, Failure> {
+    let mut lines = BufReader::new(printed).lines();
+    let address = lines.find_map(|line| line.ok()?.strip_prefix("listening on ").map(str::to_owned));
+    address.ok_or_else(|| Failure::new(Cause::Guest, "the guest ended without listening"))
+}
+
+fn request(call: &Call) -> Result<Vec<u8>, Failure> {
+    let Call::Http { method, target, body_hex } = call else {
+        return Err(Failure::new(Cause::Harness, "a command is not asked over a socket"));
+    };
+    let body = hex::decode(body_hex).map_err(|error| Failure::new(Cause::Harness, error.to_string()))?;
+    let mut request =
+        format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+    request.extend(body);
+    Ok(request)
+}
+
+/// One HTTP/1.1 answer with a Content-Length, as the guest gives it.
+fn answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> {
+    let wrong = |what: &str| std::io::Error::other(what.to_owned());
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let code =
+        line.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| wrong("it has no status line"))?;
+    let mut length = None;
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Err(wrong("it broke off in its head"));
+        }
+        match line.trim_end().split_once(':') {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok(),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let length: u64 = length.ok_or_else(|| wrong("it does not tell its length"))?;
+    if length > MAX_BYTES {
+        return Err(wrong("it is longer than 16 MiB"));
+    }
+    let mut body = Vec::new();
+    if reader.take(length).read_to_end(&mut body)? as u64 != length {
+        return Err(wrong("it broke off in its body"));
+    }
+    Ok(Answered { code, body_hex: hex::encode(body) })
+}

@@ -1,0 +1,34 @@
+//! WasmEdge, embedded: its probe, and its server. Nobody starts it by hand but to serve; `host` does.
+
+mod loopback;
+mod output;
+mod serve;
+mod start;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use host_probe::told::{self, Told};
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    match told::told(&mut arguments) {
+        Some(told) => {
+            // The first statement of the start: where its `process` phase ends.
+            let first_statement_ns = results::clock::now_ns();
+            perform(told, first_statement_ns)
+        }
+        None => serve::run(arguments.get(1..).unwrap_or_default()),
+    }
+}
+
+/// Does what the process that measures told this one.
+fn perform(told: Told, first_statement_ns: u64) -> ExitCode {
+    match told {
+        Told::Probe(spec) => start::probe(&spec, first_statement_ns),
+        Told::Prepare(preparation) => told::answer(&start::prepare(&preparation)),
+        Told::Return => told::answer::<u64>(&Ok(first_statement_ns)),
+        Told::Version => told::answer(&Ok(wasmedge_sdk::utils::CoreVersion::version_string())),
+        Told::Nonsense => told::answer::<()>(&Err(told::nonsense())),
+    }
+}

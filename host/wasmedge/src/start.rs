@@ -1,0 +1,264 @@
+//! WasmEdge: one cold start, from configuration to teardown.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use host_probe::resources::{self, Usage};
+use host_probe::settings::Acquire;
+use host_probe::spec::{Answered, Call, Cause, Destination, Failure, Preparation, Report, Spec};
+use host_probe::{deadline, told};
+use results::timeline::Begun;
+use results::{Phase, Timeline};
+use serde_json::Value;
+use wasmedge_sdk::config::{CommonConfigOptions, CompilerConfigOptions, Config, ConfigBuilder, RuntimeConfigOptions};
+use wasmedge_sdk::wasi::WasiModule;
+use wasmedge_sdk::{Compiler, CompilerOutputFormat, Instance, LogManager, Module, RunMode, Store, Vm};
+
+use crate::loopback;
+use crate::output::{self, Output};
+
+/// A page of Wasm memory.
+const PAGE_BYTES: u64 = 64 * 1024;
+
+/// Where a service under test is told to listen, and how many answers it gives before it returns.
+const SERVICE: [&str; 2] = ["127.0.0.1:0", "2"];
+
+/// The name of the code that a start compiles, without its ending.
+const COMPILED: &str = "code";
+
+/// Performs one cold start and reports it.
+pub(crate) fn probe(spec: &Spec, first_statement_ns: u64) -> ExitCode {
+    let mut timeline = Timeline::new(first_statement_ns);
+    // Exchanging the process's descriptors is something that this engine needs done: it is its to pay for.
+    let begun = timeline.begin();
+    quiet();
+    let output = match spec.call {
+        Call::Run(_) => Output::of_command(),
+        Call::Http { .. } => Output::of_service(),
+    };
+    match output {
+        Ok(mut output) => {
+            let report = start(spec, &mut timeline, begun, &mut output);
+            told::answer_to(output.report, &report)
+        }
+        Err(error) => told::answer::<Report>(&Err(machine("cannot redirect its output", &error))),
+    }
+}
+
+fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun, output: &mut Output) -> Result<Report, Failure> {
+    // Nothing in this engine stops a guest that runs too long.
+    deadline::alarm(Duration::from_millis(spec.time_limit_ms));
+    let config = configuration(run_mode(spec.acquire), Some(spec.memory_limit_bytes))?;
+    timeline.end(Phase::Engine, begun);
+
+    let (module, code) = acquire(spec, &config, timeline)?;
+    let arguments = arguments(&spec.call);
+
+    // One object holds store, WASI context and imports: there is no `store` apart from `link`.
+    let begun = timeline.begin();
+    let mut wasi = WasiModule::create(Some(arguments.iter().map(String::as_str).collect()), None, None)
+        .map_err(|error| Failure::new(Cause::Machine, format!("cannot make a WASI context: {error}")))?;
+    let imports: HashMap<String, &mut Instance> = HashMap::from([(wasi.name().to_owned(), wasi.as_mut())]);
+    let store = Store::new(Some(&config), imports).map_err(|error| artifact("it does not link", &error))?;
+    let mut vm = Vm::new(store);
+    timeline.end(Phase::Link, begun);
+
+    let begun = timeline.begin();
+    let instantiated = vm.register_module(None, module).map(|_| ());
+    timeline.end(Phase::Instantiate, begun);
+    instantiated.map_err(|error| guest("it cannot be instantiated", &error))?;
+
+    let answered = match spec.call {
+        Call::Run(_) => run(&mut vm, output, timeline)?,
+        Call::Http { .. } => serve(&mut vm, output, &spec.call, timeline)?,
+    };
+    let mut resources = answered.used.resources();
+    resources.pss_bytes = resources::pss_bytes();
+    let mut attested = attest(&config, &code);
+    attested.extend(answered.attested);
+    let begun = timeline.begin();
+    drop(vm);
+    let mut first = answered.first;
+    if let Call::Run(_) = spec.call {
+        // Only the WASI context knows it, and the store borrowed that until now.
+        first.code = wasi.exit_code().into();
+    }
+    drop(wasi);
+    timeline.end(Phase::Teardown, begun);
+    Ok(Report { recorded: timeline.recorded(), first, second: answered.second.map(Ok), resources, attested })
+}
+
+/// What came of the first call.
+struct Outcome {
+    first: Answered,
+    second: Option<Answered>,
+    used: Usage,
+    attested: BTreeMap<String, Value>,
+}
+
+type Machine<'a> = Vm<'a, Instance>;
+
+fn run(vm: &mut Machine<'_>, output: &mut Output, timeline: &mut Timeline) -> Result<Outcome, Failure> {
+    let begun = timeline.begin();
+    let ran = vm.run_func(None, "_start", []);
+    timeline.end(Phase::FirstRequest, begun);
+    timeline.answered();
+    let used = Usage::now();
+    ran.map_err(|error| guest("the guest trapped", &error))?;
+    let printed = output.printed().map_err(|error| Failure::new(Cause::Guest, error.to_string()))?;
+    let first = Answered { code: 0, body_hex: hex::encode(printed) };
+    Ok(Outcome { first, second: None, used, attested: BTreeMap::new() })
+}
+
+/// Runs a service on this thread, and asks it from another one.
+fn serve(vm: &mut Machine<'_>, output: &Output, call: &Call, timeline: &mut Timeline) -> Result<Outcome, Failure> {
+    let reader = output.reader().map_err(|error| machine("cannot read from the guest", &error))?;
+    let report = output.report.try_clone().map_err(|error| machine("cannot report", &error))?;
+    let call = call.clone();
+    let begun = timeline.begin();
+    let client = std::thread::spawn(move || {
+        loopback::converse(reader, &call).unwrap_or_else(|failure| fail_at_once(report, failure))
+    });
+    let ran = vm.run_func(None, "_start", []);
+    if let Err(error) = ran {
+        // First to speak: the client only learns that nobody listens.
+        return Err(guest("the guest trapped", &error));
+    }
+    // A guest that ended before it listened: its reader must see the end of the pipe.
+    output::close_standard_output().map_err(|error| machine("cannot close its output", &error))?;
+    let said = client.join().map_err(|_| Failure::new(Cause::Harness, "the client panicked"))?;
+    timeline.record(Phase::FirstRequest, begun.at_ns(), said.first_ns);
+    timeline.answered_at(said.first_ns);
+    timeline.record(Phase::SecondRequest, said.again_ns, said.second_ns);
+    let since = |ns: u64| Value::from(ns.saturating_sub(begun.at_ns()));
+    let attested = BTreeMap::from([
+        // Not a call into the guest, as elsewhere: the guest's own start-up and its socket are in it.
+        ("first_request".to_owned(), "_start → listen → accept → answer, over loopback".into()),
+        ("listening_after_ns".to_owned(), since(said.listening_ns)),
+        ("connected_after_ns".to_owned(), since(said.connected_ns)),
+    ]);
+    Ok(Outcome { first: said.first, second: Some(said.second), used: said.used, attested })
+}
+
+/// The guest waits for requests that will not come: nothing but the end of the process stops it.
+#[expect(clippy::exit, reason = "the main thread is inside the guest, and no other call ends it")]
+fn fail_at_once(report: std::fs::File, failure: Failure) -> ! {
+    told::answer_to::<Report>(report, &Err(failure));
+    std::process::exit(1);
+}
+
+/// `read` and the one phase that turns bytes into something to run. Also the file whose machine code must be mapped.
+fn acquire(spec: &Spec, config: &Config, timeline: &mut Timeline) -> Result<(Module, PathBuf), Failure> {
+    if spec.acquire == Acquire::Aot {
+        let module = timeline
+            .time(Phase::DeserializeFile, || Module::from_file(Some(config), &spec.file))
+            .map_err(|error| artifact("it does not load", &error))?;
+        return Ok((module, spec.file.clone()));
+    }
+    let bytes = timeline.time(Phase::Read, || read(&spec.file))?;
+    if spec.acquire == Acquire::Compile {
+        let folder = spec.cache.as_deref().ok_or_else(|| Failure::new(Cause::Harness, "no folder to compile into"))?;
+        return timeline.time(Phase::Compile, || {
+            let file = compile(&bytes, folder)?;
+            let module = Module::from_file(Some(config), &file)
+                .map_err(|error| artifact("compiled code does not load", &error))?;
+            Ok((module, file))
+        });
+    }
+    let module = timeline
+        .time(Phase::Validate, move || Module::from_bytes(Some(config), bytes))
+        .map_err(|error| artifact("it is not valid here", &error))?;
+    Ok((module, spec.file.clone()))
+}
+
+/// Makes compiled code, outside any timing.
+pub(crate) fn prepare(preparation: &Preparation) -> Result<(), Failure> {
+    let Destination::File(path) = &preparation.into else {
+        return Err(Failure::new(Cause::Harness, "this engine has no cache"));
+    };
+    quiet();
+    let folder = path.with_extension("compiling");
+    let io = |error: std::io::Error| machine("cannot keep compiled code", &error);
+    std::fs::create_dir_all(&folder).map_err(io)?;
+    let made = read(&preparation.file).and_then(|bytes| compile(&bytes, &folder));
+    let kept = made.and_then(|file| std::fs::rename(file, path).map_err(io));
+    let removed = std::fs::remove_dir_all(&folder).map_err(io);
+    kept.and(removed)
+}
+
+fn compile(wasm: &[u8], folder: &Path) -> Result<PathBuf, Failure> {
+    let config = configuration(RunMode::Aot, None)?;
+    Compiler::new(Some(&config))
+        .and_then(|compiler| compiler.compile_from_bytes(wasm, COMPILED, folder))
+        .map_err(|error| artifact("it does not compile", &error))
+}
+
+const fn run_mode(acquire: Acquire) -> RunMode {
+    match acquire {
+        Acquire::Compile | Acquire::Aot => RunMode::Aot,
+        _ => RunMode::Interpreter,
+    }
+}
+
+/// The engine logs to standard output, among what the guest prints and what is reported there.
+pub(crate) fn quiet() {
+    LogManager::log_off();
+}
+
+/// A configuration for a mode, with a bound on the guest's memory.
+pub(crate) fn configuration(mode: RunMode, memory_limit_bytes: Option<u64>) -> Result<Config, Failure> {
+    let compiler = CompilerConfigOptions::new().out_format(CompilerOutputFormat::Native);
+    let mut builder = ConfigBuilder::new(CommonConfigOptions::default().run_mode(mode)).with_compiler_config(compiler);
+    if let Some(bytes) = memory_limit_bytes {
+        let pages = u32::try_from(bytes / PAGE_BYTES).unwrap_or(u32::MAX).min(65_536);
+        builder = builder.with_runtime_config(RuntimeConfigOptions::new().max_memory_pages(pages));
+    }
+    builder.build().map_err(|error| Failure::new(Cause::Machine, format!("cannot make a configuration: {error}")))
+}
+
+/// The evidence: what the configuration says, and whether machine code out of `code` is mapped into this process.
+fn attest(config: &Config, code: &Path) -> BTreeMap<String, Value> {
+    let mode = match config.run_mode() {
+        RunMode::Interpreter => "interpreter",
+        RunMode::Jit => "jit",
+        RunMode::Aot => "aot",
+    };
+    let mut found = BTreeMap::from([
+        ("engine_version".to_owned(), Value::from(wasmedge_sdk::utils::CoreVersion::version_string())),
+        ("run_mode".to_owned(), mode.into()),
+    ]);
+    if let Ok(maps) = std::fs::read_to_string("/proc/self/maps") {
+        let file = code.to_string_lossy();
+        let executable = |line: &str| line.split(' ').nth(1).is_some_and(|mode| mode.starts_with("r-x"));
+        let mapped = maps.lines().any(|line| executable(line) && line.ends_with(&*file));
+        found.insert("code_mapped".to_owned(), mapped.into());
+    }
+    found
+}
+
+/// The guest's arguments, its name first.
+fn arguments(call: &Call) -> Vec<String> {
+    match call {
+        Call::Run(arguments) => arguments.clone(),
+        Call::Http { .. } => std::iter::once("service").chain(SERVICE).map(str::to_owned).collect(),
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file)
+        .map_err(|error| Failure::new(Cause::Artifact, format!("cannot read {}: {error}", file.display())))
+}
+
+fn artifact(what: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Cause::Artifact, format!("{what}: {error}"))
+}
+
+fn guest(what: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Cause::Guest, format!("{what}: {error}"))
+}
+
+fn machine(what: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Cause::Machine, format!("{what}: {error}"))
+}
