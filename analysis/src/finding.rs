@@ -36,15 +36,12 @@ fn of_system(summary: &Summary, workload: &str, cells: &[&CellSummary]) -> Strin
         // The one whose label is the bare name of its phase: all else is as usual.
         with.clone().find(|cell| labels.name(cell) == phase.name()).or_else(|| with.min_by(faster))
     };
-    match plain(Phase::Compile).or_else(|| plain(Phase::CacheMiss)) {
-        Some(compiled) => {
-            let others = [plain(Phase::Validate), plain(Phase::CacheHit), plain(Phase::DeserializeFile)];
-            of_compiled(summary, workload, compiled, &others)
-        }
-        None => {
-            let all = || cells.iter().copied();
-            of_extremes(summary, workload, &labels, all().max_by(faster), all().min_by(faster))
-        }
+    if let Some(compiled) = plain(Phase::Compile).or_else(|| plain(Phase::CacheMiss)) {
+        let others = [plain(Phase::Validate), plain(Phase::CacheHit), plain(Phase::DeserializeFile)];
+        of_compiled(summary, workload, compiled, &others)
+    } else {
+        let all = || cells.iter().copied();
+        of_extremes(summary, workload, &labels, all().max_by(faster), all().min_by(faster))
     }
 }
 

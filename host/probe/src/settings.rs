@@ -213,6 +213,7 @@ impl Configuration {
     }
 
     /// The same with parameters without effect at their baseline, so that equal starts compare equal.
+    #[must_use]
     pub fn normal(mut self) -> Self {
         if !self.compiles() {
             self.engine.compile_threads = Self::BASELINE.engine.compile_threads;

@@ -177,16 +177,11 @@ fn for_wasmedge(arguments: &[OsString]) -> Result<Option<Vec<OsString>>, ServeEr
     let mut found = false;
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        let name = match argument.to_str() {
-            Some("--engine") => rest.next().and_then(|name| name.to_str()).unwrap_or_default(),
-            Some(joined) => match joined.strip_prefix("--engine=") {
-                Some(name) => name,
-                None => {
-                    others.push(argument.clone());
-                    continue;
-                }
-            },
-            None => {
+        let text = argument.to_str().unwrap_or_default();
+        let name = match (text, text.strip_prefix("--engine=")) {
+            ("--engine", _) => rest.next().and_then(|name| name.to_str()).unwrap_or_default(),
+            (_, Some(name)) => name,
+            (_, None) => {
                 others.push(argument.clone());
                 continue;
             }

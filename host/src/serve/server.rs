@@ -3,10 +3,12 @@
 use std::convert::Infallible;
 use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -34,6 +36,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Before another connection is accepted when the process has no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// Sockets that are taken note of at a time. The default's room for 1024 is three pages that a start would touch.
+const EVENTS: usize = 128;
+
 /// What a client reads whose connection is one too many.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
@@ -51,13 +56,9 @@ pub(super) fn serve(options: &Options, first_statement_ns: u64) -> Result<(), Se
     let loaded = load::load(options, &mut milestones)?;
     epoch::prepare(&loaded.engine).map_err(|error| ServeError::machine("cannot make a timer", &error))?;
     let service = Arc::new(Service::new(loaded, options.instances, options.limits.clone()));
-    let threads = options.threads.map_or_else(cores, std::num::NonZeroUsize::get);
-    let server = Server { service, milestones, milestones_file: options.milestones.as_deref(), threads };
+    let server =
+        Server { service, milestones, milestones_file: options.milestones.as_deref(), threads: options.threads };
     runtime.block_on(server.run(listener, signals)).map_err(|error| ServeError::machine("cannot serve", &error))
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
 
 /// Listens, and says so.
@@ -80,7 +81,7 @@ fn listen(address: SocketAddr) -> Result<std::net::TcpListener, ServeError> {
 }
 
 fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()
+    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().max_io_events_per_tick(EVENTS).build()
 }
 
 /// What ends the server.
@@ -106,7 +107,7 @@ struct Server<'a> {
     service: Arc<Service>,
     milestones: Milestones,
     milestones_file: Option<&'a Path>,
-    threads: usize,
+    threads: Option<NonZeroUsize>,
 }
 
 impl Server<'_> {
@@ -162,7 +163,7 @@ impl Server<'_> {
 
     /// The first answer is out.
     fn answered(&mut self) {
-        self.milestones.first_answered_ns = now_ns();
+        self.milestones.first_answered_ns = self.service.first_answered_ns.load(Ordering::Relaxed);
         if let Some(path) = self.milestones_file
             && let Err(error) = self.milestones.write(path)
         {
@@ -172,8 +173,10 @@ impl Server<'_> {
 
     /// The other threads. With fewer than wanted, those that there are serve.
     fn start_others(&self, stopped: &watch::Receiver<bool>) -> Vec<mpsc::UnboundedSender<std::net::TcpStream>> {
+        // Asked here and not before the first answer: it reads four files to see how many cores a container has.
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let mut others = Vec::new();
-        for _ in 1..self.threads {
+        for _ in 1..self.threads.map_or_else(cores, NonZeroUsize::get) {
             match start_other(Arc::clone(&self.service), stopped.clone()) {
                 Ok(other) => others.push(other),
                 Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -31,8 +31,11 @@ pub(super) struct Service {
     pub(super) limits: Limits,
     in_flight: Arc<InFlight>,
     answered: AtomicBool,
-    /// Told when the guest's first answer was handed over to be sent.
+    /// Told when the guest's first answer was sent.
     pub(super) first_answer: Notify,
+    /// When the last of the guest's first answer was handed over to be sent. Not when that was done: a client on the same
+    /// core runs before this process does again.
+    pub(super) first_answered_ns: AtomicU64,
     reported: AtomicU32,
 }
 
@@ -56,6 +59,7 @@ impl Service {
             in_flight: Arc::default(),
             answered: AtomicBool::new(false),
             first_answer: Notify::new(),
+            first_answered_ns: AtomicU64::new(0),
             reported: AtomicU32::new(0),
         }
     }
@@ -146,6 +150,10 @@ impl Service {
 
     fn answer(self: &Arc<Self>, body: HyperOutgoingBody) -> Answer {
         let first = !self.answered.swap(true, Ordering::Relaxed);
+        if first {
+            // For an answer without a body, this is all.
+            self.first_answered_ns.store(results::clock::now_ns(), Ordering::Relaxed);
+        }
         Answer { body, first: first.then(|| Arc::clone(self)) }
     }
 
@@ -224,7 +232,13 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if let Some(service) = &self.first
+            && frame.is_ready()
+        {
+            service.first_answered_ns.store(results::clock::now_ns(), Ordering::Relaxed);
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

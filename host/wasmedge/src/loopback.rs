@@ -106,3 +106,41 @@ fn answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> {
     }
     Ok(Answered { code, body_hex: hex::encode(body) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> std::io::Result<Answered> {
+        answer(&mut text.as_bytes())
+    }
+
+    #[test]
+    fn two_answers_on_one_connection_are_told_apart() {
+        let mut both =
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: y\r\n\r\nabHTTP/1.1 404 Not Found\r\ncontent-length:0\r\n\r\n"
+                .as_bytes();
+        assert_eq!(answer(&mut both).unwrap(), Answered { code: 200, body_hex: "6162".to_owned() });
+        assert_eq!(answer(&mut both).unwrap(), Answered { code: 404, body_hex: String::new() });
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_anywhere_is_none() {
+        let whole = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
+        for cut in 0..whole.len() {
+            assert!(told(&whole[..cut]).is_err(), "{cut}");
+        }
+        assert!(told(whole).is_ok());
+        assert!(told("HTTP/1.1 200 OK\r\n\r\nabc").is_err(), "without a length its end is not known");
+        assert!(told("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn a_request_carries_any_bytes() {
+        let call = Call::Http { method: "POST".to_owned(), target: "/echo".to_owned(), body_hex: "00ff".to_owned() };
+        let bytes = request(&call).unwrap();
+        assert!(bytes.starts_with(b"POST /echo HTTP/1.1\r\nHost: localhost\r\n"));
+        assert!(bytes.ends_with(b"Content-Length: 2\r\n\r\n\x00\xff"));
+        assert!(request(&Call::Run(vec![])).is_err());
+    }
+}

@@ -16,17 +16,19 @@ pub(super) const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 const QUOTED_BYTES: usize = 600;
 
 /// The data of a store.
-pub(super) struct Guest {
+pub struct Guest {
     wasi: WasiP1Ctx,
     http: WasiHttpCtx,
     network: NoNetwork,
-    pub(super) memory: MemoryLimit,
+    /// How large its memories and tables may become.
+    pub memory: MemoryLimit,
     pub(super) stdout: MemoryOutputPipe,
     stderr: MemoryOutputPipe,
 }
 
 impl Guest {
-    pub(super) fn new(spec: &Spec) -> Self {
+    /// What `spec` gives a guest.
+    pub fn new(spec: &Spec) -> Self {
         let (stdout, stderr) = (MemoryOutputPipe::new(MAX_ANSWER_BYTES), MemoryOutputPipe::new(MAX_ANSWER_BYTES));
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(stdout.clone()).stderr(stderr.clone());
@@ -61,7 +63,7 @@ impl WasiHttpView for Guest {
 }
 
 /// Refuses every outgoing request.
-pub(crate) struct NoNetwork;
+pub struct NoNetwork;
 
 type Sent = Result<(hyper::Response<HyperOutgoingBody>, Transmitted), wasmtime_wasi_http::Error>;
 type Transmitted = Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>;
@@ -78,7 +80,7 @@ impl WasiHttpHooks for NoNetwork {
 }
 
 /// Refuses to let a guest's memories and tables together grow beyond a limit, and remembers that it did.
-pub(crate) struct MemoryLimit {
+pub struct MemoryLimit {
     bytes: u64,
     used: u64,
     refused: Option<u64>,

@@ -19,38 +19,62 @@ use super::guest::{self, Guest, MAX_ANSWER_BYTES};
 use host_probe::spec::{Answered, Call, Cause, Failure, Spec, World};
 
 /// A guest whose imports are all there.
-pub(super) enum Linked {
+pub enum Linked {
+    /// A core module with `_start`.
     Module(InstancePre<Guest>),
+    /// A component that exports `wasi:cli/run`.
     Command(CommandPre<Guest>),
+    /// A component that exports `wasi:http/incoming-handler`.
     Service(ProxyPre<Guest>),
 }
 
 impl Linked {
-    pub(super) fn module(engine: &Engine, module: &Module) -> Result<Self, Failure> {
-        let mut linker = Linker::new(engine);
-        wasmtime_wasi::p1::add_to_linker_async(&mut linker, Guest::wasi).map_err(|error| not_linked(&error))?;
+    /// A core module with all of WASI preview 1: the `link` phase.
+    ///
+    /// # Errors
+    /// The module wants what there is not.
+    pub fn module(engine: &Engine, module: &Module) -> Result<Self, Failure> {
+        Self::module_with(&module_linker(engine)?, module)
+    }
+
+    /// The pre-instantiation alone.
+    ///
+    /// # Errors
+    /// The module wants what there is not.
+    pub fn module_with(linker: &Linker<Guest>, module: &Module) -> Result<Self, Failure> {
         linker.instantiate_pre(module).map(Self::Module).map_err(|error| not_linked(&error))
     }
 
-    pub(super) fn component(engine: &Engine, component: &Component, spec: &Spec) -> Result<Self, Failure> {
-        let link = || {
-            let mut linker = ComponentLinker::new(engine);
-            if spec.world == World::Proxy {
-                wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
-            } else {
-                wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-                wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-            }
-            let pre = linker.instantiate_pre(component)?;
-            match spec.call {
-                Call::Run(_) => CommandPre::new(pre).map(Self::Command),
-                Call::Http { .. } => ProxyPre::new(pre).map(Self::Service),
-            }
-        };
-        link().map_err(|error| not_linked(&error))
+    /// A component with the host functions of its world: the `link` phase.
+    ///
+    /// # Errors
+    /// The component wants what there is not, or exports nothing to call.
+    pub fn component(engine: &Engine, component: &Component, spec: &Spec) -> Result<Self, Failure> {
+        Self::component_with(&component_linker(engine, spec)?, component, spec)
     }
 
-    pub(super) async fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Live> {
+    /// The pre-instantiation alone.
+    ///
+    /// # Errors
+    /// The component wants what there is not, or exports nothing to call.
+    pub fn component_with(
+        linker: &ComponentLinker<Guest>,
+        component: &Component,
+        spec: &Spec,
+    ) -> Result<Self, Failure> {
+        let pre = linker.instantiate_pre(component).map_err(|error| not_linked(&error))?;
+        match spec.call {
+            Call::Run(_) => CommandPre::new(pre).map(Self::Command),
+            Call::Http { .. } => ProxyPre::new(pre).map(Self::Service),
+        }
+        .map_err(|error| not_linked(&error))
+    }
+
+    /// An instance in a store of its own: the `instantiate` phase.
+    ///
+    /// # Errors
+    /// The engine's own, among them the limits of the store.
+    pub async fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Live> {
         match self {
             Self::Module(pre) => {
                 let instance = pre.instantiate_async(&mut *store).await?;
@@ -62,21 +86,55 @@ impl Linked {
     }
 }
 
+/// The host functions of a core module.
+///
+/// # Errors
+/// The engine's own.
+pub fn module_linker(engine: &Engine) -> Result<Linker<Guest>, Failure> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p1::add_to_linker_async(&mut linker, Guest::wasi).map_err(|error| not_linked(&error))?;
+    Ok(linker)
+}
+
+/// The host functions of a component's world.
+///
+/// # Errors
+/// The engine's own.
+pub fn component_linker(engine: &Engine, spec: &Spec) -> Result<ComponentLinker<Guest>, Failure> {
+    let define = || {
+        let mut linker = ComponentLinker::new(engine);
+        if spec.world == World::Proxy {
+            wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
+        } else {
+            wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+            wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        }
+        Ok(linker)
+    };
+    define().map_err(|error: wasmtime::Error| not_linked(&error))
+}
+
 fn not_linked(error: &wasmtime::Error) -> Failure {
     Failure::new(Cause::Artifact, format!("it cannot be linked: {error:#}"))
 }
 
 /// An instance that is ready to be called.
-pub(super) enum Live {
+pub enum Live {
+    /// A core module's `_start`.
     Module(TypedFunc<(), ()>),
+    /// A component that exports `wasi:cli/run`.
     Command(Command),
+    /// A component that exports `wasi:http/incoming-handler`.
     Service(Proxy),
 }
 
 impl Live {
     /// Asks, and calls `on_answer` at the instant at which the answer is complete. What the guest does after its
     /// answer is waited for, but is no part of it.
-    pub(super) async fn call(
+    ///
+    /// # Errors
+    /// The guest trapped, answered nothing, or reached one of its limits.
+    pub async fn call(
         &self,
         store: &mut Store<Guest>,
         call: &Call,

@@ -2,8 +2,8 @@
 
 mod attest;
 mod deadline;
-pub(crate) mod guest;
-mod live;
+pub mod guest;
+pub mod live;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,13 +31,13 @@ pub const MAJOR: &str = "48";
 
 /// Performs one cold start and reports it. `engine` has `begun` before the call: the pages of this function's stack are
 /// the engine's to pay for.
+///
+/// # Errors
+/// The start came to nothing; whose fault that was is said.
 pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Report, Failure> {
     let cache = spec.cache.as_deref().map(private_cache).transpose()?;
     let engine = new_engine(spec.engine, cache.clone())?;
-    let executor = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Cause::Machine, format!("cannot make an executor: {error}")))?;
+    let executor = new_executor()?;
     timeline.end(Phase::Engine, begun);
     match spec.kind {
         Kind::Module => {
@@ -55,6 +55,33 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
     }
 }
 
+/// The executor that a start runs on.
+///
+/// # Errors
+/// The machine has no descriptor left for it.
+pub fn new_executor() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Cause::Machine, format!("cannot make an executor: {error}")))
+}
+
+/// A store with what the guest is given, its limits set: the `store` phase.
+#[inline]
+pub fn new_store(engine: &Engine, spec: &Spec) -> Store<Guest> {
+    let mut store = Store::new(engine, Guest::new(spec));
+    store.limiter(|guest| &mut guest.memory);
+    let (limit, then) = time_limit(spec);
+    allow(&mut store, limit, then);
+    store
+}
+
+/// The time that a guest has, and what happens then.
+fn time_limit(spec: &Spec) -> (Duration, Then) {
+    let then = if spec.engine.interrupt == Interrupt::Epoch { Then::Interrupt } else { Then::End };
+    (Duration::from_millis(spec.time_limit_ms), then)
+}
+
 /// From a linked guest to its teardown.
 async fn run(
     engine: &Engine,
@@ -65,12 +92,9 @@ async fn run(
     begun: Begun,
     cache: Option<&Cache>,
 ) -> Result<Report, Failure> {
-    let limit = Duration::from_millis(spec.time_limit_ms);
-    let then = if spec.engine.interrupt == Interrupt::Epoch { Then::Interrupt } else { Then::End };
+    let (limit, then) = time_limit(spec);
     // `store` began before the executor was entered, which the first store is the first to need.
-    let mut store = Store::new(engine, Guest::new(spec));
-    store.limiter(|guest| &mut guest.memory);
-    allow(&mut store, limit, then);
+    let mut store = new_store(engine, spec);
     timeline.end(Phase::Store, begun);
 
     let begun = timeline.begin();
@@ -112,6 +136,9 @@ fn allow(store: &mut Store<Guest>, limit: Duration, then: Then) {
 }
 
 /// Makes compiled code, outside any timing.
+///
+/// # Errors
+/// The artifact cannot be read or compiled, or what was compiled cannot be kept.
 pub fn prepare(preparation: &Preparation) -> Result<(), Failure> {
     let Preparation { file, kind, engine, into } = preparation;
     let wasm = read(file)?;
@@ -137,8 +164,16 @@ pub fn prepare(preparation: &Preparation) -> Result<(), Failure> {
     }
 }
 
-/// The engine of a configuration. Everything not named here is the engine's default.
-pub(crate) fn new_engine(settings: EngineSettings, cache: Option<Cache>) -> Result<Engine, Failure> {
+/// The engine of a configuration.
+///
+/// # Errors
+/// The machine cannot give what the configuration needs.
+pub fn new_engine(settings: EngineSettings, cache: Option<Cache>) -> Result<Engine, Failure> {
+    engine_of(&config(settings, cache))
+}
+
+/// A configuration in the engine's own terms. Everything not named here is the engine's default.
+pub(crate) fn config(settings: EngineSettings, cache: Option<Cache>) -> Config {
     let mut config = Config::new();
     match settings.compiler {
         Compiler::Cranelift => config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed),
@@ -153,7 +188,12 @@ pub(crate) fn new_engine(settings: EngineSettings, cache: Option<Cache>) -> Resu
     config.parallel_compilation(settings.compile_threads == CompileThreads::Parallel);
     config.epoch_interruption(settings.interrupt == Interrupt::Epoch);
     config.cache(cache);
-    Engine::new(&config).map_err(|error| Failure::new(Cause::Machine, format!("cannot make the engine: {error:#}")))
+    config
+}
+
+/// The engine that is configured so.
+pub(crate) fn engine_of(config: &Config) -> Result<Engine, Failure> {
+    Engine::new(config).map_err(|error| Failure::new(Cause::Machine, format!("cannot make the engine: {error:#}")))
 }
 
 /// The engine's own cache in a folder that belongs to the run.
@@ -211,9 +251,21 @@ pub(crate) fn not_loaded(error: &wasmtime::Error) -> Failure {
 }
 
 /// Executable code in either of its two kinds.
-pub(crate) trait Code: Sized {
+pub trait Code: Sized {
+    /// From Wasm; through the engine's cache, if it has one.
+    ///
+    /// # Errors
+    /// The engine's own.
     fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self>;
+    /// From precompiled bytes, which the caller vouches for.
+    ///
+    /// # Errors
+    /// The engine's own.
     fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self>;
+    /// From a precompiled file, which is mapped and which the caller vouches for.
+    ///
+    /// # Errors
+    /// The engine's own.
     fn deserialize_file(engine: &Engine, file: &Path) -> wasmtime::Result<Self>;
     /// The compiled image in memory: what ran, not what should have run.
     fn image(&self) -> &[u8];

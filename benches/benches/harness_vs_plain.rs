@@ -1,0 +1,156 @@
+//! What the harness adds to `store` + `instantiate`: ours over a plain loop, as a ratio with its interval.
+//!
+//! Criterion measures one benchmark after the other, and a machine is not the same machine a minute later. Here the two
+//! take turns at every instance, who begins alternates too, and each block of turns gives one ratio. The same plain loop
+//! against a second one of its kind says how far such a ratio is from 1 by itself.
+
+#![expect(clippy::print_stdout, reason = "a program that reports")]
+
+use std::hint::black_box;
+
+use benches::plain::Plain;
+use benches::{BASELINE, Guest, Ready};
+use host::engine::wasmtime::guest::Guest as Data;
+use host::engine::wasmtime::new_executor;
+use host_probe::settings::{EngineSettings, Interrupt};
+use results::clock::now_ns;
+use wasmtime::Store;
+
+const BLOCKS: usize = 200;
+/// Turns of a block that are timed, and those before them that are not.
+const TURNS: u32 = 100;
+const WARM_UP: u32 = 10;
+
+/// Ratios are kept in millionths, since estimates are of integers.
+const MILLION: u128 = 1_000_000;
+
+fn main() {
+    // Cargo passes what Criterion takes: whether to try everything once, and what names must contain.
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let blocks = if arguments.iter().any(|argument| argument == "--test") { 1 } else { BLOCKS };
+    let wanted: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+
+    let executor = new_executor().expect("an executor");
+    for guest in Guest::all() {
+        let name = format!("wasmtime/store_instantiate/{}", guest.name);
+        if !wanted.is_empty() && !wanted.iter().any(|wanted| name.contains(*wanted)) {
+            continue;
+        }
+        let code = Plain::precompile(&guest);
+        let plain = || Plain::new(&guest, &code);
+        executor.block_on(async {
+            let again = ratios(blocks, plain, plain, async |twin: &Plain| once(twin).await);
+            say(&name, "plain again", &again.await);
+            for step in Step::ALL {
+                let settings = EngineSettings { interrupt: step.interrupt(), ..BASELINE };
+                let code = guest.ready(settings).code.serialize();
+                let loaded = || guest.loaded(settings, &code);
+                let steps = ratios(blocks, loaded, plain, async |ready: &Ready<'_>| harness(ready, step).await);
+                say(&name, step.name(), &steps.await);
+            }
+        });
+    }
+}
+
+/// What the harness adds, each with all before it: the last is the harness.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Data,
+    Limiter,
+    Epoch,
+    Ours,
+}
+
+impl Step {
+    const ALL: [Self; 4] = [Self::Data, Self::Limiter, Self::Epoch, Self::Ours];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Data => "the store's data",
+            Self::Limiter => "+ memory limit",
+            Self::Epoch => "+ epoch checks",
+            Self::Ours => "+ timer = ours",
+        }
+    }
+
+    fn interrupt(self) -> Interrupt {
+        if self < Self::Epoch { Interrupt::None } else { Interrupt::Epoch }
+    }
+}
+
+async fn harness(ready: &Ready<'_>, step: Step) -> u64 {
+    let begun = now_ns();
+    let mut store = if step == Step::Ours {
+        ready.store()
+    } else {
+        let mut store = Store::new(&ready.engine, Data::new(&ready.guest.spec));
+        if step >= Step::Limiter {
+            store.limiter(|guest| &mut guest.memory);
+        }
+        if step >= Step::Epoch {
+            store.set_epoch_deadline(1);
+        }
+        store
+    };
+    let live = ready.instantiate(&mut store).await;
+    let ns = now_ns() - begun;
+    drop(black_box((live, store)));
+    ns
+}
+
+async fn once(plain: &Plain) -> u64 {
+    let begun = now_ns();
+    let instantiated = plain.store_instantiate().await;
+    let ns = now_ns() - begun;
+    drop(black_box(instantiated));
+    ns
+}
+
+/// One ratio a block, in millionths.
+///
+/// Both begin each block with a new engine, who first makes it alternating: where an engine's code and data happen to lie
+/// moves what is timed by up to a tenth for as long as the engine lives.
+async fn ratios<T>(
+    blocks: usize,
+    new_ours: impl Fn() -> T,
+    new_plain: impl Fn() -> Plain,
+    mut ours: impl AsyncFnMut(&T) -> u64,
+) -> Vec<u64> {
+    let mut ratios = Vec::with_capacity(blocks);
+    for block in 0..blocks {
+        let (mine, plain) = if block % 2 == 0 {
+            let mine = new_ours();
+            (mine, new_plain())
+        } else {
+            let plain = new_plain();
+            (new_ours(), plain)
+        };
+        let (mut our_ns, mut plain_ns) = (0, 0);
+        for turn in 0..WARM_UP + TURNS {
+            let (our, other) = if turn % 2 == 0 {
+                let our = ours(&mine).await;
+                (our, once(&plain).await)
+            } else {
+                let other = once(&plain).await;
+                (ours(&mine).await, other)
+            };
+            if turn >= WARM_UP {
+                our_ns += our;
+                plain_ns += other;
+            }
+        }
+        let ratio = u128::from(our_ns) * MILLION / u128::from(plain_ns.max(1));
+        ratios.push(u64::try_from(ratio).unwrap_or(u64::MAX));
+    }
+    ratios
+}
+
+fn say(name: &str, what: &str, ratios: &[u64]) {
+    let Some(estimate) = analysis::median(ratios) else { return };
+    let of_one = |millionths: f64| millionths / MILLION as f64;
+    let interval = estimate.interval.map_or_else(
+        || "too few for an interval".to_owned(),
+        |(low, high)| format!("[{:.3}, {:.3}]", of_one(low as f64), of_one(high as f64)),
+    );
+    println!("{name:<40} {what:<16} {:.3} {interval} (n = {})", of_one(estimate.value), estimate.n);
+}

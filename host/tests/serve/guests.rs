@@ -1,0 +1,97 @@
+//! Guests that fail.
+
+use std::path::PathBuf;
+
+use crate::Server;
+
+/// A component whose handler is these instructions: no imports but the two resources in its signature.
+fn handler(folder: &tempfile::TempDir, name: &str, body: &str) -> PathBuf {
+    let text = format!(
+        r#"(component
+            (import "wasi:http/types@0.2.0" (instance $types
+                (export "incoming-request" (type (sub resource)))
+                (export "response-outparam" (type (sub resource)))))
+            (alias export $types "incoming-request" (type $request))
+            (alias export $types "response-outparam" (type $out))
+            (core module $code
+                (memory 1)
+                (func $deep (param i32) (result i32) (i32.add (call $deep (local.get 0)) (i32.const 1)))
+                (func (export "handle") (param i32 i32) {body}))
+            (core instance $code (instantiate $code))
+            (func $handle (param "request" (own $request)) (param "response-out" (own $out))
+                (canon lift (core func $code "handle")))
+            (component $shim
+                (import "request" (type $request (sub resource)))
+                (import "out" (type $out (sub resource)))
+                (import "handle" (func $handle (param "request" (own $request)) (param "response-out" (own $out))))
+                (export $request2 "incoming-request" (type $request))
+                (export $out2 "response-outparam" (type $out))
+                (export "handle" (func $handle) (func (param "request" (own $request2)) (param "response-out" (own $out2)))))
+            (instance $exported (instantiate $shim
+                (with "request" (type $request)) (with "out" (type $out)) (with "handle" (func $handle))))
+            (export "wasi:http/incoming-handler@0.2.0" (instance $exported)))"#
+    );
+    let path = folder.path().join(name);
+    std::fs::write(&path, wat::parse_str(text).unwrap()).unwrap();
+    path
+}
+
+#[test]
+fn a_guest_that_fails_fails_one_request_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = "(drop (memory.grow (i32.const 100)))";
+    for (name, body, arguments, said) in [
+        ("trap", "unreachable", &[][..], "unreachable"),
+        ("deep", "(drop (call $deep (i32.const 1)))", &[], "call stack exhausted"),
+        ("mute", "", &[], "without an answer"),
+        ("memory", memory, &["--memory-limit", "1"], "memory limit"),
+    ] {
+        let guest = handler(&folder, name, body);
+        for instances in ["per-request", "reused"] {
+            let server = Server::of(&guest, &[arguments, &["--instances", instances, "--threads", "1"]].concat());
+            for _ in 0..3 {
+                assert_eq!(server.get("/").status, 500, "{name}");
+            }
+            let (code, stderr) = server.terminate();
+            assert_eq!(code, Some(0), "{name}");
+            assert!(stderr.contains(said), "{name}: {stderr}");
+        }
+    }
+}
+
+#[test]
+fn an_endless_loop_ends_at_its_time_limit_on_one_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = handler(&folder, "loop", "(loop (br 0))");
+    let server = Server::of(&guest, &["--time-limit", "0.3", "--threads", "1"]);
+    std::thread::scope(|scope| {
+        let loops: Vec<_> = (0..4).map(|_| scope.spawn(|| server.get("/").status)).collect();
+        for request in loops {
+            assert_eq!(request.join().unwrap(), 504);
+        }
+    });
+    assert_eq!(server.terminate(), (Some(0), String::new()));
+}
+
+#[test]
+fn a_client_that_goes_away_takes_its_guest_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = handler(&folder, "loop", "(loop (br 0))");
+    let server = Server::of(&guest, &["--max-concurrent", "1", "--threads", "1", "--time-limit", "30"]);
+    let mut client = server.connect();
+    std::io::Write::write_all(&mut client, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    crate::limits::wait_until_busy(&server);
+    assert_eq!(server.get("/").status, 503);
+    drop(client);
+    // Its place is free before its time is up: another request is let in, and runs.
+    let begun = results::clock::now_ns();
+    loop {
+        let mut stream = server.connect();
+        std::io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        stream.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
+        if std::io::Read::read(&mut stream, &mut [0; 64]).is_err() {
+            break;
+        }
+        assert!(results::clock::now_ns() - begun < 10_000_000_000, "the guest of a client that is gone still runs");
+    }
+}

@@ -1,0 +1,102 @@
+//! What one request may take.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use crate::{Answered, Server, answered};
+
+/// Waits until a guest computes: until the process has used 20 ms of processor time more than it had.
+pub(crate) fn wait_until_busy(server: &Server) {
+    let ticks = || -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap();
+        stat.rsplit(')').next().unwrap().split(' ').nth(12).unwrap().parse().unwrap()
+    };
+    let before = ticks();
+    while ticks() < before + 2 {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_body_over_the_limit_is_413_with_and_without_a_length() {
+    let mut server = Server::start(&["--max-body", "1000"]);
+    assert_eq!(server.ask("POST", "/echo", &[b'x'; 1000]).status, 200);
+    assert_eq!(server.ask("POST", "/echo", &[b'x'; 1001]).status, 413);
+    assert_eq!(server.ask("POST", "/echo", &vec![b'x'; 2_000_000]).status, 413);
+    let mut stream = server.connect();
+    stream
+        .write_all(b"POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n")
+        .unwrap();
+    for _ in 0..20 {
+        stream.write_all(b"64\r\n").unwrap();
+        stream.write_all(&[b'x'; 100]).unwrap();
+        stream.write_all(b"\r\n").unwrap();
+    }
+    stream.write_all(b"0\r\n\r\n").unwrap();
+    assert_eq!(answered(stream).status, 413);
+    server.is_well();
+}
+
+#[test]
+fn a_head_over_the_limit_is_431() {
+    let mut server = Server::start(&["--max-head", "8192"]);
+    for (bytes, status) in [(4000, 200), (9000, 431), (100_000, 431)] {
+        let mut stream = server.connect();
+        let head = format!("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nlong: {}\r\n\r\n", "x".repeat(bytes));
+        // It may close before it has read all of that.
+        let _ = stream.write_all(head.as_bytes());
+        let mut answer = Vec::new();
+        let _ = std::io::Read::read_to_end(&mut stream, &mut answer);
+        let text = String::from_utf8_lossy(&answer);
+        // A reset may overtake the refusal of a head that was not read to its end.
+        let refused = status == 431 && bytes > 50_000 && text.is_empty();
+        assert!(refused || text.starts_with(&format!("HTTP/1.1 {status}")), "{bytes}: {text}");
+    }
+    server.is_well();
+}
+
+#[test]
+fn requests_beyond_the_limit_are_503_and_the_others_are_answered() {
+    let mut server = Server::start(&["--max-concurrent", "1", "--threads", "1"]);
+    server.is_well();
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| server.get("/cpu?iterations=3000000"));
+        wait_until_busy(&server);
+        assert_eq!(server.get("/"), Answered::new(503, "too many requests at once"));
+        assert_eq!(slow.join().unwrap().status, 200);
+    });
+    server.is_well();
+}
+
+#[test]
+fn a_guest_that_takes_too_long_is_504_and_others_are_served_meanwhile() {
+    for arguments in [
+        &["--time-limit", "1.5", "--threads", "1"][..],
+        &["--time-limit", "1.5", "--threads", "2", "--allocator", "pooling"],
+    ] {
+        let mut server = Server::start(arguments);
+        server.is_well();
+        std::thread::scope(|scope| {
+            let slow = scope.spawn(|| server.get("/cpu?iterations=10000000"));
+            wait_until_busy(&server);
+            let begun = results::clock::now_ns();
+            for _ in 0..3 {
+                assert_eq!(server.get("/").status, 200);
+            }
+            let took = Duration::from_nanos(results::clock::now_ns() - begun);
+            assert!(took < Duration::from_secs(1), "{took:?}");
+            assert!(!slow.is_finished(), "the slow request was over before the fast ones");
+            assert_eq!(slow.join().unwrap(), Answered::new(504, "the guest took too long"));
+        });
+        server.is_well();
+    }
+}
+
+#[test]
+fn a_reused_instance_that_took_too_long_is_replaced() {
+    let mut server = Server::start(&["--time-limit", "1", "--instances", "reused"]);
+    assert_eq!(server.ask("POST", "/state", b"").body, "1");
+    assert_eq!(server.get("/cpu?iterations=10000000").status, 504);
+    assert_eq!(server.ask("POST", "/state", b"").body, "1");
+    server.is_well();
+}
