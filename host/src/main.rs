@@ -23,6 +23,7 @@ use clap::Parser as _;
 use host::engine;
 use host_probe::told::{self, Told};
 use results::Timeline;
+use results::timeline::Begun;
 
 use crate::cli::{Cli, Command};
 
@@ -37,9 +38,11 @@ fn main() -> ExitCode {
         return host::serve::compile(&arguments[2..]);
     }
     if let Some(told) = told::told(&mut arguments) {
-        // The first statement of the start: where its `process` phase ends.
+        // The first statement of the start: where its `process` phase ends, and `engine` begins.
         let first_statement_ns = results::clock::now_ns();
-        return perform(told, first_statement_ns);
+        let timeline = Timeline::new(first_statement_ns);
+        let begun = timeline.begin();
+        return perform(told, first_statement_ns, timeline, begun);
     }
     let done = match Cli::parse_from(arguments).command {
         Command::Phases(arguments) => phases::run(&arguments),
@@ -55,13 +58,9 @@ fn main() -> ExitCode {
 }
 
 /// Does what the process that measures told this one.
-fn perform(told: Told, first_statement_ns: u64) -> ExitCode {
+fn perform(told: Told, first_statement_ns: u64, mut timeline: Timeline, begun: Begun) -> ExitCode {
     match told {
-        Told::Probe(spec) => {
-            let mut timeline = Timeline::new(first_statement_ns);
-            let begun = timeline.begin();
-            told::answer(&engine::wasmtime::start(&spec, &mut timeline, begun))
-        }
+        Told::Probe(spec) => told::answer(&engine::wasmtime::start(&spec, &mut timeline, begun)),
         Told::Prepare(preparation) => told::answer(&engine::wasmtime::prepare(&preparation)),
         Told::Return => told::answer::<u64>(&Ok(first_statement_ns)),
         Told::Version => told::answer(&Ok(engine::wasmtime::VERSION)),

@@ -352,6 +352,6 @@ mod tests {
         use host::engine::wasmtime::{MAJOR, VERSION};
         let lock = include_str!("../../Cargo.lock");
         assert!(lock.contains(&format!("name = \"wasmtime\"\nversion = \"{VERSION}\"")));
-        assert!(VERSION.starts_with(&format!("{}.", MAJOR)));
+        assert!(VERSION.starts_with(&format!("{MAJOR}.")));
     }
 }

@@ -67,8 +67,8 @@ pub(super) fn compile_to_file(options: &CompileOptions) -> Result<(), ServeError
 
 /// The engine's configuration, with a pool for as many instances as there may be requests.
 ///
-/// What a pool's instances wrote to first is wiped and kept, rather than given back to the kernel: three system calls and
-/// the page faults after them were half of a request's time. And the kernel is told about each stack on its own, so that a
+/// What a pool's instances wrote to first is wiped and kept, rather than given back to the kernel, which takes three system
+/// calls a request and the page faults after them. And the kernel is told about each stack on its own, so that a
 /// start pays for every one that could be used at a time.
 fn configured(options: &Options, cache: Option<Cache>) -> Config {
     const KEPT_MEMORY_BYTES: usize = 512 * 1024;

@@ -3,12 +3,13 @@
 //! A thread that ticks would be the usual way. On two cores it would also compete with what is measured; a timer costs
 //! two system calls at the beginning and nothing until it fires.
 
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
 use wasmtime::Engine;
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
+static HANDLED: Once = Once::new();
 
 /// What happens when the limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,8 @@ pub(super) enum Then {
 pub(super) fn arm(engine: &Engine, limit: Duration, then: Then) {
     let _ = ENGINE.set(engine.clone());
     if then == Then::Interrupt {
-        handle();
+        // Once: in a warm process a system call more for each store is a twentieth of what a store costs.
+        HANDLED.call_once(handle);
     }
     host_probe::deadline::alarm(limit);
 }
