@@ -1,20 +1,6 @@
-//! Passes on how this program is built: the manifest of every run tells it.
-
-use std::process::Command;
+//! How the program `host` is linked.
 
 fn main() {
-    let var = |name: &str| std::env::var(name).unwrap_or_else(|_| "unknown".to_owned());
-    let rustc = Command::new(var("RUSTC")).arg("--version").output();
-    let rustc =
-        rustc.map_or_else(|_| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    for (name, value) in [
-        ("PROFILE", var("PROFILE")),
-        ("OPT_LEVEL", var("OPT_LEVEL")),
-        ("TARGET", var("TARGET")),
-        ("RUSTC_VERSION", rustc),
-    ] {
-        println!("cargo::rustc-env=COLDPHASE_{name}={value}");
-    }
     // Linked to be loaded at one address. Loaded anywhere, its 44,000 relative relocations are applied at every launch: more
     // than half a millisecond, a third of the fastest start. Given up is the random address of this program's own image;
     // heap, stack, libraries and what guests are mapped into still have one.

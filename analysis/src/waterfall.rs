@@ -14,6 +14,12 @@ const ZOOM_BELOW: f64 = 1.0 / 6.0;
 /// every run. Neighbours differ in lightness, so that they can be told apart without seeing hues.
 const fn look(phase: Phase) -> (char, u8) {
     match phase {
+        Phase::Spawn => ('s', 250),
+        Phase::Init => ('i', 110),
+        Phase::Load => ('l', 208),
+        Phase::Connect => ('c', 222),
+        Phase::Respond => ('r', 176),
+        Phase::Run => ('u', 139),
         Phase::Process => ('P', 250),
         Phase::Engine => ('E', 110),
         Phase::Read => ('R', 230),

@@ -1,1 +1,5 @@
-//! x
+//! Systems from outside: launched as people launch them, watched from launch to first answer, and put under load.
+
+pub mod doctor;
+pub mod load;
+pub mod observe;

@@ -1,6 +1,6 @@
 //! The real bench: what the campaign loop prepares, launches, checks and cleans.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,12 +12,13 @@ use serde_json::Value;
 
 use crate::evidence;
 use crate::launch;
-use crate::pages::{self, Pages};
 use crate::plan::Start;
 use crate::programs::{Programs, THIS};
 use crate::target::Target;
-use host_probe::settings::{Acquire, Configuration, Engine, EngineSettings, Parameter as _};
+use host_probe::settings::{Acquire, Configuration, Engine, EngineSettings, PageCache, Parameter as _};
 use host_probe::spec::{Cause, Destination, Failure, Kind, PREPARE, PROBE, Preparation, Report, Spec};
+use program::pages::{self, Pages, Residency};
+use program::{Error, Exit};
 
 /// What a guest may use up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,7 +260,7 @@ impl<'a> Embedded<'a> {
         }
         let mut pages = Pages::default();
         for file in &files {
-            let of_file = pages::put(file, wanted.page_cache)?;
+            let of_file = pages::put(file, residency(wanted.page_cache))?;
             pages.resident += of_file.resident;
             pages.all += of_file.all;
         }
@@ -328,7 +329,14 @@ fn judge(target: &Target, ready: &Ready, report: &Report, launched_ns: u64, ende
         phases.retain(|phase| phase.name != Phase::SecondRequest);
         attested.insert("second_request".to_owned(), reason.into());
     }
-    Measurement { verdict, total_ns: Some(started.total_ns), phases, resources: report.resources, attested }
+    Measurement {
+        verdict,
+        total_ns: Some(started.total_ns),
+        phases,
+        resources: report.resources,
+        requests: None,
+        attested,
+    }
 }
 
 /// Why a guest that need not answer twice on one instance did not.
@@ -367,11 +375,24 @@ fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Failed samples' reasons, most frequent first: what a person needs to see of hundreds of them.
-pub(crate) fn reasons<'a>(reasons: impl Iterator<Item = &'a str>) -> Vec<(String, usize)> {
-    let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
-    reasons.for_each(|reason| *counted.entry(reason).or_default() += 1);
-    let mut counted: Vec<_> = counted.into_iter().map(|(reason, n)| (reason.to_owned(), n)).collect();
-    counted.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-    counted
+const fn residency(asked: PageCache) -> Residency {
+    match asked {
+        PageCache::Hot => Residency::Hot,
+        PageCache::Evicted => Residency::Evicted,
+    }
+}
+
+/// A start that failed before any run: of the thing that the user calls `what`.
+pub(crate) fn start_failed(what: &str, failure: &Failure) -> Error {
+    let (exit, hint) = match failure.cause {
+        Cause::Artifact => (Exit::Artifact, "is it built for WASI 0.1 (core module) or WASI 0.2 (component)?"),
+        Cause::Guest => {
+            (Exit::Samples, "nothing was recorded; run the guest alone, or say what it should answer with --expect")
+        }
+        Cause::TimeLimit => (Exit::Samples, "nothing was recorded; --time-limit SECONDS allows more"),
+        Cause::MemoryLimit => (Exit::Samples, "nothing was recorded; --memory-limit MIB allows more"),
+        Cause::Machine => (Exit::Nothing, "the machine lacks what the engine needs; see ulimit -v and free memory"),
+        Cause::Harness => (Exit::Internal, "this is a fault of the harness: please report it with the command line"),
+    };
+    Error::new(exit, format!("{what}: {failure}")).hint(hint)
 }

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use host_probe::settings::Value;
+use program::run::Format;
 
 /// Where a Wasm cold start goes, phase by phase.
 #[derive(Debug, Parser)]
@@ -100,17 +101,6 @@ pub(crate) enum Profile {
     Full,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Format {
-    /// Tables, a waterfall and a sentence, for people.
-    #[default]
-    Table,
-    /// The summary as JSON.
-    Json,
-    /// One line for each cell and phase.
-    Csv,
-}
-
 fn seconds(text: &str) -> Result<Duration, String> {
     let duration = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let possible = Duration::from_millis(1)..=Duration::from_hours(24);
@@ -135,7 +125,7 @@ fn exit_codes() -> String {
         "And, each with a --help of its own:\n  serve     Serve a component over HTTP/1.1, and start fast\n  \
                     compile   Compile a component ahead of time for `serve`\n\nExit codes:"
             .to_owned();
-    for (exit, meaning) in crate::error::Exit::TABLE {
+    for (exit, meaning) in program::Exit::TABLE {
         let _ = write!(help, "\n  {:<4} {meaning}", exit as u8);
     }
     help

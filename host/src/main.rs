@@ -2,17 +2,14 @@
 
 mod bench;
 mod cli;
-mod error;
 mod evidence;
 mod inspect;
 mod launch;
 mod options;
 mod overhead;
-mod pages;
 mod phases;
 mod plan;
 mod programs;
-mod progress;
 mod target;
 
 use std::ffi::OsString;

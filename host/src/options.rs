@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use results::manifest::Origin;
-use results::{clock, run_folder};
+use results::run_folder;
 use serde::{Deserialize, Serialize};
 use workloads::Workload;
 
 use crate::cli::{Phases, Profile};
-use crate::error::{Error, Exit};
 use crate::plan;
 use crate::target::{Brought, Target};
 use host_probe::settings::Value;
+use program::{Error, Exit};
 
 /// What a run measures, in full: kept in its manifest, so that resuming it plans the same.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,16 +72,11 @@ pub(crate) fn of(
         artifact,
         select: arguments.select.iter().map(ToString::to_string).collect(),
         samples: arguments.samples.unwrap_or_else(|| plan::default_samples(profile)),
-        seed: arguments.seed.unwrap_or_else(draw_seed),
+        seed: arguments.seed.unwrap_or_else(program::run::draw_seed),
         time_limit_ms: u64::try_from(time_limit.as_millis()).unwrap_or(u64::MAX),
         memory_limit_bytes: arguments.memory_limit.unwrap_or(1024) * 1024 * 1024,
     };
     Ok((options, origins))
-}
-
-/// Small enough to be copied by hand.
-fn draw_seed() -> u64 {
-    clock::now_ns() % 1_000_000
 }
 
 fn workload_names(profile: Profile, asked: &[String]) -> Result<Vec<String>, Error> {

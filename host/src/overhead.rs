@@ -9,11 +9,11 @@ use workloads::Workload;
 
 use crate::bench::{self, Limits};
 use crate::cli::Overhead;
-use crate::error::{Error, Exit};
 use crate::launch;
 use crate::programs::THIS;
 use crate::target::Target;
 use host_probe::spec::RETURN;
+use program::{Error, Exit};
 
 /// Launches of both kinds in the order ABBA, and the medians. In that order each kind follows each kind equally often:
 /// with ABAB the one that always came after a probe, and found the caches as a probe leaves them, was 12 % slower.
@@ -24,11 +24,11 @@ pub(crate) fn run(arguments: &Overhead) -> Result<Exit, Error> {
     for launch in 0..2 * arguments.samples {
         if matches!(launch % 4, 0 | 3) {
             let process_ns =
-                bench::process_ns(&target, limits).map_err(|failure| Error::of_start("a probe", &failure))?;
+                bench::process_ns(&target, limits).map_err(|failure| bench::start_failed("a probe", &failure))?;
             probe.push(process_ns);
         } else {
             let ended = launch::run::<u64>(Path::new(THIS), RETURN, &[], limits.time);
-            let first = ended.reported.map_err(|failure| Error::of_start("a program that returns", &failure))?;
+            let first = ended.reported.map_err(|failure| bench::start_failed("a program that returns", &failure))?;
             first_statement.push(first.saturating_sub(ended.launched_ns));
             to_exit.push(ended.seen_ns - ended.launched_ns);
         }

@@ -1,10 +1,7 @@
 //! The programs that perform starts: this one with Wasmtime in it, and a sibling for the engine that may not share its
 //! process image.
 
-use std::ffi::OsStr;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use host::engine::wasmtime::VERSION;
@@ -12,17 +9,19 @@ use host_probe::settings::Engine;
 use host_probe::spec::VERSION as ASK_VERSION;
 use results::digest::sha256_file;
 
-use crate::error::{Error, Exit};
 use crate::launch;
+use program::sibling::Package;
+use program::{Error, Exit};
 
 /// This program, however often it is rebuilt while it runs.
 pub(crate) const THIS: &str = "/proc/self/exe";
 
-/// The sibling's name, and the package that it is built from.
-const SIBLING: &str = "host-wasmedge";
-
-/// How many of a failed build's last lines are told.
-const LINES_TOLD: usize = 3;
+/// The sibling, and the package that it is built from.
+const SIBLING: Package = Package {
+    name: "host-wasmedge",
+    arguments: &["--features", "wasmedge"],
+    first_build: "building the program that embeds WasmEdge: once, about two minutes",
+};
 
 /// A program that performs starts of one engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,22 +65,12 @@ impl Programs {
 }
 
 fn wasmedge() -> Result<Program, String> {
-    let this = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
-    let path = this.with_file_name(SIBLING);
     if !library_installed() {
         return Err("libwasmedge is not installed; `./setup wasmedge` installs it".to_owned());
     }
-    // Cargo sets it for what it runs. Building anew each time keeps both programs at the same source, and takes a fraction
-    // of a second when there is nothing to do.
-    if let Some(cargo) = std::env::var_os("CARGO") {
-        build(&cargo, &path)?;
-    } else if !path.exists() {
-        return Err(format!(
-            "{} is not there; `cargo build -p {SIBLING} --features wasmedge` builds it, and so does \
-             `cargo run -p host -- phases`",
-            path.display()
-        ));
-    }
+    let path = SIBLING
+        .program(SIBLING.name)
+        .map_err(|reason| format!("{reason}; `./setup wasmedge` installs what its build needs"))?;
     let ended = launch::run::<String>(&path, ASK_VERSION, &[], Duration::from_secs(10));
     let version = ended.reported.map_err(|failure| format!("{} does not run: {failure}", path.display()))?;
     let sha256 = sha256_file(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
@@ -95,28 +84,4 @@ fn library_installed() -> bool {
     let usual = ["/usr/include", "/usr/local/include"].map(PathBuf::from);
     let places = usual.into_iter().chain(named).chain(home.map(|home| home.join(".wasmedge/include")));
     places.into_iter().any(|place| place.join("wasmedge/wasmedge.h").is_file())
-}
-
-/// Builds the sibling into the folder of this program, with the profile that this program was built with.
-fn build(cargo: &OsStr, path: &Path) -> Result<(), String> {
-    let folder = path.parent().and_then(|folder| Some((folder.parent()?, folder.file_name()?)));
-    let (target, profile) = folder.ok_or("this program lies in no folder of a build")?;
-    // The folder of cargo's `dev` profile has a name of its own.
-    let profile = if profile == "debug" { OsStr::new("dev") } else { profile };
-    if !path.exists() {
-        let _ = writeln!(std::io::stderr(), "building the program that embeds WasmEdge: once, about two minutes");
-    }
-    let mut command = Command::new(cargo);
-    command.args(["build", "--locked", "--quiet", "--package", SIBLING, "--features", "wasmedge", "--target-dir"]);
-    command.arg(target).arg("--profile").arg(profile).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
-    let output = command.output().map_err(|error| format!("cannot start cargo: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = lines[lines.len().saturating_sub(LINES_TOLD)..].join(" | ");
-    Err(format!(
-        "`cargo build -p {SIBLING} --features wasmedge` failed: {last}; `./setup wasmedge` installs what it needs"
-    ))
 }

@@ -6,10 +6,10 @@ use results::digest::sha256_hex;
 use serde::{Deserialize, Serialize};
 use workloads::{Answer, Artifact, Dialect, Expectation, Form, Request, Workload};
 
-use crate::error::{Error, Exit};
 use crate::inspect::{self, Inspected};
 use host_probe::settings::{Engine, Parameter as _};
 use host_probe::spec::{Answered, Call, Kind, World};
+use program::{Error, Exit};
 
 /// A program under test, with all that a start of it needs.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::ledger::{Ledger, LedgerError};
 use crate::noise::{Counters, Noise};
-use crate::record::{Cell, Outcome, Resources, Sample, sum_rule};
+use crate::record::{Cell, Outcome, Requests, Resources, Sample, sum_rule};
 use crate::timeline::PhaseTime;
 use crate::{SCHEMA_VERSION, clock};
 
@@ -62,10 +62,12 @@ pub struct Measurement {
     pub verdict: Result<(), String>,
     /// From the launch to the first complete answer.
     pub total_ns: Option<u64>,
-    /// The phases, in order.
+    /// The phases, in order. Empty if the start was not taken apart: then there is nothing that must add up.
     pub phases: Vec<PhaseTime>,
     /// What the start cost its process.
     pub resources: Resources,
+    /// The requests under load, if the sample is not a start.
+    pub requests: Option<Requests>,
     /// The evidence.
     pub attested: BTreeMap<String, Value>,
 }
@@ -78,6 +80,7 @@ impl Measurement {
             total_ns: None,
             phases: Vec::new(),
             resources: Resources::default(),
+            requests: None,
             attested: BTreeMap::new(),
         }
     }
@@ -205,7 +208,8 @@ fn take(planned: &Planned, run: &str, bench: &mut dyn Bench, failures: &Failures
     sample.noise = Counters::read(proc).since(&before);
     let cleaned = bench.clean(planned);
 
-    let summed = measured.total_ns.map(|total| sum_rule(total, &measured.phases)).transpose();
+    let taken_apart = measured.total_ns.filter(|_| !measured.phases.is_empty());
+    let summed = taken_apart.map(|total| sum_rule(total, &measured.phases)).transpose();
     let verdict = measured.verdict.and(summed.as_ref().map(|_| ()).map_err(Clone::clone)).and(cleaned);
     (sample.outcome, sample.reason) = match verdict {
         Ok(()) => (Outcome::Ok, None),
@@ -214,6 +218,7 @@ fn take(planned: &Planned, run: &str, bench: &mut dyn Bench, failures: &Failures
     sample.residual_ns = summed.ok().flatten();
     (sample.total_ns, sample.phases) = (measured.total_ns, measured.phases);
     (sample.resources, sample.attested) = (measured.resources, measured.attested);
+    sample.requests = measured.requests;
     sample
 }
 

@@ -60,6 +60,8 @@ pub enum Origin {
     Default,
     /// It was said on the command line.
     CommandLine,
+    /// A variable of the environment sets it.
+    Environment,
     /// The profile sets it.
     Profile,
     /// It was drawn for this run.

@@ -38,6 +38,10 @@ pub enum Scenario {
     Cold,
     /// A new process; artifact or compiled code already on disk or cached.
     RuntimeCold,
+    /// Latency on a running instance, one request at a time, after requests that are not recorded.
+    Warm,
+    /// Requests at a running instance from several connections at once, after requests that are not recorded.
+    Throughput,
 }
 
 impl Scenario {
@@ -46,6 +50,8 @@ impl Scenario {
         match self {
             Self::Cold => "cold",
             Self::RuntimeCold => "runtime-cold",
+            Self::Warm => "warm",
+            Self::Throughput => "throughput",
         }
     }
 }
@@ -121,9 +127,9 @@ pub struct Sample {
     pub started_at: String,
     /// From the launch to the first complete answer, timed on its own.
     pub total_ns: Option<u64>,
-    /// `total_ns` less the phases that count into it.
+    /// `total_ns` less the phases that count into it; `null` if the start was not taken apart.
     pub residual_ns: Option<i64>,
-    /// The phases, in order.
+    /// The phases, in order. Empty if the start was not taken apart.
     pub phases: Vec<PhaseTime>,
     /// What the start cost its process.
     pub resources: Resources,

@@ -7,12 +7,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::now_ns;
 
-/// The named interval between two neighbouring milestones of an embedded start, in the order in which they happen.
+/// The named interval between two neighbouring milestones of a start, in the order in which they happen: first those seen
+/// from outside a process, then those of an engine that is embedded. A start has phases of one kind only.
 ///
 /// Which of them a start has depends on its configuration; one that it does not have is absent, never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
+    /// From outside: launch → exec.
+    Spawn,
+    /// From outside: exec → the runtime opens the artifact; of a native program that listens, exec → listen.
+    Init,
+    /// From outside: the artifact opened → listen. Reading, compiling or loading code, linking.
+    Load,
+    /// From outside: listen → the first connection accepted.
+    Connect,
+    /// From outside: accepted → the complete answer.
+    Respond,
+    /// From outside, of a command: the artifact opened (of a native program: exec) → its end. Loading, linking, running.
+    Run,
     /// The parent's launch → the probe's first statement: fork, exec, dynamic linking.
     Process,
     /// Configuration → engine ready. A pooling allocator reserves here.
@@ -47,7 +60,13 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 21] = [
+        Self::Spawn,
+        Self::Init,
+        Self::Load,
+        Self::Connect,
+        Self::Respond,
+        Self::Run,
         Self::Process,
         Self::Engine,
         Self::Read,
@@ -68,6 +87,12 @@ impl Phase {
     /// The name in records and tables.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Spawn => "spawn",
+            Self::Init => "init",
+            Self::Load => "load",
+            Self::Connect => "connect",
+            Self::Respond => "respond",
+            Self::Run => "run",
             Self::Process => "process",
             Self::Engine => "engine",
             Self::Read => "read",

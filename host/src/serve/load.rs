@@ -38,7 +38,10 @@ pub(super) fn load(options: &Options, milestones: &mut Milestones) -> Result<Loa
     let acquire = how(path, contents(path)?, options.acquire)?;
     let mut load = || {
         let cache = options.cache.as_deref().map(private_cache).transpose()?;
-        let engine = engine_of(&configured(options, cache))?;
+        let mut config = configured(options, cache);
+        // A compiler that nobody calls is still set up for this machine, which a start from compiled code would pay for.
+        config.enable_compiler(!takes_precompiled(acquire));
+        let engine = engine_of(&config)?;
         milestones.engine_ns = results::clock::now_ns();
         let component = acquired(&engine, path, acquire)?;
         milestones.acquired_ns = results::clock::now_ns();

@@ -7,12 +7,10 @@ use results::ledger::LedgerError;
 use results::run_folder::RunFolderError;
 use workloads::ArtifactError;
 
-use host_probe::spec::{Cause, Failure};
-
 /// How the program ends. The numbers are an interface: README documents them, a test holds both together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Exit {
+pub enum Exit {
     /// Everything that was planned was measured.
     Ok = 0,
     /// The harness itself failed.
@@ -37,7 +35,7 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// Every way to end, with its line in the documented table.
-    pub(crate) const TABLE: [(Self, &'static str); 10] = [
+    pub const TABLE: [(Self, &'static str); 10] = [
         (Self::Ok, "everything planned was measured"),
         (Self::Internal, "the harness itself failed"),
         (Self::Usage, "the command line says something impossible"),
@@ -58,38 +56,24 @@ impl From<Exit> for ExitCode {
 }
 
 /// A failure with its way out.
-#[derive(Debug)]
-pub(crate) struct Error {
-    pub(crate) exit: Exit,
+#[derive(Debug, Clone)]
+pub struct Error {
+    /// The code that the program ends with.
+    pub exit: Exit,
     message: String,
     hint: Option<String>,
 }
 
 impl Error {
-    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+    /// A failure without a hint.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into(), hint: None }
     }
 
+    /// The same, with what to do about it.
     #[must_use]
-    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+    pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
-    }
-
-    /// A start that failed before any run: of the thing that the user calls `what`.
-    pub(crate) fn of_start(what: &str, failure: &Failure) -> Self {
-        let (exit, hint) = match failure.cause {
-            Cause::Artifact => (Exit::Artifact, "is it built for WASI 0.1 (core module) or WASI 0.2 (component)?"),
-            Cause::Guest => {
-                (Exit::Samples, "nothing was recorded; run the guest alone, or say what it should answer with --expect")
-            }
-            Cause::TimeLimit => (Exit::Samples, "nothing was recorded; --time-limit SECONDS allows more"),
-            Cause::MemoryLimit => (Exit::Samples, "nothing was recorded; --memory-limit MIB allows more"),
-            Cause::Machine => (Exit::Nothing, "the machine lacks what the engine needs; see ulimit -v and free memory"),
-            Cause::Harness => {
-                (Exit::Internal, "this is a fault of the harness: please report it with the command line")
-            }
-        };
-        Self::new(exit, format!("{what}: {failure}")).hint(hint)
     }
 }
 

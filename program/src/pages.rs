@@ -7,32 +7,41 @@ use std::path::Path;
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-use host_probe::settings::PageCache;
+/// Whether a file's pages are in the page cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Residency {
+    /// All of them.
+    Hot,
+    /// None of them.
+    Evicted,
+}
 
 /// Pages of a file, and how many of them are in the page cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Pages {
-    pub(crate) resident: usize,
-    pub(crate) all: usize,
+pub struct Pages {
+    /// In the page cache.
+    pub resident: usize,
+    /// In all.
+    pub all: usize,
 }
 
 /// Puts all pages of a file into the state asked for, and checks that they are in it.
 ///
 /// # Errors
 /// Why not, with the remedy.
-pub(crate) fn put(path: &Path, state: PageCache) -> Result<Pages, String> {
+pub fn put(path: &Path, state: Residency) -> Result<Pages, String> {
     let fail = |error: io::Error| format!("cannot set the page cache of {}: {error}", path.display());
     let file = File::open(path).map_err(fail)?;
     match state {
-        PageCache::Hot => _ = io::copy(&mut &file, &mut io::sink()).map_err(fail)?,
-        PageCache::Evicted => {
+        Residency::Hot => _ = io::copy(&mut &file, &mut io::sink()).map_err(fail)?,
+        Residency::Evicted => {
             // Dirty pages cannot be dropped.
             file.sync_all().map_err(fail)?;
             posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).map_err(|errno| fail(errno.into()))?;
         }
     }
     let pages = resident(&file).map_err(fail)?;
-    let wanted = if state == PageCache::Hot { pages.all } else { 0 };
+    let wanted = if state == Residency::Hot { pages.all } else { 0 };
     if pages.resident != wanted {
         return Err(format!(
             "{} of {} pages of {} are in the page cache, {wanted} should be; if it lies on tmpfs or another file system \
@@ -46,8 +55,11 @@ pub(crate) fn put(path: &Path, state: PageCache) -> Result<Pages, String> {
 }
 
 /// Which pages of the file are in the page cache. mincore(2), over a mapping that touches none of them.
+///
+/// # Errors
+/// What the system says.
 #[expect(unsafe_code, reason = "mincore has no safe interface")]
-pub(crate) fn resident(file: &File) -> io::Result<Pages> {
+pub fn resident(file: &File) -> io::Result<Pages> {
     const PAGE: usize = 4096;
     let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
     if length == 0 {
@@ -80,8 +92,8 @@ mod tests {
         let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, vec![7; 3 * 4096 + 1]).unwrap();
-        assert_eq!(put(&path, PageCache::Evicted), Ok(Pages { resident: 0, all: 4 }));
-        assert_eq!(put(&path, PageCache::Hot), Ok(Pages { resident: 4, all: 4 }));
+        assert_eq!(put(&path, Residency::Evicted), Ok(Pages { resident: 0, all: 4 }));
+        assert_eq!(put(&path, Residency::Hot), Ok(Pages { resident: 4, all: 4 }));
     }
 
     #[test]
@@ -89,7 +101,7 @@ mod tests {
         let folder = tempfile::tempdir_in("/dev/shm").unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, [7; 100]).unwrap();
-        let reason = put(&path, PageCache::Evicted).unwrap_err();
+        let reason = put(&path, Residency::Evicted).unwrap_err();
         assert!(reason.contains("1 of 1 pages") && reason.contains("--out"), "{reason}");
     }
 }

@@ -8,13 +8,15 @@ use results::campaign::{Planned, Reporter};
 use results::record::Outcome;
 
 /// A bar on a terminal; nothing elsewhere.
-pub(crate) struct Progress {
+#[derive(Debug)]
+pub struct Progress {
     bar: ProgressBar,
     unusable: u64,
 }
 
 impl Progress {
-    pub(crate) fn new() -> Self {
+    /// Not drawn yet.
+    pub fn new() -> Self {
         // No steady tick: its thread would draw, and run, in the middle of a sample.
         let bar = if std::io::stderr().is_terminal() {
             ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
@@ -29,6 +31,12 @@ impl Progress {
     }
 }
 
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Reporter for Progress {
     fn begin(&mut self, planned: u64, done: u64) {
         self.bar.set_length(planned);
@@ -39,7 +47,8 @@ impl Reporter for Progress {
     fn before(&mut self, planned: &Planned) {
         let params: Vec<_> = planned.cell.params.values().map(String::as_str).collect();
         let unusable = if self.unusable > 0 { format!("{} failed or skipped; ", self.unusable) } else { String::new() };
-        self.bar.set_message(format!("{unusable}{} {}", planned.cell.workload, params.join(" ")));
+        let cell = &planned.cell;
+        self.bar.set_message(format!("{unusable}{} {} {}", cell.system, cell.workload, params.join(" ")));
     }
 
     fn after(&mut self, sample: &Sample) {

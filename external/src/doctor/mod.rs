@@ -1,0 +1,1 @@
+//! What can be measured here, and what the machine does to results.

@@ -1,0 +1,7 @@
+//! `external`: the same start from outside, and under load.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,1 @@
+//! A process, from its launch to its end, and its milestones seen from outside.

@@ -1,0 +1,72 @@
+//! Programs that lie beside this one and are built from the same source.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::terminal::say;
+
+/// How many of a failed build's last lines are told.
+const LINES_TOLD: usize = 3;
+
+/// A package whose programs are built beside this one.
+#[derive(Debug, Clone, Copy)]
+pub struct Package {
+    /// The package's name.
+    pub name: &'static str,
+    /// Arguments for cargo beyond the package: features.
+    pub arguments: &'static [&'static str],
+    /// What is said before a build that is the first one.
+    pub first_build: &'static str,
+}
+
+impl Package {
+    /// The program `name` of the package, which is built first if cargo started this program.
+    ///
+    /// Cargo sets `CARGO` for what it runs. Building anew each time keeps all programs at the same source, and takes a
+    /// fraction of a second when there is nothing to do.
+    ///
+    /// # Errors
+    /// Why it cannot be had, and the command that mends it.
+    pub fn program(&self, name: &str) -> Result<PathBuf, String> {
+        let this = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+        let folder = this.parent().ok_or("this program lies in no folder")?;
+        // A test's program lies one folder deeper.
+        let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+        let path = folder.join(name);
+        if std::env::var_os("CARGO").is_some() {
+            self.build(folder, &path)?;
+        } else if !path.exists() {
+            return Err(format!("{} is not there; `{}` builds it", path.display(), self.command()));
+        }
+        Ok(path)
+    }
+
+    /// The command that builds it.
+    pub fn command(&self) -> String {
+        let arguments: String = self.arguments.iter().map(|argument| format!(" {argument}")).collect();
+        format!("cargo build -p {}{arguments}", self.name)
+    }
+
+    /// Builds into the folder of this program, with the profile that this program was built with.
+    fn build(&self, folder: &Path, path: &Path) -> Result<(), String> {
+        let target = folder.parent().ok_or("this program lies in no folder of a build")?;
+        // The folder of cargo's `dev` profile has a name of its own.
+        let profile = folder.file_name().filter(|name| *name != "debug").unwrap_or_else(|| "dev".as_ref());
+        if !path.exists() {
+            say(self.first_build);
+        }
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(["build", "--locked", "--quiet", "--package", self.name]).args(self.arguments);
+        command.arg("--target-dir").arg(target).arg("--profile").arg(profile);
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+        let output = command.output().map_err(|error| format!("cannot start cargo: {error}"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+        let last = lines[lines.len().saturating_sub(LINES_TOLD)..].join(" | ");
+        Err(format!("`{}` failed: {last}", self.command()))
+    }
+}

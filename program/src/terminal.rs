@@ -1,0 +1,32 @@
+//! What people see: data on standard output, everything else on standard error.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use crate::error::{Error, Exit};
+
+/// Columns of standard output, and whether to use colours there.
+pub fn terminal() -> (usize, bool) {
+    let on_terminal = std::io::stdout().is_terminal();
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let width = console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    (columns.or(width).unwrap_or(120), on_terminal && !no_colour)
+}
+
+/// Prints data.
+///
+/// # Errors
+/// If standard output cannot be written, unless nobody reads it any more: `… | head` is no mistake.
+pub fn print(text: &str) -> Result<(), Error> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(Exit::Internal, format!("cannot print: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says something that is no data.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
