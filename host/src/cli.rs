@@ -120,10 +120,11 @@ fn select_help() -> String {
 
 fn exit_codes() -> String {
     use std::fmt::Write as _;
-    // Two commands are parsed elsewhere and by hand, since a server's start would pay for this parser.
+    // Three commands are parsed elsewhere and by hand, since a start would pay for this parser.
     let mut help =
         "And, each with a --help of its own:\n  serve     Serve a component over HTTP/1.1, and start fast\n  \
-                    compile   Compile a component ahead of time for `serve`\n\nExit codes:"
+                    run       Run a command to its end, and start fast\n  \
+                    compile   Compile a guest ahead of time for `serve` and `run`\n\nExit codes:"
             .to_owned();
     for (exit, meaning) in program::Exit::TABLE {
         let _ = write!(help, "\n  {:<4} {meaning}", exit as u8);

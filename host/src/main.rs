@@ -34,6 +34,9 @@ fn main() -> ExitCode {
     if arguments.get(1).is_some_and(|command| command == "compile") {
         return host::serve::compile(&arguments[2..]);
     }
+    if arguments.get(1).is_some_and(|command| command == "run") {
+        return host::serve::run_command(&arguments[2..]);
+    }
     if let Some(told) = told::told(&mut arguments) {
         // The first statement of the start: where its `process` phase ends, and `engine` begins.
         let first_statement_ns = results::clock::now_ns();

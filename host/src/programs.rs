@@ -20,6 +20,7 @@ pub(crate) const THIS: &str = "/proc/self/exe";
 const SIBLING: Package = Package {
     name: "host-wasmedge",
     arguments: &["--features", "wasmedge"],
+    flags: None,
     first_build: "building the program that embeds WasmEdge: once, about two minutes",
 };
 

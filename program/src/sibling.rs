@@ -1,5 +1,6 @@
 //! Programs that lie beside this one and are built from the same source.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -15,8 +16,20 @@ pub struct Package {
     pub name: &'static str,
     /// Arguments for cargo beyond the package: features.
     pub arguments: &'static [&'static str],
+    /// Flags for the compiler. A build with flags of its own gets the folder `variant` of the target folder, so that it does
+    /// not have everything else built again.
+    pub flags: Option<Flags>,
     /// What is said before a build that is the first one.
     pub first_build: &'static str,
+}
+
+/// How a variant of a package is compiled.
+#[derive(Debug, Clone, Copy)]
+pub struct Flags {
+    /// The folder in the target folder.
+    pub variant: &'static str,
+    /// What `RUSTFLAGS` is set to.
+    pub rustflags: &'static str,
 }
 
 impl Package {
@@ -32,9 +45,12 @@ impl Package {
         let folder = this.parent().ok_or("this program lies in no folder")?;
         // A test's program lies one folder deeper.
         let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
-        let path = folder.join(name);
+        let target = folder.parent().ok_or("this program lies in no folder of a build")?;
+        let profile = folder.file_name().ok_or("this program lies in no folder of a build")?;
+        let target = self.flags.map_or_else(|| target.to_owned(), |flags| target.join(flags.variant));
+        let path = target.join(profile).join(name);
         if std::env::var_os("CARGO").is_some() {
-            self.build(folder, &path)?;
+            self.build(&target, profile, &path)?;
         } else if !path.exists() {
             return Err(format!("{} is not there; `{}` builds it", path.display(), self.command()));
         }
@@ -44,14 +60,16 @@ impl Package {
     /// The command that builds it.
     pub fn command(&self) -> String {
         let arguments: String = self.arguments.iter().map(|argument| format!(" {argument}")).collect();
-        format!("cargo build -p {}{arguments}", self.name)
+        let flags = self.flags.map_or_else(String::new, |flags| {
+            format!("RUSTFLAGS='{}' CARGO_TARGET_DIR=target/{} ", flags.rustflags, flags.variant)
+        });
+        format!("{flags}cargo build -p {}{arguments}", self.name)
     }
 
-    /// Builds into the folder of this program, with the profile that this program was built with.
-    fn build(&self, folder: &Path, path: &Path) -> Result<(), String> {
-        let target = folder.parent().ok_or("this program lies in no folder of a build")?;
+    /// Builds with the profile that this program was built with.
+    fn build(&self, target: &Path, profile: &OsStr, path: &Path) -> Result<(), String> {
         // The folder of cargo's `dev` profile has a name of its own.
-        let profile = folder.file_name().filter(|name| *name != "debug").unwrap_or_else(|| "dev".as_ref());
+        let profile = if profile == "debug" { OsStr::new("dev") } else { profile };
         if !path.exists() {
             say(self.first_build);
         }
@@ -60,6 +78,9 @@ impl Package {
         command.args(["build", "--locked", "--quiet", "--package", self.name]).args(self.arguments);
         command.arg("--target-dir").arg(target).arg("--profile").arg(profile);
         command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+        if let Some(flags) = self.flags {
+            command.env("RUSTFLAGS", flags.rustflags);
+        }
         let output = command.output().map_err(|error| format!("cannot start cargo: {error}"))?;
         if output.status.success() {
             return Ok(());

@@ -25,7 +25,7 @@ pub(super) struct Loaded {
 
 /// What a file holds, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Contents {
+pub(super) enum Contents {
     Component,
     Module,
     Precompiled,
@@ -35,7 +35,7 @@ enum Contents {
 /// Loads the artifact, and tells `milestones` how, and when what was done.
 pub(super) fn load(options: &Options, milestones: &mut Milestones) -> Result<Loaded, ServeError> {
     let path = &options.artifact;
-    let acquire = how(path, contents(path)?, options.acquire)?;
+    let acquire = how(path, served(path)?, options.acquire)?;
     let mut load = || {
         let cache = options.cache.as_deref().map(private_cache).transpose()?;
         let mut config = configured(options, cache);
@@ -43,7 +43,7 @@ pub(super) fn load(options: &Options, milestones: &mut Milestones) -> Result<Loa
         config.enable_compiler(!takes_precompiled(acquire));
         let engine = engine_of(&config)?;
         milestones.engine_ns = results::clock::now_ns();
-        let component = acquired(&engine, path, acquire)?;
+        let component: Component = acquired(&engine, path, acquire)?;
         milestones.acquired_ns = results::clock::now_ns();
         let guest = linked(&engine, &component)?;
         milestones.linked_ns = results::clock::now_ns();
@@ -53,13 +53,19 @@ pub(super) fn load(options: &Options, milestones: &mut Milestones) -> Result<Loa
     load().map_err(|failure| ServeError::loading(path, failure))
 }
 
-/// Compiles a component into a file that `load` takes.
+/// Compiles a component or a core module into a file that `load` or `host run` takes.
 pub(super) fn compile_to_file(options: &CompileOptions) -> Result<(), ServeError> {
     let path = &options.artifact;
-    how(path, contents(path)?, Some(Acquire::Compile))?;
+    let contents = contents(path)?;
+    how(path, contents, Some(Acquire::Compile))?;
     let compile = || {
         let engine = new_engine(engine_settings(options.allocator), None)?;
-        engine.precompile_component(&read(path)?).map_err(|error| not_compiled(&error))
+        let wasm = read(path)?;
+        let code = match contents {
+            Contents::Module => engine.precompile_module(&wasm),
+            _ => engine.precompile_component(&wasm),
+        };
+        code.map_err(|error| not_compiled(&error))
     };
     let code = compile().map_err(|failure| ServeError::loading(path, failure))?;
     std::fs::write(&options.output, code).map_err(|error| {
@@ -92,7 +98,7 @@ fn configured(options: &Options, cache: Option<Cache>) -> Config {
     config
 }
 
-fn contents(path: &Path) -> Result<Contents, ServeError> {
+pub(super) fn contents(path: &Path) -> Result<Contents, ServeError> {
     let mut head = [0; 8];
     let mut read = 0;
     let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
@@ -110,15 +116,30 @@ fn contents(path: &Path) -> Result<Contents, ServeError> {
     })
 }
 
+/// What a file holds that is to be served.
+fn served(path: &Path) -> Result<Contents, ServeError> {
+    match contents(path)? {
+        Contents::Module => Err(refused(
+            path,
+            "it is a core module",
+            "a component that exports wasi:http/incoming-handler is served: built for wasm32-wasip2, for one",
+        )),
+        other => Ok(other),
+    }
+}
+
+fn refused(path: &Path, reason: &str, hint: &'static str) -> ServeError {
+    ServeError::Artifact { path: path.into(), reason: reason.into(), hint }
+}
+
 /// How the code is acquired: as asked, if what the file holds allows that.
-fn how(path: &Path, contents: Contents, asked: Option<Acquire>) -> Result<Acquire, ServeError> {
-    let refused = |reason: &str, hint| Err(ServeError::Artifact { path: path.into(), reason: reason.into(), hint });
+pub(super) fn how(path: &Path, contents: Contents, asked: Option<Acquire>) -> Result<Acquire, ServeError> {
     match (contents, asked) {
-        (Contents::Component, None) => Ok(Acquire::Compile),
+        (Contents::Component | Contents::Module, None) => Ok(Acquire::Compile),
         (Contents::Precompiled, None) => Ok(Acquire::DeserializeFile),
-        (Contents::Component, Some(acquire)) if !takes_precompiled(acquire) => Ok(acquire),
+        (Contents::Component | Contents::Module, Some(acquire)) if !takes_precompiled(acquire) => Ok(acquire),
         (Contents::Precompiled, Some(acquire)) if takes_precompiled(acquire) => Ok(acquire),
-        (Contents::Component, Some(_)) => Err(ServeError::usage(
+        (Contents::Component | Contents::Module, Some(_)) => Err(ServeError::usage(
             format!("--acquire deserialize and deserialize_file need precompiled code, and {} is Wasm", path.display()),
             "`host compile --artifact x.wasm --output x.cwasm` makes that of it",
         )),
@@ -126,27 +147,21 @@ fn how(path: &Path, contents: Contents, asked: Option<Acquire>) -> Result<Acquir
             format!("{} is precompiled: there is nothing left to compile or to cache", path.display()),
             "leave --acquire out, or give the .wasm that it was made from",
         )),
-        (Contents::Module, _) => refused(
-            "it is a core module",
-            "a component that exports wasi:http/incoming-handler is served: built for wasm32-wasip2, for one",
-        ),
-        (Contents::Other, _) => {
-            refused("it is neither Wasm nor precompiled code", "a .wasm component, or what `host compile` made of one")
-        }
+        (Contents::Other, _) => Err(refused(
+            path,
+            "it is neither Wasm nor precompiled code",
+            "a .wasm file, or what `host compile` made of one",
+        )),
     }
 }
 
-fn acquired(engine: &Engine, path: &Path, acquire: Acquire) -> Result<Component, Failure> {
+pub(super) fn acquired<C: Code>(engine: &Engine, path: &Path, acquire: Acquire) -> Result<C, Failure> {
     match acquire {
         Acquire::Compile | Acquire::CacheHit | Acquire::CacheMiss => {
-            <Component as Code>::compile(engine, &read(path)?).map_err(|error| not_compiled(&error))
+            C::compile(engine, &read(path)?).map_err(|error| not_compiled(&error))
         }
-        Acquire::Deserialize => {
-            <Component as Code>::deserialize(engine, &read(path)?).map_err(|error| not_loaded(&error))
-        }
-        Acquire::DeserializeFile => {
-            <Component as Code>::deserialize_file(engine, path).map_err(|error| not_loaded(&error))
-        }
+        Acquire::Deserialize => C::deserialize(engine, &read(path)?).map_err(|error| not_loaded(&error)),
+        Acquire::DeserializeFile => C::deserialize_file(engine, path).map_err(|error| not_loaded(&error)),
         Acquire::Interpret | Acquire::Aot => {
             Err(Failure::new(Cause::Harness, "Wasmtime has no such way of acquiring code"))
         }

@@ -1,9 +1,10 @@
-//! `host serve`: a wasi:http component behind an HTTP server that is built to start fast; and `host compile`, which makes
-//! what it starts fastest from.
+//! `host serve`: a wasi:http component behind an HTTP server that is built to start fast; `host run`, the same for a
+//! command; and `host compile`, which makes what both start fastest from.
 //!
 //! Nothing is made before it is needed. The socket is opened first, so that clients wait in the kernel's queue and not for
 //! a refused connection to be tried again; threads beyond the first are started when the first answer is out.
 
+mod command;
 mod epoch;
 mod error;
 mod instance;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 use host_probe::settings::{Acquire, Allocator, Configuration, EngineSettings};
 
 use self::error::ServeError;
-use self::options::Asked;
+use self::options::{Asked, AskedToRun};
 
 /// The program in which `WasmEdge` is, beside this one.
 const WASMEDGE_PROGRAM: &str = "host-wasmedge";
@@ -37,7 +38,7 @@ pub fn run(arguments: &[OsString], first_statement_ns: u64) -> ExitCode {
     exit(done)
 }
 
-/// Compiles a component into a file. `arguments` are what follows `compile`.
+/// Compiles a guest into a file. `arguments` are what follows `compile`.
 pub fn compile(arguments: &[OsString]) -> ExitCode {
     let done = match options::compile(arguments) {
         Ok(None) => return help(options::COMPILE_HELP),
@@ -45,6 +46,17 @@ pub fn compile(arguments: &[OsString]) -> ExitCode {
         Err(error) => Err(error),
     };
     exit(done)
+}
+
+/// Runs a command to its end. `arguments` are what follows `run`.
+pub fn run_command(arguments: &[OsString]) -> ExitCode {
+    let done = match options::run(arguments) {
+        Ok(AskedToRun::Help) => return help(options::RUN_HELP),
+        Ok(AskedToRun::Version) => return help(&format!("wasmtime {}\n", crate::engine::wasmtime::VERSION)),
+        Ok(AskedToRun::Run(options)) => command::run(&options),
+        Err(error) => Err(error),
+    };
+    done.unwrap_or_else(|error| exit(Err(error)))
 }
 
 /// The engine of a server: one that can take a guest's turn away.

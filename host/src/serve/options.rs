@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use host_probe::settings::{Acquire, Allocator, Engine, Parameter};
 
+use super::command::RunOptions;
 use super::error::ServeError;
 use super::limits::Limits;
 
@@ -39,9 +40,24 @@ Usage: host serve --artifact FILE [OPTIONS]
 Prints `listening on IP:PORT` when connections are taken. SIGTERM and Ctrl-C let requests in flight finish.
 ";
 
+/// What `host run --help` prints.
+pub(super) const RUN_HELP: &str = "\
+Runs a command to its end: a core module with _start, or a component that exports wasi:cli/run
+
+Usage: host run --artifact FILE [--acquire HOW] [--cache FOLDER] [-- ARGUMENT...]
+
+      --artifact FILE        The guest, or what `host compile` made of it
+      --acquire HOW          compile, cache_miss, cache_hit, deserialize, deserialize_file
+                             [default: deserialize_file if FILE is precompiled, else compile]
+      --cache FOLDER         The engine's cache, for cache_miss and cache_hit
+      --version              The engine's version
+
+The guest gets the arguments and the standard streams; no files, no environment, no network.
+";
+
 /// What `host compile --help` prints.
 pub(super) const COMPILE_HELP: &str = "\
-Compiles a component ahead of time, for `host serve` on this machine
+Compiles a component or a core module ahead of time, for `host serve` and `host run` on this machine
 
 Usage: host compile --artifact FILE --output FILE [--allocator on_demand|pooling]
 
@@ -140,13 +156,19 @@ pub(super) fn serve(arguments: &[OsString]) -> Result<Asked, ServeError> {
         }
     }
     options.artifact = artifact.ok_or_else(|| flags.missing("--artifact FILE"))?;
-    match (options.acquire, &options.cache) {
-        (Some(Acquire::CacheHit | Acquire::CacheMiss), None) => Err(ServeError::usage(
+    cache_fits(options.acquire, options.cache.is_some())?;
+    Ok(Asked::Serve(Box::new(options)))
+}
+
+/// A cache is named if and only if it is used.
+fn cache_fits(acquire: Option<Acquire>, named: bool) -> Result<(), ServeError> {
+    match (acquire, named) {
+        (Some(Acquire::CacheHit | Acquire::CacheMiss), false) => Err(ServeError::usage(
             "--acquire cache_hit and cache_miss need a cache",
             "--cache FOLDER says where the engine keeps it",
         )),
-        (Some(Acquire::CacheHit | Acquire::CacheMiss), Some(_)) | (_, None) => Ok(Asked::Serve(Box::new(options))),
-        (_, Some(_)) => Err(ServeError::usage(
+        (Some(Acquire::CacheHit | Acquire::CacheMiss), true) | (_, false) => Ok(()),
+        (_, true) => Err(ServeError::usage(
             "--cache goes with --acquire cache_hit or cache_miss only",
             "leave it out, or say --acquire cache_hit",
         )),
@@ -169,6 +191,40 @@ pub(super) fn compile(arguments: &[OsString]) -> Result<Option<CompileOptions>, 
     let artifact = artifact.ok_or_else(|| flags.missing("--artifact FILE"))?;
     let output = output.ok_or_else(|| flags.missing("--output FILE"))?;
     Ok(Some(CompileOptions { artifact, output, allocator }))
+}
+
+/// What a command line of `host run` asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum AskedToRun {
+    /// To be told how to ask.
+    Help,
+    /// To be told the engine's version.
+    Version,
+    /// To run.
+    Run(RunOptions),
+}
+
+/// Reads the command line of `host run`.
+pub(super) fn run(arguments: &[OsString]) -> Result<AskedToRun, ServeError> {
+    let (mut artifact, mut acquire, mut cache) = (None, None, None);
+    let (ours, theirs) = match arguments.iter().position(|argument| argument == "--") {
+        Some(at) => (&arguments[..at], &arguments[at + 1..]),
+        None => (arguments, &[][..]),
+    };
+    let mut flags = Flags { arguments: ours, command: "run" };
+    while let Some(flag) = flags.next()? {
+        match flag.name {
+            "--help" | "-h" => return Ok(AskedToRun::Help),
+            "--version" => return Ok(AskedToRun::Version),
+            "--artifact" => artifact = Some(flags.path(&flag)?),
+            "--acquire" => acquire = Some(flags.one_of(&flag, Acquire::of(Engine::Wasmtime))?),
+            "--cache" => cache = Some(flags.path(&flag)?),
+            _ => return Err(flags.unknown(&flag)),
+        }
+    }
+    let artifact = artifact.ok_or_else(|| flags.missing("--artifact FILE"))?;
+    cache_fits(acquire, cache.is_some())?;
+    Ok(AskedToRun::Run(RunOptions { artifact, acquire, cache, arguments: theirs.to_vec() }))
 }
 
 /// All arguments but the engine's name, if that is `WasmEdge`'s: what is right among them is for its program to say.
