@@ -1,5 +1,6 @@
-//! WasmEdge, embedded: its probe, and its server. Nobody starts it by hand but to serve; `host` does.
+//! WasmEdge, embedded: its probe, its server, and commands run to their end.
 
+mod command;
 mod loopback;
 mod output;
 mod serve;
@@ -18,9 +19,17 @@ fn main() -> ExitCode {
             let first_statement_ns = results::clock::now_ns();
             perform(told, first_statement_ns)
         }
-        None => serve::run(arguments.get(1..).unwrap_or_default()),
+        None => {
+            let arguments = arguments.get(1..).unwrap_or_default();
+            command::perform(arguments).unwrap_or_else(|| serve::run(arguments))
+        }
     }
 }
+
+/// The exit codes are those of `host`: README has the table.
+pub(crate) const USAGE_EXIT: u8 = 2;
+pub(crate) const ARTIFACT_EXIT: u8 = 3;
+pub(crate) const GUEST_EXIT: u8 = 4;
 
 /// Does what the process that measures told this one.
 fn perform(told: Told, first_statement_ns: u64) -> ExitCode {

@@ -14,14 +14,10 @@ use wasmedge_sdk::wasi::WasiModule;
 use wasmedge_sdk::{Instance, Module, RunMode, Store, Vm};
 
 use crate::start::{configuration, quiet};
+use crate::{ARTIFACT_EXIT, GUEST_EXIT, USAGE_EXIT};
 
 const USAGE: &str = "host-wasmedge serve --artifact FILE [--addr IP:PORT] [--acquire interpret|aot] [--memory-limit MIB] \
                      [--milestones FILE]";
-
-/// The exit codes are those of `host`: README has the table.
-const USAGE_EXIT: u8 = 2;
-const ARTIFACT_EXIT: u8 = 3;
-const GUEST_EXIT: u8 = 4;
 
 struct Options {
     artifact: PathBuf,
