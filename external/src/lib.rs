@@ -1,5 +1,6 @@
 //! Systems from outside: launched as people launch them, watched from launch to first answer, and put under load.
 
+pub mod cores;
 pub mod doctor;
 pub mod load;
 pub mod observe;
