@@ -1,1 +1,42 @@
-//! A process, from its launch to its end, and its milestones seen from outside.
+//! Systems from outside: launched, watched, asked, and put away again, without a change to any of them.
+//!
+//! - [`Launch`] says what to start and how; [`Launch::launch`] gives a [`Running`], which tells its end, its cost and its
+//!   last words, and which takes everything that it started with it when it is stopped or dropped.
+//! - [`ready::first_answer`] asks until the first answer is complete, and dates it; [`ports`] finds a port for a server and
+//!   tells whose it is.
+//! - [`janitor`] cleans up after a suite that was killed.
+//!
+//! Every instant is a reading of [`results::clock::now_ns`].
+//!
+//! ```no_run
+//! # use external::observe::{Launch, ports, ready};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let port = ports::free_port()?;
+//! let mut launch = Launch::new("/usr/bin/server", "/tmp", "/tmp/server.log");
+//! launch.arguments = vec![format!("127.0.0.1:{port}").into()];
+//! launch.port = Some(port);
+//! let mut running = launch.launch()?;
+//!
+//! let target = ready::Target::loopback(port);
+//! let patience = ready::Patience::until(running.launched_ns() + 5_000_000_000);
+//! let request = workloads::Request::get("/");
+//! let first = ready::first_answer(&target, &request, &patience, &mut || running.ended().is_some())?;
+//! println!("{} ns to the first answer", first.answered_ns - running.launched_ns());
+//! running.stop(std::time::Duration::from_secs(1));
+//! # Ok(())
+//! # }
+//! ```
+
+mod fds;
+mod http;
+mod launcher;
+mod output;
+pub mod ports;
+mod process;
+mod processes;
+pub mod ready;
+mod running;
+
+pub use output::Captured;
+pub use process::{Launch, LaunchError, Stdout};
+pub use running::{End, Running};

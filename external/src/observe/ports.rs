@@ -1,0 +1,195 @@
+//! Ports for servers, and whose they are.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::ops::RangeInclusive;
+use std::os::fd::AsRawFd as _;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, bind, setsockopt, socket, sockopt};
+use results::clock::now_ns;
+
+use super::processes::{Stat, all};
+
+/// Where ports are taken from if the range of outgoing connections leaves room there; what people use is mostly below.
+const PREFERRED: RangeInclusive<u16> = 10_000..=65_535;
+
+/// Below are those that only root may listen on.
+const UNPRIVILEGED: RangeInclusive<u16> = 1_024..=65_535;
+
+/// Who listens on a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The kernel's number of the listening socket.
+    pub inode: u64,
+    /// The processes that hold it.
+    pub pids: Vec<u32>,
+}
+
+/// A TCP port that nobody uses on any address, and that this function has not given to this process before.
+///
+/// It lies outside the range that the kernel takes the ports of outgoing connections from. In that range another client
+/// could be given it before the server listens, and a client that tries to connect to it could be given it itself, and
+/// be connected to itself.
+///
+/// # Errors
+/// What the system says, or that there is none.
+pub fn free_port() -> io::Result<u16> {
+    static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
+    let outgoing = outgoing(&std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?);
+    let candidates = candidates(outgoing.as_ref());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    // Another process that looks at the same time begins elsewhere.
+    let start = usize::try_from(now_ns() ^ (u64::from(std::process::id()) << 7)).unwrap_or(0) % candidates.len().max(1);
+    let port =
+        candidates[start..].iter().chain(&candidates[..start]).find(|port| !given.contains(port) && is_free(**port));
+    let port = *port.ok_or_else(|| io::Error::new(io::ErrorKind::AddrNotAvailable, "no port is free for a server"))?;
+    given.insert(port);
+    Ok(port)
+}
+
+/// Who listens on a TCP port of this network namespace: one entry a socket, since there may be one an address.
+///
+/// # Errors
+/// What the system says. Holders of other users that may not be looked at are left out.
+pub fn owner_of(port: u16) -> io::Result<Vec<Owner>> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(std::fs::read_to_string);
+    let mut inodes = Vec::new();
+    for table in tables {
+        match table {
+            Ok(table) => inodes.extend(listening(&table, port)),
+            // A kernel without IPv6 has no table of it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if inodes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut owners: Vec<_> = inodes.into_iter().map(|inode| Owner { inode, pids: Vec::new() }).collect();
+    for (pid, _) in all() {
+        let held = sockets(pid);
+        owners.iter_mut().filter(|owner| held.contains(&owner.inode)).for_each(|owner| owner.pids.push(pid));
+    }
+    Ok(owners)
+}
+
+/// Checks that who listens on `port` is of the process group `group`, and nobody else.
+///
+/// # Errors
+/// A sentence that says who listens instead.
+pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
+    let owners = owner_of(port).map_err(|error| format!("cannot tell who listens on port {port}: {error}"))?;
+    if owners.is_empty() {
+        return Err(format!("nobody listens on port {port}"));
+    }
+    let of_group = |pid: &u32| Stat::of(*pid).is_some_and(|stat| stat.group == group);
+    match owners.iter().find(|owner| !owner.pids.iter().any(of_group)) {
+        None => Ok(()),
+        Some(owner) if owner.pids.is_empty() => Err(format!("a process that cannot be seen listens on port {port}")),
+        Some(owner) => Err(format!("another process listens on port {port}: {}", owner.pids[0])),
+    }
+}
+
+fn outgoing(text: &str) -> Option<RangeInclusive<u16>> {
+    let mut numbers = text.split_ascii_whitespace().map(str::parse);
+    Some(numbers.next()?.ok()?..=numbers.next()?.ok()?)
+}
+
+fn candidates(outgoing: Option<&RangeInclusive<u16>>) -> Vec<u16> {
+    let outside = |range: RangeInclusive<u16>| -> Vec<u16> {
+        range.filter(|port| outgoing.is_none_or(|outgoing| !outgoing.contains(port))).collect()
+    };
+    let preferred = outside(PREFERRED);
+    if preferred.is_empty() { outside(UNPRIVILEGED) } else { preferred }
+}
+
+/// Whether a server could listen on it on any address. The standard library would say so of a port too whose last
+/// connections are not forgotten yet: it lets addresses be used again, and not every server does.
+fn is_free(port: u16) -> bool {
+    let v4 = SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port));
+    let v6 = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0));
+    let tcp = |family| socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
+    let bound_v4 = tcp(AddressFamily::Inet).and_then(|socket| bind(socket.as_raw_fd(), &v4));
+    let bound_v6 = tcp(AddressFamily::Inet6).and_then(|socket| {
+        setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+        bind(socket.as_raw_fd(), &v6)
+    });
+    let no_v6 = matches!(bound_v6, Err(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL));
+    bound_v4.is_ok() && (bound_v6.is_ok() || no_v6)
+}
+
+/// The sockets that listen on `port`, from one of the kernel's tables: its second column is the local address, its fourth
+/// the state, its tenth the inode.
+fn listening(table: &str, port: u16) -> Vec<u64> {
+    let row = |line: &str| {
+        let columns: Vec<_> = line.split_ascii_whitespace().collect();
+        let local = u16::from_str_radix(columns.get(1)?.rsplit_once(':')?.1, 16).ok()?;
+        (local == port && *columns.get(3)? == "0A").then(|| columns.get(9)?.parse().ok())?
+    };
+    table.lines().filter_map(row).collect()
+}
+
+/// The sockets that a process holds.
+fn sockets(pid: u32) -> HashSet<u64> {
+    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return HashSet::new() };
+    let inode = |link: std::path::PathBuf| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
+    entries.flatten().filter_map(|entry| inode(std::fs::read_link(entry.path()).ok()?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn every_port_is_free_and_outside_of_what_clients_get() {
+        let outgoing = outgoing(&std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap()).unwrap();
+        let ports: Vec<_> = (0..50).map(|_| free_port().unwrap()).collect();
+        assert_eq!(ports.iter().collect::<HashSet<_>>().len(), 50);
+        for port in ports {
+            assert!(!outgoing.contains(&port) && PREFERRED.contains(&port), "{port}");
+            drop(TcpListener::bind(("127.0.0.1", port)).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_is_in_use_is_not_free() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(!is_free(listener.local_addr().unwrap().port()));
+    }
+
+    #[test]
+    fn a_wide_range_of_outgoing_ports_leaves_those_below() {
+        assert_eq!(candidates(Some(&(1_030..=65_535))), [1_024, 1_025, 1_026, 1_027, 1_028, 1_029]);
+        assert_eq!(candidates(None).len(), PREFERRED.len());
+        assert_eq!(candidates(Some(&(1_024..=65_535))), [0; 0]);
+    }
+
+    #[test]
+    fn the_owner_of_a_port_is_found() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let owners = owner_of(port).unwrap();
+        assert_eq!(owners.len(), 1);
+        assert!(owners[0].pids.contains(&std::process::id()));
+        let group = Stat::of(std::process::id()).unwrap().group;
+        assert_eq!(belongs_to(port, group), Ok(()));
+        let other = belongs_to(port, group + 1).unwrap_err();
+        assert!(other.starts_with(&format!("another process listens on port {port}: ")), "{other}");
+        drop(listener);
+        assert_eq!(belongs_to(port, group), Err(format!("nobody listens on port {port}")));
+    }
+
+    #[test]
+    fn reads_the_kernels_table() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+             0: 0100007F:2710 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0 0 4711 1 0 100 0 0 10 0\n\
+             1: 0100007F:2710 0100007F:9999 01 00000000:00000000 00:00000000 00000000  0 0 4712 1 0 100 0 0 10 0\n";
+        assert_eq!(listening(table, 10_000), [4711]);
+        assert_eq!(listening(table, 10_001), [0; 0]);
+    }
+}
