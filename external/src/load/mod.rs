@@ -1,1 +1,279 @@
 //! A load generator for loopback.
+//!
+//! It sends one request again and again, over some connections, and checks every answer:
+//!
+//! | pace | the next request follows | latency counts from |
+//! |---|---|---|
+//! | [`Pace::Closed`] | the answer to the one before, on each connection | the send |
+//! | [`Pace::Open`] | a plan with a constant rate, whatever the system does | the planned instant |
+//!
+//! A closed loop finds how much a system can do. It says little about latency under a given load: while the system is
+//! stalled it asks nothing, so one stall is one slow answer. An open loop goes on planning, and each request that would have
+//! been sent meanwhile is as late as its client would have found it.
+//!
+//! The generator is one thread with hyper on it. It can be kept on a core of its own, and tells its CPU time: a load whose
+//! generator took its whole core was limited by the generator.
+
+mod command;
+mod connection;
+pub mod histogram;
+mod pace;
+mod patience;
+mod tally;
+mod target;
+mod thread;
+mod timer;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use results::clock::now_ns;
+use results::record::Requests;
+use workloads::{Expectation, Request};
+
+pub use command::{LoadArguments, command};
+pub use tally::{Failure, Lateness};
+pub use target::Target;
+
+use connection::Question;
+use pace::{Client, Due, Plan, Quota, Shared};
+
+/// A send that is later than planned by more than this is counted as late: 1 ms, in nanoseconds.
+pub const LATE_NS: u64 = 1_000_000;
+
+/// How many requests are sent before those that count, in the classic suite.
+pub const WARM_UP: u64 = 5;
+/// How many requests count, in the classic suite.
+pub const REQUESTS: u64 = 200;
+/// How many connections there are, in the classic suite.
+pub const CONNECTIONS: usize = 10;
+
+/// What is to be asked of whom, how, and how much of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Load {
+    /// Where the system listens. On loopback; see [`run`].
+    pub address: SocketAddr,
+    /// The `Host` header.
+    pub host: String,
+    /// What is asked.
+    pub request: Request,
+    /// What each answer must be. Without a body, any body will do, as for a workload that counts.
+    pub expected: Expectation,
+    /// Who decides when the next request goes out.
+    pub pace: Pace,
+    /// How many connections there are: at most as many requests are under way.
+    pub connections: usize,
+    /// Whether connections are kept for further requests. If not, each request opens its own, with `Connection: close`, and
+    /// its latency includes that; the connection is then reset rather than shut, so that no port has to rest for a minute.
+    ///
+    /// Kept connections are opened before the clock starts. One that breaks, or that the system closes, is opened again by the
+    /// request that needs it, within its latency.
+    pub keep_alive: bool,
+    /// How many requests go first, in a closed loop, and are not recorded.
+    pub warm_up: u64,
+    /// How much is asked.
+    pub amount: Amount,
+    /// How long a request may take, from the instant that its latency counts from. After that it has failed, or, if it was not
+    /// sent by then, it is dropped: nobody waits for it any more. In an open loop this is what bounds the queue.
+    pub patience: Duration,
+    /// The core that the generator is kept on; anywhere if `None`.
+    pub core: Option<usize>,
+}
+
+/// Who decides when the next request goes out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// Each connection sends its next request after the answer to the one before.
+    Closed,
+    /// A plan does: the `n`th request is due `n` periods after the start. If no connection is free then, it waits.
+    Open {
+        /// The rate, in requests per second.
+        per_second: f64,
+    },
+}
+
+/// How much is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// This many requests.
+    Requests(u64),
+    /// Whatever a closed loop begins, or an open one plans, within this time. What was begun is brought to its end.
+    Time(Duration),
+}
+
+/// What came of a load.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The counts, with the latencies as text.
+    pub requests: Requests,
+    /// The latencies of right answers in nanoseconds. What failed is not in it.
+    pub latency: Histogram<u64>,
+    /// How far behind its plan an open loop was; `None` for a closed one.
+    pub lateness: Option<Lateness>,
+    /// CPU time of the generator from the first send to the last answer.
+    pub cpu_ns: u64,
+    /// Why requests failed, in the order in which reasons came up. The ninth and later reasons are one.
+    pub failures: Vec<Failure>,
+    /// How many requests of the warm-up failed. They are in none of the counts.
+    pub warm_up_failed: u64,
+    /// The core that the generator was kept on.
+    pub core: Option<usize>,
+}
+
+impl Loaded {
+    /// Right answers per second, from the first send to the last answer; `None` if there was none.
+    pub fn per_second(&self) -> Option<f64> {
+        let Requests { ok, wall_ns, .. } = self.requests;
+        (ok > 0 && wall_ns > 0).then(|| ok as f64 * 1e9 / wall_ns as f64)
+    }
+
+    /// The latency in nanoseconds at a quantile, such as 0.99; `None` if there are too few answers to state it: see
+    /// [`histogram::quantile`].
+    pub fn latency_ns(&self, quantile: f64) -> Option<u64> {
+        histogram::quantile(&self.latency, quantile)
+    }
+
+    /// Which part of one core the generator took, from 0 to 1. Near 1, it is the generator that was measured.
+    pub fn cpu_share(&self) -> Option<f64> {
+        let wall_ns = self.requests.wall_ns;
+        (wall_ns > 0).then(|| self.cpu_ns as f64 / wall_ns as f64)
+    }
+}
+
+/// Why there was no load.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The address is another machine's, or is reached by others.
+    #[error("{0} is not on loopback: load goes to this machine alone")]
+    Foreign(SocketAddr),
+    /// The load is none: no connections, or a rate that is no positive number.
+    #[error("{0}")]
+    Senseless(&'static str),
+    /// The request cannot be written as HTTP.
+    #[error("{0} cannot stand in an HTTP request")]
+    Request(String),
+    /// The generator cannot be put on its core.
+    #[error("the generator cannot be kept on core {core}: {error}")]
+    Pin {
+        /// The core that was asked for.
+        core: usize,
+        /// What the kernel says.
+        error: nix::Error,
+    },
+    /// The system does not accept a connection.
+    #[error("cannot connect to {address}: {error}")]
+    Connect {
+        /// Where it should listen.
+        address: SocketAddr,
+        /// What the kernel says.
+        error: io::Error,
+    },
+    /// The generator lacks something of this machine: a thread, a timer, descriptors.
+    #[error("the load generator cannot run: {0}")]
+    Machine(#[from] io::Error),
+}
+
+/// Puts a system under load and waits until all is answered, failed or dropped.
+///
+/// The generator is a thread of its own, in the network namespace of the calling thread. So a caller that has made a
+/// namespace and entered it reaches what listens on loopback there; nothing else than loopback is ever reached.
+///
+/// # Errors
+/// The load is not for loopback or makes no sense, its core cannot be had, or the system does not accept connections at the
+/// beginning. What happens to requests later is in the result.
+pub fn run(load: &Load) -> Result<Loaded, LoadError> {
+    if !load.address.ip().is_loopback() {
+        return Err(LoadError::Foreign(load.address));
+    }
+    if load.connections == 0 {
+        return Err(LoadError::Senseless("a load needs a connection"));
+    }
+    if let Pace::Open { per_second } = load.pace
+        && !(per_second.is_finite() && per_second > 0.0)
+    {
+        return Err(LoadError::Senseless("a rate is a positive number of requests per second"));
+    }
+    std::thread::scope(|scope| {
+        let generator = std::thread::Builder::new().name("load".into()).spawn_scoped(scope, || generate(load))?;
+        generator.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The generator's thread.
+fn generate(load: &Load) -> Result<Loaded, LoadError> {
+    if let Some(core) = load.core {
+        thread::pin(core).map_err(|error| LoadError::Pin { core, error })?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    runtime.block_on(drive(load))
+}
+
+/// Opens, warms up, measures, counts.
+async fn drive(load: &Load) -> Result<Loaded, LoadError> {
+    let shared = Arc::new(Shared::new(Question::new(load)?, load.patience, load.keep_alive));
+    let mut clients: Vec<_> = (0..load.connections).map(|_| Client::new(Arc::clone(&shared))).collect();
+    if load.keep_alive {
+        for client in &mut clients {
+            let opened = client.line.open(&shared.question).await;
+            opened.map_err(|error| LoadError::Connect { address: load.address, error })?;
+        }
+    }
+    let clients = closed(clients, Quota::Requests(AtomicU64::new(load.warm_up))).await;
+    let (warm_up, ..) = shared.take_tally().finish();
+    let cpu_ns = thread::cpu_ns();
+    match (load.pace, load.amount) {
+        (Pace::Open { per_second }, amount) => open(clients, &shared, per_second, amount).await?,
+        (Pace::Closed, Amount::Requests(requests)) => {
+            closed(clients, Quota::Requests(AtomicU64::new(requests))).await;
+        }
+        (Pace::Closed, Amount::Time(time)) => {
+            closed(clients, Quota::Until(now_ns().saturating_add(nanos(time)))).await;
+        }
+    }
+    let cpu_ns = thread::cpu_ns() - cpu_ns;
+    let (requests, latency, failures, lateness) = shared.take_tally().finish();
+    let lateness = matches!(load.pace, Pace::Open { .. }).then_some(lateness);
+    Ok(Loaded { requests, latency, lateness, cpu_ns, failures, warm_up_failed: warm_up.failed, core: load.core })
+}
+
+/// A time in nanoseconds; what has no room in 64 bits is 584 years, which is for ever here.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Lets all clients ask until the quota is used up.
+async fn closed(clients: Vec<Client>, quota: Quota) -> Vec<Client> {
+    let quota = Arc::new(quota);
+    let tasks: Vec<_> = clients.into_iter().map(|client| tokio::spawn(client.closed(Arc::clone(&quota)))).collect();
+    joined(tasks).await
+}
+
+/// Lets requests become due, and all clients send what is due.
+async fn open(clients: Vec<Client>, shared: &Shared, per_second: f64, amount: Amount) -> io::Result<()> {
+    let requests = match amount {
+        Amount::Requests(requests) => requests,
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the rate is positive, the count a run's"
+        )]
+        Amount::Time(time) => (time.as_secs_f64() * per_second).ceil() as u64,
+    };
+    let due = Arc::new(Due::new(Plan { start_ns: now_ns(), per_second, requests }));
+    let tasks: Vec<_> = clients.into_iter().map(|client| tokio::spawn(client.open(Arc::clone(&due)))).collect();
+    due.follow(shared).await?;
+    joined(tasks).await;
+    Ok(())
+}
+
+async fn joined(tasks: Vec<tokio::task::JoinHandle<Client>>) -> Vec<Client> {
+    let mut clients = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        clients.push(task.await.expect("no client panics, and none is aborted"));
+    }
+    clients
+}

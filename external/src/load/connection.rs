@@ -1,0 +1,210 @@
+//! One connection, and requests over it one after another.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use workloads::{Answer, Expectation};
+
+use super::{Load, LoadError};
+
+/// How much of a wrong body is kept to be shown.
+const WRONG_BYTES: usize = 16 * 1024;
+
+/// What is asked, again and again, in the forms that hyper takes without work.
+#[derive(Debug)]
+pub(super) struct Question {
+    address: SocketAddr,
+    method: Method,
+    target: Uri,
+    host: HeaderValue,
+    body: Bytes,
+    keep_alive: bool,
+    expected: Expectation,
+}
+
+impl Question {
+    /// # Errors
+    /// Method, target or host cannot stand in a request.
+    pub(super) fn new(load: &Load) -> Result<Self, LoadError> {
+        let bad = |what: &str, text: &str| LoadError::Request(format!("{what} {text:?}"));
+        let Load { request, .. } = load;
+        Ok(Self {
+            address: load.address,
+            method: Method::from_bytes(request.method.as_bytes()).map_err(|_| bad("the method", &request.method))?,
+            target: request.target.parse().map_err(|_| bad("the target", &request.target))?,
+            host: HeaderValue::from_str(&load.host).map_err(|_| bad("the host", &load.host))?,
+            body: Bytes::from(request.body.clone()),
+            keep_alive: load.keep_alive,
+            expected: load.expected.clone(),
+        })
+    }
+
+    /// The request, with its headers in the memory that an earlier answer's headers were in.
+    fn request(&self, mut headers: HeaderMap) -> Request<Full<Bytes>> {
+        headers.clear();
+        headers.insert(HOST, self.host.clone());
+        if !self.keep_alive {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let mut request = Request::new(Full::new(self.body.clone()));
+        request.method_mut().clone_from(&self.method);
+        request.uri_mut().clone_from(&self.target);
+        *request.headers_mut() = headers;
+        request
+    }
+}
+
+/// One of a load's connections: open, or to be opened by the next request.
+#[derive(Debug)]
+pub(super) struct Line {
+    open: Option<Open>,
+    headers: HeaderMap,
+}
+
+impl Line {
+    pub(super) fn new() -> Self {
+        Self { open: None, headers: HeaderMap::new() }
+    }
+
+    /// Opens the connection if it is not.
+    ///
+    /// # Errors
+    /// The system does not accept it.
+    pub(super) async fn open(&mut self, question: &Question) -> io::Result<()> {
+        if self.open.is_none() {
+            self.open = Some(Open::new(question).await?);
+        }
+        Ok(())
+    }
+
+    /// Closes the connection, with whatever goes on over it.
+    pub(super) fn close(&mut self) {
+        self.open = None;
+    }
+
+    /// Asks once, over the open connection if there is one that the system has not closed, and checks the answer.
+    ///
+    /// # Errors
+    /// Why there was no answer, or how it was wrong. The connection is of no use after that.
+    pub(super) async fn ask(&mut self, question: &Question) -> Result<(), String> {
+        if let Some(open) = &mut self.open
+            && !open.is_ready().await
+        {
+            self.close();
+        }
+        self.open(question).await.map_err(|error| format!("cannot connect: {error}"))?;
+        let Some(open) = &mut self.open else { return Err("the connection is closed".into()) };
+        let request = question.request(std::mem::take(&mut self.headers));
+        let answer = open.send(request).await.map_err(|error| told(&error))?;
+        let (head, body) = answer.into_parts();
+        open.check(head.status.as_u16(), body, &question.expected).await?;
+        self.headers = head.headers;
+        Ok(())
+    }
+}
+
+/// An open connection with hyper's two ends of it. Both are driven by the task that asks: a second task would be woken
+/// twice for each request.
+#[derive(Debug)]
+struct Open {
+    sender: http1::SendRequest<Full<Bytes>>,
+    connection: Connection,
+    ended: bool,
+}
+
+impl Open {
+    async fn new(question: &Question) -> io::Result<Self> {
+        let stream = TcpStream::connect(question.address).await?;
+        stream.set_nodelay(true)?;
+        if !question.keep_alive {
+            // Closing is then a reset, which leaves nobody in TIME_WAIT: else the ports of a minute's connections, 28,000,
+            // would be all that there are. By then the whole answer was read, so the reset loses nothing.
+            stream.set_zero_linger()?;
+        }
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        Ok(Self { sender, connection, ended: false })
+    }
+
+    /// Whether it takes a request; not if the system has closed it.
+    async fn is_ready(&mut self) -> bool {
+        let Self { sender, connection, ended } = self;
+        // A look at the socket: a connection that was idle may have been closed meanwhile.
+        poll_fn(|context| {
+            advance(connection, ended, context);
+            Poll::Ready(())
+        })
+        .await;
+        drive(connection, ended, sender.ready()).await.is_ok() && !*ended
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
+        let answer = self.sender.send_request(request);
+        drive(&mut self.connection, &mut self.ended, answer).await
+    }
+
+    /// Reads the body to its end and compares. What is right is never copied.
+    async fn check(&mut self, status: u16, mut body: Incoming, expected: &Expectation) -> Result<(), String> {
+        let code = i64::from(status);
+        let any_body = expected.body.is_none() && expected.code.is_none_or(|expected| expected == code);
+        let right = expected.body.as_deref().unwrap_or_default();
+        let mut matched = 0;
+        let mut wrong = Vec::new();
+        while !body.is_end_stream() {
+            let Some(frame) = drive(&mut self.connection, &mut self.ended, body.frame()).await else { break };
+            let Ok(data) = frame.map_err(|error| told(&error))?.into_data() else { continue };
+            if wrong.is_empty() && right[matched..].starts_with(&data) {
+                matched += data.len();
+            } else if !any_body {
+                wrong.extend_from_slice(&data[..data.len().min(WRONG_BYTES.saturating_sub(wrong.len()))]);
+            }
+        }
+        if any_body || (wrong.is_empty() && matched == right.len() && expected.code == Some(code)) {
+            return Ok(());
+        }
+        expected.check(&Answer { code, body: [&right[..matched], &wrong].concat() })
+    }
+}
+
+type Connection = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
+
+/// Moves bytes as far as the socket allows.
+fn advance(connection: &mut Connection, ended: &mut bool, context: &mut Context<'_>) {
+    // How a connection ended is told to whoever waits for an answer on it.
+    *ended = *ended || Pin::new(connection).poll(context).is_ready();
+}
+
+/// Waits for something that the connection brings about.
+async fn drive<F: Future>(connection: &mut Connection, ended: &mut bool, what: F) -> F::Output {
+    let mut what = pin!(what);
+    poll_fn(|context| {
+        // First what is there already: the body mostly comes with the head.
+        if let Poll::Ready(output) = what.as_mut().poll(context) {
+            return Poll::Ready(output);
+        }
+        advance(connection, ended, context);
+        what.as_mut().poll(context)
+    })
+    .await
+}
+
+/// The message of an error of hyper's with those that it came from.
+fn told(error: &hyper::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

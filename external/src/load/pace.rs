@@ -1,0 +1,183 @@
+//! Who sends when: a closed loop, whose next request follows an answer, and an open one, which follows a plan.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use results::clock::now_ns;
+use tokio::sync::Notify;
+
+use super::connection::{Line, Question};
+use super::histogram;
+use super::patience::Patience;
+use super::tally::Tally;
+use super::timer::Timer;
+
+/// What all connections of a load share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) question: Question,
+    patience: Duration,
+    keep_alive: bool,
+    tally: Mutex<Tally>,
+}
+
+impl Shared {
+    pub(super) fn new(question: Question, patience: Duration, keep_alive: bool) -> Self {
+        Self { question, patience, keep_alive, tally: Mutex::new(Tally::new()) }
+    }
+
+    /// The counts. All tasks are on one thread and none holds them while it waits, so the lock is always free.
+    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The counts since the last time, to begin anew.
+    pub(super) fn take_tally(&self) -> Tally {
+        std::mem::replace(&mut *self.tally(), Tally::new())
+    }
+}
+
+/// One of the load's clients: a connection, and the patience of whoever sits at it.
+#[derive(Debug)]
+pub(super) struct Client {
+    shared: Arc<Shared>,
+    pub(super) line: Line,
+    patience: Patience,
+}
+
+impl Client {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let patience = Patience::new(shared.patience);
+        Self { shared, line: Line::new(), patience }
+    }
+
+    /// Asks once. Its latency, and its patience, count from `from_ns`.
+    async fn ask(&mut self, from_ns: u64) {
+        let Self { shared, line, patience } = self;
+        let deadline_ns = from_ns.saturating_add(super::nanos(shared.patience));
+        let outcome = match patience.limit(deadline_ns, line.ask(&shared.question)).await {
+            Some(outcome) => outcome,
+            None => Err(format!("no complete answer within {:?}", shared.patience)),
+        };
+        let now_ns = now_ns();
+        if outcome.is_err() || !shared.keep_alive {
+            line.close();
+        }
+        shared.tally().end(now_ns, now_ns.saturating_sub(from_ns), outcome);
+    }
+
+    /// A closed loop: asks as long as there is something to ask, each time after the answer before.
+    pub(super) async fn closed(mut self, quota: Arc<Quota>) -> Self {
+        while quota.take() {
+            let now_ns = now_ns();
+            self.shared.tally().send(now_ns);
+            self.ask(now_ns).await;
+        }
+        self
+    }
+
+    /// An open loop's client: sends what is due. What was due longer ago than its patience is not sent any more.
+    pub(super) async fn open(mut self, due: Arc<Due>) -> Self {
+        while let Some(planned_ns) = due.take().await {
+            let now_ns = now_ns();
+            if now_ns.saturating_sub(planned_ns) > super::nanos(self.shared.patience) {
+                self.shared.tally().drop_planned();
+                continue;
+            }
+            self.shared.tally().send_planned(planned_ns, now_ns);
+            self.ask(planned_ns).await;
+        }
+        self
+    }
+}
+
+/// How much a closed loop's clients may still ask, together.
+#[derive(Debug)]
+pub(super) enum Quota {
+    /// This many requests.
+    Requests(AtomicU64),
+    /// Until this instant.
+    Until(u64),
+}
+
+impl Quota {
+    fn take(&self) -> bool {
+        match self {
+            Self::Requests(left) => left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok(),
+            Self::Until(end_ns) => now_ns() < *end_ns,
+        }
+    }
+}
+
+/// Send times at a constant rate.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) start_ns: u64,
+    pub(super) per_second: f64,
+    pub(super) requests: u64,
+}
+
+impl Plan {
+    /// When request `nth` (from 0) is to be sent. Reckoned from the start, so that nothing adds up.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a time within one run is small and not negative"
+    )]
+    fn planned_ns(&self, nth: u64) -> u64 {
+        self.start_ns + (nth as f64 * 1e9 / self.per_second) as u64
+    }
+}
+
+/// The requests of a plan that are due and that no connection was free for yet.
+#[derive(Debug)]
+pub(super) struct Due {
+    plan: Plan,
+    /// How many are due so far, and how many of them were taken.
+    come: AtomicU64,
+    taken: AtomicU64,
+    news: Notify,
+}
+
+impl Due {
+    pub(super) fn new(plan: Plan) -> Self {
+        Self { plan, come: AtomicU64::new(0), taken: AtomicU64::new(0), news: Notify::new() }
+    }
+
+    /// The planned instant of the next one, as soon as it is due; `None` after the last.
+    async fn take(&self) -> Option<u64> {
+        loop {
+            let news = self.news.notified();
+            let taken = self.taken.load(Relaxed);
+            if taken == self.plan.requests {
+                return None;
+            }
+            if taken < self.come.load(Relaxed) {
+                self.taken.store(taken + 1, Relaxed);
+                if taken + 1 == self.plan.requests {
+                    self.news.notify_waiters();
+                }
+                return Some(self.plan.planned_ns(taken));
+            }
+            news.await;
+        }
+    }
+
+    /// Lets requests become due at their planned instants, to the last one.
+    ///
+    /// # Errors
+    /// There is no timer to be had.
+    pub(super) async fn follow(&self, shared: &Shared) -> io::Result<()> {
+        let timer = Timer::new()?;
+        for nth in 0..self.plan.requests {
+            let planned_ns = self.plan.planned_ns(nth);
+            let now_ns = timer.wait_until(planned_ns).await?;
+            histogram::count(&mut shared.tally().lateness.own, now_ns - planned_ns);
+            self.come.store(nth + 1, Relaxed);
+            self.news.notify_one();
+        }
+        Ok(())
+    }
+}
