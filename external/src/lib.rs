@@ -4,3 +4,4 @@ pub mod cores;
 pub mod doctor;
 pub mod load;
 pub mod observe;
+pub mod system;

@@ -45,6 +45,14 @@ pub enum Scenario {
 }
 
 impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Cold, Self::RuntimeCold, Self::Warm, Self::Throughput];
+
+    /// Whether a sample is a start, and not requests at something that runs.
+    pub const fn starts(self) -> bool {
+        matches!(self, Self::Cold | Self::RuntimeCold)
+    }
+
     /// The name in records and tables.
     pub const fn name(self) -> &'static str {
         match self {

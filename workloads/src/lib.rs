@@ -146,6 +146,14 @@ impl Workload {
             Self::HttpState => Expectation::status(200).with_body(nth.to_string()),
         }
     }
+
+    /// What any call must answer, whichever it is: a service that counts may say any number.
+    pub fn expected_of_any(self) -> Expectation {
+        match self {
+            Self::HttpState => Expectation::status(200),
+            _ => self.expected(1),
+        }
+    }
 }
 
 /// 1 KiB in which every byte value occurs, so that nothing that treats bodies as text goes unnoticed.

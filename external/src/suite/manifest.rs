@@ -1,0 +1,85 @@
+//! What a run of the suite was, for its manifest.
+
+use std::path::Path;
+
+use program::{Error, Exit, run};
+use results::digest::{sha256_file, sha256_hex};
+use results::machine::Machine;
+use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System, checkout};
+use results::{SCHEMA_VERSION, clock, run_folder};
+use workloads::Dialect;
+
+use super::plan::Planned;
+use super::settings::{Origins, Settings};
+use super::systems::Systems;
+
+/// The manifest of a run that begins now.
+pub(super) fn of(
+    settings: &Settings,
+    origins: &Origins,
+    cells: &[Planned],
+    systems: &Systems,
+) -> Result<Manifest, Error> {
+    let (commit, dirty) = checkout(run::workspace());
+    let sha256 = sha256_file(Path::new("/proc/self/exe"))
+        .map_err(|error| Error::new(Exit::Internal, format!("cannot read this program: {error}")))?;
+    let config = serde_json::to_value(settings).expect("settings are plain data: they always serialise");
+    let config = config.as_object().into_iter().flatten().map(|(key, value)| {
+        let origin = origins.get(key.as_str()).copied().unwrap_or(Origin::Default);
+        (key.clone(), Setting { value: value.clone(), origin })
+    });
+    Ok(Manifest {
+        schema: SCHEMA_VERSION,
+        run: run_folder::new_run_name(settings.seed),
+        created_at: clock::wall_clock(),
+        command_line: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        config: config.collect(),
+        seed: settings.seed,
+        samples_per_cell: settings.values.samples,
+        cells: cells.iter().map(|planned| planned.cell.clone()).collect(),
+        commit,
+        dirty,
+        build: run::build(sha256),
+        machine: Machine::read(Path::new("/")),
+        systems: facts(cells, systems),
+        artifacts: artifacts(cells)?,
+    })
+}
+
+/// Each system that has cells, under each of its names.
+fn facts(cells: &[Planned], systems: &Systems) -> Vec<System> {
+    let mut facts: Vec<System> = Vec::new();
+    for planned in cells {
+        if facts.iter().any(|fact| fact.name == planned.cell.system) {
+            continue;
+        }
+        let found = systems.of(planned.system);
+        facts.push(System {
+            name: planned.cell.system.clone(),
+            version: found.as_ref().map_or_else(|_| "none".to_owned(), |found| found.version.clone()),
+            sha256: found.as_ref().ok().map(|found| found.sha256.clone()),
+            unavailable: found.err(),
+        });
+    }
+    facts
+}
+
+/// Each built guest once, with the workloads that it serves.
+fn artifacts(cells: &[Planned]) -> Result<Vec<ArtifactFact>, Error> {
+    let mut facts: Vec<ArtifactFact> = Vec::new();
+    let of_guests = cells.iter().filter(|planned| planned.acquire.is_some());
+    for (planned, dialect) in of_guests.flat_map(|planned| [(planned, Dialect::WasiHttp), (planned, Dialect::WasmEdgeSockets)]) {
+        let artifact = planned.workload.artifact_for(dialect);
+        let (path, workload) = (artifact.path().display().to_string(), planned.workload.name().to_owned());
+        match facts.iter_mut().find(|fact| fact.path == path) {
+            Some(fact) if fact.workloads.contains(&workload) => {}
+            Some(fact) => fact.workloads.push(workload),
+            None => {
+                let bytes = artifact.read()?;
+                let sha256 = sha256_hex(&bytes);
+                facts.push(ArtifactFact { workloads: vec![workload], path, bytes: bytes.len() as u64, sha256 });
+            }
+        }
+    }
+    Ok(facts)
+}

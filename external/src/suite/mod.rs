@@ -1,0 +1,135 @@
+//! The suite: plan → doctor → prepare → campaign → summary.
+
+pub mod bench;
+pub mod environment;
+mod manifest;
+pub mod plan;
+pub mod settings;
+mod systems;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use program::run::{self, Format};
+use program::terminal::{print, say};
+use program::{Error, Exit};
+use results::run_folder;
+
+use self::bench::Outside;
+use self::environment::Variables;
+use self::plan::Planned;
+use self::settings::Settings;
+pub use self::systems::Systems;
+use crate::observe::janitor::Janitor;
+
+/// The command line of `external suite`.
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = environment_help())]
+pub struct SuiteArguments {
+    /// What is measured: quick, standard, paper, or a TOML file like theirs [default: quick]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub profile: Option<String>,
+    /// Only cells with this property (repeatable, or with commas): system, workload, scenario, or a parameter
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// End with an error if this system cannot be measured (repeatable, or with commas)
+    #[arg(long, value_name = "SYSTEM", value_delimiter = ',')]
+    pub require: Vec<String>,
+    /// Samples of each cell [default: by profile]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub samples: Option<u32>,
+    /// Requests before those that are recorded [default: by profile]
+    #[arg(long, value_name = "N")]
+    pub warm_up: Option<u64>,
+    /// Requests that are recorded, of each sample under load [default: by profile]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub requests: Option<u64>,
+    /// Connections at once under `throughput` (repeatable, or with commas) [default: by profile]
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub connections: Vec<usize>,
+    /// Take no start apart: totals only
+    #[arg(long)]
+    pub no_observer: bool,
+    /// What the order of samples is drawn from [default: drawn]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The folder that runs are kept in [default: results/raw of the checkout]
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Go on with an interrupted run: its name, or `latest`
+    #[arg(long, value_name = "RUN", conflicts_with_all = [
+        "profile", "only", "samples", "warm_up", "requests", "connections", "no_observer", "seed", "list",
+    ])]
+    pub resume: Option<String>,
+    /// Print what would be measured and about how long it would take, and measure nothing
+    #[arg(long)]
+    pub list: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+fn environment_help() -> String {
+    let mut help = "Variables of the environment, below the command line and above the profile:".to_owned();
+    environment::TABLE.iter().for_each(|(name, meaning)| help.push_str(&format!("\n  {name:<25} {meaning}")));
+    help
+}
+
+/// Runs the suite.
+///
+/// # Errors
+/// What keeps it from beginning or from recording; what goes wrong in single samples is in the ledger.
+pub fn command(arguments: &SuiteArguments) -> Result<Exit, Error> {
+    run::refuse_debug_build(cfg!(debug_assertions))?;
+    let out = arguments.out.clone().unwrap_or_else(run::default_results);
+    // Resolved once: another run may become the latest one meanwhile.
+    let resume = arguments.resume.as_deref().map(|run| run_folder::resolve(&out, run)).transpose()?;
+    let folder = resume.as_ref().map(|run| out.join(run));
+    let variables = Variables::of_process();
+    let (settings, origins) = settings::of(arguments, &variables, folder.as_deref())?;
+    variables.without_effect().iter().for_each(|sentence| say(sentence));
+    let cells = plan::cells(&settings)?;
+    if arguments.list {
+        return list(&cells, &settings);
+    }
+    let systems = Systems::find(cells.iter().map(|planned| planned.system));
+    systems.require(&arguments.require)?;
+    systems.absent().for_each(|(name, why)| say(&format!("{}: cannot be measured here: {why}", name.name())));
+    let mut janitor = janitor()?;
+    let manifest = manifest::of(&settings, &origins, &cells, &systems)?;
+    let (folder, manifest) = run::open(resume.as_deref(), &out, manifest)?;
+    let (samples, ended) =
+        run::measure(&folder, &manifest, |work| Outside::new(work, &settings, &cells, &systems, &mut janitor))?;
+    let place = arguments.out.as_ref().map_or_else(String::new, |out| format!(" --out {}", out.display()));
+    let resume = format!("cargo run -p external -- suite --resume {}{place}", folder.run());
+    run::finish(arguments.format, &folder, &manifest.systems, (&samples, ended), analysis::report, &resume)
+}
+
+/// What cleans up if this process is killed.
+pub(crate) fn janitor() -> Result<Janitor, Error> {
+    let start = || Janitor::start(&std::env::current_exe()?);
+    start().map_err(|error| {
+        Error::new(Exit::Internal, format!("cannot start the process that cleans up after a kill: {error}"))
+            .hint("see ulimit -u; without it, a killed suite would leave servers behind")
+    })
+}
+
+fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
+    let ms: f64 = cells.iter().map(|planned| plan::estimate_ms(planned, settings)).sum();
+    let samples = settings.values.samples;
+    let seconds = ms * f64::from(samples) / 1000.0;
+    let mut text: String = cells.iter().map(|planned| format!("{}\n", planned.cell)).collect();
+    let time = if seconds < 120.0 {
+        format!("{:.0} s", seconds.ceil())
+    } else {
+        format!("{:.0} min", (seconds / 60.0).ceil())
+    };
+    text.push_str(&format!(
+        "{} cells × {samples} samples = {}, seed {}; about {time} on two cores like the authors', after what is built first\n",
+        cells.len(),
+        cells.len() as u64 * u64::from(samples),
+        settings.seed,
+    ));
+    print(&text)?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,230 @@
+//! What a suite is told, where each value came from, and what it means: a profile in TOML, above it the environment, above
+//! that the command line.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use program::{Error, Exit, run};
+use results::manifest::Origin;
+use results::record::Scenario;
+use results::run_folder;
+use serde::{Deserialize, Serialize};
+use workloads::Workload;
+
+use super::SuiteArguments;
+use super::environment::{self, Variables};
+use crate::system::{Acquire, Name};
+
+/// The profiles that come with the program.
+const PROFILES: [(&str, &str); 3] = [
+    ("quick", include_str!("../../profiles/quick.toml")),
+    ("standard", include_str!("../../profiles/standard.toml")),
+    ("paper", include_str!("../../profiles/paper.toml")),
+];
+
+/// What is measured unless something else is said.
+const DEFAULT: &str = "quick";
+
+/// A profile, as it stands in a file. Unknown keys are errors: a misspelt one would be a run other than the one meant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Samples of each cell.
+    pub samples: u32,
+    /// The systems, by name.
+    pub systems: Vec<String>,
+    /// The workloads, by name.
+    pub workloads: Vec<String>,
+    /// The scenarios, by name.
+    pub scenarios: Vec<String>,
+    /// How code is come by in starts with nothing prepared.
+    pub cold: Vec<String>,
+    /// How code is come by in starts with something prepared.
+    pub runtime_cold: Vec<String>,
+    /// How code is come by in servers under load.
+    pub load: Vec<String>,
+    /// Requests before those that are recorded.
+    pub warm_up: u64,
+    /// Requests that are recorded, of each sample.
+    pub requests: u64,
+    /// Connections at once under `throughput`.
+    pub connections: Vec<usize>,
+    /// Workloads whose starts are taken apart, beside starts that are not.
+    pub observe: Vec<String>,
+    /// Systems that are measured a second time under another name.
+    pub controls: Vec<String>,
+    /// How long a start, or a request, may take.
+    pub time_limit_s: u64,
+}
+
+/// What a run measures, in full: kept in its manifest, so that resuming it plans the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The profile's name or file.
+    pub profile: String,
+    /// Its values, with those of the environment and of the command line above them.
+    pub values: Profile,
+    /// Only cells with these properties: `key=value`.
+    pub only: Vec<String>,
+    /// Scenarios of single workloads, where they differ from the profile's.
+    pub scenarios_of: BTreeMap<String, Vec<String>>,
+    /// How `wasmtime-cli` comes by code, where that differs from the profile's.
+    pub wasmtime_cache: Option<String>,
+    /// Whether the artifact's pages are evicted before every start, prepared ones too.
+    pub evict_always: bool,
+    /// What the order of the samples is drawn from.
+    pub seed: u64,
+}
+
+/// Where the values of the settings came from.
+pub type Origins = BTreeMap<&'static str, Origin>;
+
+/// The settings in force: of a run that is resumed, those in its folder's manifest.
+///
+/// # Errors
+/// Something that was said is impossible.
+pub fn of(
+    arguments: &SuiteArguments,
+    variables: &Variables,
+    resume: Option<&Path>,
+) -> Result<(Settings, Origins), Error> {
+    if let Some(folder) = resume {
+        let manifest = run_folder::read_manifest(folder)?;
+        let config: serde_json::Map<_, _> =
+            manifest.config.into_iter().map(|(key, setting)| (key, setting.value)).collect();
+        let settings = serde_json::from_value(config.into()).map_err(|error| {
+            Error::new(Exit::Resume, format!("the run's configuration cannot be understood: {error}"))
+                .hint("it is resumed by the command and the version of coldphase that began it")
+        })?;
+        return Ok((settings, Origins::new()));
+    }
+    let name = arguments.profile.clone().unwrap_or_else(|| DEFAULT.to_owned());
+    let mut settings = Settings {
+        values: profile(&name)?,
+        profile: name,
+        only: arguments.only.clone(),
+        scenarios_of: BTreeMap::new(),
+        wasmtime_cache: None,
+        evict_always: false,
+        seed: arguments.seed.unwrap_or_else(run::draw_seed),
+    };
+    let mut origins = Origins::from([
+        ("profile", if arguments.profile.is_some() { Origin::CommandLine } else { Origin::Default }),
+        ("values", Origin::Profile),
+        ("only", if arguments.only.is_empty() { Origin::Default } else { Origin::CommandLine }),
+        ("seed", if arguments.seed.is_some() { Origin::CommandLine } else { Origin::Drawn }),
+    ]);
+    environment::apply(variables, &mut settings, &mut origins)?;
+    if flags(arguments, &mut settings.values) {
+        origins.insert("values", Origin::CommandLine);
+    }
+    check(&settings)?;
+    Ok((settings, origins))
+}
+
+/// Lays the command line above the profile. Returns whether it said anything.
+fn flags(arguments: &SuiteArguments, values: &mut Profile) -> bool {
+    let before = values.clone();
+    let SuiteArguments { samples, warm_up, requests, connections, .. } = arguments;
+    values.samples = samples.unwrap_or(values.samples);
+    values.warm_up = warm_up.unwrap_or(values.warm_up);
+    values.requests = requests.unwrap_or(values.requests);
+    if !connections.is_empty() {
+        values.connections.clone_from(connections);
+    }
+    if arguments.no_observer {
+        values.observe.clear();
+    }
+    *values != before
+}
+
+fn profile(name: &str) -> Result<Profile, Error> {
+    if let Some((_, text)) = PROFILES.iter().find(|(known, _)| *known == name) {
+        return Ok(toml::from_str(text).expect("the profiles that come with the program are tested"));
+    }
+    let names: Vec<_> = PROFILES.iter().map(|(name, _)| *name).collect();
+    let text = std::fs::read_to_string(name).map_err(|error| {
+        Error::new(Exit::Usage, format!("there is no profile `{name}`, and no such file: {error}"))
+            .hint(format!("there are {}; or name a TOML file", names.join(", ")))
+    })?;
+    toml::from_str(&text).map_err(|error| {
+        Error::new(Exit::Usage, format!("{name} is no profile: {}", error.to_string().trim_end()))
+            .hint("external/profiles/quick.toml has every key")
+    })
+}
+
+/// Whether every name in the settings is one.
+fn check(settings: &Settings) -> Result<(), Error> {
+    let values = &settings.values;
+    all_known("system", &values.systems, Name::ALL.map(Name::name))?;
+    all_known("system", &values.controls, Name::ALL.map(Name::name))?;
+    all_known("workload", &values.workloads, Workload::ALL.map(Workload::name))?;
+    all_known("workload", &values.observe, Workload::ALL.map(Workload::name))?;
+    for ways in [&values.cold, &values.runtime_cold, &values.load] {
+        all_known("way of coming by code", ways, Acquire::ALL.map(Acquire::name))?;
+    }
+    for scenarios in settings.scenarios_of.values().chain([&values.scenarios]) {
+        all_known("scenario", scenarios, Scenario::ALL.map(Scenario::name))?;
+    }
+    let positive = [
+        ("samples", u64::from(values.samples)),
+        ("requests", values.requests),
+        ("time_limit_s", values.time_limit_s),
+        ("connections", values.connections.iter().copied().min().unwrap_or(0) as u64),
+    ];
+    match positive.into_iter().find(|(_, value)| *value == 0) {
+        Some((key, _)) => Err(Error::new(Exit::Usage, format!("{key} must be at least 1"))),
+        None => Ok(()),
+    }
+}
+
+fn all_known<const N: usize>(what: &str, names: &[String], known: [&str; N]) -> Result<(), Error> {
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(Error::new(Exit::Usage, format!("there is no {what} `{name}`"))
+            .hint(format!("there are {}", known.join(", ")))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profiles_that_come_with_the_program_are_right() {
+        for (name, _) in PROFILES {
+            let arguments = SuiteArguments { profile: Some(name.to_owned()), ..SuiteArguments::default() };
+            let (settings, _) = of(&arguments, &Variables::none(), None).unwrap();
+            assert!(!settings.values.controls.is_empty(), "{name} has an A/A control");
+        }
+    }
+
+    #[test]
+    fn the_command_line_lies_above_the_environment_and_that_above_the_profile() {
+        let variables = Variables::of([("THROUGHPUT_REQS", "77"), ("WARMUP_REQ", "3")]);
+        let arguments = SuiteArguments { warm_up: Some(9), ..SuiteArguments::default() };
+        let (settings, origins) = of(&arguments, &variables, None).unwrap();
+        assert_eq!((settings.values.requests, settings.values.warm_up), (77, 9));
+        assert_eq!(origins["values"], Origin::CommandLine);
+        assert_eq!(origins["profile"], Origin::Default);
+    }
+
+    #[test]
+    fn what_does_not_exist_is_named_with_what_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.toml");
+        let told = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            let arguments =
+                SuiteArguments { profile: Some(file.display().to_string()), ..SuiteArguments::default() };
+            of(&arguments, &Variables::none(), None).unwrap_err().to_string()
+        };
+        let quick = PROFILES[0].1;
+        assert!(told(&quick.replace("\"native\",", "\"nativ\",")).contains("there is no system `nativ`"));
+        assert!(told(&quick.replace("samples = 7", "samples = 0")).contains("samples must be at least 1"));
+        assert!(told(&quick.replace("samples", "sample")).contains("unknown field `sample`"));
+        let arguments = SuiteArguments { profile: Some("slow".into()), ..SuiteArguments::default() };
+        let said = of(&arguments, &Variables::none(), None).unwrap_err().to_string();
+        assert!(said.contains("there is no profile `slow`") && said.contains("quick, standard, paper"), "{said}");
+    }
+}

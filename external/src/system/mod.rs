@@ -1,0 +1,273 @@
+//! The systems: one file each, which says how the system is found, what is prepared for a start, and what is then launched.
+//!
+//! Nothing outside this folder knows a product's name or flags.
+
+mod native;
+mod wasmedge_cli;
+mod wasmedge_embedded;
+mod wasmtime_cli;
+mod wasmtime_embedded;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use results::digest::sha256_file;
+use workloads::{Artifact, Call, Dialect, Workload};
+
+pub use crate::doctor::Unavailable;
+
+/// How a system comes by executable code. A system that runs machine code as it is has no such choice.
+///
+/// The names are those of the embedded starts, for the same work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Acquire {
+    /// Compiled, with no cache.
+    Compile,
+    /// Compiled and stored in a cache that was empty.
+    CacheMiss,
+    /// Out of a cache.
+    CacheHit,
+    /// A precompiled file, mapped.
+    DeserializeFile,
+    /// Not compiled at all.
+    Interpret,
+    /// A precompiled shared library.
+    Aot,
+}
+
+impl Acquire {
+    /// All of them, in the order of tables.
+    pub const ALL: [Self; 6] =
+        [Self::Compile, Self::CacheMiss, Self::CacheHit, Self::DeserializeFile, Self::Interpret, Self::Aot];
+
+    /// The name in cells.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Compile => "compile",
+            Self::CacheMiss => "cache_miss",
+            Self::CacheHit => "cache_hit",
+            Self::DeserializeFile => "deserialize_file",
+            Self::Interpret => "interpret",
+            Self::Aot => "aot",
+        }
+    }
+
+    /// Whether nothing but the artifact as it was built goes into a start.
+    pub const fn from_source(self) -> bool {
+        matches!(self, Self::Compile | Self::CacheMiss | Self::Interpret)
+    }
+}
+
+/// Which system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Name {
+    /// Machine code for this machine's processor family.
+    Native,
+    /// The same without the processor's instructions for SHA-256.
+    NativePortable,
+    /// Wasmtime in the program `host`.
+    WasmtimeEmbedded,
+    /// `WasmEdge` in the program `host-wasmedge`.
+    WasmEdgeEmbedded,
+    /// The program `wasmtime`.
+    WasmtimeCli,
+    /// The program `wasmedge`.
+    WasmEdgeCli,
+}
+
+impl Name {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Native,
+        Self::NativePortable,
+        Self::WasmtimeEmbedded,
+        Self::WasmEdgeEmbedded,
+        Self::WasmtimeCli,
+        Self::WasmEdgeCli,
+    ];
+
+    /// The name in cells and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::NativePortable => "native-portable",
+            Self::WasmtimeEmbedded => "wasmtime-embedded",
+            Self::WasmEdgeEmbedded => "wasmedge-embedded",
+            Self::WasmtimeCli => "wasmtime-cli",
+            Self::WasmEdgeCli => "wasmedge-cli",
+        }
+    }
+
+    /// The system of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|system| system.name() == name)
+    }
+
+    /// Its adapter.
+    pub fn adapter(self) -> &'static dyn System {
+        match self {
+            Self::Native => &native::Native { portable: false },
+            Self::NativePortable => &native::Native { portable: true },
+            Self::WasmtimeEmbedded => &wasmtime_embedded::WasmtimeEmbedded,
+            Self::WasmEdgeEmbedded => &wasmedge_embedded::WasmEdgeEmbedded,
+            Self::WasmtimeCli => &wasmtime_cli::WasmtimeCli,
+            Self::WasmEdgeCli => &wasmedge_cli::WasmEdgeCli,
+        }
+    }
+}
+
+/// A system as it was found on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The program that is launched.
+    pub program: PathBuf,
+    /// Its version.
+    pub version: String,
+    /// The digest of the program.
+    pub sha256: String,
+}
+
+/// What is to be started.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The program under test.
+    pub workload: Workload,
+    /// How its code is come by; nothing for machine code.
+    pub acquire: Option<Acquire>,
+    /// A folder of its own for what is prepared.
+    pub folder: &'a Path,
+}
+
+/// What a start finds prepared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments. `{address}` in one of them stands for IP and port.
+    pub arguments: Vec<String>,
+    /// What the program opens when it begins to load; nothing for machine code.
+    pub artifact: Option<PathBuf>,
+    /// The digest of what was built: of the module, or of the native program.
+    pub sha256: String,
+    /// Files that are the workload's, whose pages are in or out of the page cache as the cell says.
+    pub files: Vec<PathBuf>,
+    /// The folder of the runtime's cache of compiled code.
+    pub cache: Option<PathBuf>,
+    /// Whether the kernel maps compiled code of this file into the process, if that says how the code was come by.
+    pub mapped: Option<PathBuf>,
+}
+
+impl Ready {
+    /// The arguments of a start that listens on `port`, or of a command.
+    pub fn arguments(&self, port: Option<u16>) -> Vec<OsString> {
+        let address = port.map_or_else(String::new, |port| format!("127.0.0.1:{port}"));
+        self.arguments.iter().map(|argument| argument.replace("{address}", &address).into()).collect()
+    }
+}
+
+/// One way to run a workload.
+pub trait System: Sync {
+    /// Finds it on this machine, building what is ours.
+    ///
+    /// # Errors
+    /// Why it cannot be measured here, and the command that mends that.
+    fn find(&self) -> Result<Found, Unavailable>;
+
+    /// The ways in which it can come by code; none for machine code.
+    fn acquires(&self) -> &'static [Acquire];
+
+    /// Does what no start is charged with: copies, compiles ahead.
+    ///
+    /// # Errors
+    /// Why the job cannot be prepared.
+    fn prepare(&self, found: &Found, job: &Job<'_>) -> Result<Ready, String>;
+}
+
+/// The artifact of a workload as it was built, in the job's folder: the run owns the pages that it evicts.
+fn copied(artifact: Artifact, folder: &Path) -> Result<(PathBuf, String), String> {
+    let bytes = artifact.read().map_err(|error| error.to_string())?;
+    let path = folder.join(artifact.file_name());
+    std::fs::write(&path, &bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    Ok((path, results::digest::sha256_hex(&bytes)))
+}
+
+/// The built guest of a workload in a dialect, copied.
+fn guest(workload: Workload, dialect: Dialect, folder: &Path) -> Result<(PathBuf, String), String> {
+    copied(workload.artifact_for(dialect), folder)
+}
+
+/// A path as an argument.
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// The arguments that a command's call gives it; none for a service.
+fn call_arguments(workload: Workload) -> Vec<String> {
+    match workload.call() {
+        Call::Run(arguments) => arguments,
+        Call::Http(_) => Vec::new(),
+    }
+}
+
+/// Whether the workload listens.
+pub fn listens(workload: Workload) -> bool {
+    matches!(workload.call(), Call::Http(_))
+}
+
+/// Runs a program to its end for what it does to files.
+fn run(program: &Path, arguments: &[String]) -> Result<String, String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("`{} {}` failed: {}", program.display(), arguments.join(" "), said.trim()))
+}
+
+/// A program of this name in one of the folders, or on the path.
+fn find_program(name: &str, first: &[PathBuf]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path: Vec<_> = std::env::split_paths(&path).map(|folder| folder.join(name)).collect();
+    first.iter().cloned().chain(on_path).find(|file| file.is_file())
+}
+
+/// A program with its version and digest.
+fn found(program: PathBuf, version: String, remedy: &str) -> Result<Found, Unavailable> {
+    let sha256 = sha256_file(&program).map_err(|error| Unavailable {
+        reason: format!("cannot read {}: {error}", program.display()),
+        remedy: remedy.to_owned(),
+    })?;
+    Ok(Found { program, version, sha256 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back() {
+        for name in Name::ALL {
+            assert_eq!(Name::from_name(name.name()), Some(name));
+        }
+        assert_eq!(Name::from_name("podman"), None);
+    }
+
+    #[test]
+    fn an_address_takes_its_place() {
+        let ready = Ready {
+            program: "server".into(),
+            arguments: vec!["--addr".into(), "{address}".into()],
+            artifact: None,
+            sha256: String::new(),
+            files: vec![],
+            cache: None,
+            mapped: None,
+        };
+        assert_eq!(ready.arguments(Some(80)), ["--addr", "127.0.0.1:80"]);
+    }
+}

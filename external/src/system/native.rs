@@ -1,0 +1,62 @@
+//! Machine code: the workload as a program of its own.
+
+use std::path::PathBuf;
+
+use program::sibling::{Flags, Package};
+use results::digest::sha256_file;
+use workloads::Workload;
+
+use super::{Acquire, Found, Job, Ready, System, Unavailable, call_arguments, found, listens};
+
+/// The workloads as native programs.
+pub(super) struct Native {
+    /// Built without the processor's instructions for SHA-256, as for a binary that is shipped to any machine.
+    pub(super) portable: bool,
+}
+
+const NATIVE: Package = Package {
+    name: "native",
+    arguments: &[],
+    flags: None,
+    first_build: "building the native programs: once, some seconds",
+};
+
+const PORTABLE: Package = Package {
+    flags: Some(Flags { variant: "portable", rustflags: "--cfg sha2_backend=\"soft\"" }),
+    first_build: "building the portable native programs: once, half a minute",
+    ..NATIVE
+};
+
+impl System for Native {
+    fn find(&self) -> Result<Found, Unavailable> {
+        let package = if self.portable { PORTABLE } else { NATIVE };
+        let remedy = format!("`{}` builds it", package.command());
+        let program = package
+            .program("native-http")
+            .map_err(|reason| Unavailable { reason, remedy: remedy.clone() })?;
+        found(program, env!("CARGO_PKG_VERSION").to_owned(), &remedy)
+    }
+
+    fn acquires(&self) -> &'static [Acquire] {
+        &[]
+    }
+
+    fn prepare(&self, found: &Found, job: &Job<'_>) -> Result<Ready, String> {
+        let name = match job.workload {
+            Workload::Hello => "native-hello",
+            Workload::CpuHash => "native-cpu-hash",
+            _ => "native-http",
+        };
+        let built = found.program.with_file_name(name);
+        let program: PathBuf = job.folder.join(name);
+        std::fs::copy(&built, &program).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
+        let sha256 = sha256_file(&program).map_err(|error| error.to_string())?;
+        let mut arguments = call_arguments(job.workload);
+        if listens(job.workload) {
+            arguments.push("{address}".to_owned());
+        }
+        // The program is the artifact: what is evicted of the others is their guest.
+        let files = vec![program.clone()];
+        Ok(Ready { program, arguments, artifact: None, sha256, files, cache: None, mapped: None })
+    }
+}
