@@ -69,7 +69,7 @@ impl Step {
             Self::Data => "the store's data",
             Self::Limiter => "+ memory limit",
             Self::Epoch => "+ epoch checks",
-            Self::Ours => "+ timer = ours",
+            Self::Ours => "+ time limit = ours",
         }
     }
 
@@ -152,5 +152,5 @@ fn say(name: &str, what: &str, ratios: &[u64]) {
         || "too few for an interval".to_owned(),
         |(low, high)| format!("[{:.3}, {:.3}]", of_one(low as f64), of_one(high as f64)),
     );
-    println!("{name:<40} {what:<16} {:.3} {interval} (n = {})", of_one(estimate.value), estimate.n);
+    println!("{name:<40} {what:<19} {:.3} {interval} (n = {})", of_one(estimate.value), estimate.n);
 }

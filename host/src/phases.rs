@@ -169,8 +169,6 @@ fn artifacts(targets: &[Target]) -> Vec<ArtifactFact> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn the_engine_version_is_the_one_that_is_linked() {
         use host::engine::wasmtime::{MAJOR, VERSION};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How often the timer goes off again once it has.
-const AGAIN: Duration = Duration::from_millis(100);
+pub const AGAIN: Duration = Duration::from_millis(100);
 
 /// Has the kernel send SIGALRM to this process in `limit`, and then every 100 ms. Unless somebody handles the signal, it
 /// ends the process, and the parent sees by which. A second call moves the limit. setitimer(2).

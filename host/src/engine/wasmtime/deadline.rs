@@ -1,15 +1,25 @@
-//! The time limit inside the process: a timer whose signal advances the engine's epoch.
+//! The time limit inside the process: one timer, whose signal advances the engine's epoch or ends the process.
 //!
-//! A thread that ticks would be the usual way. On two cores it would also compete with what is measured; a timer costs
-//! two system calls at the beginning and nothing until it fires.
+//! A thread that ticks would be the usual way. On two cores it would also compete with what is measured; a timer costs two
+//! system calls at the first store and nothing until it goes off. Later stores only move the deadline: a system call for
+//! each of them was a twentieth to a tenth of what a store and its instance cost a warm process. So the timer may go off
+//! before the deadline that holds by then, and its handler sets it again for what is left.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
+use host_probe::deadline::{AGAIN, alarm};
+use results::clock::now_ns;
 use wasmtime::Engine;
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 static HANDLED: Once = Once::new();
+static ENDS: AtomicBool = AtomicBool::new(false);
+static DEADLINE_NS: AtomicU64 = AtomicU64::new(NEVER);
+/// When the timer goes off next.
+static DUE_NS: AtomicU64 = AtomicU64::new(NEVER);
+const NEVER: u64 = u64::MAX;
 
 /// What happens when the limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,16 +31,30 @@ pub(super) enum Then {
     End,
 }
 
-/// Sets the timer to `limit` from now.
+/// Moves the deadline to `limit` from now.
 ///
-/// One process has one engine: a second call moves the limit and keeps the engine.
+/// One process has one engine and one deadline: a second call moves the deadline and keeps the engine. Nothing orders the
+/// atomics, since the timer goes off milliseconds after the stores that its handler has to see.
+#[inline]
 pub(super) fn arm(engine: &Engine, limit: Duration, then: Then) {
-    let _ = ENGINE.set(engine.clone());
-    if then == Then::Interrupt {
-        // Once: in a warm process a system call more for each store is a twentieth of what a store costs.
+    ENGINE.get_or_init(|| engine.clone());
+    ENDS.store(then == Then::End, Ordering::Relaxed);
+    let deadline_ns = after(now_ns(), limit);
+    DEADLINE_NS.store(deadline_ns, Ordering::Relaxed);
+    if deadline_ns < DUE_NS.load(Ordering::Relaxed) {
         HANDLED.call_once(handle);
+        set(deadline_ns, limit);
     }
-    host_probe::deadline::alarm(limit);
+}
+
+/// Sets the timer. On Linux setitimer(2) is the bare system call: the handler may make it.
+fn set(due_ns: u64, limit: Duration) {
+    DUE_NS.store(due_ns, Ordering::Relaxed);
+    alarm(limit);
+}
+
+fn after(now_ns: u64, limit: Duration) -> u64 {
+    now_ns.saturating_add(u64::try_from(limit.as_nanos()).unwrap_or(NEVER))
 }
 
 #[expect(unsafe_code, reason = "signal handlers have no safe interface")]
@@ -39,15 +63,78 @@ fn handle() {
     // allows. SA_ONSTACK, because guests run on stacks of their own size.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = advance as *const () as usize;
+        action.sa_sigaction = gone_off as *const () as usize;
         action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
         libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut());
     }
 }
 
 /// Wasmtime documents `increment_epoch` as signal-safe, and a filled `OnceLock` is read with one atomic load.
-extern "C" fn advance(_: libc::c_int) {
-    if let Some(engine) = ENGINE.get() {
-        engine.increment_epoch();
+extern "C" fn gone_off(_: libc::c_int) {
+    let (now_ns, deadline_ns) = (now_ns(), DEADLINE_NS.load(Ordering::Relaxed));
+    if now_ns < deadline_ns {
+        set(deadline_ns, Duration::from_nanos(deadline_ns - now_ns));
+    } else if ENDS.load(Ordering::Relaxed) {
+        end();
+    } else {
+        // By itself. A store that is made meanwhile, with a limit that ends before that, has to know.
+        DUE_NS.store(after(now_ns, AGAIN), Ordering::Relaxed);
+        if let Some(engine) = ENGINE.get() {
+            engine.increment_epoch();
+        }
+    }
+}
+
+/// Ends the process by the signal that it is handling, as if nobody handled it.
+#[expect(unsafe_code, reason = "signal handlers have no safe interface")]
+fn end() {
+    // SAFETY: both are async-signal-safe. The signal waits until this handler has returned, and then finds its default
+    // action.
+    unsafe {
+        libc::signal(libc::SIGALRM, libc::SIG_DFL);
+        libc::raise(libc::SIGALRM);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use host_probe::settings::Configuration;
+    use wasmtime::{Instance, Module, Store, Trap};
+
+    use super::*;
+    use crate::engine::wasmtime::new_engine;
+
+    #[test]
+    fn every_store_has_its_own_limit_from_when_it_was_made() {
+        let engine = new_engine(Configuration::BASELINE.engine, None).unwrap();
+        let guest = wat::parse_str(r#"(module (func (export "run") (loop (br 0))))"#).unwrap();
+        let module = Module::from_binary(&engine, &guest).unwrap();
+        // How long a guest that loops was let loop.
+        let looped = |limit: Duration| {
+            let mut store = Store::new(&engine, ());
+            let begun = now_ns();
+            arm(&engine, limit, Then::Interrupt);
+            store.set_epoch_deadline(1);
+            let instance = Instance::new(&mut store, &module, &[]).unwrap();
+            let run = instance.get_typed_func::<(), ()>(&mut store, "run").unwrap();
+            let trap = run.call(&mut store, ()).unwrap_err();
+            assert_eq!(trap.downcast::<Trap>().unwrap(), Trap::Interrupt);
+            Duration::from_nanos(now_ns() - begun)
+        };
+        let ms = Duration::from_millis;
+        // A store of which nothing came, and then: the timer is set already, for earlier than the guest's limit …
+        arm(&engine, ms(150), Then::Interrupt);
+        let took = looped(ms(400));
+        assert!((ms(400)..ms(900)).contains(&took), "{took:?}");
+        // … has gone off, and does so again later than the limit …
+        let took = looped(ms(20));
+        assert!((ms(20)..ms(90)).contains(&took), "{took:?}");
+        // … goes off by itself before the limit …
+        let took = looped(ms(300));
+        assert!((ms(300)..ms(800)).contains(&took), "{took:?}");
+        // … and is set for much later than the limit.
+        arm(&engine, Duration::from_hours(1), Then::Interrupt);
+        let took = looped(ms(50));
+        assert!((ms(50)..ms(500)).contains(&took), "{took:?}");
     }
 }

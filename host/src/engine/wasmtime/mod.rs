@@ -20,9 +20,6 @@ use host_probe::resources::Usage;
 use host_probe::settings::{Acquire, Allocator, CompileThreads, Compiler, EngineSettings, Interrupt, MemoryInit};
 use host_probe::spec::{Call, Cause, Destination, Failure, Kind, Preparation, Report, Spec};
 
-/// The system's name in cells.
-pub const SYSTEM: &str = "wasmtime-embedded";
-
 /// The engine's version: that of the crate, which the workspace pins and a test compares with `Cargo.lock`.
 pub const VERSION: &str = "48.0.2";
 
@@ -132,10 +129,11 @@ async fn run(
 
 /// Gives the guest `limit` from now.
 fn allow(store: &mut Store<Guest>, limit: Duration, then: Then) {
+    deadline::arm(store.engine(), limit, then);
     if then == Then::Interrupt {
+        // After the deadline has moved: a timer that goes off for an earlier store in between would end this one's guest.
         store.set_epoch_deadline(1);
     }
-    deadline::arm(store.engine(), limit, then);
 }
 
 /// Makes compiled code, outside any timing.
