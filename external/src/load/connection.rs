@@ -119,8 +119,7 @@ impl Line {
 #[derive(Debug)]
 struct Open {
     sender: http1::SendRequest<Full<Bytes>>,
-    connection: Connection,
-    ended: bool,
+    socket: Socket,
 }
 
 impl Open {
@@ -133,24 +132,20 @@ impl Open {
             stream.set_zero_linger()?;
         }
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        Ok(Self { sender, connection, ended: false })
+        Ok(Self { sender, socket: Socket(Some(connection)) })
     }
 
-    /// Whether it takes a request; not if the system has closed it.
+    /// Whether it takes a request; not if the system has closed it, as it may have while there was nothing to ask.
     async fn is_ready(&mut self) -> bool {
-        let Self { sender, connection, ended } = self;
-        // A look at the socket: a connection that was idle may have been closed meanwhile.
         poll_fn(|context| {
-            advance(connection, ended, context);
-            Poll::Ready(())
+            self.socket.advance(context);
+            self.sender.poll_ready(context).map(|ready| ready.is_ok())
         })
-        .await;
-        drive(connection, ended, sender.ready()).await.is_ok() && !*ended
+        .await
     }
 
     async fn send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
-        let answer = self.sender.send_request(request);
-        drive(&mut self.connection, &mut self.ended, answer).await
+        self.socket.bring(self.sender.send_request(request)).await
     }
 
     /// Reads the body to its end and compares. What is right is never copied.
@@ -161,7 +156,7 @@ impl Open {
         let mut matched = 0;
         let mut wrong = Vec::new();
         while !body.is_end_stream() {
-            let Some(frame) = drive(&mut self.connection, &mut self.ended, body.frame()).await else { break };
+            let Some(frame) = self.socket.bring(body.frame()).await else { break };
             let Ok(data) = frame.map_err(|error| told(&error))?.into_data() else { continue };
             if wrong.is_empty() && right[matched..].starts_with(&data) {
                 matched += data.len();
@@ -176,26 +171,32 @@ impl Open {
     }
 }
 
-type Connection = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
+/// The end of a connection at which bytes come and go; nothing once it is closed, for whatever reason. Dropping it then
+/// makes all who wait for something from it hear that nothing will come.
+#[derive(Debug)]
+struct Socket(Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>);
 
-/// Moves bytes as far as the socket allows.
-fn advance(connection: &mut Connection, ended: &mut bool, context: &mut Context<'_>) {
-    // How a connection ended is told to whoever waits for an answer on it.
-    *ended = *ended || Pin::new(connection).poll(context).is_ready();
-}
-
-/// Waits for something that the connection brings about.
-async fn drive<F: Future>(connection: &mut Connection, ended: &mut bool, what: F) -> F::Output {
-    let mut what = pin!(what);
-    poll_fn(|context| {
-        // First what is there already: the body mostly comes with the head.
-        if let Poll::Ready(output) = what.as_mut().poll(context) {
-            return Poll::Ready(output);
+impl Socket {
+    /// Moves bytes as far as they go.
+    fn advance(&mut self, context: &mut Context<'_>) {
+        if self.0.as_mut().is_some_and(|connection| Pin::new(connection).poll(context).is_ready()) {
+            self.0 = None;
         }
-        advance(connection, ended, context);
-        what.as_mut().poll(context)
-    })
-    .await
+    }
+
+    /// Waits for something that moving bytes brings about.
+    async fn bring<F: Future>(&mut self, what: F) -> F::Output {
+        let mut what = pin!(what);
+        poll_fn(|context| {
+            // First what is there already: the body mostly comes with the head.
+            if let Poll::Ready(output) = what.as_mut().poll(context) {
+                return Poll::Ready(output);
+            }
+            self.advance(context);
+            what.as_mut().poll(context)
+        })
+        .await
+    }
 }
 
 /// The message of an error of hyper's with those that it came from.

@@ -53,10 +53,10 @@ impl Client {
         Self { shared, line: Line::new(), patience }
     }
 
-    /// Asks once. Its latency, and its patience, count from `from_ns`.
-    async fn ask(&mut self, from_ns: u64) {
+    /// Asks once, at `sent_ns`. The latency counts from `from_ns`.
+    async fn ask(&mut self, from_ns: u64, sent_ns: u64) {
         let Self { shared, line, patience } = self;
-        let deadline_ns = from_ns.saturating_add(super::nanos(shared.patience));
+        let deadline_ns = sent_ns.saturating_add(super::nanos(shared.patience));
         let outcome = match patience.limit(deadline_ns, line.ask(&shared.question)).await {
             Some(outcome) => outcome,
             None => Err(format!("no complete answer within {:?}", shared.patience)),
@@ -73,12 +73,12 @@ impl Client {
         while quota.take() {
             let now_ns = now_ns();
             self.shared.tally().send(now_ns);
-            self.ask(now_ns).await;
+            self.ask(now_ns, now_ns).await;
         }
         self
     }
 
-    /// An open loop's client: sends what is due. What was due longer ago than its patience is not sent any more.
+    /// An open loop's client: sends what is due, unless it was due longer ago than its patience.
     pub(super) async fn open(mut self, due: Arc<Due>) -> Self {
         while let Some(planned_ns) = due.take().await {
             let now_ns = now_ns();
@@ -87,7 +87,7 @@ impl Client {
                 continue;
             }
             self.shared.tally().send_planned(planned_ns, now_ns);
-            self.ask(planned_ns).await;
+            self.ask(planned_ns, now_ns).await;
         }
         self
     }
