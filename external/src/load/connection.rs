@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -179,7 +179,8 @@ struct Socket(Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>);
 impl Socket {
     /// Moves bytes as far as they go.
     fn advance(&mut self, context: &mut Context<'_>) {
-        if self.0.as_mut().is_some_and(|connection| Pin::new(connection).poll(context).is_ready()) {
+        // Without hyper's own shutdown, since a connection that is shut is not reset any more.
+        if self.0.as_mut().is_some_and(|connection| connection.poll_without_shutdown(context).is_ready()) {
             self.0 = None;
         }
     }
