@@ -2,6 +2,8 @@
 //!
 //! - [`Launch`] says what to start and how; [`Launch::launch`] gives a [`Running`], which tells its end, its cost and its
 //!   last words, and which takes everything that it started with it when it is stopped or dropped.
+//! - An observed launch has [`Milestones`], seen by stopping the process in the few system calls that they are made of,
+//!   for some tens of microseconds each; [`available`] says whether that works here. They make [`Milestones::phases`].
 //! - [`ready::first_answer`] asks until the first answer is complete, and dates it; [`ports`] finds a port for a server and
 //!   tells whose it is.
 //! - [`janitor`] cleans up after a suite that was killed.
@@ -28,8 +30,13 @@
 //! ```
 
 mod fds;
+mod filter;
 mod http;
+pub mod janitor;
 mod launcher;
+mod milestones;
+mod notify;
+mod observer;
 mod output;
 pub mod ports;
 mod process;
@@ -37,6 +44,8 @@ mod processes;
 pub mod ready;
 mod running;
 
+pub use milestones::Milestones;
+pub use observer::available;
 pub use output::Captured;
 pub use process::{Launch, LaunchError, Stdout};
 pub use running::{End, Running};

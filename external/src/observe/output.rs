@@ -175,7 +175,7 @@ impl Reader {
         let mut piece = vec![0; 64 * 1024];
         while let Ok(ready) = wait(&[self.pipe.as_fd(), self.stopped.as_fd()], None) {
             // First what was said, then the word to stop: what is in the pipe already is read.
-            if !ready[0] {
+            if ready[0].is_empty() {
                 break;
             }
             match self.pipe.read(&mut piece) {
@@ -184,7 +184,7 @@ impl Reader {
                 Ok(read) => self.keep(&piece[..read]),
             }
             // A descendant that goes on printing for ever must not keep the thread.
-            if ready[1] {
+            if !ready[1].is_empty() {
                 break;
             }
         }

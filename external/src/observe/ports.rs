@@ -43,6 +43,10 @@ pub fn free_port() -> io::Result<u16> {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     // Another process that looks at the same time begins elsewhere.
     let start = usize::try_from(now_ns() ^ (u64::from(std::process::id()) << 7)).unwrap_or(0) % candidates.len().max(1);
+    // A long run asks for more ports than there are: then the ones given first are long over.
+    if given.len() >= candidates.len() {
+        given.clear();
+    }
     let port =
         candidates[start..].iter().chain(&candidates[..start]).find(|port| !given.contains(port) && is_free(**port));
     let port = *port.ok_or_else(|| io::Error::new(io::ErrorKind::AddrNotAvailable, "no port is free for a server"))?;
@@ -93,6 +97,21 @@ pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
     }
 }
 
+/// The TCP ports that a process group listens on, in order.
+///
+/// # Errors
+/// What the system says.
+pub fn of_group(group: u32) -> io::Result<Vec<u16>> {
+    let members: Vec<_> = all().into_iter().filter(|(_, stat)| stat.group == group).collect();
+    let held: HashSet<u64> = members.iter().flat_map(|(pid, _)| sockets(*pid)).collect();
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default());
+    let rows = tables.iter().flat_map(|table| table.lines()).filter_map(listener);
+    let mut ports: Vec<_> = rows.filter(|(_, inode)| held.contains(inode)).map(|(port, _)| port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    Ok(ports)
+}
+
 fn outgoing(text: &str) -> Option<RangeInclusive<u16>> {
     let mut numbers = text.split_ascii_whitespace().map(str::parse);
     Some(numbers.next()?.ok()?..=numbers.next()?.ok()?)
@@ -121,15 +140,17 @@ fn is_free(port: u16) -> bool {
     bound_v4.is_ok() && (bound_v6.is_ok() || no_v6)
 }
 
-/// The sockets that listen on `port`, from one of the kernel's tables: its second column is the local address, its fourth
-/// the state, its tenth the inode.
+/// The sockets that listen on `port`, from one of the kernel's tables.
 fn listening(table: &str, port: u16) -> Vec<u64> {
-    let row = |line: &str| {
-        let columns: Vec<_> = line.split_ascii_whitespace().collect();
-        let local = u16::from_str_radix(columns.get(1)?.rsplit_once(':')?.1, 16).ok()?;
-        (local == port && *columns.get(3)? == "0A").then(|| columns.get(9)?.parse().ok())?
-    };
-    table.lines().filter_map(row).collect()
+    table.lines().filter_map(listener).filter(|(local, _)| *local == port).map(|(_, inode)| inode).collect()
+}
+
+/// Port and inode of a row that is a listening socket: the second column is the local address, the fourth the state, the
+/// tenth the inode.
+fn listener(row: &str) -> Option<(u16, u64)> {
+    let columns: Vec<_> = row.split_ascii_whitespace().collect();
+    let local = u16::from_str_radix(columns.get(1)?.rsplit_once(':')?.1, 16).ok()?;
+    (*columns.get(3)? == "0A").then(|| Some((local, columns.get(9)?.parse().ok()?)))?
 }
 
 /// The sockets that a process holds.

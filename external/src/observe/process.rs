@@ -14,6 +14,7 @@ use nix::unistd::{Pid, getppid};
 use results::clock::now_ns;
 
 use super::launcher::on_launcher;
+use super::observer::{Observed, Observer};
 use super::output::{Bounds, Output};
 use super::running::Running;
 
@@ -64,22 +65,21 @@ pub enum LaunchError {
         source: io::Error,
     },
     /// The system refused to start it.
-    #[error("cannot start {}{}: {source}", program.display(), on_core(*core))]
+    #[error("cannot start {}{how}: {source}", program.display())]
     Program {
         /// The program's file.
         program: PathBuf,
-        /// The core that it should run on.
-        core: Option<usize>,
+        /// What was asked beyond starting it: a core, observation.
+        how: String,
         /// What the system says.
         source: io::Error,
     },
+    /// It was to be observed, and cannot be.
+    #[error("cannot observe a start: {0}")]
+    Observer(#[source] io::Error),
     /// This process has no room for another child: descriptors, threads.
     #[error("cannot prepare the launch of a program: {0}")]
     Machine(#[from] io::Error),
-}
-
-fn on_core(core: Option<usize>) -> String {
-    core.map_or(String::new(), |core| format!(" on core {core}"))
 }
 
 impl Launch {
@@ -123,7 +123,9 @@ impl Launch {
             }
         };
         let output = Output::read(output, Bounds::LOG, Some(log))?;
-        self.attach(&mut command)?;
+        let observation = self.observed.then(|| Observer::start(self.watch.as_ref(), self.port)).transpose();
+        let (observer, child) = observation.map_err(LaunchError::Observer)?.unzip();
+        self.attach(&mut command, child)?;
         let started = on_launcher(move || {
             let launched_ns = now_ns();
             // The command is dropped here, and with it this process's ends of the pipes.
@@ -131,10 +133,15 @@ impl Launch {
         })?;
         let (launched_ns, pid) = started.map_err(|source| LaunchError::Program {
             program: self.program.clone(),
-            core: self.core,
+            how: self.how(),
             source,
         })?;
-        Ok(Running::new(pid, launched_ns, output, captured)?)
+        Ok(Running::new(pid, launched_ns, output, captured, observer)?)
+    }
+
+    fn how(&self) -> String {
+        let core = self.core.map_or(String::new(), |core| format!(" on core {core}"));
+        format!("{core}{}", if self.observed { " under observation" } else { "" })
     }
 
     fn command(&self) -> Command {
@@ -146,7 +153,7 @@ impl Launch {
 
     /// Has the child do what it must do itself, between fork and exec.
     #[expect(unsafe_code, reason = "what is done between fork and exec must be safe there, which nothing checks")]
-    fn attach(&self, command: &mut Command) -> io::Result<()> {
+    fn attach(&self, command: &mut Command, observed: Option<Observed>) -> io::Result<()> {
         let cores = self.cores()?;
         let parent = Pid::this();
         let attach = move || {
@@ -156,7 +163,8 @@ impl Launch {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
             sched_setaffinity(Pid::from_raw(0), &cores)?;
-            Ok(())
+            // Last: what comes before it is none of the program's.
+            observed.as_ref().map_or(Ok(()), Observed::begin)
         };
         // SAFETY: only system calls, and no memory is allocated: another thread may hold the allocator's lock at the fork.
         unsafe { command.pre_exec(attach) };

@@ -1,7 +1,7 @@
 //! A process that was launched: its end, its cost, its last words.
 
 use std::io;
-use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -13,6 +13,9 @@ use results::clock::now_ns;
 use results::record::Resources;
 
 use super::fds::ready;
+use super::milestones::Milestones;
+use super::notify::open_process;
+use super::observer::Observer;
 use super::output::{Captured, Output};
 use super::processes::{Stat, descendants, members};
 
@@ -30,6 +33,7 @@ pub struct Running {
     handle: OwnedFd,
     log: Output,
     stdout: Option<Output>,
+    observer: Option<Observer>,
     end: Option<End>,
 }
 
@@ -58,10 +62,20 @@ impl std::fmt::Display for End {
 
 impl Running {
     /// Takes charge of a child. If that fails, the child is killed.
-    pub(super) fn new(pid: u32, launched_ns: u64, log: Output, stdout: Option<Output>) -> io::Result<Self> {
+    pub(super) fn new(
+        pid: u32,
+        launched_ns: u64,
+        log: Output,
+        stdout: Option<Output>,
+        observer: Option<Observer>,
+    ) -> io::Result<Self> {
+        if let Some(observer) = &observer {
+            observer.launched(launched_ns);
+        }
+        let handle = open_process(pid);
         let pid = Pid::from_raw(pid.cast_signed());
-        match open_handle(pid) {
-            Ok(handle) => Ok(Self { pid, launched_ns, handle, log, stdout, end: None }),
+        match handle {
+            Ok(handle) => Ok(Self { pid, launched_ns, handle, log, stdout, observer, end: None }),
             Err(error) => {
                 let _ = killpg(pid, Signal::SIGKILL);
                 let _ = reap(pid, 0);
@@ -80,6 +94,11 @@ impl Running {
         self.launched_ns
     }
 
+    /// The milestones seen so far; nothing if it was launched unobserved.
+    pub fn milestones(&self) -> Option<Milestones> {
+        self.observer.as_ref().map(Observer::seen)
+    }
+
     /// How it ended, if it has. Takes a few microseconds if it has not.
     pub fn ended(&mut self) -> Option<End> {
         self.wait_end(0)
@@ -93,6 +112,10 @@ impl Running {
             let _ = killpg(self.pid, Signal::SIGKILL);
             self.end = Some(reap(self.pid, seen_ns));
             self.wait_gone();
+            // Not before: those of the group that still lived made calls that it must let go on.
+            if let Some(observer) = &mut self.observer {
+                observer.stop();
+            }
         }
         self.end
     }
@@ -187,16 +210,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop(Duration::ZERO);
     }
-}
-
-/// A descriptor that becomes readable when the process ends.
-#[expect(unsafe_code, reason = "neither the standard library nor nix opens one for a process that runs already")]
-fn open_handle(pid: Pid) -> io::Result<OwnedFd> {
-    // SAFETY: takes two numbers and touches no memory.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
-    let fd = i32::try_from(fd).ok().filter(|&fd| fd >= 0).ok_or_else(io::Error::last_os_error)?;
-    // SAFETY: the kernel just gave it to us alone, and closes it on exec.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Reaps a child that has ended or has been killed.
@@ -315,7 +328,7 @@ mod tests {
         let mut running = shell(&folder, "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo ready; read x; :");
         let end = running.stop(Duration::from_secs(5)).resources;
         let mut running =
-            shell(&folder, "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo ready; exec /bin/sleep 60");
+            shell(&folder, "/bin/sleep 60 & i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo ready; wait");
         let usage = running.usage();
         for cost in [usage, end] {
             assert!(cost.cpu_ns.is_some_and(|ns| ns > 10_000_000), "{cost:?}");

@@ -1,9 +1,15 @@
 //! The service as a native server on hyper and tokio.
 //!
-//! `native-http [ADDR]` (default `127.0.0.1:0`) prints the address it listens on and serves until SIGTERM or Ctrl-C.
+//! `native-http [--milestones FILE] [ADDR]` (default `127.0.0.1:0`) prints the address it listens on and serves until
+//! SIGTERM or Ctrl-C.
+//!
+//! With `--milestones` it is the ground truth for an observer from outside: once the first connection is over, or at the
+//! end, FILE is there and holds `{"listening_ns":…,"first_accepted_ns":…}`, the clock right after listen(2) and right after
+//! the first accept(2) returned.
 
 use std::convert::Infallible;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,17 +20,21 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use results::clock::now_ns;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use workload_core::{Counter, MAX_ECHO_BYTES, answer};
 
 fn main() -> ExitCode {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    let milestones = arguments.next_if(|argument| argument == "--milestones").and_then(|_| arguments.next());
+    let address =
+        arguments.next().map_or_else(|| "127.0.0.1:0".into(), |address| address.to_string_lossy().into_owned());
     // One thread: a worker pool would be started before the first request needs it, and the start is what is measured.
     let served = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
-        .and_then(|runtime| runtime.block_on(serve(&address)));
+        .and_then(|runtime| runtime.block_on(serve(&address, milestones.map(PathBuf::from))));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -34,8 +44,36 @@ fn main() -> ExitCode {
     }
 }
 
-async fn serve(address: &str) -> std::io::Result<()> {
+/// The two instants, which are written when this is dropped.
+struct Milestones {
+    file: PathBuf,
+    listening_ns: u64,
+    first_accepted_ns: Option<u64>,
+}
+
+impl Milestones {
+    fn accepted(mut self) -> Self {
+        self.first_accepted_ns = Some(now_ns());
+        self
+    }
+}
+
+impl Drop for Milestones {
+    fn drop(&mut self) {
+        let accepted = self.first_accepted_ns.map_or("null".to_owned(), |ns| ns.to_string());
+        let line = format!("{{\"listening_ns\":{},\"first_accepted_ns\":{accepted}}}\n", self.listening_ns);
+        // Renamed, so that whoever waits for the file sees all of it or nothing.
+        let unfinished = self.file.with_added_extension("part");
+        let written = std::fs::write(&unfinished, line).and_then(|()| std::fs::rename(&unfinished, &self.file));
+        if let Err(error) = written {
+            let _ = writeln!(std::io::stderr(), "native-http: cannot write {}: {error}", self.file.display());
+        }
+    }
+}
+
+async fn serve(address: &str, milestones: Option<PathBuf>) -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
+    let mut milestones = milestones.map(|file| Milestones { file, listening_ns: now_ns(), first_accepted_ns: None });
     writeln!(std::io::stdout(), "listening on {}", listener.local_addr()?)?;
     let counter = Arc::new(Counter::new());
     let mut terminate = signal(SignalKind::terminate())?;
@@ -47,7 +85,10 @@ async fn serve(address: &str) -> std::io::Result<()> {
             _ = interrupt.recv() => return Ok(()),
         };
         let counter = Arc::clone(&counter);
+        // The first connection takes them with it.
+        let milestones = milestones.take().map(Milestones::accepted);
         tokio::spawn(async move {
+            let _milestones = milestones;
             let service = service_fn(move |request| handle(request, Arc::clone(&counter)));
             // A connection that its client breaks off is the client's business.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
