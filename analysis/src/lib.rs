@@ -2,17 +2,21 @@
 //!
 //! Starts no process, opens no socket and reads no clock: the same samples give the same bytes.
 
+mod compare;
 mod finding;
 mod label;
 mod median;
+mod outside;
 mod summary;
 mod table;
 mod units;
 mod waterfall;
 
+pub use compare::{EnginePair, embedded_vs_cli};
 pub use finding::finding;
 pub use median::{Estimate, median};
-pub use summary::{CellSummary, Control, PhaseSummary, Summary};
+pub use outside::suite_report;
+pub use summary::{CellSummary, Control, LoadSummary, PhaseSummary, Quantile, Summary};
 pub use table::{csv, tables};
 pub use waterfall::waterfall;
 

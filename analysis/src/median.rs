@@ -32,6 +32,13 @@ impl fmt::Display for Estimate {
 }
 
 impl Estimate {
+    /// The same in another unit. The interval's ends are rounded to whole numbers.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ends are positive and shrink")]
+    pub(crate) fn scaled(self, by: f64) -> Self {
+        let end = |end: u64| (end as f64 * by).round() as u64;
+        Self { value: self.value * by, interval: self.interval.map(|(low, high)| (end(low), end(high))), n: self.n }
+    }
+
     /// Whether two intervals have no point in common. Unknown intervals overlap everything.
     pub fn is_apart_from(&self, other: &Self) -> bool {
         match (self.interval, other.interval) {

@@ -1,8 +1,8 @@
 //! Samples, cell by cell.
 
 use results::noise::Noise;
-use results::record::Outcome;
-use results::{Cell, Phase, Sample};
+use results::record::{Outcome, Requests};
+use results::{Cell, Phase, Sample, latency};
 use serde::Serialize;
 
 use crate::median::{CONFIDENCE, Estimate, median};
@@ -50,6 +50,52 @@ pub struct CellSummary {
     pub max_residual_ns: Option<u64>,
     /// The phases.
     pub phases: Vec<PhaseSummary>,
+    /// What requests under load did; `null` for starts.
+    pub load: Option<LoadSummary>,
+}
+
+/// The samples of a cell under load: each sample's own figure first, then the median over samples, since what repeats inside
+/// a process is no independent measurement.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LoadSummary {
+    /// Right answers per second.
+    pub per_second: Estimate,
+    /// Quantiles of the latency, in nanoseconds. One that samples hold too little for is absent.
+    pub latency: Vec<Quantile>,
+    /// Requests of all samples that count.
+    pub requests: u64,
+}
+
+/// One quantile.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Quantile {
+    /// Which: 0.99 is the 99th percentile.
+    pub at: f64,
+    /// In nanoseconds.
+    pub time: Estimate,
+}
+
+impl LoadSummary {
+    /// The quantiles that are shown.
+    const SHOWN: [f64; 3] = [0.5, 0.9, 0.99];
+
+    fn of(good: &[&Sample]) -> Option<Self> {
+        let requests: Vec<_> = good.iter().filter_map(|sample| sample.requests.as_ref()).collect();
+        // To a thousandth of a request per second, as whole numbers: what the median is taken of.
+        let rate = |requests: &&Requests| {
+            (requests.wall_ns > 0).then(|| u128::from(requests.ok) * 1_000_000_000_000 / u128::from(requests.wall_ns))
+        };
+        let rates: Vec<_> = requests.iter().filter_map(rate).filter_map(|rate| u64::try_from(rate).ok()).collect();
+        let per_second = median(&rates)?.scaled(1e-3);
+        let histograms: Vec<_> =
+            requests.iter().filter_map(|requests| latency::decode(requests.latency_hdr.as_ref()?).ok()).collect();
+        let quantile = |at: f64| {
+            let values: Vec<_> = histograms.iter().filter_map(|histogram| latency::quantile(histogram, at)).collect();
+            Some(Quantile { at, time: median(&values)? })
+        };
+        let latency = Self::SHOWN.into_iter().filter_map(quantile).collect();
+        Some(Self { per_second, latency, requests: requests.iter().map(|requests| requests.sent).sum() })
+    }
 }
 
 /// One phase of one cell.
@@ -135,7 +181,13 @@ impl CellSummary {
             pss: of(|sample| sample.resources.pss_bytes),
             max_residual_ns: good.iter().filter_map(|sample| Some(sample.residual_ns?.unsigned_abs())).max(),
             phases: Phase::ALL.into_iter().filter_map(phase).collect(),
+            load: LoadSummary::of(&good),
         }
+    }
+
+    /// Whether there is a total and what it is made of.
+    pub(crate) fn is_taken_apart(&self) -> bool {
+        self.total.is_some() && !self.phases.is_empty()
     }
 
     /// Whether this is the second name of a system.

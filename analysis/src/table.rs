@@ -93,7 +93,7 @@ fn shown(time: Option<&Estimate>, share: Option<f64>) -> String {
 }
 
 /// Both ends, and the unit once where it is the same.
-fn interval(low: f64, high: f64) -> String {
+pub(crate) fn interval(low: f64, high: f64) -> String {
     let (low, high) = (nanoseconds(low), nanoseconds(high));
     match (low.split_once(' '), high.split_once(' ')) {
         (Some((low, unit)), Some((_, other))) if unit == other => {
@@ -118,7 +118,7 @@ fn fit(columns: &[Column], width: usize) -> Vec<&[Column]> {
 }
 
 /// One line, below the heading. Between rows of two lines each there would be half as many lines again.
-const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+pub(crate) const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
 fn render(rows: &[String], columns: &[Column]) -> String {
     let mut table = Table::new();
@@ -147,7 +147,7 @@ fn remarks(labels: &Labels, cells: &[&CellSummary]) -> String {
 }
 
 /// What the A/A pairs say.
-fn controls(summary: &Summary) -> String {
+pub(crate) fn controls(summary: &Summary) -> String {
     let Some(floor) = summary.noise_floor else {
         return "no A/A pair was measured: this run cannot say which differences are noise\n".to_owned();
     };

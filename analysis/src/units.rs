@@ -12,6 +12,16 @@ pub(crate) fn nanoseconds(ns: f64) -> String {
     format!("{sign}{} {unit}", three_digits(scaled))
 }
 
+/// Bytes with three significant digits and the binary unit that fits: `4.40 MiB`.
+pub(crate) fn bytes(bytes: f64) -> String {
+    let (scaled, unit) = match bytes {
+        bytes if bytes < 1024.0 => return format!("{bytes:.0} B"),
+        bytes if bytes < 1024.0 * 1024.0 => (bytes / 1024.0, "KiB"),
+        bytes => (bytes / 1024.0 / 1024.0, "MiB"),
+    };
+    format!("{} {unit}", three_digits(scaled))
+}
+
 /// Three significant digits, and all of a larger number's whole ones.
 pub(crate) fn three_digits(value: f64) -> String {
     match value.abs() {

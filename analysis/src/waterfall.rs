@@ -43,7 +43,7 @@ pub fn waterfall(summary: &Summary, width: usize, colour: bool) -> String {
     let mut text = String::new();
     for workload in summary.workloads() {
         let cells: Vec<_> =
-            summary.of_workload(workload).filter(|cell| cell.total.is_some() && !cell.is_twin()).collect();
+            summary.of_workload(workload).filter(|cell| cell.is_taken_apart() && !cell.is_twin()).collect();
         let labels = Labels::of(summary.of_workload(workload));
         let longest = cells.iter().map(|cell| total(cell)).fold(0.0, f64::max);
         let (long, short): (Vec<_>, Vec<_>) = cells.iter().partition(|cell| total(cell) >= longest * ZOOM_BELOW);

@@ -1,7 +1,9 @@
 //! Systems from outside: launched as people launch them, watched from launch to first answer, and put under load.
 
+pub mod compare;
 pub mod cores;
 pub mod doctor;
 pub mod load;
 pub mod observe;
+pub mod suite;
 pub mod system;

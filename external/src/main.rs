@@ -2,6 +2,62 @@
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+use external::compare::{self, CompareArguments};
+use external::doctor::{self, DoctorArguments};
+use external::load::{self, LoadArguments};
+use external::observe::{self, janitor};
+use external::suite::{self, SuiteArguments};
+use external::system;
+use program::terminal::say;
+use program::{Error, Exit};
+
+/// Systems from outside: as people launch them, from launch to first answer, and under load.
+#[derive(Debug, Parser)]
+#[command(name = "external", version, about, after_help = exit_codes())]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure every system: cold and prepared starts, latency and throughput when warm.
+    Suite(Box<SuiteArguments>),
+    /// Say which systems can be measured here, and what this machine does to results.
+    Doctor(DoctorArguments),
+    /// Compare systems where they do the same work.
+    Compare(CompareArguments),
+    /// Put something on this machine's loopback under load.
+    Load(LoadArguments),
+}
+
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == janitor::ARGUMENT) {
+        return janitor::main();
+    }
+    match run(Cli::parse().command) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            say(&error.to_string());
+            error.exit.into()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Exit, Error> {
+    match command {
+        Command::Suite(arguments) => suite::command(&arguments),
+        Command::Doctor(arguments) => {
+            let systems = suite::Systems::find(system::Name::ALL.into_iter());
+            doctor::command(&arguments, systems.states(), observe::available())
+        }
+        Command::Compare(arguments) => compare::command(&arguments),
+        Command::Load(arguments) => load::command(&arguments),
+    }
+}
+
+fn exit_codes() -> String {
+    let rows = Exit::TABLE.iter().map(|(exit, meaning)| format!("\n  {:<4} {meaning}", *exit as u8));
+    format!("Exit codes:{}", rows.collect::<String>())
 }

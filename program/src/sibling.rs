@@ -59,7 +59,7 @@ impl Package {
 
     /// The command that builds it.
     pub fn command(&self) -> String {
-        let arguments: String = self.arguments.iter().map(|argument| format!(" {argument}")).collect();
+        let arguments = self.arguments.iter().fold(String::new(), |text, argument| text + " " + argument);
         let flags = self.flags.map_or_else(String::new, |flags| {
             format!("RUSTFLAGS='{}' CARGO_TARGET_DIR=target/{} ", flags.rustflags, flags.variant)
         });

@@ -15,6 +15,7 @@
 pub mod campaign;
 pub mod clock;
 pub mod digest;
+pub mod latency;
 pub mod ledger;
 pub mod machine;
 pub mod manifest;

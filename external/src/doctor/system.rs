@@ -17,7 +17,8 @@ pub struct SystemState {
 }
 
 /// Why a system cannot be measured here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{reason}; {remedy}")]
 pub struct Unavailable {
     /// What is missing or in the way.
     pub reason: String,

@@ -6,19 +6,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use program::pages::{self, Residency};
-use results::Cell;
 use results::campaign::{self, Bench, Measurement};
 use results::clock::now_ns;
+use results::{Cell, PhaseTime};
 use serde_json::{Value, json};
 use workloads::{Answer, Call, Request, Workload};
 
-use super::plan::Planned;
+use super::plan::{Observer, Planned};
 use super::settings::Settings;
 use super::systems::Systems;
 use crate::cores::{self, Cores};
 use crate::load::{self, Amount, Load, Loaded, Pace};
 use crate::observe::janitor::{Guard, Janitor};
 use crate::observe::{self, Launch, Running, Stdout, ports, ready};
+use crate::system::own::Told;
 use crate::system::{Acquire, Job, Name, Ready, listens};
 
 /// How long a system that was asked to end may take before it is killed.
@@ -119,7 +120,7 @@ impl<'a> Outside<'a> {
         // Found here, what does not work is one reason; found by the campaign it would be as many as samples. A cache is
         // filled by the same start.
         let port = self.port_for(key.workload)?;
-        let launch = self.launch(&ready, key.workload, port, false, None);
+        let launch = self.launch(&ready, key.workload, port);
         let started = self.start(&launch, &ready, key.workload, port)?;
         started.verdict.map_err(|reason| format!("it was tried once, and {reason}"))?;
         Ok(ready)
@@ -130,21 +131,15 @@ impl<'a> Outside<'a> {
         listens(workload).then(port).transpose()
     }
 
-    fn launch(
-        &self,
-        ready: &Ready,
-        workload: Workload,
-        port: Option<u16>,
-        observed: bool,
-        core: Option<usize>,
-    ) -> Launch {
+    fn launch(&self, ready: &Ready, workload: Workload, port: Option<u16>) -> Launch {
         let mut launch = Launch::new(&ready.program, &self.work, self.work.join("log"));
         launch.arguments = ready.arguments(port);
         // Runtimes look for their configuration below it, and must find none but what they are told.
         launch.environment = vec![("HOME".into(), self.work.clone().into())];
+        launch.environment.extend(ready.environment.iter().map(|(name, value)| (name.into(), value.into())));
         launch.stdout = if listens(workload) { Stdout::Log } else { Stdout::Captured };
         launch.watch.clone_from(&ready.artifact);
-        (launch.port, launch.observed, launch.core) = (port, observed, core);
+        launch.port = port;
         launch
     }
 
@@ -156,6 +151,9 @@ impl<'a> Outside<'a> {
             (Call::Http(request), Some(port)) => self.first_answer(&mut running, ready, workload, &request, port),
             _ => self.to_the_end(&mut running, workload),
         };
+        if started.verdict.is_ok() && launch.arguments.iter().any(|argument| argument == "--milestones") {
+            self.wait_until_told();
+        }
         running.stop(GRACE);
         drop(guard);
         if let Err(reason) = &mut started.verdict {
@@ -215,13 +213,14 @@ impl<'a> Outside<'a> {
     fn sample_start(&self, next: Next) -> Measurement {
         let Next { planned, ready, port, mut attested } = next;
         let cached = ready.cache.as_deref().map(entries);
-        let launch = self.launch(&ready, planned.workload, port, planned.observed, None);
-        let started = match self.start(&launch, &ready, planned.workload, port) {
+        let mut launch = self.launch(&ready, planned.workload, port);
+        launch.observed = planned.observer == Observer::Seccomp;
+        let mut started = match self.start(&launch, &ready, planned.workload, port) {
             Ok(started) => started,
             Err(reason) => return Measurement { attested, ..Measurement::failed(reason) },
         };
-        attested.extend(started.attested);
-        let mut verdict = started.verdict;
+        attested.append(&mut started.attested);
+        let mut verdict = std::mem::replace(&mut started.verdict, Ok(()));
         if let (Some(before), Some(cache)) = (cached, &ready.cache) {
             let found = if entries(cache) > before { "miss" } else { "hit" };
             attested.insert("cache".to_owned(), json!(found));
@@ -231,12 +230,7 @@ impl<'a> Outside<'a> {
         if ready.mapped.is_some() && listens(planned.workload) && attested.get("code_mapped") != Some(&json!(true)) {
             verdict = verdict.and(Err("not what its cell says: compiled code was not mapped".to_owned()));
         }
-        let phases = match &started.milestones {
-            Some(milestones) if verdict.is_ok() => {
-                milestones.phases(started.answered_ns, ready.artifact.is_none(), listens(planned.workload))
-            }
-            _ => Ok(Vec::new()),
-        };
+        let phases = if verdict.is_ok() { self.phases(&planned, &started) } else { Ok(Vec::new()) };
         let verdict = verdict.and(phases.as_ref().map(|_| ()).map_err(Clone::clone));
         Measurement {
             total_ns: verdict.is_ok().then(|| started.answered_ns.saturating_sub(started.launched_ns)),
@@ -248,6 +242,55 @@ impl<'a> Outside<'a> {
         }
     }
 
+    /// The phases of a start that is taken apart; none of one that is not.
+    fn phases(&self, planned: &Planned, started: &Started) -> Result<Vec<PhaseTime>, String> {
+        match (planned.observer, &started.milestones) {
+            (Observer::None, _) => Ok(Vec::new()),
+            (Observer::Seccomp, Some(seen)) if listens(planned.workload) => {
+                seen.phases(started.answered_ns, planned.acquire.is_none())
+            }
+            (Observer::Seccomp, Some(seen)) => seen.phases_of_run(started.answered_ns, planned.acquire.is_none()),
+            (Observer::Seccomp, None) => Err("the observer saw nothing".to_owned()),
+            (Observer::Own, _) => {
+                let acquire = planned.acquire.ok_or("machine code tells no milestones")?;
+                let text = std::fs::read_to_string(self.told())
+                    .map_err(|error| format!("its own milestones cannot be read: {error}"))?;
+                Told::read(&text)?.phases(acquire, started.launched_ns, started.answered_ns)
+            }
+        }
+    }
+
+    /// Waits for what a service tells after its first answer. The start is over then: this decides nothing that is timed.
+    fn wait_until_told(&self) {
+        let until_ns = now_ns() + 1_000_000_000;
+        while !self.told().exists() && now_ns() < until_ns {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Where a service tells its own milestones.
+    fn told(&self) -> PathBuf {
+        self.work.join("milestones.json")
+    }
+
+    /// What a cell launches: what was prepared for its kind, with what it leaves out, and what it is to tell.
+    fn varied(&self, planned: &Planned, ready: &Ready) -> Result<Ready, String> {
+        let mut ready = ready.clone();
+        if let Some(without) = planned.without {
+            let extras = self.systems.adapter(planned.system).extras();
+            let extra = extras.iter().find(|extra| extra.name == without);
+            ready = ready.without(extra.ok_or_else(|| format!("it has no `{without}` that could be left out"))?);
+        }
+        if planned.observer == Observer::Own {
+            if !self.systems.adapter(planned.system).tells_milestones() {
+                return Err("it does not tell its own milestones".to_owned());
+            }
+            let _ = std::fs::remove_file(self.told());
+            ready = ready.telling(&self.told());
+        }
+        Ok(ready)
+    }
+
     /// Requests at something that runs, as a sample.
     fn sample_load(&self, next: Next) -> Measurement {
         let Next { planned, ready, port, mut attested } = next;
@@ -255,7 +298,8 @@ impl<'a> Outside<'a> {
         let (Call::Http(request), Some(port)) = (planned.workload.call(), port) else {
             return failed("a command has nothing that could be asked again".to_owned());
         };
-        let launch = self.launch(&ready, planned.workload, Some(port), false, self.cores.system);
+        let mut launch = self.launch(&ready, planned.workload, Some(port));
+        launch.core = self.cores.system;
         let mut running = match launch.launch() {
             Ok(running) => running,
             Err(error) => return failed(error.to_string()),
@@ -326,11 +370,7 @@ struct Started {
 impl Started {
     /// Of a process that has answered; the rest is filled in.
     fn of(running: &mut Running) -> Self {
-        Self {
-            launched_ns: running.launched_ns(),
-            milestones: running.milestones(),
-            ..Self::failed(String::new())
-        }
+        Self { launched_ns: running.launched_ns(), milestones: running.milestones(), ..Self::failed(String::new()) }
     }
 
     fn failed(reason: impl Into<String>) -> Self {
@@ -348,12 +388,13 @@ impl Started {
 impl Bench for Outside<'_> {
     fn prepare(&mut self, planned: &campaign::Planned) -> Result<(), String> {
         let planned = self.cells.get(&planned.cell).cloned().ok_or("the plan has no such cell")?;
-        if planned.observed {
+        if planned.observer == Observer::Seccomp {
             self.observer.clone().map_err(|reason| {
                 format!("no start can be taken apart here: {reason}; its total is measured all the same, and --no-observer leaves this out")
             })?;
         }
         let ready = self.job(&planned)?;
+        let ready = self.varied(&planned, &ready)?;
         if let (Some(cache), Some(Acquire::CacheMiss)) = (&ready.cache, planned.acquire) {
             emptied(cache)?;
         }
@@ -379,7 +420,9 @@ impl Bench for Outside<'_> {
         let Some(port) = self.port.take() else { return Ok(()) };
         let owners = ports::owner_of(port).map_err(|error| format!("cannot look at the sockets: {error}"))?;
         match owners.first() {
-            Some(owner) => Err(format!("port {port} is still listened on after the sample, by processes {:?}", owner.pids)),
+            Some(owner) => {
+                Err(format!("port {port} is still listened on after the sample, by processes {:?}", owner.pids))
+            }
             None => Ok(()),
         }
     }
@@ -401,7 +444,8 @@ fn judged(loaded: &Loaded) -> Result<(), String> {
     if requests.failed == 0 && requests.dropped == 0 && loaded.warm_up_failed == 0 {
         return Ok(());
     }
-    let reasons: Vec<_> = loaded.failures.iter().map(|failure| format!("{} × {}", failure.count, failure.reason)).collect();
+    let reasons: Vec<_> =
+        loaded.failures.iter().map(|failure| format!("{} × {}", failure.count, failure.reason)).collect();
     Err(format!(
         "{} of {} requests failed, {} were dropped, {} of the warm-up failed: {}",
         requests.failed,
@@ -415,7 +459,11 @@ fn judged(loaded: &Loaded) -> Result<(), String> {
 /// The end of a system's log, as a part of a reason.
 fn said(running: &mut Running) -> String {
     let tail = running.log_tail();
-    if tail.trim().is_empty() { "; its log is empty".to_owned() } else { format!("; the end of its log: {:?}", tail.trim()) }
+    if tail.trim().is_empty() {
+        "; its log is empty".to_owned()
+    } else {
+        format!("; the end of its log: {:?}", tail.trim())
+    }
 }
 
 /// Ports other than the one that it was told, as a part of a reason.

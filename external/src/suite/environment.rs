@@ -92,8 +92,9 @@ pub fn apply(variables: &Variables, settings: &mut Settings, origins: &mut Origi
     values.requests = variables.number("THROUGHPUT_REQS")?.unwrap_or(values.requests);
     values.samples = match (variables.number("N_RUN")?, variables.number("HTTP_RUNS")?) {
         (Some(all), Some(http)) if all != http => {
-            return Err(Error::new(Exit::Usage, format!("N_RUN is {all} and HTTP_RUNS is {http}"))
-                .hint("all cells of a run have the same number of samples: set one of them, or run twice with --only"));
+            return Err(Error::new(Exit::Usage, format!("N_RUN is {all} and HTTP_RUNS is {http}")).hint(
+                "all cells of a run have the same number of samples: set one of them, or run twice with --only",
+            ));
         }
         (Some(samples), _) | (None, Some(samples)) => samples,
         (None, None) => values.samples,
@@ -184,7 +185,9 @@ mod tests {
     fn what_is_impossible_is_refused_and_what_has_no_effect_is_said() {
         assert!(told(&Variables::of([("N_RUN", "many")])).unwrap_err().contains("not a whole number"));
         assert!(told(&Variables::of([("N_RUN", "3"), ("HTTP_RUNS", "4")])).unwrap_err().contains("HTTP_RUNS is 4"));
-        assert!(told(&Variables::of([("HTTP_SCENARIOS", "cool")])).unwrap_err().contains("there is no scenario `cool`"));
+        assert!(
+            told(&Variables::of([("HTTP_SCENARIOS", "cool")])).unwrap_err().contains("there is no scenario `cool`")
+        );
         let variables = Variables::of([("FIREWALL", "1"), ("CLEAN_BUILD", "0")]);
         assert_eq!(variables.without_effect().len(), 1);
     }

@@ -68,7 +68,9 @@ fn facts(cells: &[Planned], systems: &Systems) -> Vec<System> {
 fn artifacts(cells: &[Planned]) -> Result<Vec<ArtifactFact>, Error> {
     let mut facts: Vec<ArtifactFact> = Vec::new();
     let of_guests = cells.iter().filter(|planned| planned.acquire.is_some());
-    for (planned, dialect) in of_guests.flat_map(|planned| [(planned, Dialect::WasiHttp), (planned, Dialect::WasmEdgeSockets)]) {
+    for (planned, dialect) in
+        of_guests.flat_map(|planned| [(planned, Dialect::WasiHttp), (planned, Dialect::WasmEdgeSockets)])
+    {
         let artifact = planned.workload.artifact_for(dialect);
         let (path, workload) = (artifact.path().display().to_string(), planned.workload.name().to_owned());
         match facts.iter_mut().find(|fact| fact.path == path) {

@@ -7,8 +7,9 @@ pub mod plan;
 pub mod settings;
 mod systems;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use analysis::Summary;
 use clap::Args;
 use program::run::{self, Format};
 use program::terminal::{print, say};
@@ -18,7 +19,7 @@ use results::run_folder;
 use self::bench::Outside;
 use self::environment::Variables;
 use self::plan::Planned;
-use self::settings::Settings;
+use self::settings::{Origins, Settings};
 pub use self::systems::Systems;
 use crate::observe::janitor::Janitor;
 
@@ -94,19 +95,53 @@ pub fn command(arguments: &SuiteArguments) -> Result<Exit, Error> {
     }
     let systems = Systems::find(cells.iter().map(|planned| planned.system));
     systems.require(&arguments.require)?;
-    systems.absent().for_each(|(name, why)| say(&format!("{}: cannot be measured here: {why}", name.name())));
-    let mut janitor = janitor()?;
-    let manifest = manifest::of(&settings, &origins, &cells, &systems)?;
-    let (folder, manifest) = run::open(resume.as_deref(), &out, manifest)?;
-    let (samples, ended) =
-        run::measure(&folder, &manifest, |work| Outside::new(work, &settings, &cells, &systems, &mut janitor))?;
-    let place = arguments.out.as_ref().map_or_else(String::new, |out| format!(" --out {}", out.display()));
-    let resume = format!("cargo run -p external -- suite --resume {}{place}", folder.run());
-    run::finish(arguments.format, &folder, &manifest.systems, (&samples, ended), analysis::report, &resume)
+    let campaign = Campaign { settings: &settings, origins: &origins, cells: &cells, systems: &systems };
+    campaign.run(
+        arguments.out.as_deref(),
+        resume.as_deref(),
+        arguments.format,
+        analysis::suite_report,
+        "external suite",
+    )
+}
+
+/// What is measured, on what.
+pub(crate) struct Campaign<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) origins: &'a Origins,
+    pub(crate) cells: &'a [Planned],
+    pub(crate) systems: &'a Systems,
+}
+
+impl Campaign<'_> {
+    /// From a run's folder to its summary. `command` is what a person types to resume it.
+    pub(crate) fn run(
+        &self,
+        out: Option<&Path>,
+        resume: Option<&str>,
+        format: Format,
+        report: impl FnOnce(&Summary, usize, bool) -> String,
+        command: &str,
+    ) -> Result<Exit, Error> {
+        let results = out.map_or_else(run::default_results, Path::to_owned);
+        self.systems.absent().for_each(|(name, why)| {
+            say(&format!("{}: cannot be measured here: {}; {}", name.name(), why.reason, why.remedy))
+        });
+        let janitor = janitor()?;
+        let manifest = manifest::of(self.settings, self.origins, self.cells, self.systems)?;
+        let (folder, manifest) = run::open(resume, &results, manifest)?;
+        let (samples, ended) = run::measure(&folder, &manifest, |work| {
+            Outside::new(work, self.settings, self.cells, self.systems, &janitor)
+        })?;
+        let place = out.map_or_else(String::new, |out| format!(" --out {}", out.display()));
+        let words = command.replacen("external ", "cargo run -p external -- ", 1);
+        let resume = format!("{words} --resume {}{place}", folder.run());
+        run::finish(format, &folder, &manifest.systems, (&samples, ended), report, &resume)
+    }
 }
 
 /// What cleans up if this process is killed.
-pub(crate) fn janitor() -> Result<Janitor, Error> {
+fn janitor() -> Result<Janitor, Error> {
     let start = || Janitor::start(&std::env::current_exe()?);
     start().map_err(|error| {
         Error::new(Exit::Internal, format!("cannot start the process that cleans up after a kill: {error}"))

@@ -29,10 +29,68 @@ pub struct Planned {
     pub acquire: Option<Acquire>,
     /// Whether the workload's files are out of the page cache.
     pub evicted: bool,
-    /// Whether the start is taken apart.
-    pub observed: bool,
+    /// What takes the start apart.
+    pub observer: Observer,
+    /// Work that is left out of the start, by its name.
+    pub without: Option<&'static str>,
     /// Connections at once, of a sample under load.
     pub connections: usize,
+}
+
+/// What takes a start apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Observer {
+    /// Nothing does: only its total is known, and nothing disturbed it.
+    None,
+    /// The kernel tells of its system calls.
+    Seccomp,
+    /// It tells by itself.
+    Own,
+}
+
+impl Observer {
+    /// The name in cells.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Seccomp => "seccomp",
+            Self::Own => "own",
+        }
+    }
+}
+
+impl Planned {
+    /// A start of a system, of which nothing has been said yet but this.
+    pub fn start(system: Name, workload: Workload, acquire: Option<Acquire>, scenario: Scenario) -> Self {
+        let evicted = scenario == Scenario::Cold;
+        let (observer, without, connections) = (Observer::None, None, 1);
+        let params = BTreeMap::new();
+        let cell = Cell { system: system.name().to_owned(), workload: workload.name().to_owned(), scenario, params };
+        Self { cell, system, workload, acquire, evicted, observer, without, connections }
+    }
+
+    /// The same, with its cell's parameters as the rest says; `requests` are those of a sample under load.
+    #[must_use]
+    pub fn named(mut self, requests: u64) -> Self {
+        let mut params = BTreeMap::new();
+        let mut set = |key: &str, value: String| _ = params.insert(key.to_owned(), value);
+        if let Some(acquire) = self.acquire {
+            set("acquire", acquire.name().to_owned());
+        }
+        if self.cell.scenario.starts() {
+            set("page_cache", if self.evicted { "evicted" } else { "hot" }.to_owned());
+            set("observer", self.observer.name().to_owned());
+        } else {
+            set("pace", "closed".to_owned());
+            set("connections", self.connections.to_string());
+            set("requests", requests.to_string());
+        }
+        if let Some(without) = self.without {
+            set("without", without.to_owned());
+        }
+        self.cell.params = params;
+        self
+    }
 }
 
 /// Every cell of the settings, once.
@@ -59,7 +117,11 @@ fn scenarios(settings: &Settings, workload: Workload) -> Vec<Scenario> {
     let names = settings.scenarios_of.get(workload.name()).unwrap_or(&settings.values.scenarios);
     // A command has nothing that runs on and could be asked again.
     let possible = |scenario: &Scenario| scenario.starts() || listens(workload);
-    Scenario::ALL.into_iter().filter(|scenario| names.iter().any(|name| name == scenario.name())).filter(possible).collect()
+    Scenario::ALL
+        .into_iter()
+        .filter(|scenario| names.iter().any(|name| name == scenario.name()))
+        .filter(possible)
+        .collect()
 }
 
 /// The cells of one system, workload and scenario.
@@ -85,44 +147,21 @@ fn of(settings: &Settings, system: Name, workload: Workload, scenario: Scenario,
         acquires = vec![None];
     }
     let observed = scenario.starts() && values.observe.iter().any(|name| name == workload.name());
-    let observers: &[bool] = if observed { &[false, true] } else { &[false] };
+    let observers: &[Observer] = if observed { &[Observer::None, Observer::Seccomp] } else { &[Observer::None] };
     let connections: &[usize] = if scenario == Scenario::Throughput { &values.connections } else { &[1] };
     for acquire in acquires {
-        for &observed in observers {
+        for &observer in observers {
             for &connections in connections {
-                let evicted = scenario == Scenario::Cold || (settings.evict_always && scenario.starts());
-                let mut planned =
-                    Planned { cell: empty(), system, workload, acquire, evicted, observed, connections };
-                planned.cell = cell(&planned, scenario, settings);
-                cells.push(planned);
+                let start = Planned::start(system, workload, acquire, scenario);
+                let evicted = start.evicted || (settings.evict_always && scenario.starts());
+                cells.push(Planned { evicted, observer, connections, ..start }.named(values.requests));
             }
         }
     }
 }
 
-fn empty() -> Cell {
-    Cell { system: String::new(), workload: String::new(), scenario: Scenario::Cold, params: BTreeMap::new() }
-}
-
-fn cell(planned: &Planned, scenario: Scenario, settings: &Settings) -> Cell {
-    let mut params = BTreeMap::new();
-    let mut set = |key: &str, value: String| _ = params.insert(key.to_owned(), value);
-    if let Some(acquire) = planned.acquire {
-        set("acquire", acquire.name().to_owned());
-    }
-    if scenario.starts() {
-        set("page_cache", if planned.evicted { "evicted" } else { "hot" }.to_owned());
-        set("observer", if planned.observed { "seccomp" } else { "none" }.to_owned());
-    } else {
-        set("pace", "closed".to_owned());
-        set("connections", planned.connections.to_string());
-        set("requests", settings.values.requests.to_string());
-    }
-    Cell { system: planned.system.name().to_owned(), workload: planned.workload.name().to_owned(), scenario, params }
-}
-
 fn is_controlled(planned: &Planned, control: Name) -> bool {
-    planned.system == control && !planned.observed && CONTROLLED.contains(&planned.workload)
+    planned.system == control && planned.observer == Observer::None && CONTROLLED.contains(&planned.workload)
 }
 
 fn twin(planned: &Planned) -> Planned {
@@ -189,7 +228,8 @@ pub fn estimate_ms(planned: &Planned, settings: &Settings) -> f64 {
         (_, Some(Acquire::Interpret)) => 3_000.0,
         _ => 250.0,
     };
-    let load = if planned.cell.scenario.starts() { 0.0 } else { settings.values.requests as f64 * per_request_us / 1e3 };
+    let load =
+        if planned.cell.scenario.starts() { 0.0 } else { settings.values.requests as f64 * per_request_us / 1e3 };
     start + around + load
 }
 
@@ -244,7 +284,7 @@ mod tests {
     #[test]
     fn every_start_that_is_taken_apart_has_a_companion_that_is_not() {
         let cells = planned(&SuiteArguments::default()).unwrap();
-        for observed in cells.iter().filter(|planned| planned.observed) {
+        for observed in cells.iter().filter(|planned| planned.observer != Observer::None) {
             let mut cell = observed.cell.clone();
             cell.params.insert("observer".into(), "none".into());
             assert!(cells.iter().any(|planned| planned.cell == cell), "{cell}");

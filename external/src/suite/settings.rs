@@ -76,6 +76,36 @@ pub struct Settings {
     pub seed: u64,
 }
 
+impl Settings {
+    /// Those of a comparison, which plans its cells by itself.
+    pub fn of_comparison(samples: u32, seed: Option<u64>) -> Self {
+        let values = Profile {
+            samples,
+            systems: Vec::new(),
+            workloads: Vec::new(),
+            scenarios: Vec::new(),
+            cold: Vec::new(),
+            runtime_cold: Vec::new(),
+            load: Vec::new(),
+            warm_up: 0,
+            requests: 0,
+            connections: Vec::new(),
+            observe: Vec::new(),
+            controls: Vec::new(),
+            time_limit_s: 30,
+        };
+        Self {
+            profile: "comparison".to_owned(),
+            values,
+            only: Vec::new(),
+            scenarios_of: BTreeMap::new(),
+            wasmtime_cache: None,
+            evict_always: false,
+            seed: seed.unwrap_or_else(run::draw_seed),
+        }
+    }
+}
+
 /// Where the values of the settings came from.
 pub type Origins = BTreeMap<&'static str, Origin>;
 
@@ -89,14 +119,7 @@ pub fn of(
     resume: Option<&Path>,
 ) -> Result<(Settings, Origins), Error> {
     if let Some(folder) = resume {
-        let manifest = run_folder::read_manifest(folder)?;
-        let config: serde_json::Map<_, _> =
-            manifest.config.into_iter().map(|(key, setting)| (key, setting.value)).collect();
-        let settings = serde_json::from_value(config.into()).map_err(|error| {
-            Error::new(Exit::Resume, format!("the run's configuration cannot be understood: {error}"))
-                .hint("it is resumed by the command and the version of coldphase that began it")
-        })?;
-        return Ok((settings, Origins::new()));
+        return Ok((of_run(folder)?, Origins::new()));
     }
     let name = arguments.profile.clone().unwrap_or_else(|| DEFAULT.to_owned());
     let mut settings = Settings {
@@ -120,6 +143,20 @@ pub fn of(
     }
     check(&settings)?;
     Ok((settings, origins))
+}
+
+/// Those of a run that was begun, from its manifest.
+///
+/// # Errors
+/// There is no such manifest, or it is another program's.
+pub fn of_run(folder: &Path) -> Result<Settings, Error> {
+    let manifest = run_folder::read_manifest(folder)?;
+    let config: serde_json::Map<_, _> =
+        manifest.config.into_iter().map(|(key, setting)| (key, setting.value)).collect();
+    serde_json::from_value(config.into()).map_err(|error| {
+        Error::new(Exit::Resume, format!("the run's configuration cannot be understood: {error}"))
+            .hint("it is resumed by the command and the version of coldphase that began it")
+    })
 }
 
 /// Lays the command line above the profile. Returns whether it said anything.
@@ -215,8 +252,7 @@ mod tests {
         let file = folder.path().join("mine.toml");
         let told = |text: &str| {
             std::fs::write(&file, text).unwrap();
-            let arguments =
-                SuiteArguments { profile: Some(file.display().to_string()), ..SuiteArguments::default() };
+            let arguments = SuiteArguments { profile: Some(file.display().to_string()), ..SuiteArguments::default() };
             of(&arguments, &Variables::none(), None).unwrap_err().to_string()
         };
         let quick = PROFILES[0].1;

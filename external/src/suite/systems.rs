@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use analysis::EnginePair;
 use program::{Error, Exit};
 
 use crate::doctor::{SystemState, Unavailable};
@@ -81,6 +82,22 @@ impl Systems {
             )],
             _ => Vec::new(),
         }
+    }
+
+    /// The engines that are there both embedded and as a command line, with both versions.
+    pub fn pairs(&self) -> Vec<EnginePair> {
+        let pair = |(embedded, cli): (Name, Name)| {
+            Some(EnginePair {
+                embedded: embedded.name().to_owned(),
+                cli: cli.name().to_owned(),
+                embedded_version: self.of(embedded).ok()?.version.clone(),
+                cli_version: self.of(cli).ok()?.version.clone(),
+            })
+        };
+        [(Name::WasmtimeEmbedded, Name::WasmtimeCli), (Name::WasmEdgeEmbedded, Name::WasmEdgeCli)]
+            .into_iter()
+            .filter_map(pair)
+            .collect()
     }
 
     /// Checks that these are there.

@@ -3,6 +3,7 @@
 //! Nothing outside this folder knows a product's name or flags.
 
 mod native;
+pub mod own;
 mod wasmedge_cli;
 mod wasmedge_embedded;
 mod wasmtime_cli;
@@ -150,6 +151,8 @@ pub struct Ready {
     pub artifact: Option<PathBuf>,
     /// The digest of what was built: of the module, or of the native program.
     pub sha256: String,
+    /// Its environment, beyond a home without configuration.
+    pub environment: Vec<(String, String)>,
     /// Files that are the workload's, whose pages are in or out of the page cache as the cell says.
     pub files: Vec<PathBuf>,
     /// The folder of the runtime's cache of compiled code.
@@ -182,6 +185,45 @@ pub trait System: Sync {
     /// # Errors
     /// Why the job cannot be prepared.
     fn prepare(&self, found: &Found, job: &Job<'_>) -> Result<Ready, String>;
+
+    /// What it does in a start that can be switched off, to find out what that takes.
+    fn extras(&self) -> &'static [Extra] {
+        &[]
+    }
+
+    /// Whether its services tell their own milestones, with the flag `--milestones FILE`.
+    fn tells_milestones(&self) -> bool {
+        false
+    }
+}
+
+/// Work in a start that can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extra {
+    /// What it is.
+    pub name: &'static str,
+    /// The arguments that leave it out, after the first argument of the start.
+    pub arguments: &'static [&'static str],
+    /// The variables that leave it out.
+    pub environment: &'static [(&'static str, &'static str)],
+}
+
+impl Ready {
+    /// The same start without some of its work.
+    pub fn without(&self, extra: &Extra) -> Self {
+        let mut ready = self.clone();
+        let after = ready.arguments.len().min(1);
+        ready.arguments.splice(after..after, extra.arguments.iter().map(|&argument| argument.to_owned()));
+        ready.environment.extend(extra.environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+        ready
+    }
+
+    /// The same start, telling its own milestones into a file.
+    pub fn telling(&self, file: &Path) -> Self {
+        let mut ready = self.clone();
+        ready.arguments.extend(["--milestones".to_owned(), text(file)]);
+        ready
+    }
 }
 
 /// The artifact of a workload as it was built, in the job's folder: the run owns the pages that it evicts.
@@ -264,6 +306,7 @@ mod tests {
             arguments: vec!["--addr".into(), "{address}".into()],
             artifact: None,
             sha256: String::new(),
+            environment: vec![],
             files: vec![],
             cache: None,
             mapped: None,

@@ -31,9 +31,8 @@ impl System for Native {
     fn find(&self) -> Result<Found, Unavailable> {
         let package = if self.portable { PORTABLE } else { NATIVE };
         let remedy = format!("`{}` builds it", package.command());
-        let program = package
-            .program("native-http")
-            .map_err(|reason| Unavailable { reason, remedy: remedy.clone() })?;
+        let program =
+            package.program("native-http").map_err(|reason| Unavailable { reason, remedy: remedy.clone() })?;
         found(program, env!("CARGO_PKG_VERSION").to_owned(), &remedy)
     }
 
@@ -57,6 +56,15 @@ impl System for Native {
         }
         // The program is the artifact: what is evicted of the others is their guest.
         let files = vec![program.clone()];
-        Ok(Ready { program, arguments, artifact: None, sha256, files, cache: None, mapped: None })
+        Ok(Ready {
+            program,
+            arguments,
+            artifact: None,
+            sha256,
+            environment: Vec::new(),
+            files,
+            cache: None,
+            mapped: None,
+        })
     }
 }

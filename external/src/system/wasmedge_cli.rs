@@ -2,7 +2,9 @@
 
 use workloads::Dialect;
 
-use super::{Acquire, Found, Job, Ready, System, Unavailable, call_arguments, find_program, found, guest, listens, run, text};
+use super::{
+    Acquire, Found, Job, Ready, System, Unavailable, call_arguments, find_program, found, guest, listens, run, text,
+};
 
 /// The program `wasmedge`.
 pub(super) struct WasmEdgeCli;
@@ -40,6 +42,15 @@ impl System for WasmEdgeCli {
         arguments.extend(call_arguments(job.workload));
         let (files, program) = (vec![artifact.clone()], found.program.clone());
         let mapped = ahead.then(|| artifact.clone());
-        Ok(Ready { program, arguments, artifact: Some(artifact), sha256, files, cache: None, mapped })
+        Ok(Ready {
+            program,
+            arguments,
+            artifact: Some(artifact),
+            sha256,
+            environment: Vec::new(),
+            files,
+            cache: None,
+            mapped,
+        })
     }
 }

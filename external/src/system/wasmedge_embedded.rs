@@ -41,8 +41,7 @@ impl System for WasmEdgeEmbedded {
         };
         let command = if listens(job.workload) { "serve" } else { "run" };
         let mode = if ahead { "aot" } else { "interpret" };
-        let mut arguments =
-            [command, "--artifact", &text(&artifact), "--acquire", mode].map(str::to_owned).to_vec();
+        let mut arguments = [command, "--artifact", &text(&artifact), "--acquire", mode].map(str::to_owned).to_vec();
         if listens(job.workload) {
             arguments.extend(["--addr", "{address}"].map(str::to_owned));
         } else {
@@ -51,6 +50,19 @@ impl System for WasmEdgeEmbedded {
         }
         let (files, program) = (vec![artifact.clone()], found.program.clone());
         let mapped = ahead.then(|| artifact.clone());
-        Ok(Ready { program, arguments, artifact: Some(artifact), sha256, files, cache: None, mapped })
+        Ok(Ready {
+            program,
+            arguments,
+            artifact: Some(artifact),
+            sha256,
+            environment: Vec::new(),
+            files,
+            cache: None,
+            mapped,
+        })
+    }
+
+    fn tells_milestones(&self) -> bool {
+        true
     }
 }

@@ -4,19 +4,26 @@ use std::path::{Path, PathBuf};
 
 use workloads::Dialect;
 
-use super::{Acquire, Found, Job, Ready, System, Unavailable, call_arguments, find_program, found, guest, listens, run, text};
+use super::{
+    Acquire, Extra, Found, Job, Ready, System, Unavailable, call_arguments, find_program, found, guest, listens, run,
+    text,
+};
 
-/// The version of the engine that is embedded: figures of two versions are two systems.
-pub(super) const VERSION: &str = "48.0.2";
+/// The version of the engine that is embedded, which `./setup wasmtime` reads from the same line.
+fn version() -> &'static str {
+    let manifest = include_str!("../../../Cargo.toml");
+    let line = manifest.lines().find_map(|line| line.strip_prefix("wasmtime = { version = \"="));
+    line.and_then(|rest| rest.split('"').next()).expect("the workspace pins its engine exactly")
+}
 
 /// The program `wasmtime`.
 pub(super) struct WasmtimeCli;
 
 /// Where `./setup wasmtime` puts it.
 fn installed() -> Option<PathBuf> {
-    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let data = std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
     let data = data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))?;
-    Some(data.join(format!("coldphase/wasmtime-{VERSION}/wasmtime")))
+    Some(data.join(format!("coldphase/wasmtime-{}/wasmtime", version())))
 }
 
 impl System for WasmtimeCli {
@@ -25,8 +32,8 @@ impl System for WasmtimeCli {
         let named = std::env::var_os("WASMTIME").map(PathBuf::from);
         let first: Vec<_> = named.into_iter().chain(installed()).collect();
         let unavailable = |reason: String| Unavailable { reason, remedy: remedy.to_owned() };
-        let program = find_program("wasmtime", &first)
-            .ok_or_else(|| unavailable("there is no program `wasmtime`".to_owned()))?;
+        let program =
+            find_program("wasmtime", &first).ok_or_else(|| unavailable("there is no program `wasmtime`".to_owned()))?;
         let said = run(&program, &["--version".to_owned()]).map_err(unavailable)?;
         let version = said.split_whitespace().nth(1).unwrap_or(&said).to_owned();
         found(program, version, remedy)
@@ -46,7 +53,9 @@ impl System for WasmtimeCli {
         };
         let mut arguments = vec![if listens(job.workload) { "serve" } else { "run" }.to_owned()];
         arguments.extend(match &cache {
-            Some(folder) => vec!["-C".to_owned(), format!("cache=y,cache-config={}", text(&configuration(job.folder, folder)?))],
+            Some(folder) => {
+                vec!["-C".to_owned(), format!("cache=y,cache-config={}", text(&configuration(job.folder, folder)?))]
+            }
             None => vec!["-C".to_owned(), "cache=n".to_owned()],
         });
         if acquire == Acquire::DeserializeFile {
@@ -59,7 +68,25 @@ impl System for WasmtimeCli {
         arguments.extend(call_arguments(job.workload));
         let files = vec![artifact.clone()];
         let program = found.program.clone();
-        Ok(Ready { program, arguments, artifact: Some(artifact), sha256, files, cache, mapped: None })
+        Ok(Ready {
+            program,
+            arguments,
+            artifact: Some(artifact),
+            sha256,
+            environment: Vec::new(),
+            files,
+            cache,
+            mapped: None,
+        })
+    }
+
+    fn extras(&self) -> &'static [Extra] {
+        &[
+            Extra { name: "pool", arguments: &["-O", "pooling-allocator=n"], environment: &[] },
+            Extra { name: "logging", arguments: &["-D", "logging=n"], environment: &[] },
+            // Its executor starts a thread for each core unless told otherwise.
+            Extra { name: "threads", arguments: &[], environment: &[("TOKIO_WORKER_THREADS", "1")] },
+        ]
     }
 }
 
@@ -79,4 +106,14 @@ fn configuration(folder: &Path, cache: &Path) -> Result<PathBuf, String> {
     );
     std::fs::write(&file, lines).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_an_exact_one() {
+        assert_eq!(version().split('.').count(), 3, "{}", version());
+    }
 }

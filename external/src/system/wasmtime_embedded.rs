@@ -53,6 +53,19 @@ impl System for WasmtimeEmbedded {
             arguments.extend(call_arguments(job.workload));
         }
         let (files, program) = (vec![artifact.clone()], found.program.clone());
-        Ok(Ready { program, arguments, artifact: Some(artifact), sha256, files, cache, mapped: None })
+        Ok(Ready {
+            program,
+            arguments,
+            artifact: Some(artifact),
+            sha256,
+            environment: Vec::new(),
+            files,
+            cache,
+            mapped: None,
+        })
+    }
+
+    fn tells_milestones(&self) -> bool {
+        true
     }
 }

@@ -19,7 +19,7 @@ pub fn empty() -> Histogram<u64> {
 }
 
 /// Counts one time in nanoseconds.
-pub(super) fn count(histogram: &mut Histogram<u64>, ns: u64) {
+pub fn count(histogram: &mut Histogram<u64>, ns: u64) {
     // Not in a histogram that grows: it refuses only what has no room in memory.
     let _ = histogram.record(ns);
 }

@@ -1,0 +1,168 @@
+//! What a run of the suite says: systems side by side, from outside.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use results::record::Scenario;
+
+use crate::median::Estimate;
+use crate::summary::{CellSummary, Summary};
+use crate::table::{RULED, controls, interval};
+use crate::units::{bytes, nanoseconds, percent, three_digits};
+use crate::waterfall;
+
+/// The parameter that says whether a start was taken apart, and its value for one that was not.
+const OBSERVER: (&str, &str) = ("observer", "none");
+
+/// The system that others are compared with.
+const BASE: &str = "native";
+
+/// Everything that a person at a terminal of `width` columns is shown of a run of the suite.
+pub fn suite_report(summary: &Summary, width: usize, colour: bool) -> String {
+    let mut text = String::new();
+    for workload in summary.workloads() {
+        let cells: Vec<_> = summary.of_workload(workload).collect();
+        for scenario in Scenario::ALL {
+            let some: Vec<_> = cells.iter().copied().filter(|cell| cell.cell.scenario == scenario).collect();
+            text.push_str(&if scenario.starts() {
+                starts(workload, scenario, &some)
+            } else {
+                loads(workload, scenario, &some)
+            });
+        }
+        text.push_str(&unusable(&cells));
+    }
+    text.push_str(&waterfall::waterfall(summary, width, colour));
+    text.push_str(&observer(summary));
+    text.push_str(&controls(summary));
+    text
+}
+
+/// Whether the cell's total is one to quote: nothing watched the start.
+fn is_headline(cell: &CellSummary) -> bool {
+    cell.cell.params.get(OBSERVER.0).is_none_or(|observer| observer == OBSERVER.1)
+}
+
+/// The system, how it comes by code, and whatever else tells the cell from its neighbours.
+fn name(cell: &CellSummary) -> String {
+    let mut words = vec![cell.system().to_owned()];
+    words.extend(cell.cell.params.get("acquire").cloned());
+    if cell.is_twin() {
+        words.push("(A/A)".to_owned());
+    }
+    words.join(" ")
+}
+
+/// The value that others of the scenario are compared with.
+fn base(cells: &[&CellSummary], value: impl Fn(&CellSummary) -> Option<f64>) -> Option<f64> {
+    cells.iter().find(|cell| cell.system() == BASE && !cell.is_twin()).and_then(|cell| value(cell))
+}
+
+fn ratio(value: Option<f64>, base: Option<f64>) -> String {
+    match (value, base) {
+        (Some(value), Some(base)) if base > 0.0 => format!("{}×", three_digits(value / base)),
+        _ => String::new(),
+    }
+}
+
+fn shown(time: Option<&Estimate>) -> [String; 2] {
+    let Some(time) = time else { return [String::new(), String::new()] };
+    let ends = time.interval.map_or_else(|| "n < 6".to_owned(), |(low, high)| interval(low as f64, high as f64));
+    [nanoseconds(time.value), ends]
+}
+
+fn starts(workload: &str, scenario: Scenario, cells: &[&CellSummary]) -> String {
+    let mut rows: Vec<_> = cells.iter().copied().filter(|cell| is_headline(cell)).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let total = |cell: &CellSummary| cell.total.map(|total| total.value);
+    rows.sort_by(|one, two| total(one).unwrap_or(f64::INFINITY).total_cmp(&total(two).unwrap_or(f64::INFINITY)));
+    let base = base(&rows, total);
+    let lines = rows.iter().map(|cell| {
+        let [median, ends] = shown(cell.total.as_ref());
+        let cpu = cell.cpu.map_or_else(String::new, |cpu| nanoseconds(cpu.value));
+        let memory = cell.pss.or(cell.max_rss).map_or_else(String::new, |memory| bytes(memory.value));
+        vec![name(cell), cell.ok.to_string(), median, ends, ratio(total(cell), base), cpu, memory]
+    });
+    let end = if workload.starts_with("http") { "first answer" } else { "end" };
+    table(
+        &format!("{workload}, {}: launch → {end}; nothing watched these starts", scenario.name()),
+        &["system", "n", "median", "95 % interval", "of native", "CPU", "memory"],
+        lines,
+    )
+}
+
+fn loads(workload: &str, scenario: Scenario, cells: &[&CellSummary]) -> String {
+    let mut rows: Vec<_> = cells.iter().filter_map(|cell| Some((*cell, cell.load.as_ref()?))).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    rows.sort_by(|(_, one), (_, two)| two.per_second.value.total_cmp(&one.per_second.value));
+    let rate = |cell: &CellSummary| cell.load.as_ref().map(|load| load.per_second.value);
+    let base = base(cells, rate);
+    let lines = rows.iter().map(|(cell, load)| {
+        let connections = cell.cell.params.get("connections").cloned().unwrap_or_default();
+        let ends =
+            load.per_second.interval.map_or_else(|| "n < 6".to_owned(), |(low, high)| format!("[{low}, {high}]"));
+        let quantile = |at: f64| {
+            let found = load.latency.iter().find(|quantile| quantile.at.total_cmp(&at).is_eq());
+            found.map_or_else(|| "–".to_owned(), |found| nanoseconds(found.time.value))
+        };
+        let mut line = vec![name(cell), cell.ok.to_string(), connections];
+        line.extend([format!("{:.0}", load.per_second.value), ends, ratio(rate(cell), base)]);
+        line.extend([0.5, 0.9, 0.99].map(quantile));
+        line
+    });
+    table(
+        &format!("{workload}, {}: closed loop, so no request waits for another's turn", scenario.name()),
+        &["system", "n", "conns", "requests/s", "95 % interval", "of native", "p50", "p90", "p99"],
+        lines,
+    )
+}
+
+fn table(title: &str, head: &[&str], lines: impl Iterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(RULED).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(head);
+    lines.for_each(|line| _ = table.add_row(line));
+    table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    format!("{title}\n{table}\n\n")
+}
+
+/// What cannot be used, and why.
+fn unusable(cells: &[&CellSummary]) -> String {
+    let mut text = String::new();
+    for cell in cells {
+        let parts = [(cell.failed, "failed"), (cell.skipped, "skipped"), (cell.noisy, "noisy, and counted")];
+        let said: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        if !said.is_empty() && (cell.failed > 0 || cell.skipped > 0) {
+            let reason = cell.reason.as_deref().unwrap_or_default();
+            text.push_str(&format!("  {} {}: {}: {reason}\n", cell.cell.scenario.name(), name(cell), said.join(", ")));
+        }
+    }
+    if text.is_empty() { text } else { text + "\n" }
+}
+
+/// What watching costs: starts that are taken apart beside those that are not.
+fn observer(summary: &Summary) -> String {
+    let mut costs: Vec<(f64, f64)> = Vec::new();
+    for watched in summary.cells.iter().filter(|cell| !is_headline(cell)) {
+        let mut cell = watched.cell.clone();
+        cell.params.insert(OBSERVER.0.to_owned(), OBSERVER.1.to_owned());
+        let alone = summary.cells.iter().find(|other| other.cell == cell).and_then(|other| other.total);
+        if let (Some(watched), Some(alone)) = (watched.total, alone) {
+            costs.push((watched.value - alone.value, watched.value / alone.value - 1.0));
+        }
+    }
+    costs.sort_by(|one, two| one.0.total_cmp(&two.0));
+    let (Some(least), Some(most)) = (costs.first(), costs.last()) else { return String::new() };
+    let middle = costs[costs.len() / 2];
+    format!(
+        "the observer: starts that were taken apart took {} ({}) longer at the median of {} pairs of cells, from {} to {}; \
+         phases are theirs, totals above are those of starts that nothing watched\n",
+        nanoseconds(middle.0),
+        percent(middle.1),
+        costs.len(),
+        nanoseconds(least.0),
+        nanoseconds(most.0),
+    )
+}
