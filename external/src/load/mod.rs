@@ -16,9 +16,9 @@
 
 mod command;
 mod connection;
-pub mod histogram;
 mod pace;
 mod patience;
+mod report;
 mod tally;
 mod target;
 mod thread;
@@ -35,7 +35,10 @@ use results::clock::now_ns;
 use results::record::Requests;
 use workloads::{Expectation, Request};
 
-pub use command::{LoadArguments, command};
+/// How latencies are kept, and which quantiles of them are stated.
+pub use results::latency as histogram;
+
+pub use command::{LoadArguments, LoadFormat, command};
 pub use tally::{Failure, Lateness};
 pub use target::Target;
 
@@ -44,6 +47,9 @@ use pace::{Client, Due, Plan, Quota, Shared};
 
 /// A send that is later than planned by more than this is counted as late: 1 ms, in nanoseconds.
 pub const LATE_NS: u64 = 1_000_000;
+
+/// The highest rate of an open loop, in requests per second: some ten times what one thread can send.
+pub const MAX_PER_SECOND: f64 = 1_000_000.0;
 
 /// How many requests are sent before those that count, in the classic suite.
 pub const WARM_UP: u64 = 5;
@@ -77,8 +83,9 @@ pub struct Load {
     pub warm_up: u64,
     /// How much is asked.
     pub amount: Amount,
-    /// How long a request may take, from the instant that its latency counts from. After that it has failed, or, if it was not
-    /// sent by then, it is dropped: nobody waits for it any more. In an open loop this is what bounds the queue.
+    /// How long an answer may take, from the send: after that the request has failed. In an open loop it is also how long a
+    /// request may wait for a free connection: after that it is dropped, for nobody waits for it any more. So no more
+    /// requests than the rate times this time ever wait.
     pub patience: Duration,
     /// The core that the generator is kept on; anywhere if `None`.
     pub core: Option<usize>,
@@ -150,7 +157,7 @@ pub enum LoadError {
     /// The address is another machine's, or is reached by others.
     #[error("{0} is not on loopback: load goes to this machine alone")]
     Foreign(SocketAddr),
-    /// The load is none: no connections, or a rate that is no positive number.
+    /// The load is none: no connections, or a rate that cannot be.
     #[error("{0}")]
     Senseless(&'static str),
     /// The request cannot be written as HTTP.
@@ -193,9 +200,9 @@ pub fn run(load: &Load) -> Result<Loaded, LoadError> {
         return Err(LoadError::Senseless("a load needs a connection"));
     }
     if let Pace::Open { per_second } = load.pace
-        && !(per_second.is_finite() && per_second > 0.0)
+        && !(per_second > 0.0 && per_second <= MAX_PER_SECOND)
     {
-        return Err(LoadError::Senseless("a rate is a positive number of requests per second"));
+        return Err(LoadError::Senseless("a rate is more than 0 and at most 1,000,000 requests per second"));
     }
     std::thread::scope(|scope| {
         let generator = std::thread::Builder::new().name("load".into()).spawn_scoped(scope, || generate(load))?;
