@@ -28,8 +28,8 @@ pub fn suite_report(summary: &Summary, width: usize, colour: bool) -> String {
                 loads(workload, scenario, &some)
             });
         }
-        text.push_str(&unusable(&cells));
     }
+    text.push_str(&unusable(summary));
     text.push_str(&waterfall::waterfall(summary, width, colour));
     text.push_str(&observer(summary));
     text.push_str(&controls(summary));
@@ -128,16 +128,21 @@ fn table(title: &str, head: &[&str], lines: impl Iterator<Item = Vec<String>>) -
     format!("{title}\n{table}\n\n")
 }
 
-/// What cannot be used, and why.
-fn unusable(cells: &[&CellSummary]) -> String {
-    let mut text = String::new();
-    for cell in cells {
-        let parts = [(cell.failed, "failed"), (cell.skipped, "skipped"), (cell.noisy, "noisy, and counted")];
-        let said: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-        if !said.is_empty() && (cell.failed > 0 || cell.skipped > 0) {
-            let reason = cell.reason.as_deref().unwrap_or_default();
-            text.push_str(&format!("  {} {}: {}: {reason}\n", cell.cell.scenario.name(), name(cell), said.join(", ")));
+/// What cannot be used, and why: each reason once for a system.
+fn unusable(summary: &Summary) -> String {
+    let mut reasons: Vec<(&str, &str, usize, usize)> = Vec::new();
+    for cell in summary.cells.iter().filter(|cell| cell.failed > 0 || cell.skipped > 0) {
+        let (system, reason) = (cell.cell.system.as_str(), cell.reason.as_deref().unwrap_or_default());
+        match reasons.iter_mut().find(|known| (known.0, known.1) == (system, reason)) {
+            Some(known) => (known.2, known.3) = (known.2 + cell.failed, known.3 + cell.skipped),
+            None => reasons.push((system, reason, cell.failed, cell.skipped)),
         }
+    }
+    let mut text = String::new();
+    for (system, reason, failed, skipped) in reasons {
+        let parts = [(failed, "failed"), (skipped, "skipped")].into_iter().filter(|(n, _)| *n > 0);
+        let said: Vec<_> = parts.map(|(n, what)| format!("{n} {what}")).collect();
+        text.push_str(&format!("{system}: {} samples: {reason}\n", said.join(" and ")));
     }
     if text.is_empty() { text } else { text + "\n" }
 }

@@ -44,7 +44,7 @@ pub fn waterfall(summary: &Summary, width: usize, colour: bool) -> String {
     for workload in summary.workloads() {
         let cells: Vec<_> =
             summary.of_workload(workload).filter(|cell| cell.is_taken_apart() && !cell.is_twin()).collect();
-        let labels = Labels::of(summary.of_workload(workload));
+        let labels = Labels::of(cells.iter().copied());
         let longest = cells.iter().map(|cell| total(cell)).fold(0.0, f64::max);
         let (long, short): (Vec<_>, Vec<_>) = cells.iter().partition(|cell| total(cell) >= longest * ZOOM_BELOW);
         for bars in [long, short] {

@@ -37,7 +37,7 @@ impl Exit {
     /// Every way to end, with its line in the documented table.
     pub const TABLE: [(Self, &'static str); 10] = [
         (Self::Ok, "everything planned was measured"),
-        (Self::Internal, "the harness itself failed"),
+        (Self::Internal, "the harness itself failed, or `host serve` cannot listen where it was told to"),
         (Self::Usage, "the command line says something impossible"),
         (Self::Artifact, "the artifact cannot be used"),
         (Self::Samples, "the guest misbehaved, or some samples failed or were skipped"),

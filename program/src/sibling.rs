@@ -39,7 +39,7 @@ impl Package {
     /// fraction of a second when there is nothing to do.
     ///
     /// # Errors
-    /// Why it cannot be had, and the command that mends it.
+    /// Why it cannot be had. [`Self::command`] is what mends it, unless that is what failed.
     pub fn program(&self, name: &str) -> Result<PathBuf, String> {
         let this = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
         let folder = this.parent().ok_or("this program lies in no folder")?;
@@ -52,7 +52,7 @@ impl Package {
         if std::env::var_os("CARGO").is_some() {
             self.build(&target, profile, &path)?;
         } else if !path.exists() {
-            return Err(format!("{} is not there; `{}` builds it", path.display(), self.command()));
+            return Err(format!("{} is not there", path.display()));
         }
         Ok(path)
     }

@@ -1,0 +1,82 @@
+//! A server that misbehaves as it is told, for tests of what drives servers: `mock-server BEHAVIOUR IP:PORT`.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+/// What a right answer says.
+const HELLO: &str = "Hello from coldphase";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [behaviour, address] = arguments.as_slice() else { return ExitCode::from(2) };
+    match behaviour.as_str() {
+        "never-listens" => forever(),
+        "dies" => {
+            let _ = writeln!(std::io::stderr(), "mock: cannot find my configuration");
+            ExitCode::from(3)
+        }
+        "floods" => flood(),
+        "wrong-port" => serve("127.0.0.1:0", behaviour),
+        "leaves-a-child" => {
+            // In a session of its own, it is in nobody's process group.
+            let child = Command::new("setsid").args(["sleep", "1000"]).spawn();
+            if child.is_err() {
+                return ExitCode::FAILURE;
+            }
+            serve(address, behaviour)
+        }
+        _ => serve(address, behaviour),
+    }
+}
+
+fn forever() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// A log without an end, and no socket.
+fn flood() -> ExitCode {
+    let line = [b"the same line again and again\n".as_slice(); 100].concat();
+    while std::io::stderr().write_all(&line).is_ok() {}
+    ExitCode::FAILURE
+}
+
+fn serve(address: &str, behaviour: &str) -> ExitCode {
+    let Ok(listener) = TcpListener::bind(address) else { return ExitCode::FAILURE };
+    for stream in listener.incoming().flatten() {
+        let behaviour = behaviour.to_owned();
+        std::thread::spawn(move || converse(stream, &behaviour));
+    }
+    ExitCode::SUCCESS
+}
+
+/// Requests without bodies, one after another.
+fn converse(mut stream: TcpStream, behaviour: &str) {
+    let (mut buffer, mut read) = ([0; 4096], 0);
+    loop {
+        match stream.read(&mut buffer[read..]) {
+            Ok(n) if n > 0 => read += n,
+            _ => return,
+        }
+        if !buffer[..read].windows(4).any(|end| end == b"\r\n\r\n") {
+            continue;
+        }
+        read = 0;
+        let (status, body, promised) = match behaviour {
+            "status-500" => ("500 Internal Server Error", "it broke", 8),
+            "wrong-body" => ("200 OK", "Hello from elsewhere", 20),
+            "closes-mid-body" => ("200 OK", "Hello", 20),
+            _ => ("200 OK", HELLO, HELLO.len()),
+        };
+        if behaviour == "slow" {
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {promised}\r\n\r\n{body}");
+        if stream.write_all(answer.as_bytes()).is_err() || behaviour == "closes-mid-body" {
+            return;
+        }
+    }
+}

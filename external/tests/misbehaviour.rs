@@ -1,0 +1,153 @@
+//! Systems that misbehave, under the real loop: each is a failed sample with its reason and the end of its log, and the
+//! campaign goes on.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use external::observe::janitor::Janitor;
+use external::suite::Systems;
+use external::suite::bench::Outside;
+use external::suite::plan::{Observer, Planned};
+use external::suite::settings::Settings;
+use external::system::{Acquire, Found, Job, Name, Ready, System, Unavailable};
+use results::campaign::{self, Plan, Silent};
+use results::ledger::Ledger;
+use results::record::{Outcome, Scenario};
+use results::{Phase, Sample};
+use workloads::Workload;
+
+/// A mock system: well for as long as it is tried out, and then as it is told.
+struct Mock(&'static str);
+
+impl System for Mock {
+    fn find(&self) -> Result<Found, Unavailable> {
+        if self.0 == "absent" {
+            return Err(Unavailable {
+                reason: "there is no mock here".into(),
+                remedy: "`./setup mock` makes one".into(),
+            });
+        }
+        let (version, sha256) = ("1".to_owned(), String::new());
+        Ok(Found { program: env!("CARGO_BIN_EXE_mock-server").into(), version, sha256 })
+    }
+
+    fn acquires(&self) -> &'static [Acquire] {
+        &[]
+    }
+
+    fn prepare(&self, found: &Found, _: &Job<'_>) -> Result<Ready, String> {
+        Ok(Ready {
+            program: found.program.clone(),
+            arguments: vec![self.0.to_owned(), "{address}".to_owned()],
+            artifact: None,
+            sha256: "abc".to_owned(),
+            environment: Vec::new(),
+            files: Vec::new(),
+            cache: None,
+            mapped: None,
+        })
+    }
+}
+
+/// Runs a campaign over one mock, beside one that does as it should.
+fn campaign(mock: &'static Mock, scenario: Scenario, observer: Observer) -> Vec<Sample> {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let work = folder.path().join("work");
+    std::fs::create_dir(&work).unwrap();
+    let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
+    let mut settings = Settings::of_comparison(2, Some(1));
+    (settings.values.time_limit_s, settings.values.requests) = (2, 20);
+    let systems = Systems::under([(Name::Native, mock as &'static dyn System), (Name::WasmtimeCli, &Mock("good"))]);
+    let planned = |name| {
+        let start = Planned::start(name, Workload::HttpHello, None, scenario);
+        Planned { evicted: false, observer, connections: 2, ..start }.named(20)
+    };
+    let cells = [planned(Name::Native), planned(Name::WasmtimeCli)];
+    let mut bench = Outside::new(work, &settings, &cells, &systems, &janitor).unwrap();
+    let mut ledger = Ledger::open(&folder.path().join("samples.jsonl")).unwrap().0;
+    let plan = Plan { cells: cells.iter().map(|planned| planned.cell.clone()).collect(), samples_per_cell: 2, seed: 1 };
+    let stop = AtomicBool::new(false);
+    campaign::run(&plan, "run", &mut ledger, &[], &mut bench, &mut Silent, &stop).unwrap();
+    drop(bench);
+    results::ledger::read(&folder.path().join("samples.jsonl")).unwrap().samples
+}
+
+/// The reason of the misbehaving system's first sample; the well-behaved one's samples must all be fine.
+fn reason(mock: &'static Mock, scenario: Scenario) -> String {
+    let samples = campaign(mock, scenario, Observer::None);
+    assert_eq!(samples.len(), 4);
+    for sample in &samples {
+        let good = sample.cell.system == "wasmtime-cli";
+        assert_eq!(sample.outcome == Outcome::Ok, good, "{}: {:?}", sample.cell, sample.reason);
+    }
+    samples.into_iter().find_map(|sample| sample.reason).unwrap()
+}
+
+macro_rules! misbehaves {
+    ($($test:ident: $behaviour:literal => $($said:literal),+;)+) => {$(
+        #[test]
+        fn $test() {
+            static MOCK: Mock = Mock($behaviour);
+            let reason = reason(&MOCK, Scenario::RuntimeCold);
+            $(assert!(reason.contains($said), "{reason}");)+
+        }
+    )+};
+}
+
+misbehaves! {
+    never_listens: "never-listens" => "nothing listened on 127.0.0.1", "its log is empty";
+    dies_at_its_start: "dies" => "ended before it answered", "exited with code 3", "cannot find my configuration";
+    listens_on_another_port: "wrong-port" => "nothing listened on", "it listens on [";
+    answers_500: "status-500" => "answered with HTTP status 500, expected 200", "it broke";
+    answers_wrongly: "wrong-body" => "Hello from elsewhere";
+    answers_too_slowly: "slow" => "no complete answer in time";
+    closes_in_the_middle: "closes-mid-body" => "broke off after";
+    floods_its_log: "floods" => "nothing listened on", "the same line again and again";
+    is_not_there: "absent" => "there is no mock here; `./setup mock` makes one";
+}
+
+#[test]
+fn a_start_is_taken_apart_into_phases_that_add_up() {
+    static GOOD: Mock = Mock("good");
+    for sample in campaign(&GOOD, Scenario::RuntimeCold, Observer::Seccomp) {
+        assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
+        let names: Vec<_> = sample.phases.iter().map(|phase| phase.name).collect();
+        assert_eq!(names, [Phase::Spawn, Phase::Init, Phase::Connect, Phase::Respond]);
+        let sum: u64 = sample.phases.iter().map(|phase| phase.ns).sum();
+        assert_eq!(sample.total_ns, Some(sum), "milestones partition the start");
+        assert_eq!(sample.residual_ns, Some(0));
+    }
+}
+
+#[test]
+fn requests_under_load_are_counted_and_checked() {
+    static GOOD: Mock = Mock("good");
+    for sample in campaign(&GOOD, Scenario::Throughput, Observer::None) {
+        assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
+        let requests = sample.requests.unwrap();
+        assert_eq!((requests.sent, requests.ok, requests.failed, sample.total_ns), (20, 20, 0, None));
+        let latency = results::latency::decode(&requests.latency_hdr.unwrap()).unwrap();
+        assert_eq!(latency.len(), 20);
+    }
+}
+
+#[test]
+fn a_process_that_left_its_group_does_not_outlive_its_sample() {
+    static MOCK: Mock = Mock("leaves-a-child");
+    let samples = campaign(&MOCK, Scenario::RuntimeCold, Observer::None);
+    assert!(samples.iter().all(|sample| sample.outcome == Outcome::Ok));
+    let left: BTreeMap<u32, String> = sleepers();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// Processes that only a mock starts.
+fn sleepers() -> BTreeMap<u32, String> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let command = |entry: std::fs::DirEntry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let line = String::from_utf8_lossy(&std::fs::read(entry.path().join("cmdline")).ok()?).replace('\0', " ");
+        line.starts_with("sleep 1000").then_some((pid, line))
+    };
+    entries.filter_map(command).collect()
+}
