@@ -53,8 +53,8 @@ impl Client {
         Self { shared, line: Line::new(), patience }
     }
 
-    /// Asks once, at `sent_ns`. The latency counts from `from_ns`.
-    async fn ask(&mut self, from_ns: u64, sent_ns: u64) {
+    /// Asks once, at `sent_ns`, and tells when that ended. The latency counts from `from_ns`.
+    async fn ask(&mut self, from_ns: u64, sent_ns: u64) -> u64 {
         let Self { shared, line, patience } = self;
         let deadline_ns = sent_ns.saturating_add(super::nanos(shared.patience));
         let outcome = match patience.limit(deadline_ns, line.ask(&shared.question)).await {
@@ -66,14 +66,15 @@ impl Client {
             line.close();
         }
         shared.tally().end(now_ns, now_ns.saturating_sub(from_ns), outcome);
+        now_ns
     }
 
     /// A closed loop: asks as long as there is something to ask, each time after the answer before.
     pub(super) async fn closed(mut self, quota: Arc<Quota>) -> Self {
-        while quota.take() {
-            let now_ns = now_ns();
+        let mut now_ns = now_ns();
+        while quota.take(now_ns) {
             self.shared.tally().send(now_ns);
-            self.ask(now_ns, now_ns).await;
+            now_ns = self.ask(now_ns, now_ns).await;
         }
         self
     }
@@ -103,10 +104,10 @@ pub(super) enum Quota {
 }
 
 impl Quota {
-    fn take(&self) -> bool {
+    fn take(&self, now_ns: u64) -> bool {
         match self {
             Self::Requests(left) => left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok(),
-            Self::Until(end_ns) => now_ns() < *end_ns,
+            Self::Until(end_ns) => now_ns < *end_ns,
         }
     }
 }
