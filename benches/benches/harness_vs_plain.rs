@@ -6,14 +6,12 @@
 
 #![expect(clippy::print_stdout, reason = "a program that reports")]
 
-use std::hint::black_box;
-
 use benches::plain::Plain;
-use benches::{BASELINE, Guest, Ready};
+use benches::{BASELINE, Guest, Ready, timed};
 use host::engine::wasmtime::guest::Guest as Data;
+use host::engine::wasmtime::live::Live;
 use host::engine::wasmtime::new_executor;
 use host_probe::settings::{EngineSettings, Interrupt};
-use results::clock::now_ns;
 use wasmtime::Store;
 
 const BLOCKS: usize = 200;
@@ -45,7 +43,9 @@ fn main() {
                 let settings = EngineSettings { interrupt: step.interrupt(), ..BASELINE };
                 let code = guest.ready(settings).code.serialize();
                 let loaded = || guest.loaded(settings, &code);
-                let steps = ratios(blocks, loaded, plain, async |ready: &Ready<'_>| harness(ready, step).await);
+                let steps = ratios(blocks, loaded, plain, async |ready: &Ready<'_>| {
+                    timed(async || harness(ready, step).await).await
+                });
                 say(&name, step.name(), &steps.await);
             }
         });
@@ -78,32 +78,25 @@ impl Step {
     }
 }
 
-async fn harness(ready: &Ready<'_>, step: Step) -> u64 {
-    let begun = now_ns();
-    let mut store = if step == Step::Ours {
-        ready.store()
-    } else {
-        let mut store = Store::new(&ready.engine, Data::new(&ready.guest.spec));
-        if step >= Step::Limiter {
-            store.limiter(|guest| &mut guest.memory);
-        }
-        if step >= Step::Epoch {
-            store.set_epoch_deadline(1);
-        }
-        store
-    };
+/// A store and an instance in it, with the harness up to a step.
+#[inline]
+async fn harness(ready: &Ready<'_>, step: Step) -> (Store<Data>, Live) {
+    if step == Step::Ours {
+        return ready.store_instantiate().await;
+    }
+    let mut store = Store::new(&ready.engine, Data::new(&ready.guest.spec));
+    if step >= Step::Limiter {
+        store.limiter(|guest| &mut guest.memory);
+    }
+    if step >= Step::Epoch {
+        store.set_epoch_deadline(1);
+    }
     let live = ready.instantiate(&mut store).await;
-    let ns = now_ns() - begun;
-    drop(black_box((live, store)));
-    ns
+    (store, live)
 }
 
 async fn once(plain: &Plain) -> u64 {
-    let begun = now_ns();
-    let instantiated = plain.store_instantiate().await;
-    let ns = now_ns() - begun;
-    drop(black_box(instantiated));
-    ns
+    timed(async || plain.store_instantiate().await).await
 }
 
 /// One ratio a block, in millionths.

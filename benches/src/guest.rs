@@ -157,6 +157,17 @@ impl Ready<'_> {
         self.linked.instantiate(store).await.expect("the guests can be instantiated")
     }
 
+    /// Both in one.
+    ///
+    /// # Panics
+    /// The machine has no memory left for it.
+    #[inline]
+    pub async fn store_instantiate(&self) -> (Store<Data>, Live) {
+        let mut store = self.store();
+        let live = self.instantiate(&mut store).await;
+        (store, live)
+    }
+
     /// The `nth` call (from 1) on an instance, and how many nanoseconds it took until its answer was complete.
     ///
     /// # Panics

@@ -7,7 +7,20 @@ pub mod plain;
 pub use code::{Compiled, HostFunctions};
 pub use guest::{BASELINE, Guest, Ready, TIME_LIMIT, settings};
 
+use std::hint::black_box;
 use std::time::Duration;
+
+use results::clock::now_ns;
+
+/// The nanoseconds of `part`. What it made is dropped after the clock was read.
+#[inline]
+pub async fn timed<T>(part: impl AsyncFnOnce() -> T) -> u64 {
+    let begun = now_ns();
+    let made = part().await;
+    let ns = now_ns() - begun;
+    drop(black_box(made));
+    ns
+}
 
 /// Adds up what `once` returns, over so many calls: nanoseconds of the timed part of one iteration, whose set-up and
 /// teardown are in it and not timed.

@@ -91,12 +91,21 @@ pub(crate) struct Embedded<'a> {
     unfit: &'a Unfit,
     starts: HashMap<Cell, Start>,
     limits: Limits,
-    /// Compiled code by what it is for, or why there is none.
-    compiled: HashMap<(usize, Engine, EngineSettings), Result<Compiled, String>>,
-    /// Caches that already hold a target's code, by the same key.
-    primed: HashMap<(usize, EngineSettings), Result<PathBuf, String>>,
+    /// Compiled code, or why there is none.
+    compiled: HashMap<Code, Result<Compiled, String>>,
+    /// Caches that already hold it.
+    primed: HashMap<Code, Result<PathBuf, String>>,
     /// What `prepare` left for `sample`.
     ready: Option<Ready>,
+}
+
+/// What is made once and used by many starts: a target's code for one engine and its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Code {
+    /// The target's place.
+    target: usize,
+    of: Engine,
+    engine: EngineSettings,
 }
 
 #[derive(Debug, Clone)]
@@ -144,31 +153,23 @@ impl<'a> Embedded<'a> {
         self.work.join(format!("{target}.wasm"))
     }
 
-    fn prepare_child(
-        &self,
-        target: usize,
-        of: Engine,
-        engine: EngineSettings,
-        into: Destination,
-    ) -> Result<(), String> {
-        let program = self.programs.of(of)?;
-        let kind: Kind = self.targets[target].is.kind;
-        let preparation = Preparation { file: self.wasm(target), kind, engine, into };
+    fn prepare_child(&self, code: Code, into: Destination) -> Result<(), String> {
+        let program = self.programs.of(code.of)?;
+        let target = &self.targets[code.target];
+        let kind: Kind = target.is.kind;
+        let preparation = Preparation { file: self.wasm(code.target), kind, engine: code.engine, into };
         let input = serde_json::to_string(&preparation).expect("a preparation is plain data: it always serialises");
         let ended = launch::run::<()>(&program.path, PREPARE, &[input.into()], self.limits.patience());
-        ended
-            .reported
-            .map_err(|failure| format!("this configuration cannot run {}: {failure}", self.targets[target].name))
+        ended.reported.map_err(|failure| format!("this configuration cannot run {}: {failure}", target.name))
     }
 
-    /// The target's compiled code for these settings: made once, and checked against its digest each time.
-    fn compiled(&mut self, target: usize, of: Engine, engine: EngineSettings) -> Result<Compiled, String> {
-        let key = (target, of, engine);
-        if !self.compiled.contains_key(&key) {
-            let made = self.compile(target, of, engine);
-            self.compiled.insert(key, made);
+    /// Compiled code: made once, and checked against its digest each time.
+    fn compiled(&mut self, code: Code) -> Result<Compiled, String> {
+        if !self.compiled.contains_key(&code) {
+            let made = self.compile(code);
+            self.compiled.insert(code, made);
         }
-        let compiled = self.compiled[&key].clone()?;
+        let compiled = self.compiled[&code].clone()?;
         let remedy = "remove it and resume: it is then made anew";
         let found = sha256_file(&compiled.path)
             .map_err(|error| format!("cannot read {}: {error}; {remedy}", compiled.path.display()))?;
@@ -184,11 +185,11 @@ impl<'a> Embedded<'a> {
     }
 
     /// Compiles, or takes over what the interrupted run that this one continues had compiled.
-    fn compile(&self, target: usize, of: Engine, engine: EngineSettings) -> Result<Compiled, String> {
-        let path = self.work.join(match of {
-            Engine::Wasmtime => format!("{target}-{}.cwasm", name_of(engine)),
+    fn compile(&self, code: Code) -> Result<Compiled, String> {
+        let path = self.work.join(match code.of {
+            Engine::Wasmtime => format!("{}-{}.cwasm", code.target, name_of(code.engine)),
             // By that ending the SDK tells a shared library from Wasm.
-            Engine::WasmEdge => format!("{target}.so"),
+            Engine::WasmEdge => format!("{}.so", code.target),
         });
         let digest = path.with_added_extension("sha256");
         let fail = |error: io::Error| format!("cannot keep compiled code in {}: {error}", path.display());
@@ -198,26 +199,24 @@ impl<'a> Embedded<'a> {
             return Ok(Compiled { path, sha256 });
         }
         let draft = path.with_extension("draft");
-        self.prepare_child(target, of, engine, Destination::File(draft.clone()))?;
-        let code = std::fs::read(&draft).map_err(fail)?;
-        let sha256 = sha256_hex(&code);
+        self.prepare_child(code, Destination::File(draft.clone()))?;
+        let sha256 = sha256_hex(&std::fs::read(&draft).map_err(fail)?);
         // The digest before the file: a run that is killed in between has no file, and makes both again.
         std::fs::write(&digest, &sha256).map_err(fail)?;
         std::fs::rename(&draft, &path).map_err(fail)?;
         Ok(Compiled { path, sha256 })
     }
 
-    /// A cache that holds the target's code for these settings.
-    fn primed(&mut self, target: usize, engine: EngineSettings) -> Result<PathBuf, String> {
-        let key = (target, engine);
-        if !self.primed.contains_key(&key) {
-            let folder = self.work.join(format!("{target}-{}.cache", name_of(engine)));
+    /// A cache that holds compiled code.
+    fn primed(&mut self, code: Code) -> Result<PathBuf, String> {
+        if !self.primed.contains_key(&code) {
+            let folder = self.work.join(format!("{}-{}.cache", code.target, name_of(code.engine)));
             let made = remove(&folder)
-                .and_then(|()| self.prepare_child(target, Engine::Wasmtime, engine, Destination::Cache(folder.clone())))
+                .and_then(|()| self.prepare_child(code, Destination::Cache(folder.clone())))
                 .map(|()| folder);
-            self.primed.insert(key, made);
+            self.primed.insert(code, made);
         }
-        self.primed[&key].clone()
+        self.primed[&code].clone()
     }
 
     fn make_ready(&mut self, planned: &Planned) -> Result<Ready, String> {
@@ -230,15 +229,16 @@ impl<'a> Embedded<'a> {
         let mut engine = wanted.engine;
         // Threads leave no trace in compiled code.
         engine.compile_threads = Configuration::BASELINE.engine.compile_threads;
+        let code = Code { target, of: wanted.of, engine };
         let compiled = if wanted.loads_precompiled() || engine != Configuration::BASELINE.engine {
             // Also where nothing precompiled is loaded: what a compiler or an allocator cannot do is found here once,
             // and is a skipped cell with its reason.
-            Some(self.compiled(target, wanted.of, engine)?)
+            Some(self.compiled(code)?)
         } else {
             None
         };
         let cache = match (wanted.of, wanted.acquire) {
-            (Engine::Wasmtime, Acquire::CacheHit) => Some(self.primed(target, engine)?),
+            (Engine::Wasmtime, Acquire::CacheHit) => Some(self.primed(code)?),
             (Engine::Wasmtime, Acquire::CacheMiss) => {
                 let folder = self.miss(planned);
                 remove(&folder)?;

@@ -2,32 +2,29 @@
 //! the executor, and each is timed by two readings of the clock, set-up before the first and drop after the second.
 
 use benches::plain::Plain;
-use benches::{Guest, each};
-use criterion::Criterion;
+use benches::{Guest, each, timed};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion};
 use host::engine::wasmtime::new_executor;
 use host_probe::settings::{Allocator, MemoryInit, Parameter as _};
 use results::Phase;
-use results::clock::now_ns;
 
 use crate::group;
 
-/// Settings → a store with WASI context, limiter, epoch deadline and timer.
+/// A benchmark, each of whose iterations is `once`, which tells how many nanoseconds of it count.
+fn bench(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, once: impl AsyncFn() -> u64) {
+    let executor = new_executor().expect("an executor");
+    group.bench_function(name, |bencher| {
+        bencher.iter_custom(|iterations| executor.block_on(each(iterations, &once)));
+    });
+}
+
+/// Settings → a store with WASI context, limiter, epoch deadline and time limit.
 pub(crate) fn store(criterion: &mut Criterion) {
     let mut group = group(criterion, Phase::Store.name());
-    let executor = new_executor().expect("an executor");
     for guest in Guest::all() {
         let ready = guest.ready(benches::BASELINE);
-        group.bench_function(guest.name, |bencher| {
-            bencher.iter_custom(|iterations| {
-                executor.block_on(each(iterations, async || {
-                    let begun = now_ns();
-                    let store = ready.store();
-                    let ns = now_ns() - begun;
-                    drop(store);
-                    ns
-                }))
-            });
-        });
+        bench(&mut group, guest.name, async || timed(async || ready.store()).await);
     }
     group.finish();
 }
@@ -35,20 +32,11 @@ pub(crate) fn store(criterion: &mut Criterion) {
 /// A store → an instance in it.
 pub(crate) fn instantiate(criterion: &mut Criterion) {
     let mut group = group(criterion, Phase::Instantiate.name());
-    let executor = new_executor().expect("an executor");
     for guest in Guest::all() {
         let ready = guest.ready(benches::BASELINE);
-        group.bench_function(guest.name, |bencher| {
-            bencher.iter_custom(|iterations| {
-                executor.block_on(each(iterations, async || {
-                    let mut store = ready.store();
-                    let begun = now_ns();
-                    let live = ready.instantiate(&mut store).await;
-                    let ns = now_ns() - begun;
-                    drop((live, store));
-                    ns
-                }))
-            });
+        bench(&mut group, guest.name, async || {
+            let mut store = ready.store();
+            timed(async || ready.instantiate(&mut store).await).await
         });
     }
     group.finish();
@@ -57,38 +45,17 @@ pub(crate) fn instantiate(criterion: &mut Criterion) {
 /// Both in one, by allocator and first contents of memories; and the same without the harness.
 pub(crate) fn store_instantiate(criterion: &mut Criterion) {
     let mut group = group(criterion, "store_instantiate");
-    let executor = new_executor().expect("an executor");
     for guest in Guest::all() {
         for &allocator in Allocator::ALL {
             for &memory_init in MemoryInit::ALL {
                 let ready = guest.ready(benches::settings(allocator, memory_init));
                 let name = format!("{}/{}-{}", guest.name, allocator.name(), memory_init.name());
-                group.bench_function(name, |bencher| {
-                    bencher.iter_custom(|iterations| {
-                        executor.block_on(each(iterations, async || {
-                            let begun = now_ns();
-                            let mut store = ready.store();
-                            let live = ready.instantiate(&mut store).await;
-                            let ns = now_ns() - begun;
-                            drop((live, store));
-                            ns
-                        }))
-                    });
-                });
+                bench(&mut group, &name, async || timed(async || ready.store_instantiate().await).await);
             }
         }
         let plain = Plain::new(&guest, &Plain::precompile(&guest));
-        group.bench_function(format!("{}/plain", guest.name), |bencher| {
-            bencher.iter_custom(|iterations| {
-                executor.block_on(each(iterations, async || {
-                    let begun = now_ns();
-                    let instantiated = plain.store_instantiate().await;
-                    let ns = now_ns() - begun;
-                    drop(instantiated);
-                    ns
-                }))
-            });
-        });
+        let name = format!("{}/plain", guest.name);
+        bench(&mut group, &name, async || timed(async || plain.store_instantiate().await).await);
     }
     group.finish();
 }
@@ -96,17 +63,11 @@ pub(crate) fn store_instantiate(criterion: &mut Criterion) {
 /// A new instance's first call → its complete answer. What the guest does after it is not timed.
 pub(crate) fn first_request(criterion: &mut Criterion) {
     let mut group = group(criterion, Phase::FirstRequest.name());
-    let executor = new_executor().expect("an executor");
     for guest in Guest::all() {
         let ready = guest.ready(benches::BASELINE);
-        group.bench_function(guest.name, |bencher| {
-            bencher.iter_custom(|iterations| {
-                executor.block_on(each(iterations, async || {
-                    let mut store = ready.store();
-                    let live = ready.instantiate(&mut store).await;
-                    ready.call(&live, &mut store, 1).await
-                }))
-            });
+        bench(&mut group, guest.name, async || {
+            let (mut store, live) = ready.store_instantiate().await;
+            ready.call(&live, &mut store, 1).await
         });
     }
     group.finish();
@@ -115,18 +76,12 @@ pub(crate) fn first_request(criterion: &mut Criterion) {
 /// The same call again on the same instance. A command runs once.
 pub(crate) fn second_request(criterion: &mut Criterion) {
     let mut group = group(criterion, Phase::SecondRequest.name());
-    let executor = new_executor().expect("an executor");
     let guest = Guest::http();
     let ready = guest.ready(benches::BASELINE);
-    group.bench_function(guest.name, |bencher| {
-        bencher.iter_custom(|iterations| {
-            executor.block_on(each(iterations, async || {
-                let mut store = ready.store();
-                let live = ready.instantiate(&mut store).await;
-                ready.call(&live, &mut store, 1).await;
-                ready.call(&live, &mut store, 2).await
-            }))
-        });
+    bench(&mut group, guest.name, async || {
+        let (mut store, live) = ready.store_instantiate().await;
+        ready.call(&live, &mut store, 1).await;
+        ready.call(&live, &mut store, 2).await
     });
     group.finish();
 }
@@ -134,21 +89,13 @@ pub(crate) fn second_request(criterion: &mut Criterion) {
 /// An instance that has answered → it and its store dropped.
 pub(crate) fn teardown(criterion: &mut Criterion) {
     let mut group = group(criterion, Phase::Teardown.name());
-    let executor = new_executor().expect("an executor");
     for guest in Guest::all() {
         for &allocator in Allocator::ALL {
             let ready = guest.ready(benches::settings(allocator, MemoryInit::Cow));
-            group.bench_function(format!("{}/{}", guest.name, allocator.name()), |bencher| {
-                bencher.iter_custom(|iterations| {
-                    executor.block_on(each(iterations, async || {
-                        let mut store = ready.store();
-                        let live = ready.instantiate(&mut store).await;
-                        ready.call(&live, &mut store, 1).await;
-                        let begun = now_ns();
-                        drop((live, store));
-                        now_ns() - begun
-                    }))
-                });
+            bench(&mut group, &format!("{}/{}", guest.name, allocator.name()), async || {
+                let (mut store, live) = ready.store_instantiate().await;
+                ready.call(&live, &mut store, 1).await;
+                timed(async || drop((live, store))).await
             });
         }
     }

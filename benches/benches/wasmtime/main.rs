@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main};
-use host::engine::wasmtime::{new_engine, new_executor};
+use host::engine::wasmtime::{new_engine, new_engine_without_compiler, new_executor};
 use host_probe::settings::{Allocator, MemoryInit, Parameter as _};
 use results::Phase;
 
@@ -31,10 +31,18 @@ fn engine(criterion: &mut Criterion) {
     let mut group = group(criterion, Phase::Engine.name());
     for &allocator in Allocator::ALL {
         let settings = benches::settings(allocator, MemoryInit::Cow);
+        let executor = || new_executor().expect("an executor");
         group.bench_function(allocator.name(), |bencher| {
             bencher.iter_batched(
                 || settings,
-                |settings| (new_engine(settings, None).expect("an engine"), new_executor().expect("an executor")),
+                |settings| (new_engine(settings, None).expect("an engine"), executor()),
+                BatchSize::PerIteration,
+            );
+        });
+        group.bench_function(format!("{}-no_compiler", allocator.name()), |bencher| {
+            bencher.iter_batched(
+                || settings,
+                |settings| (new_engine_without_compiler(settings).expect("an engine"), executor()),
                 BatchSize::PerIteration,
             );
         });

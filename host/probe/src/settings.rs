@@ -71,6 +71,11 @@ impl Acquire {
             Engine::WasmEdge => &[Self::Compile, Self::Interpret, Self::Aot],
         }
     }
+
+    /// Whether it begins with code that was compiled before.
+    pub const fn takes_precompiled(self) -> bool {
+        matches!(self, Self::Deserialize | Self::DeserializeFile | Self::Aot)
+    }
 }
 
 parameter! {
@@ -209,7 +214,7 @@ impl Configuration {
 
     /// Whether the start loads a file that was compiled before.
     pub const fn loads_precompiled(&self) -> bool {
-        matches!(self.acquire, Acquire::Deserialize | Acquire::DeserializeFile | Acquire::Aot)
+        self.acquire.takes_precompiled()
     }
 
     /// The same with parameters without effect at their baseline, so that equal starts compare equal.

@@ -12,9 +12,9 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::bindings::Command;
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use super::engine_settings;
 use super::error::ServeError;
 use super::load::{Contents, acquired, contents, how};
-use super::{engine_settings, takes_precompiled};
 use crate::engine::wasmtime::{config, engine_of, new_executor, private_cache};
 
 /// The command line of `host run`.
@@ -33,9 +33,7 @@ pub(super) fn run(options: &RunOptions) -> Result<ExitCode, ServeError> {
     let acquire = how(path, found, options.acquire)?;
     let run = || {
         let cache = options.cache.as_deref().map(private_cache).transpose()?;
-        let mut config = config(engine_settings(Allocator::OnDemand), cache);
-        config.enable_compiler(!takes_precompiled(acquire));
-        let engine = engine_of(&config)?;
+        let engine = engine_of(&config(acquire, engine_settings(Allocator::OnDemand), cache))?;
         let executor = new_executor()?;
         if is_module(options, found)? {
             let module: Module = acquired(&engine, path, acquire)?;

@@ -21,6 +21,8 @@ pub(super) struct Limits {
     pub(super) concurrent: usize,
     /// How long a guest may take for one.
     pub(super) time: Duration,
+    /// How long a client may take nothing of an answer that waits for it.
+    pub(super) write_time: Duration,
     /// What an instance's memories and tables may use.
     pub(super) memory_bytes: u64,
 }
@@ -49,6 +51,7 @@ impl Default for Limits {
             head_bytes: 16 * 1024,
             concurrent: 512,
             time: Duration::from_secs(30),
+            write_time: Duration::from_secs(10),
             memory_bytes: 1024 * 1024 * 1024,
         }
     }

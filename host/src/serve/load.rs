@@ -10,11 +10,11 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
+use super::engine_settings;
 use super::error::ServeError;
 use super::instance::Guest;
 use super::milestones::Milestones;
 use super::options::{CompileOptions, Options};
-use super::{engine_settings, takes_precompiled};
 use crate::engine::wasmtime::{Code, config, engine_of, new_engine, not_compiled, not_loaded, private_cache, read};
 
 /// A guest that is ready to be instantiated.
@@ -38,10 +38,7 @@ pub(super) fn load(options: &Options, milestones: &mut Milestones) -> Result<Loa
     let acquire = how(path, served(path)?, options.acquire)?;
     let mut load = || {
         let cache = options.cache.as_deref().map(private_cache).transpose()?;
-        let mut config = configured(options, cache);
-        // A compiler that nobody calls is still set up for this machine, which a start from compiled code would pay for.
-        config.enable_compiler(!takes_precompiled(acquire));
-        let engine = engine_of(&config)?;
+        let engine = engine_of(&configured(options, acquire, cache))?;
         milestones.engine_ns = results::clock::now_ns();
         let component: Component = acquired(&engine, path, acquire)?;
         milestones.acquired_ns = results::clock::now_ns();
@@ -79,11 +76,11 @@ pub(super) fn compile_to_file(options: &CompileOptions) -> Result<(), ServeError
 /// What a pool's instances wrote to first is wiped and kept, rather than given back to the kernel, which takes three system
 /// calls a request and the page faults after them. And the kernel is told about each stack on its own, so that a
 /// start pays for every one that could be used at a time.
-fn configured(options: &Options, cache: Option<Cache>) -> Config {
+fn configured(options: &Options, acquire: Acquire, cache: Option<Cache>) -> Config {
     const KEPT_MEMORY_BYTES: usize = 512 * 1024;
     const KEPT_TABLE_BYTES: usize = 16 * 1024;
     const KEPT_STACK_BYTES: usize = 64 * 1024;
-    let mut config = config(engine_settings(options.allocator), cache);
+    let mut config = config(acquire, engine_settings(options.allocator), cache);
     if options.allocator == Allocator::Pooling {
         let most = u32::try_from(options.limits.concurrent).unwrap_or(u32::MAX);
         let mut pool = PoolingAllocationConfig::new();
@@ -137,8 +134,8 @@ pub(super) fn how(path: &Path, contents: Contents, asked: Option<Acquire>) -> Re
     match (contents, asked) {
         (Contents::Component | Contents::Module, None) => Ok(Acquire::Compile),
         (Contents::Precompiled, None) => Ok(Acquire::DeserializeFile),
-        (Contents::Component | Contents::Module, Some(acquire)) if !takes_precompiled(acquire) => Ok(acquire),
-        (Contents::Precompiled, Some(acquire)) if takes_precompiled(acquire) => Ok(acquire),
+        (Contents::Component | Contents::Module, Some(acquire)) if !acquire.takes_precompiled() => Ok(acquire),
+        (Contents::Precompiled, Some(acquire)) if acquire.takes_precompiled() => Ok(acquire),
         (Contents::Component | Contents::Module, Some(_)) => Err(ServeError::usage(
             format!("--acquire deserialize and deserialize_file need precompiled code, and {} is Wasm", path.display()),
             "`host compile --artifact x.wasm --output x.cwasm` makes that of it",

@@ -12,6 +12,7 @@ mod limits;
 mod load;
 mod milestones;
 mod options;
+mod patience;
 mod server;
 mod service;
 
@@ -19,7 +20,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use host_probe::settings::{Acquire, Allocator, Configuration, EngineSettings};
+use host_probe::settings::{Allocator, Configuration, EngineSettings};
 
 use self::error::ServeError;
 use self::options::{Asked, AskedToRun};
@@ -94,9 +95,4 @@ fn become_wasmedge(arguments: &[OsString]) -> ServeError {
         hint: "WasmEdge is a program of its own: `./setup wasmedge` installs the library, \
                `cargo build -p host-wasmedge --features wasmedge` builds it",
     }
-}
-
-/// Whether compiled code is what this way of acquiring code begins with.
-const fn takes_precompiled(acquire: Acquire) -> bool {
-    matches!(acquire, Acquire::Deserialize | Acquire::DeserializeFile)
 }

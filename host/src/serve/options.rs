@@ -34,6 +34,7 @@ Usage: host serve --artifact FILE [OPTIONS]
       --max-head BYTES       Larger request heads are answered 431 [default: 16384]
       --max-concurrent N     Requests beyond are answered 503 [default: 512]
       --time-limit SECONDS   Requests that take longer are answered 504 [default: 30]
+      --write-limit SECONDS  Clients that take nothing of an answer for longer are cut off [default: 10]
       --memory-limit MIB     What one instance may use [default: 1024]
       --milestones FILE      After the first answer, when the start reached what, as one line of JSON
 
@@ -150,6 +151,7 @@ pub(super) fn serve(arguments: &[OsString]) -> Result<Asked, ServeError> {
             "--max-head" => options.limits.head_bytes = flags.at_least(&flag, Limits::LEAST_HEAD_BYTES)?,
             "--max-concurrent" => options.limits.concurrent = flags.at_least(&flag, 1)?,
             "--time-limit" => options.limits.time = flags.seconds(&flag)?,
+            "--write-limit" => options.limits.write_time = flags.seconds(&flag)?,
             "--memory-limit" => options.limits.memory_bytes = flags.mebibytes(&flag)?,
             "--milestones" => options.milestones = Some(flags.path(&flag)?),
             _ => return Err(flags.unknown(&flag)),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use results::clock::now_ns;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -24,6 +24,7 @@ use super::error::ServeError;
 use super::limits::Limits;
 use super::milestones::Milestones;
 use super::options::Options;
+use super::patience::Patient;
 use super::service::Service;
 use super::{epoch, load};
 
@@ -221,11 +222,12 @@ fn connect(stream: TcpStream, service: &Arc<Service>, stopped: &watch::Receiver<
             .header_read_timeout(Limits::HEAD_TIME)
             .max_header_size(service.limits.head_bytes)
             .max_buf_size(service.limits.head_bytes.max(64 * 1024));
+        let stream = Patient::new(stream, service.limits.write_time);
         let handle = service_fn(move |request| {
             let service = Arc::clone(&service);
             async move { Ok::<_, Infallible>(service.handle(request).await) }
         });
-        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), handle));
+        let mut connection = pin!(http.serve_connection(stream, handle));
         tokio::select! {
             biased;
             // A connection that its client breaks off is the client's business.

@@ -45,9 +45,13 @@ fn a_fresh_instance_has_no_memory_of_the_last() {
 
 #[test]
 fn a_reused_instance_loses_no_count_among_64_writers() {
+    no_count_is_lost(&Server::start(&["--instances", "reused", "--threads", "2"]));
+}
+
+/// 64 clients at a time count ten times each, on a server that has not counted yet.
+pub(crate) fn no_count_is_lost(server: &Server) {
     const WRITERS: u64 = 64;
     const EACH: u64 = 10;
-    let server = Server::start(&["--instances", "reused", "--threads", "2"]);
     let mut seen: Vec<u64> = std::thread::scope(|scope| {
         let count = || server.ask("POST", "/state", b"").body.parse().unwrap();
         let writers: Vec<_> =

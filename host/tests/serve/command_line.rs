@@ -3,7 +3,7 @@
 use crate::{Server, built, ended, service};
 
 /// It says one thing that is wrong and one that helps, and nothing else.
-fn refused(arguments: &[&str], code: i32, message: &str) {
+pub(crate) fn refused(arguments: &[&str], code: i32, message: &str) {
     let (ended, _, stderr) = ended(arguments);
     assert_eq!(ended, code, "{arguments:?}: {stderr}");
     assert!(stderr.starts_with("error: "), "{stderr}");

@@ -93,6 +93,60 @@ fn a_guest_that_takes_too_long_is_504_and_others_are_served_meanwhile() {
 }
 
 #[test]
+fn a_client_that_never_reads_is_cut_off_and_leaves_its_place() {
+    const LIMIT: Duration = Duration::from_millis(500);
+    let mut server = Server::start(&["--max-concurrent", "1", "--threads", "1", "--write-limit", "0.5"]);
+    let mut stream = server.connect();
+    let body = vec![b'x'; 1024 * 1024];
+    let head = format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let begun = results::clock::now_ns();
+    // More answers than the kernel has room for; a server that waits for room reads no further requests either.
+    let mut ask = || stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+    let cut_off = (0..64).find_map(|_| ask().err()).expect("64 MiB of answers that nobody reads");
+    let took = Duration::from_nanos(results::clock::now_ns() - begun);
+    let broken = [std::io::ErrorKind::ConnectionReset, std::io::ErrorKind::BrokenPipe];
+    assert!(broken.contains(&cut_off.kind()), "{cut_off}");
+    assert!((LIMIT..LIMIT * 20).contains(&took), "{took:?}");
+    // The guest that waited for room learns that there will be none, long before its time is up.
+    while server.get("/").status == 503 {
+        assert!(results::clock::now_ns() - begun < 20_000_000_000, "its place is not free");
+    }
+    server.is_well();
+}
+
+#[test]
+fn a_client_that_reads_slowly_is_not_cut_off() {
+    let server = Server::start(&["--threads", "1", "--write-limit", "0.5"]);
+    let mut stream = server.connect();
+    let body = vec![b'x'; 1024 * 1024];
+    let close = "connection: close\r\n";
+    let (mut sent, mut answers) = (Vec::new(), 0);
+    for last in [false, false, false, false, false, false, false, true] {
+        let close = if last { close } else { "" };
+        sent.extend(
+            format!("POST /echo HTTP/1.1\r\nhost: x\r\n{close}content-length: {}\r\n\r\n", body.len()).as_bytes(),
+        );
+        sent.extend(&body);
+    }
+    std::thread::scope(|scope| {
+        let mut writer = stream.try_clone().unwrap();
+        let written = scope.spawn(move || writer.write_all(&sent));
+        let mut piece = vec![0; 256 * 1024];
+        loop {
+            let read = std::io::Read::read(&mut stream, &mut piece).unwrap();
+            if read == 0 {
+                break;
+            }
+            answers += read;
+            // All of it takes several times as long as the limit.
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        written.join().unwrap().unwrap();
+    });
+    assert!(answers > 8 * body.len(), "{answers} bytes");
+}
+
+#[test]
 fn a_reused_instance_that_took_too_long_is_replaced() {
     let mut server = Server::start(&["--time-limit", "1", "--instances", "reused"]);
     assert_eq!(server.ask("POST", "/state", b"").body, "1");

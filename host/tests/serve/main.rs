@@ -5,6 +5,7 @@ mod command_line;
 mod guests;
 mod hostile;
 mod limits;
+mod wasmedge;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

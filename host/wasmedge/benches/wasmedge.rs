@@ -3,7 +3,6 @@
 //! Names are `wasmedge/<phase>[/<how it runs>]`, and stable; benches/README.md says what each times. Here and not there,
 //! because one package with both engines would be another build of each.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
@@ -11,40 +10,24 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, SamplingMode, criterion_group, criterion_main};
+use host_wasmedge::machine;
 use nix::unistd::{dup, dup2_stdout};
 use results::Phase;
 use results::clock::now_ns;
-use wasmedge_sdk::config::{CommonConfigOptions, CompilerConfigOptions, Config, ConfigBuilder, RuntimeConfigOptions};
-use wasmedge_sdk::wasi::WasiModule;
-use wasmedge_sdk::{Compiler, CompilerOutputFormat, Instance, LogManager, Module, RunMode, Store, Vm};
+use wasmedge_sdk::config::Config;
+use wasmedge_sdk::{Module, RunMode};
 use workloads::Workload;
 
-/// As in `host phases`: 1 GiB.
-const MAX_PAGES: u32 = 16_384;
+/// As in `host phases`.
+const MEMORY_LIMIT_BYTES: u64 = 1 << 30;
 
 /// The probe's configuration.
 fn configuration(mode: RunMode) -> Config {
-    let compiler = CompilerConfigOptions::new().out_format(CompilerOutputFormat::Native);
-    ConfigBuilder::new(CommonConfigOptions::default().run_mode(mode))
-        .with_compiler_config(compiler)
-        .with_runtime_config(RuntimeConfigOptions::new().max_memory_pages(MAX_PAGES))
-        .build()
-        .expect("a configuration")
+    machine::configuration(mode, Some(MEMORY_LIMIT_BYTES)).expect("a configuration")
 }
 
 fn compile(wasm: &[u8], folder: &Path) -> PathBuf {
-    let config = configuration(RunMode::Aot);
-    let compiler = Compiler::new(Some(&config)).expect("a compiler");
-    compiler.compile_from_bytes(wasm, "code", folder).expect("the guest compiles")
-}
-
-fn wasi() -> WasiModule {
-    WasiModule::create(Some(vec![Workload::Hello.name()]), None, None).expect("a WASI context")
-}
-
-fn machine<'a>(config: &Config, wasi: &'a mut WasiModule) -> Vm<'a, Instance> {
-    let imports: HashMap<String, &mut Instance> = HashMap::from([(wasi.name().to_owned(), wasi.as_mut())]);
-    Vm::new(Store::new(Some(config), imports).expect("a store"))
+    machine::compile(wasm, folder).expect("the guest compiles")
 }
 
 /// What of a start is timed.
@@ -60,8 +43,8 @@ enum Part {
 fn start(config: &Config, module: Module, part: Part) -> u64 {
     // Each boundary ends one part and begins the next: two parts share a reading, which costs neither more than one.
     let begun = now_ns();
-    let mut wasi = wasi();
-    let mut vm = machine(config, &mut wasi);
+    let mut wasi = machine::wasi(&[Workload::Hello.name()]).expect("a WASI context");
+    let mut vm = machine::machine(config, &mut wasi).expect("a machine");
     let linked = now_ns();
     vm.register_module(None, module).expect("the guest can be instantiated");
     let instantiated = now_ns();
@@ -93,7 +76,7 @@ fn silently<T>(work: impl FnOnce() -> T) -> T {
 }
 
 fn wasmedge(criterion: &mut Criterion) {
-    LogManager::log_off();
+    machine::quiet();
     let wasm = Workload::Hello.artifact().read().unwrap_or_else(|error| panic!("{error}"));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let compiled = compile(&wasm, folder.path());

@@ -1,5 +1,6 @@
 //! WasmEdge, embedded: its probe, its server, and commands run to their end.
 
+mod asked;
 mod command;
 mod loopback;
 mod output;
@@ -13,23 +14,15 @@ use host_probe::told::{self, Told};
 
 fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    match told::told(&mut arguments) {
-        Some(told) => {
-            // The first statement of the start: where its `process` phase ends.
-            let first_statement_ns = results::clock::now_ns();
-            perform(told, first_statement_ns)
-        }
-        None => {
-            let arguments = arguments.get(1..).unwrap_or_default();
-            command::perform(arguments).unwrap_or_else(|| serve::run(arguments))
-        }
+    let told = told::told(&mut arguments);
+    // The first statement of the start: where its `process` phase ends.
+    let first_statement_ns = results::clock::now_ns();
+    if let Some(told) = told {
+        return perform(told, first_statement_ns);
     }
+    let arguments = arguments.get(1..).unwrap_or_default();
+    command::perform(arguments).unwrap_or_else(|| serve::run(arguments, first_statement_ns))
 }
-
-/// The exit codes are those of `host`: README has the table.
-pub(crate) const USAGE_EXIT: u8 = 2;
-pub(crate) const ARTIFACT_EXIT: u8 = 3;
-pub(crate) const GUEST_EXIT: u8 = 4;
 
 /// Does what the process that measures told this one.
 fn perform(told: Told, first_statement_ns: u64) -> ExitCode {

@@ -1,6 +1,6 @@
 //! WasmEdge: one cold start, from configuration to teardown.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,24 +9,18 @@ use host_probe::resources::{self, Usage};
 use host_probe::settings::Acquire;
 use host_probe::spec::{Answered, Call, Cause, Destination, Failure, Preparation, Report, Spec};
 use host_probe::{deadline, told};
+use host_wasmedge::machine::{Machine, compile, configuration, machine, quiet, wasi};
 use results::timeline::Begun;
 use results::{Phase, Timeline};
 use serde_json::Value;
-use wasmedge_sdk::config::{CommonConfigOptions, CompilerConfigOptions, Config, ConfigBuilder, RuntimeConfigOptions};
-use wasmedge_sdk::wasi::WasiModule;
-use wasmedge_sdk::{Compiler, CompilerOutputFormat, Instance, LogManager, Module, RunMode, Store, Vm};
+use wasmedge_sdk::config::Config;
+use wasmedge_sdk::{Module, RunMode};
 
 use crate::loopback;
 use crate::output::{self, Output};
 
-/// A page of Wasm memory.
-const PAGE_BYTES: u64 = 64 * 1024;
-
 /// Where a service under test is told to listen, and how many answers it gives before it returns.
 const SERVICE: [&str; 2] = ["127.0.0.1:0", "2"];
-
-/// The name of the code that a start compiles, without its ending.
-const COMPILED: &str = "code";
 
 /// Performs one cold start and reports it.
 pub(crate) fn probe(spec: &Spec, first_statement_ns: u64) -> ExitCode {
@@ -43,7 +37,7 @@ pub(crate) fn probe(spec: &Spec, first_statement_ns: u64) -> ExitCode {
             let report = start(spec, &mut timeline, begun, &mut output);
             told::answer_to(output.report, &report)
         }
-        Err(error) => told::answer::<Report>(&Err(machine("cannot redirect its output", &error))),
+        Err(error) => told::answer::<Report>(&Err(unable("cannot redirect its output", &error))),
     }
 }
 
@@ -58,11 +52,8 @@ fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun, output: &mut Output
 
     // One object holds store, WASI context and imports: there is no `store` apart from `link`.
     let begun = timeline.begin();
-    let mut wasi = WasiModule::create(Some(arguments.iter().map(String::as_str).collect()), None, None)
-        .map_err(|error| Failure::new(Cause::Machine, format!("cannot make a WASI context: {error}")))?;
-    let imports: HashMap<String, &mut Instance> = HashMap::from([(wasi.name().to_owned(), wasi.as_mut())]);
-    let store = Store::new(Some(&config), imports).map_err(|error| artifact("it does not link", &error))?;
-    let mut vm = Vm::new(store);
+    let mut wasi = wasi(&arguments)?;
+    let mut vm = machine(&config, &mut wasi)?;
     timeline.end(Phase::Link, begun);
 
     let begun = timeline.begin();
@@ -98,8 +89,6 @@ struct Outcome {
     attested: BTreeMap<String, Value>,
 }
 
-type Machine<'a> = Vm<'a, Instance>;
-
 fn run(vm: &mut Machine<'_>, output: &mut Output, timeline: &mut Timeline) -> Result<Outcome, Failure> {
     let begun = timeline.begin();
     let ran = vm.run_func(None, "_start", []);
@@ -114,8 +103,8 @@ fn run(vm: &mut Machine<'_>, output: &mut Output, timeline: &mut Timeline) -> Re
 
 /// Runs a service on this thread, and asks it from another one.
 fn serve(vm: &mut Machine<'_>, output: &Output, call: &Call, timeline: &mut Timeline) -> Result<Outcome, Failure> {
-    let reader = output.reader().map_err(|error| machine("cannot read from the guest", &error))?;
-    let report = output.report.try_clone().map_err(|error| machine("cannot report", &error))?;
+    let reader = output.reader().map_err(|error| unable("cannot read from the guest", &error))?;
+    let report = output.report.try_clone().map_err(|error| unable("cannot report", &error))?;
     let call = call.clone();
     let begun = timeline.begin();
     let client = std::thread::spawn(move || {
@@ -127,7 +116,7 @@ fn serve(vm: &mut Machine<'_>, output: &Output, call: &Call, timeline: &mut Time
         return Err(guest("the guest trapped", &error));
     }
     // A guest that ended before it listened: its reader must see the end of the pipe.
-    output::close_standard_output().map_err(|error| machine("cannot close its output", &error))?;
+    output::close_standard_output().map_err(|error| unable("cannot close its output", &error))?;
     let said = client.join().map_err(|_| Failure::new(Cause::Harness, "the client panicked"))?;
     timeline.record(Phase::FirstRequest, begun.at_ns(), said.first_ns);
     timeline.answered_at(said.first_ns);
@@ -180,7 +169,7 @@ pub(crate) fn prepare(preparation: &Preparation) -> Result<(), Failure> {
     };
     quiet();
     let folder = path.with_extension("compiling");
-    let io = |error: std::io::Error| machine("cannot keep compiled code", &error);
+    let io = |error: std::io::Error| unable("cannot keep compiled code", &error);
     std::fs::create_dir_all(&folder).map_err(io)?;
     let made = read(&preparation.file).and_then(|bytes| compile(&bytes, &folder));
     let kept = made.and_then(|file| std::fs::rename(file, path).map_err(io));
@@ -188,34 +177,11 @@ pub(crate) fn prepare(preparation: &Preparation) -> Result<(), Failure> {
     kept.and(removed)
 }
 
-fn compile(wasm: &[u8], folder: &Path) -> Result<PathBuf, Failure> {
-    let config = configuration(RunMode::Aot, None)?;
-    Compiler::new(Some(&config))
-        .and_then(|compiler| compiler.compile_from_bytes(wasm, COMPILED, folder))
-        .map_err(|error| artifact("it does not compile", &error))
-}
-
 const fn run_mode(acquire: Acquire) -> RunMode {
     match acquire {
         Acquire::Compile | Acquire::Aot => RunMode::Aot,
         _ => RunMode::Interpreter,
     }
-}
-
-/// The engine logs to standard output, among what the guest prints and what is reported there.
-pub(crate) fn quiet() {
-    LogManager::log_off();
-}
-
-/// A configuration for a mode, with a bound on the guest's memory.
-pub(crate) fn configuration(mode: RunMode, memory_limit_bytes: Option<u64>) -> Result<Config, Failure> {
-    let compiler = CompilerConfigOptions::new().out_format(CompilerOutputFormat::Native);
-    let mut builder = ConfigBuilder::new(CommonConfigOptions::default().run_mode(mode)).with_compiler_config(compiler);
-    if let Some(bytes) = memory_limit_bytes {
-        let pages = u32::try_from(bytes / PAGE_BYTES).unwrap_or(u32::MAX).min(65_536);
-        builder = builder.with_runtime_config(RuntimeConfigOptions::new().max_memory_pages(pages));
-    }
-    builder.build().map_err(|error| Failure::new(Cause::Machine, format!("cannot make a configuration: {error}")))
 }
 
 /// The evidence: what the configuration says, and whether machine code out of `code` is mapped into this process.
@@ -259,6 +225,6 @@ fn guest(what: &str, error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Cause::Guest, format!("{what}: {error}"))
 }
 
-fn machine(what: &str, error: &dyn std::fmt::Display) -> Failure {
+fn unable(what: &str, error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Cause::Machine, format!("{what}: {error}"))
 }

@@ -33,7 +33,7 @@ pub const MAJOR: &str = "48";
 /// The start came to nothing; whose fault that was is said.
 pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Report, Failure> {
     let cache = spec.cache.as_deref().map(private_cache).transpose()?;
-    let engine = new_engine(spec.engine, cache.clone())?;
+    let engine = engine_of(&config(spec.acquire, spec.engine, cache.clone()))?;
     let executor = new_executor()?;
     timeline.end(Phase::Engine, begun);
     // What comes next begins here and not in `acquire`: the first call into its pages costs microseconds, of which a short
@@ -170,11 +170,20 @@ pub fn prepare(preparation: &Preparation) -> Result<(), Failure> {
 /// # Errors
 /// The machine cannot give what the configuration needs.
 pub fn new_engine(settings: EngineSettings, cache: Option<Cache>) -> Result<Engine, Failure> {
-    engine_of(&config(settings, cache))
+    engine_of(&config(Acquire::Compile, settings, cache))
 }
 
-/// A configuration in the engine's own terms. Everything not named here is the engine's default.
-pub(crate) fn config(settings: EngineSettings, cache: Option<Cache>) -> Config {
+/// The engine of these settings that a start from compiled code makes: without a compiler.
+///
+/// # Errors
+/// The machine cannot give what the configuration needs.
+pub fn new_engine_without_compiler(settings: EngineSettings) -> Result<Engine, Failure> {
+    engine_of(&config(Acquire::DeserializeFile, settings, None))
+}
+
+/// A configuration in the engine's own terms, for code that is acquired so. Everything not named here is the engine's
+/// default.
+pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<Cache>) -> Config {
     let mut config = Config::new();
     match settings.compiler {
         Compiler::Cranelift => config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed),
@@ -189,6 +198,11 @@ pub(crate) fn config(settings: EngineSettings, cache: Option<Cache>) -> Config {
     config.parallel_compilation(settings.compile_threads == CompileThreads::Parallel);
     config.epoch_interruption(settings.interrupt == Interrupt::Epoch);
     config.cache(cache);
+    // A compiler that nobody calls is still set up for this machine. A start from compiled code does without, as a person would
+    // build it to start fast; but an engine without it takes no code of Winch's.
+    if acquire.takes_precompiled() && settings.compiler != Compiler::Winch {
+        config.enable_compiler(false);
+    }
     config
 }
 

@@ -42,6 +42,7 @@ fn every_flag_is_taken_in_both_spellings() {
         ("--max-concurrent", "7"),
         ("--time-limit", "0.5"),
         ("--memory-limit", "2"),
+        ("--write-limit", "0.25"),
         ("--milestones", "m.json"),
     ];
     let spelt = |between: &str| {
@@ -57,6 +58,7 @@ fn every_flag_is_taken_in_both_spellings() {
         head_bytes: 8192,
         concurrent: 7,
         time: Duration::from_millis(500),
+        write_time: Duration::from_millis(250),
         memory_bytes: 2 * 1024 * 1024,
     };
     assert_eq!(options.limits, limits);
