@@ -69,9 +69,9 @@ fn wasmedge() -> Result<Program, String> {
     if !library_installed() {
         return Err("libwasmedge is not installed; `./setup wasmedge` installs it".to_owned());
     }
-    let path = SIBLING
-        .program(SIBLING.name)
-        .map_err(|reason| format!("{reason}; `./setup wasmedge` installs what its build needs"))?;
+    let path = SIBLING.program(SIBLING.name).map_err(|reason| {
+        format!("{reason}; `{}` builds it, with what `./setup wasmedge` installs", SIBLING.command())
+    })?;
     let ended = launch::run::<String>(&path, ASK_VERSION, &[], Duration::from_secs(10));
     let version = ended.reported.map_err(|failure| format!("{} does not run: {failure}", path.display()))?;
     let sha256 = sha256_file(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;

@@ -93,8 +93,9 @@ pub fn command(arguments: &SuiteArguments) -> Result<Exit, Error> {
     if arguments.list {
         return list(&cells, &settings);
     }
+    let required = systems::required(&arguments.require, &cells)?;
     let systems = Systems::find(cells.iter().map(|planned| planned.system));
-    systems.require(&arguments.require)?;
+    systems.require(&required)?;
     let campaign = Campaign { settings: &settings, origins: &origins, cells: &cells, systems: &systems };
     campaign.run(
         arguments.out.as_deref(),

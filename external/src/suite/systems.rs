@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use analysis::EnginePair;
 use program::{Error, Exit};
 
+use super::plan::Planned;
 use crate::doctor::{SystemState, Unavailable};
 use crate::system::{Found, Name, System};
 
@@ -103,19 +104,32 @@ impl Systems {
     /// Checks that these are there.
     ///
     /// # Errors
-    /// One that is not, or that is none of the plan's.
-    pub fn require(&self, required: &[String]) -> Result<(), Error> {
+    /// One that is not.
+    pub fn require(&self, required: &[Name]) -> Result<(), Error> {
         for name in required {
-            let known = Name::from_name(name).filter(|name| self.0.contains_key(name));
-            let system = known.ok_or_else(|| {
-                let planned: Vec<_> = self.0.keys().map(|name| name.name()).collect();
-                Error::new(Exit::Usage, format!("--require {name}: no cell of the plan is of such a system"))
-                    .hint(format!("the plan has {}", planned.join(", ")))
+            self.of(*name).map_err(|reason| {
+                let name = name.name();
+                Error::new(Exit::Nothing, format!("{name} is required and cannot be measured: {reason}"))
             })?;
-            if let Err(reason) = self.of(system) {
-                return Err(Error::new(Exit::Nothing, format!("{name} is required and cannot be measured: {reason}")));
-            }
         }
         Ok(())
     }
+}
+
+/// The systems of these names, each of which must be one of the `planned`. Asked before anything is built.
+///
+/// # Errors
+/// One that no cell of the plan is of.
+pub fn required(names: &[String], planned: &[Planned]) -> Result<Vec<Name>, Error> {
+    let system = |name: &String| {
+        let known = Name::from_name(name).filter(|name| planned.iter().any(|planned| planned.system == *name));
+        known.ok_or_else(|| {
+            let mut systems: Vec<_> = planned.iter().map(|planned| planned.system.name()).collect();
+            systems.sort_unstable();
+            systems.dedup();
+            Error::new(Exit::Usage, format!("--require {name}: no cell of the plan is of such a system"))
+                .hint(format!("the plan has {}", systems.join(", ")))
+        })
+    };
+    names.iter().map(system).collect()
 }

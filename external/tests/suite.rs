@@ -1,0 +1,190 @@
+//! The suite as a person runs it, on the native system: what it records, and that nothing is left of it, however it ends.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use results::clock::now_ns;
+use results::record::Outcome;
+use results::{Sample, ledger};
+
+/// Native starts only: they need nothing that a machine may lack.
+const NATIVE: [&str; 2] = ["--only", "system=native,workload=http-hello,scenario=runtime-cold"];
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+fn suite(out: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
+    command.arg("suite").arg("--out").arg(out).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn ran(out: &Path, arguments: &[&str]) -> (Output, String, String) {
+    let output = suite(out, arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    (output, stdout, stderr)
+}
+
+/// The one run in a folder.
+fn run_in(out: &Path) -> Option<PathBuf> {
+    std::fs::read_dir(out).ok()?.flatten().map(|entry| entry.path()).next()
+}
+
+fn samples(out: &Path) -> Vec<Sample> {
+    ledger::read(&run_in(out).unwrap().join("samples.jsonl")).unwrap().samples
+}
+
+/// Processes that were launched for runs in a folder: their home lies in it. The suite itself has another.
+fn processes_of(out: &Path) -> Vec<String> {
+    let home = format!("HOME={}", out.display());
+    let of = |entry: std::fs::DirEntry| {
+        let environment = std::fs::read(entry.path().join("environ")).ok()?;
+        let ours = String::from_utf8_lossy(&environment).split('\0').any(|variable| variable.starts_with(&home));
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        (ours && !line.is_empty()).then(|| String::from_utf8_lossy(&line).replace('\0', " "))
+    };
+    std::fs::read_dir("/proc").unwrap().flatten().filter_map(of).collect()
+}
+
+/// Waits for what must come, not for how long it takes.
+fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let until_ns = now_ns() + 180_000_000_000;
+    while !holds() {
+        assert!(now_ns() < until_ns, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A suite that has begun to measure and has far more to do.
+fn in_the_middle(out: &Path) -> Child {
+    let child = suite(out, &[&NATIVE[..], &["--samples", "20000", "--seed", "1"]].concat()).spawn().unwrap();
+    let lines = || {
+        let file = run_in(out).map(|run| run.join("samples.jsonl"));
+        file.and_then(|file| std::fs::read_to_string(file).ok()).map_or(0, |text| text.lines().count())
+    };
+    wait_for("the suite takes samples", || lines() >= 5);
+    child
+}
+
+fn nothing_is_left(out: &Path) {
+    wait_for("servers end", || processes_of(out).is_empty());
+    let work = run_in(out).unwrap().join("work");
+    wait_for("the private folder is removed", || !work.exists());
+}
+
+fn signal(child: &Child, name: &str) {
+    let done = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(done.success());
+}
+
+#[test]
+fn a_whole_run_is_recorded_and_leaves_nothing() {
+    let out = folder();
+    let only = "system=native,workload=hello,workload=http-hello";
+    let (output, stdout, stderr) = ran(out.path(), &["--only", only, "--samples", "2", "--seed", "7"]);
+    assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
+    let samples = samples(out.path());
+    assert!(samples.iter().all(|sample| sample.outcome == Outcome::Ok));
+    for sample in &samples {
+        let starts = sample.cell.scenario.starts();
+        assert_eq!(sample.total_ns.is_some(), starts, "{}", sample.cell);
+        assert_eq!(sample.requests.is_some(), !starts, "{}", sample.cell);
+        if sample.cell.params.get("observer").is_some_and(|observer| observer == "seccomp") {
+            let sum: u64 = sample.phases.iter().map(|phase| phase.ns).sum();
+            assert_eq!(Some(sum), sample.total_ns, "{}", sample.cell);
+        } else {
+            assert!(sample.phases.is_empty() && sample.residual_ns.is_none(), "{}", sample.cell);
+        }
+        let cold = sample.cell.params.get("page_cache").is_some_and(|state| state == "evicted");
+        assert!(!cold || sample.attested["pages_resident"] == 0, "{}", sample.cell);
+    }
+    for said in ["http-hello, cold: launch → first answer", "requests/s", "A/A control", "the observer"] {
+        assert!(stdout.contains(said), "{said}:\n{stdout}");
+    }
+    nothing_is_left(out.path());
+}
+
+#[test]
+fn an_interrupt_ends_it_after_the_sample_and_it_can_be_resumed() {
+    let out = folder();
+    let child = in_the_middle(out.path());
+    signal(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("go on with `cargo run -p external -- suite --resume "), "{stderr}");
+    wait_for("servers end", || processes_of(out.path()).is_empty());
+    let before = samples(out.path()).len();
+    assert!(before >= 5);
+
+    let mut child = suite(out.path(), &["--resume", "latest"]).spawn().unwrap();
+    wait_for("it goes on", || samples(out.path()).len() > before + 3);
+    signal(&child, "-INT");
+    child.wait().unwrap();
+    let orders: Vec<_> = samples(out.path()).iter().map(|sample| sample.order).collect();
+    let expected: Vec<_> = (0..orders.len() as u64).collect();
+    assert_eq!(orders, expected, "no sample is lost or taken twice");
+}
+
+#[test]
+fn a_kill_leaves_no_process_and_no_temporary_file() {
+    let out = folder();
+    let mut child = in_the_middle(out.path());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    nothing_is_left(out.path());
+    assert!(samples(out.path()).len() >= 5, "what was measured is kept");
+}
+
+#[test]
+fn what_is_impossible_is_one_message_with_a_way_out() {
+    let out = folder();
+    for (arguments, code, said) in [
+        (&["--only", "system=podman"][..], 2, "system is one of native"),
+        (&["--profile", "no-such-profile"], 2, "there are quick, standard, paper"),
+        (&["--only", "workload=hello", "--require", "docker", "--samples", "1"], 2, "--require docker"),
+        (&["--resume", "20200101T000000Z-0000"], 2, "there is no run"),
+        (&["--connections", "0", "--list"], 2, "connections must be at least 1"),
+    ] {
+        let (output, _, stderr) = ran(out.path(), arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(said), "{arguments:?}: {stderr}");
+    }
+    assert!(run_in(out.path()).is_none(), "no run was begun");
+}
+
+#[test]
+fn a_system_that_is_required_and_absent_is_an_error() {
+    let out = folder();
+    let output = suite(out.path(), &["--only", "system=wasmtime-cli", "--require", "wasmtime-cli"])
+        .env("WASMTIME", "/no/such/program")
+        .env("HOME", out.path())
+        .env_remove("XDG_DATA_HOME")
+        .env("PATH", "/no/such/folder")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(8), "{stderr}");
+    assert!(stderr.contains("`./setup wasmtime` installs it"), "{stderr}");
+}
+
+#[test]
+fn variables_of_shell_suites_are_honoured() {
+    let out = folder();
+    let output = suite(out.path(), &["--list", "--seed", "1"])
+        .env("HTTP_SCENARIOS", "throughput")
+        .env("THROUGHPUT_CONC", "3")
+        .env("PATH_SUFFIX", "/cpu")
+        .env("N_RUN", "2")
+        .env("FIREWALL", "1")
+        .output()
+        .unwrap();
+    let (listed, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(listed.contains("native http-cpu throughput connections=3 pace=closed requests=200"), "{listed}");
+    assert!(listed.contains("× 2 samples") && !listed.contains("http-hello"), "{listed}");
+    assert!(said.contains("FIREWALL has no effect here"), "{said}");
+}
