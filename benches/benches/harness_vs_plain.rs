@@ -14,9 +14,10 @@ use host::engine::wasmtime::new_executor;
 use host_probe::settings::{EngineSettings, Interrupt};
 use wasmtime::Store;
 
-const BLOCKS: usize = 200;
+/// Many and short: ratios of the same block are alike, and those of two blocks differ, by where their engines lie.
+const BLOCKS: usize = 1000;
 /// Turns of a block that are timed, and those before them that are not.
-const TURNS: u32 = 100;
+const TURNS: u32 = 25;
 const WARM_UP: u32 = 10;
 
 /// Ratios are kept in millionths, since estimates are of integers.
