@@ -83,10 +83,12 @@ fn starts(workload: &str, scenario: Scenario, cells: &[&CellSummary]) -> String 
         let memory = cell.pss.or(cell.max_rss).map_or_else(String::new, |memory| bytes(memory.value));
         vec![name(cell), cell.ok.to_string(), median, ends, ratio(total(cell), base), cpu, memory]
     });
-    let end = if workload.starts_with("http") { "first answer" } else { "end" };
+    // What is left of a command that has ended is its high-water mark.
+    let (end, memory) =
+        if rows.iter().any(|cell| cell.pss.is_some()) { ("first answer", "PSS") } else { ("end", "max RSS") };
     table(
         &format!("{workload}, {}: launch → {end}; nothing watched these starts", scenario.name()),
-        &["system", "n", "median", "95 % interval", "of native", "CPU", "memory"],
+        &["system", "n", "median", "95 % interval", "of native", "CPU", memory],
         lines,
     )
 }

@@ -72,7 +72,7 @@ fn converse(mut stream: TcpStream, behaviour: &str) {
             _ => ("200 OK", HELLO, HELLO.len()),
         };
         if behaviour == "slow" {
-            std::thread::sleep(Duration::from_secs(60));
+            std::thread::sleep(Duration::from_mins(1));
         }
         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {promised}\r\n\r\n{body}");
         if stream.write_all(answer.as_bytes()).is_err() || behaviour == "closes-mid-body" {

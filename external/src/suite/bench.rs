@@ -119,14 +119,14 @@ impl<'a> Outside<'a> {
         }
         // Found here, what does not work is one reason; found by the campaign it would be as many as samples. A cache is
         // filled by the same start.
-        let port = self.port_for(key.workload)?;
+        let port = Self::port_for(key.workload)?;
         let launch = self.launch(&ready, key.workload, port);
         let started = self.start(&launch, &ready, key.workload, port)?;
         started.verdict.map_err(|reason| format!("it was tried once, and {reason}"))?;
         Ok(ready)
     }
 
-    fn port_for(&self, workload: Workload) -> Result<Option<u16>, String> {
+    fn port_for(workload: Workload) -> Result<Option<u16>, String> {
         let port = || ports::free_port().map_err(|error| format!("no port is free: {error}"));
         listens(workload).then(port).transpose()
     }
@@ -405,7 +405,7 @@ impl Bench for Outside<'_> {
             resident += pages::put(file, residency)?.resident;
         }
         attested.insert("pages_resident".to_owned(), json!(resident));
-        let port = self.port_for(planned.workload)?;
+        let port = Self::port_for(planned.workload)?;
         self.next = Some(Next { planned, ready, port, attested });
         Ok(())
     }

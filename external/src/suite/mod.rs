@@ -125,9 +125,9 @@ impl Campaign<'_> {
         command: &str,
     ) -> Result<Exit, Error> {
         let results = out.map_or_else(run::default_results, Path::to_owned);
-        self.systems.absent().for_each(|(name, why)| {
-            say(&format!("{}: cannot be measured here: {}; {}", name.name(), why.reason, why.remedy))
-        });
+        for (name, why) in self.systems.absent() {
+            say(&format!("{}: cannot be measured here: {why}", name.name()));
+        }
         let janitor = janitor()?;
         let manifest = manifest::of(self.settings, self.origins, self.cells, self.systems)?;
         let (folder, manifest) = run::open(resume, &results, manifest)?;
@@ -154,7 +154,8 @@ fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
     let ms: f64 = cells.iter().map(|planned| plan::estimate_ms(planned, settings)).sum();
     let samples = settings.values.samples;
     let seconds = ms * f64::from(samples) / 1000.0;
-    let mut text: String = cells.iter().map(|planned| format!("{}\n", planned.cell)).collect();
+    let mut text = String::new();
+    cells.iter().for_each(|planned| text.push_str(&format!("{}\n", planned.cell)));
     let time = if seconds < 120.0 {
         format!("{:.0} s", seconds.ceil())
     } else {

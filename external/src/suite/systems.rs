@@ -120,7 +120,7 @@ impl Systems {
 ///
 /// # Errors
 /// One that no cell of the plan is of.
-pub fn required(names: &[String], planned: &[Planned]) -> Result<Vec<Name>, Error> {
+pub(super) fn required(names: &[String], planned: &[Planned]) -> Result<Vec<Name>, Error> {
     let system = |name: &String| {
         let known = Name::from_name(name).filter(|name| planned.iter().any(|planned| planned.system == *name));
         known.ok_or_else(|| {

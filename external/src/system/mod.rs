@@ -210,6 +210,7 @@ pub struct Extra {
 
 impl Ready {
     /// The same start without some of its work.
+    #[must_use]
     pub fn without(&self, extra: &Extra) -> Self {
         let mut ready = self.clone();
         let after = ready.arguments.len().min(1);
@@ -219,6 +220,7 @@ impl Ready {
     }
 
     /// The same start, telling its own milestones into a file.
+    #[must_use]
     pub fn telling(&self, file: &Path) -> Self {
         let mut ready = self.clone();
         ready.arguments.extend(["--milestones".to_owned(), text(file)]);

@@ -7,6 +7,7 @@ use super::Acquire;
 
 /// The instants of a start by its own account, on the one clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those in the file, and say their unit")]
 pub struct Told {
     first_statement_ns: u64,
     engine_ns: u64,
