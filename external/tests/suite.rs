@@ -1,5 +1,6 @@
 //! The suite as a person runs it, on the native system: what it records, and that nothing is left of it, however it ends.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -59,9 +60,19 @@ fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// A suite that runs; a test that fails must not leave it measuring for hours.
+struct Suite(Child);
+
+impl Drop for Suite {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A suite that has begun to measure and has far more to do.
-fn in_the_middle(out: &Path) -> Child {
-    let child = suite(out, &[&NATIVE[..], &["--samples", "20000", "--seed", "1"]].concat()).spawn().unwrap();
+fn in_the_middle(out: &Path) -> Suite {
+    let child = Suite(suite(out, &[&NATIVE[..], &["--samples", "20000", "--seed", "1"]].concat()).spawn().unwrap());
     let lines = || {
         let file = run_in(out).map(|run| run.join("samples.jsonl"));
         file.and_then(|file| std::fs::read_to_string(file).ok()).map_or(0, |text| text.lines().count())
@@ -76,8 +87,8 @@ fn nothing_is_left(out: &Path) {
     wait_for("the private folder is removed", || !work.exists());
 }
 
-fn signal(child: &Child, name: &str) {
-    let done = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+fn signal(suite: &Suite, name: &str) {
+    let done = Command::new("kill").args([name, &suite.0.id().to_string()]).status().unwrap();
     assert!(done.success());
 }
 
@@ -111,20 +122,20 @@ fn a_whole_run_is_recorded_and_leaves_nothing() {
 #[test]
 fn an_interrupt_ends_it_after_the_sample_and_it_can_be_resumed() {
     let out = folder();
-    let child = in_the_middle(out.path());
+    let mut child = in_the_middle(out.path());
     signal(&child, "-INT");
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    let mut stderr = String::new();
+    child.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.0.wait().unwrap().code(), Some(130), "{stderr}");
     assert!(stderr.contains("go on with `cargo run -p external -- suite --resume "), "{stderr}");
     wait_for("servers end", || processes_of(out.path()).is_empty());
     let before = samples(out.path()).len();
     assert!(before >= 5);
 
-    let mut child = suite(out.path(), &["--resume", "latest"]).spawn().unwrap();
+    let mut child = Suite(suite(out.path(), &["--resume", "latest"]).spawn().unwrap());
     wait_for("it goes on", || samples(out.path()).len() > before + 3);
     signal(&child, "-INT");
-    child.wait().unwrap();
+    child.0.wait().unwrap();
     let orders: Vec<_> = samples(out.path()).iter().map(|sample| sample.order).collect();
     let expected: Vec<_> = (0..orders.len() as u64).collect();
     assert_eq!(orders, expected, "no sample is lost or taken twice");
@@ -134,8 +145,8 @@ fn an_interrupt_ends_it_after_the_sample_and_it_can_be_resumed() {
 fn a_kill_leaves_no_process_and_no_temporary_file() {
     let out = folder();
     let mut child = in_the_middle(out.path());
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
     nothing_is_left(out.path());
     assert!(samples(out.path()).len() >= 5, "what was measured is kept");
 }
