@@ -163,37 +163,60 @@ fn one(summary: &Summary, pair: &EnginePair, way: &str, width: usize) -> String 
     text
 }
 
+/// What stands for everything that a program does beyond beginning and ending.
+const WORK: &str = "work";
+
 /// What the command line does more, as far as it can be left out, and what is left unexplained.
 fn extras(summary: &Summary, pair: &EnginePair, way: &str, totals: [Option<Estimate>; 2]) -> String {
     let [Some(embedded), Some(cli)] = totals else { return String::new() };
     let excess = cli.value - embedded.value;
     let mut named = 0.0;
     let mut text = String::new();
+    let bare = [&pair.embedded, &pair.cli].map(|system| cell(summary, system, way, "none", Some(WORK))?.total);
+    if let [Some(ours), Some(theirs)] = bare {
+        let more = theirs.value - ours.value;
+        let certain = theirs.is_apart_from(&ours);
+        if certain {
+            named += more;
+        }
+        text.push_str(&format!(
+            "  its process alone, asked for its version: {}, the embedding program's {}: {} more{}\n",
+            nanoseconds(theirs.value),
+            nanoseconds(ours.value),
+            nanoseconds(more),
+            remark(certain)
+        ));
+    }
     for left_out in of_system(summary, &pair.cli) {
         let param = |key: &str| left_out.cell.params.get(key).map(String::as_str);
         let (Some(name), Some(time), true) = (param("without"), left_out.total, param("acquire") == Some(way)) else {
             continue;
         };
+        if name == WORK {
+            continue;
+        }
         let saved = cli.value - time.value;
         let certain =
             time.is_apart_from(&cli) && summary.noise_floor.is_none_or(|floor| saved.abs() / cli.value > floor);
         if certain {
             named += saved;
         }
-        let remark = if certain { "" } else { " (not told from noise, and not counted)" };
-        text.push_str(&format!("  without its {name}: {} less{remark}\n", nanoseconds(saved)));
+        text.push_str(&format!("  its {name}: {} less without{}\n", nanoseconds(saved), remark(certain)));
     }
-    let rest = (excess - named).max(0.0);
+    let rest = excess - named;
     text.push_str(&format!(
-        "  of the command line's {}: {} are the embedded engine's own work, {} are named above, {} are its remaining start; \
-         named {}\n",
+        "  of the command line's {}: {} are what the embedded start takes, {} are named above, {} are in neither; named {}\n",
         nanoseconds(cli.value),
         nanoseconds(embedded.value),
         nanoseconds(named),
         nanoseconds(rest),
-        percent(1.0 - rest / cli.value),
+        percent(1.0 - rest.abs() / cli.value),
     ));
     text
+}
+
+const fn remark(certain: bool) -> &'static str {
+    if certain { "" } else { " (not told from noise, and not counted)" }
 }
 
 /// Both starts on one scale, their steps as letters.

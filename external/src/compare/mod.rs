@@ -13,7 +13,7 @@ use workloads::Workload;
 use crate::suite::plan::{Observer, Planned};
 use crate::suite::settings::Settings;
 use crate::suite::{Campaign, Systems, settings};
-use crate::system::{Acquire, Name};
+use crate::system::{Acquire, Name, WORK};
 
 /// The command line of `external compare`.
 #[derive(Debug, Clone, Args)]
@@ -89,13 +89,16 @@ fn cells() -> Vec<Planned> {
             for observer in [Observer::None, Observer::Seccomp] {
                 cells.push(Planned { observer, ..start(cli) });
             }
+            cells.extend([embedded, cli].map(|system| Planned { without: Some(WORK), ..start(system) }));
             cells
                 .extend(cli.adapter().extras().iter().map(|extra| Planned { without: Some(extra.name), ..start(cli) }));
         }
     }
     let mut cells: Vec<_> = cells.into_iter().map(|planned| planned.named(0)).collect();
     // The same system twice under two names: no difference smaller than theirs is called one.
-    let twin = cells.iter().find(|planned| planned.system == Name::WasmtimeCli && planned.observer == Observer::None);
+    let twin = cells.iter().find(|planned| {
+        planned.system == Name::WasmtimeCli && planned.observer == Observer::None && planned.without.is_none()
+    });
     if let Some(mut twin) = twin.cloned() {
         twin.cell.system.push_str("-aa");
         cells.push(twin);

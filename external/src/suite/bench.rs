@@ -20,7 +20,7 @@ use crate::load::{self, Amount, Load, Loaded, Pace};
 use crate::observe::janitor::{Guard, Janitor};
 use crate::observe::{self, Launch, Running, Stdout, ports, ready};
 use crate::system::own::Told;
-use crate::system::{Acquire, Job, Name, Ready, listens};
+use crate::system::{Acquire, Job, Name, Ready, WORK, listens};
 
 /// How long a system that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_millis(500);
@@ -195,7 +195,7 @@ impl<'a> Outside<'a> {
         Started { verdict, answered_ns: first.answered_ns, resources, attested, ..Started::of(running) }
     }
 
-    /// A command: waited for.
+    /// A command, or a service's program that only begins and ends: waited for.
     fn to_the_end(&self, running: &mut Running, workload: Workload) -> Started {
         let Some(end) = running.wait_end(self.deadline_ns()) else {
             return Started::failed("it did not end within its time limit");
@@ -203,6 +203,7 @@ impl<'a> Outside<'a> {
         let printed = running.stdout();
         let verdict = match end.code {
             _ if printed.dropped > 0 => Err(format!("it printed {} bytes too many", printed.dropped)),
+            Some(0) if listens(workload) => Ok(()),
             Some(code) => workload.expected(1).check(&Answer { code: code.into(), body: printed.bytes }),
             None => Err(format!("it {end}")),
         };
@@ -276,6 +277,9 @@ impl<'a> Outside<'a> {
     /// What a cell launches: what was prepared for its kind, with what it leaves out, and what it is to tell.
     fn varied(&self, planned: &Planned, ready: &Ready) -> Result<Ready, String> {
         let mut ready = ready.clone();
+        if planned.without == Some(WORK) {
+            return Ok(ready.bare(self.systems.adapter(planned.system)));
+        }
         if let Some(without) = planned.without {
             let extras = self.systems.adapter(planned.system).extras();
             let extra = extras.iter().find(|extra| extra.name == without);
@@ -405,7 +409,7 @@ impl Bench for Outside<'_> {
             resident += pages::put(file, residency)?.resident;
         }
         attested.insert("pages_resident".to_owned(), json!(resident));
-        let port = Self::port_for(planned.workload)?;
+        let port = if planned.without == Some(WORK) { None } else { Self::port_for(planned.workload)? };
         self.next = Some(Next { planned, ready, port, attested });
         Ok(())
     }

@@ -21,6 +21,8 @@ use self::environment::Variables;
 use self::plan::Planned;
 use self::settings::{Origins, Settings};
 pub use self::systems::Systems;
+use crate::doctor::{Finding, Report, Severity, Trials};
+use crate::observe;
 use crate::observe::janitor::Janitor;
 
 /// The command line of `external suite`.
@@ -115,6 +117,19 @@ pub(crate) struct Campaign<'a> {
 }
 
 impl Campaign<'_> {
+    /// Says what the doctor would mend, before anything is measured on it.
+    fn examine(&self, results: &Path) {
+        // The trial of the page cache belongs where runs are kept, which need not be there yet.
+        let _ = std::fs::create_dir_all(results);
+        let trials = Trials::here(results, observe::available());
+        let report = Report::of(Path::new("/"), &trials, Vec::new());
+        let worth_saying = |finding: &&Finding| matches!(finding.severity, Severity::Bad | Severity::Warning);
+        for finding in report.findings.iter().filter(worth_saying) {
+            let remedy = finding.remedy.as_ref().map_or_else(String::new, |remedy| format!(" ({remedy})"));
+            say(&format!("{}: {}; {}{remedy}", finding.check, finding.found, finding.effect));
+        }
+    }
+
     /// From a run's folder to its summary. `command` is what a person types to resume it.
     pub(crate) fn run(
         &self,
@@ -125,6 +140,7 @@ impl Campaign<'_> {
         command: &str,
     ) -> Result<Exit, Error> {
         let results = out.map_or_else(run::default_results, Path::to_owned);
+        self.examine(&results);
         for (name, why) in self.systems.absent() {
             say(&format!("{}: cannot be measured here: {why}", name.name()));
         }

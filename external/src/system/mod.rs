@@ -191,6 +191,11 @@ pub trait System: Sync {
         &[]
     }
 
+    /// The arguments with which its program only begins and ends: what it does then is the price of its process.
+    fn bare(&self) -> &'static [&'static str] {
+        &["--version"]
+    }
+
     /// Whether its services tell their own milestones, with the flag `--milestones FILE`.
     fn tells_milestones(&self) -> bool {
         false
@@ -208,7 +213,17 @@ pub struct Extra {
     pub environment: &'static [(&'static str, &'static str)],
 }
 
+/// The name of what is left out where nothing but the process is left.
+pub const WORK: &str = "work";
+
 impl Ready {
+    /// The program, doing nothing but to begin and to end.
+    #[must_use]
+    pub fn bare(&self, system: &dyn System) -> Self {
+        let arguments = system.bare().iter().map(|&argument| argument.to_owned()).collect();
+        Self { arguments, artifact: None, files: Vec::new(), cache: None, mapped: None, ..self.clone() }
+    }
+
     /// The same start without some of its work.
     #[must_use]
     pub fn without(&self, extra: &Extra) -> Self {

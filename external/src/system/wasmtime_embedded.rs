@@ -65,6 +65,10 @@ impl System for WasmtimeEmbedded {
         })
     }
 
+    fn bare(&self) -> &'static [&'static str] {
+        &["run", "--version"]
+    }
+
     fn tells_milestones(&self) -> bool {
         true
     }
