@@ -148,7 +148,8 @@ fn servers(folder: &Path) -> Result<Vec<Server>, Failure> {
             return Err("wasmtime compile failed".into());
         }
         let serve = words(&["serve", "--allow-precompiled", "--addr", "127.0.0.1:0", &code]);
-        let other = if version == VERSION { String::new() } else { format!(", not {VERSION} as embedded") };
+        let other =
+            if version == VERSION { ", as embedded".to_owned() } else { format!(", not {VERSION} as embedded") };
         add(&format!("wasmtime serve {version}{other}"), &wasmtime, serve, ("Serving HTTP on http://", true));
     } else {
         say("wasmtime is not on the path, nor named by WASMTIME: `wasmtime serve` is left out");
