@@ -117,19 +117,6 @@ pub(crate) struct Campaign<'a> {
 }
 
 impl Campaign<'_> {
-    /// Says what the doctor would mend, before anything is measured on it.
-    fn examine(&self, results: &Path) {
-        // The trial of the page cache belongs where runs are kept, which need not be there yet.
-        let _ = std::fs::create_dir_all(results);
-        let trials = Trials::here(results, observe::available());
-        let report = Report::of(Path::new("/"), &trials, Vec::new());
-        let worth_saying = |finding: &&Finding| matches!(finding.severity, Severity::Bad | Severity::Warning);
-        for finding in report.findings.iter().filter(worth_saying) {
-            let remedy = finding.remedy.as_ref().map_or_else(String::new, |remedy| format!(" ({remedy})"));
-            say(&format!("{}: {}; {}{remedy}", finding.check, finding.found, finding.effect));
-        }
-    }
-
     /// From a run's folder to its summary. `command` is what a person types to resume it.
     pub(crate) fn run(
         &self,
@@ -140,7 +127,7 @@ impl Campaign<'_> {
         command: &str,
     ) -> Result<Exit, Error> {
         let results = out.map_or_else(run::default_results, Path::to_owned);
-        self.examine(&results);
+        examine(&results);
         for (name, why) in self.systems.absent() {
             say(&format!("{}: cannot be measured here: {why}", name.name()));
         }
@@ -154,6 +141,19 @@ impl Campaign<'_> {
         let words = command.replacen("external ", "cargo run -p external -- ", 1);
         let resume = format!("{words} --resume {}{place}", folder.run());
         run::finish(format, &folder, &manifest.systems, (&samples, ended), report, &resume)
+    }
+}
+
+/// Says what the doctor would mend, before anything is measured on it.
+fn examine(results: &Path) {
+    // The trial of the page cache belongs where runs are kept, which need not be there yet.
+    let _ = std::fs::create_dir_all(results);
+    let trials = Trials::here(results, observe::available());
+    let report = Report::of(Path::new("/"), &trials, Vec::new());
+    let worth_saying = |finding: &&Finding| matches!(finding.severity, Severity::Bad | Severity::Warning);
+    for finding in report.findings.iter().filter(worth_saying) {
+        let remedy = finding.remedy.as_ref().map_or_else(String::new, |remedy| format!(" ({remedy})"));
+        say(&format!("{}: {}; {}{remedy}", finding.check, finding.found, finding.effect));
     }
 }
 
