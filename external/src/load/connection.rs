@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use workloads::{Answer, Expectation};
 
+use super::waker::Muffled;
 use super::{Load, LoadError};
 
 /// How much of a wrong body is kept to be shown.
@@ -93,6 +94,19 @@ impl Line {
         self.open = None;
     }
 
+    /// Waits for something else, and notices meanwhile if the system closes the connection.
+    pub(super) async fn idle<F: Future>(&mut self, what: F) -> F::Output {
+        let mut what = pin!(what);
+        poll_fn(|context| {
+            let polled = what.as_mut().poll(context);
+            if let (Poll::Pending, Some(open)) = (&polled, &mut self.open) {
+                open.socket.advance(context);
+            }
+            polled
+        })
+        .await
+    }
+
     /// Asks once, over the open connection if there is one that the system has not closed, and checks the answer.
     ///
     /// # Errors
@@ -131,12 +145,17 @@ impl Open {
             // would be all that there are. By then the whole answer was read, so the reset loses nothing.
             stream.set_zero_linger()?;
         }
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        Ok(Self { sender, socket: Socket(Some(connection)) })
+        // A request is small: from one buffer it goes out by a cheaper call than from several.
+        let hyper = http1::Builder::new().writev(false).handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = hyper.map_err(io::Error::other)?;
+        Ok(Self { sender, socket: Socket { connection: Some(connection), muffled: Muffled::new() } })
     }
 
-    /// Whether it takes a request; not if the system has closed it, as it may have while there was nothing to ask.
+    /// Whether it takes a request; not if the system has closed it.
     async fn is_ready(&mut self) -> bool {
+        if self.sender.is_ready() {
+            return true;
+        }
         poll_fn(|context| {
             self.socket.advance(context);
             self.sender.poll_ready(context).map(|ready| ready.is_ok())
@@ -145,7 +164,9 @@ impl Open {
     }
 
     async fn send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
-        self.socket.bring(self.sender.send_request(request)).await
+        let Self { sender, socket } = self;
+        let answer = socket.muffled.during(|| sender.send_request(request));
+        socket.bring(answer).await
     }
 
     /// Reads the body to its end and compares. What is right is never copied.
@@ -174,14 +195,18 @@ impl Open {
 /// The end of a connection at which bytes come and go; nothing once it is closed, for whatever reason. Dropping it then
 /// makes all who wait for something from it hear that nothing will come.
 #[derive(Debug)]
-struct Socket(Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>);
+struct Socket {
+    connection: Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>,
+    muffled: Muffled,
+}
 
 impl Socket {
     /// Moves bytes as far as they go.
-    fn advance(&mut self, context: &mut Context<'_>) {
+    fn advance(&mut self, context: &Context<'_>) {
+        let mut context = self.muffled.context(context);
         // Without hyper's own shutdown, since a connection that is shut is not reset any more.
-        if self.0.as_mut().is_some_and(|connection| connection.poll_without_shutdown(context).is_ready()) {
-            self.0 = None;
+        if self.connection.as_mut().is_some_and(|open| open.poll_without_shutdown(&mut context).is_ready()) {
+            self.connection = None;
         }
     }
 
@@ -189,12 +214,14 @@ impl Socket {
     async fn bring<F: Future>(&mut self, what: F) -> F::Output {
         let mut what = pin!(what);
         poll_fn(|context| {
+            // Nothing but moving bytes makes it ready, and it is looked at after each move: it need not wake anybody.
+            let mut unheard = Context::from_waker(Waker::noop());
             // First what is there already: the body mostly comes with the head.
-            if let Poll::Ready(output) = what.as_mut().poll(context) {
+            if let Poll::Ready(output) = what.as_mut().poll(&mut unheard) {
                 return Poll::Ready(output);
             }
             self.advance(context);
-            what.as_mut().poll(context)
+            what.as_mut().poll(&mut unheard)
         })
         .await
     }

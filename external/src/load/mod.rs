@@ -23,6 +23,7 @@ mod tally;
 mod target;
 mod thread;
 mod timer;
+mod waker;
 
 use std::io;
 use std::net::SocketAddr;

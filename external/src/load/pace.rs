@@ -81,7 +81,7 @@ impl Client {
 
     /// An open loop's client: sends what is due, unless it was due longer ago than its patience.
     pub(super) async fn open(mut self, due: Arc<Due>) -> Self {
-        while let Some(planned_ns) = due.take().await {
+        while let Some(planned_ns) = self.line.idle(due.take()).await {
             let now_ns = now_ns();
             if now_ns.saturating_sub(planned_ns) > super::nanos(self.shared.patience) {
                 self.shared.tally().drop_planned();
