@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_file_on_disk_can_be_evicted_and_read_back_in() {
         // The checkout is on a disk; the default folder for temporary files may be in memory.
-        let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let folder = tempfile::tempdir_in(results::checkout::root()).unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, vec![7; 3 * 4096 + 1]).unwrap();
         assert_eq!(put(&path, Residency::Evicted), Ok(Pages { resident: 0, all: 4 }));

@@ -48,9 +48,9 @@ pub fn refuse_debug_build(debug_assertions: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// The checkout that this program was built from.
+/// The checkout that this program belongs to.
 pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace")
+    results::checkout::root()
 }
 
 /// The checkout's own folder of runs.

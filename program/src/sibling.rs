@@ -77,7 +77,7 @@ impl Package {
         let mut command = Command::new(cargo);
         command.args(["build", "--locked", "--quiet", "--package", self.name]).args(self.arguments);
         command.arg("--target-dir").arg(target).arg("--profile").arg(profile);
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+        command.current_dir(results::checkout::root()).stdin(Stdio::null());
         if let Some(flags) = self.flags {
             command.env("RUSTFLAGS", flags.rustflags);
         }

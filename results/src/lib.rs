@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`checkout`] | where the checkout is that a program belongs to |
 //! | [`clock`] | the one monotonic clock |
 //! | [`timeline`] | phases, and the recorder that a start runs under |
 //! | [`record`] | cell, sample, outcome: one line of the ledger |
@@ -13,6 +14,7 @@
 //! | [`schema`] | JSON Schemas of the two records |
 
 pub mod campaign;
+pub mod checkout;
 pub mod clock;
 pub mod digest;
 pub mod latency;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 #[test]
 fn kept_schemas_are_those_of_the_types() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
+    let folder = results::checkout::root().join("results/schema");
     for (name, schema) in results::schema::schemas() {
         let path = folder.join(name);
         if std::env::var_os("UPDATE_SCHEMA").is_some() {

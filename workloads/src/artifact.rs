@@ -60,7 +60,7 @@ impl Artifact {
 
 /// The folder of built guests.
 pub(crate) fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts")
+    results::checkout::root().join("workloads/artifacts")
 }
 
 /// The file of digests, in the format of `sha256sum`.

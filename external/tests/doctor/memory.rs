@@ -41,7 +41,7 @@ fn little_free_memory_is_found() {
 #[test]
 fn the_page_cache_is_really_tried() {
     let trial = |folder: &Path| Fake::good().trial(|trials| trials.page_cache = PageCache::try_in(folder));
-    let disk = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let disk = tempfile::tempdir_in(results::checkout::root()).unwrap();
     trial(disk.path()).finds("page cache", Good, "mincore");
     trial(&disk.path().join("made/by/a/run")).finds("page cache", Good, "mincore");
     assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0, "it leaves nothing behind");

@@ -99,7 +99,7 @@ fn the_same_as_json() {
 
 #[test]
 fn this_machine_is_looked_at_without_changing_it() {
-    let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let folder = tempfile::tempdir_in(results::checkout::root()).unwrap();
     let namespace = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
     let trials = Trials::here(folder.path(), Ok(()));
     assert_eq!(std::fs::read_link("/proc/thread-self/ns/net").unwrap(), namespace);

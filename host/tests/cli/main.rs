@@ -37,7 +37,7 @@ impl Ran {
 impl Host {
     fn new() -> Self {
         // In the checkout, which is on a disk: pages of files in memory cannot be evicted.
-        let out = tempfile::Builder::new().prefix(".test-").tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let out = tempfile::Builder::new().prefix(".test-").tempdir_in(results::checkout::root()).unwrap();
         Self { out }
     }
 
@@ -87,7 +87,7 @@ fn file(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> String {
 
 /// The path of a built guest.
 fn built(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("workloads/artifacts");
+    let folder = results::checkout::root().join("workloads/artifacts");
     folder.join(name).to_str().unwrap().to_owned()
 }
 

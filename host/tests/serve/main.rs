@@ -27,7 +27,7 @@ static COMPILED: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
 
 /// The path of a built guest.
 fn built(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("workloads/artifacts").join(name)
+    results::checkout::root().join("workloads/artifacts").join(name)
 }
 
 fn service() -> &'static Path {

@@ -132,7 +132,7 @@ fn component(package: &'static str, module: &[u8]) -> Result<Vec<u8>, BuildError
 impl Folders {
     /// The folders of this checkout.
     pub fn of_checkout() -> Self {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let here = results::checkout::root().join("workloads");
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| here.join("guests/target"), |target| PathBuf::from(target).join("guests"));
         Self { sources: here.join("guests"), target, artifacts: here.join("artifacts") }
