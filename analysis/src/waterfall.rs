@@ -14,7 +14,11 @@ const ZOOM_BELOW: f64 = 1.0 / 6.0;
 /// every run. Neighbours differ in lightness, so that they can be told apart without seeing hues.
 const fn look(phase: Phase) -> (char, u8) {
     match phase {
+        Phase::Create => ('n', 146),
+        Phase::Start => ('t', 215),
         Phase::Spawn => ('s', 250),
+        Phase::HostReady => ('h', 152),
+        Phase::Schedule => ('d', 208),
         Phase::Init => ('i', 110),
         Phase::Load => ('l', 208),
         Phase::Connect => ('c', 222),

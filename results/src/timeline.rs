@@ -14,8 +14,18 @@ use crate::clock::now_ns;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
+    /// Of a container: the order to create it → the engine's answer that it is there.
+    Create,
+    /// Of a container: created → the first statement of its process, or the engine's answer that it has started where the
+    /// process does not tell. Namespaces, mounts, the network, exec.
+    Start,
     /// From outside: launch → exec.
     Spawn,
+    /// Of an orchestrator's host: exec → it says that it is ready for workloads.
+    HostReady,
+    /// Of an orchestrated workload: the order to start it → the answer that it runs. Pulling or finding its image,
+    /// compiling, linking.
+    Schedule,
     /// From outside: exec → the runtime opens the artifact; of a native program that listens, exec → listen.
     Init,
     /// From outside: the artifact opened → listen. Reading, compiling or loading code, linking.
@@ -60,8 +70,12 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
+        Self::Create,
+        Self::Start,
         Self::Spawn,
+        Self::HostReady,
+        Self::Schedule,
         Self::Init,
         Self::Load,
         Self::Connect,
@@ -87,7 +101,11 @@ impl Phase {
     /// The name in records and tables.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Create => "create",
+            Self::Start => "start",
             Self::Spawn => "spawn",
+            Self::HostReady => "host_ready",
+            Self::Schedule => "schedule",
             Self::Init => "init",
             Self::Load => "load",
             Self::Connect => "connect",

@@ -2,6 +2,7 @@
 //!
 //! Nothing outside this folder knows a product's name or flags.
 
+pub mod hosted;
 mod native;
 pub mod own;
 mod wasmedge_cli;

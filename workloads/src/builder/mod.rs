@@ -3,7 +3,7 @@
 mod toolchain;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use results::digest::sha256_hex;
 use wasi_preview1_component_adapter_provider::{

@@ -1,0 +1,170 @@
+//! What systems with an engine of their own have in common: something lives between the launch and the first answer that
+//! was there before and is there after, such as a container engine or an orchestrator.
+//!
+//! An [`Engine`] lives as long as a run. It is brought into the state that a cell's starts find, starts one instance of a
+//! workload after another, and is asked whether anything of them is left.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use results::PhaseTime;
+use results::record::Resources;
+use serde_json::Value;
+use workloads::Workload;
+
+use super::{Acquire, Found};
+use crate::observe::janitor::Janitor;
+use crate::observe::ready::{FirstAnswer, Patience, Target};
+
+/// The parameters of a cell that only its system understands, such as a network or a pool.
+pub type Variant = BTreeMap<String, String>;
+
+/// What a start is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The program under test.
+    pub workload: Workload,
+    /// How its code is come by; nothing for machine code.
+    pub acquire: Option<Acquire>,
+    /// One of those that the system has for the scenario.
+    pub variant: Variant,
+    /// Whether the workload's files are out of the page cache.
+    pub evicted: bool,
+    /// Whether it is to tell its own milestones, so that the start can be taken apart.
+    pub told: bool,
+    /// When the start is given up, on the clock.
+    pub deadline_ns: u64,
+}
+
+/// What an engine is made with.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// A folder of the run's own.
+    pub work: &'a Path,
+    /// What puts away what this process leaves behind if it is killed.
+    pub janitor: &'a Janitor,
+    /// As it was found.
+    pub found: &'a Found,
+}
+
+/// A system with an engine of its own.
+pub trait Hosted: Sync {
+    /// Connects to the engine, or starts it. Once a run.
+    ///
+    /// # Errors
+    /// A sentence with the remedy.
+    fn engine(&self, place: Place<'_>) -> Result<Box<dyn Engine>, String>;
+}
+
+/// An engine in a run. Dropping it leaves nothing behind that was not there before.
+pub trait Engine {
+    /// Brings the engine, and what it needs of the workload, into the state that the order's starts find: builds images,
+    /// restarts what must be new, evicts pages, brings back what has died. Not timed.
+    ///
+    /// # Errors
+    /// Why the order cannot be carried out: the sample is skipped with it.
+    fn prepare(&mut self, order: &Order) -> Result<Prepared, String>;
+
+    /// Starts an instance, which listens on `port` of the loopback, or runs to its end if there is none. Timed: the clock of
+    /// the instance begins here. Returns as soon as the engine says that it has started.
+    ///
+    /// # Errors
+    /// A sentence. Nothing of the instance is left then.
+    fn start(&mut self, order: &Order, port: Option<u16>) -> Result<Box<dyn Instance + '_>, String>;
+
+    /// Whether nothing of any sample is left.
+    ///
+    /// # Errors
+    /// What is left.
+    fn clean(&mut self) -> Result<(), String>;
+}
+
+/// What a preparation found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Prepared {
+    /// The digest of what is started: of the module, or of the native program.
+    pub sha256: String,
+    /// Evidence that the start is what its cell says.
+    pub attested: BTreeMap<String, Value>,
+}
+
+/// What runs, from its launch to its removal. Dropping it removes it too.
+pub trait Instance {
+    /// The clock right before the launch.
+    fn launched_ns(&self) -> u64;
+
+    /// Where it is asked.
+    fn target(&self, port: u16) -> Target {
+        Target::loopback(port)
+    }
+
+    /// How it is asked again until it answers.
+    fn patience(&self, deadline_ns: u64) -> Patience {
+        Patience::until(deadline_ns)
+    }
+
+    /// How it ended, if it has. Asked between two attempts to connect, so it must be quick.
+    fn ended(&mut self) -> Option<String>;
+
+    /// Waits for the end of a command.
+    ///
+    /// # Errors
+    /// A sentence: it did not end by `deadline_ns`, or the engine does not tell how.
+    fn wait_end(&mut self, deadline_ns: u64) -> Result<Ended, String>;
+
+    /// The phases of the start, which partition it; of a command `first` is nothing.
+    ///
+    /// # Errors
+    /// A sentence: what was not seen.
+    fn phases(&mut self, first: Option<&FirstAnswer>, answered_ns: u64) -> Result<Vec<PhaseTime>, String>;
+
+    /// What it has cost until now.
+    fn usage(&mut self) -> Usage;
+
+    /// Checks that it and nothing else answers on `port`.
+    ///
+    /// # Errors
+    /// Who does instead.
+    fn answers_on(&mut self, port: u16) -> Result<(), String>;
+
+    /// Evidence that was gathered while it started.
+    fn attested(&mut self) -> BTreeMap<String, Value> {
+        BTreeMap::new()
+    }
+
+    /// The end of its log, for the reason of a failure.
+    fn log_tail(&mut self) -> String;
+
+    /// Ends and removes it. Returns once nothing of it is left, with the nanoseconds that the engine took for it.
+    ///
+    /// # Errors
+    /// A sentence: what could not be removed.
+    fn remove(&mut self) -> Result<u64, String>;
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The code that it exited with.
+    pub code: i64,
+    /// What it printed to standard output.
+    pub printed: Vec<u8>,
+    /// The clock when the engine's answer that it had ended was there.
+    pub seen_ns: u64,
+}
+
+/// What an instance has cost.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Usage {
+    /// Of the system: everything that must run for the workload to be served and would not run without it.
+    pub resources: Resources,
+    /// Of single parts of it, and of what serves others too and is not counted in it: by name.
+    pub parts: BTreeMap<String, Resources>,
+}
+
+/// A folder that an engine's objects of this sample keep their files in.
+pub(super) fn fresh(folder: PathBuf) -> Result<PathBuf, String> {
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    Ok(folder)
+}
