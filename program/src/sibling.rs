@@ -30,6 +30,8 @@ pub struct Flags {
     pub variant: &'static str,
     /// What `RUSTFLAGS` is set to.
     pub rustflags: &'static str,
+    /// The target, if it must be named: flags that only concern the programs are then kept from what runs while building.
+    pub target: Option<&'static str>,
 }
 
 impl Package {
@@ -48,7 +50,8 @@ impl Package {
         let target = folder.parent().ok_or("this program lies in no folder of a build")?;
         let profile = folder.file_name().ok_or("this program lies in no folder of a build")?;
         let target = self.flags.map_or_else(|| target.to_owned(), |flags| target.join(flags.variant));
-        let path = target.join(profile).join(name);
+        let triple = self.flags.and_then(|flags| flags.target).unwrap_or_default();
+        let path = target.join(triple).join(profile).join(name);
         if std::env::var_os("CARGO").is_some() {
             self.build(&target, profile, &path)?;
         } else if !path.exists() {
@@ -63,7 +66,9 @@ impl Package {
         let flags = self.flags.map_or_else(String::new, |flags| {
             format!("RUSTFLAGS='{}' CARGO_TARGET_DIR=target/{} ", flags.rustflags, flags.variant)
         });
-        format!("{flags}cargo build -p {}{arguments}", self.name)
+        let triple = self.flags.and_then(|flags| flags.target);
+        let triple = triple.map_or_else(String::new, |triple| format!(" --target {triple}"));
+        format!("{flags}cargo build -p {}{triple}{arguments}", self.name)
     }
 
     /// Builds with the profile that this program was built with.
@@ -80,6 +85,7 @@ impl Package {
         command.current_dir(results::checkout::root()).stdin(Stdio::null());
         if let Some(flags) = self.flags {
             command.env("RUSTFLAGS", flags.rustflags);
+            command.args(flags.target.iter().flat_map(|triple| ["--target", triple]));
         }
         let output = command.output().map_err(|error| format!("cannot start cargo: {error}"))?;
         if output.status.success() {

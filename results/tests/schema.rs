@@ -1,6 +1,5 @@
 //! The kept schemas are those of the types. `UPDATE_SCHEMA=1 cargo test -p results --test schema` writes them anew.
 
-
 #[test]
 fn kept_schemas_are_those_of_the_types() {
     let folder = results::checkout::root().join("results/schema");

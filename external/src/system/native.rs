@@ -22,8 +22,23 @@ const NATIVE: Package = Package {
 };
 
 const PORTABLE: Package = Package {
-    flags: Some(Flags { variant: "portable", rustflags: "--cfg sha2_backend=\"soft\"" }),
+    flags: Some(Flags { variant: "portable", rustflags: "--cfg sha2_backend=\"soft\"", target: None }),
     first_build: "building the portable native programs: once, half a minute",
+    ..NATIVE
+};
+
+const TRIPLE: &str =
+    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
+
+/// The same with everything that it needs in its file, as an image of nothing else must have it.
+pub(super) const STATIC: Package = Package {
+    flags: Some(Flags {
+        variant: "static",
+        rustflags: "-C target-feature=+crt-static",
+        // Procedural macros cannot be linked so.
+        target: Some(TRIPLE),
+    }),
+    first_build: "building the native programs without shared libraries: once, half a minute",
     ..NATIVE
 };
 

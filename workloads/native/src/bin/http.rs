@@ -4,8 +4,8 @@
 //! SIGTERM or Ctrl-C.
 //!
 //! With `--milestones` it is the ground truth for an observer from outside: once the first connection is over, or at the
-//! end, FILE is there and holds `{"listening_ns":…,"first_accepted_ns":…}`, the clock right after listen(2) and right after
-//! the first accept(2) returned.
+//! end, FILE is there and holds `{"first_statement_ns":…,"listening_ns":…,"first_accepted_ns":…}`, the clock at the first
+//! statement of the program, right after listen(2), and right after the first accept(2) returned.
 
 use std::convert::Infallible;
 use std::io::Write as _;
@@ -26,15 +26,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use workload_core::{Counter, MAX_ECHO_BYTES, answer};
 
 fn main() -> ExitCode {
+    let first_statement_ns = now_ns();
     let mut arguments = std::env::args_os().skip(1).peekable();
     let milestones = arguments.next_if(|argument| argument == "--milestones").and_then(|_| arguments.next());
     let address =
         arguments.next().map_or_else(|| "127.0.0.1:0".into(), |address| address.to_string_lossy().into_owned());
     // One thread: a worker pool would be started before the first request needs it, and the start is what is measured.
-    let served = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .and_then(|runtime| runtime.block_on(serve(&address, milestones.map(PathBuf::from))));
+    let served = tokio::runtime::Builder::new_current_thread().enable_io().build().and_then(|runtime| {
+        runtime.block_on(serve(&address, milestones.map(|file| (PathBuf::from(file), first_statement_ns))))
+    });
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -50,9 +50,10 @@ fn now_ns() -> u64 {
     u64::try_from(now).unwrap_or(0)
 }
 
-/// The two instants, which are written when this is dropped.
+/// The instants, which are written when this is dropped.
 struct Milestones {
     file: PathBuf,
+    first_statement_ns: u64,
     listening_ns: u64,
     first_accepted_ns: Option<u64>,
 }
@@ -67,7 +68,10 @@ impl Milestones {
 impl Drop for Milestones {
     fn drop(&mut self) {
         let accepted = self.first_accepted_ns.map_or("null".to_owned(), |ns| ns.to_string());
-        let line = format!("{{\"listening_ns\":{},\"first_accepted_ns\":{accepted}}}\n", self.listening_ns);
+        let line = format!(
+            "{{\"first_statement_ns\":{},\"listening_ns\":{},\"first_accepted_ns\":{accepted}}}\n",
+            self.first_statement_ns, self.listening_ns
+        );
         // Renamed, so that whoever waits for the file sees all of it or nothing.
         let unfinished = self.file.with_added_extension("part");
         let written = std::fs::write(&unfinished, line).and_then(|()| std::fs::rename(&unfinished, &self.file));
@@ -77,9 +81,14 @@ impl Drop for Milestones {
     }
 }
 
-async fn serve(address: &str, milestones: Option<PathBuf>) -> std::io::Result<()> {
+async fn serve(address: &str, milestones: Option<(PathBuf, u64)>) -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
-    let mut milestones = milestones.map(|file| Milestones { file, listening_ns: now_ns(), first_accepted_ns: None });
+    let mut milestones = milestones.map(|(file, first_statement_ns)| Milestones {
+        file,
+        first_statement_ns,
+        listening_ns: now_ns(),
+        first_accepted_ns: None,
+    });
     writeln!(std::io::stdout(), "listening on {}", listener.local_addr()?)?;
     let counter = Arc::new(Counter::new());
     let mut terminate = signal(SignalKind::terminate())?;
