@@ -43,6 +43,7 @@ mod process;
 mod processes;
 pub mod ready;
 mod running;
+pub mod usage;
 
 pub use milestones::Milestones;
 pub use observer::available;

@@ -97,6 +97,20 @@ pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
     }
 }
 
+/// Checks that a process listens on `port`, and nobody else.
+///
+/// # Errors
+/// A sentence that says who listens instead.
+pub fn held_by(port: u16, pid: u32) -> Result<(), String> {
+    let held = sockets(pid);
+    let owners = owner_of(port).map_err(|error| format!("cannot tell who listens on port {port}: {error}"))?;
+    match owners.iter().find(|owner| !held.contains(&owner.inode)) {
+        None if owners.is_empty() => Err(format!("nobody listens on port {port}")),
+        None => Ok(()),
+        Some(owner) => Err(format!("another process listens on port {port}: {:?}", owner.pids)),
+    }
+}
+
 /// The TCP ports that a process group listens on, in order.
 ///
 /// # Errors

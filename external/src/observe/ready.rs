@@ -36,8 +36,10 @@ impl Target {
 pub struct Patience {
     /// When asking is given up, on the clock.
     pub deadline_ns: u64,
-    /// From the beginning of one attempt to that of the next.
+    /// From the beginning of one attempt to that of the next, at first.
     pub period_ns: u64,
+    /// Later it is one in so many of the time since the first attempt, if that is longer.
+    pub growth: u64,
     /// Whether a connection that is closed before the first byte of an answer is another reason to ask again: Docker's
     /// proxy listens before the server in the container does.
     pub through_resets: bool,
@@ -52,11 +54,17 @@ impl Patience {
     /// The period between attempts unless another is chosen. Shorter ones take the core away from a server that is loading.
     pub const PERIOD_NS: u64 = 50_000;
 
-    /// Asks until `deadline_ns` on the clock, each [`Self::PERIOD_NS`], as long as the connection is refused.
+    /// What part of the time that has passed the period is at least: an answer is seen late by less than one percent of the
+    /// start. Asking each 50 µs all along took a third of a core, and made a start that compiles on both of two cores 25 ms
+    /// longer than one that listens first and so is asked once.
+    pub const GROWTH: u64 = 128;
+
+    /// Asks until `deadline_ns` on the clock, each [`Self::PERIOD_NS`] at first, as long as the connection is refused.
     pub const fn until(deadline_ns: u64) -> Self {
         Self {
             deadline_ns,
             period_ns: Self::PERIOD_NS,
+            growth: Self::GROWTH,
             through_resets: false,
             through_statuses: false,
             max_body: 16 * 1024 * 1024,
@@ -165,6 +173,7 @@ pub fn first_answer(
     let connected = Cell::new(false);
     let mut previous_ns = None;
     let mut attempts = 0;
+    let first_ns = now_ns();
     loop {
         let began_ns = now_ns();
         attempts += 1;
@@ -187,7 +196,8 @@ pub fn first_answer(
             });
         }
         previous_ns = Some(began_ns);
-        let pause = (began_ns + patience.period_ns).saturating_sub(now_ns());
+        let period_ns = patience.period_ns.max((began_ns - first_ns) / patience.growth.max(1));
+        let pause = (began_ns + period_ns).saturating_sub(now_ns());
         if pause > 0 {
             std::thread::sleep(Duration::from_nanos(pause));
         }
@@ -376,7 +386,7 @@ mod tests {
         let (low, high): (u64, u64) = (low.parse().unwrap(), high.parse().unwrap());
         let port = u16::try_from(low + now_ns() % (high - low)).unwrap();
         // Every attempt may be given its own port; within as many as there are ports, one is.
-        let patience = Patience { period_ns: 0, ..Patience::until(now_ns() + 1_500_000_000) };
+        let patience = Patience { period_ns: 0, growth: u64::MAX, ..Patience::until(now_ns() + 1_500_000_000) };
         let error = ask(port, &patience).unwrap_err();
         assert!(matches!(error, NoAnswer::NeverListened { .. }), "{error:?}");
     }

@@ -7,7 +7,6 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::time::{ClockId, clock_getcpuclockid};
 use nix::unistd::Pid;
 use results::clock::now_ns;
 use results::record::Resources;
@@ -18,6 +17,7 @@ use super::notify::open_process;
 use super::observer::Observer;
 use super::output::{Captured, Output};
 use super::processes::{Stat, descendants, members};
+use super::usage;
 
 /// How long a process may take to die of SIGKILL: one that waits for a broken disk takes for ever.
 const DYING_NS: u64 = 10_000_000_000;
@@ -167,27 +167,14 @@ impl Running {
         self.log.line_with(needle, until_ns)
     }
 
-    /// What it has cost since its fork, read from outside while it lives; children of it do not count. Switches are those
+    /// What it has cost since its fork, with all that it has started and that lives, read from outside. Switches are those
     /// of threads that have not ended. Costs the reader some tens of microseconds, and the process nothing but the time
     /// for which its memory map is held.
     pub fn usage(&self) -> Resources {
         if let Some(end) = self.end {
             return end.resources;
         }
-        let (pid, stat) = (self.pid(), Stat::of(self.pid()));
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-        let threads = threads(pid);
-        let switches = |name| threads.iter().map(|status| field(status, name)).sum::<Option<u64>>();
-        Resources {
-            cpu_ns: cpu_ns(self.pid),
-            max_rss_bytes: field(&status, "VmHWM").map(|kib| kib * 1024),
-            pss_bytes: field(&rollup, "Pss").map(|kib| kib * 1024),
-            minor_faults: stat.map(|stat| stat.minor_faults),
-            major_faults: stat.map(|stat| stat.major_faults),
-            voluntary_switches: switches("voluntary_ctxt_switches").filter(|_| !threads.is_empty()),
-            involuntary_switches: switches("nonvoluntary_ctxt_switches").filter(|_| !threads.is_empty()),
-        }
+        usage::of_tree(self.pid())
     }
 
     /// Waits until nothing of the group lives any more. Its members are no children of ours and are reaped by others:
@@ -245,24 +232,6 @@ fn resources(usage: &libc::rusage) -> Resources {
         voluntary_switches: count(usage.ru_nvcsw),
         involuntary_switches: count(usage.ru_nivcsw),
     }
-}
-
-/// The CPU time of all threads of a process, those that have ended included.
-fn cpu_ns(pid: Pid) -> Option<u64> {
-    let time = clock_getcpuclockid(pid).and_then(ClockId::now).ok()?;
-    Some(u64::try_from(time.tv_sec()).ok()? * 1_000_000_000 + u64::try_from(time.tv_nsec()).ok()?)
-}
-
-/// The `status` of every thread that there is.
-fn threads(pid: u32) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    entries.flatten().filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok()).collect()
-}
-
-/// The number in the line that begins with `name:`.
-fn field(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]

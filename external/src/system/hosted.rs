@@ -5,10 +5,13 @@
 //! workload after another, and is asked whether anything of them is left.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
-use results::PhaseTime;
-use results::record::Resources;
+use results::clock::now_ns;
+use results::record::{Resources, Scenario};
+use results::{Phase, PhaseTime};
+use serde::Deserialize;
 use serde_json::Value;
 use workloads::Workload;
 
@@ -28,10 +31,14 @@ pub struct Order {
     pub acquire: Option<Acquire>,
     /// One of those that the system has for the scenario.
     pub variant: Variant,
+    /// Whether the engine must not have run anything since it was started.
+    pub cold: bool,
     /// Whether the workload's files are out of the page cache.
     pub evicted: bool,
     /// Whether it is to tell its own milestones, so that the start can be taken apart.
     pub told: bool,
+    /// The one core that it may run on. `None` leaves it all.
+    pub core: Option<usize>,
     /// When the start is given up, on the clock.
     pub deadline_ns: u64,
 }
@@ -54,6 +61,18 @@ pub trait Hosted: Sync {
     /// # Errors
     /// A sentence with the remedy.
     fn engine(&self, place: Place<'_>) -> Result<Box<dyn Engine>, String>;
+
+    /// The variants of a scenario, of which the first is the usual one. A `service` listens.
+    fn variants(&self, service: bool, scenario: Scenario) -> Vec<Variant>;
+}
+
+/// Waits for asynchronous work on this thread.
+///
+/// # Errors
+/// The system gives no means to wait with.
+pub(super) fn on_this_thread<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.map_err(|error| format!("cannot make a runtime: {error}"))?.block_on(work))
 }
 
 /// An engine in a run. Dropping it leaves nothing behind that was not there before.
@@ -162,9 +181,83 @@ pub struct Usage {
     pub parts: BTreeMap<String, Resources>,
 }
 
-/// A folder that an engine's objects of this sample keep their files in.
-pub(super) fn fresh(folder: PathBuf) -> Result<PathBuf, String> {
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-    Ok(folder)
+/// Phases from the launch on, each from where the one before it ended.
+///
+/// # Errors
+/// One that ended before it began.
+pub(super) fn partition(launched_ns: u64, ends: &[(Phase, u64)]) -> Result<Vec<PhaseTime>, String> {
+    let mut before_ns = launched_ns;
+    let phase = |&(name, end_ns): &(Phase, u64)| {
+        let ns = end_ns.checked_sub(before_ns).ok_or_else(|| {
+            format!("the start cannot be taken apart: {name} ended {} ns before it began", before_ns - end_ns)
+        })?;
+        before_ns = end_ns;
+        Ok(PhaseTime { name, ns })
+    };
+    ends.iter().map(phase).collect()
+}
+
+/// What the native service tells of its own start, on the one clock, which containers share with the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those in the file, and say their unit")]
+pub(super) struct Account {
+    first_statement_ns: u64,
+    listening_ns: u64,
+    first_accepted_ns: u64,
+}
+
+impl Account {
+    /// Reads it once it is there, which is when the first connection is over. The start is over then, so that waiting for
+    /// it decides nothing that is timed.
+    ///
+    /// # Errors
+    /// It is not there by `until_ns`, or it is something else.
+    pub(super) fn read(file: &Path, until_ns: u64) -> Result<Self, String> {
+        let wrong = |error: &dyn std::fmt::Display| format!("its own milestones cannot be read: {error}");
+        while !file.exists() && now_ns() < until_ns {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+        serde_json::from_str(&text).map_err(|error| wrong(&error))
+    }
+
+    /// The phases of its container's start: what the engine did until it was created and started, and then its own.
+    ///
+    /// # Errors
+    /// As [`partition`].
+    pub(super) fn phases(
+        &self,
+        launched_ns: u64,
+        created_ns: u64,
+        answered_ns: u64,
+    ) -> Result<Vec<PhaseTime>, String> {
+        let ends = [
+            (Phase::Create, created_ns),
+            (Phase::Start, self.first_statement_ns),
+            (Phase::Init, self.listening_ns),
+            (Phase::Connect, self.first_accepted_ns),
+            (Phase::Respond, answered_ns),
+        ];
+        partition(launched_ns, &ends)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_containers_start_is_taken_apart_by_its_own_account() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("milestones");
+        let told = r#"{"first_statement_ns":60,"listening_ns":65,"first_accepted_ns":85}"#;
+        std::fs::write(&file, told).unwrap();
+        let account = Account::read(&file, 0).unwrap();
+        let phases = account.phases(10, 30, 100).unwrap();
+        let ns: Vec<_> = phases.iter().map(|phase| phase.ns).collect();
+        assert_eq!((ns.as_slice(), ns.iter().sum::<u64>()), (&[20, 30, 5, 20, 15][..], 90));
+        let early = account.phases(10, 70, 100).unwrap_err();
+        assert!(early.contains("start ended 10 ns before it began"), "{early}");
+        assert!(Account::read(&folder.path().join("none"), 0).unwrap_err().contains("cannot be read"));
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing outside this folder knows a product's name or flags.
 
+mod docker;
 pub mod hosted;
 mod native;
 pub mod own;
@@ -17,6 +18,8 @@ use std::process::{Command, Stdio};
 use results::digest::sha256_file;
 use workloads::{Artifact, Call, Dialect, Workload};
 
+pub use self::docker::{REMOVE as REMOVE_CONTAINERS, remove_all as remove_containers};
+use self::hosted::Hosted;
 pub use crate::doctor::Unavailable;
 
 /// How a system comes by executable code. A system that runs machine code as it is has no such choice.
@@ -76,17 +79,23 @@ pub enum Name {
     WasmtimeCli,
     /// The program `wasmedge`.
     WasmEdgeCli,
+    /// A container of the native programs.
+    Docker,
+    /// A container of the program `wasmtime`.
+    DockerWasmtime,
 }
 
 impl Name {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Native,
         Self::NativePortable,
         Self::WasmtimeEmbedded,
         Self::WasmEdgeEmbedded,
         Self::WasmtimeCli,
         Self::WasmEdgeCli,
+        Self::Docker,
+        Self::DockerWasmtime,
     ];
 
     /// The name in cells and on the command line.
@@ -98,6 +107,8 @@ impl Name {
             Self::WasmEdgeEmbedded => "wasmedge-embedded",
             Self::WasmtimeCli => "wasmtime-cli",
             Self::WasmEdgeCli => "wasmedge-cli",
+            Self::Docker => "docker",
+            Self::DockerWasmtime => "docker-wasmtime",
         }
     }
 
@@ -115,6 +126,8 @@ impl Name {
             Self::WasmEdgeEmbedded => &wasmedge_embedded::WasmEdgeEmbedded,
             Self::WasmtimeCli => &wasmtime_cli::WasmtimeCli,
             Self::WasmEdgeCli => &wasmedge_cli::WasmEdgeCli,
+            Self::Docker => &docker::Docker { wasmtime: false },
+            Self::DockerWasmtime => &docker::Docker { wasmtime: true },
         }
     }
 }
@@ -186,6 +199,11 @@ pub trait System: Sync {
     /// # Errors
     /// Why the job cannot be prepared.
     fn prepare(&self, found: &Found, job: &Job<'_>) -> Result<Ready, String>;
+
+    /// How it is started if an engine of its own does that; nothing if it is a program that is launched.
+    fn hosted(&self) -> Option<&dyn Hosted> {
+        None
+    }
 
     /// What it does in a start that can be switched off, to find out what that takes.
     fn extras(&self) -> &'static [Extra] {

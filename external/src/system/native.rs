@@ -42,6 +42,15 @@ pub(super) const STATIC: Package = Package {
     ..NATIVE
 };
 
+/// The program of a workload.
+pub(super) const fn program_of(workload: Workload) -> &'static str {
+    match workload {
+        Workload::Hello => "native-hello",
+        Workload::CpuHash => "native-cpu-hash",
+        _ => "native-http",
+    }
+}
+
 impl System for Native {
     fn find(&self) -> Result<Found, Unavailable> {
         let package = if self.portable { PORTABLE } else { NATIVE };
@@ -56,11 +65,7 @@ impl System for Native {
     }
 
     fn prepare(&self, found: &Found, job: &Job<'_>) -> Result<Ready, String> {
-        let name = match job.workload {
-            Workload::Hello => "native-hello",
-            Workload::CpuHash => "native-cpu-hash",
-            _ => "native-http",
-        };
+        let name = program_of(job.workload);
         let built = found.program.with_file_name(name);
         let program: PathBuf = job.folder.join(name);
         std::fs::copy(&built, &program).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;

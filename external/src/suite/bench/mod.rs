@@ -1,0 +1,184 @@
+//! The real bench: what the campaign loop prepares, launches, asks, watches and puts away.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use program::pages::{self, Residency};
+use results::campaign::{self, Bench, Measurement};
+use results::clock::now_ns;
+use results::{Cell, PhaseTime};
+use serde_json::{Value, json};
+use workloads::{Answer, Call, Request, Workload};
+
+use super::plan::{Observer, Planned};
+use super::settings::Settings;
+use super::systems::Systems;
+use crate::cores::{self, Cores};
+use crate::load::{self, Amount, Load, Loaded, Pace};
+use crate::observe::janitor::{Guard, Janitor};
+use crate::observe::{self, Launch, Running, Stdout, ports, ready};
+use crate::system::own::Told;
+use crate::system::{Acquire, Job, Name, Ready, WORK, listens};
+
+/// How long a system that was asked to end may take before it is killed.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Samples of one run, in its private folder.
+pub struct Outside<'a> {
+    work: PathBuf,
+    settings: &'a Settings,
+    systems: &'a Systems,
+    janitor: &'a Janitor,
+    cells: HashMap<Cell, Planned>,
+    cores: Cores,
+    /// Why no start can be taken apart here, if so.
+    observer: Result<(), String>,
+    /// What was prepared, or why that failed, by what it is for.
+    jobs: HashMap<Key, Result<Ready, String>>,
+    /// What `prepare` left for `sample`.
+    next: Option<Next>,
+    /// The port of the last sample, to be free again.
+    port: Option<u16>,
+    _folder: Guard,
+}
+
+/// What a preparation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    system: Name,
+    workload: Workload,
+    acquire: Option<Acquire>,
+}
+
+/// A sample that is about to be taken.
+struct Next {
+    planned: Planned,
+    ready: Ready,
+    port: Option<u16>,
+    attested: BTreeMap<String, Value>,
+}
+
+impl<'a> Outside<'a> {
+    /// A bench in `work`, which is removed if this process is killed.
+    ///
+    /// # Errors
+    /// If the janitor cannot be told.
+    pub fn new(
+        work: PathBuf,
+        settings: &'a Settings,
+        cells: &[Planned],
+        systems: &'a Systems,
+        janitor: &'a Janitor,
+    ) -> io::Result<Self> {
+        let folder = janitor.guard_folder(&work)?;
+        Ok(Self {
+            work,
+            settings,
+            systems,
+            janitor,
+            cells: cells.iter().map(|planned| (planned.cell.clone(), planned.clone())).collect(),
+            cores: cores::pair(),
+            observer: observe::available(),
+            jobs: HashMap::new(),
+            next: None,
+            port: None,
+            _folder: folder,
+        })
+    }
+
+    fn limit(&self) -> Duration {
+        Duration::from_secs(self.settings.values.time_limit_s)
+    }
+
+    fn deadline_ns(&self) -> u64 {
+        now_ns() + self.settings.values.time_limit_s * 1_000_000_000
+    }
+
+    /// What a cell's starts find prepared. The first time it is made, and tried once.
+    fn job(&mut self, planned: &Planned) -> Result<Ready, String> {
+        let key = Key { system: planned.system, workload: planned.workload, acquire: planned.acquire };
+        if let Some(made) = self.jobs.get(&key) {
+            return made.clone();
+        }
+        let made = self.make(key);
+        self.jobs.insert(key, made.clone());
+        made
+    }
+
+    fn make(&self, key: Key) -> Result<Ready, String> {
+        let found = self.systems.of(key.system)?;
+        let acquire = key.acquire.map_or("machine-code", Acquire::name);
+        let folder = self.work.join(format!("{}-{}-{acquire}", key.system.name(), key.workload.name()));
+        std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+        let job = Job { workload: key.workload, acquire: key.acquire, folder: &folder };
+        let ready = self.systems.adapter(key.system).prepare(found, &job)?;
+        if let Some(cache) = &ready.cache {
+            std::fs::create_dir_all(cache).map_err(|error| format!("cannot make {}: {error}", cache.display()))?;
+        }
+        // Found here, what does not work is one reason; found by the campaign it would be as many as samples. A cache is
+        // filled by the same start.
+        let port = Self::port_for(key.workload)?;
+        let launch = self.launch(&ready, key.workload, port);
+        let started = self.start(&launch, &ready, key.workload, port)?;
+        started.verdict.map_err(|reason| format!("it was tried once, and {reason}"))?;
+        Ok(ready)
+    }
+
+    fn port_for(workload: Workload) -> Result<Option<u16>, String> {
+        let port = || ports::free_port().map_err(|error| format!("no port is free: {error}"));
+        listens(workload).then(port).transpose()
+    }
+
+}
+
+impl Bench for Outside<'_> {
+    fn prepare(&mut self, planned: &campaign::Planned) -> Result<(), String> {
+        let planned = self.cells.get(&planned.cell).cloned().ok_or("the plan has no such cell")?;
+        if planned.observer == Observer::Seccomp {
+            self.observer.clone().map_err(|reason| {
+                format!("no start can be taken apart here: {reason}; its total is measured all the same, and --no-observer leaves this out")
+            })?;
+        }
+        let ready = self.job(&planned)?;
+        let ready = self.varied(&planned, &ready)?;
+        if let (Some(cache), Some(Acquire::CacheMiss)) = (&ready.cache, planned.acquire) {
+            emptied(cache)?;
+        }
+        let residency = if planned.evicted { Residency::Evicted } else { Residency::Hot };
+        let mut attested = BTreeMap::new();
+        let mut resident = 0;
+        for file in &ready.files {
+            resident += pages::put(file, residency)?.resident;
+        }
+        attested.insert("pages_resident".to_owned(), json!(resident));
+        let port = if planned.without == Some(WORK) { None } else { Self::port_for(planned.workload)? };
+        self.next = Some(Next { planned, ready, port, attested });
+        Ok(())
+    }
+
+    fn sample(&mut self, _: &campaign::Planned) -> Measurement {
+        let Some(next) = self.next.take() else { return Measurement::failed("nothing was prepared") };
+        self.port = next.port;
+        if next.planned.cell.scenario.starts() { self.sample_start(next) } else { self.sample_load(next) }
+    }
+
+    fn clean(&mut self, _: &campaign::Planned) -> Result<(), String> {
+        let Some(port) = self.port.take() else { return Ok(()) };
+        let owners = ports::owner_of(port).map_err(|error| format!("cannot look at the sockets: {error}"))?;
+        match owners.first() {
+            Some(owner) => {
+                Err(format!("port {port} is still listened on after the sample, by processes {:?}", owner.pids))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn artifact_sha256(&self, cell: &Cell) -> Option<String> {
+        let planned = self.cells.get(cell)?;
+        let key = Key { system: planned.system, workload: planned.workload, acquire: planned.acquire };
+        self.jobs.get(&key)?.as_ref().ok().map(|ready| ready.sha256.clone())
+    }
+}
+

@@ -1,0 +1,211 @@
+//! One container, from the order to create it to its removal.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bollard::Docker as Client;
+use bollard::container::LogOutput;
+use bollard::errors::Error;
+use bollard::models::ContainerInspectResponse;
+use bollard::query_parameters::{LogsOptionsBuilder, RemoveContainerOptionsBuilder, WaitContainerOptionsBuilder};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use results::clock::now_ns;
+use results::record::Resources;
+use results::{Phase, PhaseTime};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::super::hosted::{Account, Ended, Instance, Usage, partition};
+use super::said;
+use crate::observe::ready::{FirstAnswer, Patience};
+use crate::observe::usage;
+
+/// Between two questions to the engine whether the container still runs: each costs it a millisecond of a core that the
+/// start needs.
+const LOOK_NS: u64 = 250_000_000;
+
+/// How long what a container tells of itself may take to be there after its answer.
+const TELLING_NS: u64 = 1_000_000_000;
+
+/// Lines of its log that a failure shows.
+const LINES: &str = "20";
+
+/// When the engine did what it was told, on the clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Instants {
+    pub(super) launched_ns: u64,
+    pub(super) created_ns: u64,
+    pub(super) started_ns: u64,
+}
+
+/// A container of ours. Dropping it removes it.
+pub(super) struct Container<'a> {
+    runtime: &'a Runtime,
+    client: &'a Client,
+    name: String,
+    account: Option<PathBuf>,
+    /// The engine's processes, and what they had cost before the order.
+    before: BTreeMap<String, (u32, Resources)>,
+    pub(super) instants: Instants,
+    looked_ns: u64,
+    removed: bool,
+}
+
+impl<'a> Container<'a> {
+    pub(super) fn new(
+        runtime: &'a Runtime,
+        client: &'a Client,
+        name: String,
+        account: Option<PathBuf>,
+        before: BTreeMap<String, (u32, Resources)>,
+    ) -> Self {
+        let instants = Instants::default();
+        Self { runtime, client, name, account, before, instants, looked_ns: now_ns(), removed: false }
+    }
+
+    fn inspect(&self) -> Result<ContainerInspectResponse, String> {
+        let found = self.runtime.block_on(self.client.inspect_container(&self.name, None));
+        found.map_err(|error| format!("the engine does not tell of its container: {}", said(&error)))
+    }
+
+    /// The process that the container was started with, as this machine numbers it.
+    fn pid(&self) -> Result<u32, String> {
+        let pid = self.inspect()?.state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
+        pid.filter(|pid| *pid > 0).ok_or_else(|| "the container has no process any more".to_owned())
+    }
+
+    fn log(&self, stderr: bool, tail: &str) -> Vec<u8> {
+        let options = LogsOptionsBuilder::default().stdout(true).stderr(stderr).tail(tail).build();
+        let log: Result<Vec<_>, _> = self.runtime.block_on(self.client.logs(&self.name, Some(options)).try_collect());
+        log.unwrap_or_default().into_iter().flat_map(LogOutput::into_bytes).collect()
+    }
+}
+
+impl Instance for Container<'_> {
+    fn launched_ns(&self) -> u64 {
+        self.instants.launched_ns
+    }
+
+    /// The engine's proxy listens before the service does, and closes what it cannot pass on.
+    fn patience(&self, deadline_ns: u64) -> Patience {
+        Patience { through_resets: true, ..Patience::until(deadline_ns) }
+    }
+
+    fn ended(&mut self) -> Option<String> {
+        if now_ns() < self.looked_ns + LOOK_NS {
+            return None;
+        }
+        self.looked_ns = now_ns();
+        match self.inspect() {
+            Err(reason) => Some(reason),
+            Ok(found) => {
+                let state = found.state.unwrap_or_default();
+                let ended = || format!("its container ended with code {}", state.exit_code.unwrap_or(-1));
+                (state.running != Some(true)).then(ended)
+            }
+        }
+    }
+
+    fn wait_end(&mut self, deadline_ns: u64) -> Result<Ended, String> {
+        let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
+        let left = std::time::Duration::from_nanos(deadline_ns.saturating_sub(now_ns()));
+        let (waited, seen_ns) = self.runtime.block_on(async {
+            let mut waiting = self.client.wait_container(&self.name, Some(options));
+            let waited = tokio::time::timeout(left, waiting.next()).await;
+            (waited, now_ns())
+        });
+        let code = match waited {
+            Err(_) => return Err("it did not end within its time limit".to_owned()),
+            Ok(Some(Ok(end))) => end.status_code,
+            Ok(Some(Err(Error::DockerContainerWaitError { code, .. }))) => code,
+            Ok(Some(Err(error))) => return Err(format!("the engine does not tell how it ended: {}", said(&error))),
+            Ok(None) => return Err("the engine does not tell how it ended".to_owned()),
+        };
+        Ok(Ended { code, printed: self.log(false, "all"), seen_ns })
+    }
+
+    fn phases(&mut self, first: Option<&FirstAnswer>, answered_ns: u64) -> Result<Vec<PhaseTime>, String> {
+        let Instants { launched_ns, created_ns, started_ns } = self.instants;
+        if let Some(file) = &self.account {
+            let account = Account::read(file, now_ns() + TELLING_NS)?;
+            return account.phases(launched_ns, created_ns, answered_ns);
+        }
+        let mut ends = vec![(Phase::Create, created_ns), (Phase::Start, started_ns)];
+        ends.extend(match first {
+            Some(first) => vec![(Phase::Connect, first.connected_ns), (Phase::Respond, answered_ns)],
+            None => vec![(Phase::Run, answered_ns)],
+        });
+        partition(launched_ns, &ends)
+    }
+
+    fn usage(&mut self) -> Usage {
+        let Ok(pid) = self.pid() else { return Usage::default() };
+        let mut parts: BTreeMap<_, _> = self
+            .before
+            .iter()
+            .map(|(name, (pid, before))| (name.clone(), usage::since(before, &usage::of_processes(&[*pid]))))
+            .collect();
+        // The shim is the parent of the container's first process, and lives no longer than that.
+        parts.extend(usage::parent(pid).map(|shim| ("containerd-shim".to_owned(), usage::of_processes(&[shim]))));
+        Usage { resources: usage::of_group(pid), parts }
+    }
+
+    fn answers_on(&mut self, port: u16) -> Result<(), String> {
+        let found = self.inspect()?;
+        let ports = found.network_settings.and_then(|settings| settings.ports).unwrap_or_default();
+        let mut bindings = ports.into_values().flatten().flatten();
+        if bindings.any(|binding| binding.host_port.is_some_and(|bound| bound == port.to_string())) {
+            return Ok(());
+        }
+        let pid = self.pid()?;
+        crate::observe::ports::held_by(port, pid)
+    }
+
+    fn attested(&mut self) -> BTreeMap<String, Value> {
+        let Instants { created_ns, started_ns, .. } = self.instants;
+        let mut attested = BTreeMap::from([("start_answered_ns".to_owned(), json!(started_ns - created_ns))]);
+        if let Ok(found) = self.inspect() {
+            let state = found.state.unwrap_or_default();
+            attested.extend([
+                ("container_created_at".to_owned(), json!(found.created)),
+                ("container_started_at".to_owned(), json!(state.started_at)),
+            ]);
+        }
+        attested
+    }
+
+    fn log_tail(&mut self) -> String {
+        String::from_utf8_lossy(&self.log(true, LINES)).trim().to_owned()
+    }
+
+    fn remove(&mut self) -> Result<u64, String> {
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        let before_ns = now_ns();
+        let removed = self.runtime.block_on(self.client.remove_container(&self.name, Some(options)));
+        let took_ns = now_ns() - before_ns;
+        match removed {
+            Ok(()) | Err(Error::DockerResponseServerError { status_code: 404, .. }) => {
+                self.removed = true;
+                Ok(took_ns)
+            }
+            Err(error) => Err(format!("the engine cannot remove the container {}: {}", self.name, said(&error))),
+        }
+    }
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        if !self.removed {
+            let _ = self.remove();
+        }
+    }
+}
+
+/// The engine's own processes that serve all containers, with what they have cost until now.
+pub(super) fn daemons(socket: &Path) -> BTreeMap<String, (u32, Resources)> {
+    let Ok(engine) = usage::peer(socket) else { return BTreeMap::new() };
+    let containerd = usage::descendant_named(engine, "containerd").or_else(|| usage::named("containerd"));
+    let named = [("dockerd", Some(engine)), ("containerd", containerd)];
+    let cost = |(name, pid): (&str, Option<u32>)| Some((name.to_owned(), (pid?, usage::of_processes(&[pid?]))));
+    named.into_iter().filter_map(cost).collect()
+}

@@ -1,0 +1,209 @@
+//! Docker: containers of images that hold nothing but a workload, through the engine's API.
+//!
+//! The engine is one that is there already, or that `./setup docker` has started. Its state belongs to the cell: in a `cold`
+//! start it has been started anew and has run no container yet, in a `runtime-cold` one it has. Nothing is pulled in either:
+//! the image is there.
+
+mod container;
+mod engine;
+mod image;
+mod socket;
+
+use std::path::PathBuf;
+
+use bollard::Docker as Client;
+use bollard::errors::Error;
+use results::record::Scenario;
+
+use self::engine::DockerEngine;
+use self::image::Contents;
+use self::socket::{REMEDY, Socket};
+pub(in crate::system) use self::socket::our_folder;
+use super::hosted::{Engine, Hosted, Place, Variant};
+use super::native::STATIC;
+use super::wasmtime_cli::WasmtimeCli;
+use super::{Acquire, Found, Job, Ready, System, Unavailable, listens, text};
+use super::hosted::on_this_thread;
+
+/// The label of everything that is ours. Nothing without it is ever removed.
+const LABEL: &str = "coldphase";
+
+/// The oldest version of the API that is understood: that of engine 19.03, from 2019.
+const OLDEST_API: (usize, usize) = (1, 40);
+
+/// The argument that has this program remove what a killed run left in an engine: a socket and the value of [`LABEL`] follow.
+pub const REMOVE: &str = "__remove-containers";
+
+/// How long the engine may take for one answer, in seconds: building an image is one.
+const ANSWER_S: u64 = 120;
+
+/// The port that a service listens on in a network of its own.
+const INSIDE: u16 = 8080;
+
+/// Containers of one kind of image.
+pub(super) struct Docker {
+    /// Whether the image holds Wasmtime's command line and a guest, and not a native program.
+    pub(super) wasmtime: bool,
+}
+
+impl System for Docker {
+    fn find(&self) -> Result<Found, Unavailable> {
+        let socket = Socket::find()?;
+        if self.wasmtime {
+            WasmtimeCli.find()?;
+        }
+        let unavailable = |reason| Unavailable { reason, remedy: REMEDY.to_owned() };
+        let version = on_this_thread(async { version(&connect(&socket)?).await });
+        let version = version.and_then(|found| found).map_err(unavailable)?;
+        let sha256 = results::digest::sha256_hex(version.as_bytes());
+        Ok(Found { program: socket.path, version, sha256 })
+    }
+
+    fn acquires(&self) -> &'static [Acquire] {
+        if self.wasmtime { &[Acquire::Compile, Acquire::DeserializeFile] } else { &[] }
+    }
+
+    fn prepare(&self, _: &Found, _: &Job<'_>) -> Result<Ready, String> {
+        Err("a container is started by its engine".to_owned())
+    }
+
+    fn hosted(&self) -> Option<&dyn Hosted> {
+        Some(self)
+    }
+
+    fn tells_milestones(&self) -> bool {
+        !self.wasmtime
+    }
+}
+
+impl Hosted for Docker {
+    fn engine(&self, place: Place<'_>) -> Result<Box<dyn Engine>, String> {
+        Ok(Box::new(DockerEngine::new(self.wasmtime, place)?))
+    }
+
+    /// A published port goes through a bridge, translation of addresses and the engine's proxy; the machine's own network
+    /// has none of them. A command has no port.
+    fn variants(&self, service: bool, _: Scenario) -> Vec<Variant> {
+        let networks: &[&str] = if service { &["bridge", "host"] } else { &["none"] };
+        networks.iter().map(|network| Variant::from([("network".to_owned(), (*network).to_owned())])).collect()
+    }
+}
+
+/// A client of the engine. Connects with the first request.
+fn connect(socket: &Socket) -> Result<Client, String> {
+    let path = socket.path.display();
+    Client::connect_with_unix(&socket.path.to_string_lossy(), ANSWER_S, bollard::API_DEFAULT_VERSION)
+        .map_err(|error| format!("cannot connect to {path}: {}", said(&error)))
+}
+
+/// The engine's version, once it is certain that it is understood.
+async fn version(client: &Client) -> Result<String, String> {
+    let told = client.version().await.map_err(|error| format!("the engine does not answer: {}", said(&error)))?;
+    let api = told.api_version.unwrap_or_default();
+    let number = |part: Option<&str>| part.and_then(|part| part.parse::<usize>().ok()).unwrap_or(0);
+    let mut parts = api.split('.');
+    if (number(parts.next()), number(parts.next())) < OLDEST_API {
+        let (major, minor) = OLDEST_API;
+        return Err(format!("the engine speaks version {api} of its API, and {major}.{minor} is the oldest understood"));
+    }
+    Ok(told.version.unwrap_or_else(|| "unknown".to_owned()))
+}
+
+/// What an error of the engine means, with what to do where that can be told.
+fn said(error: &Error) -> String {
+    let text = match error {
+        Error::DockerResponseServerError { message, .. } => message.clone(),
+        other => {
+            // The outermost error alone often says no more than that something failed.
+            let mut text = other.to_string();
+            let mut source = std::error::Error::source(other);
+            while let Some(inner) = source {
+                text.push_str(&format!(": {inner}"));
+                source = inner.source();
+            }
+            text
+        }
+    };
+    let text = text.trim();
+    let hints = [
+        ("ermission denied", "its socket may not be opened: be root, or a member of the socket's group"),
+        ("No such file or directory", REMEDY),
+        ("Connection refused", REMEDY),
+        ("port is already allocated", "another container or process has the port"),
+        ("address already in use", "another container or process has the port"),
+        ("is already in use by container", "remove the container of that name"),
+        ("no space left on device", "free some of the disk that the engine keeps its data on"),
+        ("No such image", "it was removed while the suite ran; the next run builds it again"),
+    ];
+    match hints.iter().find(|(sign, _)| text.contains(sign)) {
+        Some((_, hint)) => format!("{text} ({hint})"),
+        None => text.to_owned(),
+    }
+}
+
+/// What this process's containers are labelled with: nobody else's have it, not even those of a process that has got the
+/// same number since.
+fn owner() -> String {
+    let this = std::process::id();
+    let began = crate::observe::usage::began(this).unwrap_or(0);
+    format!("{this}-{began}")
+}
+
+/// Removes all containers with this value of the label: for the janitor, after a kill.
+///
+/// # Errors
+/// The engine does not answer, or cannot remove one.
+pub fn remove_all(socket: PathBuf, owner: &str) -> Result<(), String> {
+    let client = connect(&Socket { path: socket, ours: false })?;
+    on_this_thread(engine::remove_labelled(&client, owner))?
+}
+
+/// The files of an image and its command; `{address}` in it stands for where a service listens.
+fn contents(wasmtime: bool, job: &Job<'_>) -> Result<(Contents, Vec<String>), String> {
+    if wasmtime { wasmtime_image(job) } else { native_image(job) }
+}
+
+fn native_image(job: &Job<'_>) -> Result<(Contents, Vec<String>), String> {
+    let program = super::native::program_of(job.workload);
+    let built = STATIC.program(program)?;
+    let inside = format!("/{program}");
+    let mut command = vec![inside.clone()];
+    command.extend(super::call_arguments(job.workload));
+    if listens(job.workload) {
+        command.push("{address}".to_owned());
+    }
+    Ok((Contents { name: program.to_owned(), files: vec![(inside.into(), built)] }, command))
+}
+
+/// Wasmtime with the shared libraries that it names, and the guest: as people put a runtime into an image.
+fn wasmtime_image(job: &Job<'_>) -> Result<(Contents, Vec<String>), String> {
+    let found = WasmtimeCli.find().map_err(|error| error.to_string())?;
+    let ready = WasmtimeCli.prepare(&found, job)?;
+    let artifact = ready.artifact.ok_or("Wasmtime was given no artifact")?;
+    let (outside, inside) = (text(&artifact), "/app.wasm");
+    let mut command = vec!["/wasmtime".to_owned()];
+    command.extend(
+        ready.arguments.iter().map(|argument| if *argument == outside { inside.to_owned() } else { argument.clone() }),
+    );
+    let mut files = vec![("/wasmtime".into(), found.program.clone()), (inside.into(), artifact)];
+    let libraries = super::run(PathBuf::from("ldd").as_path(), &[text(&found.program)])?;
+    let paths = libraries.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from);
+    files.extend(paths.map(|path| (path.clone(), path)));
+    let way = job.acquire.map_or("", Acquire::name).replace('_', "-");
+    Ok((Contents { name: format!("wasmtime-{}-{way}", job.workload.name()), files }, command))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_say_what_to_do() {
+        let server = |message: &str| said(&Error::DockerResponseServerError { status_code: 500, message: message.into() });
+        assert!(server("Bind for 127.0.0.1:80 failed: port is already allocated").ends_with("has the port)"));
+        assert!(server("write /x: no space left on device").contains("free some of the disk"));
+        let denied = std::io::Error::from_raw_os_error(13);
+        assert!(said(&Error::IOError { err: denied }).contains("be root"));
+        assert_eq!(server("something else"), "something else");
+    }
+}
