@@ -36,6 +36,9 @@ pub fn suite_report(summary: &Summary, width: usize, colour: bool) -> String {
     text
 }
 
+/// Parameters that a table's title, its columns or its rows' beginnings tell; what is left are a system's own.
+const TOLD_ELSEWHERE: [&str; 7] = ["acquire", "page_cache", "observer", "pace", "connections", "requests", "without"];
+
 /// Whether the cell's total is one to quote: nothing watched the start.
 fn is_headline(cell: &CellSummary) -> bool {
     cell.cell.params.get(OBSERVER.0).is_none_or(|observer| observer == OBSERVER.1)
@@ -45,6 +48,9 @@ fn is_headline(cell: &CellSummary) -> bool {
 fn name(cell: &CellSummary) -> String {
     let mut words = vec![cell.system().to_owned()];
     words.extend(cell.cell.params.get("acquire").cloned());
+    let own =
+        cell.cell.params.iter().filter(|(key, value)| !TOLD_ELSEWHERE.contains(&key.as_str()) && *value != "none");
+    words.extend(own.map(|(key, value)| format!("{key}={value}")));
     if cell.is_twin() {
         words.push("(A/A)".to_owned());
     }

@@ -36,6 +36,9 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == janitor::ARGUMENT) {
         return janitor::main();
     }
+    if let Some(code) = remove_containers() {
+        return code;
+    }
     match run(Cli::parse().command) {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -43,6 +46,15 @@ fn main() -> ExitCode {
             error.exit.into()
         }
     }
+}
+
+/// What the janitor of a killed suite has this program do, if that is what it was started for.
+fn remove_containers() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    arguments.next().filter(|argument| argument == system::REMOVE_CONTAINERS)?;
+    let (socket, owner) = (arguments.next()?, arguments.next()?);
+    let removed = system::remove_containers(socket.into(), &owner.to_string_lossy());
+    Some(removed.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
 }
 
 fn run(command: Command) -> Result<Exit, Error> {

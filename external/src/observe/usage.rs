@@ -166,13 +166,15 @@ pub fn parent(pid: u32) -> Option<u32> {
 
 /// A living descendant with this program name, as the kernel shortens it to 15 characters.
 pub fn descendant_named(pid: u32, name: &str) -> Option<u32> {
-    let is_named = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name);
+    let is_named =
+        |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name);
     descendants(pid).into_iter().map(|(pid, _)| pid).find(|pid| is_named(*pid))
 }
 
 /// A living process with this program name, whoever started it.
 pub fn named(name: &str) -> Option<u32> {
-    let is_named = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name);
+    let is_named =
+        |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name);
     all().into_iter().map(|(pid, _)| pid).find(|pid| is_named(*pid))
 }
 

@@ -50,6 +50,9 @@ pub struct SuiteArguments {
     /// Connections at once under `throughput` (repeatable, or with commas) [default: by profile]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub connections: Vec<usize>,
+    /// Variants of systems that have several [default: by profile]
+    #[arg(long, value_enum)]
+    pub variants: Option<settings::Variants>,
     /// Take no start apart: totals only
     #[arg(long)]
     pub no_observer: bool,
@@ -61,7 +64,7 @@ pub struct SuiteArguments {
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "profile", "only", "samples", "warm_up", "requests", "connections", "no_observer", "seed", "list",
+        "profile", "only", "samples", "warm_up", "requests", "connections", "variants", "no_observer", "seed", "list",
     ])]
     pub resume: Option<String>,
     /// Print what would be measured and about how long it would take, and measure nothing

@@ -7,7 +7,8 @@ use results::Cell;
 use results::record::Scenario;
 use workloads::Workload;
 
-use super::settings::Settings;
+use super::settings::{Settings, Variants};
+use crate::system::hosted::Variant;
 use crate::system::{Acquire, Name, listens};
 
 /// The ending of a system's second name in an A/A control.
@@ -27,6 +28,8 @@ pub struct Planned {
     pub workload: Workload,
     /// How code is come by; nothing for machine code.
     pub acquire: Option<Acquire>,
+    /// Parameters that only the system understands.
+    pub variant: Variant,
     /// Whether the workload's files are out of the page cache.
     pub evicted: bool,
     /// What takes the start apart.
@@ -66,7 +69,8 @@ impl Planned {
         let (observer, without, connections) = (Observer::None, None, 1);
         let params = BTreeMap::new();
         let cell = Cell { system: system.name().to_owned(), workload: workload.name().to_owned(), scenario, params };
-        Self { cell, system, workload, acquire, evicted, observer, without, connections }
+        let variant = Variant::new();
+        Self { cell, system, workload, acquire, variant, evicted, observer, without, connections }
     }
 
     /// The same, with its cell's parameters as the rest says; `requests` are those of a sample under load.
@@ -88,6 +92,7 @@ impl Planned {
         if let Some(without) = self.without {
             set("without", without.to_owned());
         }
+        self.variant.iter().for_each(|(key, value)| set(key, value.clone()));
         self.cell.params = params;
         self
     }
@@ -101,7 +106,8 @@ pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
     let mut cells = Vec::new();
     for workload in settings.values.workloads.iter().filter_map(|name| Workload::from_name(name)) {
         for scenario in scenarios(settings, workload) {
-            for system in settings.values.systems.iter().filter_map(|name| Name::from_name(name)) {
+            let systems = settings.values.systems.iter().filter_map(|name| Name::from_name(name));
+            for system in systems.filter(|system| system.adapter().takes(workload)) {
                 of(settings, system, workload, scenario, &mut cells);
             }
         }
@@ -147,14 +153,28 @@ fn of(settings: &Settings, system: Name, workload: Workload, scenario: Scenario,
         acquires = vec![None];
     }
     let observed = scenario.starts() && values.observe.iter().any(|name| name == workload.name());
-    let observers: &[Observer] = if observed { &[Observer::None, Observer::Seccomp] } else { &[Observer::None] };
+    let adapter = system.adapter();
+    let observers: &[Observer] = match (observed, adapter.hosted()) {
+        (true, None) => &[Observer::None, Observer::Seccomp],
+        // Nothing sees into a container from outside, so a service in it tells by itself; the rest its engine tells.
+        (true, Some(_)) if adapter.tells_milestones() && listens(workload) => &[Observer::None, Observer::Own],
+        _ => &[Observer::None],
+    };
+    let mut variants =
+        adapter.hosted().map_or_else(|| vec![Variant::new()], |hosted| hosted.variants(listens(workload), scenario));
+    if values.variants == Variants::Usual {
+        variants.truncate(1);
+    }
     let connections: &[usize] = if scenario == Scenario::Throughput { &values.connections } else { &[1] };
     for acquire in acquires {
-        for &observer in observers {
-            for &connections in connections {
-                let start = Planned::start(system, workload, acquire, scenario);
-                let evicted = start.evicted || (settings.evict_always && scenario.starts());
-                cells.push(Planned { evicted, observer, connections, ..start }.named(values.requests));
+        for variant in &variants {
+            for &observer in observers {
+                for &connections in connections {
+                    let start = Planned::start(system, workload, acquire, scenario);
+                    let evicted = start.evicted || (settings.evict_always && scenario.starts());
+                    let variant = variant.clone();
+                    cells.push(Planned { variant, evicted, observer, connections, ..start }.named(values.requests));
+                }
             }
         }
     }
@@ -220,6 +240,9 @@ pub fn estimate_ms(planned: &Planned, settings: &Settings) -> f64 {
         (Name::WasmtimeCli, Some(Acquire::Compile | Acquire::CacheMiss)) => 120.0,
         (Name::WasmtimeEmbedded | Name::WasmtimeCli, _) => 15.0,
         (Name::WasmEdgeEmbedded | Name::WasmEdgeCli, _) => 35.0,
+        // The engine is started anew, or the container is removed: both take longer than what is timed.
+        (Name::Docker | Name::DockerWasmtime, _) if planned.cell.scenario == Scenario::Cold => 2_500.0,
+        (Name::Docker | Name::DockerWasmtime, _) => 400.0,
     };
     // Finding a port, evicting, looking for what was left, writing it down.
     let around = 15.0;

@@ -53,8 +53,21 @@ pub struct Profile {
     pub observe: Vec<String>,
     /// Systems that are measured a second time under another name.
     pub controls: Vec<String>,
+    /// Which variants of systems that have several are measured.
+    pub variants: Variants,
     /// How long a start, or a request, may take.
     pub time_limit_s: u64,
+}
+
+/// Which variants of a system are measured: its ways of networking, of keeping images, of pooling instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variants {
+    /// The usual one.
+    #[default]
+    Usual,
+    /// All that there are.
+    All,
 }
 
 /// What a run measures, in full: kept in its manifest, so that resuming it plans the same.
@@ -92,6 +105,7 @@ impl Settings {
             connections: Vec::new(),
             observe: Vec::new(),
             controls: Vec::new(),
+            variants: Variants::Usual,
             time_limit_s: 30,
         };
         Self {
@@ -169,6 +183,7 @@ fn flags(arguments: &SuiteArguments, values: &mut Profile) -> bool {
     if !connections.is_empty() {
         values.connections.clone_from(connections);
     }
+    values.variants = arguments.variants.unwrap_or(values.variants);
     if arguments.no_observer {
         values.observe.clear();
     }

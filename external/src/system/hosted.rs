@@ -225,12 +225,7 @@ impl Account {
     ///
     /// # Errors
     /// As [`partition`].
-    pub(super) fn phases(
-        &self,
-        launched_ns: u64,
-        created_ns: u64,
-        answered_ns: u64,
-    ) -> Result<Vec<PhaseTime>, String> {
+    pub(super) fn phases(&self, launched_ns: u64, created_ns: u64, answered_ns: u64) -> Result<Vec<PhaseTime>, String> {
         let ends = [
             (Phase::Create, created_ns),
             (Phase::Start, self.first_statement_ns),

@@ -200,6 +200,11 @@ pub trait System: Sync {
     /// Why the job cannot be prepared.
     fn prepare(&self, found: &Found, job: &Job<'_>) -> Result<Ready, String>;
 
+    /// Whether it can run the workload at all.
+    fn takes(&self, _: Workload) -> bool {
+        true
+    }
+
     /// How it is started if an engine of its own does that; nothing if it is a program that is launched.
     fn hosted(&self) -> Option<&dyn Hosted> {
         None

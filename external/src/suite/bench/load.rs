@@ -1,11 +1,26 @@
 //! Requests at something that runs.
 
-use super::*;
+use std::collections::BTreeMap;
+
+use results::campaign::Measurement;
+use results::record::Resources;
+use serde_json::{Value, json};
+use workloads::{Call, Request};
+
+use super::process::{GRACE, said};
+use super::{Next, Outside, Planned, What};
+use crate::load::{self, Amount, Load, Loaded, Pace};
+use crate::observe::ready;
+
+/// How long a service is left alone to see what it costs while it is idle.
+pub(super) const IDLE: std::time::Duration = std::time::Duration::from_millis(200);
 
 impl Outside<'_> {
     /// Requests at something that runs, as a sample.
-    fn sample_load(&self, next: Next) -> Measurement {
-        let Next { planned, ready, port, mut attested } = next;
+    pub(super) fn sample_load(&self, next: Next) -> Measurement {
+        let Next { planned, what: What::Launched(ready), port, mut attested } = next else {
+            return Measurement::failed("nothing is to be launched");
+        };
         let failed = |reason: String| Measurement { attested: BTreeMap::new(), ..Measurement::failed(reason) };
         let (Call::Http(request), Some(port)) = (planned.workload.call(), port) else {
             return failed("a command has nothing that could be asked again".to_owned());
@@ -21,23 +36,25 @@ impl Outside<'_> {
             Err(error) => return failed(error.to_string()),
         };
         let started = self.first_answer(&mut running, &ready, planned.workload, &request, port);
-        let loaded = started.verdict.and_then(|()| self.put_under_load(&planned, request, port));
+        let at_first_answer = started.resources;
+        let loaded = started.verdict.and_then(|()| {
+            std::thread::sleep(IDLE);
+            let idle = running.usage();
+            let loaded = self.put_under_load(&planned, request, ready::Target::loopback(port))?;
+            Ok((idle, loaded))
+        });
         let resources = running.usage();
         let crashed = running.ended().map(|end| format!("it {end} under load"));
         running.stop(GRACE);
         drop(guard);
         let said = said(&mut running);
-        let loaded = match loaded {
+        let (idle, loaded) = match loaded {
             Ok(loaded) => loaded,
             Err(reason) => return failed(format!("{reason}{said}")),
         };
         attested.extend(started.attested);
-        attested.extend([
-            ("system_core".to_owned(), json!(self.cores.system)),
-            ("generator_core".to_owned(), json!(loaded.core)),
-            ("generator_cpu_ns".to_owned(), json!(loaded.cpu_ns)),
-            ("warm_up".to_owned(), json!(self.settings.values.warm_up)),
-        ]);
+        attested.extend(self.load_attested(&loaded));
+        attested.extend(while_idle(at_first_answer, idle));
         let verdict = crashed.map_or_else(|| judged(&loaded), Err).map_err(|reason| format!("{reason}{said}"));
         Measurement {
             verdict,
@@ -49,9 +66,23 @@ impl Outside<'_> {
         }
     }
 
-    fn put_under_load(&self, planned: &Planned, request: Request, port: u16) -> Result<Loaded, String> {
+    /// Where and how a load was made.
+    pub(super) fn load_attested(&self, loaded: &Loaded) -> BTreeMap<String, Value> {
+        BTreeMap::from([
+            ("system_core".to_owned(), json!(self.cores.system)),
+            ("generator_core".to_owned(), json!(loaded.core)),
+            ("generator_cpu_ns".to_owned(), json!(loaded.cpu_ns)),
+            ("warm_up".to_owned(), json!(self.settings.values.warm_up)),
+        ])
+    }
+
+    pub(super) fn put_under_load(
+        &self,
+        planned: &Planned,
+        request: Request,
+        target: ready::Target,
+    ) -> Result<Loaded, String> {
         let values = &self.settings.values;
-        let target = ready::Target::loopback(port);
         let load = Load {
             address: target.address,
             host: target.host,
@@ -69,8 +100,17 @@ impl Outside<'_> {
     }
 }
 
+/// What a service had cost at its first answer, and after [`IDLE`] without a request: the difference is the price of being
+/// there.
+pub(super) fn while_idle(at_first_answer: Resources, idle: Resources) -> BTreeMap<String, Value> {
+    BTreeMap::from([
+        ("resources_at_first_answer".to_owned(), json!(at_first_answer)),
+        ("resources_after_200_ms_idle".to_owned(), json!(idle)),
+    ])
+}
+
 /// Whether every request was answered, and rightly.
-fn judged(loaded: &Loaded) -> Result<(), String> {
+pub(super) fn judged(loaded: &Loaded) -> Result<(), String> {
     let requests = &loaded.requests;
     if requests.failed == 0 && requests.dropped == 0 && loaded.warm_up_failed == 0 {
         return Ok(());
@@ -86,4 +126,3 @@ fn judged(loaded: &Loaded) -> Result<(), String> {
         reasons.join("; ")
     ))
 }
-

@@ -1,29 +1,29 @@
 //! The real bench: what the campaign loop prepares, launches, asks, watches and puts away.
 
+mod hosted;
+mod load;
+mod process;
+
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use program::pages::{self, Residency};
+use results::Cell;
 use results::campaign::{self, Bench, Measurement};
 use results::clock::now_ns;
-use results::{Cell, PhaseTime};
 use serde_json::{Value, json};
-use workloads::{Answer, Call, Request, Workload};
+use workloads::Workload;
 
 use super::plan::{Observer, Planned};
 use super::settings::Settings;
 use super::systems::Systems;
 use crate::cores::{self, Cores};
-use crate::load::{self, Amount, Load, Loaded, Pace};
 use crate::observe::janitor::{Guard, Janitor};
-use crate::observe::{self, Launch, Running, Stdout, ports, ready};
-use crate::system::own::Told;
+use crate::observe::{self, ports};
+use crate::system::hosted::Engine;
 use crate::system::{Acquire, Job, Name, Ready, WORK, listens};
-
-/// How long a system that was asked to end may take before it is killed.
-const GRACE: Duration = Duration::from_millis(500);
 
 /// Samples of one run, in its private folder.
 pub struct Outside<'a> {
@@ -37,6 +37,10 @@ pub struct Outside<'a> {
     observer: Result<(), String>,
     /// What was prepared, or why that failed, by what it is for.
     jobs: HashMap<Key, Result<Ready, String>>,
+    /// Engines of systems that have one of their own, or why there is none. Put away before the folder is.
+    engines: HashMap<Name, Result<Box<dyn Engine>, String>>,
+    /// The digests of what engines start, by cell.
+    digests: HashMap<Cell, String>,
     /// What `prepare` left for `sample`.
     next: Option<Next>,
     /// The port of the last sample, to be free again.
@@ -55,9 +59,17 @@ struct Key {
 /// A sample that is about to be taken.
 struct Next {
     planned: Planned,
-    ready: Ready,
+    what: What,
     port: Option<u16>,
     attested: BTreeMap<String, Value>,
+}
+
+/// What is started.
+enum What {
+    /// A program that is launched.
+    Launched(Box<Ready>),
+    /// Something that the system's engine is ordered to start.
+    Ordered,
 }
 
 impl<'a> Outside<'a> {
@@ -82,6 +94,8 @@ impl<'a> Outside<'a> {
             cores: cores::pair(),
             observer: observe::available(),
             jobs: HashMap::new(),
+            engines: HashMap::new(),
+            digests: HashMap::new(),
             next: None,
             port: None,
             _folder: folder,
@@ -130,7 +144,6 @@ impl<'a> Outside<'a> {
         let port = || ports::free_port().map_err(|error| format!("no port is free: {error}"));
         listens(workload).then(port).transpose()
     }
-
 }
 
 impl Bench for Outside<'_> {
@@ -141,10 +154,13 @@ impl Bench for Outside<'_> {
                 format!("no start can be taken apart here: {reason}; its total is measured all the same, and --no-observer leaves this out")
             })?;
         }
+        if self.systems.adapter(planned.system).hosted().is_some() {
+            return self.prepare_hosted(planned);
+        }
         let ready = self.job(&planned)?;
         let ready = self.varied(&planned, &ready)?;
         if let (Some(cache), Some(Acquire::CacheMiss)) = (&ready.cache, planned.acquire) {
-            emptied(cache)?;
+            process::emptied(cache)?;
         }
         let residency = if planned.evicted { Residency::Evicted } else { Residency::Hot };
         let mut attested = BTreeMap::new();
@@ -154,17 +170,25 @@ impl Bench for Outside<'_> {
         }
         attested.insert("pages_resident".to_owned(), json!(resident));
         let port = if planned.without == Some(WORK) { None } else { Self::port_for(planned.workload)? };
-        self.next = Some(Next { planned, ready, port, attested });
+        self.next = Some(Next { planned, what: What::Launched(Box::new(ready)), port, attested });
         Ok(())
     }
 
     fn sample(&mut self, _: &campaign::Planned) -> Measurement {
         let Some(next) = self.next.take() else { return Measurement::failed("nothing was prepared") };
         self.port = next.port;
-        if next.planned.cell.scenario.starts() { self.sample_start(next) } else { self.sample_load(next) }
+        match &next.what {
+            What::Ordered => self.sample_hosted(next),
+            What::Launched(_) if next.planned.cell.scenario.starts() => self.sample_start(next),
+            What::Launched(_) => self.sample_load(next),
+        }
     }
 
-    fn clean(&mut self, _: &campaign::Planned) -> Result<(), String> {
+    fn clean(&mut self, planned: &campaign::Planned) -> Result<(), String> {
+        let system = self.cells.get(&planned.cell).map(|planned| planned.system);
+        if let Some(Ok(engine)) = system.and_then(|system| self.engines.get_mut(&system)) {
+            engine.clean()?;
+        }
         let Some(port) = self.port.take() else { return Ok(()) };
         let owners = ports::owner_of(port).map_err(|error| format!("cannot look at the sockets: {error}"))?;
         match owners.first() {
@@ -176,9 +200,11 @@ impl Bench for Outside<'_> {
     }
 
     fn artifact_sha256(&self, cell: &Cell) -> Option<String> {
+        if let Some(digest) = self.digests.get(cell) {
+            return Some(digest.clone());
+        }
         let planned = self.cells.get(cell)?;
         let key = Key { system: planned.system, workload: planned.workload, acquire: planned.acquire };
         self.jobs.get(&key)?.as_ref().ok().map(|ready| ready.sha256.clone())
     }
 }
-

@@ -1,9 +1,25 @@
 //! Starts of systems that are plain processes.
 
-use super::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use results::PhaseTime;
+use results::campaign::Measurement;
+use results::clock::now_ns;
+use serde_json::{Value, json};
+use workloads::{Answer, Call, Request, Workload};
+
+use super::{Next, Observer, Outside, Planned, What};
+use crate::observe::{self, Launch, Running, Stdout, ports, ready};
+use crate::system::own::Told;
+use crate::system::{Acquire, Ready, WORK, listens};
+
+/// How long a system that was asked to end may take before it is killed.
+pub(super) const GRACE: Duration = Duration::from_millis(500);
 
 impl Outside<'_> {
-    fn launch(&self, ready: &Ready, workload: Workload, port: Option<u16>) -> Launch {
+    pub(super) fn launch(&self, ready: &Ready, workload: Workload, port: Option<u16>) -> Launch {
         let mut launch = Launch::new(&ready.program, &self.work, self.work.join("log"));
         launch.arguments = ready.arguments(port);
         // Runtimes look for their configuration below it, and must find none but what they are told.
@@ -16,7 +32,13 @@ impl Outside<'_> {
     }
 
     /// One start, from its launch to its first complete answer and its end.
-    fn start(&self, launch: &Launch, ready: &Ready, workload: Workload, port: Option<u16>) -> Result<Started, String> {
+    pub(super) fn start(
+        &self,
+        launch: &Launch,
+        ready: &Ready,
+        workload: Workload,
+        port: Option<u16>,
+    ) -> Result<Started, String> {
         let mut running = launch.launch().map_err(|error| error.to_string())?;
         let guard = self.janitor.guard_group(running.pid()).map_err(|error| error.to_string())?;
         let mut started = match (workload.call(), port) {
@@ -35,7 +57,7 @@ impl Outside<'_> {
     }
 
     /// A service: asked until it answers.
-    fn first_answer(
+    pub(super) fn first_answer(
         &self,
         running: &mut Running,
         ready: &Ready,
@@ -83,8 +105,10 @@ impl Outside<'_> {
     }
 
     /// A start as a sample.
-    fn sample_start(&self, next: Next) -> Measurement {
-        let Next { planned, ready, port, mut attested } = next;
+    pub(super) fn sample_start(&self, next: Next) -> Measurement {
+        let Next { planned, what: What::Launched(ready), port, mut attested } = next else {
+            return Measurement::failed("nothing is to be launched");
+        };
         let cached = ready.cache.as_deref().map(entries);
         let mut launch = self.launch(&ready, planned.workload, port);
         launch.observed = planned.observer == Observer::Seccomp;
@@ -147,7 +171,7 @@ impl Outside<'_> {
     }
 
     /// What a cell launches: what was prepared for its kind, with what it leaves out, and what it is to tell.
-    fn varied(&self, planned: &Planned, ready: &Ready) -> Result<Ready, String> {
+    pub(super) fn varied(&self, planned: &Planned, ready: &Ready) -> Result<Ready, String> {
         let mut ready = ready.clone();
         if planned.without == Some(WORK) {
             return Ok(ready.bare(self.systems.adapter(planned.system)));
@@ -169,13 +193,13 @@ impl Outside<'_> {
 }
 
 /// What a start showed.
-struct Started {
-    verdict: Result<(), String>,
+pub(super) struct Started {
+    pub(super) verdict: Result<(), String>,
     launched_ns: u64,
     answered_ns: u64,
     milestones: Option<observe::Milestones>,
-    resources: results::record::Resources,
-    attested: BTreeMap<String, Value>,
+    pub(super) resources: results::record::Resources,
+    pub(super) attested: BTreeMap<String, Value>,
 }
 
 impl Started {
@@ -200,9 +224,8 @@ fn unlike(what: &str, wanted: &str, found: &str) -> String {
     format!("not what its cell says: {what} should be a {wanted} and was a {found}")
 }
 
-
 /// The end of a system's log, as a part of a reason.
-fn said(running: &mut Running) -> String {
+pub(super) fn said(running: &mut Running) -> String {
     let tail = running.log_tail();
     if tail.trim().is_empty() {
         "; its log is empty".to_owned()
@@ -229,7 +252,7 @@ fn entries(cache: &Path) -> usize {
     read.flatten().map(of).sum()
 }
 
-fn emptied(cache: &Path) -> Result<(), String> {
+pub(super) fn emptied(cache: &Path) -> Result<(), String> {
     std::fs::remove_dir_all(cache)
         .and_then(|()| std::fs::create_dir_all(cache))
         .map_err(|error| format!("cannot empty {}: {error}", cache.display()))

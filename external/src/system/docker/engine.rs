@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use workloads::Workload;
 
-use super::super::hosted::{Engine, Instance, Order, Place, Prepared, Variant};
+use super::super::hosted::{Engine, Instance, Order, Place, Prepared};
 use super::super::{Acquire, Job, listens};
 use super::container::{Container, Instants};
 use super::image::{self, Image};
@@ -157,8 +157,7 @@ impl DockerEngine {
             ("host", Some(port)) => format!("127.0.0.1:{port}"),
             _ => format!("0.0.0.0:{INSIDE}"),
         };
-        let mut command: Vec<_> =
-            made.command.iter().map(|argument| argument.replace("{address}", &address)).collect();
+        let mut command: Vec<_> = made.command.iter().map(|argument| argument.replace("{address}", &address)).collect();
         let mut host = HostConfig {
             network_mode: Some(network.to_owned()),
             cpuset_cpus: order.core.map(|core| core.to_string()),
@@ -273,7 +272,7 @@ fn residency(files: &[PathBuf], evicted: bool) -> Result<BTreeMap<String, Value>
     let wanted = if evicted { Residency::Evicted } else { Residency::Hot };
     let put = |file: &PathBuf| pages::put(Path::new(file), wanted).map(|put| put.resident);
     let resident: Result<Vec<_>, _> = files.iter().map(put).collect();
-    Ok(BTreeMap::from([("pages_resident".to_owned(), json!(resident?.iter().sum::<u64>()))]))
+    Ok(BTreeMap::from([("pages_resident".to_owned(), json!(resident?.iter().sum::<usize>()))]))
 }
 
 /// The containers with this value of our label, running or not.
@@ -294,9 +293,4 @@ pub(super) async fn remove_labelled(client: &Client, owner: &str) -> Result<(), 
         }
     }
     trouble.map_or(Ok(()), Err)
-}
-
-/// Whether a variant is one in a network of its own.
-pub(super) fn is_bridged(variant: &Variant) -> bool {
-    variant.get("network").is_some_and(|network| network == "bridge")
 }

@@ -18,12 +18,11 @@ use results::record::Scenario;
 use self::engine::DockerEngine;
 use self::image::Contents;
 use self::socket::{REMEDY, Socket};
-pub(in crate::system) use self::socket::our_folder;
+use super::hosted::on_this_thread;
 use super::hosted::{Engine, Hosted, Place, Variant};
 use super::native::STATIC;
 use super::wasmtime_cli::WasmtimeCli;
 use super::{Acquire, Found, Job, Ready, System, Unavailable, listens, text};
-use super::hosted::on_this_thread;
 
 /// The label of everything that is ours. Nothing without it is ever removed.
 const LABEL: &str = "coldphase";
@@ -104,7 +103,9 @@ async fn version(client: &Client) -> Result<String, String> {
     let mut parts = api.split('.');
     if (number(parts.next()), number(parts.next())) < OLDEST_API {
         let (major, minor) = OLDEST_API;
-        return Err(format!("the engine speaks version {api} of its API, and {major}.{minor} is the oldest understood"));
+        return Err(format!(
+            "the engine speaks version {api} of its API, and {major}.{minor} is the oldest understood"
+        ));
     }
     Ok(told.version.unwrap_or_else(|| "unknown".to_owned()))
 }
@@ -199,7 +200,8 @@ mod tests {
 
     #[test]
     fn errors_say_what_to_do() {
-        let server = |message: &str| said(&Error::DockerResponseServerError { status_code: 500, message: message.into() });
+        let server =
+            |message: &str| said(&Error::DockerResponseServerError { status_code: 500, message: message.into() });
         assert!(server("Bind for 127.0.0.1:80 failed: port is already allocated").ends_with("has the port)"));
         assert!(server("write /x: no space left on device").contains("free some of the disk"));
         let denied = std::io::Error::from_raw_os_error(13);

@@ -20,7 +20,7 @@ pub(super) struct Socket {
 }
 
 /// The folder of the engine that `./setup docker` starts.
-pub(in crate::system) fn our_folder() -> Option<PathBuf> {
+fn our_folder() -> Option<PathBuf> {
     let data = std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
     let data = data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")));
     Some(data?.join("coldphase/docker"))
@@ -39,8 +39,7 @@ impl Socket {
     }
 
     fn of(named: Option<&str>, usual: &[Self]) -> Result<Self, Unavailable> {
-        let unavailable =
-            |reason: String, remedy: &str| Unavailable { reason, remedy: remedy.to_owned() };
+        let unavailable = |reason: String, remedy: &str| Unavailable { reason, remedy: remedy.to_owned() };
         if let Some(host) = named {
             let Some(path) = host.strip_prefix("unix://") else {
                 return Err(unavailable(
