@@ -36,8 +36,10 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == janitor::ARGUMENT) {
         return janitor::main();
     }
-    if let Some(code) = remove_containers() {
-        return code;
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().is_some_and(|argument| argument == system::PUT_AWAY) {
+        let words: Vec<_> = arguments.collect();
+        return system::put_away(&words).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     match run(Cli::parse().command) {
         Ok(exit) => exit.into(),
@@ -46,15 +48,6 @@ fn main() -> ExitCode {
             error.exit.into()
         }
     }
-}
-
-/// What the janitor of a killed suite has this program do, if that is what it was started for.
-fn remove_containers() -> Option<ExitCode> {
-    let mut arguments = std::env::args_os().skip(1);
-    arguments.next().filter(|argument| argument == system::REMOVE_CONTAINERS)?;
-    let (socket, owner) = (arguments.next()?, arguments.next()?);
-    let removed = system::remove_containers(socket.into(), &owner.to_string_lossy());
-    Some(removed.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
 }
 
 fn run(command: Command) -> Result<Exit, Error> {

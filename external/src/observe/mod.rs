@@ -49,4 +49,4 @@ pub use milestones::Milestones;
 pub use observer::available;
 pub use output::Captured;
 pub use process::{Launch, LaunchError, Stdout};
-pub use running::{End, Running};
+pub use running::{End, Running, wait_for_end};

@@ -199,6 +199,14 @@ impl Drop for Running {
     }
 }
 
+/// Waits until a process has ended, or the clock reads `until_ns`. Whose child it is does not matter.
+pub fn wait_for_end(pid: u32, until_ns: u64) {
+    // One that cannot be opened has ended.
+    if let Ok(handle) = open_process(pid) {
+        ready(handle.as_fd(), until_ns);
+    }
+}
+
 /// Reaps a child that has ended or has been killed.
 #[expect(unsafe_code, reason = "neither the standard library nor nix tells what the one child cost")]
 fn reap(pid: Pid, seen_ns: u64) -> End {

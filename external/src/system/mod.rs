@@ -2,25 +2,27 @@
 //!
 //! Nothing outside this folder knows a product's name or flags.
 
+mod containerd;
 mod docker;
 pub mod hosted;
 mod native;
+mod oci;
 pub mod own;
 mod wasmedge_cli;
 mod wasmedge_embedded;
 mod wasmtime_cli;
 mod wasmtime_embedded;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use results::digest::sha256_file;
 use workloads::{Artifact, Call, Dialect, Workload};
 
-pub use self::docker::{REMOVE as REMOVE_CONTAINERS, remove_all as remove_containers};
 use self::hosted::Hosted;
 pub use crate::doctor::Unavailable;
+use crate::observe::janitor::{Guard, Janitor};
 
 /// How a system comes by executable code. A system that runs machine code as it is has no such choice.
 ///
@@ -83,11 +85,17 @@ pub enum Name {
     Docker,
     /// A container of the program `wasmtime`.
     DockerWasmtime,
+    /// The native programs in a container of containerd's, without Docker.
+    Containerd,
+    /// The native programs under `runc` alone.
+    Runc,
+    /// The native programs under `crun` alone.
+    Crun,
 }
 
 impl Name {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Native,
         Self::NativePortable,
         Self::WasmtimeEmbedded,
@@ -96,6 +104,9 @@ impl Name {
         Self::WasmEdgeCli,
         Self::Docker,
         Self::DockerWasmtime,
+        Self::Containerd,
+        Self::Runc,
+        Self::Crun,
     ];
 
     /// The name in cells and on the command line.
@@ -109,6 +120,9 @@ impl Name {
             Self::WasmEdgeCli => "wasmedge-cli",
             Self::Docker => "docker",
             Self::DockerWasmtime => "docker-wasmtime",
+            Self::Containerd => "containerd",
+            Self::Runc => "runc",
+            Self::Crun => "crun",
         }
     }
 
@@ -128,6 +142,9 @@ impl Name {
             Self::WasmEdgeCli => &wasmedge_cli::WasmEdgeCli,
             Self::Docker => &docker::Docker { wasmtime: false },
             Self::DockerWasmtime => &docker::Docker { wasmtime: true },
+            Self::Containerd => &containerd::Containerd,
+            Self::Runc => &oci::runtime::Runtime { program: "runc" },
+            Self::Crun => &oci::runtime::Runtime { program: "crun" },
         }
     }
 }
@@ -278,6 +295,40 @@ fn copied(artifact: Artifact, folder: &Path) -> Result<(PathBuf, String), String
 /// The built guest of a workload in a dialect, copied.
 fn guest(workload: Workload, dialect: Dialect, folder: &Path) -> Result<(PathBuf, String), String> {
     copied(workload.artifact_for(dialect), folder)
+}
+
+/// What objects of this process in an engine are named and labelled with: nobody else's have it, not even those of a
+/// process that has got the same number since.
+fn owner() -> String {
+    let this = std::process::id();
+    format!("{this}-{}", crate::observe::usage::began(this).unwrap_or(0))
+}
+
+/// The argument that has this program put away what a killed run left in an engine. What comes after it is what [`guard`]
+/// was given.
+pub const PUT_AWAY: &str = "__put-away";
+
+/// Has the janitor call this program with these words after a kill.
+fn guard(janitor: &Janitor, words: &[&OsStr]) -> Result<Guard, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("nothing would remove containers after a kill: {error}");
+    let this = std::env::current_exe().map_err(|error| wrong(&error))?;
+    let words: Vec<_> = std::iter::once(OsStr::new(PUT_AWAY)).chain(words.iter().copied()).collect();
+    janitor.guard_command(&this, &words).map_err(|error| wrong(&error))
+}
+
+/// Puts away what a killed run left in an engine.
+///
+/// # Errors
+/// The words are none that [`guard`] was given, or the engine refuses.
+pub fn put_away(words: &[String]) -> Result<(), String> {
+    match words {
+        [docker, socket, owner] if docker == "docker" => docker::remove_all(socket.into(), owner),
+        [containerd, socket, id] if containerd == "containerd" => containerd::remove(Path::new(socket), id),
+        [name, program, state, id] if name == "runc" || name == "crun" => {
+            oci::runtime::delete(name, program.into(), state.into(), id)
+        }
+        _ => Err("this is what the janitor of a killed run says; people have no use for it".to_owned()),
+    }
 }
 
 /// A path as an argument.

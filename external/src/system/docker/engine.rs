@@ -21,7 +21,7 @@ use super::super::{Acquire, Job, listens};
 use super::container::{Container, Instants};
 use super::image::{self, Image};
 use super::socket::{Socket, script};
-use super::{INSIDE, LABEL, connect, contents, owner, said, version};
+use super::{INSIDE, LABEL, connect, contents, said, version};
 use crate::observe::janitor::Guard;
 
 /// Where the folder of a container's own account lies in the container.
@@ -56,11 +56,9 @@ impl DockerEngine {
         let socket = Socket::find().map_err(|error| error.to_string())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot make a runtime: {error}"))?;
-        let owner = owner();
-        let this = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
-        let words = [OsStr::new(super::REMOVE), socket.path.as_os_str(), OsStr::new(&owner)];
-        let guard = place.janitor.guard_command(&this, &words);
-        let guard = guard.map_err(|error| format!("nothing would remove containers after a kill: {error}"))?;
+        let owner = super::super::owner();
+        let guard =
+            super::super::guard(place.janitor, &[OsStr::new("docker"), socket.path.as_os_str(), OsStr::new(&owner)])?;
         let work = place.work.join(if wasmtime { "docker-wasmtime" } else { "docker" });
         std::fs::create_dir_all(&work).map_err(|error| format!("cannot make {}: {error}", work.display()))?;
         let client = {

@@ -17,7 +17,8 @@ use results::record::Scenario;
 
 use self::engine::DockerEngine;
 use self::image::Contents;
-use self::socket::{REMEDY, Socket};
+use self::socket::Socket;
+pub(super) use self::socket::{REMEDY, our_folder};
 use super::hosted::on_this_thread;
 use super::hosted::{Engine, Hosted, Place, Variant};
 use super::native::STATIC;
@@ -29,9 +30,6 @@ const LABEL: &str = "coldphase";
 
 /// The oldest version of the API that is understood: that of engine 19.03, from 2019.
 const OLDEST_API: (usize, usize) = (1, 40);
-
-/// The argument that has this program remove what a killed run left in an engine: a socket and the value of [`LABEL`] follow.
-pub const REMOVE: &str = "__remove-containers";
 
 /// How long the engine may take for one answer, in seconds: building an image is one.
 const ANSWER_S: u64 = 120;
@@ -142,19 +140,11 @@ fn said(error: &Error) -> String {
     }
 }
 
-/// What this process's containers are labelled with: nobody else's have it, not even those of a process that has got the
-/// same number since.
-fn owner() -> String {
-    let this = std::process::id();
-    let began = crate::observe::usage::began(this).unwrap_or(0);
-    format!("{this}-{began}")
-}
-
 /// Removes all containers with this value of the label: for the janitor, after a kill.
 ///
 /// # Errors
 /// The engine does not answer, or cannot remove one.
-pub fn remove_all(socket: PathBuf, owner: &str) -> Result<(), String> {
+pub(super) fn remove_all(socket: PathBuf, owner: &str) -> Result<(), String> {
     let client = connect(&Socket { path: socket, ours: false })?;
     on_this_thread(engine::remove_labelled(&client, owner))?
 }

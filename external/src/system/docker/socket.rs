@@ -8,7 +8,7 @@ use program::run::workspace;
 use super::super::Unavailable;
 
 /// The remedy for everything that an engine of our own mends.
-pub(super) const REMEDY: &str = "`./setup docker` installs and starts one";
+pub(in crate::system) const REMEDY: &str = "`./setup docker` installs and starts one";
 
 /// Where an engine answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) struct Socket {
 }
 
 /// The folder of the engine that `./setup docker` starts.
-fn our_folder() -> Option<PathBuf> {
+pub(in crate::system) fn our_folder() -> Option<PathBuf> {
     let data = std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
     let data = data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")));
     Some(data?.join("coldphase/docker"))

@@ -1,0 +1,170 @@
+//! Containers without an engine: what the layers below Docker start, of the same native programs.
+//!
+//! [`runtime`] is an OCI runtime alone, from a bundle that lies unpacked; [`super::containerd`] is the daemon above it. Both
+//! are given the configuration that is made here, so that the layers differ in nothing else.
+
+pub(super) mod runtime;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use workloads::Workload;
+
+use super::hosted::Order;
+use super::{call_arguments, listens};
+
+/// Where the folder of a container's own account lies in the container.
+pub(super) const ACCOUNT: &str = "/coldphase";
+
+/// The file in it.
+pub(super) const MILESTONES: &str = "milestones";
+
+/// The parent of our control groups, in every hierarchy.
+pub(super) const GROUPS: &str = "coldphase";
+
+/// What Docker leaves to a container of the rights of root, too.
+const CAPABILITIES: [&str; 14] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FSETID",
+    "CAP_FOWNER",
+    "CAP_MKNOD",
+    "CAP_NET_RAW",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETFCAP",
+    "CAP_SETPCAP",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_SYS_CHROOT",
+    "CAP_KILL",
+    "CAP_AUDIT_WRITE",
+];
+
+/// The configuration of a container, after the runtime specification 1.0.2: a native program in the machine's own network,
+/// in namespaces of its own for everything else. `root` is the root file system, relative to the bundle or absolute;
+/// `account` is the folder that it tells its milestones into, if the order wants that.
+pub(super) fn configuration(order: &Order, id: &str, root: &str, account: &Path, port: Option<u16>) -> Value {
+    let mut arguments = vec![format!("/{}", super::native::program_of(order.workload))];
+    let mut mounts = mounts();
+    if order.told {
+        arguments.extend(["--milestones".to_owned(), format!("{ACCOUNT}/{MILESTONES}")]);
+        mounts.push(json!({
+            "destination": ACCOUNT, "type": "bind", "source": account, "options": ["rbind", "rw"],
+        }));
+    }
+    arguments.extend(arguments_of(order.workload, port));
+    let mut resources = json!({"devices": [{"allow": false, "access": "rwm"}]});
+    if let Some(core) = order.core {
+        resources["cpu"] = json!({"cpus": core.to_string()});
+    }
+    json!({
+        "ociVersion": "1.0.2",
+        "process": {
+            "terminal": false,
+            "user": {"uid": 0, "gid": 0},
+            "args": arguments,
+            "env": ["PATH=/"],
+            "cwd": "/",
+            "capabilities": {"bounding": CAPABILITIES, "effective": CAPABILITIES, "permitted": CAPABILITIES},
+            "noNewPrivileges": true,
+        },
+        "root": {"path": root, "readonly": true},
+        "hostname": "coldphase",
+        "mounts": mounts,
+        "linux": {
+            "cgroupsPath": format!("/{GROUPS}/{id}"),
+            "resources": resources,
+            "namespaces": [{"type": "pid"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}],
+            "maskedPaths": ["/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/sys/firmware"],
+            "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+        },
+    })
+}
+
+fn arguments_of(workload: Workload, port: Option<u16>) -> Vec<String> {
+    let mut arguments = call_arguments(workload);
+    if listens(workload) {
+        arguments.extend(port.map(|port| format!("127.0.0.1:{port}")));
+    }
+    arguments
+}
+
+/// What `runc spec` gives every container, too.
+fn mounts() -> Vec<Value> {
+    vec![
+        json!({"destination": "/proc", "type": "proc", "source": "proc"}),
+        json!({
+            "destination": "/dev", "type": "tmpfs", "source": "tmpfs",
+            "options": ["nosuid", "strictatime", "mode=755", "size=65536k"],
+        }),
+        json!({
+            "destination": "/dev/pts", "type": "devpts", "source": "devpts",
+            "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+        }),
+        json!({
+            "destination": "/dev/shm", "type": "tmpfs", "source": "shm",
+            "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
+        }),
+        json!({
+            "destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue",
+            "options": ["nosuid", "noexec", "nodev"],
+        }),
+        json!({
+            "destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", "nosuid", "noexec", "nodev", "ro"],
+        }),
+    ]
+}
+
+/// Lays out a root file system of nothing but a program, and the folders that mounts go to.
+pub(super) fn lay_out(root: &Path, workload: Workload) -> Result<std::path::PathBuf, String> {
+    let name = super::native::program_of(workload);
+    let built = super::native::STATIC.program(name)?;
+    let copy = || {
+        for folder in ["proc", "dev", "sys", ACCOUNT.trim_start_matches('/')] {
+            std::fs::create_dir_all(root.join(folder))?;
+        }
+        std::fs::copy(&built, root.join(name))
+    };
+    copy().map_err(|error| format!("cannot lay out {}: {error}", root.display()))?;
+    Ok(root.join(name))
+}
+
+/// Removes the parents of our control groups, which are nobody else's and go if nothing is in them.
+pub(super) fn remove_groups() {
+    let Ok(hierarchies) = std::fs::read_dir("/sys/fs/cgroup") else { return };
+    let roots = hierarchies.flatten().map(|entry| entry.path()).chain([Path::new("/sys/fs/cgroup").to_owned()]);
+    roots.for_each(|root| drop(std::fs::remove_dir(root.join(GROUPS))));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::hosted::Variant;
+
+    #[test]
+    fn a_container_is_what_the_order_says() {
+        let mut order = Order {
+            workload: Workload::HttpHello,
+            acquire: None,
+            variant: Variant::new(),
+            cold: false,
+            evicted: false,
+            told: true,
+            core: Some(1),
+            deadline_ns: 0,
+        };
+        let made = configuration(&order, "x-1", "rootfs", Path::new("/work/account"), Some(80));
+        let arguments = json!(["/native-http", "--milestones", "/coldphase/milestones", "127.0.0.1:80"]);
+        assert_eq!(made["process"]["args"], arguments);
+        assert_eq!(made["linux"]["cgroupsPath"], "/coldphase/x-1");
+        assert_eq!(made["linux"]["resources"]["cpu"]["cpus"], "1");
+        let networks = made["linux"]["namespaces"].as_array().unwrap().iter().any(|space| space["type"] == "network");
+        assert!(!networks, "its network is the machine's");
+        order.told = false;
+        order.workload = Workload::CpuHash;
+        let plain = configuration(&order, "x-1", "rootfs", Path::new("/work/account"), None);
+        assert!(plain["process"]["args"].as_array().unwrap().iter().all(|argument| argument != "--milestones"));
+        let count = |value: &Value| value["mounts"].as_array().unwrap().len();
+        assert_eq!(count(&plain) + 1, count(&made));
+    }
+}
