@@ -5,6 +5,7 @@
 pub mod hosted;
 mod native;
 pub mod own;
+pub mod wasmcloud;
 mod wasmedge_cli;
 mod wasmedge_embedded;
 mod wasmtime_cli;
@@ -294,6 +295,13 @@ fn find_program(name: &str, first: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path: Vec<_> = std::env::split_paths(&path).map(|folder| folder.join(name)).collect();
     first.iter().cloned().chain(on_path).find(|file| file.is_file())
+}
+
+/// Where `./setup` puts a program that it downloads.
+fn installed_by_setup(name: &str) -> Option<PathBuf> {
+    let data = std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let data = data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))?;
+    Some(data.join("coldphase").join(name))
 }
 
 /// A program with its version and digest.

@@ -1,0 +1,125 @@
+//! What an order asks of wasmCloud.
+
+use std::collections::BTreeMap;
+
+use results::record::Scenario;
+use workloads::Workload;
+
+use super::super::hosted::{Order, Variant};
+use super::super::listens;
+
+/// The variants of a scenario's cells, the usual one first.
+pub fn variants(scenario: Scenario) -> Vec<Variant> {
+    let of = |pairs: &[(&str, &str)]| -> Variant {
+        pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect()
+    };
+    match scenario {
+        Scenario::Cold => vec![
+            of(&[("host", "new"), ("image", "pulled")]),
+            of(&[("host", "new"), ("image", "pulled"), ("infrastructure", "new")]),
+        ],
+        Scenario::RuntimeCold => vec![
+            of(&[("host", "new"), ("image", "cached")]),
+            of(&[("host", "running"), ("image", "cached")]),
+            of(&[("host", "running"), ("image", "pulled")]),
+        ],
+        // A host of its own for each sample, as for any other system. `pool=on` would be without effect.
+        Scenario::Warm | Scenario::Throughput => vec![Variant::new()],
+    }
+}
+
+/// An order as its variant says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// A host of its own, and not one that lives on.
+    pub(super) new_host: bool,
+    /// The component is pulled from the registry, and not found in the host's cache of images.
+    pub(super) pulled: bool,
+    /// NATS and the registry are started within the start.
+    pub(super) new_infrastructure: bool,
+    /// The component may keep an instance between requests.
+    pub(super) pooled: bool,
+}
+
+impl Wanted {
+    pub(super) fn of(order: &Order) -> Result<Self, String> {
+        check(order.workload)?;
+        let mut left = order.variant.clone();
+        let new_host = one_of(&mut left, "host", "new", "running")?;
+        let wanted = Self {
+            new_host,
+            pulled: !one_of(&mut left, "image", "cached", "pulled")?,
+            new_infrastructure: left.contains_key("infrastructure")
+                && one_of(&mut left, "infrastructure", "new", "running")?,
+            pooled: !one_of(&mut left, "pool", "off", "on")?,
+        };
+        if let Some(key) = left.keys().next() {
+            return Err(format!("wasmCloud has no parameter `{key}`; there are host, image, infrastructure, pool"));
+        }
+        if wanted.new_infrastructure && !new_host {
+            return Err("a host that lives on has an infrastructure that does, too: infrastructure=new needs host=new"
+                .to_owned());
+        }
+        Ok(wanted)
+    }
+}
+
+/// A command would have to be a component that runs to its end as a service, which ours are not.
+fn check(workload: Workload) -> Result<(), String> {
+    if listens(workload) {
+        return Ok(());
+    }
+    Err(format!("wasmCloud runs components, and {} is a command that is a module", workload.name()))
+}
+
+/// Whether a parameter has its first value, which it has too if it is not said.
+fn one_of(left: &mut BTreeMap<String, String>, key: &str, usual: &str, other: &str) -> Result<bool, String> {
+    match left.remove(key) {
+        None => Ok(true),
+        Some(value) if value == usual => Ok(true),
+        Some(value) if value == other => Ok(false),
+        Some(value) => Err(format!("`{key}` of wasmCloud is {usual} or {other}, not {value}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(pairs: &[(&str, &str)]) -> Order {
+        let variant = pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+        Order { workload: Workload::HttpHello, acquire: None, variant, evicted: false, told: false, deadline_ns: 0 }
+    }
+
+    #[test]
+    fn every_variant_of_a_plan_is_understood_and_is_another() {
+        for scenario in Scenario::ALL {
+            let variants = variants(scenario);
+            let understood: Vec<_> =
+                variants.into_iter().map(|variant| Wanted::of(&Order { variant, ..order(&[]) }).unwrap()).collect();
+            assert!(!understood.is_empty());
+            assert!(understood.iter().enumerate().all(|(at, one)| !understood[..at].contains(one)), "{understood:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_is_the_usual() {
+        let usual = Wanted { new_host: true, pulled: false, new_infrastructure: false, pooled: false };
+        assert_eq!(Wanted::of(&order(&[])), Ok(usual));
+        let said = [("host", "running"), ("image", "pulled"), ("pool", "on")];
+        assert_eq!(
+            Wanted::of(&order(&said)),
+            Ok(Wanted { new_host: false, pulled: true, new_infrastructure: false, pooled: true })
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_said() {
+        let error = |pairs| Wanted::of(&order(pairs)).unwrap_err();
+        assert!(error(&[("hosts", "new")]).contains("no parameter `hosts`"));
+        assert!(error(&[("image", "old")]).contains("cached or pulled, not old"));
+        assert!(error(&[("host", "running"), ("infrastructure", "new")]).contains("needs host=new"));
+        let command = Order { workload: Workload::Hello, ..order(&[]) };
+        assert!(Wanted::of(&command).unwrap_err().contains("hello is a command"));
+    }
+}
