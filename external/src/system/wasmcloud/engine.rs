@@ -141,7 +141,8 @@ impl Lattice {
             self.infrastructure = Some(around);
         }
         if wanted.new_host {
-            let host = Host::start(&self.site, &self.site.cache(), port, order.deadline_ns)?;
+            let host = Host::start(&self.site, &self.site.cache(), port, order.deadline_ns);
+            let host = host.map_err(|reason| self.with_cause(reason))?;
             times.host_launched_ns = Some(host.child.launched_ns());
             if !wanted.new_infrastructure {
                 times.launched_ns = host.child.launched_ns();
@@ -158,6 +159,14 @@ impl Lattice {
         times.running_ns = reply.seen_ns;
         times.attempts = reply.attempts;
         Ok(times)
+    }
+
+    /// Why a host did not start, and before it what died around it: a host that finds no NATS only says that.
+    fn with_cause(&mut self, reason: String) -> String {
+        match self.infrastructure.as_mut().map(Infrastructure::lives) {
+            Some(Err(cause)) => format!("{cause}; and so {reason}"),
+            _ => reason,
+        }
     }
 
     /// Ends what was started for a sample only.
