@@ -74,6 +74,8 @@ impl Ground {
     }
 }
 
+const NOBODY: [&str; 0] = [];
+
 fn order(workload: Workload, pairs: &[(&str, &str)]) -> Order {
     let variant = pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
     let deadline_ns = now_ns() + 60_000_000_000;
@@ -138,27 +140,33 @@ fn every_service_starts_answers_and_is_gone() {
         }
     }
     drop(engine);
-    assert_eq!(ground.names(), [String::new(); 0], "nothing is left of it");
+    assert_eq!(ground.names(), NOBODY, "nothing is left of it");
 }
 
 #[test]
 fn nothing_is_there_before_a_start_with_a_new_infrastructure() {
     let ground = Ground::new();
     let mut engine = ground.engine();
-    let [usual, all_new] = <[_; 2]>::try_from(variants(Scenario::Cold)).unwrap();
+    let [usual, all_new, deployed] = <[_; 3]>::try_from(variants(Scenario::Cold)).unwrap();
     let evicted = |variant| Order { variant, evicted: true, ..order(Workload::HttpHello, &[]) };
     let start = sample(&mut *engine, &evicted(usual));
     assert_eq!((names(&start.phases), &start.attested["image"]), (WITH_HOST.into(), &"pulled".into()));
     assert_eq!(ground.names(), ["docker-registry", "nats-server"]);
+    let start = sample(&mut *engine, &evicted(deployed.clone()));
+    assert_eq!((names(&start.phases), &start.attested["image"]), (WITH_HOST[2..].into(), &"pulled".into()));
+    let kept = Order { variant: deployed, ..order(Workload::HttpHello, &[]) };
+    let kept = Order { variant: kept.variant.into_iter().filter(|(key, _)| key != "code").collect(), ..kept };
+    let (schedule, kept) = (start.phases[0].ns, sample(&mut *engine, &kept).phases[0].ns);
+    assert!(schedule > 2 * kept, "compiling is most of it: {schedule} ns, and {kept} ns with the code kept");
     let all_new = evicted(all_new);
     assert_eq!(engine.prepare(&all_new).unwrap().attested["pages_resident"], 0);
-    assert_eq!(ground.names(), [String::new(); 0]);
+    assert_eq!(ground.names(), NOBODY);
     let start = sample(&mut *engine, &all_new);
     assert_eq!(names(&start.phases), WITH_HOST, "it is a part of the launch");
     let at = |name: &str| start.attested[name].as_u64().unwrap();
     assert!(at("nats_ready_at_ns") < at("registry_ready_at_ns"));
     assert!(at("registry_ready_at_ns") < at("host_launched_at_ns") && at("host_launched_at_ns") < start.phases[0].ns);
-    assert_eq!(ground.names(), [String::new(); 0], "what is new is gone again");
+    assert_eq!(ground.names(), NOBODY, "what is new is gone again");
 }
 
 /// The pool of wasmCloud keeps instances of components that speak WASI 0.3. If this fails, ours are kept too by now: then
@@ -244,5 +252,5 @@ fn what_cannot_be_ordered_is_said() {
     assert!(engine.prepare(&command).unwrap_err().contains("hello is a command"));
     let unknown = order(Workload::HttpHello, &[("flavour", "mild")]);
     assert!(engine.prepare(&unknown).unwrap_err().contains("no parameter `flavour`"));
-    assert_eq!(ground.names(), [String::new(); 0], "nothing was started for it");
+    assert_eq!(ground.names(), NOBODY, "nothing was started for it");
 }

@@ -13,7 +13,7 @@ use super::control::start_order;
 use super::host::{Host, ROUTE};
 use super::instance::{Served, Times};
 use super::site::{Infrastructure, PATIENCE_NS, Site};
-use super::wanted::Wanted;
+use super::wanted::{New, Wanted};
 use crate::observe::ports;
 
 /// A wasmCloud with at most one host.
@@ -22,8 +22,10 @@ pub(super) struct Lattice {
     pub(super) host: Option<Host>,
     pub(super) infrastructure: Option<Infrastructure>,
     pub(super) site: Site,
-    /// Images in the registry, with the digests of their components.
+    /// Workloads whose images are in the registry, with the digests of their components.
     pushed: BTreeMap<&'static str, String>,
+    /// The image that the next start is of.
+    image: String,
     /// Workloads that there is a filled cache for.
     filled: BTreeSet<&'static str>,
     /// How many workloads have been begun, which makes their names.
@@ -39,6 +41,7 @@ impl Lattice {
             infrastructure: None,
             site,
             pushed: BTreeMap::new(),
+            image: String::new(),
             filled: BTreeSet::new(),
             begun: 0,
             last: None,
@@ -63,13 +66,20 @@ impl Lattice {
         Ok(died)
     }
 
-    /// The digest of a workload's component, which is in the registry then.
-    fn image(&mut self, workload: Workload) -> Result<String, String> {
-        if let Some(sha256) = self.pushed.get(workload.name()) {
-            return Ok(sha256.clone());
-        }
-        let sha256 = self.site.push(workload)?;
+    /// The digest of a workload's component, which is in the registry then, and its image the next one to be started.
+    ///
+    /// Of one that no host may know there is an image of its own each time: the same component with another last section.
+    fn choose(&mut self, workload: Workload, unknown: bool) -> Result<String, String> {
+        let sha256 = match self.pushed.get(workload.name()) {
+            Some(sha256) => sha256.clone(),
+            None => self.site.push(workload, None)?,
+        };
         self.pushed.insert(workload.name(), sha256.clone());
+        let mark = unknown.then(|| self.name());
+        if let Some(mark) = &mark {
+            self.site.push(workload, Some(mark))?;
+        }
+        self.image = self.site.image(workload, mark.as_deref());
         Ok(sha256)
     }
 
@@ -92,7 +102,7 @@ impl Lattice {
     /// Gives a workload to a host and takes it away again.
     fn try_once(&mut self, host: &mut Host, workload: Workload) -> Result<(), String> {
         let id = self.name();
-        let order = start_order(&id, &self.site.image(workload), ROUTE, false);
+        let order = start_order(&id, &self.site.image(workload, None), ROUTE, false);
         let around = self.infrastructure.as_mut().ok_or(NO_INFRASTRUCTURE)?;
         host.give(around, &order, now_ns() + PATIENCE_NS)?;
         host.take(around, &id)
@@ -118,7 +128,6 @@ impl Lattice {
     /// than an hour, so it is never the same files for long.
     fn lay_cache(&self, workload: Workload, pulled: bool) -> Result<(), String> {
         let cache = self.site.cache();
-        // The folder itself stays: a host that lives on has been told its name.
         fresh(cache.clone())?;
         if pulled { Ok(()) } else { copy_all(&self.site.filled(workload), &cache) }
     }
@@ -132,19 +141,19 @@ impl Lattice {
 
     /// What a start consists of until the workload is running.
     fn begin(&mut self, id: &str, order: &Order, wanted: Wanted, port: u16) -> Result<Times, String> {
-        let component = start_order(id, &self.site.image(order.workload), ROUTE, wanted.pooled);
+        let component = start_order(id, &self.image, ROUTE, wanted.pooled);
         let mut times = Times::default();
-        if wanted.new_infrastructure {
+        if wanted.new_infrastructure() {
             let around = Infrastructure::start(&self.site)?;
             times.launched_ns = around.nats.launched_ns();
             times.infrastructure = Some((around.nats_ready_ns, around.registry_ready_ns));
             self.infrastructure = Some(around);
         }
-        if wanted.new_host {
+        if wanted.new_host() {
             let host = Host::start(&self.site, &self.site.cache(), port, order.deadline_ns);
             let host = host.map_err(|reason| self.with_cause(reason))?;
             times.host_launched_ns = Some(host.child.launched_ns());
-            if !wanted.new_infrastructure {
+            if !wanted.new_infrastructure() {
                 times.launched_ns = host.child.launched_ns();
             }
             times.new_host = Some((host.exec_ns, host.ready_ns));
@@ -171,12 +180,12 @@ impl Lattice {
 
     /// Ends what was started for a sample only.
     pub(super) fn end(&mut self, wanted: Wanted) {
-        if wanted.new_host
+        if wanted.new_host()
             && let Some(host) = self.host.take()
         {
             host.child.stop();
         }
-        if wanted.new_infrastructure {
+        if wanted.new_infrastructure() {
             self.infrastructure = None;
         }
     }
@@ -194,11 +203,11 @@ impl Engine for Lattice {
     fn prepare(&mut self, order: &Order) -> Result<Prepared, String> {
         let wanted = Wanted::of(order)?;
         let died = self.mend()?;
-        let sha256 = self.image(order.workload)?;
+        let sha256 = self.choose(order.workload, wanted.new == New::Component)?;
         if !wanted.pulled {
             self.fill(order.workload)?;
         }
-        if wanted.new_host {
+        if wanted.new_host() {
             // A second host would share its pages with the new one, which would seem the smaller for it.
             self.host = None;
         } else {
@@ -211,7 +220,7 @@ impl Engine for Lattice {
         if let Some(died) = died {
             attested.insert("brought_back".to_owned(), json!(died));
         }
-        if wanted.new_infrastructure {
+        if wanted.new_infrastructure() {
             self.infrastructure = None;
         }
         if let Some(around) = &mut self.infrastructure {
@@ -289,6 +298,6 @@ mod tests {
         std::fs::write(from.join("image/digest"), "sha256:1").unwrap();
         copy_all(&from, &to).unwrap();
         assert_eq!(files_in(&to), [to.join("image/digest")]);
-        assert_eq!(files_in(&folder.path().join("nothing")), [PathBuf::new(); 0]);
+        assert_eq!(files_in(&folder.path().join("nothing")), Vec::<PathBuf>::new());
     }
 }

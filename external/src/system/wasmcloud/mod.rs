@@ -14,10 +14,12 @@
 //! Where the host lives on, a start begins with `schedule`.
 //!
 //! **Variants.** `host`: `new` launches one for each sample, `running` leaves one alive between samples. `image`: the
-//! host's cache of images is empty (`pulled`) or holds the component (`cached`). `infrastructure=new`: NATS and the registry
-//! are started within the start, too. `pool=on`: the component may keep an instance between requests. That has an effect
-//! on components of WASI 0.3 only; ours speak 0.2 and are instantiated for each request all the same. So no variant of a
-//! plan has it, and a test tells when that changes.
+//! host's cache of images is empty (`pulled`) or holds the component (`cached`; the host asks the registry all the same
+//! whether it is still the one of that name). `code`, of a host that lives on: it has kept the compiled code of a component
+//! that it knows (`kept`), or is given one that it has never seen (`compiled`), as by any new deployment.
+//! `infrastructure=new`: NATS and the registry are started within the start, too. `pool=on`: the component may keep an
+//! instance between requests. That has an effect on components of WASI 0.3 only; ours speak 0.2 and are instantiated for
+//! each request all the same. So no variant of a plan has it, and a test tells when that changes.
 //!
 //! **What is left alone.** Everything listens on the loopback only, the environment is empty but for a home folder of the
 //! run's own, and standard input is no terminal: then `wash` looks for no newer version of itself and exports no telemetry.

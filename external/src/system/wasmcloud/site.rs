@@ -1,6 +1,8 @@
 //! Where a run's wasmCloud lives, and what every host of it needs: NATS for its orders, a registry for its images.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -83,9 +85,9 @@ impl Site {
         self.folder.join("registry/docker/registry/v2/blobs")
     }
 
-    /// The name of a workload's image.
-    pub(super) fn image(&self, workload: Workload) -> String {
-        format!("127.0.0.1:{}/{}:1", self.registry_port, workload.name())
+    /// The name of a workload's image, or of one that is marked.
+    pub(super) fn image(&self, workload: Workload, mark: Option<&str>) -> String {
+        format!("127.0.0.1:{}/{}:{}", self.registry_port, workload.name(), mark.unwrap_or("built"))
     }
 
     fn registry_file(&self) -> PathBuf {
@@ -122,10 +124,16 @@ impl Site {
         self.wash("host", &arguments)
     }
 
-    /// Pushes a workload's component; its digest.
-    pub(super) fn push(&self, workload: Workload) -> Result<String, String> {
+    /// Pushes a workload's component; its digest. With a mark it is another component, which does the same.
+    pub(super) fn push(&self, workload: Workload, mark: Option<&str>) -> Result<String, String> {
         let (component, sha256) = guest(workload, Dialect::WasiHttp, &self.folder)?;
-        let image = self.image(workload);
+        if let Some(mark) = mark {
+            let marked = OpenOptions::new().append(true).open(&component);
+            marked
+                .and_then(|mut file| file.write_all(&section(mark)))
+                .map_err(|error| format!("cannot mark {}: {error}", component.display()))?;
+        }
+        let image = self.image(workload, mark);
         let push = ["oci", "push", "--insecure", &image, &text(&component)];
         let pushed = self.wash("push", &push)?.succeeds(now_ns() + PATIENCE_NS);
         pushed.map_err(|reason| format!("{} cannot be pushed as {image}: {reason}", component.display()))?;
@@ -144,6 +152,15 @@ impl Site {
         launch.environment = vec![("HOME".into(), self.folder.join("home").into())];
         Child::launch(name, &launch, &self.janitor)
     }
+}
+
+/// A section that means nothing to anybody, as the last one of a component.
+fn section(mark: &str) -> Vec<u8> {
+    const NAME: &str = "coldphase";
+    // Lengths below 128 are one byte in Wasm.
+    let byte = |length: usize| u8::try_from(length).ok().filter(|byte| *byte < 128).unwrap_or_default();
+    let content = [&[byte(NAME.len())], NAME.as_bytes(), mark.as_bytes()].concat();
+    [&[0, byte(content.len())], &content[..]].concat()
 }
 
 impl Infrastructure {
@@ -168,5 +185,15 @@ impl Infrastructure {
             Some(end) => Err(end),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_a_custom_section() {
+        assert_eq!(section("w7"), b"\x00\x0c\x09coldphasew7");
     }
 }

@@ -17,26 +17,37 @@ pub fn variants(scenario: Scenario) -> Vec<Variant> {
         Scenario::Cold => vec![
             of(&[("host", "new"), ("image", "pulled")]),
             of(&[("host", "new"), ("image", "pulled"), ("infrastructure", "new")]),
+            of(&[("host", "running"), ("image", "pulled"), ("code", "compiled")]),
         ],
         Scenario::RuntimeCold => vec![
             of(&[("host", "new"), ("image", "cached")]),
-            of(&[("host", "running"), ("image", "cached")]),
-            of(&[("host", "running"), ("image", "pulled")]),
+            of(&[("host", "running"), ("image", "cached"), ("code", "kept")]),
+            of(&[("host", "running"), ("image", "pulled"), ("code", "kept")]),
         ],
         // A host of its own for each sample, as for any other system. `pool=on` would be without effect.
         Scenario::Warm | Scenario::Throughput => vec![Variant::new()],
     }
 }
 
+/// What is new in a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum New {
+    /// NATS, the registry, the host, and the workload.
+    Everything,
+    /// The host and the workload.
+    Host,
+    /// The workload, of a component that the host, which lives on, has never seen.
+    Component,
+    /// The workload, of a component whose compiled code the host, which lives on, has kept.
+    Workload,
+}
+
 /// An order as its variant says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wanted {
-    /// A host of its own, and not one that lives on.
-    pub(super) new_host: bool,
+    pub(super) new: New,
     /// The component is pulled from the registry, and not found in the host's cache of images.
     pub(super) pulled: bool,
-    /// NATS and the registry are started within the start.
-    pub(super) new_infrastructure: bool,
     /// The component may keep an instance between requests.
     pub(super) pooled: bool,
 }
@@ -46,21 +57,38 @@ impl Wanted {
         check(order.workload)?;
         let mut left = order.variant.clone();
         let new_host = one_of(&mut left, "host", "new", "running")?;
-        let wanted = Self {
-            new_host,
-            pulled: !one_of(&mut left, "image", "cached", "pulled")?,
-            new_infrastructure: left.contains_key("infrastructure")
-                && one_of(&mut left, "infrastructure", "new", "running")?,
-            pooled: !one_of(&mut left, "pool", "off", "on")?,
+        let pulled = !one_of(&mut left, "image", "cached", "pulled")?;
+        let new = if new_host {
+            if one_of(&mut left, "infrastructure", "running", "new")? { New::Host } else { New::Everything }
+        } else if one_of(&mut left, "code", "kept", "compiled")? {
+            New::Workload
+        } else {
+            New::Component
         };
+        let pooled = !one_of(&mut left, "pool", "off", "on")?;
         if let Some(key) = left.keys().next() {
-            return Err(format!("wasmCloud has no parameter `{key}`; there are host, image, infrastructure, pool"));
+            return Err(format!(
+                "wasmCloud has no parameter `{key}` here; there are host, image, pool, with host=new infrastructure, and \
+                 with host=running code"
+            ));
         }
-        if wanted.new_infrastructure && !new_host {
-            return Err("a host that lives on has an infrastructure that does, too: infrastructure=new needs host=new"
-                .to_owned());
+        if new == New::Component && !pulled {
+            return Err(
+                "a component that a host does not know is in no cache of its: code=compiled needs image=pulled"
+                    .to_owned(),
+            );
         }
-        Ok(wanted)
+        Ok(Self { new, pulled, pooled })
+    }
+
+    /// Whether the host is launched for the start.
+    pub(super) const fn new_host(self) -> bool {
+        matches!(self.new, New::Host | New::Everything)
+    }
+
+    /// Whether NATS and the registry are, too.
+    pub(super) fn new_infrastructure(self) -> bool {
+        self.new == New::Everything
     }
 }
 
@@ -104,13 +132,11 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_the_usual() {
-        let usual = Wanted { new_host: true, pulled: false, new_infrastructure: false, pooled: false };
-        assert_eq!(Wanted::of(&order(&[])), Ok(usual));
-        let said = [("host", "running"), ("image", "pulled"), ("pool", "on")];
-        assert_eq!(
-            Wanted::of(&order(&said)),
-            Ok(Wanted { new_host: false, pulled: true, new_infrastructure: false, pooled: true })
-        );
+        assert_eq!(Wanted::of(&order(&[])), Ok(Wanted { new: New::Host, pulled: false, pooled: false }));
+        let said = [("host", "running"), ("image", "pulled"), ("code", "compiled"), ("pool", "on")];
+        assert_eq!(Wanted::of(&order(&said)), Ok(Wanted { new: New::Component, pulled: true, pooled: true }));
+        assert_eq!(Wanted::of(&order(&said[..2])).unwrap().new, New::Workload);
+        assert_eq!(Wanted::of(&order(&[("infrastructure", "new")])).unwrap().new, New::Everything);
     }
 
     #[test]
@@ -118,7 +144,12 @@ mod tests {
         let error = |pairs| Wanted::of(&order(pairs)).unwrap_err();
         assert!(error(&[("hosts", "new")]).contains("no parameter `hosts`"));
         assert!(error(&[("image", "old")]).contains("cached or pulled, not old"));
-        assert!(error(&[("host", "running"), ("infrastructure", "new")]).contains("needs host=new"));
+        assert!(error(&[("host", "running"), ("infrastructure", "new")]).contains("no parameter `infrastructure`"));
+        assert!(error(&[("host", "running"), ("code", "compiled")]).contains("needs image=pulled"));
+        assert!(
+            error(&[("host", "new"), ("code", "kept")]).contains("no parameter `code`"),
+            "a new one has none to keep"
+        );
         let command = Order { workload: Workload::Hello, ..order(&[]) };
         assert!(Wanted::of(&command).unwrap_err().contains("hello is a command"));
     }
