@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use program::pages::{self, Residency};
 use results::clock::now_ns;
@@ -113,12 +114,13 @@ impl Lattice {
         format!("w{}", self.begun)
     }
 
-    /// Has a host live that others were given to before: the first workload of a host is another measurement.
+    /// Has a host live that was given the workload right before: the first workload of a host is another measurement, and
+    /// for how long it keeps compiled code is its own business.
     fn keep_host(&mut self, workload: Workload) -> Result<(), String> {
-        if self.host.is_some() {
-            return Ok(());
-        }
-        let mut host = Host::start(&self.site, &self.site.cache(), free_port()?, now_ns() + PATIENCE_NS)?;
+        let mut host = match self.host.take() {
+            Some(host) => host,
+            None => Host::start(&self.site, &self.site.cache(), free_port()?, now_ns() + PATIENCE_NS)?,
+        };
         self.try_once(&mut host, workload).map_err(|reason| format!("a host was tried once, and {reason}"))?;
         self.host = Some(host);
         Ok(())
@@ -190,11 +192,15 @@ impl Lattice {
         }
     }
 
-    /// How many files the host's cache of images holds.
-    pub(super) fn cached(&self) -> usize {
-        files_in(&self.site.cache()).len()
+    /// What the host's cache of images holds, and when each of it was written: what is pulled is written.
+    pub(super) fn cached(&self) -> Written {
+        let written = |file: PathBuf| Some((file.metadata().ok()?.modified().ok()?, file));
+        files_in(&self.site.cache()).into_iter().filter_map(written).map(|(at, file)| (file, at)).collect()
     }
 }
+
+/// Files, and when each was written.
+pub(super) type Written = BTreeMap<PathBuf, SystemTime>;
 
 /// What is missing if something was started without having been prepared.
 const NO_INFRASTRUCTURE: &str = "neither NATS nor the registry was prepared";

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::hosted::{Ended, Instance, Usage};
 use super::child::sum;
 use super::control::PERIOD_NS;
-use super::engine::Lattice;
+use super::engine::{Lattice, Written};
 use super::host::{Host, ROUTE};
 use super::wanted::Wanted;
 use crate::observe::ports;
@@ -58,8 +58,8 @@ pub(super) struct Served<'a> {
     wanted: Wanted,
     id: String,
     times: Times,
-    /// How many files the host's cache of images held before the start.
-    cached_before: usize,
+    /// What the host's cache of images held before the start.
+    cached_before: Written,
     removed: bool,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Served<'a> {
         wanted: Wanted,
         id: String,
         times: Times,
-        cached_before: usize,
+        cached_before: Written,
     ) -> Self {
         Self { lattice, wanted, id, times, cached_before, removed: false }
     }
@@ -90,7 +90,7 @@ impl<'a> Served<'a> {
 
     /// How the image was come by: what is pulled is left in the cache.
     fn image(&self) -> &'static str {
-        image_of(self.lattice.cached() > self.cached_before)
+        image_of(self.lattice.cached() != self.cached_before)
     }
 }
 
