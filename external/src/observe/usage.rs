@@ -18,17 +18,22 @@ use super::processes::{Stat, all, descendants};
 /// ended. Costs the reader some tens of microseconds a process, and the process the time for which its map is held.
 pub fn of_processes(pids: &[u32]) -> Resources {
     let each: Vec<_> = pids.iter().map(|pid| of_process(*pid)).collect();
-    let sum = |of: fn(&Resources) -> Option<u64>| {
-        if each.is_empty() { None } else { each.iter().map(of).sum::<Option<u64>>() }
+    sum(&each)
+}
+
+/// What several have cost together; nothing where one of them is not known, and nothing of none.
+pub fn sum(parts: &[Resources]) -> Resources {
+    let all = |of: fn(&Resources) -> Option<u64>| {
+        if parts.is_empty() { None } else { parts.iter().map(of).sum::<Option<u64>>() }
     };
     Resources {
-        cpu_ns: sum(|cost| cost.cpu_ns),
-        max_rss_bytes: sum(|cost| cost.max_rss_bytes),
-        pss_bytes: sum(|cost| cost.pss_bytes),
-        minor_faults: sum(|cost| cost.minor_faults),
-        major_faults: sum(|cost| cost.major_faults),
-        voluntary_switches: sum(|cost| cost.voluntary_switches),
-        involuntary_switches: sum(|cost| cost.involuntary_switches),
+        cpu_ns: all(|part| part.cpu_ns),
+        max_rss_bytes: all(|part| part.max_rss_bytes),
+        pss_bytes: all(|part| part.pss_bytes),
+        minor_faults: all(|part| part.minor_faults),
+        major_faults: all(|part| part.major_faults),
+        voluntary_switches: all(|part| part.voluntary_switches),
+        involuntary_switches: all(|part| part.involuntary_switches),
     }
 }
 
@@ -73,9 +78,10 @@ fn field(text: &str, name: &str) -> Option<u64> {
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// What was added since an earlier reading. Memory is no sum over time: it is the later reading's.
+/// What was added since an earlier reading, or from nothing where there was none. Memory is no sum over time: it is the
+/// later reading's.
 pub fn since(before: &Resources, after: &Resources) -> Resources {
-    let more = |of: fn(&Resources) -> Option<u64>| Some(of(after)?.saturating_sub(of(before)?));
+    let more = |of: fn(&Resources) -> Option<u64>| Some(of(after)?.saturating_sub(of(before).unwrap_or(0)));
     Resources {
         cpu_ns: more(|cost| cost.cpu_ns),
         minor_faults: more(|cost| cost.minor_faults),
@@ -215,7 +221,7 @@ mod tests {
         let before = Resources { cpu_ns: Some(10), pss_bytes: Some(7), ..Resources::default() };
         let after = Resources { cpu_ns: Some(25), pss_bytes: Some(9), minor_faults: Some(1), ..Resources::default() };
         let more = since(&before, &after);
-        assert_eq!((more.cpu_ns, more.pss_bytes, more.minor_faults), (Some(15), Some(9), None));
+        assert_eq!((more.cpu_ns, more.pss_bytes, more.minor_faults), (Some(15), Some(9), Some(1)));
     }
 
     #[test]

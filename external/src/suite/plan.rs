@@ -243,6 +243,7 @@ pub fn estimate_ms(planned: &Planned, settings: &Settings) -> f64 {
         // The engine is started anew, or the container is removed: both take longer than what is timed.
         (Name::Docker | Name::DockerWasmtime, _) if planned.cell.scenario == Scenario::Cold => 2_500.0,
         (Name::Docker | Name::DockerWasmtime, _) => 400.0,
+        (Name::WasmCloud, _) => 1_000.0,
         (Name::Containerd, _) => 200.0,
         (Name::Runc | Name::Crun, _) => 100.0,
     };

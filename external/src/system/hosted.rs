@@ -5,7 +5,7 @@
 //! workload after another, and is asked whether anything of them is left.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use results::clock::now_ns;
@@ -179,6 +179,13 @@ pub struct Usage {
     pub resources: Resources,
     /// Of single parts of it, and of what serves others too and is not counted in it: by name.
     pub parts: BTreeMap<String, Resources>,
+}
+
+/// A folder, made anew and empty.
+pub(super) fn fresh(folder: PathBuf) -> Result<PathBuf, String> {
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    Ok(folder)
 }
 
 /// Phases from the launch on, each from where the one before it ended.

@@ -8,6 +8,7 @@ pub mod hosted;
 mod native;
 mod oci;
 pub mod own;
+pub mod wasmcloud;
 mod wasmedge_cli;
 mod wasmedge_embedded;
 mod wasmtime_cli;
@@ -91,11 +92,13 @@ pub enum Name {
     Runc,
     /// The native programs under `crun` alone.
     Crun,
+    /// wasmCloud's host, with NATS and a registry.
+    WasmCloud,
 }
 
 impl Name {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Native,
         Self::NativePortable,
         Self::WasmtimeEmbedded,
@@ -107,6 +110,7 @@ impl Name {
         Self::Containerd,
         Self::Runc,
         Self::Crun,
+        Self::WasmCloud,
     ];
 
     /// The name in cells and on the command line.
@@ -123,6 +127,7 @@ impl Name {
             Self::Containerd => "containerd",
             Self::Runc => "runc",
             Self::Crun => "crun",
+            Self::WasmCloud => "wasmcloud",
         }
     }
 
@@ -145,6 +150,7 @@ impl Name {
             Self::Containerd => &containerd::Containerd,
             Self::Runc => &oci::runtime::Runtime { program: "runc" },
             Self::Crun => &oci::runtime::Runtime { program: "crun" },
+            Self::WasmCloud => &wasmcloud::WasmCloud,
         }
     }
 }
@@ -368,6 +374,13 @@ fn find_program(name: &str, first: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path: Vec<_> = std::env::split_paths(&path).map(|folder| folder.join(name)).collect();
     first.iter().cloned().chain(on_path).find(|file| file.is_file())
+}
+
+/// Where `./setup` puts a program that it downloads.
+fn installed_by_setup(name: &str) -> Option<PathBuf> {
+    let data = std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let data = data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))?;
+    Some(data.join("coldphase").join(name))
 }
 
 /// A program with its version and digest.

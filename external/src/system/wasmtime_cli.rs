@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use workloads::Dialect;
 
 use super::{
-    Acquire, Extra, Found, Job, Ready, System, Unavailable, call_arguments, find_program, found, guest, listens, run,
-    text,
+    Acquire, Extra, Found, Job, Ready, System, Unavailable, call_arguments, find_program, found, guest,
+    installed_by_setup, listens, run, text,
 };
 
 /// The version of the engine that is embedded, which `./setup wasmtime` reads from the same line.
@@ -19,18 +19,12 @@ fn version() -> &'static str {
 /// The program `wasmtime`.
 pub(super) struct WasmtimeCli;
 
-/// Where `./setup wasmtime` puts it.
-fn installed() -> Option<PathBuf> {
-    let data = std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let data = data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))?;
-    Some(data.join(format!("coldphase/wasmtime-{}/wasmtime", version())))
-}
-
 impl System for WasmtimeCli {
     fn find(&self) -> Result<Found, Unavailable> {
         let remedy = "`./setup wasmtime` installs it";
         let named = std::env::var_os("WASMTIME").map(PathBuf::from);
-        let first: Vec<_> = named.into_iter().chain(installed()).collect();
+        let first: Vec<_> =
+            named.into_iter().chain(installed_by_setup(&format!("wasmtime-{}/wasmtime", version()))).collect();
         let unavailable = |reason: String| Unavailable { reason, remedy: remedy.to_owned() };
         let program =
             find_program("wasmtime", &first).ok_or_else(|| unavailable("there is no program `wasmtime`".to_owned()))?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use program::run::workspace;
 
-use super::super::Unavailable;
+use super::super::{Unavailable, installed_by_setup};
 
 /// The remedy for everything that an engine of our own mends.
 pub(in crate::system) const REMEDY: &str = "`./setup docker` installs and starts one";
@@ -21,9 +21,7 @@ pub(super) struct Socket {
 
 /// The folder of the engine that `./setup docker` starts.
 pub(in crate::system) fn our_folder() -> Option<PathBuf> {
-    let data = std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let data = data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")));
-    Some(data?.join("coldphase/docker"))
+    installed_by_setup("docker")
 }
 
 /// The script that starts, stops and restarts our own engine.

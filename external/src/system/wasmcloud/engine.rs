@@ -1,0 +1,310 @@
+//! A run's wasmCloud: what lives on between samples, and how it is brought into the state that a start finds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use program::pages::{self, Residency};
+use results::clock::now_ns;
+use serde_json::{Value, json};
+use workloads::Workload;
+
+use super::super::hosted::{Engine, Instance, Order, Prepared, fresh};
+use super::control::start_order;
+use super::host::{Host, ROUTE};
+use super::instance::{Served, Times};
+use super::site::{Infrastructure, PATIENCE_NS, Site};
+use super::wanted::{New, Wanted};
+use crate::observe::ports;
+
+/// A wasmCloud with at most one host.
+pub(super) struct Lattice {
+    // Hosts before what they are connected to: fields are dropped in this order.
+    pub(super) host: Option<Host>,
+    pub(super) infrastructure: Option<Infrastructure>,
+    pub(super) site: Site,
+    /// Workloads whose images are in the registry, with the digests of their components.
+    pushed: BTreeMap<&'static str, String>,
+    /// The image that the next start is of.
+    image: String,
+    /// Workloads that there is a filled cache for.
+    filled: BTreeSet<&'static str>,
+    /// How many workloads have been begun, which makes their names.
+    begun: u64,
+    /// The last workload that a host was given.
+    last: Option<String>,
+}
+
+impl Lattice {
+    pub(super) fn new(site: Site) -> Self {
+        Self {
+            host: None,
+            infrastructure: None,
+            site,
+            pushed: BTreeMap::new(),
+            image: String::new(),
+            filled: BTreeSet::new(),
+            begun: 0,
+            last: None,
+        }
+    }
+
+    /// Brings back what has died, and says what had. A host does not outlive its NATS: it would connect again some time
+    /// later, in the middle of a start.
+    fn mend(&mut self) -> Result<Option<String>, String> {
+        let mut died = self.host.as_mut().and_then(|host| host.child.ended());
+        if died.is_some() {
+            self.host = None;
+        }
+        if let Some(Err(end)) = self.infrastructure.as_mut().map(Infrastructure::lives) {
+            died = Some(end);
+            self.host = None;
+            self.infrastructure = None;
+        }
+        if self.infrastructure.is_none() {
+            self.infrastructure = Some(Infrastructure::start(&self.site)?);
+        }
+        Ok(died)
+    }
+
+    /// The digest of a workload's component, which is in the registry then, and its image the next one to be started.
+    ///
+    /// Of one that no host may know there is an image of its own each time: the same component with another last section.
+    fn choose(&mut self, workload: Workload, unknown: bool) -> Result<String, String> {
+        let sha256 = match self.pushed.get(workload.name()) {
+            Some(sha256) => sha256.clone(),
+            None => self.site.push(workload, None)?,
+        };
+        self.pushed.insert(workload.name(), sha256.clone());
+        let mark = unknown.then(|| self.name());
+        if let Some(mark) = &mark {
+            self.site.push(workload, Some(mark))?;
+        }
+        self.image = self.site.image(workload, mark.as_deref());
+        Ok(sha256)
+    }
+
+    /// Has a host of its own fill a cache with a workload's image.
+    fn fill(&mut self, workload: Workload) -> Result<(), String> {
+        if self.filled.contains(workload.name()) {
+            return Ok(());
+        }
+        let cache = fresh(self.site.filled(workload))?;
+        let mut host = Host::start(&self.site, &cache, free_port()?, now_ns() + PATIENCE_NS)?;
+        self.try_once(&mut host, workload).map_err(|reason| format!("a cache of images cannot be filled: {reason}"))?;
+        host.child.stop();
+        if files_in(&cache).is_empty() {
+            return Err(format!("the host has left no image in {}, so there is none to be found", cache.display()));
+        }
+        self.filled.insert(workload.name());
+        Ok(())
+    }
+
+    /// Gives a workload to a host and takes it away again.
+    fn try_once(&mut self, host: &mut Host, workload: Workload) -> Result<(), String> {
+        let id = self.name();
+        let order = start_order(&id, &self.site.image(workload, None), ROUTE, false);
+        let around = self.infrastructure.as_mut().ok_or(NO_INFRASTRUCTURE)?;
+        host.give(around, &order, now_ns() + PATIENCE_NS)?;
+        host.take(around, &id)
+    }
+
+    fn name(&mut self) -> String {
+        self.begun += 1;
+        format!("w{}", self.begun)
+    }
+
+    /// Has a host live that was given the workload right before: the first workload of a host is another measurement, and
+    /// for how long it keeps compiled code is its own business.
+    fn keep_host(&mut self, workload: Workload) -> Result<(), String> {
+        let mut host = match self.host.take() {
+            Some(host) => host,
+            None => Host::start(&self.site, &self.site.cache(), free_port()?, now_ns() + PATIENCE_NS)?,
+        };
+        self.try_once(&mut host, workload).map_err(|reason| format!("a host was tried once, and {reason}"))?;
+        self.host = Some(host);
+        Ok(())
+    }
+
+    /// Empties the host's cache of images, or puts an image into it that no host has seen there. Hosts remove what is older
+    /// than an hour, so it is never the same files for long.
+    fn lay_cache(&self, workload: Workload, pulled: bool) -> Result<(), String> {
+        let cache = self.site.cache();
+        fresh(cache.clone())?;
+        if pulled { Ok(()) } else { copy_all(&self.site.filled(workload), &cache) }
+    }
+
+    /// Puts what the start reads the component from into the page cache, or out of it; how many pages are in it.
+    fn pages(&self, pulled: bool, evicted: bool) -> Result<usize, String> {
+        let residency = if evicted { Residency::Evicted } else { Residency::Hot };
+        let files = files_in(&if pulled { self.site.blobs() } else { self.site.cache() });
+        files.iter().map(|file| Ok(pages::put(file, residency)?.resident)).sum()
+    }
+
+    /// What a start consists of until the workload is running.
+    fn begin(&mut self, id: &str, order: &Order, wanted: Wanted, port: u16) -> Result<Times, String> {
+        let component = start_order(id, &self.image, ROUTE, wanted.pooled);
+        let mut times = Times::default();
+        if wanted.new_infrastructure() {
+            let around = Infrastructure::start(&self.site)?;
+            times.launched_ns = around.nats.launched_ns();
+            times.infrastructure = Some((around.nats_ready_ns, around.registry_ready_ns));
+            self.infrastructure = Some(around);
+        }
+        if wanted.new_host() {
+            let host = Host::start(&self.site, &self.site.cache(), port, order.deadline_ns);
+            let host = host.map_err(|reason| self.with_cause(reason))?;
+            times.host_launched_ns = Some(host.child.launched_ns());
+            if !wanted.new_infrastructure() {
+                times.launched_ns = host.child.launched_ns();
+            }
+            times.new_host = Some((host.exec_ns, host.ready_ns));
+            self.host = Some(host);
+        } else {
+            times.launched_ns = now_ns();
+        }
+        let host = self.host.as_mut().ok_or("the host that should live on was not prepared")?;
+        let around = self.infrastructure.as_mut().ok_or(NO_INFRASTRUCTURE)?;
+        times.given_before = host.given;
+        let reply = host.give(around, &component, order.deadline_ns)?;
+        times.running_ns = reply.seen_ns;
+        times.attempts = reply.attempts;
+        Ok(times)
+    }
+
+    /// Why a host did not start, and before it what died around it: a host that finds no NATS only says that.
+    fn with_cause(&mut self, reason: String) -> String {
+        match self.infrastructure.as_mut().map(Infrastructure::lives) {
+            Some(Err(cause)) => format!("{cause}; and so {reason}"),
+            _ => reason,
+        }
+    }
+
+    /// Ends what was started for a sample only.
+    pub(super) fn end(&mut self, wanted: Wanted) {
+        if wanted.new_host()
+            && let Some(host) = self.host.take()
+        {
+            host.child.stop();
+        }
+        if wanted.new_infrastructure() {
+            self.infrastructure = None;
+        }
+    }
+
+    /// What the host's cache of images holds, and when each of it was written: what is pulled is written.
+    pub(super) fn cached(&self) -> Written {
+        let written = |file: PathBuf| Some((file.metadata().ok()?.modified().ok()?, file));
+        files_in(&self.site.cache()).into_iter().filter_map(written).map(|(at, file)| (file, at)).collect()
+    }
+}
+
+/// Files, and when each was written.
+pub(super) type Written = BTreeMap<PathBuf, SystemTime>;
+
+/// What is missing if something was started without having been prepared.
+const NO_INFRASTRUCTURE: &str = "neither NATS nor the registry was prepared";
+
+impl Engine for Lattice {
+    fn prepare(&mut self, order: &Order) -> Result<Prepared, String> {
+        let wanted = Wanted::of(order)?;
+        self.site.core = order.core;
+        let died = self.mend()?;
+        let sha256 = self.choose(order.workload, wanted.new == New::Component)?;
+        if !wanted.pulled {
+            self.fill(order.workload)?;
+        }
+        if wanted.new_host() {
+            // A second host would share its pages with the new one, which would seem the smaller for it.
+            self.host = None;
+        } else {
+            self.keep_host(order.workload)?;
+        }
+        self.lay_cache(order.workload, wanted.pulled)?;
+        let resident = self.pages(wanted.pulled, order.evicted)?;
+        let mut attested: BTreeMap<String, Value> = self.site.versions();
+        attested.insert("pages_resident".to_owned(), json!(resident));
+        if let Some(died) = died {
+            attested.insert("brought_back".to_owned(), json!(died));
+        }
+        if wanted.new_infrastructure() {
+            self.infrastructure = None;
+        }
+        if let Some(around) = &mut self.infrastructure {
+            around.nats.begin();
+            around.registry.begin();
+        }
+        if let Some(host) = &mut self.host {
+            host.child.begin();
+        }
+        Ok(Prepared { sha256, attested })
+    }
+
+    fn start(&mut self, order: &Order, port: Option<u16>) -> Result<Box<dyn Instance + '_>, String> {
+        let wanted = Wanted::of(order)?;
+        let port = port.ok_or("a workload of wasmCloud listens, and was given no port")?;
+        let (id, cached) = (self.name(), self.cached());
+        match self.begin(&id, order, wanted, port) {
+            Ok(times) => {
+                self.last = Some(id.clone());
+                Ok(Box::new(Served::new(self, wanted, id, times, cached)))
+            }
+            Err(reason) => {
+                // Nobody knows what a host has got of a workload that it did not say to be running.
+                self.host = None;
+                self.end(wanted);
+                Err(reason)
+            }
+        }
+    }
+
+    fn clean(&mut self) -> Result<(), String> {
+        let Some(id) = self.last.take() else { return Ok(()) };
+        match (&mut self.host, &mut self.infrastructure) {
+            (Some(host), Some(around)) => host.has_forgotten(around, &id),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn free_port() -> Result<u16, String> {
+    ports::free_port().map_err(|error| format!("no port is free: {error}"))
+}
+
+/// All files below a folder.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(read) = std::fs::read_dir(folder) else { return Vec::new() };
+    let of = |entry: std::fs::DirEntry| {
+        let path = entry.path();
+        if path.is_dir() { files_in(&path) } else { vec![path] }
+    };
+    read.flatten().flat_map(of).collect()
+}
+
+fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
+    for file in files_in(from) {
+        let target = to.join(file.strip_prefix(from).map_err(|error| error.to_string())?);
+        target
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| std::fs::copy(&file, &target).map(drop))
+            .map_err(|error| format!("cannot copy {} to {}: {error}", file.display(), target.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_is_copied_with_its_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        std::fs::create_dir_all(from.join("image")).unwrap();
+        std::fs::write(from.join("image/digest"), "sha256:1").unwrap();
+        copy_all(&from, &to).unwrap();
+        assert_eq!(files_in(&to), [to.join("image/digest")]);
+        assert_eq!(files_in(&folder.path().join("nothing")), Vec::<PathBuf>::new());
+    }
+}
