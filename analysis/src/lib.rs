@@ -2,6 +2,7 @@
 //!
 //! Starts no process, opens no socket and reads no clock: the same samples give the same bytes.
 
+mod cold_start;
 mod compare;
 mod finding;
 mod label;
@@ -12,11 +13,12 @@ mod table;
 mod units;
 mod waterfall;
 
+pub use cold_start::cold_start;
 pub use compare::{EnginePair, embedded_vs_cli};
 pub use finding::finding;
 pub use median::{Estimate, median};
 pub use outside::suite_report;
-pub use summary::{CellSummary, Control, LoadSummary, PhaseSummary, Quantile, Summary};
+pub use summary::{CellSummary, Control, LoadSummary, PartSummary, PhaseSummary, Quantile, Summary};
 pub use table::{csv, tables};
 pub use waterfall::waterfall;
 

@@ -29,6 +29,7 @@ pub fn suite_report(summary: &Summary, width: usize, colour: bool) -> String {
             });
         }
     }
+    text.push_str(&parts(summary));
     text.push_str(&unusable(summary));
     text.push_str(&waterfall::waterfall(summary, width, colour));
     text.push_str(&observer(summary));
@@ -40,12 +41,12 @@ pub fn suite_report(summary: &Summary, width: usize, colour: bool) -> String {
 const TOLD_ELSEWHERE: [&str; 7] = ["acquire", "page_cache", "observer", "pace", "connections", "requests", "without"];
 
 /// Whether the cell's total is one to quote: nothing watched the start.
-fn is_headline(cell: &CellSummary) -> bool {
+pub(crate) fn is_headline(cell: &CellSummary) -> bool {
     cell.cell.params.get(OBSERVER.0).is_none_or(|observer| observer == OBSERVER.1)
 }
 
 /// The system, how it comes by code, and whatever else tells the cell from its neighbours.
-fn name(cell: &CellSummary) -> String {
+pub(crate) fn name(cell: &CellSummary) -> String {
     let mut words = vec![cell.system().to_owned()];
     words.extend(cell.cell.params.get("acquire").cloned());
     let own =
@@ -75,7 +76,8 @@ fn shown(time: Option<&Estimate>) -> [String; 2] {
     [nanoseconds(time.value), ends]
 }
 
-fn starts(workload: &str, scenario: Scenario, cells: &[&CellSummary]) -> String {
+/// The totals of a scenario, quickest first.
+pub(crate) fn starts(workload: &str, scenario: Scenario, cells: &[&CellSummary]) -> String {
     let mut rows: Vec<_> = cells.iter().copied().filter(|cell| is_headline(cell)).collect();
     if rows.is_empty() {
         return String::new();
@@ -134,6 +136,26 @@ fn table(title: &str, head: &[&str], lines: impl Iterator<Item = Vec<String>>) -
     lines.for_each(|line| _ = table.add_row(line));
     table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     format!("{title}\n{table}\n\n")
+}
+
+/// What single parts of systems cost that have several: daemons that serve others too are listed and not counted.
+fn parts(summary: &Summary) -> String {
+    let mut lines = Vec::new();
+    for cell in summary.cells.iter().filter(|cell| !cell.is_twin() && is_headline(cell)) {
+        let label = format!("{} {}, {}", cell.cell.workload, cell.cell.scenario.name(), name(cell));
+        for part in &cell.parts {
+            let time = part.cpu.map_or_else(String::new, |cpu| nanoseconds(cpu.value));
+            let memory = part.pss.map_or_else(String::new, |pss| bytes(pss.value));
+            lines.push(vec![label.clone(), part.name.clone(), time, memory]);
+        }
+    }
+    if lines.is_empty() {
+        return String::new();
+    }
+    lines.sort();
+    let title = "parts of systems: CPU time since the sample began, and PSS; containers' engines are not in their totals, \
+                 what wasmCloud's host needs around it is";
+    table(title, &["cell", "part", "CPU", "PSS"], lines.into_iter())
 }
 
 /// What cannot be used, and why: each reason once for a system.

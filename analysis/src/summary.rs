@@ -52,6 +52,40 @@ pub struct CellSummary {
     pub phases: Vec<PhaseSummary>,
     /// What requests under load did; `null` for starts.
     pub load: Option<LoadSummary>,
+    /// What single parts of the system have cost, where it has several.
+    pub parts: Vec<PartSummary>,
+}
+
+/// One part of a system of several.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartSummary {
+    /// Its name.
+    pub name: String,
+    /// CPU time since the sample began, in nanoseconds.
+    pub cpu: Option<Estimate>,
+    /// Proportional set size, in bytes.
+    pub pss: Option<Estimate>,
+}
+
+/// What begins the name of the evidence that holds a part's costs.
+const PART: &str = "part_";
+
+/// The parts of the systems of these samples.
+fn parts(samples: &[&Sample]) -> Vec<PartSummary> {
+    let mut names: Vec<_> =
+        samples.iter().flat_map(|sample| sample.attested.keys()).filter(|key| key.starts_with(PART)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let of = |key: &str, field: &str| {
+        let values = samples.iter().filter_map(|sample| sample.attested.get(key)?.get(field)?.as_u64());
+        median(&values.collect::<Vec<_>>())
+    };
+    let part = |key: &&String| PartSummary {
+        name: key[PART.len()..].to_owned(),
+        cpu: of(key, "cpu_ns"),
+        pss: of(key, "pss_bytes"),
+    };
+    names.iter().map(part).collect()
 }
 
 /// The samples of a cell under load: each sample's own figure first, then the median over samples, since what repeats inside
@@ -182,6 +216,7 @@ impl CellSummary {
             max_residual_ns: good.iter().filter_map(|sample| Some(sample.residual_ns?.unsigned_abs())).max(),
             phases: Phase::ALL.into_iter().filter_map(phase).collect(),
             load: LoadSummary::of(&good),
+            parts: parts(&good),
         }
     }
 

@@ -61,18 +61,29 @@ pub fn waterfall(summary: &Summary, width: usize, colour: bool) -> String {
     text
 }
 
-fn total(cell: &CellSummary) -> f64 {
+pub(crate) fn total(cell: &CellSummary) -> f64 {
     cell.total.map_or(0.0, |total| total.value)
 }
 
 /// Bars on one scale.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to the width of a terminal")]
 fn group(workload: &str, labels: &Labels, cells: &[&CellSummary], width: usize, colour: bool) -> String {
+    bars(workload, cells, |cell| labels.name(cell), width, colour)
+}
+
+/// Bars on one scale, with names as `name` gives them.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to the width of a terminal")]
+pub(crate) fn bars(
+    title: &str,
+    cells: &[&CellSummary],
+    name: impl Fn(&CellSummary) -> String,
+    width: usize,
+    colour: bool,
+) -> String {
     let Some(longest) = cells.iter().map(|cell| total(cell)).reduce(f64::max) else { return String::new() };
-    let names: Vec<_> = cells.iter().map(|cell| labels.name(cell)).collect();
+    let names: Vec<_> = cells.iter().map(|cell| name(cell)).collect();
     let name_width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let room = width.saturating_sub(name_width + 12).max(10);
-    let mut text = format!("{workload}: {room} columns = {}\n", nanoseconds(longest));
+    let mut text = format!("{title}: {room} columns = {}\n", nanoseconds(longest));
     for (cell, name) in cells.iter().zip(names) {
         let columns = (total(cell) / longest * room as f64).round() as usize;
         text.push_str(&format!(
@@ -107,7 +118,7 @@ fn painted(phase: Phase, length: usize, colour: bool) -> String {
 }
 
 /// The phases that occur.
-fn legend(summary: &Summary, width: usize, colour: bool) -> String {
+pub(crate) fn legend(summary: &Summary, width: usize, colour: bool) -> String {
     let occurs = |name: &Phase| name.counts() && summary.cells.iter().any(|cell| cell.phase(*name).is_some());
     let (mut text, mut used) = (String::new(), 0);
     for phase in Phase::ALL.into_iter().filter(occurs) {

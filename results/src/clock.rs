@@ -17,6 +17,12 @@ pub fn now_ns() -> u64 {
     seconds * 1_000_000_000 + nanos
 }
 
+/// Now by the wall clock, in nanoseconds since 1970: only to find what another program has dated by that clock.
+pub fn wall_ns() -> i64 {
+    let now = clock_gettime(ClockId::CLOCK_REALTIME).map_or((0, 0), |now| (now.tv_sec(), now.tv_nsec()));
+    now.0 * 1_000_000_000 + now.1
+}
+
 /// Now by the wall clock, as RFC 3339 in UTC with microseconds: for people, never for a difference.
 pub fn wall_clock() -> String {
     format!("{:.6}", jiff::Timestamp::now())

@@ -1,5 +1,7 @@
-//! `external compare embedded-vs-cli`: the same engine at the same version, embedded and under its own command line, aligned
-//! where both do the same work.
+//! `external compare`: questions that are asked of several systems at once.
+//!
+//! `embedded-vs-cli`: the same engine at the same version, embedded and under its own command line, aligned where both do
+//! the same work. `cold-start`: every system's start on one axis, and a container's start peeled into its layers.
 
 use std::path::PathBuf;
 
@@ -10,7 +12,7 @@ use results::record::Scenario;
 use results::run_folder;
 use workloads::Workload;
 
-use crate::suite::plan::{Observer, Planned};
+use crate::suite::plan::{self, Observer, Planned};
 use crate::suite::settings::Settings;
 use crate::suite::{Campaign, Systems, settings};
 use crate::system::{Acquire, Name, WORK};
@@ -43,7 +45,21 @@ pub struct CompareArguments {
 enum What {
     /// Each engine embedded, beside its own command line
     EmbeddedVsCli,
+    /// Every system's cold start on one axis, and what each layer of a container adds
+    ColdStart,
 }
+
+impl What {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::EmbeddedVsCli => "embedded-vs-cli",
+            Self::ColdStart => "cold-start",
+        }
+    }
+}
+
+/// What `cold-start` measures, in the words of a profile.
+const COLD_START: &str = include_str!("../../profiles/cold-start.toml");
 
 /// An engine under both of its systems, and the ways of coming by code that both have.
 const PAIRS: [(Name, Name, &[Acquire]); 2] = [
@@ -57,24 +73,31 @@ const PAIRS: [(Name, Name, &[Acquire]); 2] = [
 /// What keeps it from beginning or from recording.
 pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
-    let What::EmbeddedVsCli = arguments.what;
-    let cells = cells();
-    let systems = Systems::find(cells.iter().map(|planned| planned.system));
+    let what = arguments.what;
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
     let resume = arguments.resume.as_deref().map(|run| run_folder::resolve(&out, run)).transpose()?;
-    let settings = match &resume {
-        Some(run) => settings::of_run(&out.join(run))?,
-        None => Settings::of_comparison(arguments.samples, arguments.seed),
+    let settings = match (&resume, what) {
+        (Some(run), _) => settings::of_run(&out.join(run))?,
+        (None, What::EmbeddedVsCli) => Settings::of_comparison(arguments.samples, arguments.seed),
+        (None, What::ColdStart) => Settings::of_text(what.name(), COLD_START, arguments.samples, arguments.seed),
     };
+    let cells = match what {
+        What::EmbeddedVsCli => cells(),
+        What::ColdStart => plan::cells(&settings)?,
+    };
+    let systems = Systems::find(cells.iter().map(|planned| planned.system));
     let campaign =
         Campaign { settings: &settings, origins: &settings::Origins::new(), cells: &cells, systems: &systems };
-    let report = |summary: &analysis::Summary, width, _| analysis::embedded_vs_cli(summary, &systems.pairs(), width);
+    let report = |summary: &analysis::Summary, width, colour| match what {
+        What::EmbeddedVsCli => analysis::embedded_vs_cli(summary, &systems.pairs(), width),
+        What::ColdStart => analysis::cold_start(summary, width, colour),
+    };
     campaign.run(
         arguments.out.as_deref(),
         resume.as_deref(),
         arguments.format,
         report,
-        "external compare embedded-vs-cli",
+        &format!("external compare {}", what.name()),
     )
 }
 

@@ -90,6 +90,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Those of a profile that comes with the program under a name of its own.
+    pub fn of_text(name: &str, text: &str, samples: u32, seed: Option<u64>) -> Self {
+        let values: Profile = toml::from_str(text).expect("the profiles that come with the program are tested");
+        let values = Profile { samples, ..values };
+        Self { profile: name.to_owned(), values, ..Self::of_comparison(samples, seed) }
+    }
+
     /// Those of a comparison, which plans its cells by itself.
     pub fn of_comparison(samples: u32, seed: Option<u64>) -> Self {
         let values = Profile {

@@ -7,9 +7,11 @@ use bollard::Docker as Client;
 use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::models::ContainerInspectResponse;
-use bollard::query_parameters::{LogsOptionsBuilder, RemoveContainerOptionsBuilder, WaitContainerOptionsBuilder};
+use bollard::query_parameters::{
+    EventsOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, WaitContainerOptionsBuilder,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use results::clock::now_ns;
+use results::clock::{now_ns, wall_ns};
 use results::record::Resources;
 use results::{Phase, PhaseTime};
 use serde_json::{Value, json};
@@ -43,6 +45,8 @@ pub(super) struct Container<'a> {
     runtime: &'a Runtime,
     client: &'a Client,
     name: String,
+    /// The engine's name for it.
+    pub(super) id: Option<String>,
     account: Option<PathBuf>,
     /// The engine's processes, and what they had cost before the order.
     before: BTreeMap<String, (u32, Resources)>,
@@ -60,7 +64,7 @@ impl<'a> Container<'a> {
         before: BTreeMap<String, (u32, Resources)>,
     ) -> Self {
         let instants = Instants::default();
-        Self { runtime, client, name, account, before, instants, looked_ns: now_ns(), removed: false }
+        Self { runtime, client, name, id: None, account, before, instants, looked_ns: now_ns(), removed: false }
     }
 
     fn inspect(&self) -> Result<ContainerInspectResponse, String> {
@@ -72,6 +76,28 @@ impl<'a> Container<'a> {
     fn pid(&self) -> Result<u32, String> {
         let pid = self.inspect()?.state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
         pid.filter(|pid| *pid > 0).ok_or_else(|| "the container has no process any more".to_owned())
+    }
+
+    /// What the engine's own record says of the start: when it had created the container, put it into its network and started
+    /// it, in nanoseconds from the launch. By the wall clock, which may be set meanwhile: a detail, and no phase.
+    fn events(&self) -> BTreeMap<String, i64> {
+        let (now_mono, now_wall) = (now_ns(), wall_ns());
+        let launched = now_wall - i64::try_from(now_mono - self.instants.launched_ns).unwrap_or(i64::MAX);
+        // Seconds with a fraction, as the engine takes them; a second earlier costs nothing.
+        let second = |ns: i64| format!("{}.{:09}", ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000));
+        let options =
+            EventsOptionsBuilder::default().since(&second(launched - 1_000_000_000)).until(&second(now_wall)).build();
+        let events: Result<Vec<_>, _> = self.runtime.block_on(self.client.events(Some(options)).try_collect());
+        let mut found = BTreeMap::new();
+        for event in events.unwrap_or_default() {
+            let attributes = event.actor.as_ref().and_then(|actor| actor.attributes.clone()).unwrap_or_default();
+            let of_ours = attributes.get("name") == Some(&self.name)
+                || attributes.get("container").is_some_and(|id| self.id.as_ref() == Some(id));
+            if let (true, Some(action), Some(at)) = (of_ours, event.action, event.time_nano) {
+                found.entry(format!("{action}_ns")).or_insert(at - launched);
+            }
+        }
+        found
     }
 
     fn log(&self, stderr: bool, tail: &str) -> Vec<u8> {
@@ -166,11 +192,9 @@ impl Instance for Container<'_> {
         let mut attested = BTreeMap::from([("start_answered_ns".to_owned(), json!(started_ns - created_ns))]);
         if let Ok(found) = self.inspect() {
             let state = found.state.unwrap_or_default();
-            attested.extend([
-                ("container_created_at".to_owned(), json!(found.created)),
-                ("container_started_at".to_owned(), json!(state.started_at)),
-            ]);
+            attested.insert("container_started_at".to_owned(), json!(state.started_at));
         }
+        attested.insert("events".to_owned(), json!(self.events()));
         attested
     }
 

@@ -221,17 +221,17 @@ impl Engine for DockerEngine {
         let (runtime, client) = (&self.runtime, &self.client);
         let instants = runtime.block_on(async {
             let launched_ns = now_ns();
-            client.create_container(Some(options), body).await.map_err(|error| ("create", error))?;
+            let created = client.create_container(Some(options), body).await.map_err(|error| ("create", error))?;
             let created_ns = now_ns();
             client.start_container(&name, None).await.map_err(|error| ("start", error))?;
-            Ok(Instants { launched_ns, created_ns, started_ns: now_ns() })
+            Ok((Instants { launched_ns, created_ns, started_ns: now_ns() }, created.id))
         });
         let account = order.told.then(|| self.account().join("milestones"));
         let mut container = Container::new(&self.runtime, &self.client, name, account, before);
         self.has_run = true;
         match instants {
-            Ok(instants) => {
-                container.instants = instants;
+            Ok((instants, id)) => {
+                (container.instants, container.id) = (instants, Some(id));
                 Ok(Box::new(container))
             }
             Err((what, error)) => {
