@@ -1,0 +1,262 @@
+//! The layers below Docker, against the real things: a container is started, answers, is taken apart into phases, and
+//! nothing is left of it, however it ends.
+//!
+//! A machine without `runc`, `crun` or containerd fails here: `./setup docker` installs and starts them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use external::observe::janitor::Janitor;
+use external::observe::{ports, ready};
+use external::system::hosted::{Engine, Instance, Order, Place, Variant};
+use external::system::{Found, Name, listens};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use results::Phase;
+use results::clock::now_ns;
+use workloads::{Answer, Call, Workload};
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// One at a time in a process: containers are named after it.
+static ONE: Mutex<()> = Mutex::new(());
+
+/// A system with a folder of its own.
+struct Run {
+    name: Name,
+    folder: tempfile::TempDir,
+    janitor: Janitor,
+    found: Found,
+    _one: MutexGuard<'static, ()>,
+}
+
+impl Run {
+    fn of(name: Name) -> Self {
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = name.adapter().find().unwrap_or_else(|absent| panic!("{}: {absent}", name.name()));
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
+        Self { name, folder, janitor, found, _one: one }
+    }
+
+    fn engine(&self) -> Box<dyn Engine> {
+        let place = Place { work: self.folder.path(), janitor: &self.janitor, found: &self.found };
+        self.name.adapter().hosted().unwrap().engine(place).unwrap()
+    }
+}
+
+fn order(workload: Workload, told: bool) -> Order {
+    Order {
+        workload,
+        acquire: None,
+        variant: Variant::from([("network".to_owned(), "host".to_owned())]),
+        cold: false,
+        evicted: true,
+        told,
+        core: None,
+        deadline_ns: now_ns() + 30 * SECOND_NS,
+    }
+}
+
+/// What is there of the containers of a process: control groups, members of such, mounts.
+fn left_of(pid: u32) -> Vec<String> {
+    let id = format!("coldphase-{pid}-");
+    let mut left = Vec::new();
+    let roots = std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten().map(|entry| entry.path());
+    for root in roots.chain([PathBuf::from("/sys/fs/cgroup")]) {
+        let groups = std::fs::read_dir(root.join("coldphase")).into_iter().flatten().flatten();
+        left.extend(groups.map(|group| group.path().display().to_string()).filter(|path| path.contains(&id)));
+    }
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let groups = std::fs::read_to_string(process.path().join("cgroup")).unwrap_or_default();
+        let shim = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
+        if groups.contains(&id) || shim.split('\0').any(|word| word.starts_with(&id)) {
+            left.push(format!("process {}", process.file_name().display()));
+        }
+    }
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    left.extend(mounts.lines().filter(|mount| mount.contains(&id)).map(str::to_owned));
+    left
+}
+
+/// The end of a shim is nothing that its daemon waits for.
+fn nothing_is_left_of(pid: u32) {
+    let until_ns = now_ns() + 10 * SECOND_NS;
+    while !left_of(pid).is_empty() && now_ns() < until_ns {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(left_of(pid), Vec::<String>::new());
+}
+
+/// Follows a service to its first answer, and gives the clock then.
+fn answered(instance: &mut dyn Instance, workload: Workload, port: u16, deadline_ns: u64) -> ready::FirstAnswer {
+    let Call::Http(request) = workload.call() else { panic!("{} is no service", workload.name()) };
+    let (target, patience) = (instance.target(port), instance.patience(deadline_ns));
+    let first = ready::first_answer(&target, &request, &patience, &mut || instance.ended().is_some());
+    let first = first.unwrap_or_else(|error| panic!("{error}: {}", instance.log_tail()));
+    workload.expected(1).check(&first.answer).unwrap();
+    first
+}
+
+fn is_partitioned(instance: &mut dyn Instance, first: Option<&ready::FirstAnswer>, end_ns: u64, names: &[Phase]) {
+    let phases = instance.phases(first, end_ns).unwrap();
+    assert_eq!(phases.iter().map(|phase| phase.name).collect::<Vec<_>>(), names);
+    let sum: u64 = phases.iter().map(|phase| phase.ns).sum();
+    assert_eq!(sum, end_ns - instance.launched_ns(), "{phases:?}");
+}
+
+fn starts_answers_and_goes(name: Name) {
+    let run = Run::of(name);
+    let mut engine = run.engine();
+    let workloads = [Workload::HttpHello, Workload::HttpEcho, Workload::Hello, Workload::CpuHash];
+    for (workload, told) in workloads.into_iter().flat_map(|workload| [(workload, true), (workload, false)]) {
+        // A command has nothing to tell.
+        let order = order(workload, told && listens(workload));
+        let prepared = engine.prepare(&order).unwrap();
+        assert_eq!(prepared.attested["pages_resident"], 0, "it is out of the page cache");
+        assert_eq!(prepared.sha256.len(), 64);
+        let port = listens(workload).then(|| ports::free_port().unwrap());
+        let mut instance = engine.start(&order, port).unwrap_or_else(|reason| panic!("{name:?} {workload:?}: {reason}"));
+        if let Some(port) = port {
+            let first = answered(instance.as_mut(), workload, port, order.deadline_ns);
+            instance.answers_on(port).unwrap();
+            let usage = instance.usage();
+            assert!(usage.resources.cpu_ns.is_some_and(|ns| ns > 100_000), "{usage:?}");
+            assert!(usage.resources.pss_bytes.is_some_and(|bytes| bytes > 50_000), "{usage:?}");
+            assert_eq!(usage.parts.contains_key("containerd-shim"), name == Name::Containerd);
+            if told {
+                let names = [Phase::Create, Phase::Start, Phase::Init, Phase::Connect, Phase::Respond];
+                is_partitioned(instance.as_mut(), Some(&first), first.answered_ns, &names);
+            }
+            assert!(instance.ended().is_none());
+        } else {
+            let end = instance.wait_end(order.deadline_ns).unwrap();
+            workload.expected(1).check(&Answer { code: end.code, body: end.printed }).unwrap();
+            is_partitioned(instance.as_mut(), None, end.seen_ns, &[Phase::Create, Phase::Start, Phase::Run]);
+        }
+        assert!(instance.remove().unwrap() > 0);
+        drop(instance);
+        engine.clean().unwrap();
+        nothing_is_left_of(std::process::id());
+    }
+}
+
+/// Kills the process of a service that has answered, forgets another one, and drops an engine over a third.
+fn a_killed_one_is_seen_and_dropping_removes(name: Name) {
+    let run = Run::of(name);
+    let mut engine = run.engine();
+    let order = order(Workload::HttpHello, false);
+    engine.prepare(&order).unwrap();
+    let port = ports::free_port().unwrap();
+    let mut instance = engine.start(&order, Some(port)).unwrap();
+    answered(instance.as_mut(), order.workload, port, order.deadline_ns);
+    let owners = ports::owner_of(port).unwrap();
+    kill(Pid::from_raw(owners[0].pids[0].cast_signed()), Signal::SIGKILL).unwrap();
+    let until_ns = now_ns() + 5 * SECOND_NS;
+    let reason = loop {
+        match instance.ended() {
+            Some(reason) => break reason,
+            None if now_ns() > until_ns => panic!("its end is not seen"),
+            None => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
+    assert!(reason.starts_with("its process "), "{reason}");
+    instance.remove().unwrap();
+    drop(instance);
+    nothing_is_left_of(std::process::id());
+
+    // The next one is none the worse for it, and goes when it is dropped.
+    engine.prepare(&order).unwrap();
+    let port = ports::free_port().unwrap();
+    let mut instance = engine.start(&order, Some(port)).unwrap();
+    answered(instance.as_mut(), order.workload, port, order.deadline_ns);
+    drop(instance);
+    engine.clean().unwrap();
+    drop(engine);
+    nothing_is_left_of(std::process::id());
+}
+
+/// A service whose port is taken ends by itself: the reason is in its log.
+fn one_that_cannot_listen_says_so(name: Name) {
+    let run = Run::of(name);
+    let mut engine = run.engine();
+    let order = order(Workload::HttpHello, false);
+    engine.prepare(&order).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut instance = engine.start(&order, Some(taken.local_addr().unwrap().port())).unwrap();
+    let end = instance.wait_end(order.deadline_ns).unwrap();
+    assert_eq!(end.code, 1);
+    let until_ns = now_ns() + SECOND_NS;
+    while instance.log_tail().is_empty() && now_ns() < until_ns {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(instance.log_tail().contains("cannot serve on 127.0.0.1:"), "{:?}", instance.log_tail());
+    drop(instance);
+    nothing_is_left_of(std::process::id());
+}
+
+/// A suite in the middle of its samples; a test that fails must not leave it measuring for hours.
+struct Suite(Child);
+
+impl Drop for Suite {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn a_killed_suite_leaves_nothing(name: Name) {
+    let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let only = format!("system={},workload=http-hello,scenario=runtime-cold", name.name());
+    let mut suite = Command::new(env!("CARGO_BIN_EXE_external"));
+    suite.arg("suite").arg("--out").arg(out.path()).args(["--only", &only, "--samples", "20000", "--seed", "1"]);
+    let suite = suite.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut suite = Suite(suite);
+    let until_ns = now_ns() + 60 * SECOND_NS;
+    // Killed while a container of it lives.
+    let pid = suite.0.id();
+    while left_of(pid).is_empty() {
+        assert!(now_ns() < until_ns && suite.0.try_wait().unwrap().is_none(), "it starts a container");
+    }
+    suite.0.kill().unwrap();
+    suite.0.wait().unwrap();
+    nothing_is_left_of(pid);
+    let run = std::fs::read_dir(out.path()).unwrap().flatten().next().unwrap().path();
+    let until_ns = now_ns() + 10 * SECOND_NS;
+    while run.join("work").exists() && now_ns() < until_ns {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(!run.join("work").exists(), "the private folder is removed, with the runtime's state");
+}
+
+macro_rules! of_each_layer {
+    ($($layer:ident: $name:expr),*) => {$(
+        mod $layer {
+            use super::*;
+
+            #[test]
+            fn a_container_starts_answers_and_goes() {
+                starts_answers_and_goes($name);
+            }
+
+            #[test]
+            fn a_killed_one_is_seen_and_dropping_removes() {
+                super::a_killed_one_is_seen_and_dropping_removes($name);
+            }
+
+            #[test]
+            fn one_that_cannot_listen_says_so() {
+                super::one_that_cannot_listen_says_so($name);
+            }
+
+            #[test]
+            fn a_killed_suite_leaves_nothing() {
+                super::a_killed_suite_leaves_nothing($name);
+            }
+        }
+    )*};
+}
+
+of_each_layer!(runc: Name::Runc, crun: Name::Crun, containerd: Name::Containerd);
