@@ -41,8 +41,8 @@ pub(super) struct Running<'a> {
     pub(super) pid: u32,
     pub(super) instants: Instants,
     pub(super) account: Option<PathBuf>,
+    /// What it prints to either of its standard streams.
     pub(super) printed: PathBuf,
-    pub(super) log: PathBuf,
     /// The daemon's process, and what it had cost before the order.
     pub(super) before: BTreeMap<String, (u32, Resources)>,
     pub(super) looked_ns: u64,
@@ -115,7 +115,7 @@ impl Instance for Running<'_> {
     }
 
     fn log_tail(&mut self) -> String {
-        let said = std::fs::read(&self.log).unwrap_or_default();
+        let said = std::fs::read(&self.printed).unwrap_or_default();
         String::from_utf8_lossy(&said[said.len().saturating_sub(TAIL)..]).trim().to_owned()
     }
 

@@ -245,8 +245,9 @@ impl Engine for Daemon {
         let client = self.client.clone().ok_or("containerd was not asked for anything yet")?;
         let made = self.made(order.workload, &client)?;
         let before = self.daemon();
-        let (printed, log) = (self.work.join("stdout"), self.work.join("stderr"));
-        [&printed, &log].iter().for_each(|file| drop(std::fs::remove_file(file)));
+        // The shim writes both streams to the first one's file, whatever the second one's is.
+        let printed = self.work.join("printed");
+        let _ = std::fs::remove_file(&printed);
         let spec = oci::configuration(order, &self.id, "rootfs", &self.account(), port).to_string();
         let id = self.id.clone();
         let container = Container {
@@ -257,15 +258,16 @@ impl Engine for Daemon {
             snapshotter: SNAPSHOTTER.to_owned(),
             snapshot_key: id.clone(),
         };
-        let url = |file: &Path| format!("file://{}", file.display());
-        let (stdout, stderr) = (url(&printed), url(&log));
+        let stdout = format!("file://{}", printed.display());
+        let stderr = stdout.clone();
         let instants = self.runtime.block_on(async {
             let launched_ns = now_ns();
             let request = PrepareSnapshot {
                 snapshotter: SNAPSHOTTER.to_owned(),
                 key: id.clone(),
                 parent: made.snapshot,
-                labels: HashMap::from([(LABEL.to_owned(), "1".to_owned())]),
+                // No container refers to it for some milliseconds, in which the garbage collector may come by.
+                labels: labels(),
             };
             let rootfs: Mounts = client.call("/containerd.services.snapshots.v1.Snapshots/Prepare", request).await?;
             let request = OneContainer { container: Some(container) };
@@ -287,7 +289,6 @@ impl Engine for Daemon {
                 instants,
                 account,
                 printed,
-                log,
                 before,
                 looked_ns: now_ns(),
                 removed: false,
