@@ -39,7 +39,7 @@ pub fn cold_start(summary: &Summary, width: usize, colour: bool) -> String {
 fn picture(title: &str, cells: &[&CellSummary], width: usize, colour: bool) -> String {
     let mut bars: Vec<_> = cells.iter().copied().filter(|cell| cell.is_taken_apart() && !cell.is_twin()).collect();
     bars.sort_by(|one, two| waterfall::total(one).total_cmp(&waterfall::total(two)));
-    waterfall::bars(title, &bars, |cell| name(cell), width, colour)
+    waterfall::bars(title, &bars, name, width, colour)
 }
 
 /// What each layer adds to the one below it, as a subtraction of medians.

@@ -35,6 +35,9 @@ struct Run {
 impl Run {
     fn of(name: Name) -> Self {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        // A test of Docker's may have left the engine dead, and containerd with it.
+        let script = results::checkout::root().join("external/docker-engine");
+        assert!(Command::new(script).arg("start").status().unwrap().success());
         let found = name.adapter().find().unwrap_or_else(|absent| panic!("{}: {absent}", name.name()));
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
@@ -216,7 +219,16 @@ fn a_killed_suite_leaves_nothing(name: Name) {
     let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let only = format!("system={},workload=http-hello,scenario=runtime-cold", name.name());
     let mut suite = Command::new(env!("CARGO_BIN_EXE_external"));
-    suite.arg("suite").arg("--out").arg(out.path()).args(["--only", &only, "--samples", "20000", "--seed", "1"]);
+    suite.arg("suite").arg("--out").arg(out.path()).args([
+        "--profile",
+        "standard",
+        "--only",
+        &only,
+        "--samples",
+        "20000",
+        "--seed",
+        "1",
+    ]);
     let suite = suite.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut suite = Suite(suite);
     let until_ns = now_ns() + 60 * SECOND_NS;

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use external::observe::janitor::Janitor;
 use external::observe::ports;
 use external::observe::ready::first_answer;
-use external::system::hosted::{Engine, Instance, Order, Place, Usage};
+use external::system::hosted::{Engine, Order, Place, Usage};
 use external::system::{Found, Name};
 use results::clock::now_ns;
 use results::{Phase, PhaseTime};
@@ -27,6 +27,9 @@ fn docker(arguments: &[&str]) -> String {
 }
 
 fn found(name: Name) -> Found {
+    // A test before this one may have left it dead.
+    let script = results::checkout::root().join("external/docker-engine");
+    assert!(Command::new(script).arg("start").status().unwrap().success());
     name.adapter().find().unwrap_or_else(|missing| panic!("{}: {missing}", name.name()))
 }
 
@@ -82,20 +85,17 @@ fn sample(engine: &mut dyn Engine, order: &Order) -> Start {
     let service = matches!(order.workload.call(), Call::Http(_));
     let port = service.then(|| ports::free_port().unwrap());
     let mut instance = engine.start(order, port).unwrap();
-    let (first, answered_ns) = match (order.workload.call(), port) {
-        (Call::Http(request), Some(port)) => {
-            let (target, patience) = (instance.target(port), instance.patience(order.deadline_ns));
-            let first = first_answer(&target, &request, &patience, &mut || instance.ended().is_some()).unwrap();
-            order.workload.expected(1).check(&first.answer).unwrap();
-            instance.answers_on(port).unwrap();
-            let answered_ns = first.answered_ns;
-            (Some(first), answered_ns)
-        }
-        _ => {
-            let end = instance.wait_end(order.deadline_ns).unwrap();
-            order.workload.expected(1).check(&Answer { code: end.code, body: end.printed }).unwrap();
-            (None, end.seen_ns)
-        }
+    let (first, answered_ns) = if let (Call::Http(request), Some(port)) = (order.workload.call(), port) {
+        let (target, patience) = (instance.target(port), instance.patience(order.deadline_ns));
+        let first = first_answer(&target, &request, &patience, &mut || instance.ended().is_some()).unwrap();
+        order.workload.expected(1).check(&first.answer).unwrap();
+        instance.answers_on(port).unwrap();
+        let answered_ns = first.answered_ns;
+        (Some(first), answered_ns)
+    } else {
+        let end = instance.wait_end(order.deadline_ns).unwrap();
+        order.workload.expected(1).check(&Answer { code: end.code, body: end.printed }).unwrap();
+        (None, end.seen_ns)
     };
     let usage = instance.usage();
     let phases = instance.phases(first.as_ref(), answered_ns).unwrap();
@@ -204,7 +204,7 @@ fn what_is_in_the_way_is_named_and_what_is_others_is_left() {
     let hello = order(Workload::HttpHello, "bridge");
     let prepared = engine.prepare(&hello).unwrap();
     let image = prepared.attested["image"].as_str().unwrap().to_owned();
-    let foreign = docker(&["create", "--label", "somebody=else", &image]);
+    let foreign = docker(&["create", "--label", "somebody=else", &image, "/native-http"]);
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let Err(reason) = engine.start(&hello, Some(taken.local_addr().unwrap().port())) else {

@@ -49,6 +49,8 @@ pub struct Profile {
     pub requests: u64,
     /// Connections at once under `throughput`.
     pub connections: Vec<usize>,
+    /// The workloads of systems with an engine of their own, of which a sample takes a second and more.
+    pub hosted_workloads: Vec<String>,
     /// Workloads whose starts are taken apart, beside starts that are not.
     pub observe: Vec<String>,
     /// Systems that are measured a second time under another name.
@@ -110,6 +112,7 @@ impl Settings {
             warm_up: 0,
             requests: 0,
             connections: Vec::new(),
+            hosted_workloads: Vec::new(),
             observe: Vec::new(),
             controls: Vec::new(),
             variants: Variants::Usual,
@@ -218,6 +221,7 @@ fn check(settings: &Settings) -> Result<(), Error> {
     all_known("system", &values.systems, Name::ALL.map(Name::name))?;
     all_known("system", &values.controls, Name::ALL.map(Name::name))?;
     all_known("workload", &values.workloads, Workload::ALL.map(Workload::name))?;
+    all_known("workload", &values.hosted_workloads, Workload::ALL.map(Workload::name))?;
     all_known("workload", &values.observe, Workload::ALL.map(Workload::name))?;
     for ways in [&values.cold, &values.runtime_cold, &values.load] {
         all_known("way of coming by code", ways, Acquire::ALL.map(Acquire::name))?;

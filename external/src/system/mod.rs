@@ -331,7 +331,7 @@ pub fn put_away(words: &[String]) -> Result<(), String> {
         [docker, socket, owner] if docker == "docker" => docker::remove_all(socket.into(), owner),
         [containerd, socket, id] if containerd == "containerd" => containerd::remove(Path::new(socket), id),
         [name, program, state, id] if name == "runc" || name == "crun" => {
-            oci::runtime::delete(name, program.into(), state.into(), id)
+            oci::caller::delete(name, program.into(), state.into(), id)
         }
         _ => Err("this is what the janitor of a killed run says; people have no use for it".to_owned()),
     }

@@ -156,10 +156,10 @@ impl Daemon {
         let known = self.client.clone();
         let socket = self.socket.clone();
         let (client, anew) = self.runtime.block_on(async {
-            if let Some(client) = known {
-                if client.call::<_, VersionResponse>(VERSION, Empty {}).await.is_ok() {
-                    return Ok((client, false));
-                }
+            if let Some(client) = known
+                && client.call::<_, VersionResponse>(VERSION, Empty {}).await.is_ok()
+            {
+                return Ok((client, false));
             }
             let client = Client::connect(&socket).await?;
             let namespace = Namespace { name: NAMESPACE.to_owned(), labels: HashMap::new() };

@@ -34,6 +34,7 @@ const LINES: &str = "20";
 
 /// When the engine did what it was told, on the clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "all are instants, and say their unit")]
 pub(super) struct Instants {
     pub(super) launched_ns: u64,
     pub(super) created_ns: u64,

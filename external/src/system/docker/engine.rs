@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use bollard::Docker as Client;
 use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
@@ -23,6 +24,9 @@ use super::image::{self, Image};
 use super::socket::{Socket, script};
 use super::{INSIDE, LABEL, connect, contents, said, version};
 use crate::observe::janitor::Guard;
+
+/// How often an engine that does not answer is started, 100 ms apart.
+const REVIVALS: u32 = 50;
 
 /// Where the folder of a container's own account lies in the container.
 const ACCOUNT: &str = "/coldphase";
@@ -86,9 +90,16 @@ impl DockerEngine {
         if !self.socket.ours {
             return Err(format!("{reason}; it is not ours to start"));
         }
-        self.order_script("start").map_err(|error| format!("{reason}, and it cannot be brought back: {error}"))?;
         self.has_run = false;
-        Ok(())
+        // One that is being killed takes a moment to die, and until then the script finds it alive.
+        for _ in 0..REVIVALS {
+            self.order_script("start").map_err(|error| format!("{reason}, and it cannot be brought back: {error}"))?;
+            if self.runtime.block_on(version(&self.client)).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Err(format!("{reason}, and it runs all the same"))
     }
 
     /// Has the script that knows how our own engine is run do something to it.

@@ -3,6 +3,7 @@
 //! [`runtime`] is an OCI runtime alone, from a bundle that lies unpacked; [`super::containerd`] is the daemon above it. Both
 //! are given the configuration that is made here, so that the layers differ in nothing else.
 
+pub(super) mod caller;
 pub(super) mod runtime;
 
 use std::path::Path;

@@ -1,15 +1,11 @@
 //! An OCI runtime alone: `create` and `start` of a bundle, which is what containerd's shim has it do.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, OsStr};
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use program::pages::{self, Residency};
@@ -23,6 +19,7 @@ use super::super::hosted::{
     Account, Ended, Engine, Hosted, Instance, Order, Place, Prepared, Usage, Variant, partition,
 };
 use super::super::{Acquire, Found, Job, Ready, System, Unavailable, find_program, found, run};
+use super::caller::{Caller, hides_unified};
 use crate::observe::janitor::Guard;
 use crate::observe::ready::FirstAnswer;
 use crate::observe::{ports, usage};
@@ -85,70 +82,6 @@ impl Hosted for Runtime {
 
     fn variants(&self, _: bool, _: Scenario) -> Vec<Variant> {
         vec![Variant::from([("network".to_owned(), "host".to_owned())])]
-    }
-}
-
-/// Deletes the container of a run that was killed.
-///
-/// # Errors
-/// What the runtime says.
-pub(in crate::system) fn delete(name: &str, program: PathBuf, state: PathBuf, id: &str) -> Result<(), String> {
-    let deleted = Caller { program, state, hides_unified: hides_unified(name) }.delete(id);
-    super::remove_groups();
-    deleted
-}
-
-/// Where version 2 of control groups lies beside version 1.
-const UNIFIED: &CStr = c"/sys/fs/cgroup/unified";
-
-/// Whether the runtime has to be kept from seeing version 2 of control groups: `crun` refuses a machine that has controllers
-/// in both versions, and such a machine is not ours to change. In a mount namespace of its own it sees version 1 only.
-fn hides_unified(name: &str) -> bool {
-    let controllers = Path::new(&*UNIFIED.to_string_lossy()).join("cgroup.controllers");
-    name == "crun" && std::fs::read_to_string(controllers).is_ok_and(|names| !names.trim().is_empty())
-}
-
-/// How the runtime is called.
-struct Caller {
-    program: PathBuf,
-    state: PathBuf,
-    hides_unified: bool,
-}
-
-impl Caller {
-    #[expect(unsafe_code, reason = "what is done between fork and exec must be safe there, which nothing checks")]
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        command.arg("--root").arg(&self.state).stdin(Stdio::null());
-        if self.hides_unified {
-            // SAFETY: system calls with constants only; nothing is allocated.
-            unsafe { command.pre_exec(hide_unified) };
-        }
-        command
-    }
-
-    /// Has the runtime do something, which it does quickly or not at all.
-    fn order(&self, words: &[&str]) -> Result<(), String> {
-        let output = self.command().args(words).output();
-        let output = output.map_err(|error| format!("cannot run {}: {error}", self.program.display()))?;
-        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
-    }
-
-    fn delete(&self, id: &str) -> Result<(), String> {
-        self.order(&["delete", "--force", id])
-    }
-}
-
-/// In a mount namespace of its own, takes version 2 of control groups away. To be called between fork and exec.
-#[expect(unsafe_code, reason = "the standard library has none of these calls")]
-fn hide_unified() -> io::Result<()> {
-    let done = |result: libc::c_int| if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
-    let root = c"/".as_ptr();
-    // SAFETY: the pointers are to constants, or null where the call takes none.
-    unsafe {
-        done(libc::unshare(libc::CLONE_NEWNS))?;
-        done(libc::mount(std::ptr::null(), root, std::ptr::null(), libc::MS_REC | libc::MS_PRIVATE, std::ptr::null()))?;
-        done(libc::umount2(UNIFIED.as_ptr(), libc::MNT_DETACH))
     }
 }
 
@@ -303,9 +236,8 @@ impl Container<'_> {
         if self.ended.is_none() && self.pid > 0 {
             let status = waitpid(Pid::from_raw(self.pid.cast_signed()), Some(WaitPidFlag::WNOHANG));
             self.ended = match status {
-                Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => None,
+                Ok(WaitStatus::StillAlive) | Err(_) => None,
                 Ok(status) => Some(status),
-                Err(_) => None,
             };
         }
         self.ended
