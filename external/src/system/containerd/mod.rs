@@ -100,7 +100,9 @@ impl System for Containerd {
 
 impl Hosted for Containerd {
     fn engine(&self, place: Place<'_>) -> Result<Box<dyn Engine>, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        // A thread of its own for the connection: one that nobody looks after for some seconds, while programs are built or
+        // other systems are measured, is closed.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot make a runtime: {error}"))?;
         let socket = place.found.program.clone();
         let work = place.work.join("containerd");
@@ -184,6 +186,8 @@ impl Daemon {
         if let Some(made) = self.made.get(&workload) {
             return Ok(made.clone());
         }
+        // First: a build takes longer than a snapshot should be half made.
+        super::native::STATIC.program(super::native::program_of(workload))?;
         let snapshot = format!("{}-{}", self.id, workload.name());
         let mounts = self.runtime.block_on(async {
             // One of a run before this, of a process with the same name: there is none, unless a test has been here.
