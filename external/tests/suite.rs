@@ -155,9 +155,9 @@ fn a_kill_leaves_no_process_and_no_temporary_file() {
 fn what_is_impossible_is_one_message_with_a_way_out() {
     let out = folder();
     for (arguments, code, said) in [
-        (&["--only", "system=podman"][..], 2, "system is one of native"),
+        (&["--only", "system=podman"][..], 2, "system is one of docker, native"),
         (&["--profile", "no-such-profile"], 2, "there are quick, standard, paper"),
-        (&["--only", "workload=hello", "--require", "docker", "--samples", "1"], 2, "--require docker"),
+        (&["--only", "workload=hello", "--require", "podman", "--samples", "1"], 2, "--require podman"),
         (&["--resume", "20200101T000000Z-0000"], 2, "there is no run"),
         (&["--connections", "0", "--list"], 2, "connections must be at least 1"),
     ] {
