@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use results::clock::now_ns;
 use results::record::Resources;
 
 use crate::observe::janitor::{Guard, Janitor};
@@ -9,6 +10,9 @@ use crate::observe::{Launch, Running, usage};
 
 /// How long it may take to end by itself.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// How long one that has closed its log may take to be dead.
+const DYING_NS: u64 = 1_000_000_000;
 
 /// A server that runs. Dropping it kills it.
 #[derive(Debug)]
@@ -35,6 +39,10 @@ impl Child {
     pub(super) fn says(&mut self, needle: &str, until_ns: u64) -> Result<String, String> {
         if let Some(line) = self.running.log_line(needle, until_ns) {
             return Ok(line);
+        }
+        // A process that is dying has closed its log some milliseconds before it is dead.
+        if now_ns() < until_ns {
+            self.running.wait_end(until_ns.min(now_ns() + DYING_NS));
         }
         Err(match self.ended() {
             Some(end) => end,
