@@ -193,8 +193,22 @@ fn an_engine_that_dies_is_a_reason_and_is_brought_back() {
     engine.clean().unwrap();
     let start = sample(engine.as_mut(), &hello);
     assert_eq!(start.phases.len(), 4, "the next preparation has brought it back");
+
+    // With a container that runs: it cannot be removed then, and must not stay for ever.
+    engine.prepare(&hello).unwrap();
+    let mut instance = engine.start(&hello, Some(ports::free_port().unwrap())).unwrap();
+    let pid = std::fs::read_to_string(found(Name::Docker).program.with_file_name("pid")).unwrap();
+    assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
+    let reason = instance.remove().unwrap_err();
+    assert!(reason.contains("the engine cannot remove the container"), "{reason}");
+    drop(instance);
+    engine.clean().unwrap();
+    sample(engine.as_mut(), &hello);
     drop(engine);
     assert_eq!(ours(), "");
+    let folder = found(Name::Docker).program.parent().unwrap().join("exec");
+    let shims = Command::new("pgrep").args(["-f", &format!("containerd-shim.*{}", folder.display())]).output().unwrap();
+    assert!(shims.stdout.is_empty(), "shims are left: {}", String::from_utf8_lossy(&shims.stdout));
 }
 
 #[test]

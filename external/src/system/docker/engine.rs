@@ -95,7 +95,8 @@ impl DockerEngine {
         for _ in 0..REVIVALS {
             self.order_script("start").map_err(|error| format!("{reason}, and it cannot be brought back: {error}"))?;
             if self.runtime.block_on(version(&self.client)).is_ok() {
-                return Ok(());
+                // What it ran when it died could not be removed then.
+                return self.runtime.block_on(remove_labelled(&self.client, &self.owner));
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -256,7 +257,13 @@ impl Engine for DockerEngine {
     fn clean(&mut self) -> Result<(), String> {
         // An engine that does not answer has no containers that run; the next preparation finds out what is to be done.
         let Ok(left) = self.runtime.block_on(labelled(&self.client, &self.owner)) else { return Ok(()) };
-        if left.is_empty() { Ok(()) } else { Err(format!("containers of the sample are left: {}", left.join(", "))) }
+        if left.is_empty() {
+            return Ok(());
+        }
+        // That is this sample's failure, and must not be the next one's too.
+        let removed = self.runtime.block_on(remove_labelled(&self.client, &self.owner));
+        let removed = removed.map_or_else(|reason| format!("; {reason}"), |()| "; they are removed now".to_owned());
+        Err(format!("containers of the sample were left: {}{removed}", left.join(", ")))
     }
 }
 
