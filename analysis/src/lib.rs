@@ -1,13 +1,19 @@
-//! From samples to findings: intervals, the phase table, the waterfall, one sentence.
+//! From samples to findings: intervals, the phase table, the waterfall, one sentence; and the whole report.
 //!
 //! Starts no process, opens no socket and reads no clock: the same samples give the same bytes.
 
 mod cold_start;
 mod compare;
+#[cfg(feature = "report")]
+pub mod document;
 mod finding;
+#[cfg(feature = "report")]
+pub mod input;
 mod label;
 mod median;
 mod outside;
+#[cfg(feature = "report")]
+pub mod plot;
 mod summary;
 mod table;
 mod units;
