@@ -8,6 +8,7 @@ mod finding;
 mod label;
 mod median;
 mod outside;
+pub mod statistics;
 mod summary;
 mod table;
 mod units;
