@@ -1,1 +1,3 @@
+//! How long a report takes.
+
 fn main() {}

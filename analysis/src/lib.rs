@@ -3,6 +3,8 @@
 //! Starts no process, opens no socket and reads no clock: the same samples give the same bytes.
 
 mod cold_start;
+#[cfg(feature = "report")]
+pub mod command;
 mod compare;
 #[cfg(feature = "report")]
 pub mod document;
@@ -14,6 +16,11 @@ mod median;
 mod outside;
 #[cfg(feature = "report")]
 pub mod plot;
+#[cfg(feature = "report")]
+pub mod publish;
+#[cfg(feature = "report")]
+pub mod report;
+pub mod statistics;
 mod summary;
 mod table;
 mod units;

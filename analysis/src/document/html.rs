@@ -1,6 +1,7 @@
 //! As one page that asks nobody for anything: style and pictures are within it.
 
-use minijinja::{AutoEscape, Environment, Value, context};
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
 
 use super::{Block, Document, Figure, Row, Span, Table, spans};
@@ -61,7 +62,7 @@ pub fn html(document: &Document) -> String {
     let given = context! {
         title => document.title.as_str(),
         subtitle => inline(&document.subtitle),
-        sections => Value::serialize(&sections),
+        sections => Serde(sections),
         style => style,
     };
     page.render(given).expect("everything that the template names is given, and a test renders it")

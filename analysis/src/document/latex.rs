@@ -43,8 +43,9 @@ fn block(block: &Block) -> String {
         Block::Text(text) => format!("\n{}\n", inline(text)),
         Block::Warning(text) => format!("\n\\textbf{{Note:}} {}\n", inline(text)),
         Block::List(items) => {
-            let items: String = items.iter().map(|item| format!("  \\item {}\n", inline(item))).collect();
-            format!("\n\\begin{{itemize}}\n\\setlength{{\\itemsep}}{{1pt}}\n{items}\\end{{itemize}}\n")
+            let items: Vec<_> = items.iter().map(|item| format!("  \\item {}", inline(item))).collect();
+            let items = items.join("\n");
+            format!("\n\\begin{{itemize}}\n\\setlength{{\\itemsep}}{{1pt}}\n{items}\n\\end{{itemize}}\n")
         }
         // Every sample of every cell is in the other forms; on paper it would be most of the pages.
         Block::Table(table) if table.folded => String::new(),
@@ -123,11 +124,10 @@ fn words<'a>(span: &Span<'a>) -> &'a str {
 
 fn inline(text: &str) -> String {
     let shown = |span: Span<'_>| match span {
-        Span::Plain(text) => escaped(text),
+        // Anchors are rows of folded tables, which paper does not have.
+        Span::Plain(text) | Span::Link(text, _) => escaped(text),
         Span::Code(text) => format!("\\texttt{{{}}}", breakable(&escaped(text))),
         Span::Strong(text) => format!("\\textbf{{{}}}", escaped(text)),
-        // Anchors are rows of folded tables, which paper does not have.
-        Span::Link(text, _) => escaped(text),
     };
     spans(text).into_iter().map(shown).collect()
 }

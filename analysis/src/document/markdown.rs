@@ -20,7 +20,7 @@ fn block(block: &Block) -> String {
         Block::Heading(title) => format!("### {title}\n"),
         Block::Text(text) => format!("{text}\n"),
         Block::Warning(text) => format!("> **Note:** {text}\n"),
-        Block::List(items) => items.iter().map(|item| format!("- {item}\n")).collect(),
+        Block::List(items) => format!("- {}\n", items.join("\n- ")),
         Block::Table(table) => self::table(table),
         Block::Figure(figure) => self::figure(figure),
     }

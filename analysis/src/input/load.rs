@@ -48,6 +48,12 @@ impl Load {
         (self.wall_ns > 0 && self.ok > 0).then(|| self.ok as f64 * 1e9 / self.wall_ns as f64)
     }
 
+    /// The mean latency in nanoseconds.
+    pub fn mean_ns(&self) -> Option<f64> {
+        let sum: f64 = self.latencies.iter().map(|(value, count)| *value as f64 * *count as f64).sum();
+        Some(sum / self.recorded() as f64).filter(|mean| mean.is_finite())
+    }
+
     /// The quantile `at` of this sample's latencies in nanoseconds: nothing unless ten of them lie beyond it.
     pub fn quantile_ns(&self, at: f64) -> Option<f64> {
         quantile(&self.latencies, at)

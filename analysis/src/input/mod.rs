@@ -9,5 +9,6 @@ mod run;
 pub use damage::{Damage, Kind};
 pub use lines::{LONGEST_LINE, Line, Lines};
 pub use load::Load;
+pub(crate) use load::quantile;
 pub use point::{Fact, Point};
 pub use run::{CellData, InputError, Run, cell_id};

@@ -5,6 +5,9 @@ use super::canvas::{Canvas, Picture, WIDTH};
 use super::palette::Look;
 use super::{legend, palette};
 
+/// A point of a curve: x, y and the interval of y.
+pub type CurvePoint = (f64, f64, Option<(f64, f64)>);
+
 /// A curve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
@@ -13,7 +16,7 @@ pub struct Curve {
     /// The system whose look it has.
     pub system: String,
     /// Its points from left to right, with the interval of each.
-    pub points: Vec<(f64, f64, Option<(f64, f64)>)>,
+    pub points: Vec<CurvePoint>,
     /// Whether it is what is wished for, or was fitted, and not what was measured: it is thin and has no markers.
     pub is_reference: bool,
 }

@@ -15,10 +15,11 @@ pub mod palette;
 mod png;
 mod stack;
 
+pub(crate) use axis::grouped;
 pub use axis::{Scale, Unit};
 pub use bars::{Bar, bars};
 pub use canvas::Picture;
-pub use curves::{Curve, Plane, curves};
+pub use curves::{Curve, CurvePoint, Plane, curves};
 pub use dots::{Dot, DotRow, dots};
 pub use ecdf::{Steps, ecdf};
 pub use palette::Marker;

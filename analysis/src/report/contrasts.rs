@@ -1,0 +1,131 @@
+//! Cells against each other: verdicts, corrected over the family that one table is.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::facts::{CellFacts, Measure};
+use super::naming::{is_twin, original};
+use crate::statistics::{Comparison, Decision, Policy, Verdict, aa_floor, decide};
+
+/// What a table asks of its cells.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Family {
+    /// Its name, by workload, scenario and what is measured.
+    pub name: String,
+    /// What is compared.
+    pub measure: Measure,
+    /// What counts as a difference in it.
+    pub policy: PolicyFacts,
+    /// The comparisons.
+    pub members: Vec<Member>,
+}
+
+/// A policy as it is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PolicyFacts {
+    /// The chance of a wrong difference in the family.
+    pub alpha: f64,
+    /// The relative difference below which nobody would act.
+    pub threshold: f64,
+    /// What the A/A control showed; `null` where there was none.
+    pub floor: Option<f64>,
+}
+
+/// One comparison.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Member {
+    /// The id of the cell that is judged.
+    pub candidate: String,
+    /// The id of the cell that it is judged against.
+    pub baseline: String,
+    /// The verdict and what it rests on. Of rates, costs are compared: nanoseconds a request.
+    #[serde(flatten)]
+    pub decision: Decision,
+}
+
+/// The largest difference between the same system under two names, for each measure.
+pub(crate) fn floors(cells: &[CellFacts]) -> BTreeMap<Measure, f64> {
+    let pairs: Vec<_> = cells
+        .iter()
+        .filter(|cell| is_twin(&cell.cell))
+        .filter_map(|twin| Some((cells.iter().find(|cell| cell.cell == original(&twin.cell))?, twin)))
+        .collect();
+    let of = |measure: Measure| {
+        let costs: Vec<_> = pairs.iter().map(|(one, two)| (costs(one, measure), costs(two, measure))).collect();
+        let costs: Vec<_> = costs.iter().map(|(one, two)| (one.as_slice(), two.as_slice())).collect();
+        Some((measure, aa_floor(&costs)?))
+    };
+    Measure::ALL.into_iter().filter_map(of).collect()
+}
+
+/// Values of which less is better: of a rate, nanoseconds a request.
+pub(crate) fn costs(cell: &CellFacts, measure: Measure) -> Vec<f64> {
+    let values = cell.values(measure);
+    if measure == Measure::PerSecond { values.iter().map(|rate| 1e9 / rate).collect() } else { values.to_vec() }
+}
+
+/// Judges pairs of cells, (candidate, baseline), as one family.
+pub(crate) fn family(
+    name: String,
+    measure: Measure,
+    pairs: &[(&CellFacts, &CellFacts)],
+    floor: Option<f64>,
+) -> Option<Family> {
+    let costs: Vec<_> = pairs.iter().map(|(one, two)| (costs(one, measure), costs(two, measure))).collect();
+    let comparison = |(candidate, baseline)| Comparison { candidate, baseline, obstacle: None };
+    let comparisons: Vec<_> = costs.iter().map(|(one, two)| comparison((one.as_slice(), two.as_slice()))).collect();
+    let policy = Policy { floor: floor.unwrap_or(0.0), ..Policy::default() };
+    let decisions = decide(&comparisons, &policy);
+    let member = |((candidate, baseline), decision): (&(&CellFacts, &CellFacts), Decision)| Member {
+        candidate: candidate.id.clone(),
+        baseline: baseline.id.clone(),
+        decision,
+    };
+    let members: Vec<_> = pairs.iter().zip(decisions).map(member).collect();
+    let policy = PolicyFacts { alpha: policy.alpha, threshold: policy.threshold, floor };
+    (!members.is_empty()).then_some(Family { name, measure, policy, members })
+}
+
+impl Family {
+    /// What was said of a cell.
+    pub(crate) fn of(&self, candidate: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.candidate == candidate)
+    }
+}
+
+/// The letter-like mark that stands beside values in pictures.
+pub(crate) const fn mark(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Faster => "▼",
+        Verdict::Slower => "▲",
+        Verdict::Indistinguishable => "≈",
+        Verdict::TooFewSamples { .. } => "?",
+        Verdict::NotComparable { .. } => "–",
+    }
+}
+
+/// The verdict in a word, in terms of what is measured.
+pub(crate) fn word(verdict: &Verdict, measure: Measure) -> String {
+    let is_memory = measure.name().ends_with("bytes");
+    match verdict {
+        Verdict::Faster if is_memory => "▼ less".to_owned(),
+        Verdict::Slower if is_memory => "▲ more".to_owned(),
+        Verdict::Faster => "▼ faster".to_owned(),
+        Verdict::Slower => "▲ slower".to_owned(),
+        Verdict::Indistinguishable => "≈ indistinguishable".to_owned(),
+        Verdict::TooFewSamples { needed } => format!("? too few samples ({needed} would do)"),
+        Verdict::NotComparable { why } => format!("– not comparable: {why}"),
+    }
+}
+
+/// The ratio with its interval: `4.51× (4.38–4.66)`.
+pub(crate) fn ratio(decision: &Decision) -> String {
+    use crate::units::three_digits;
+    let Some(contrast) = &decision.contrast else { return "–".to_owned() };
+    let ratio = contrast.ratio;
+    let ends = ratio.interval.map_or_else(String::new, |interval| {
+        format!(" ({}–{})", three_digits(interval.low), three_digits(interval.high))
+    });
+    format!("{}×{ends}", three_digits(ratio.estimate))
+}

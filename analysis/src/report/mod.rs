@@ -1,0 +1,38 @@
+//! From a run to its report: numbers first, as one value that can be derived again; then sections that tell them.
+
+mod analysis;
+mod answer;
+mod cells;
+mod contrasts;
+mod facts;
+mod load;
+mod naming;
+mod starts;
+mod words;
+
+pub use analysis::{Analysis, Options};
+pub use contrasts::{Family, Member, PolicyFacts};
+pub use facts::{CellFacts, Measure, Measured, PhaseFacts};
+
+use crate::document::Document;
+use crate::input::Run;
+
+/// The whole report.
+pub fn document(run: &Run, analysis: &Analysis) -> Document {
+    let mut sections = vec![answer::tell(run, analysis)];
+    sections.extend(starts::tell(analysis));
+    sections.extend(load::tell(run, analysis));
+    sections.push(cells::tell(analysis));
+    let workloads = analysis.workloads().len();
+    let made = run.manifest.as_ref().map_or_else(String::new, |manifest| format!(", measured {}", manifest.created_at));
+    Document {
+        title: format!("Where does a cold start go? Run {}", run.name),
+        subtitle: format!(
+            "{} in {} of {}{made}. Every number leads to its cell and its samples; every picture has its numbers below it.",
+            words::count(run.samples, "sample"),
+            words::count(analysis.cells.len() as u64, "cell"),
+            words::count(workloads as u64, "workload"),
+        ),
+        sections,
+    }
+}
