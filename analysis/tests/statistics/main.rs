@@ -2,3 +2,4 @@
 
 mod dips;
 mod known;
+mod scipy;
