@@ -1,5 +1,8 @@
 //! The statistics against reference values, on simulated data, and on input that is no data.
 
+mod calibration;
+mod decisions;
 mod dips;
 mod known;
 mod scipy;
+mod simulate;

@@ -1,4 +1,4 @@
-//! Everything that SciPy has too, against what SciPy says: see `tests/fixtures/scipy.py`.
+//! Everything that `SciPy` has too, against what it says: see `tests/fixtures/scipy.py`.
 
 use analysis::statistics::{
     Order, cliffs_delta, describe, hodges_lehmann, holm, linear_fit, mann_kendall, mann_whitney, paired,
