@@ -145,10 +145,10 @@ fn intervals_of_requests_in_processes() {
     for (stages, processes) in [(Stages::Processes, 12), (Stages::Processes, 30), (Stages::Both, 12)] {
         for (statistic, truth) in statistics {
             let mut draw = Draw::new(7);
-            let what = format!("{statistic:?} of requests, {processes} processes of 100, {stages:?} resampled");
+            let what = format!("{statistic:?} of requests, {processes} processes of 50, {stages:?} resampled");
             let covered = share(&what, TRIALS, || {
                 let resampling = Resampling { resamples: 400, seed: 3 };
-                let cell = cell(&mut draw, processes, 100);
+                let cell = cell(&mut draw, processes, 50);
                 holds(nested(&cell, statistic, stages, resampling).unwrap().interval, truth)
             });
             assert!(NOMINAL.contains(&covered), "{covered}");
