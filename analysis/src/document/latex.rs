@@ -55,12 +55,14 @@ fn block(block: &Block) -> String {
 }
 
 fn figure(figure: &Figure) -> String {
+    // What is folded up on a page would fill paper: there the picture stands alone.
+    let numbers = if figure.table.folded { String::new() } else { table(&figure.table) };
     format!(
         "\n\\subsection*{{{}}}\n\n\\plot{{{}}}\n\n{{\\small {}\\par}}\n{}",
         inline(&figure.title),
         figure.id,
         inline(&figure.caption),
-        table(&figure.table)
+        numbers
     )
 }
 

@@ -136,6 +136,13 @@ impl Table {
         Self { caption: caption.into(), columns: columns.iter().map(column).collect(), ..Self::default() }
     }
 
+    /// The same, folded up.
+    #[must_use]
+    pub fn folded(mut self) -> Self {
+        self.folded = true;
+        self
+    }
+
     /// Adds a row.
     pub fn row<S: Into<String>>(&mut self, fields: impl IntoIterator<Item = S>) {
         self.rows.push(Row { anchor: None, fields: fields.into_iter().map(Into::into).collect() });

@@ -6,9 +6,14 @@ use results::Cell;
 use results::manifest::Manifest;
 use serde::{Deserialize, Serialize};
 
+use super::clocks::{self, Clocks};
 use super::contrasts::{self, Family};
 use super::facts::{CellFacts, Measure};
+use super::growth::{self, Growth};
+use super::layers::{self, Peeled};
 use super::naming::{is_headline, is_plain, is_twin, param};
+use super::pairs::{self, Pair};
+use super::pays::{self, Crossing};
 use crate::input::{CellData, Damage, Run};
 use crate::statistics::CONFIDENCE;
 
@@ -38,6 +43,20 @@ pub struct Analysis {
     pub cells: Vec<CellFacts>,
     /// The comparisons, each in the family that it was corrected in.
     pub families: Vec<Family>,
+    /// Engines embedded and as a command line.
+    pub pairs: Vec<Pair>,
+    /// The verdicts of those.
+    pub pairs_family: Option<Family>,
+    /// Containers in their layers.
+    pub layers: Vec<Peeled>,
+    /// Where a slower start pays.
+    pub crossings: Vec<Crossing>,
+    /// The same ratio by several clocks.
+    pub clocks: Vec<Clocks>,
+    /// Throughput over instances.
+    pub scaling: Vec<Growth>,
+    /// Memory over instances.
+    pub density: Vec<Growth>,
 }
 
 /// The version of [`Analysis`] as it is written down.
@@ -52,16 +71,29 @@ impl Analysis {
         let cells = facts(&run.cells);
         let floors = contrasts::floors(&cells);
         let families = families(&cells, &floors);
-        Self {
+        let mut analysis = Self {
             format: FORMAT,
             run: run.name.clone(),
             options,
             confidence: CONFIDENCE,
             damage: run.damage.clone(),
             floors,
+            scaling: growth::numbers(&cells, "scaling"),
+            density: growth::numbers(&cells, "density"),
             cells,
             families,
-        }
+            pairs: Vec::new(),
+            pairs_family: None,
+            layers: Vec::new(),
+            crossings: Vec::new(),
+            clocks: Vec::new(),
+        };
+        // What is made of the cells once they can be asked for.
+        (analysis.pairs, analysis.pairs_family) = pairs::numbers(&analysis, run.manifest.as_ref());
+        analysis.layers = layers::numbers(&analysis);
+        analysis.crossings = pays::numbers(&analysis);
+        analysis.clocks = clocks::numbers(run, &analysis);
+        analysis
     }
 
     /// The workloads, in alphabetical order.

@@ -84,7 +84,7 @@ fn machine(manifest: Option<&Manifest>) -> String {
     let versions: Vec<_> = manifest
         .systems
         .iter()
-        .filter(|system| system.unavailable.is_none() && !system.version.is_empty())
+        .filter(|system| system.unavailable.is_none() && !system.version.is_empty() && !system.name.ends_with("-aa"))
         .map(|system| format!("{} {}", system.name, system.version))
         .collect();
     format!(
@@ -218,13 +218,18 @@ fn absent(manifest: Option<&Manifest>, analysis: &Analysis) -> Vec<String> {
     let systems = manifest.map_or(&[][..], |manifest| &manifest.systems);
     let mut told: Vec<_> = systems
         .iter()
+        .filter(|system| !system.name.ends_with("-aa"))
         .filter_map(|system| {
             Some(format!("**{}** could not be measured here: {}.", system.name, system.unavailable.as_deref()?))
         })
         .collect();
     let known = |name: &str| systems.iter().any(|system| system.name == name && system.unavailable.is_some());
     let mut skipped: std::collections::BTreeMap<(&str, &str), usize> = std::collections::BTreeMap::new();
-    for cell in analysis.cells.iter().filter(|cell| !cell.skipped.is_empty() && !known(&cell.cell.system)) {
+    for cell in analysis
+        .cells
+        .iter()
+        .filter(|cell| !cell.skipped.is_empty() && !is_twin(&cell.cell) && !known(&cell.cell.system))
+    {
         let reason = cell.reasons.keys().next().map_or("no reason is recorded", String::as_str);
         *skipped.entry((&cell.cell.system, reason)).or_default() += cell.skipped.len();
     }

@@ -163,6 +163,8 @@ pub struct CellFacts {
     pub max_residual_ns: Option<u64>,
     /// Requests that went out, over all samples that count.
     pub requests: u64,
+    /// Whether there were more instances than cores in any of them.
+    pub oversubscribed: bool,
 }
 
 impl CellFacts {
@@ -188,6 +190,7 @@ impl CellFacts {
             measures: measures.collect(),
             phases: Phase::ALL.into_iter().filter_map(|phase| phase_facts(&good, phase)).collect(),
             max_residual_ns: good.iter().filter_map(|point| Some(point.residual_ns?.unsigned_abs())).max(),
+            oversubscribed: good.iter().any(|point| point.fact(Fact::Oversubscribed) == Some(1.0)),
             requests: good.iter().filter_map(|point| Some(point.load.as_ref()?.sent)).fold(0, u64::saturating_add),
         }
     }

@@ -70,9 +70,8 @@ fn section(
             if is_rate { " Of rates, ▲ is slower and ▼ faster: what is compared is time per request." } else { "" },
         ),
         picture: bars(&measure_bars(cells, &names, family, measure), unit, axis),
-        table: table.clone(),
+        table,
     }));
-    section.table(table);
     section.blocks.extend(distributions(run, workload, scenario, cells, &names));
     section
 }
@@ -133,7 +132,8 @@ fn distributions(run: &Run, workload: &str, scenario: &str, cells: &[&CellFacts]
     of_system.truncate(DISTRIBUTIONS);
     let mut series = Vec::new();
     let title = format!("{workload}, {scenario}: how are latencies distributed?");
-    let mut table = Table::new(title.clone(), &["system", ">requests", ">p50", ">p90", ">p99", ">p99.9", ">most"]);
+    let mut table =
+        Table::new(title.clone(), &["system", ">requests", ">p50", ">p90", ">p99", ">p99.9", ">most"]).folded();
     for cell in of_system {
         let counted = pooled(run, cell);
         let total = counted.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));

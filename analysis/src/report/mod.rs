@@ -3,10 +3,15 @@
 mod analysis;
 mod answer;
 mod cells;
+mod clocks;
 mod contrasts;
 mod facts;
+mod growth;
+mod layers;
 mod load;
 mod naming;
+mod pairs;
+mod pays;
 mod starts;
 mod words;
 
@@ -21,7 +26,12 @@ use crate::input::Run;
 pub fn document(run: &Run, analysis: &Analysis) -> Document {
     let mut sections = vec![answer::tell(run, analysis)];
     sections.extend(starts::tell(analysis));
+    sections.extend(pairs::tell(run, analysis));
+    sections.extend(layers::tell(analysis));
     sections.extend(load::tell(run, analysis));
+    sections.extend(growth::tell(analysis));
+    sections.extend(pays::tell(analysis));
+    sections.extend(clocks::tell(analysis));
     sections.push(cells::tell(analysis));
     let workloads = analysis.workloads().len();
     let made = run.manifest.as_ref().map_or_else(String::new, |manifest| format!(", measured {}", manifest.created_at));

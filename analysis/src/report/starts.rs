@@ -53,7 +53,6 @@ fn section(analysis: &Analysis, workload: &str, scenario: &str, cells: &[&CellFa
         meaning(scenario)
     ));
     let family = analysis.family(workload, scenario, Measure::TotalNs);
-    let table = totals(analysis, workload, scenario, cells, &names);
     section.blocks.push(Block::Figure(Figure {
         id: format!("{workload}-{scenario}-totals"),
         title: format!("How long does a {scenario} start of {workload} take?"),
@@ -61,7 +60,6 @@ fn section(analysis: &Analysis, workload: &str, scenario: &str, cells: &[&CellFa
         picture: bars(&total_bars(cells, &names, family), Unit::Nanoseconds, "launch to first answer, median"),
         table: totals(analysis, workload, scenario, cells, &names),
     }));
-    section.table(table);
     section.blocks.extend(distributions(workload, scenario, cells, &names));
     section.blocks.extend(waterfalls(analysis, workload, scenario));
     section
@@ -177,7 +175,8 @@ fn distributions(workload: &str, scenario: &str, cells: &[&CellFacts], names: &N
     (series.len() > 1).then(|| {
         let title = format!("{workload}, {scenario}: do the distributions of starts overlap?");
         let mut table =
-            Table::new(title.clone(), &["system", ">n", ">least", ">quartile", ">median", ">quartile", ">most"]);
+            Table::new(title.clone(), &["system", ">n", ">least", ">quartile", ">median", ">quartile", ">most"])
+                .folded();
         for cell in &of_system {
             let Some(measured) = cell.measures.get(&Measure::TotalNs) else { continue };
             let all = &measured.all;
@@ -242,7 +241,8 @@ fn waterfall(analysis: &Analysis, id: &str, title: String, cells: &[&CellFacts])
         total_ns: alone(cell).or(cell.median(Measure::TotalNs)),
     };
     let rows: Vec<_> = cells.iter().map(stack).collect();
-    let mut table = Table::new(title.clone(), &["start", "phase", ">median", ">95 % interval", ">share of the phases"]);
+    let mut table =
+        Table::new(title.clone(), &["start", "phase", ">median", ">95 % interval", ">share of the phases"]).folded();
     for cell in cells {
         let sum: f64 = counted(cell).iter().map(|segment| segment.ns).sum();
         for phase in cell.phases.iter().filter(|phase| phase.name.counts()) {
