@@ -14,6 +14,8 @@ use super::layers::{self, Peeled};
 use super::naming::{is_headline, is_plain, is_twin, param};
 use super::pairs::{self, Pair};
 use super::pays::{self, Crossing};
+use super::ranking::{self, Place};
+use super::variations::{self, Variation};
 use crate::input::{CellData, Damage, Run};
 use crate::statistics::CONFIDENCE;
 
@@ -57,6 +59,10 @@ pub struct Analysis {
     pub scaling: Vec<Growth>,
     /// Memory over instances.
     pub density: Vec<Growth>,
+    /// What a firewall, a network in between and state change.
+    pub variations: Vec<Variation>,
+    /// Systems ranked for three uses.
+    pub places: Vec<Place>,
 }
 
 /// The version of [`Analysis`] as it is written down.
@@ -87,11 +93,15 @@ impl Analysis {
             layers: Vec::new(),
             crossings: Vec::new(),
             clocks: Vec::new(),
+            variations: Vec::new(),
+            places: Vec::new(),
         };
         // What is made of the cells once they can be asked for.
         (analysis.pairs, analysis.pairs_family) = pairs::numbers(&analysis, run.manifest.as_ref());
         analysis.layers = layers::numbers(&analysis);
         analysis.crossings = pays::numbers(&analysis);
+        analysis.variations = variations::numbers(&analysis);
+        analysis.places = ranking::numbers(&analysis);
         analysis.clocks = clocks::numbers(run, &analysis);
         analysis
     }
@@ -104,6 +114,11 @@ impl Analysis {
         names
     }
 
+    /// The cells of a workload, under their first names.
+    pub(crate) fn group_of<'a>(&'a self, workload: &'a str) -> impl Iterator<Item = &'a CellFacts> {
+        self.cells.iter().filter(move |cell| cell.cell.workload == workload && !is_twin(&cell.cell))
+    }
+
     /// The cells of a workload and a scenario.
     pub(crate) fn group<'a>(
         &'a self,
@@ -114,9 +129,12 @@ impl Analysis {
     }
 
     /// The cells that a comparison of a scenario shows: as people use the systems, watched by nobody, first names only.
-    pub(crate) fn shown<'a>(&'a self, workload: &'a str, scenario: &'a str) -> Vec<&'a CellFacts> {
-        let shown = |cell: &&CellFacts| is_headline(&cell.cell) && !is_twin(&cell.cell) && is_plain(&cell.cell);
-        self.group(workload, scenario).filter(shown).collect()
+    pub(crate) fn shown(&self, workload: &str, scenario: &str) -> Vec<&CellFacts> {
+        let shown = |cell: &&CellFacts| {
+            let of_group = cell.cell.workload == workload && cell.cell.scenario.name() == scenario;
+            of_group && is_headline(&cell.cell) && !is_twin(&cell.cell) && is_plain(&cell.cell)
+        };
+        self.cells.iter().filter(shown).collect()
     }
 
     /// The cell like this one.

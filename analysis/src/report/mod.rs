@@ -10,14 +10,18 @@ mod growth;
 mod layers;
 mod load;
 mod naming;
+mod objective;
 mod pairs;
 mod pays;
+mod ranking;
 mod starts;
+mod variations;
 mod words;
 
 pub use analysis::{Analysis, Options};
 pub use contrasts::{Family, Member, PolicyFacts};
 pub use facts::{CellFacts, Measure, Measured, PhaseFacts};
+pub use objective::{Clause, ObjectiveError, parse as parse_objective};
 
 use crate::document::Document;
 use crate::input::Run;
@@ -30,7 +34,10 @@ pub fn document(run: &Run, analysis: &Analysis) -> Document {
     sections.extend(layers::tell(analysis));
     sections.extend(load::tell(run, analysis));
     sections.extend(growth::tell(analysis));
+    sections.extend(variations::tell(analysis));
     sections.extend(pays::tell(analysis));
+    sections.extend(objective::tell(analysis));
+    sections.extend(ranking::tell(analysis));
     sections.extend(clocks::tell(analysis));
     sections.push(cells::tell(analysis));
     let workloads = analysis.workloads().len();

@@ -48,7 +48,7 @@ pub(crate) fn configurations<'a>(analysis: &'a Analysis, workload: &'a str) -> V
             (Some(one), Some(two)) => one == two,
             _ => true,
         };
-        start.cell.system == warm.cell.system && alike.iter().all(|key| same(key))
+        start.cell.system == warm.cell.system && alike.iter().all(same)
     };
     let mut found: Vec<Configuration<'_>> = Vec::new();
     for start in starts {
