@@ -47,6 +47,8 @@ fn main() {
     let temporary = tempfile::tempdir().expect("a temporary folder can be made");
     let folder = kept.map_or_else(|| temporary.path().to_owned(), Into::into);
     let mut out = std::io::stdout().lock();
+    // First one that is small, of everything: it warms up, and is there to be looked at.
+    measure(&mut out, &folder, "a small run", &Shape::small("20261125T120000Z-0000"));
     let starts = |run, samples| Shape {
         samples,
         scenarios: vec![Scenario::Cold, Scenario::RuntimeCold],

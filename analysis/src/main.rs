@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use analysis::command::{self, Error, Exit};
-use analysis::report::Options;
-use clap::{Args, Parser, Subcommand};
+use analysis::command::{self, Error, Exit, Format, Wanted};
+use analysis::report::{Options, parse_objective};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// From samples to findings. Reads results/raw, writes results/processed; starts no process, opens no socket.
 #[derive(Debug, Parser)]
@@ -41,6 +41,55 @@ enum Command {
         #[arg(long, value_name = "CONDITIONS")]
         objective: Vec<String>,
     },
+    /// Tell whether a run is slower than an earlier one; the exit code says so too
+    Compare {
+        /// The earlier run
+        earlier: String,
+        /// The later run
+        later: String,
+    },
+    /// Check a run and its report: schema, plan, sums, counts, checksums, every published number
+    Verify {
+        /// Its name, or `latest`
+        #[arg(default_value = "latest")]
+        run: String,
+    },
+    /// Pack a run and its report into one archive
+    Bundle {
+        /// Its name, or `latest`
+        #[arg(default_value = "latest")]
+        run: String,
+    },
+    /// Write one row a sample, for other tools
+    Export {
+        /// Its name, or `latest`
+        #[arg(default_value = "latest")]
+        run: String,
+        /// The form
+        #[arg(long, value_enum, default_value_t = Form::Csv)]
+        format: Form,
+    },
+    /// From a pilot run: what so many samples can find, and how many a difference needs
+    Plan {
+        /// The pilot's name, or `latest`
+        #[arg(default_value = "latest")]
+        run: String,
+        /// Samples a cell that are thought of
+        #[arg(long, value_name = "N")]
+        samples: usize,
+        /// The difference that is to be found
+        #[arg(long, default_value = "5%", value_parser = command::share)]
+        effect: f64,
+    },
+}
+
+/// Forms of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// Text
+    Csv,
+    /// Columns
+    Parquet,
 }
 
 fn exit_codes() -> String {
@@ -75,10 +124,36 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let out = arguments.folders.processed.clone().unwrap_or_else(|| results.join("processed"));
     match &arguments.command {
         Command::Report { run, objective } => {
+            for conditions in objective {
+                parse_objective(conditions).map_err(|error| Error::new(Exit::Usage, error.to_string()))?;
+            }
             let report = command::report(&raw, &out, run, Options { objectives: objective.clone() })?;
             report.notes.iter().for_each(|note| remark(note));
             say(&report.folder.join("report.html").display().to_string());
             Ok(report.exit)
+        }
+        Command::Compare { earlier, later } => {
+            let compared = command::compare(&raw, earlier, later)?;
+            say(&compared.text);
+            Ok(compared.exit)
+        }
+        Command::Verify { run } => {
+            let verified = command::verify(&raw, &out, run)?;
+            say(&verified.text());
+            Ok(verified.exit)
+        }
+        Command::Bundle { run } => {
+            say(&command::bundle(&raw, &out, run)?.display().to_string());
+            Ok(Exit::Ok)
+        }
+        Command::Export { run, format } => {
+            let format = if *format == Form::Csv { Format::Csv } else { Format::Parquet };
+            say(&command::export(&raw, &out, run, format)?.display().to_string());
+            Ok(Exit::Ok)
+        }
+        Command::Plan { run, samples, effect } => {
+            say(&command::plan(&raw, run, Wanted { samples: *samples, effect: *effect })?);
+            Ok(Exit::Ok)
         }
     }
 }

@@ -35,6 +35,8 @@ impl Fact {
 pub struct Point {
     /// Its place in the run's order.
     pub order: u64,
+    /// The block that it was shuffled in.
+    pub block: u32,
     /// Its line in the ledger, from 1.
     pub line: u64,
     /// How it ended.
@@ -51,6 +53,8 @@ pub struct Point {
     pub resources: Resources,
     /// Why it counts as noisy, if it does.
     pub noisy: Option<&'static str>,
+    /// The digest of the artifact that it ran.
+    pub artifact: Option<Box<str>>,
     /// What its requests did.
     pub load: Option<Box<Load>>,
     facts: Box<[(Fact, f64)]>,
@@ -68,6 +72,7 @@ impl Point {
         let timed = sample.total_ns.or_else(|| load.as_ref().map(|load| load.wall_ns));
         Self {
             order: sample.order,
+            block: sample.block,
             line,
             outcome: sample.outcome,
             reason: sample.reason.map(String::into_boxed_str),
@@ -76,6 +81,7 @@ impl Point {
             phases: sample.phases.into_boxed_slice(),
             resources: sample.resources,
             noisy: timed.and_then(|ns| sample.noise.mark(ns)),
+            artifact: sample.artifact_sha256.map(String::into_boxed_str),
             load: load.map(Box::new),
             facts,
         }
