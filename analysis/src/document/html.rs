@@ -110,12 +110,26 @@ fn table(table: &Table) -> TableView {
 
 fn inline(text: &str) -> String {
     let shown = |span: Span<'_>| match span {
-        Span::Plain(text) => escaped(text),
+        Span::Plain(text) => joined(&escaped(text)),
         Span::Code(text) => format!("<code>{}</code>", escaped(text)),
         Span::Strong(text) => format!("<strong>{}</strong>", escaped(text)),
         Span::Link(text, to) => format!("<a href=\"#{}\">{}</a>", escaped(to), escaped(text)),
     };
     spans(text).into_iter().map(shown).collect()
+}
+
+/// A number and its unit stay on one line.
+fn joined(text: &str) -> String {
+    const UNITS: [&str; 8] = ["%", "ns", "µs", "ms", "s", "KiB", "MiB", "GiB"];
+    let mut words = text.split(' ');
+    let mut joined = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let unit = word.trim_end_matches(|c: char| ",.;:)".contains(c));
+        let after_number = joined.ends_with(|c: char| c.is_ascii_digit());
+        joined.push_str(if after_number && UNITS.contains(&unit) { "&nbsp;" } else { " " });
+        joined.push_str(word);
+    }
+    joined
 }
 
 fn escaped(text: &str) -> String {

@@ -54,8 +54,10 @@ fn draw(canvas: &mut Canvas, row: &Bar, scale: Scale, [left, _, width, _]: [f64;
     let mut end = at(row.value);
     if let Some((low, high)) = row.interval {
         let (low, high) = (at(low), at(high));
-        // White below black: seen on a bar of any colour.
-        canvas.line("edge", [low, middle, high, middle]);
+        // Paper below ink: seen on a bar of any colour.
+        canvas.line("halo", [low, middle, high, middle]);
+        canvas.line("halo", [low, middle - 5.0, low, middle + 5.0]);
+        canvas.line("halo", [high, middle - 5.0, high, middle + 5.0]);
         canvas.line("whisker", [low, middle, high, middle]);
         canvas.line("whisker", [low, middle - 4.0, low, middle + 4.0]);
         canvas.line("whisker", [high, middle - 4.0, high, middle + 4.0]);

@@ -122,7 +122,7 @@ pub fn style(dark: bool) -> String {
         if dark { ["#ececec", "#b4b8be", "#3a3f46", "#15181c"] } else { ["#16181b", "#5a6068", "#dfe2e6", "#ffffff"] };
     let mut css = format!(
         ".paper{{fill:{paper}}}.ink{{fill:{ink}}}.muted{{fill:{muted}}}.grid{{stroke:{grid};fill:none}}\
-         .axis{{stroke:{muted};fill:none}}.whisker{{stroke:{ink};fill:none}}.edge{{stroke:{paper}}}\
+         .axis{{stroke:{muted};fill:none}}.whisker{{stroke:{ink};fill:none}}.edge{{stroke:{paper}}}.halo{{stroke:{paper};stroke-width:3.5;stroke-opacity:.75;fill:none}}\
          .outline{{stroke:{ink};stroke-width:.6}}.hollow{{fill:{paper}}}\
          .faint{{fill-opacity:.78}}.line{{stroke-width:2;stroke-linejoin:round}}.dash{{stroke-dasharray:6 4}}\
          .dot{{stroke-dasharray:2 3}}.t{{font-size:12px}}.n{{font-size:11px}}.b{{font-weight:700}}\

@@ -301,8 +301,8 @@ fn observer(analysis: &Analysis) -> Option<String> {
     costs.sort_by(f64::total_cmp);
     let middle = costs.get(costs.len() / 2)?;
     Some(format!(
-        "Being watched takes time: starts that were taken apart took {} longer at the median of {} pairs of cells (from {} to {}). \
-         Phases are theirs; every total is of starts that nothing watched.",
+        "Being watched takes time: starts that were taken apart took {} more at the median of {} pairs of cells (from {} to {}; less \
+         than nothing is noise). Phases are theirs; every total is of starts that nothing watched.",
         percent(*middle),
         costs.len(),
         percent(costs[0]),

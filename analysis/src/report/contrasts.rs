@@ -95,10 +95,25 @@ impl Family {
 }
 
 /// The letter-like mark that stands beside values in pictures.
-pub(crate) const fn mark(verdict: &Verdict) -> &'static str {
+///
+/// It points where the bar goes: of a rate, slower is down.
+pub(crate) const fn mark(verdict: &Verdict, measure: Measure) -> &'static str {
+    let is_rate = matches!(measure, Measure::PerSecond);
     match verdict {
-        Verdict::Faster => "▼",
-        Verdict::Slower => "▲",
+        Verdict::Faster => {
+            if is_rate {
+                "▲"
+            } else {
+                "▼"
+            }
+        }
+        Verdict::Slower => {
+            if is_rate {
+                "▼"
+            } else {
+                "▲"
+            }
+        }
         Verdict::Indistinguishable => "≈",
         Verdict::TooFewSamples { .. } => "?",
         Verdict::NotComparable { .. } => "–",
@@ -108,11 +123,12 @@ pub(crate) const fn mark(verdict: &Verdict) -> &'static str {
 /// The verdict in a word, in terms of what is measured.
 pub(crate) fn word(verdict: &Verdict, measure: Measure) -> String {
     let is_memory = measure.name().ends_with("bytes");
+    let mark = mark(verdict, measure);
     match verdict {
-        Verdict::Faster if is_memory => "▼ less".to_owned(),
-        Verdict::Slower if is_memory => "▲ more".to_owned(),
-        Verdict::Faster => "▼ faster".to_owned(),
-        Verdict::Slower => "▲ slower".to_owned(),
+        Verdict::Faster if is_memory => format!("{mark} less"),
+        Verdict::Slower if is_memory => format!("{mark} more"),
+        Verdict::Faster => format!("{mark} faster"),
+        Verdict::Slower => format!("{mark} slower"),
         Verdict::Indistinguishable => "≈ indistinguishable".to_owned(),
         Verdict::TooFewSamples { needed } => format!("? too few samples ({needed} would do)"),
         Verdict::NotComparable { why } => format!("– not comparable: {why}"),

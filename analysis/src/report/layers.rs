@@ -128,7 +128,7 @@ fn figure(analysis: &Analysis, peeled: &Peeled) -> Figure {
         ">95 % interval",
         ">adds",
         ">of the whole",
-        ">of the layer inside (95 %)",
+        ">of the one inside (95 %)",
         "verdict",
         "what it does",
     ];

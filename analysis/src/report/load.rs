@@ -67,7 +67,7 @@ fn section(
         caption: format!(
             "Each sample is a process; of each its own figure, then the median over processes with its 95 % interval. {}{}",
             marks(family),
-            if is_rate { " Of rates, ▲ is slower and ▼ faster: what is compared is time per request." } else { "" },
+            if is_rate { " Of rates, what is compared is the time per request." } else { "" },
         ),
         picture: bars(&measure_bars(cells, &names, family, measure), unit, axis),
         table,
@@ -103,7 +103,7 @@ fn table(
         ">p90",
         ">p99",
         ">95 % interval",
-        ">cost of native (95 %)",
+        ">of native's cost (95 %)",
         "verdict",
         ">PSS",
     ];

@@ -85,8 +85,9 @@ pub(crate) fn marks(family: Option<&Family>) -> String {
         |floor| format!("the A/A floor is {}", crate::units::percent(floor)),
     );
     format!(
-        "Compared with `{BASE}`: ▲ more, ▼ less, ≈ indistinguishable, ? too few samples to say (Mann–Whitney, Holm-corrected \
+        "Compared with `{BASE}`: {}, ≈ indistinguishable, ? too few samples to say (Mann–Whitney, Holm-corrected \
          over {} comparisons; a difference counts beyond {}, and {floor}).",
+        if family.measure == Measure::PerSecond { "▲ faster, ▼ slower" } else { "▲ more, ▼ less" },
         family.members.len(),
         crate::units::percent(family.policy.threshold),
     )
@@ -105,7 +106,7 @@ pub(crate) fn measure_bars(cells: &[&CellFacts], names: &Names, family: Option<&
             system: cell.cell.system.clone(),
             value: cell.median(measure)?,
             interval: cell.interval(measure),
-            mark: said.map_or("", |member| mark(&member.decision.verdict)).to_owned(),
+            mark: said.map_or("", |member| mark(&member.decision.verdict, measure)).to_owned(),
         })
     };
     cells.iter().filter_map(bar).collect()
@@ -115,7 +116,7 @@ pub(crate) fn measure_bars(cells: &[&CellFacts], names: &Names, family: Option<&
 pub(crate) fn verdict_fields(family: Option<&Family>, cell: &CellFacts, measure: Measure) -> [String; 2] {
     match family.and_then(|family| family.of(&cell.id)) {
         Some(member) => [ratio(&member.decision), word(&member.decision.verdict, measure)],
-        None if cell.cell.system == BASE => ["1".to_owned(), "is compared with".to_owned()],
+        None if cell.cell.system == BASE => ["1".to_owned(), "(baseline)".to_owned()],
         None => ["–".to_owned(), "–".to_owned()],
     }
 }
