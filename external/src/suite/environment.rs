@@ -157,7 +157,9 @@ mod tests {
     use crate::suite::{SuiteArguments, settings};
 
     fn told(variables: &Variables) -> Result<Settings, String> {
-        settings::of(&SuiteArguments::default(), variables, None).map(|(s, _)| s).map_err(|e| e.to_string())
+        settings::of(&SuiteArguments::default(), variables, None, settings::DEFAULT)
+            .map(|(s, _)| s)
+            .map_err(|e| e.to_string())
     }
 
     #[test]

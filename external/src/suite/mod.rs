@@ -14,7 +14,7 @@ use clap::Args;
 use program::run::{self, Format};
 use program::terminal::{print, say};
 use program::{Error, Exit};
-use results::run_folder;
+use results::{Sample, run_folder};
 
 use self::bench::Outside;
 use self::environment::Variables;
@@ -29,7 +29,7 @@ use crate::observe::janitor::Janitor;
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = environment_help())]
 pub struct SuiteArguments {
-    /// What is measured: quick, standard, paper, or a TOML file like theirs [default: quick]
+    /// What is measured: quick, standard, paper, scale, density, or a TOML file like theirs [default: by command]
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
     /// Only cells with this property (repeatable, or with commas): system, workload, scenario, or a parameter
@@ -50,6 +50,9 @@ pub struct SuiteArguments {
     /// Connections at once under `throughput` (repeatable, or with commas) [default: by profile]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub connections: Vec<usize>,
+    /// Instances at once under `scaling` and `density` (repeatable, or with commas) [default: by profile]
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub instances: Vec<usize>,
     /// Variants of systems that have several [default: by profile]
     #[arg(long, value_enum)]
     pub variants: Option<settings::Variants>,
@@ -64,7 +67,7 @@ pub struct SuiteArguments {
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "profile", "only", "samples", "warm_up", "requests", "connections", "variants", "no_observer", "seed", "list",
+        "profile", "only", "samples", "warm_up", "requests", "connections", "instances", "variants", "no_observer", "seed", "list",
     ])]
     pub resume: Option<String>,
     /// Print what would be measured and about how long it would take, and measure nothing
@@ -81,18 +84,18 @@ fn environment_help() -> String {
     help
 }
 
-/// Runs the suite.
+/// Runs the suite. `name` is the command's, and `usual` the profile where none is named.
 ///
 /// # Errors
 /// What keeps it from beginning or from recording; what goes wrong in single samples is in the ledger.
-pub fn command(arguments: &SuiteArguments) -> Result<Exit, Error> {
+pub fn command(arguments: &SuiteArguments, name: &str, usual: &str) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
     // Resolved once: another run may become the latest one meanwhile.
     let resume = arguments.resume.as_deref().map(|run| run_folder::resolve(&out, run)).transpose()?;
     let folder = resume.as_ref().map(|run| out.join(run));
     let variables = Variables::of_process();
-    let (settings, origins) = settings::of(arguments, &variables, folder.as_deref())?;
+    let (settings, origins) = settings::of(arguments, &variables, folder.as_deref(), usual)?;
     variables.without_effect().iter().for_each(|sentence| say(sentence));
     let cells = plan::cells(&settings)?;
     if arguments.list {
@@ -102,13 +105,8 @@ pub fn command(arguments: &SuiteArguments) -> Result<Exit, Error> {
     let systems = Systems::find(cells.iter().map(|planned| planned.system));
     systems.require(&required)?;
     let campaign = Campaign { settings: &settings, origins: &origins, cells: &cells, systems: &systems };
-    campaign.run(
-        arguments.out.as_deref(),
-        resume.as_deref(),
-        arguments.format,
-        analysis::suite_report,
-        "external suite",
-    )
+    let command = format!("external {name}");
+    campaign.run(arguments.out.as_deref(), resume.as_deref(), arguments.format, analysis::suite_report, &command)
 }
 
 /// What is measured, on what.
@@ -126,7 +124,7 @@ impl Campaign<'_> {
         out: Option<&Path>,
         resume: Option<&str>,
         format: Format,
-        report: impl FnOnce(&Summary, usize, bool) -> String,
+        report: impl FnOnce(&Summary, &[Sample], usize, bool) -> String,
         command: &str,
     ) -> Result<Exit, Error> {
         let results = out.map_or_else(run::default_results, Path::to_owned);

@@ -52,6 +52,19 @@ pub struct Place<'a> {
     pub janitor: &'a Janitor,
     /// As it was found.
     pub found: &'a Found,
+    /// Which of several of this system in the run, from 0: each has one instance at a time, under names of its own.
+    pub nth: usize,
+}
+
+impl Place<'_> {
+    /// A folder and a name of its own for this engine of a system.
+    pub(super) fn own(&self, name: &str) -> (PathBuf, String) {
+        let (name, owner) = match self.nth {
+            0 => (name.to_owned(), super::owner()),
+            nth => (format!("{name}-{nth}"), format!("{}-{nth}", super::owner())),
+        };
+        (self.work.join(name), owner)
+    }
 }
 
 /// A system with an engine of its own.
@@ -64,6 +77,12 @@ pub trait Hosted: Sync {
 
     /// The variants of a scenario, of which the first is the usual one. A `service` listens.
     fn variants(&self, service: bool, scenario: Scenario) -> Vec<Variant>;
+
+    /// Whether one engine has several instances at a time, by [`Instance::another`]. If not, each instance has an engine
+    /// object of its own in this process, all of which speak to the one engine that there is.
+    fn shares_engine(&self) -> bool {
+        false
+    }
 }
 
 /// Waits for asynchronous work on this thread.
@@ -121,6 +140,17 @@ pub trait Instance {
     fn patience(&self, deadline_ns: u64) -> Patience {
         Patience::until(deadline_ns)
     }
+
+    /// Starts another one like it beside it, which lives and ends with it; where that one is asked.
+    ///
+    /// # Errors
+    /// A sentence.
+    fn another(&mut self, _: &Order) -> Result<Target, String> {
+        Err("it is alone in its engine".to_owned())
+    }
+
+    /// The processes that it consists of, and that would not run without it.
+    fn processes(&mut self) -> Vec<u32>;
 
     /// How it ended, if it has. Asked between two attempts to connect, so it must be quick.
     fn ended(&mut self) -> Option<String>;

@@ -18,11 +18,11 @@ pub(super) const IDLE: std::time::Duration = std::time::Duration::from_millis(20
 impl Outside<'_> {
     /// Requests at something that runs, as a sample.
     pub(super) fn sample_load(&self, next: Next) -> Measurement {
-        let Next { planned, what: What::Launched(ready), port, mut attested } = next else {
+        let Next { planned, what: What::Launched(ready), ports, mut attested } = next else {
             return Measurement::failed("nothing is to be launched");
         };
         let failed = |reason: String| Measurement { attested: BTreeMap::new(), ..Measurement::failed(reason) };
-        let (Call::Http(request), Some(port)) = (planned.workload.call(), port) else {
+        let (Call::Http(request), Some(&port)) = (planned.workload.call(), ports.first()) else {
             return failed("a command has nothing that could be asked again".to_owned());
         };
         let mut launch = self.launch(&ready, planned.workload, Some(port));
@@ -40,7 +40,7 @@ impl Outside<'_> {
         let loaded = started.verdict.and_then(|()| {
             std::thread::sleep(IDLE);
             let idle = running.usage();
-            let loaded = self.put_under_load(&planned, request, ready::Target::loopback(port))?;
+            let loaded = self.put_under_load(&planned, request, &[ready::Target::loopback(port)])?;
             Ok((idle, loaded))
         });
         let resources = running.usage();
@@ -80,18 +80,20 @@ impl Outside<'_> {
         &self,
         planned: &Planned,
         request: Request,
-        target: ready::Target,
+        targets: &[ready::Target],
     ) -> Result<Loaded, String> {
         let values = &self.settings.values;
+        let (target, also) = targets.split_first().ok_or("there is nothing to be put under load")?;
         let load = Load {
             address: target.address,
-            host: target.host,
+            host: target.host.clone(),
+            also: also.to_vec(),
             request,
             expected: planned.workload.expected_of_any(),
             pace: Pace::Closed,
             connections: planned.connections,
             keep_alive: true,
-            warm_up: values.warm_up,
+            warm_up: values.warm_up * targets.len() as u64,
             amount: Amount::Requests(values.requests),
             patience: self.limit(),
             core: self.cores.generator,

@@ -2,6 +2,7 @@
 
 mod hosted;
 mod load;
+mod many;
 mod process;
 
 use std::collections::{BTreeMap, HashMap};
@@ -38,13 +39,13 @@ pub struct Outside<'a> {
     /// What was prepared, or why that failed, by what it is for.
     jobs: HashMap<Key, Result<Ready, String>>,
     /// Engines of systems that have one of their own, or why there is none. Put away before the folder is.
-    engines: HashMap<Name, Result<Box<dyn Engine>, String>>,
+    engines: HashMap<(Name, usize), Result<Box<dyn Engine>, String>>,
     /// The digests of what engines start, by cell.
     digests: HashMap<Cell, String>,
     /// What `prepare` left for `sample`.
     next: Option<Next>,
-    /// The port of the last sample, to be free again.
-    port: Option<u16>,
+    /// The ports of the last sample, to be free again.
+    ports: Vec<u16>,
     _folder: Guard,
 }
 
@@ -60,7 +61,8 @@ struct Key {
 struct Next {
     planned: Planned,
     what: What,
-    port: Option<u16>,
+    /// One for each instance of a service; none of a command.
+    ports: Vec<u16>,
     attested: BTreeMap<String, Value>,
 }
 
@@ -97,7 +99,7 @@ impl<'a> Outside<'a> {
             engines: HashMap::new(),
             digests: HashMap::new(),
             next: None,
-            port: None,
+            ports: Vec::new(),
             _folder: folder,
         })
     }
@@ -144,6 +146,18 @@ impl<'a> Outside<'a> {
         let port = || ports::free_port().map_err(|error| format!("no port is free: {error}"));
         listens(workload).then(port).transpose()
     }
+
+    /// Different ports, one for each instance of a service.
+    fn ports_for(planned: &Planned) -> Result<Vec<u16>, String> {
+        let mut found = Vec::new();
+        while found.len() < planned.instances {
+            let Some(port) = Self::port_for(planned.workload)? else { break };
+            if !found.contains(&port) {
+                found.push(port);
+            }
+        }
+        Ok(found)
+    }
 }
 
 impl Bench for Outside<'_> {
@@ -169,15 +183,16 @@ impl Bench for Outside<'_> {
             resident += pages::put(file, residency)?.resident;
         }
         attested.insert("pages_resident".to_owned(), json!(resident));
-        let port = if planned.without == Some(WORK) { None } else { Self::port_for(planned.workload)? };
-        self.next = Some(Next { planned, what: What::Launched(Box::new(ready)), port, attested });
+        let ports = if planned.without == Some(WORK) { Vec::new() } else { Self::ports_for(&planned)? };
+        self.next = Some(Next { planned, what: What::Launched(Box::new(ready)), ports, attested });
         Ok(())
     }
 
     fn sample(&mut self, _: &campaign::Planned) -> Measurement {
         let Some(next) = self.next.take() else { return Measurement::failed("nothing was prepared") };
-        self.port = next.port;
+        self.ports.clone_from(&next.ports);
         match &next.what {
+            _ if next.planned.cell.scenario.multiplies() => self.sample_many(next),
             What::Ordered => self.sample_hosted(next),
             What::Launched(_) if next.planned.cell.scenario.starts() => self.sample_start(next),
             What::Launched(_) => self.sample_load(next),
@@ -186,17 +201,21 @@ impl Bench for Outside<'_> {
 
     fn clean(&mut self, planned: &campaign::Planned) -> Result<(), String> {
         let system = self.cells.get(&planned.cell).map(|planned| planned.system);
-        if let Some(Ok(engine)) = system.and_then(|system| self.engines.get_mut(&system)) {
-            engine.clean()?;
-        }
-        let Some(port) = self.port.take() else { return Ok(()) };
-        let owners = ports::owner_of(port).map_err(|error| format!("cannot look at the sockets: {error}"))?;
-        match owners.first() {
-            Some(owner) => {
-                Err(format!("port {port} is still listened on after the sample, by processes {:?}", owner.pids))
+        for ((name, _), engine) in &mut self.engines {
+            if let (true, Ok(engine)) = (Some(*name) == system, engine) {
+                engine.clean()?;
             }
-            None => Ok(()),
         }
+        for port in std::mem::take(&mut self.ports) {
+            let owners = ports::owner_of(port).map_err(|error| format!("cannot look at the sockets: {error}"))?;
+            if let Some(owner) = owners.first() {
+                return Err(format!(
+                    "port {port} is still listened on after the sample, by processes {:?}",
+                    owner.pids
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn artifact_sha256(&self, cell: &Cell) -> Option<String> {

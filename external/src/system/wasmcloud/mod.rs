@@ -122,6 +122,10 @@ impl Hosted for WasmCloud {
         Ok(Box::new(engine::Lattice::new(site::Site::new(programs, place.work, place.janitor)?)))
     }
 
+    fn shares_engine(&self) -> bool {
+        true
+    }
+
     fn variants(&self, _: bool, scenario: Scenario) -> Vec<Variant> {
         variants(scenario)
     }
