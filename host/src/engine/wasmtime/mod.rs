@@ -1,6 +1,7 @@
 //! Wasmtime: one cold start, from configuration to teardown.
 
 mod attest;
+mod crowd;
 mod deadline;
 pub mod guest;
 pub mod live;
@@ -14,6 +15,7 @@ use wasmtime::component::Component;
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, Module, OptLevel, Store, Strategy};
 
 use self::deadline::Then;
+pub use self::crowd::crowd;
 use self::guest::Guest;
 use self::live::Linked;
 use host_probe::resources::Usage;
