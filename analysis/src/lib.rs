@@ -4,11 +4,13 @@
 
 mod cold_start;
 mod compare;
+mod density;
 mod finding;
 mod label;
 mod median;
 mod outside;
 mod scaling;
+pub mod statistics;
 mod summary;
 mod table;
 mod units;
@@ -16,6 +18,7 @@ mod waterfall;
 
 pub use cold_start::cold_start;
 pub use compare::{EnginePair, embedded_vs_cli};
+pub use density::{DensityCurve, DensityPoint, density_curves};
 pub use finding::finding;
 pub use median::{Estimate, median};
 pub use outside::suite_report;

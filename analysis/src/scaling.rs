@@ -131,7 +131,7 @@ fn point(
 }
 
 /// Right answers per second of one sample.
-fn rate(sample: &Sample) -> Option<f64> {
+pub(crate) fn rate(sample: &Sample) -> Option<f64> {
     let Requests { ok, wall_ns, .. } = *sample.requests.as_ref()?;
     (ok > 0 && wall_ns > 0).then(|| ok as f64 * 1e9 / wall_ns as f64)
 }
@@ -143,7 +143,7 @@ fn ratio(blocks: &Blocks<'_>, base: &Blocks<'_>) -> Option<Estimate> {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "finite and not negative: checked")]
-fn whole(value: f64) -> Option<u64> {
+pub(crate) fn whole(value: f64) -> Option<u64> {
     (value.is_finite() && value >= 0.0).then(|| value.round() as u64)
 }
 

@@ -61,18 +61,14 @@ pub(crate) fn run(arguments: &Density) -> Result<Exit, Error> {
     let cells = cells(&options);
     bench::rehearse(Path::new(THIS), Engine::Wasmtime, &target, LIMITS)
         .map_err(|failure| bench::start_failed(&target.name, &failure))?;
-    let (folder, manifest) =
-        run::open(resume.as_deref(), &results, manifest(&options, &origins, &cells, &target)?)?;
+    let (folder, manifest) = run::open(resume.as_deref(), &results, manifest(&options, &origins, &cells, &target)?)?;
     let (samples, ended) = run::measure(&folder, &manifest, |work| Ok(Crowds::new(work, &target, &cells)))?;
     let out = arguments.out.as_ref().map_or_else(String::new, |out| format!(" --out {}", out.display()));
     let resume = format!("cargo run -p host -- density --resume {}{out}", folder.run());
     run::finish(arguments.format, &folder, &manifest.systems, (&samples, ended), analysis::suite_report, &resume)
 }
 
-fn options(
-    arguments: &Density,
-    resume: Option<&Path>,
-) -> Result<(Options, BTreeMap<&'static str, Origin>), Error> {
+fn options(arguments: &Density, resume: Option<&Path>) -> Result<(Options, BTreeMap<&'static str, Origin>), Error> {
     if let Some(folder) = resume {
         let config = run_folder::read_manifest(folder)?.config;
         let config: serde_json::Map<_, _> = config.into_iter().map(|(key, setting)| (key, setting.value)).collect();
@@ -248,11 +244,8 @@ impl Bench for Crowds<'_> {
 
     fn sample(&mut self, _: &Planned) -> Measurement {
         let Some((kept, file)) = self.next.take() else { return Measurement::failed("it was never prepared") };
-        let wanted = Configuration {
-            acquire: Acquire::DeserializeFile,
-            engine: kept.engine,
-            ..Configuration::BASELINE
-        };
+        let wanted =
+            Configuration { acquire: Acquire::DeserializeFile, engine: kept.engine, ..Configuration::BASELINE };
         let spec = bench::spec(self.target, &wanted, LIMITS, file, None);
         let crowd = Crowd { spec, instances: kept.instances, touched: kept.touched };
         let ended = launch::run::<CrowdReport>(Path::new(THIS), CROWD, &crowd.to_arguments(), PATIENCE);

@@ -14,8 +14,8 @@ use results::{Phase, Timeline};
 use wasmtime::component::Component;
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, Module, OptLevel, Store, Strategy};
 
-use self::deadline::Then;
 pub use self::crowd::crowd;
+use self::deadline::Then;
 use self::guest::Guest;
 use self::live::Linked;
 use host_probe::resources::Usage;
