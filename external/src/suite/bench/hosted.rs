@@ -47,12 +47,17 @@ impl Outside<'_> {
     }
 
     /// Has the system's engine prepare a sample.
-    pub(super) fn prepare_hosted(&mut self, planned: Planned) -> Result<(), String> {
+    pub(super) fn prepare_hosted(
+        &mut self,
+        planned: Planned,
+        mut attested: BTreeMap<String, Value>,
+    ) -> Result<(), String> {
         let order = self.order(&planned);
-        let Prepared { sha256, attested } = self.engine(planned.system, 0)?.prepare(&order)?;
+        let Prepared { sha256, attested: prepared } = self.engine(planned.system, 0)?.prepare(&order)?;
         for nth in 1..self.engines_for(&planned) {
             self.engine(planned.system, nth)?.prepare(&order)?;
         }
+        attested.extend(prepared);
         self.digests.insert(planned.cell.clone(), sha256);
         let ports = Self::ports_for(&planned)?;
         self.next = Some(Next { planned, what: What::Ordered, ports, attested });

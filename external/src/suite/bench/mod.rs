@@ -168,8 +168,14 @@ impl Bench for Outside<'_> {
                 format!("no start can be taken apart here: {reason}; its total is measured all the same, and --no-observer leaves this out")
             })?;
         }
-        if self.systems.adapter(planned.system).hosted().is_some() {
-            return self.prepare_hosted(planned);
+        let adapter = self.systems.adapter(planned.system);
+        let mut attested = BTreeMap::new();
+        if planned.workload == Workload::HttpState && !planned.cell.scenario.starts() {
+            let means = adapter.keeps_state().map_err(|reason| format!("it cannot keep state: {reason}"))?;
+            attested.insert("state".to_owned(), json!(means));
+        }
+        if adapter.hosted().is_some() {
+            return self.prepare_hosted(planned, attested);
         }
         let ready = self.job(&planned)?;
         let ready = self.varied(&planned, &ready)?;
@@ -177,7 +183,6 @@ impl Bench for Outside<'_> {
             process::emptied(cache)?;
         }
         let residency = if planned.evicted { Residency::Evicted } else { Residency::Hot };
-        let mut attested = BTreeMap::new();
         let mut resident = 0;
         for file in &ready.files {
             resident += pages::put(file, residency)?.resident;

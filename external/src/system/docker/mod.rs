@@ -56,6 +56,10 @@ impl System for Docker {
         Ok(Found { program: socket.path, version, sha256 })
     }
 
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        if self.wasmtime { WasmtimeCli.keeps_state() } else { Ok("memory of the process in the container") }
+    }
+
     fn acquires(&self) -> &'static [Acquire] {
         if self.wasmtime { &[Acquire::Compile, Acquire::DeserializeFile] } else { &[] }
     }

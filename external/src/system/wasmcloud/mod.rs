@@ -98,6 +98,10 @@ impl System for WasmCloud {
         found(programs.wash, version, REMEDY)
     }
 
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        Err(super::FRESH_INSTANCES)
+    }
+
     fn acquires(&self) -> &'static [Acquire] {
         &[]
     }
