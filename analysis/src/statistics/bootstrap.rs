@@ -75,8 +75,8 @@ pub fn bootstrap(
         Kind::Percentile => summary(estimate, replicates, TAILS),
         Kind::Expanded => summary(estimate, replicates, expanded(values.len())),
         Kind::Bca => {
-            let tails =
-                replicates.as_ref().map_or(TAILS, |r| accelerated(estimate, r, acceleration(values, &statistic)));
+            let left_out = leaving_out(values, &statistic);
+            let tails = replicates.as_ref().map_or(TAILS, |r| accelerated(estimate, r, &left_out));
             summary(estimate, replicates, tails)
         }
     })
@@ -117,7 +117,10 @@ pub(crate) fn summary(estimate: f64, replicates: Option<Vec<f64>>, tails: (f64, 
 }
 
 /// The tails of the interval that is corrected for bias and for a spread that changes with the value.
-fn accelerated(estimate: f64, replicates: &[f64], acceleration: f64) -> (f64, f64) {
+///
+/// `left_out` is the statistic with one value, or one group of them, left out at a time.
+fn accelerated(estimate: f64, replicates: &[f64], left_out: &[f64]) -> (f64, f64) {
+    let acceleration = acceleration(left_out);
     let below = replicates.partition_point(|replicate| *replicate < estimate);
     let not_above = replicates.partition_point(|replicate| *replicate <= estimate);
     let n = replicates.len() as f64;
@@ -132,16 +135,19 @@ fn accelerated(estimate: f64, replicates: &[f64], acceleration: f64) -> (f64, f6
     (tail(TAILS.0), tail(TAILS.1))
 }
 
-/// A sixth of the skewness of the statistic, by leaving out one value, or one group of them, at a time.
-fn acceleration(values: &[f64], statistic: impl Fn(&[f64]) -> f64) -> f64 {
+/// The statistic with one value, or one group of them, left out at a time.
+fn leaving_out(values: &[f64], statistic: impl Fn(&[f64]) -> f64) -> Vec<f64> {
     let groups = values.len().min(JACKKNIFE_GROUPS);
-    let left_out: Vec<_> = (0..groups)
-        .map(|group| {
-            let rest = values.iter().enumerate().filter(|(index, _)| index % groups != group);
-            statistic(&rest.map(|(_, value)| *value).collect::<Vec<_>>())
-        })
-        .collect();
-    let (mean, _) = super::describe::mean_and_sd(&left_out);
+    let without = |group| {
+        let rest = values.iter().enumerate().filter(|(index, _)| index % groups != group);
+        statistic(&rest.map(|(_, value)| *value).collect::<Vec<_>>())
+    };
+    (0..groups).map(without).collect()
+}
+
+/// A sixth of the skewness of the statistic.
+fn acceleration(left_out: &[f64]) -> f64 {
+    let (mean, _) = super::describe::mean_and_sd(left_out);
     let power = |exponent| left_out.iter().map(|value| (mean - value).powi(exponent)).sum::<f64>();
     let acceleration = power(3) / (6.0 * power(2).powf(1.5));
     if acceleration.is_finite() { acceleration } else { 0.0 }

@@ -24,88 +24,77 @@ pub struct MannWhitney {
 
 /// The Mann–Whitney U test, two-sided.
 ///
-/// Exact for samples of up to 50 values each without a tie, by the recurrence of Mann and Whitney (*Annals of
-/// Mathematical Statistics* 18, 1947). Otherwise from the normal distribution, its variance corrected for ties and the
+/// Exact for samples of up to 50 values each without a tie, from the counts of all orders (Mann and
+/// Whitney, *Annals of Mathematical Statistics* 18, 1947). Otherwise from the normal distribution, its variance corrected for ties and the
 /// statistic for continuity (Hollander, Wolfe and Chicken, *Nonparametric Statistical Methods*, 3rd ed., §4.1). Takes
 /// O(n log n).
 pub fn mann_whitney(candidate: &[f64], baseline: &[f64]) -> Result<MannWhitney, DataError> {
-    Ok(of_sorted(&sorted(candidate)?, &sorted(baseline)?))
+    let (candidate, baseline) = (sorted(candidate)?, sorted(baseline)?);
+    Ok(of_sorted(&candidate, &baseline, &Null::of(&candidate, &baseline)))
 }
 
 /// The test of two ascending samples.
-pub(crate) fn of_sorted(candidate: &[f64], baseline: &[f64]) -> MannWhitney {
+pub(crate) fn of_sorted(candidate: &[f64], baseline: &[f64], null: &Null) -> MannWhitney {
     let u = counts_below(candidate, baseline)
         .into_iter()
         .map(|(smaller, not_larger)| (smaller + not_larger) as f64 / 2.0)
         .sum::<f64>();
-    let spread = Spread::of(candidate, baseline);
-    let p = if spread.is_exact() { exact_p(u, candidate.len(), baseline.len()) } else { spread.approximate_p(u) };
-    MannWhitney { u, p, exact: spread.is_exact() }
+    MannWhitney { u, p: null.p(u), exact: null.exact.is_some() }
 }
 
-/// What the distribution of U under the null hypothesis depends on.
-pub(crate) struct Spread {
-    sizes: (usize, usize),
-    has_ties: bool,
+/// The distribution of U where neither sample tends to be larger.
+pub(crate) struct Null {
+    /// P(U = u) for u = 0, 1, 2 …, if it is known exactly.
+    pub(crate) exact: Option<Vec<f64>>,
     /// The expected U.
     pub(crate) mean: f64,
     /// The standard deviation of U, corrected for ties. Zero when all values are the same.
     pub(crate) sd: f64,
 }
 
-impl Spread {
+impl Null {
+    /// For two ascending samples.
     pub(crate) fn of(candidate: &[f64], baseline: &[f64]) -> Self {
         let mut all = [candidate, baseline].concat();
         all.sort_unstable_by(f64::total_cmp);
-        let pairs = candidate.len() as f64 * baseline.len() as f64;
-        let total = all.len() as f64;
+        let (n, m, total) = (candidate.len(), baseline.len(), all.len() as f64);
+        let pairs = n as f64 * m as f64;
         let ties: f64 = tie_sizes(&all).map(|size| size.powi(3) - size).sum();
         let variance = pairs / 12.0 * (total + 1.0 - ties / (total * (total - 1.0)));
-        Self {
-            sizes: (candidate.len(), baseline.len()),
-            has_ties: ties > 0.0,
-            mean: pairs / 2.0,
-            sd: variance.max(0.0).sqrt(),
+        let exact = (ties == 0.0 && n.max(m) <= EXACT_UP_TO).then(|| distribution(n, m));
+        Self { exact, mean: pairs / 2.0, sd: variance.max(0.0).sqrt() }
+    }
+
+    /// The two-sided p-value of U.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "without ties U is a count")]
+    fn p(&self, u: f64) -> f64 {
+        let from_centre = (u - self.mean).abs();
+        if let Some(exact) = &self.exact {
+            // The distribution is symmetric: the tail that U is in, twice.
+            let below: f64 = exact.iter().take((self.mean - from_centre) as usize + 1).sum();
+            return (2.0 * below).min(1.0);
         }
-    }
-
-    pub(crate) fn is_exact(&self) -> bool {
-        !self.has_ties && self.sizes.0.max(self.sizes.1) <= EXACT_UP_TO
-    }
-
-    fn approximate_p(&self, u: f64) -> f64 {
-        let distance = (u - self.mean).abs() - 0.5;
+        let distance = from_centre - 0.5;
         if self.sd > 0.0 && distance > 0.0 { two_sided(distance / self.sd) } else { 1.0 }
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "without ties U is a count")]
-fn exact_p(u: f64, n: usize, m: usize) -> f64 {
-    // Of the symmetric distribution, the tail that U is in.
-    let tail = u.min((n * m) as f64 - u) as usize;
-    let below: f64 = distribution(n, m).iter().take(tail + 1).sum();
-    (2.0 * below).min(1.0)
-}
-
 /// P(U = u) for u = 0..=n·m, for samples of n and m values without ties.
 ///
-/// The largest of all values is one of the first sample with probability n/(n + m), and then beats all m others; else it
-/// beats nobody. Only sums of positive numbers, so that nothing cancels.
-pub(crate) fn distribution(n: usize, m: usize) -> Vec<f64> {
-    // row[j] is the distribution for i and j values; for i = 0 or j = 0 U is surely 0.
-    let mut row = vec![vec![1.0]; m + 1];
+/// The numbers of orders are the coefficients of the Gaussian binomial coefficient, the product of (1 − q^(m+i)) over
+/// (1 − q^i) for i = 1..=n (Harding, *Applied Statistics* 33, 1984). In whole numbers, so that the differences cancel
+/// nothing: there are no more than C(100, 50) ≈ 10²⁹ orders.
+fn distribution(n: usize, m: usize) -> Vec<f64> {
+    let mut orders = vec![0_i128; n * m + 1];
+    orders[0] = 1;
     for i in 1..=n {
-        for j in 1..=m {
-            let mut next = vec![0.0; i * j + 1];
-            let from_first = i as f64 / (i + j) as f64;
-            for (u, p) in row[j].iter().enumerate() {
-                next[u + j] += from_first * p;
-            }
-            for (u, p) in row[j - 1].iter().enumerate() {
-                next[u] += (1.0 - from_first) * p;
-            }
-            row[j] = next;
+        for u in (m + i..orders.len()).rev() {
+            orders[u] -= orders[u - m - i];
+        }
+        for u in i..orders.len() {
+            orders[u] += orders[u - i];
         }
     }
-    row.pop().unwrap_or_default()
+    let all = orders.iter().sum::<i128>() as f64;
+    orders.into_iter().map(|count| count as f64 / all).collect()
 }

@@ -65,11 +65,7 @@ pub fn paired(pairs: &[(f64, f64)]) -> Result<Paired, DataError> {
     let differences = |one: &[f64], two: &[f64]| one.iter().zip(two).map(|(one, two)| one - two).collect::<Vec<_>>();
     let plain = differences(&candidate, &baseline);
     let ratio = match (logarithms(&candidate), logarithms(&baseline)) {
-        (Ok(one), Ok(two)) => {
-            let shift = centre(&differences(&one, &two))?;
-            let interval = shift.interval.map(|interval| interval.map(f64::exp));
-            Some(Shift { estimate: shift.estimate.exp(), interval, exact: shift.exact })
-        }
+        (Ok(one), Ok(two)) => Some(centre(&differences(&one, &two))?.exponential()),
         _ => None,
     };
     Ok(Paired { test: signed_rank(&plain)?, shift: centre(&plain)?, ratio })

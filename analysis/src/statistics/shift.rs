@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::distribution::normal_quantile;
 use super::error::{DataError, logarithms, sorted};
-use super::mann_whitney::{Spread, distribution};
+use super::mann_whitney::Null;
 use super::select::{kth_difference, middle};
 use super::{CONFIDENCE, Interval};
 
@@ -26,33 +26,36 @@ pub struct Shift {
 /// approximation otherwise. (Hodges and Lehmann, *Annals of Mathematical Statistics* 34, 1963; Hollander, Wolfe and
 /// Chicken, 3rd ed., §4.2–4.3.) Takes O(n log n) and no memory for the differences.
 pub fn hodges_lehmann(candidate: &[f64], baseline: &[f64]) -> Result<Shift, DataError> {
-    Ok(of_sorted(&sorted(candidate)?, &sorted(baseline)?))
+    let (candidate, baseline) = (sorted(candidate)?, sorted(baseline)?);
+    Ok(of_sorted(&candidate, &baseline, &Null::of(&candidate, &baseline)))
 }
 
 /// The Hodges–Lehmann estimate of the ratio candidate ÷ baseline: that of the logarithms, taken back.
 ///
 /// The median of all ratios between the two samples. It needs values above zero.
 pub fn hodges_lehmann_ratio(candidate: &[f64], baseline: &[f64]) -> Result<Shift, DataError> {
-    let shift = hodges_lehmann(&logarithms(candidate)?, &logarithms(baseline)?)?;
-    Ok(Shift {
-        estimate: shift.estimate.exp(),
-        interval: shift.interval.map(|interval| interval.map(f64::exp)),
-        exact: shift.exact,
-    })
+    let (candidate, baseline) = (sorted(&logarithms(candidate)?)?, sorted(&logarithms(baseline)?)?);
+    Ok(of_sorted(&candidate, &baseline, &Null::of(&candidate, &baseline)).exponential())
+}
+
+impl Shift {
+    /// A shift of logarithms as the ratio that it is.
+    pub(crate) fn exponential(self) -> Self {
+        let interval = self.interval.map(|interval| interval.map(f64::exp));
+        Self { estimate: self.estimate.exp(), interval, ..self }
+    }
 }
 
 /// The same of two ascending samples.
-pub(crate) fn of_sorted(candidate: &[f64], baseline: &[f64]) -> Shift {
+pub(crate) fn of_sorted(candidate: &[f64], baseline: &[f64], null: &Null) -> Shift {
     let pairs = candidate.len() as u64 * baseline.len() as u64;
-    let spread = Spread::of(candidate, baseline);
-    let rank = if spread.is_exact() {
-        exact_rank(&distribution(candidate.len(), baseline.len()))
-    } else {
-        approximate_rank(spread.mean, spread.sd)
+    let rank = match &null.exact {
+        Some(exact) => exact_rank(exact),
+        None => approximate_rank(null.mean, null.sd),
     };
     let kth = |rank| kth_difference(candidate, baseline, rank);
     let interval = rank.map(|rank| Interval::new(kth(rank), kth(pairs + 1 - rank)));
-    Shift { estimate: middle(pairs, kth), interval, exact: spread.is_exact() }
+    Shift { estimate: middle(pairs, kth), interval, exact: null.exact.is_some() }
 }
 
 /// The largest k from 1 with P(statistic ≤ k − 1) no more than the tail left outside the interval.

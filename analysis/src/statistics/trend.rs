@@ -87,7 +87,8 @@ pub struct Line {
 ///
 /// The interval is Sen's, from the variance of Kendall's S (Sen, *JASA* 63, 1968). Up to 1,000 points all slopes are
 /// sorted. Beyond, the wanted ones are found by halving, each step counting by merge sort how many slopes are smaller:
-/// O(n log n), right to 10⁻¹² of the range of slopes, and without memory for the pairs.
+/// O(n log n), right to 10⁻¹² of the range of slopes, and without memory for the pairs. Of an even number of slopes the
+/// lower middle one is taken then.
 pub fn theil_sen(points: &[(f64, f64)]) -> Result<Line, DataError> {
     let slopes = Slopes::of(points)?;
     let ranks = slopes.interval_ranks();
@@ -187,6 +188,6 @@ impl Slopes {
         let low = ((self.count as f64 - reach) / 2.0).round_ties_even();
         let high = f64::midpoint(self.count as f64, reach).round_ties_even();
         // Fewer slopes than the interval would leave out at its ends: there is none at this confidence.
-        (low >= 0.0 && high <= self.count as f64).then_some((low as u64 + 1, (high as u64).max(1)))
+        (low >= 1.0 && high < self.count as f64).then_some((low as u64, high as u64 + 1))
     }
 }

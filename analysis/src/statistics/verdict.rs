@@ -2,8 +2,9 @@
 //!
 //! A candidate is called **slower** (or faster) than its baseline only if all three hold:
 //!
-//! 1. the Mann–Whitney p-value, adjusted by Holm over the whole family of comparisons, is below α;
-//! 2. the 95 % interval of the ratio lies *wholly beyond* the practical threshold: above 1 + threshold, or below
+//! 1. the Mann–Whitney p-value, adjusted by Holm over the whole family of comparisons, is below α, and is so still when
+//!    the practical threshold has been taken off the difference;
+//! 2. the 95 % interval of the ratio lies *wholly beyond* that threshold: above 1 + threshold, or below
 //!    1 / (1 + threshold). That the interval excludes 1 is not enough: a difference nobody would act upon is none;
 //! 3. the ratio itself differs from 1 by more than the run's own A/A control did.
 //!
@@ -14,7 +15,7 @@ use serde::Serialize;
 
 use super::effect::{self, Delta};
 use super::error::{DataError, finite, logarithms, sorted};
-use super::mann_whitney::{self, MannWhitney};
+use super::mann_whitney::{self, MannWhitney, Null};
 use super::power::{Design, LogSpread, noether};
 use super::quantile::of_sorted;
 use super::shift::{self, Shift};
@@ -96,8 +97,10 @@ pub struct Decision {
     pub verdict: Verdict,
     /// What was measured; `None` if the two are not comparable.
     pub contrast: Option<Contrast>,
-    /// The p-value adjusted over the family.
+    /// The p-value of "there is no difference", adjusted over the family.
     pub adjusted_p: Option<f64>,
+    /// The p-value of "the difference is not beyond the threshold", adjusted over the family.
+    pub adjusted_threshold_p: Option<f64>,
 }
 
 /// By how much a ratio differs from 1, the same for a ratio and its inverse: 1.25 and 0.8 are both 0.25.
@@ -115,12 +118,13 @@ pub fn aa_floor(controls: &[(&[f64], &[f64])]) -> Option<f64> {
 
 /// Everything between two samples of positive values.
 pub fn contrast(candidate: &[f64], baseline: &[f64]) -> Result<Contrast, DataError> {
-    let ratio = hodges_lehmann_ratio(candidate, baseline)?;
     let (candidate, baseline) = (sorted(candidate)?, sorted(baseline)?);
+    // Ranks, and with them the distribution of U, are the same for the logarithms.
+    let null = Null::of(&candidate, &baseline);
     Ok(Contrast {
-        test: mann_whitney::of_sorted(&candidate, &baseline),
-        shift: shift::of_sorted(&candidate, &baseline),
-        ratio,
+        test: mann_whitney::of_sorted(&candidate, &baseline, &null),
+        shift: shift::of_sorted(&candidate, &baseline, &null),
+        ratio: shift::of_sorted(&logarithms(&candidate)?, &logarithms(&baseline)?, &null).exponential(),
         delta: effect::of_sorted(&candidate, &baseline),
     })
 }
@@ -128,18 +132,45 @@ pub fn contrast(candidate: &[f64], baseline: &[f64]) -> Result<Contrast, DataErr
 /// The whole procedure over a family of comparisons, in their order.
 pub fn decide(family: &[Comparison<'_>], policy: &Policy) -> Vec<Decision> {
     let contrasts: Vec<Result<Contrast, String>> = family.iter().map(measured).collect();
-    let p_values: Vec<_> = contrasts.iter().map(|c| c.as_ref().map_or(f64::NAN, |c| c.test.p)).collect();
-    let members = p_values.iter().filter(|p| !p.is_nan()).count();
-    let judge =
-        |((comparison, contrast), adjusted_p): ((&Comparison<'_>, Result<Contrast, String>), f64)| match contrast {
-            Err(why) => Decision { verdict: Verdict::NotComparable { why }, contrast: None, adjusted_p: None },
+    let adjusted = |p: &dyn Fn(&Comparison<'_>, &Contrast) -> f64| {
+        let of = |(comparison, contrast): (_, &Result<_, _>)| contrast.as_ref().map_or(f64::NAN, |c| p(comparison, c));
+        holm(&family.iter().zip(&contrasts).map(of).collect::<Vec<_>>())
+    };
+    let from_one = adjusted(&|_, contrast| contrast.test.p);
+    let from_threshold = adjusted(&|comparison, contrast| beyond_threshold(comparison, contrast, policy.threshold));
+    let members = contrasts.iter().filter(|contrast| contrast.is_ok()).count();
+    let mut decisions = Vec::with_capacity(family.len());
+    for (index, contrast) in contrasts.into_iter().enumerate() {
+        decisions.push(match contrast {
+            Err(why) => {
+                let verdict = Verdict::NotComparable { why };
+                Decision { verdict, contrast: None, adjusted_p: None, adjusted_threshold_p: None }
+            }
             Ok(contrast) => Decision {
-                verdict: verdict(comparison, &contrast, adjusted_p, members, policy),
+                verdict: verdict(
+                    &family[index],
+                    &contrast,
+                    from_one[index].max(from_threshold[index]),
+                    members,
+                    policy,
+                ),
                 contrast: Some(contrast),
-                adjusted_p: Some(adjusted_p),
+                adjusted_p: Some(from_one[index]),
+                adjusted_threshold_p: Some(from_threshold[index]),
             },
-        };
-    family.iter().zip(contrasts).zip(holm(&p_values)).map(judge).collect()
+        });
+    }
+    decisions
+}
+
+/// The p-value of "the ratio is not beyond the threshold": that of the samples with the threshold taken off.
+fn beyond_threshold(comparison: &Comparison<'_>, contrast: &Contrast, threshold: f64) -> f64 {
+    let allowed = if contrast.ratio.estimate > 1.0 { 1.0 + threshold } else { 1.0 / (1.0 + threshold) };
+    if relative_difference(contrast.ratio.estimate) <= threshold {
+        return 1.0;
+    }
+    let nearer: Vec<_> = comparison.candidate.iter().map(|value| value / allowed).collect();
+    super::mann_whitney(&nearer, comparison.baseline).map_or(1.0, |test| test.p)
 }
 
 fn measured(comparison: &Comparison<'_>) -> Result<Contrast, String> {
@@ -170,8 +201,9 @@ fn verdict(
         }
     }
     let needed = needed(comparison, members, policy);
-    let smaller = comparison.candidate.len().min(comparison.baseline.len());
-    if smaller < needed { Verdict::TooFewSamples { needed } } else { Verdict::Indistinguishable }
+    // Two samples of different sizes say as much as two of their harmonic mean.
+    let (n, m) = (comparison.candidate.len() as f64, comparison.baseline.len() as f64);
+    if 2.0 * n * m / (n + m) < needed as f64 { Verdict::TooFewSamples { needed } } else { Verdict::Indistinguishable }
 }
 
 /// How many per cell would show the wanted effect, from the spread of these samples about their own medians.
