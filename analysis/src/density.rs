@@ -3,7 +3,7 @@
 //! The slope is what one more instance takes, the intercept what is there for any number of them. A line that does not
 //! predict the totals it was fitted to is no description of them, and is said not to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use results::record::{Outcome, Scenario};
 use results::{Cell, Sample};
@@ -117,17 +117,22 @@ fn point(instances: u64, samples: &[&Sample]) -> DensityPoint {
 pub(crate) fn tables(samples: &[Sample]) -> String {
     let mut curves = density_curves(samples);
     curves.sort_by(|one, two| one.cell.workload.cmp(&two.cell.workload).then(one.cell.cmp(&two.cell)));
-    if curves.is_empty() {
-        return String::new();
-    }
+    let workloads: BTreeSet<_> = curves.iter().map(|curve| curve.cell.workload.clone()).collect();
+    workloads.iter().map(|workload| of_workload(workload, &curves)).collect()
+}
+
+fn of_workload(workload: &str, curves: &[DensityCurve]) -> String {
+    let curves: Vec<_> = curves.iter().filter(|curve| curve.cell.workload == workload).collect();
     let lines = curves.iter().flat_map(|curve| curve.points.iter().map(move |point| line(curve, point)));
     let totals = outside::table(
-        "density: instances that are there at the same time, each of which has answered",
+        &format!("{workload}, density: instances that are there at the same time, and answer"),
         &["system", "instances", "n", "PSS", "private", "last one's start", "requests/s per MiB"],
         lines,
     );
     let fits = outside::table(
-        "density: what one more takes, by the line through all samples; `machine` is what its memory had less",
+        &format!(
+            "{workload}, density: what one more takes, by the line through all samples; `machine` is what it had less"
+        ),
         &[
             "system",
             "PSS each",
@@ -137,7 +142,7 @@ pub(crate) fn tables(samples: &[Sample]) -> String {
             "for any number",
             "line off by at most",
         ],
-        curves.iter().map(fitted),
+        curves.iter().map(|curve| fitted(curve)),
     );
     totals + &fits
 }

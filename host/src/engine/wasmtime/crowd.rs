@@ -79,8 +79,8 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .total_core_instances(instances.saturating_mul(PARTS))
         .total_memories(instances)
         .total_tables(instances.saturating_mul(PARTS))
-        // One runs at a time.
-        .total_stacks(8);
+        // A store keeps the stack of its last call.
+        .total_stacks(instances);
     pool
 }
 
