@@ -60,7 +60,13 @@ pub(crate) fn name(cell: &CellSummary) -> String {
 
 /// The value that others of the scenario are compared with.
 fn base(cells: &[&CellSummary], value: impl Fn(&CellSummary) -> Option<f64>) -> Option<f64> {
-    cells.iter().find(|cell| cell.system() == BASE && !cell.is_twin()).and_then(|cell| value(cell))
+    // Behind a firewall or over a network it is not what systems are compared with.
+    let usual = |cell: &CellSummary| {
+        let params = &cell.cell.params;
+        !params.contains_key("path") && params.get("firewall").is_none_or(|level| level == "off")
+    };
+    let base = cells.iter().find(|cell| cell.system() == BASE && !cell.is_twin() && usual(cell));
+    base.and_then(|cell| value(cell))
 }
 
 fn ratio(value: Option<f64>, base: Option<f64>) -> String {
@@ -129,7 +135,7 @@ fn loads(workload: &str, scenario: Scenario, cells: &[&CellSummary]) -> String {
     )
 }
 
-fn table(title: &str, head: &[&str], lines: impl Iterator<Item = Vec<String>>) -> String {
+pub(crate) fn table(title: &str, head: &[&str], lines: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(RULED).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(head);

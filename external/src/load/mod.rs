@@ -45,6 +45,7 @@ pub use target::Target;
 
 use connection::Question;
 use pace::{Client, Due, Plan, Quota, Shared};
+use target::is_of_this_machine;
 
 /// A send that is later than planned by more than this is counted as late: 1 ms, in nanoseconds.
 pub const LATE_NS: u64 = 1_000_000;
@@ -194,7 +195,7 @@ pub enum LoadError {
 /// The load is not for loopback or makes no sense, its core cannot be had, or the system does not accept connections at the
 /// beginning. What happens to requests later is in the result.
 pub fn run(load: &Load) -> Result<Loaded, LoadError> {
-    if !load.address.ip().is_loopback() {
+    if !is_of_this_machine(load.address.ip()) {
         return Err(LoadError::Foreign(load.address));
     }
     if load.connections == 0 {

@@ -64,6 +64,11 @@ pub trait Hosted: Sync {
 
     /// The variants of a scenario, of which the first is the usual one. A `service` listens.
     fn variants(&self, service: bool, scenario: Scenario) -> Vec<Variant>;
+
+    /// The port that a service listens on behind a published one: packets to and from it cross a link more.
+    fn behind(&self, _: &Variant) -> Option<u16> {
+        None
+    }
 }
 
 /// Waits for asynchronous work on this thread.

@@ -44,7 +44,7 @@ impl Outside<'_> {
         let order = self.order(&planned);
         let Prepared { sha256, attested } = self.engine(planned.system)?.prepare(&order)?;
         self.digests.insert(planned.cell.clone(), sha256);
-        let port = Self::port_for(planned.workload)?;
+        let port = self.port_of(planned.workload)?;
         self.next = Some(Next { planned, what: What::Ordered, port, attested });
         Ok(())
     }

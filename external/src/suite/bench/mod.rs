@@ -2,6 +2,7 @@
 
 mod hosted;
 mod load;
+mod network;
 mod process;
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,6 +17,8 @@ use results::clock::now_ns;
 use serde_json::{Value, json};
 use workloads::Workload;
 
+pub use self::network::Networked;
+use self::network::Site;
 use super::plan::{Observer, Planned};
 use super::settings::Settings;
 use super::systems::Systems;
@@ -43,6 +46,8 @@ pub struct Outside<'a> {
     digests: HashMap<Cell, String>,
     /// What `prepare` left for `sample`.
     next: Option<Next>,
+    /// Where the services of the sample that is prepared are.
+    site: Site,
     /// The port of the last sample, to be free again.
     port: Option<u16>,
     _folder: Guard,
@@ -97,6 +102,7 @@ impl<'a> Outside<'a> {
             engines: HashMap::new(),
             digests: HashMap::new(),
             next: None,
+            site: Site::default(),
             port: None,
             _folder: folder,
         })
@@ -140,6 +146,12 @@ impl<'a> Outside<'a> {
         Ok(ready)
     }
 
+    /// The port of the sample that is prepared: the one that something was told already, or any that is free.
+    fn port_of(&mut self, workload: Workload) -> Result<Option<u16>, String> {
+        let told = self.site.port.take().filter(|_| listens(workload));
+        told.map_or_else(|| Self::port_for(workload), |port| Ok(Some(port)))
+    }
+
     fn port_for(workload: Workload) -> Result<Option<u16>, String> {
         let port = || ports::free_port().map_err(|error| format!("no port is free: {error}"));
         listens(workload).then(port).transpose()
@@ -169,7 +181,7 @@ impl Bench for Outside<'_> {
             resident += pages::put(file, residency)?.resident;
         }
         attested.insert("pages_resident".to_owned(), json!(resident));
-        let port = if planned.without == Some(WORK) { None } else { Self::port_for(planned.workload)? };
+        let port = if planned.without == Some(WORK) { None } else { self.port_of(planned.workload)? };
         self.next = Some(Next { planned, what: What::Launched(Box::new(ready)), port, attested });
         Ok(())
     }
@@ -190,7 +202,7 @@ impl Bench for Outside<'_> {
             engine.clean()?;
         }
         let Some(port) = self.port.take() else { return Ok(()) };
-        let owners = ports::owner_of(port).map_err(|error| format!("cannot look at the sockets: {error}"))?;
+        let owners = self.site.owners(port).map_err(|error| format!("cannot look at the sockets: {error}"))?;
         match owners.first() {
             Some(owner) => {
                 Err(format!("port {port} is still listened on after the sample, by processes {:?}", owner.pids))
