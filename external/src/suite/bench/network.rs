@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Outside;
 use crate::firewall::nft::Counted;
-use crate::firewall::{Level, Wall};
+use crate::firewall::{Level, Trouble, Wall};
 use crate::link::{Link, Namespace};
 use crate::observe::ports;
 use crate::observe::ready::Target;
@@ -50,7 +50,7 @@ impl Site {
 pub struct Networked<'a> {
     outside: Outside<'a>,
     /// The firewall, or why there is none. Made when a cell needs it first.
-    wall: Option<Result<Wall, String>>,
+    wall: Option<Result<Wall, Trouble>>,
     /// What it had counted before the sample.
     before: Counted,
     /// What networks were made, or why they could not be: each is tried once.
@@ -68,9 +68,9 @@ impl<'a> Networked<'a> {
     }
 
     /// The firewall of the run. Samples in front of which there is none need it too: that there is none is looked at.
-    fn wall(&mut self) -> Result<&Wall, String> {
+    fn wall(&mut self) -> Result<&Wall, Trouble> {
         let janitor = self.outside.janitor;
-        let wall = self.wall.get_or_insert_with(|| Wall::new(janitor).map_err(|trouble| trouble.reason()));
+        let wall = self.wall.get_or_insert_with(|| Wall::new(janitor));
         wall.as_ref().map_err(Clone::clone)
     }
 
@@ -82,9 +82,9 @@ impl<'a> Networked<'a> {
         let inner = behind(planned);
         match self.wall() {
             Ok(wall) => self.before = wall.put(level, port, inner).map_err(|trouble| trouble.reason())?,
-            // What is in front of nothing needs no privilege.
-            Err(_) if level == Level::Off => {}
-            Err(reason) => return Err(format!("there can be no firewall here: {reason}")),
+            // Who may not put one up can be measured without one all the same; behind somebody's, nobody is without.
+            Err(Trouble::NoProgram | Trouble::Denied | Trouble::NoKernel(_)) if level == Level::Off => {}
+            Err(trouble) => return Err(format!("there can be no firewall of this suite's here: {}", trouble.reason())),
         }
         self.outside.site.port = Some(port);
         Ok(())
