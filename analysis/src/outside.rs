@@ -69,7 +69,13 @@ pub(crate) fn name_of(cell: &Cell) -> String {
 
 /// The value that others of the scenario are compared with.
 fn base(cells: &[&CellSummary], value: impl Fn(&CellSummary) -> Option<f64>) -> Option<f64> {
-    cells.iter().find(|cell| cell.system() == BASE && !cell.is_twin()).and_then(|cell| value(cell))
+    // Behind a firewall or over a network it is not what systems are compared with.
+    let usual = |cell: &CellSummary| {
+        let params = &cell.cell.params;
+        !params.contains_key("path") && params.get("firewall").is_none_or(|level| level == "off")
+    };
+    let base = cells.iter().find(|cell| cell.system() == BASE && !cell.is_twin() && usual(cell));
+    base.and_then(|cell| value(cell))
 }
 
 fn ratio(value: Option<f64>, base: Option<f64>) -> String {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use external::compare::{self, CompareArguments};
 use external::doctor::{self, DoctorArguments};
+use external::firewall::{self, FirewallArguments};
 use external::load::{self, LoadArguments};
 use external::observe::{self, janitor};
 use external::suite::{self, SuiteArguments, settings};
@@ -34,6 +35,8 @@ enum Command {
     Compare(CompareArguments),
     /// Put something on this machine's loopback under load.
     Load(LoadArguments),
+    /// Put up, take down or look at a firewall for the benchmark's ports.
+    Firewall(FirewallArguments),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +68,7 @@ fn run(command: Command) -> Result<Exit, Error> {
         }
         Command::Compare(arguments) => compare::command(&arguments),
         Command::Load(arguments) => load::command(&arguments),
+        Command::Firewall(arguments) => firewall::command(&arguments),
     }
 }
 

@@ -45,6 +45,7 @@ pub use target::Target;
 
 use connection::Question;
 use pace::{Client, Counts, Due, Plan, Quota, Shared, take};
+use target::is_of_this_machine;
 
 /// A send that is later than planned by more than this is counted as late: 1 ms, in nanoseconds.
 pub const LATE_NS: u64 = 1_000_000;
@@ -198,7 +199,7 @@ pub enum LoadError {
 /// beginning. What happens to requests later is in the result.
 pub fn run(load: &Load) -> Result<Loaded, LoadError> {
     let places = std::iter::once(load.address).chain(load.also.iter().map(|place| place.address));
-    if let Some(foreign) = places.into_iter().find(|address| !address.ip().is_loopback()) {
+    if let Some(foreign) = places.into_iter().find(|address| !is_of_this_machine(address.ip())) {
         return Err(LoadError::Foreign(foreign));
     }
     if load.connections == 0 {

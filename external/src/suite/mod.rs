@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod environment;
 mod manifest;
+pub mod network;
 pub mod plan;
 pub mod settings;
 mod systems;
@@ -16,12 +17,13 @@ use program::terminal::{print, say};
 use program::{Error, Exit};
 use results::{Sample, run_folder};
 
-use self::bench::Outside;
+use self::bench::{Networked, Outside};
 use self::environment::Variables;
 use self::plan::Planned;
 use self::settings::{Origins, Settings};
 pub use self::systems::Systems;
 use crate::doctor::{Finding, Report, Severity, Trials};
+use crate::firewall::Level;
 use crate::observe;
 use crate::observe::janitor::Janitor;
 
@@ -56,6 +58,18 @@ pub struct SuiteArguments {
     /// Variants of systems that have several [default: by profile]
     #[arg(long, value_enum)]
     pub variants: Option<settings::Variants>,
+    /// Levels of a firewall in front of services (repeatable, or with commas): off, baseline, rules:N [default: by profile]
+    #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
+    pub firewall: Vec<Level>,
+    /// The ways from client to service (repeatable, or with commas) [default: by profile]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub path: Vec<network::Path>,
+    /// With --path veth: how long each side holds a packet back, such as 10ms (repeatable, or with commas)
+    #[arg(long, value_name = "MS", value_delimiter = ',')]
+    pub delay: Vec<network::Delay>,
+    /// With --path veth: how many megabits a second go through, each way
+    #[arg(long, value_name = "MBIT")]
+    pub rate: Option<u32>,
     /// Take no start apart: totals only
     #[arg(long)]
     pub no_observer: bool,
@@ -68,6 +82,7 @@ pub struct SuiteArguments {
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "profile", "only", "samples", "warm_up", "requests", "connections", "instances", "variants", "no_observer", "seed", "list",
+        "firewall", "path", "delay", "rate",
     ])]
     pub resume: Option<String>,
     /// Print what would be measured and about how long it would take, and measure nothing
@@ -136,11 +151,15 @@ impl Campaign<'_> {
         let manifest = manifest::of(self.settings, self.origins, self.cells, self.systems)?;
         let (folder, manifest) = run::open(resume, &results, manifest)?;
         let (samples, ended) = run::measure(&folder, &manifest, |work| {
-            Outside::new(work, self.settings, self.cells, self.systems, &janitor)
+            Outside::new(work, self.settings, self.cells, self.systems, &janitor).map(Networked::new)
         })?;
         let place = out.map_or_else(String::new, |out| format!(" --out {}", out.display()));
         let words = command.replacen("external ", "cargo run -p external -- ", 1);
         let resume = format!("{words} --resume {}{place}", folder.run());
+        // Beside the systems' own figures: what lay between client and service, where the run has compared that.
+        let report = |summary: &Summary, samples: &[Sample], width, colour| {
+            [report(summary, samples, width, colour), analysis::firewall(samples), analysis::path(samples)].concat()
+        };
         run::finish(format, &folder, &manifest.systems, (&samples, ended), report, &resume)
     }
 }

@@ -7,6 +7,7 @@ use results::Cell;
 use results::record::Scenario;
 use workloads::Workload;
 
+use super::network::{self, Network};
 use super::settings::{Settings, Variants};
 use crate::system::hosted::Variant;
 use crate::system::{Acquire, Name, listens};
@@ -40,6 +41,8 @@ pub struct Planned {
     pub connections: usize,
     /// Instances at once.
     pub instances: usize,
+    /// What lies between client and service.
+    pub network: Network,
 }
 
 /// What takes a start apart.
@@ -72,7 +75,8 @@ impl Planned {
         let params = BTreeMap::new();
         let cell = Cell { system: system.name().to_owned(), workload: workload.name().to_owned(), scenario, params };
         let variant = Variant::new();
-        Self { cell, system, workload, acquire, variant, evicted, observer, without, connections, instances }
+        let network = Network::default();
+        Self { cell, system, workload, acquire, variant, evicted, observer, without, connections, instances, network }
     }
 
     /// The same, with its cell's parameters as the rest says; `requests` are those of a sample under load.
@@ -122,6 +126,7 @@ pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
             }
         }
     }
+    let mut cells = network::crossed(cells, &settings.values);
     for control in settings.values.controls.iter().filter_map(|name| Name::from_name(name)) {
         let twins: Vec<_> = cells.iter().filter(|planned| is_controlled(planned, control)).map(twin).collect();
         cells.extend(twins);

@@ -13,6 +13,7 @@ use workloads::Workload;
 
 use super::SuiteArguments;
 use super::environment::{self, Variables};
+use super::network;
 use crate::system::{Acquire, Name};
 
 /// The profiles that come with the program.
@@ -64,6 +65,18 @@ pub struct Profile {
     pub variants: Variants,
     /// How long a start, or a request, may take.
     pub time_limit_s: u64,
+    /// Levels of a firewall in front of services: `off` and others. Nothing is said of one if there is no other.
+    #[serde(default)]
+    pub firewall: Vec<String>,
+    /// The ways from client to service: the loopback unless others are named.
+    #[serde(default)]
+    pub path: Vec<network::Path>,
+    /// How long a network holds a packet back on each side, in milliseconds, one after another.
+    #[serde(default)]
+    pub delay_ms: Vec<u32>,
+    /// How many megabits a second go through a network, each way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_mbit: Option<u32>,
 }
 
 fn one_instance() -> Vec<usize> {
@@ -127,6 +140,10 @@ impl Settings {
             controls: Vec::new(),
             variants: Variants::Usual,
             time_limit_s: 30,
+            firewall: Vec::new(),
+            path: Vec::new(),
+            delay_ms: Vec::new(),
+            rate_mbit: None,
         };
         Self {
             profile: "comparison".to_owned(),
@@ -209,6 +226,16 @@ fn flags(arguments: &SuiteArguments, values: &mut Profile) -> bool {
         values.instances.clone_from(instances);
     }
     values.variants = arguments.variants.unwrap_or(values.variants);
+    if !arguments.firewall.is_empty() {
+        values.firewall = arguments.firewall.iter().map(ToString::to_string).collect();
+    }
+    if !arguments.path.is_empty() {
+        values.path.clone_from(&arguments.path);
+    }
+    if !arguments.delay.is_empty() {
+        values.delay_ms = arguments.delay.iter().map(|delay| delay.0).collect();
+    }
+    values.rate_mbit = arguments.rate.or(values.rate_mbit);
     if arguments.no_observer {
         values.observe.clear();
     }
@@ -244,6 +271,7 @@ fn check(settings: &Settings) -> Result<(), Error> {
     for scenarios in settings.scenarios_of.values().chain([&values.scenarios]) {
         all_known("scenario", scenarios, Scenario::ALL.map(Scenario::name))?;
     }
+    network::check(values)?;
     let positive = [
         ("samples", u64::from(values.samples)),
         ("requests", values.requests),

@@ -83,6 +83,11 @@ pub trait Hosted: Sync {
     fn shares_engine(&self) -> bool {
         false
     }
+
+    /// The port that a service listens on behind a published one: packets to and from it cross a link more.
+    fn behind(&self, _: &Variant) -> Option<u16> {
+        None
+    }
 }
 
 /// Waits for asynchronous work on this thread.

@@ -59,7 +59,7 @@ impl Outside<'_> {
         }
         attested.extend(prepared);
         self.digests.insert(planned.cell.clone(), sha256);
-        let ports = Self::ports_for(&planned)?;
+        let ports = self.ports_for(&planned)?;
         self.next = Some(Next { planned, what: What::Ordered, ports, attested });
         Ok(())
     }

@@ -40,7 +40,7 @@ impl Outside<'_> {
         let loaded = started.verdict.and_then(|()| {
             std::thread::sleep(IDLE);
             let idle = running.usage();
-            let loaded = self.put_under_load(&planned, request, &[ready::Target::loopback(port)])?;
+            let loaded = self.put_under_load(&planned, request, &[self.site.target(port)])?;
             Ok((idle, loaded))
         });
         let resources = running.usage();

@@ -200,7 +200,7 @@ impl Outside<'_> {
                 let ready = ready.ok_or("nothing was prepared")?;
                 let started = self.first_answer(running, ready, workload, request, port);
                 started.verdict?;
-                (Target::loopback(port), started.answered_ns)
+                (self.site.target(port), started.answered_ns)
             }
             (Member::Ordered(instance), _) => {
                 let instance = instance.as_mut();

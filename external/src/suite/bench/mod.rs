@@ -3,6 +3,7 @@
 mod hosted;
 mod load;
 mod many;
+mod network;
 mod process;
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,6 +18,8 @@ use results::clock::now_ns;
 use serde_json::{Value, json};
 use workloads::Workload;
 
+pub use self::network::Networked;
+use self::network::Site;
 use super::plan::{Observer, Planned};
 use super::settings::Settings;
 use super::systems::Systems;
@@ -44,6 +47,8 @@ pub struct Outside<'a> {
     digests: HashMap<Cell, String>,
     /// What `prepare` left for `sample`.
     next: Option<Next>,
+    /// Where the services of the sample that is prepared are.
+    site: Site,
     /// The ports of the last sample, to be free again.
     ports: Vec<u16>,
     _folder: Guard,
@@ -99,6 +104,7 @@ impl<'a> Outside<'a> {
             engines: HashMap::new(),
             digests: HashMap::new(),
             next: None,
+            site: Site::default(),
             ports: Vec::new(),
             _folder: folder,
         })
@@ -147,9 +153,10 @@ impl<'a> Outside<'a> {
         listens(workload).then(port).transpose()
     }
 
-    /// Different ports, one for each instance of a service.
-    fn ports_for(planned: &Planned) -> Result<Vec<u16>, String> {
-        let mut found = Vec::new();
+    /// Different ports, one for each instance of a service. The first is the one that something was told already, if so.
+    fn ports_for(&mut self, planned: &Planned) -> Result<Vec<u16>, String> {
+        let told = self.site.port.take().filter(|_| listens(planned.workload));
+        let mut found: Vec<_> = told.into_iter().collect();
         while found.len() < planned.instances {
             let Some(port) = Self::port_for(planned.workload)? else { break };
             if !found.contains(&port) {
@@ -188,7 +195,7 @@ impl Bench for Outside<'_> {
             resident += pages::put(file, residency)?.resident;
         }
         attested.insert("pages_resident".to_owned(), json!(resident));
-        let ports = if planned.without == Some(WORK) { Vec::new() } else { Self::ports_for(&planned)? };
+        let ports = if planned.without == Some(WORK) { Vec::new() } else { self.ports_for(&planned)? };
         self.next = Some(Next { planned, what: What::Launched(Box::new(ready)), ports, attested });
         Ok(())
     }
@@ -212,7 +219,7 @@ impl Bench for Outside<'_> {
             }
         }
         for port in std::mem::take(&mut self.ports) {
-            let owners = ports::owner_of(port).map_err(|error| format!("cannot look at the sockets: {error}"))?;
+            let owners = self.site.owners(port).map_err(|error| format!("cannot look at the sockets: {error}"))?;
             if let Some(owner) = owners.first() {
                 return Err(format!(
                     "port {port} is still listened on after the sample, by processes {:?}",

@@ -21,7 +21,8 @@ pub(super) const GRACE: Duration = Duration::from_millis(500);
 impl Outside<'_> {
     pub(super) fn launch(&self, ready: &Ready, workload: Workload, port: Option<u16>) -> Launch {
         let mut launch = Launch::new(&ready.program, &self.work, self.work.join("log"));
-        launch.arguments = ready.arguments(port);
+        launch.arguments = ready.arguments(self.site.address(port));
+        launch.namespace.clone_from(&self.site.namespace);
         // Runtimes look for their configuration below it, and must find none but what they are told.
         launch.environment = vec![("HOME".into(), self.work.clone().into())];
         launch.environment.extend(ready.environment.iter().map(|(name, value)| (name.into(), value.into())));
@@ -66,7 +67,7 @@ impl Outside<'_> {
         port: u16,
     ) -> Started {
         let patience = ready::Patience::until(self.deadline_ns());
-        let target = ready::Target::loopback(port);
+        let target = self.site.target(port);
         let first = ready::first_answer(&target, request, &patience, &mut || running.ended().is_some());
         let first = match first {
             Ok(first) => first,

@@ -88,6 +88,10 @@ impl Hosted for Docker {
         let networks: &[&str] = if service { &["bridge", "host"] } else { &["none"] };
         networks.iter().map(|network| Variant::from([("network".to_owned(), (*network).to_owned())])).collect()
     }
+
+    fn behind(&self, variant: &Variant) -> Option<u16> {
+        variant.get("network").is_some_and(|network| network == "bridge").then_some(INSIDE)
+    }
 }
 
 /// A client of the engine. Connects with the first request.
