@@ -1,6 +1,7 @@
 //! The suite: plan → doctor → prepare → campaign → summary.
 
 pub mod bench;
+pub mod cache;
 pub mod environment;
 mod manifest;
 pub mod network;
@@ -52,6 +53,9 @@ pub struct SuiteArguments {
     /// Connections at once under `throughput` (repeatable, or with commas) [default: by profile]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub connections: Vec<usize>,
+    /// What starts find in the page cache (repeatable, or with commas) [default: by scenario]
+    #[arg(long, value_enum, value_name = "STATE", value_delimiter = ',')]
+    pub page_cache: Vec<cache::PageCache>,
     /// Instances at once under `scaling` and `density` (repeatable, or with commas) [default: by profile]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub instances: Vec<usize>,
@@ -82,7 +86,7 @@ pub struct SuiteArguments {
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "profile", "only", "samples", "warm_up", "requests", "connections", "instances", "variants", "no_observer", "seed", "list",
-        "firewall", "path", "delay", "rate",
+        "firewall", "path", "delay", "rate", "page_cache",
     ])]
     pub resume: Option<String>,
     /// Print what would be measured and about how long it would take, and measure nothing

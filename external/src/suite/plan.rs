@@ -7,6 +7,7 @@ use results::Cell;
 use results::record::Scenario;
 use workloads::Workload;
 
+use super::cache;
 use super::network::{self, Network};
 use super::settings::{Settings, Variants};
 use crate::system::hosted::Variant;
@@ -33,6 +34,8 @@ pub struct Planned {
     pub variant: Variant,
     /// Whether the workload's files are out of the page cache.
     pub evicted: bool,
+    /// Whether the system's own are out of it too: its program and its libraries.
+    pub evicted_all: bool,
     /// What takes the start apart.
     pub observer: Observer,
     /// Work that is left out of the start, by its name.
@@ -70,13 +73,26 @@ impl Observer {
 impl Planned {
     /// A start of a system, of which nothing has been said yet but this.
     pub fn start(system: Name, workload: Workload, acquire: Option<Acquire>, scenario: Scenario) -> Self {
-        let evicted = scenario == Scenario::Cold;
+        let (evicted, evicted_all) = (scenario == Scenario::Cold, false);
         let (observer, without, connections, instances) = (Observer::None, None, 1, 1);
         let params = BTreeMap::new();
         let cell = Cell { system: system.name().to_owned(), workload: workload.name().to_owned(), scenario, params };
         let variant = Variant::new();
         let network = Network::default();
-        Self { cell, system, workload, acquire, variant, evicted, observer, without, connections, instances, network }
+        Self {
+            cell,
+            system,
+            workload,
+            acquire,
+            variant,
+            evicted,
+            evicted_all,
+            observer,
+            without,
+            connections,
+            instances,
+            network,
+        }
     }
 
     /// The same, with its cell's parameters as the rest says; `requests` are those of a sample under load.
@@ -88,7 +104,7 @@ impl Planned {
             set("acquire", acquire.name().to_owned());
         }
         if self.cell.scenario.starts() {
-            set("page_cache", if self.evicted { "evicted" } else { "hot" }.to_owned());
+            set("page_cache", cache::name(self.evicted, self.evicted_all).to_owned());
             set("observer", self.observer.name().to_owned());
         } else {
             if self.cell.scenario.multiplies() {
@@ -197,16 +213,16 @@ fn of(settings: &Settings, system: Name, workload: Workload, scenario: Scenario,
         .iter()
         .flat_map(|&instances| connections.iter().map(move |&connections| (instances, connections)))
         .collect();
+    let caches = cache::states(settings, scenario);
     for acquire in acquires {
         for variant in &variants {
             for &observer in observers {
-                for &(instances, connections) in &sizes {
+                let found = caches.iter().flat_map(|cache| sizes.iter().map(move |size| (*cache, *size)));
+                for ((evicted, evicted_all), (instances, connections)) in found {
                     let start = Planned::start(system, workload, acquire, scenario);
-                    let evicted = start.evicted || (settings.evict_always && scenario.starts());
                     let variant = variant.clone();
-                    cells.push(
-                        Planned { variant, evicted, observer, connections, instances, ..start }.named(values.requests),
-                    );
+                    let cell = Planned { variant, evicted, evicted_all, observer, connections, instances, ..start };
+                    cells.push(cell.named(values.requests));
                 }
             }
         }

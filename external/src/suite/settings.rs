@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use workloads::Workload;
 
 use super::SuiteArguments;
+use super::cache::PageCache;
 use super::environment::{self, Variables};
 use super::network;
 use crate::system::{Acquire, Name};
@@ -65,6 +66,9 @@ pub struct Profile {
     pub variants: Variants,
     /// How long a start, or a request, may take.
     pub time_limit_s: u64,
+    /// What starts find in the page cache, several beside each other; by scenario if nothing is said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub page_cache: Vec<PageCache>,
     /// Levels of a firewall in front of services: `off` and others. Nothing is said of one if there is no other.
     #[serde(default)]
     pub firewall: Vec<String>,
@@ -135,6 +139,7 @@ impl Settings {
             requests: 0,
             connections: Vec::new(),
             instances: one_instance(),
+            page_cache: Vec::new(),
             hosted_workloads: Vec::new(),
             observe: Vec::new(),
             controls: Vec::new(),
@@ -221,6 +226,9 @@ fn flags(arguments: &SuiteArguments, values: &mut Profile) -> bool {
     values.requests = requests.unwrap_or(values.requests);
     if !connections.is_empty() {
         values.connections.clone_from(connections);
+    }
+    if !arguments.page_cache.is_empty() {
+        values.page_cache.clone_from(&arguments.page_cache);
     }
     if !instances.is_empty() {
         values.instances.clone_from(instances);

@@ -78,6 +78,9 @@ pub trait Hosted: Sync {
     /// The variants of a scenario, of which the first is the usual one. A `service` listens.
     fn variants(&self, service: bool, scenario: Scenario) -> Vec<Variant>;
 
+    /// The programs that a start runs, beside the workload: those of the engine that live on are in use, and stay in memory.
+    fn programs(&self, found: &Found) -> Vec<PathBuf>;
+
     /// Whether one engine has several instances at a time, by [`Instance::another`]. If not, each instance has an engine
     /// object of its own in this process, all of which speak to the one engine that there is.
     fn shares_engine(&self) -> bool {
@@ -214,6 +217,11 @@ pub struct Usage {
     pub resources: Resources,
     /// Of single parts of it, and of what serves others too and is not counted in it: by name.
     pub parts: BTreeMap<String, Resources>,
+}
+
+/// Those of the programs that are on the path.
+pub(super) fn programs(names: &[&str]) -> Vec<PathBuf> {
+    names.iter().filter_map(|name| super::find_program(name, &[])).collect()
 }
 
 /// A folder, made anew and empty.

@@ -58,6 +58,10 @@ impl Outside<'_> {
             self.engine(planned.system, nth)?.prepare(&order)?;
         }
         attested.extend(prepared);
+        if let (true, Some(hosted)) = (planned.evicted_all, self.systems.adapter(planned.system).hosted()) {
+            let programs = hosted.programs(self.systems.of(planned.system)?);
+            attested.extend(self.evict_all(&programs)?);
+        }
         self.digests.insert(planned.cell.clone(), sha256);
         let ports = self.ports_for(&planned)?;
         self.next = Some(Next { planned, what: What::Ordered, ports, attested });

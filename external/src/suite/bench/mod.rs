@@ -20,6 +20,7 @@ use workloads::Workload;
 
 pub use self::network::Networked;
 use self::network::Site;
+use super::cache::{self, Libraries};
 use super::plan::{Observer, Planned};
 use super::settings::Settings;
 use super::systems::Systems;
@@ -43,6 +44,8 @@ pub struct Outside<'a> {
     jobs: HashMap<Key, Result<Ready, String>>,
     /// Engines of systems that have one of their own, or why there is none. Put away before the folder is.
     engines: HashMap<(Name, usize), Result<Box<dyn Engine>, String>>,
+    /// What systems' programs are linked with.
+    libraries: Libraries,
     /// The digests of what engines start, by cell.
     digests: HashMap<Cell, String>,
     /// What `prepare` left for `sample`.
@@ -102,6 +105,7 @@ impl<'a> Outside<'a> {
             observer: observe::available(),
             jobs: HashMap::new(),
             engines: HashMap::new(),
+            libraries: Libraries::default(),
             digests: HashMap::new(),
             next: None,
             site: Site::default(),
@@ -146,6 +150,14 @@ impl<'a> Outside<'a> {
         let started = self.start(&launch, &ready, key.workload, port)?;
         started.verdict.map_err(|reason| format!("it was tried once, and {reason}"))?;
         Ok(ready)
+    }
+
+    /// Puts programs and what they are linked with out of the page cache.
+    fn evict_all(&mut self, programs: &[PathBuf]) -> Result<BTreeMap<String, Value>, String> {
+        let mut files: Vec<_> = programs.iter().flat_map(|program| self.libraries.of(program)).collect();
+        files.sort();
+        files.dedup();
+        cache::evict(&files)
     }
 
     fn port_for(workload: Workload) -> Result<Option<u16>, String> {
@@ -195,6 +207,9 @@ impl Bench for Outside<'_> {
             resident += pages::put(file, residency)?.resident;
         }
         attested.insert("pages_resident".to_owned(), json!(resident));
+        if planned.evicted_all {
+            attested.extend(self.evict_all(std::slice::from_ref(&ready.program))?);
+        }
         let ports = if planned.without == Some(WORK) { Vec::new() } else { self.ports_for(&planned)? };
         self.next = Some(Next { planned, what: What::Launched(Box::new(ready)), ports, attested });
         Ok(())

@@ -80,6 +80,10 @@ impl Hosted for Runtime {
         Ok(Box::new(Bundles { caller, work, id, made: BTreeMap::new(), _guard: guard }))
     }
 
+    fn programs(&self, found: &Found) -> Vec<PathBuf> {
+        vec![found.program.clone()]
+    }
+
     fn variants(&self, _: bool, _: Scenario) -> Vec<Variant> {
         vec![Variant::from([("network".to_owned(), "host".to_owned())])]
     }

@@ -42,7 +42,7 @@ use std::process::{Command, Stdio};
 use results::record::Scenario;
 use workloads::Workload;
 
-use super::hosted::{Engine, Hosted, Place, Variant};
+use super::hosted::{Engine, Hosted, Place, Variant, programs};
 use super::{Acquire, Found, Job, Ready, System, Unavailable, find_program, found, installed_by_setup, listens};
 
 pub use wanted::variants;
@@ -128,6 +128,10 @@ impl Hosted for WasmCloud {
 
     fn shares_engine(&self) -> bool {
         true
+    }
+
+    fn programs(&self, found: &Found) -> Vec<PathBuf> {
+        [vec![found.program.clone()], programs(&["nats-server", "docker-registry"])].concat()
     }
 
     fn variants(&self, _: bool, scenario: Scenario) -> Vec<Variant> {
