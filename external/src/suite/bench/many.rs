@@ -193,7 +193,7 @@ impl Outside<'_> {
         request: &Request,
     ) -> Result<(), String> {
         let port = port.ok_or("a service was given no port")?;
-        let (first, rest) = crowd.members.split_at_mut(1.min(nth));
+        let (first, rest) = crowd.members.split_at_mut(nth);
         let member = rest.first_mut().ok_or("there is no such instance")?;
         let (target, answered_ns) = match (member, first.first_mut()) {
             (Member::Launched(running, _), _) => {
