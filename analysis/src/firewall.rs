@@ -3,7 +3,7 @@
 use results::{Cell, Sample};
 
 use crate::outside::table;
-use crate::paired::{Blocks, Figure, with};
+use crate::paired::{Blocks, Difference, Figure, with};
 use crate::units::{nanoseconds, percent};
 
 /// The parameter that says how much of a firewall there is, and its value for none.
@@ -46,13 +46,18 @@ pub fn firewall(samples: &[Sample]) -> String {
                 String::new(),
                 String::new(),
             ]);
-            let mut row = |level: &str, packets: String, more: Option<crate::paired::Difference>| {
-                let Some(more) = more else { return };
+            let control = blocks.control(base, figure);
+            let mut row = |level: &str, packets: String, more: Option<Difference>| {
+                let (Some(more), is_control) = (more, level.starts_with(OFF)) else { return };
                 let [value, ends] = more.shown();
-                let part = if more.is_one() { percent(more.value / off) } else { "not told from none".to_owned() };
+                let part = if more.is_one_beside(control.as_ref().filter(|_| !is_control)) {
+                    percent(more.value / off)
+                } else {
+                    "not told from none".to_owned()
+                };
                 lines.push(vec![String::new(), level.to_owned(), packets, value, ends, more.n.to_string(), part]);
             };
-            row("off (A/A)", String::new(), blocks.control(base, figure));
+            row("off (A/A)", String::new(), control);
             for (level, cell) in &levels {
                 row(level, packets(samples, cell), blocks.more(cell, base, figure));
             }
@@ -62,7 +67,7 @@ pub fn firewall(samples: &[Sample]) -> String {
         return String::new();
     }
     let title = "the firewall: medians behind none, and by how much more behind each level in the same block; rules:N are so many \
-                 rules that every packet goes through in vain; a difference no larger than the A/A pair's is none";
+                 rules that every packet goes through in vain; a difference whose interval meets that of the A/A pair is none";
     table(title, &["cell", "level", "packets", "median", "95 % interval", "n", "of off"], lines.into_iter())
 }
 

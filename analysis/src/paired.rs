@@ -54,9 +54,11 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    /// Whether the interval leaves zero out.
-    pub(crate) fn is_one(&self) -> bool {
-        self.interval.is_some_and(|(low, high)| low > 0 || high < 0)
+    /// Whether it is one: its interval leaves out zero, and has no point in common with that of the A/A pair, if there is one.
+    pub(crate) fn is_one_beside(&self, control: Option<&Self>) -> bool {
+        let Some((low, high)) = self.interval else { return false };
+        let apart = |(least, most): (i64, i64)| low > most || high < least;
+        (low > 0 || high < 0) && control.and_then(|control| control.interval).is_none_or(apart)
     }
 
     /// With its interval, and its sign.
@@ -181,9 +183,13 @@ mod tests {
     fn differences_keep_their_sign() {
         let found = difference(&[-5, 3, 1, -1, 2, 4, 0]).unwrap();
         assert_eq!(found, Difference { value: 1.0, interval: Some((-5, 4)), n: 7 });
-        assert!(!found.is_one());
-        assert!(difference(&[2, 3, 4, 5, 6, 7]).unwrap().is_one());
-        assert!(difference(&[-2, -3, -4, -5, -6, -7]).unwrap().is_one());
+        assert!(!found.is_one_beside(None), "it has zero in its interval");
+        for values in [[2, 3, 4, 5, 6, 7], [-2, -3, -4, -5, -6, -7]] {
+            let certain = difference(&values).unwrap();
+            assert!(certain.is_one_beside(None));
+            assert!(!certain.is_one_beside(Some(&found)), "the control differs by as much");
+        }
+        assert!(difference(&[5, 6, 7, 8, 9, 10]).unwrap().is_one_beside(Some(&found)));
         assert_eq!(difference(&[7, 9]).unwrap(), Difference { value: 8.0, interval: None, n: 2 });
         assert_eq!(difference(&[]), None);
     }

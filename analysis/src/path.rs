@@ -92,7 +92,7 @@ mod tests {
             }
         }
         let text = path(&samples);
-        let line = text.lines().find(|line| line.starts_with("wasmtime-cli")).unwrap();
+        let line = text.lines().find(|line| line.trim_start().starts_with("wasmtime-cli")).unwrap();
         // 10.1 and 2.1 ms, and 50.1 and 42.1 with two round trips of 20 ms.
         assert!(
             line.contains("4.81×") && line.contains("+100 µs") && line.contains("50.1 ms") && line.contains("1.19×"),

@@ -20,7 +20,7 @@ use std::str::FromStr;
 
 pub use command::{FirewallArguments, command};
 pub use trouble::Trouble;
-pub use wall::{Wall, remove_left};
+pub use wall::{Wall, notice, remove_left};
 
 /// How much of a firewall there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

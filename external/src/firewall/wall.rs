@@ -105,6 +105,19 @@ fn living(owner: &str) -> Option<u32> {
     (usage::began(pid) == began.parse().ok()).then_some(pid)
 }
 
+/// What a person is told who measures behind a firewall that they have enabled: it is in no cell.
+pub fn notice() -> Option<String> {
+    let table = Nft::find().ok()?.table().ok()??;
+    let notice = || {
+        format!(
+            "the firewall is on ({}), by `external firewall enable`: packets of every sample go through it; \
+             `external firewall disable` removes it, and --firewall compares levels of it",
+            table.level
+        )
+    };
+    (table.owner == PERSON).then(notice)
+}
+
 /// Removes the table of a suite that was killed: for the janitor.
 ///
 /// # Errors

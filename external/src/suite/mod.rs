@@ -24,7 +24,7 @@ use self::plan::Planned;
 use self::settings::{Origins, Settings};
 pub use self::systems::Systems;
 use crate::doctor::{Finding, Report, Severity, Trials};
-use crate::firewall::Level;
+use crate::firewall::{self, Level};
 use crate::observe;
 use crate::observe::janitor::Janitor;
 
@@ -150,6 +150,9 @@ impl Campaign<'_> {
         examine(&results);
         for (name, why) in self.systems.absent() {
             say(&format!("{}: cannot be measured here: {why}", name.name()));
+        }
+        if let Some(notice) = firewall::notice() {
+            say(&notice);
         }
         let janitor = janitor()?;
         let manifest = manifest::of(self.settings, self.origins, self.cells, self.systems)?;

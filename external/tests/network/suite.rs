@@ -71,6 +71,7 @@ fn a_firewall_that_a_person_has_enabled_is_not_taken_away() {
     let (code, said) = told(&suite(&mut command, out.path(), words).output().unwrap());
     // Without one, nothing could be measured either.
     assert!(code == 8 && said.contains("was enabled by `external firewall enable`"), "{code}: {said}");
+    assert!(said.contains("the firewall is on (baseline)"), "{said}");
     assert_eq!(ground.rules(), before);
 }
 
