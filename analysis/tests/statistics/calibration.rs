@@ -151,7 +151,9 @@ fn intervals_of_requests_in_processes() {
                 let cell = cell(&mut draw, processes, 50);
                 holds(nested(&cell, statistic, stages, resampling).unwrap().interval, truth)
             });
-            assert!(NOMINAL.contains(&covered), "{covered}");
+            // What requests scatter is in the spread of the processes already: drawn again, it counts twice.
+            let most = if stages == Stages::Both { 98.5 } else { 97.0 };
+            assert!((93.0..=most).contains(&covered), "{covered}");
         }
     }
     // What taking requests for independent would have done.
