@@ -33,7 +33,7 @@ pub struct Trend {
 /// The Mann–Kendall test for a trend in values that stand in their order.
 ///
 /// Exact up to 50 values without a tie; otherwise from the normal distribution with the correction for ties and for
-/// continuity. S is counted by merge sort in O(n log n). (Mann, *Econometrica* 13, 1945; Kendall and Gibbons, *Rank
+/// continuity, and no less than 2 / n!. S is counted by merge sort in O(n log n). (Mann, *Econometrica* 13, 1945; Kendall and Gibbons, *Rank
 /// Correlation Methods*, 5th ed., ch. 4; Knight, *JASA* 61, 1966.)
 pub fn mann_kendall(values: &[f64]) -> Result<Trend, DataError> {
     at_least(3, values)?;
@@ -52,7 +52,9 @@ pub fn mann_kendall(values: &[f64]) -> Result<Trend, DataError> {
         exact_p(values.len(), falling.min(pairs - falling))
     } else {
         let sd = ((n * (n - 1.0) * (2.0 * n + 5.0) - correction) / 18.0).max(0.0).sqrt();
-        if sd > 0.0 && s.abs() > 1.0 { two_sided((s.abs() - 1.0) / sd) } else { 1.0 }
+        // Two of all n! orders are the extreme ones.
+        let least = (1..=values.len()).map(|factor| 1.0 / factor as f64).product::<f64>() * 2.0;
+        if sd > 0.0 && s.abs() > 1.0 { two_sided((s.abs() - 1.0) / sd).max(least) } else { 1.0 }
     };
     let tau = if tied < pairs { s / (pairs * (pairs - tied)).sqrt() } else { 0.0 };
     #[expect(clippy::cast_possible_truncation, reason = "a count of pairs")]
