@@ -33,7 +33,7 @@ impl Design {
         if inside(self.alpha) && inside(self.power) { Ok(self) } else { Err(DataError::Parameter) }
     }
 
-    /// (z₁₋α⸝₂ + z₁₋β)².
+    /// (z(1 − α/2) + z(power))².
     fn z(self) -> f64 {
         (normal_quantile(1.0 - self.alpha / 2.0) + normal_quantile(self.power)).powi(2)
     }
@@ -54,7 +54,7 @@ impl Design {
 
 /// How many processes *per cell* it takes to find that one cell is slower than another by the factor 1 + `effect`.
 ///
-/// Noether's formula for the Mann–Whitney test, N = (z₁₋α⸝₂ + z₁₋β)² / (3·(P(X < Y) − ½)²) in all (*JASA* 82, 1987). The
+/// Noether's formula for the Mann–Whitney test, N = (z(1 − α/2) + z(power))² / (3·(P(X < Y) − ½)²) in all (*JASA* 82, 1987). The
 /// probability comes from the pilot: its values against the same values times 1 + effect, from 20 of them on; with fewer
 /// from a log-normal distribution of their spread.
 pub fn needed(pilot: &[f64], effect: f64, design: Design) -> Result<usize, DataError> {
