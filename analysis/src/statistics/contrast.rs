@@ -9,7 +9,7 @@ use super::mann_whitney::{self, MannWhitney, Null, mann_whitney};
 use super::power::{Design, LogSpread, noether};
 use super::quantile::of_sorted;
 use super::shift::{self, Shift};
-use super::verdict::{Decision, Measured, Policy, judge, relative_difference};
+use super::verdict::{Decision, Measured, Policy, Samples, judge, relative_difference};
 
 /// Two samples to compare, of positive costs.
 #[derive(Debug, Clone, Copy)]
@@ -62,10 +62,9 @@ pub fn contrast(candidate: &[f64], baseline: &[f64]) -> Result<Contrast, DataErr
 pub fn decide(family: &[Comparison<'_>], policy: &Policy) -> Vec<Decision> {
     let measured = family.iter().map(|comparison| measured(comparison, policy)).collect();
     judge(measured, policy, |index, members| {
-        let needed = needed(&family[index], members, policy);
         // Two samples of different sizes say as much as two of their harmonic mean.
         let (n, m) = (family[index].candidate.len() as f64, family[index].baseline.len() as f64);
-        (2.0 * n * m / (n + m) < needed as f64).then_some(needed)
+        Samples { taken: 2.0 * n * m / (n + m), planned: needed(&family[index], members, policy) }
     })
 }
 

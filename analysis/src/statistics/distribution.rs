@@ -7,9 +7,9 @@ pub(crate) fn normal_cdf(z: f64) -> f64 {
     Normal::standard().cdf(z)
 }
 
-/// The z with P(Z ≤ z) = p; infinite at the ends.
+/// The z with P(Z ≤ z) = p; infinite at the ends, and not a number for what is none.
 pub(crate) fn normal_quantile(p: f64) -> f64 {
-    Normal::standard().inverse_cdf(p.clamp(0.0, 1.0))
+    if p.is_nan() { p } else { Normal::standard().inverse_cdf(p.clamp(0.0, 1.0)) }
 }
 
 /// P(|Z| ≥ z): the two-sided p-value of a standardised statistic.

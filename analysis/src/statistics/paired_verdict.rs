@@ -6,7 +6,7 @@ use super::error::{logarithms, positive};
 use super::paired::{Paired, paired, signed_rank};
 use super::power::signed_rank_pairs;
 use super::quantile;
-use super::verdict::{Decision, Measured, Policy, judge};
+use super::verdict::{Decision, Measured, Policy, Samples, judge};
 
 /// Pairs to compare, of positive costs.
 #[derive(Debug, Clone, Copy)]
@@ -24,8 +24,8 @@ pub struct PairedComparison<'a> {
 pub fn decide_paired(family: &[PairedComparison<'_>], policy: &Policy) -> Vec<Decision<Paired>> {
     let measured = family.iter().map(|comparison| measured(comparison, policy)).collect();
     judge(measured, policy, |index, members| {
-        let needed = needed(family[index].pairs, members, policy);
-        (family[index].pairs.len() < needed).then_some(needed)
+        let pairs = family[index].pairs;
+        Samples { taken: pairs.len() as f64, planned: needed(pairs, members, policy) }
     })
 }
 

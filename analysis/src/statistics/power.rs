@@ -9,7 +9,7 @@ use super::ranks::counts_below;
 const OWN_DISTRIBUTION_FROM: usize = 20;
 
 /// No design asks for more per cell: whoever needs more needs another method.
-const MOST: usize = 10_000_000;
+pub(crate) const MOST: usize = 10_000_000;
 
 /// What a comparison is to achieve.
 #[derive(Debug, Clone, Copy, PartialEq)]

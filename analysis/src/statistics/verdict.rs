@@ -8,14 +8,16 @@
 //!    1 / (1 + threshold). That the interval excludes 1 is not enough: a difference nobody would act upon is none;
 //! 3. the ratio itself differs from 1 by more than the run's own A/A control did.
 //!
-//! Where they do not hold, the difference is either **indistinguishable** — the samples would have shown the effect that
-//! the policy asks for, with its power — or there are **too few samples** to say even that.
+//! Where they do not hold and the interval lies wholly *within* the effect that the policy wants found (or within the A/A
+//! floor, if that is larger), the two are **indistinguishable**: a difference of that size is as good as excluded. What
+//! is neither has **too few samples**: more of them will lead to the one or the other.
 
 use serde::Serialize;
 
 use super::contrast::Contrast;
+use super::distribution::normal_quantile;
 use super::holm;
-use super::power::Design;
+use super::power::{Design, MOST};
 use super::shift::Shift;
 
 /// What counts as a difference.
@@ -25,9 +27,9 @@ pub struct Policy {
     pub alpha: f64,
     /// The relative difference below which nobody would act: 0.02 is 2 %.
     pub threshold: f64,
-    /// The relative difference that the run's A/A control showed: see [`aa_floor`].
+    /// The relative difference that the run's A/A control showed: see [`super::aa_floor`].
     pub floor: f64,
-    /// The relative difference that should be found if it is there. Larger than the threshold, or "too few" is never said.
+    /// The relative difference that should be found if it is there. It must be larger than the threshold.
     pub effect: f64,
     /// With what probability it should be.
     pub power: f64,
@@ -65,11 +67,11 @@ pub enum Verdict {
     Faster,
     /// The candidate costs more.
     Slower,
-    /// No difference worth the name, though the samples would have shown one of the wanted size.
+    /// No difference is shown, and one of the wanted size is excluded.
     Indistinguishable,
-    /// The samples would not have shown a difference of the wanted size.
+    /// No difference is shown, but one of the wanted size is not excluded either.
     TooFewSamples {
-        /// How many processes per cell would.
+        /// About how many processes per cell (or pairs) would decide.
         needed: usize,
     },
     /// There is no comparison.
@@ -108,13 +110,19 @@ pub(crate) struct Measured<C> {
     pub(crate) threshold_p: f64,
 }
 
+/// How many samples a comparison has, and how many a plan for the wanted effect would have given it.
+pub(crate) struct Samples {
+    pub(crate) taken: f64,
+    pub(crate) planned: usize,
+}
+
 /// Judges a family, of which some may not be comparable and say why.
 ///
-/// `shortage` says how many samples the comparison at an index needs, if it has fewer, in a family of so many.
+/// `samples` tells of the comparison at an index, in a family of so many.
 pub(crate) fn judge<C>(
     family: Vec<Result<Measured<C>, String>>,
     policy: &Policy,
-    shortage: impl Fn(usize, usize) -> Option<usize>,
+    samples: impl Fn(usize, usize) -> Samples,
 ) -> Vec<Decision<C>> {
     let adjusted = |p: fn(&Measured<C>) -> f64| {
         holm(&family.iter().map(|member| member.as_ref().map_or(f64::NAN, p)).collect::<Vec<_>>())
@@ -131,8 +139,7 @@ pub(crate) fn judge<C>(
         },
         Ok(measured) => Decision {
             verdict: difference(&measured.ratio, from_one[index].max(from_threshold[index]), policy)
-                .or_else(|| shortage(index, members).map(|needed| Verdict::TooFewSamples { needed }))
-                .unwrap_or(Verdict::Indistinguishable),
+                .unwrap_or_else(|| no_difference(&measured.ratio, &samples(index, members), members, policy)),
             contrast: Some(measured.contrast),
             adjusted_p: Some(from_one[index]),
             adjusted_threshold_p: Some(from_threshold[index]),
@@ -153,4 +160,24 @@ fn difference(ratio: &Shift, adjusted_p: f64, policy: &Policy) -> Option<Verdict
         (_, true) => Some(Verdict::Faster),
         _ => None,
     }
+}
+
+/// Indistinguishable, or too few samples to say so.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of samples, or the largest one")]
+fn no_difference(ratio: &Shift, samples: &Samples, members: usize, policy: &Policy) -> Verdict {
+    let at_least = samples.planned.max(samples.taken as usize + 1);
+    let Some(interval) = ratio.interval else { return Verdict::TooFewSamples { needed: at_least } };
+    let interval = interval.map(f64::ln);
+    let (wanted, threshold) = (policy.effect.max(policy.floor).ln_1p(), policy.threshold.ln_1p());
+    if interval.low > -wanted && interval.high < wanted {
+        return Verdict::Indistinguishable;
+    }
+    // The interval must shrink until it is clear of the threshold or within the wanted effect, whichever is nearer; as
+    // wide as the strictest of Holm's levels asks for, and with the square root of the samples.
+    let size = ratio.estimate.ln().abs();
+    let room = (size - threshold).max(wanted - size);
+    let strict = normal_quantile(1.0 - policy.alpha / 2.0 / members.max(1) as f64) / normal_quantile(0.975);
+    let reach = strict.max(1.0) * (interval.high - interval.low) / 2.0;
+    let needed = (samples.taken * (reach / room).powi(2)).ceil().min(MOST as f64);
+    Verdict::TooFewSamples { needed: at_least.max(needed as usize) }
 }

@@ -154,6 +154,44 @@ fn the_pairs_asked_for_have_the_power_asked_for() {
 }
 
 #[test]
+fn what_is_not_there_is_excluded_or_more_samples_are_asked_for() {
+    for (n, least, most) in [(10, 0.0, 30.0), (30, 85.0, 100.0), (100, 99.0, 100.0)] {
+        let mut draw = Draw::new(30);
+        let mut decided = || {
+            let samples = [draw.sample(Population::Normal, n), draw.sample(Population::Normal, n)];
+            judged(&samples, &Policy::default()).remove(0).verdict
+        };
+        let excluded = share(&format!("A/A pairs indistinguishable, n = {n}"), 500, || match decided() {
+            Verdict::Indistinguishable => true,
+            Verdict::TooFewSamples { needed } => {
+                assert!(needed > n && needed < 40 * n, "{needed}");
+                false
+            }
+            _ => false,
+        });
+        assert!((least..=most).contains(&excluded), "{excluded}");
+    }
+}
+
+#[test]
+fn following_the_number_asked_for_decides() {
+    let mut draw = Draw::new(31);
+    let decided = share("decided with the number that ten samples asked for", 500, || {
+        let mut two = |n| {
+            [draw.sample(Population::Normal, n), draw.sample(Population::Normal, n).iter().map(|v| v * 1.06).collect()]
+        };
+        match judged(&two(10), &Policy::default()).remove(0).verdict {
+            Verdict::TooFewSamples { needed } => {
+                let again = judged(&two(needed), &Policy::default()).remove(0).verdict;
+                !matches!(again, Verdict::TooFewSamples { .. })
+            }
+            _ => true,
+        }
+    });
+    assert!(decided > 50.0, "{decided}");
+}
+
+#[test]
 fn three_tied_values_against_three_are_no_finding() {
     let (ones, twos) = ([1.0; 3], [2.0; 3]);
     let decision =
