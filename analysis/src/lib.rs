@@ -6,20 +6,25 @@ mod cold_start;
 #[cfg(feature = "report")]
 pub mod command;
 mod compare;
+mod density;
 #[cfg(feature = "report")]
 pub mod document;
 mod finding;
+mod firewall;
 #[cfg(feature = "report")]
 pub mod input;
 mod label;
 mod median;
 mod outside;
+mod paired;
+mod path;
 #[cfg(feature = "report")]
 pub mod plot;
 #[cfg(feature = "report")]
 pub mod publish;
 #[cfg(feature = "report")]
 pub mod report;
+mod scaling;
 pub mod statistics;
 mod summary;
 mod table;
@@ -28,9 +33,13 @@ mod waterfall;
 
 pub use cold_start::cold_start;
 pub use compare::{EnginePair, embedded_vs_cli};
+pub use density::{DensityCurve, DensityPoint, density_curves};
 pub use finding::finding;
+pub use firewall::firewall;
 pub use median::{Estimate, median};
 pub use outside::suite_report;
+pub use path::path;
+pub use scaling::{ScalingCurve, ScalingPoint, scaling_curves};
 pub use summary::{CellSummary, Control, LoadSummary, PartSummary, PhaseSummary, Quantile, Summary};
 pub use table::{csv, tables};
 pub use waterfall::waterfall;

@@ -3,10 +3,10 @@
 /// Nanoseconds with three significant digits and the unit that fits: `812 ns`, `6.80 µs`, `30.1 ms`, `1.23 s`.
 pub(crate) fn nanoseconds(ns: f64) -> String {
     let (scaled, unit) = match ns.abs() {
-        ns if ns < 999.5 => return format!("{ns:.0} ns"),
-        ns if ns < 999_500.0 => (ns / 1e3, "µs"),
-        ns if ns < 999_500_000.0 => (ns / 1e6, "ms"),
-        ns => (ns / 1e9, "s"),
+        size if size < 999.5 => return format!("{ns:.0} ns"),
+        size if size < 999_500.0 => (size / 1e3, "µs"),
+        size if size < 999_500_000.0 => (size / 1e6, "ms"),
+        size => (size / 1e9, "s"),
     };
     let sign = if ns < 0.0 { "-" } else { "" };
     format!("{sign}{} {unit}", three_digits(scaled))
@@ -46,6 +46,7 @@ mod tests {
         let shown: Vec<_> =
             [0.0, 812.0, 999.6, 6_800.0, 30_149_000.0, 999_600.0, 1.234e9, 1.5e12].map(nanoseconds).into();
         assert_eq!(shown, ["0 ns", "812 ns", "1.00 µs", "6.80 µs", "30.1 ms", "1.00 ms", "1.23 s", "1500 s"]);
+        assert_eq!([-448.0, -1_500.0].map(nanoseconds), ["-448 ns", "-1.50 µs"]);
         assert_eq!(percent(0.0042), "0.4 %");
         assert_eq!(percent(0.93), "93 %");
     }

@@ -3,6 +3,8 @@
 pub mod compare;
 pub mod cores;
 pub mod doctor;
+pub mod firewall;
+pub mod link;
 pub mod load;
 pub mod observe;
 pub mod suite;

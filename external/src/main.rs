@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use external::compare::{self, CompareArguments};
 use external::doctor::{self, DoctorArguments};
+use external::firewall::{self, FirewallArguments};
 use external::load::{self, LoadArguments};
 use external::observe::{self, janitor};
-use external::suite::{self, SuiteArguments};
+use external::suite::{self, SuiteArguments, settings};
 use external::system;
 use program::terminal::say;
 use program::{Error, Exit};
@@ -24,12 +25,18 @@ struct Cli {
 enum Command {
     /// Measure every system: cold and prepared starts, latency and throughput when warm.
     Suite(Box<SuiteArguments>),
+    /// Measure how much several instances do together, and what they take; as the suite, with another profile.
+    Scale(Box<SuiteArguments>),
+    /// Measure how many instances fit: memory, and the time to start one more; as the suite, with another profile.
+    Density(Box<SuiteArguments>),
     /// Say which systems can be measured here, and what this machine does to results.
     Doctor(DoctorArguments),
     /// Compare systems where they do the same work.
     Compare(CompareArguments),
     /// Put something on this machine's loopback under load.
     Load(LoadArguments),
+    /// Put up, take down or look at a firewall for the benchmark's ports.
+    Firewall(FirewallArguments),
 }
 
 fn main() -> ExitCode {
@@ -52,13 +59,16 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<Exit, Error> {
     match command {
-        Command::Suite(arguments) => suite::command(&arguments),
+        Command::Suite(arguments) => suite::command(&arguments, "suite", settings::DEFAULT),
+        Command::Scale(arguments) => suite::command(&arguments, "scale", "scale"),
+        Command::Density(arguments) => suite::command(&arguments, "density", "density"),
         Command::Doctor(arguments) => {
             let systems = suite::Systems::find(system::Name::ALL.into_iter());
             doctor::command(&arguments, systems.states(), observe::available())
         }
         Command::Compare(arguments) => compare::command(&arguments),
         Command::Load(arguments) => load::command(&arguments),
+        Command::Firewall(arguments) => firewall::command(&arguments),
     }
 }
 

@@ -192,10 +192,14 @@ fn variables_of_shell_suites_are_honoured() {
         .env("PATH_SUFFIX", "/cpu")
         .env("N_RUN", "2")
         .env("FIREWALL", "1")
+        .env("HTTP_SCALING", "1")
         .output()
         .unwrap();
     let (listed, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(listed.contains("native http-cpu throughput connections=3 pace=closed requests=200"), "{listed}");
+    assert!(
+        listed.contains("native http-cpu throughput connections=3 firewall=baseline pace=closed requests=200"),
+        "{listed}"
+    );
     assert!(listed.contains("× 2 samples") && !listed.contains("http-hello"), "{listed}");
-    assert!(said.contains("FIREWALL has no effect here"), "{said}");
+    assert!(said.contains("HTTP_SCALING has no effect here"), "{said}");
 }

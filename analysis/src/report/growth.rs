@@ -240,8 +240,8 @@ fn density(analysis: &Analysis) -> Option<Section> {
         section.blocks.push(Block::Figure(Figure {
             id: format!("{workload}-density"),
             title: title.clone(),
-            caption: "Medians with 95 % intervals; the dotted lines are fits by least squares through all samples. Private memory \
-                      where it is known, else the proportional set size."
+            caption: "Medians with 95 % intervals; the dotted lines are fits by least squares through all samples. The proportional set \
+                      size counts what instances share once, private memory not at all."
                 .to_owned(),
             picture: curves(&series, &plane),
             table: density_table(analysis, &title, &some, &names),

@@ -36,7 +36,7 @@ pub enum BreakEven {
 }
 
 /// In what share of the resamples each answer came out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Shares {
     /// [`BreakEven::Always`].
     pub always: f64,
@@ -80,16 +80,14 @@ pub fn break_even(candidate: Costs<'_>, baseline: Costs<'_>, resampling: Resampl
             }))
         })
         .collect();
-    let mut shares = Shares::default();
-    for answer in &drawn {
-        let share = match answer {
-            BreakEven::Always => &mut shares.always,
-            BreakEven::From(_) => &mut shares.from,
-            BreakEven::UpTo(_) => &mut shares.up_to,
-            BreakEven::Never => &mut shares.never,
-        };
-        *share += 1.0 / drawn.len() as f64;
-    }
+    let share =
+        |of: fn(&BreakEven) -> bool| drawn.iter().filter(|answer| of(answer)).count() as f64 / drawn.len() as f64;
+    let shares = Shares {
+        always: share(|answer| matches!(answer, BreakEven::Always)),
+        from: share(|answer| matches!(answer, BreakEven::From(_))),
+        up_to: share(|answer| matches!(answer, BreakEven::UpTo(_))),
+        never: share(|answer| matches!(answer, BreakEven::Never)),
+    };
     let (low, high) = ends(estimate, &drawn);
     Ok(Answer { estimate, low, high, shares })
 }

@@ -62,11 +62,17 @@ pub(crate) fn sorted(values: &[f64]) -> Result<Vec<f64>, DataError> {
     Ok(sorted)
 }
 
-/// The natural logarithms of the values, in their order.
-pub(crate) fn logarithms(values: &[f64]) -> Result<Vec<f64>, DataError> {
+/// Finite values above zero.
+pub(crate) fn positive(values: &[f64]) -> Result<(), DataError> {
     finite(values)?;
     match values.iter().position(|value| *value <= 0.0) {
         Some(index) => Err(DataError::NotPositive(index)),
-        None => Ok(values.iter().map(|value| value.ln()).collect()),
+        None => Ok(()),
     }
+}
+
+/// The natural logarithms of the values, in their order.
+pub(crate) fn logarithms(values: &[f64]) -> Result<Vec<f64>, DataError> {
+    positive(values)?;
+    Ok(values.iter().map(|value| value.ln()).collect())
 }

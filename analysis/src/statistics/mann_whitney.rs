@@ -26,8 +26,8 @@ pub struct MannWhitney {
 ///
 /// Exact for samples of up to 50 values each without a tie, from the counts of all orders (Mann and
 /// Whitney, *Annals of Mathematical Statistics* 18, 1947). Otherwise from the normal distribution, its variance corrected for ties and the
-/// statistic for continuity (Hollander, Wolfe and Chicken, *Nonparametric Statistical Methods*, 3rd ed., §4.1). Takes
-/// O(n log n).
+/// statistic for continuity (Hollander, Wolfe and Chicken, *Nonparametric Statistical Methods*, 3rd ed., §4.1); but never
+/// less than 2 / C(n + m, n), below which the approximation falls for three tied values against three. Takes O(n log n).
 pub fn mann_whitney(candidate: &[f64], baseline: &[f64]) -> Result<MannWhitney, DataError> {
     let (candidate, baseline) = (sorted(candidate)?, sorted(baseline)?);
     Ok(of_sorted(&candidate, &baseline, &Null::of(&candidate, &baseline)))
@@ -50,6 +50,8 @@ pub(crate) struct Null {
     pub(crate) mean: f64,
     /// The standard deviation of U, corrected for ties. Zero when all values are the same.
     pub(crate) sd: f64,
+    /// The smallest p-value there can be: two of all orders of the values are the extreme ones.
+    least: f64,
 }
 
 impl Null {
@@ -62,7 +64,7 @@ impl Null {
         let ties: f64 = tie_sizes(&all).map(|size| size.powi(3) - size).sum();
         let variance = pairs / 12.0 * (total + 1.0 - ties / (total * (total - 1.0)));
         let exact = (ties == 0.0 && n.max(m) <= EXACT_UP_TO).then(|| distribution(n, m));
-        Self { exact, mean: pairs / 2.0, sd: variance.max(0.0).sqrt() }
+        Self { exact, mean: pairs / 2.0, sd: variance.max(0.0).sqrt(), least: 2.0 / orders(n, m) }
     }
 
     /// The two-sided p-value of U.
@@ -75,8 +77,13 @@ impl Null {
             return (2.0 * below).min(1.0);
         }
         let distance = from_centre - 0.5;
-        if self.sd > 0.0 && distance > 0.0 { two_sided(distance / self.sd) } else { 1.0 }
+        if self.sd > 0.0 && distance > 0.0 { two_sided(distance / self.sd).max(self.least) } else { 1.0 }
     }
+}
+
+/// In how many orders n and m values can stand: C(n + m, n), which is infinity for hundreds of them.
+fn orders(n: usize, m: usize) -> f64 {
+    (1..=n.min(m)).map(|i| (n.max(m) + i) as f64 / i as f64).product()
 }
 
 /// P(U = u) for u = 0..=n·m, for samples of n and m values without ties.

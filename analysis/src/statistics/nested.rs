@@ -113,7 +113,7 @@ pub enum Stages {
 /// one, expanded for the number of processes ([`super::Kind::Expanded`]). That of a quantile goes by way of what is
 /// smooth: the *share* of requests up to the quantile is resampled, its interval is Student's with the resamples' spread,
 /// and the ends are the quantiles at the two shares (Woodruff, *JASA* 47, 1952). Resampled tail quantiles themselves hang
-/// on the slowest two or three processes and cover 91 % with a dozen of them; this covers 93 to 94 %. There is no interval
+/// on the slowest two or three processes and cover 91 % with a dozen of them; this covers 94 %. There is no interval
 /// where it would reach beyond all requests.
 pub fn nested(
     processes: &[Process],

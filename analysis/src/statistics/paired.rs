@@ -39,7 +39,7 @@ pub struct Paired {
 /// The Wilcoxon signed-rank test of differences, two-sided.
 ///
 /// Exact up to 50 differences if none is zero and no two are of the same size. Otherwise zeros are left out (Wilcoxon),
-/// and the p-value is from the normal distribution, corrected for ties and continuity. (Hollander, Wolfe and Chicken,
+/// and the p-value is from the normal distribution, corrected for ties and continuity, but no less than 2 / 2ⁿ. (Hollander, Wolfe and Chicken,
 /// *Nonparametric Statistical Methods*, 3rd ed., §3.1.)
 pub fn signed_rank(differences: &[f64]) -> Result<SignedRank, DataError> {
     finite(differences)?;
@@ -49,7 +49,9 @@ pub fn signed_rank(differences: &[f64]) -> Result<SignedRank, DataError> {
     let ranks = mean_ranks(&sizes);
     let w: f64 = nonzero.iter().zip(&ranks).filter(|(difference, _)| **difference > 0.0).map(|(_, rank)| rank).sum();
     let spread = Spread::of(sizes, zeros);
-    let p = if spread.exact { exact_p(w, nonzero.len()) } else { spread.approximate_p(w) };
+    // Two of all 2ⁿ patterns of signs are the extreme ones.
+    let least = 2.0 * 0.5_f64.powf(nonzero.len() as f64);
+    let p = if spread.exact { exact_p(w, nonzero.len()) } else { spread.approximate_p(w).max(least).min(1.0) };
     Ok(SignedRank { w, p, exact: spread.exact, zeros })
 }
 

@@ -9,7 +9,7 @@ use super::ranks::counts_below;
 const OWN_DISTRIBUTION_FROM: usize = 20;
 
 /// No design asks for more per cell: whoever needs more needs another method.
-const MOST: usize = 10_000_000;
+pub(crate) const MOST: usize = 10_000_000;
 
 /// What a comparison is to achieve.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +33,11 @@ impl Design {
         if inside(self.alpha) && inside(self.power) { Ok(self) } else { Err(DataError::Parameter) }
     }
 
+    /// (z(1 − α/2) + z(power))².
+    fn z(self) -> f64 {
+        (normal_quantile(1.0 - self.alpha / 2.0) + normal_quantile(self.power)).powi(2)
+    }
+
     /// Below so many values per cell no result whatever is significant: 2 of all orders of the values are the extreme
     /// ones.
     pub(crate) fn least(self) -> usize {
@@ -49,7 +54,7 @@ impl Design {
 
 /// How many processes *per cell* it takes to find that one cell is slower than another by the factor 1 + `effect`.
 ///
-/// Noether's formula for the Mann–Whitney test, N = (z₁₋α⸝₂ + z₁₋β)² / (3·(P(X < Y) − ½)²) in all (*JASA* 82, 1987). The
+/// Noether's formula for the Mann–Whitney test, N = (z(1 − α/2) + z(power))² / (3·(P(X < Y) − ½)²) in all (*JASA* 82, 1987). The
 /// probability comes from the pilot: its values against the same values times 1 + effect, from 20 of them on; with fewer
 /// from a log-normal distribution of their spread.
 pub fn needed(pilot: &[f64], effect: f64, design: Design) -> Result<usize, DataError> {
@@ -82,11 +87,19 @@ pub fn detectable(pilot: &[f64], n: usize, design: Design) -> Result<f64, DataEr
 }
 
 /// Processes per cell, from the probability that a value of the slower cell is the larger one.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to MOST")]
 pub(crate) fn noether(superiority: f64, design: Design) -> usize {
-    let z = normal_quantile(1.0 - design.alpha / 2.0) + normal_quantile(design.power);
-    let total = z * z / (3.0 * (superiority - 0.5).powi(2));
-    ((total / 2.0).ceil().min(MOST as f64) as usize).max(design.least())
+    processes(design.z() / (6.0 * (superiority - 0.5).powi(2))).max(design.least())
+}
+
+/// Pairs, from the probability that the sum of two differences is above zero: Noether's formula for the signed-rank
+/// test.
+pub(crate) fn signed_rank_pairs(superiority: f64, design: Design) -> usize {
+    processes(design.z() / (3.0 * (superiority - 0.5).powi(2)))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to MOST")]
+fn processes(number: f64) -> usize {
+    number.ceil().clamp(1.0, MOST as f64) as usize
 }
 
 /// How values spread about their centre, in logarithms.

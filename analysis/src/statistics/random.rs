@@ -89,3 +89,46 @@ pub(crate) fn resampled_median(sorted: &[f64], random: &mut Random) -> f64 {
     let next = 1.0 - (1.0 - position) * random.uniform().powf(1.0 / (n - lower) as f64);
     f64::midpoint(at(position), at(next))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares(values: &[f64], of: &[f64]) -> Vec<f64> {
+        let mut random = Random::new(5);
+        let drawn: Vec<_> = (0..200_000).map(|_| resampled_median(values, &mut random)).collect();
+        let share =
+            |value: &f64| drawn.iter().filter(|median| (*median - value).abs() < 1e-12).count() as f64 / 200_000.0;
+        of.iter().map(share).collect()
+    }
+
+    #[test]
+    fn resampled_medians_are_as_frequent_as_counting_all_resamples_says() {
+        // Of 27 resamples of three values, 7 have the smallest as their median and 13 the middle one.
+        let cases: [(&[f64], &[f64], &[f64]); 3] = [
+            (&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0], &[7.0 / 27.0, 13.0 / 27.0, 7.0 / 27.0]),
+            (&[1.0, 2.0], &[1.0, 1.5, 2.0], &[0.25, 0.5, 0.25]),
+            // Of 256 resamples of four values: by counting.
+            (&[1.0, 2.0, 4.0, 8.0], &[1.0, 1.5, 2.0, 8.0], &[13.0 / 256.0, 30.0 / 256.0, 37.0 / 256.0, 13.0 / 256.0]),
+        ];
+        for (values, medians, wanted) in cases {
+            for (found, wanted) in shares(values, medians).iter().zip(wanted) {
+                assert!((found - wanted).abs() < 0.005, "{values:?}: {found} for {wanted}");
+            }
+        }
+    }
+
+    #[test]
+    fn binomial_numbers_have_the_mean_and_spread_of_theirs() {
+        let mut random = Random::new(6);
+        for (n, p) in
+            [(1_u64, 0.3), (20, 0.5), (20, 0.97), (1_000, 0.02), (1_000, 0.4), (10_000_000, 0.99), (7, 0.0), (7, 1.0)]
+        {
+            let drawn: Vec<_> = (0..40_000).map(|_| random.binomial(n, p) as f64).collect();
+            let (mean, sd) = super::super::describe::mean_and_sd(&drawn);
+            let (expected, spread) = (n as f64 * p, (n as f64 * p * (1.0 - p)).sqrt());
+            assert!((mean - expected).abs() <= 5.0 * spread / 200.0, "{n} {p}: {mean}");
+            assert!((sd.unwrap() - spread).abs() <= 0.03 * spread, "{n} {p}: {sd:?}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use super::Interval;
 use super::bootstrap::{self, Bootstrapped, Resampling};
 use super::describe::mean_and_sd;
 use super::distribution::t_quantile;
-use super::error::{DataError, finite, sorted};
+use super::error::{DataError, finite, positive, sorted};
 use super::quantile::of_sorted;
 use super::random::{Random, resampled_median};
 
@@ -36,10 +36,8 @@ pub fn ratio_of_medians(
     baseline: &[f64],
     resampling: Resampling,
 ) -> Result<Bootstrapped, DataError> {
+    positive(baseline)?;
     let (candidate, baseline) = (sorted(candidate)?, sorted(baseline)?);
-    if baseline[0] <= 0.0 {
-        return Err(DataError::NotPositive(0));
-    }
     let estimate = of_sorted(&candidate, 0.5) / of_sorted(&baseline, 0.5);
     if candidate.len().min(baseline.len()) < 2 {
         return Ok(Bootstrapped { estimate, standard_error: None, interval: None });

@@ -11,6 +11,9 @@ use super::{CONFIDENCE, Interval};
 /// Up to so many values without a tie the distribution of S is counted out.
 const EXACT_UP_TO: usize = 50;
 
+/// How often the range of slopes is halved beyond that.
+const STEPS: u32 = 40;
+
 /// Up to so many points all slopes are written down; half a million of them.
 const ALL_SLOPES_UP_TO: usize = 1_000;
 
@@ -30,7 +33,7 @@ pub struct Trend {
 /// The Mann–Kendall test for a trend in values that stand in their order.
 ///
 /// Exact up to 50 values without a tie; otherwise from the normal distribution with the correction for ties and for
-/// continuity. S is counted by merge sort in O(n log n). (Mann, *Econometrica* 13, 1945; Kendall and Gibbons, *Rank
+/// continuity, and no less than 2 / n!. S is counted by merge sort in O(n log n). (Mann, *Econometrica* 13, 1945; Kendall and Gibbons, *Rank
 /// Correlation Methods*, 5th ed., ch. 4; Knight, *JASA* 61, 1966.)
 pub fn mann_kendall(values: &[f64]) -> Result<Trend, DataError> {
     at_least(3, values)?;
@@ -49,7 +52,9 @@ pub fn mann_kendall(values: &[f64]) -> Result<Trend, DataError> {
         exact_p(values.len(), falling.min(pairs - falling))
     } else {
         let sd = ((n * (n - 1.0) * (2.0 * n + 5.0) - correction) / 18.0).max(0.0).sqrt();
-        if sd > 0.0 && s.abs() > 1.0 { two_sided((s.abs() - 1.0) / sd) } else { 1.0 }
+        // Two of all n! orders are the extreme ones.
+        let least = (1..=values.len()).map(|factor| 1.0 / factor as f64).product::<f64>() * 2.0;
+        if sd > 0.0 && s.abs() > 1.0 { two_sided((s.abs() - 1.0) / sd).max(least) } else { 1.0 }
     };
     let tau = if tied < pairs { s / (pairs * (pairs - tied)).sqrt() } else { 0.0 };
     #[expect(clippy::cast_possible_truncation, reason = "a count of pairs")]
@@ -151,16 +156,14 @@ impl Slopes {
             #[expect(clippy::cast_possible_truncation, reason = "at most half a million")]
             return all[(rank.clamp(1, self.count) - 1) as usize];
         }
-        // The steepest slopes are between neighbours.
-        let between = self.points.windows(2).filter(|pair| pair[1].0 > pair[0].0);
-        let steepest = between.map(|pair| self.rise() / (pair[1].0 - pair[0].0)).fold(0.0, f64::max);
-        let (mut low, mut high) = (-steepest, steepest);
-        let mut rest = vec![0.0; self.points.len()];
-        for _ in 0..50 {
-            let middle = f64::midpoint(low, high);
-            rest.iter_mut().zip(&self.points).for_each(|(rest, (x, y))| *rest = y - middle * x);
+        let smaller = |slope: f64| {
             // A pair that falls once the line of this slope is taken away has a smaller slope.
-            if inversions(&mut rest) >= rank {
+            inversions(&mut self.points.iter().map(|(x, y)| y - slope * x).collect::<Vec<_>>())
+        };
+        let (mut low, mut high) = self.bracket(|low, high| smaller(low) < rank && rank <= smaller(high));
+        for _ in 0..STEPS {
+            let middle = f64::midpoint(low, high);
+            if smaller(middle) >= rank {
                 high = middle;
             } else {
                 low = middle;
@@ -169,9 +172,18 @@ impl Slopes {
         f64::midpoint(low, high)
     }
 
-    fn rise(&self) -> f64 {
+    /// Slopes to search between: those that lead from bottom to top in half of the range of x, unless the wanted one is
+    /// steeper. None is steeper than from bottom to top between two neighbours.
+    fn bracket(&self, encloses: impl Fn(f64, f64) -> bool) -> (f64, f64) {
         let ys = self.points.iter().map(|(_, y)| *y);
-        ys.clone().fold(f64::NEG_INFINITY, f64::max) - ys.fold(f64::INFINITY, f64::min)
+        let rise = ys.clone().fold(f64::NEG_INFINITY, f64::max) - ys.fold(f64::INFINITY, f64::min);
+        let steps = self.points.windows(2).map(|pair| pair[1].0 - pair[0].0).filter(|step| *step > 0.0);
+        let usual = 2.0 * rise / (self.points[self.points.len() - 1].0 - self.points[0].0);
+        if encloses(-usual, usual) {
+            return (-usual, usual);
+        }
+        let steepest = rise / steps.fold(f64::INFINITY, f64::min);
+        (-steepest, steepest)
     }
 
     /// The ranks of the interval's ends among the slopes.

@@ -8,18 +8,17 @@
 //!    1 / (1 + threshold). That the interval excludes 1 is not enough: a difference nobody would act upon is none;
 //! 3. the ratio itself differs from 1 by more than the run's own A/A control did.
 //!
-//! Where they do not hold, the difference is either **indistinguishable** — the samples would have shown the effect that
-//! the policy asks for, with its power — or there are **too few samples** to say even that.
+//! Where they do not hold and the interval lies wholly *within* the effect that the policy wants found (or within the A/A
+//! floor, if that is larger), the two are **indistinguishable**: a difference of that size is as good as excluded. What
+//! is neither has **too few samples**: more of them will lead to the one or the other.
 
 use serde::Serialize;
 
-use super::effect::{self, Delta};
-use super::error::{DataError, finite, logarithms, sorted};
-use super::mann_whitney::{self, MannWhitney, Null};
-use super::power::{Design, LogSpread, noether};
-use super::quantile::of_sorted;
-use super::shift::{self, Shift};
-use super::{hodges_lehmann_ratio, holm};
+use super::contrast::Contrast;
+use super::distribution::normal_quantile;
+use super::holm;
+use super::power::{Design, MOST};
+use super::shift::Shift;
 
 /// What counts as a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -28,12 +27,29 @@ pub struct Policy {
     pub alpha: f64,
     /// The relative difference below which nobody would act: 0.02 is 2 %.
     pub threshold: f64,
-    /// The relative difference that the run's A/A control showed: see [`aa_floor`].
+    /// The relative difference that the run's A/A control showed: see [`super::aa_floor`].
     pub floor: f64,
-    /// The relative difference that should be found if it is there. Larger than the threshold, or "too few" is never said.
+    /// The relative difference that should be found if it is there. It must be larger than the threshold.
     pub effect: f64,
     /// With what probability it should be.
     pub power: f64,
+}
+
+impl Policy {
+    pub(crate) fn design(&self) -> Design {
+        Design { alpha: self.alpha, power: self.power }
+    }
+
+    /// By how much the wanted effect reaches beyond the threshold, in logarithms: what there is to be seen of it.
+    pub(crate) fn visible_effect(&self) -> Option<f64> {
+        Some(self.effect.ln_1p() - self.threshold.ln_1p()).filter(|beyond| *beyond > 0.0)
+    }
+
+    /// What a ratio has to be divided by to take the threshold off it; `None` if it is not beyond the threshold.
+    pub(crate) fn allowance(&self, ratio: f64) -> Option<f64> {
+        let allowed = 1.0 + self.threshold;
+        (relative_difference(ratio) > self.threshold).then_some(if ratio > 1.0 { allowed } else { 1.0 / allowed })
+    }
 }
 
 impl Default for Policy {
@@ -41,17 +57,6 @@ impl Default for Policy {
     fn default() -> Self {
         Self { alpha: 0.05, threshold: 0.02, floor: 0.0, effect: 0.1, power: 0.8 }
     }
-}
-
-/// Two samples to compare, of positive costs.
-#[derive(Debug, Clone, Copy)]
-pub struct Comparison<'a> {
-    /// What is judged.
-    pub candidate: &'a [f64],
-    /// What it is judged against.
-    pub baseline: &'a [f64],
-    /// Why the two must not be compared, if so: other versions, another machine, another workload.
-    pub obstacle: Option<&'a str>,
 }
 
 /// The word.
@@ -62,11 +67,11 @@ pub enum Verdict {
     Faster,
     /// The candidate costs more.
     Slower,
-    /// No difference worth the name, though the samples would have shown one of the wanted size.
+    /// No difference is shown, and one of the wanted size is excluded.
     Indistinguishable,
-    /// The samples would not have shown a difference of the wanted size.
+    /// No difference is shown, but one of the wanted size is not excluded either.
     TooFewSamples {
-        /// How many processes per cell would.
+        /// About how many processes per cell (or pairs) would decide.
         needed: usize,
     },
     /// There is no comparison.
@@ -76,27 +81,14 @@ pub enum Verdict {
     },
 }
 
-/// Everything measured between two samples.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Contrast {
-    /// The rank test.
-    pub test: MannWhitney,
-    /// Candidate − baseline, in the unit of the values.
-    pub shift: Shift,
-    /// Candidate ÷ baseline.
-    pub ratio: Shift,
-    /// How often the candidate's value is the larger one.
-    pub delta: Delta,
-}
-
 /// A verdict with what it rests on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Decision {
+pub struct Decision<C = Contrast> {
     /// The word.
     #[serde(flatten)]
     pub verdict: Verdict,
     /// What was measured; `None` if the two are not comparable.
-    pub contrast: Option<Contrast>,
+    pub contrast: Option<C>,
     /// The p-value of "there is no difference", adjusted over the family.
     pub adjusted_p: Option<f64>,
     /// The p-value of "the difference is not beyond the threshold", adjusted over the family.
@@ -108,122 +100,84 @@ pub fn relative_difference(ratio: f64) -> f64 {
     ratio.max(1.0 / ratio) - 1.0
 }
 
-/// The A/A floor: the largest relative difference between two samples of one and the same system.
+/// One comparison of a family, measured.
+pub(crate) struct Measured<C> {
+    pub(crate) contrast: C,
+    pub(crate) ratio: Shift,
+    /// Of "there is no difference".
+    pub(crate) p: f64,
+    /// Of "the difference is not beyond the threshold".
+    pub(crate) threshold_p: f64,
+}
+
+/// How many samples a comparison has, and how many a plan for the wanted effect would have given it.
+pub(crate) struct Samples {
+    pub(crate) taken: f64,
+    pub(crate) planned: usize,
+}
+
+/// Judges a family, of which some may not be comparable and say why.
 ///
-/// `None` without a pair that can be compared.
-pub fn aa_floor(controls: &[(&[f64], &[f64])]) -> Option<f64> {
-    let differences = controls.iter().filter_map(|(one, two)| hodges_lehmann_ratio(one, two).ok());
-    differences.map(|ratio| relative_difference(ratio.estimate)).reduce(f64::max)
-}
-
-/// Everything between two samples of positive values.
-pub fn contrast(candidate: &[f64], baseline: &[f64]) -> Result<Contrast, DataError> {
-    let (candidate, baseline) = (sorted(candidate)?, sorted(baseline)?);
-    // Ranks, and with them the distribution of U, are the same for the logarithms.
-    let null = Null::of(&candidate, &baseline);
-    Ok(Contrast {
-        test: mann_whitney::of_sorted(&candidate, &baseline, &null),
-        shift: shift::of_sorted(&candidate, &baseline, &null),
-        ratio: shift::of_sorted(&logarithms(&candidate)?, &logarithms(&baseline)?, &null).exponential(),
-        delta: effect::of_sorted(&candidate, &baseline),
-    })
-}
-
-/// The whole procedure over a family of comparisons, in their order.
-pub fn decide(family: &[Comparison<'_>], policy: &Policy) -> Vec<Decision> {
-    let contrasts: Vec<Result<Contrast, String>> = family.iter().map(measured).collect();
-    let adjusted = |p: &dyn Fn(&Comparison<'_>, &Contrast) -> f64| {
-        let of = |(comparison, contrast): (_, &Result<_, _>)| contrast.as_ref().map_or(f64::NAN, |c| p(comparison, c));
-        holm(&family.iter().zip(&contrasts).map(of).collect::<Vec<_>>())
-    };
-    let from_one = adjusted(&|_, contrast| contrast.test.p);
-    let from_threshold = adjusted(&|comparison, contrast| beyond_threshold(comparison, contrast, policy.threshold));
-    let members = contrasts.iter().filter(|contrast| contrast.is_ok()).count();
-    let mut decisions = Vec::with_capacity(family.len());
-    for (index, contrast) in contrasts.into_iter().enumerate() {
-        decisions.push(match contrast {
-            Err(why) => {
-                let verdict = Verdict::NotComparable { why };
-                Decision { verdict, contrast: None, adjusted_p: None, adjusted_threshold_p: None }
-            }
-            Ok(contrast) => Decision {
-                verdict: verdict(
-                    &family[index],
-                    &contrast,
-                    from_one[index].max(from_threshold[index]),
-                    members,
-                    policy,
-                ),
-                contrast: Some(contrast),
-                adjusted_p: Some(from_one[index]),
-                adjusted_threshold_p: Some(from_threshold[index]),
-            },
-        });
-    }
-    decisions
-}
-
-/// The p-value of "the ratio is not beyond the threshold": that of the samples with the threshold taken off.
-fn beyond_threshold(comparison: &Comparison<'_>, contrast: &Contrast, threshold: f64) -> f64 {
-    let allowed = if contrast.ratio.estimate > 1.0 { 1.0 + threshold } else { 1.0 / (1.0 + threshold) };
-    if relative_difference(contrast.ratio.estimate) <= threshold {
-        return 1.0;
-    }
-    let nearer: Vec<_> = comparison.candidate.iter().map(|value| value / allowed).collect();
-    super::mann_whitney(&nearer, comparison.baseline).map_or(1.0, |test| test.p)
-}
-
-fn measured(comparison: &Comparison<'_>) -> Result<Contrast, String> {
-    let side = |name, values| finite(values).map_err(|error| format!("the {name}: {error}"));
-    if let Some(why) = comparison.obstacle {
-        return Err(why.to_owned());
-    }
-    side("candidate", comparison.candidate)?;
-    side("baseline", comparison.baseline)?;
-    contrast(comparison.candidate, comparison.baseline).map_err(|error| error.to_string())
-}
-
-fn verdict(
-    comparison: &Comparison<'_>,
-    contrast: &Contrast,
-    adjusted_p: f64,
-    members: usize,
+/// `samples` tells of the comparison at an index, in a family of so many.
+pub(crate) fn judge<C>(
+    family: Vec<Result<Measured<C>, String>>,
     policy: &Policy,
-) -> Verdict {
-    let ratio = contrast.ratio;
-    if let Some(interval) = ratio.interval {
-        let is_real = adjusted_p < policy.alpha && relative_difference(ratio.estimate) > policy.floor;
-        if is_real && interval.low > 1.0 + policy.threshold {
-            return Verdict::Slower;
-        }
-        if is_real && interval.high < 1.0 / (1.0 + policy.threshold) {
-            return Verdict::Faster;
-        }
-    }
-    let needed = needed(comparison, members, policy);
-    // Two samples of different sizes say as much as two of their harmonic mean.
-    let (n, m) = (comparison.candidate.len() as f64, comparison.baseline.len() as f64);
-    if 2.0 * n * m / (n + m) < needed as f64 { Verdict::TooFewSamples { needed } } else { Verdict::Indistinguishable }
+    samples: impl Fn(usize, usize) -> Samples,
+) -> Vec<Decision<C>> {
+    let adjusted = |p: fn(&Measured<C>) -> f64| {
+        holm(&family.iter().map(|member| member.as_ref().map_or(f64::NAN, p)).collect::<Vec<_>>())
+    };
+    let from_one = adjusted(|measured| measured.p);
+    let from_threshold = adjusted(|measured| measured.threshold_p);
+    let members = family.iter().filter(|member| member.is_ok()).count();
+    let decide = |(index, member): (usize, Result<Measured<C>, String>)| match member {
+        Err(why) => Decision {
+            verdict: Verdict::NotComparable { why },
+            contrast: None,
+            adjusted_p: None,
+            adjusted_threshold_p: None,
+        },
+        Ok(measured) => Decision {
+            verdict: difference(&measured.ratio, from_one[index].max(from_threshold[index]), policy)
+                .unwrap_or_else(|| no_difference(&measured.ratio, &samples(index, members), members, policy)),
+            contrast: Some(measured.contrast),
+            adjusted_p: Some(from_one[index]),
+            adjusted_threshold_p: Some(from_threshold[index]),
+        },
+    };
+    family.into_iter().enumerate().map(decide).collect()
 }
 
-/// How many per cell would show the wanted effect, from the spread of these samples about their own medians.
-///
-/// The level is α for the power, since Holm's is between that and α over the number of comparisons; but a cell must be
-/// able to pass the strictest of them at all.
-fn needed(comparison: &Comparison<'_>, members: usize, policy: &Policy) -> usize {
-    let design = Design { alpha: policy.alpha, power: policy.power };
-    let least = Design { alpha: policy.alpha / members.max(1) as f64, ..design }.least();
-    // To be found, an effect must show beyond the threshold and not only beyond 1.
-    let beyond = policy.effect.ln_1p() - policy.threshold.ln_1p();
-    if beyond <= 0.0 || beyond.is_nan() {
-        return least;
+/// Faster or slower, or neither.
+fn difference(ratio: &Shift, adjusted_p: f64, policy: &Policy) -> Option<Verdict> {
+    let interval = ratio.interval?;
+    let allowed = 1.0 + policy.threshold;
+    if adjusted_p >= policy.alpha || relative_difference(ratio.estimate) <= policy.floor {
+        return None;
     }
-    let residuals = [comparison.candidate, comparison.baseline].into_iter().flat_map(|values| {
-        let mut values = logarithms(values).unwrap_or_default();
-        values.sort_unstable_by(f64::total_cmp);
-        let centre = if values.is_empty() { 0.0 } else { of_sorted(&values, 0.5) };
-        values.into_iter().map(move |value| value - centre)
-    });
-    let spread = LogSpread::of_logarithms(residuals.collect());
-    noether(spread.superiority(beyond), design).max(least)
+    match (interval.low > allowed, interval.high < 1.0 / allowed) {
+        (true, _) => Some(Verdict::Slower),
+        (_, true) => Some(Verdict::Faster),
+        _ => None,
+    }
+}
+
+/// Indistinguishable, or too few samples to say so.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of samples, or the largest one")]
+fn no_difference(ratio: &Shift, samples: &Samples, members: usize, policy: &Policy) -> Verdict {
+    let at_least = samples.planned.max(samples.taken as usize + 1);
+    let Some(interval) = ratio.interval else { return Verdict::TooFewSamples { needed: at_least } };
+    let interval = interval.map(f64::ln);
+    let (wanted, threshold) = (policy.effect.max(policy.floor).ln_1p(), policy.threshold.ln_1p());
+    if interval.low > -wanted && interval.high < wanted {
+        return Verdict::Indistinguishable;
+    }
+    // The interval must shrink until it is clear of the threshold or within the wanted effect, whichever is nearer; as
+    // wide as the strictest of Holm's levels asks for, and with the square root of the samples.
+    let size = ratio.estimate.ln().abs();
+    let room = (size - threshold).max(wanted - size);
+    let strict = normal_quantile(1.0 - policy.alpha / 2.0 / members.max(1) as f64) / normal_quantile(0.975);
+    let reach = strict.max(1.0) * (interval.high - interval.low) / 2.0;
+    let needed = (samples.taken * (reach / room).powi(2)).ceil().min(MOST as f64);
+    Verdict::TooFewSamples { needed: at_least.max(needed as usize) }
 }

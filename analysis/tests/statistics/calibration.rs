@@ -143,15 +143,18 @@ fn intervals_of_requests_in_processes() {
         (Statistic::Quantile(0.9), 100.0 + 1.281_552 * spread),
     ];
     for (stages, processes) in [(Stages::Processes, 12), (Stages::Processes, 30), (Stages::Both, 12)] {
+        let mut draw = Draw::new(7);
+        let cells: Vec<_> = (0..TRIALS).map(|_| cell(&mut draw, processes, 50)).collect();
         for (statistic, truth) in statistics {
-            let mut draw = Draw::new(7);
             let what = format!("{statistic:?} of requests, {processes} processes of 50, {stages:?} resampled");
+            let mut cells = cells.iter();
             let covered = share(&what, TRIALS, || {
                 let resampling = Resampling { resamples: 400, seed: 3 };
-                let cell = cell(&mut draw, processes, 50);
-                holds(nested(&cell, statistic, stages, resampling).unwrap().interval, truth)
+                holds(nested(cells.next().unwrap(), statistic, stages, resampling).unwrap().interval, truth)
             });
-            assert!(NOMINAL.contains(&covered), "{covered}");
+            // What requests scatter is in the spread of the processes already: drawn again, it counts twice.
+            let most = if stages == Stages::Both { 98.5 } else { 97.0 };
+            assert!((93.0..=most).contains(&covered), "{covered}");
         }
     }
     // What taking requests for independent would have done.

@@ -75,7 +75,7 @@ fn every_verdict_can_be_had() {
         against(&half, None),
         double,
         against(&same, None),
-        against(&few, None),
+        Comparison { candidate: &few, baseline: &few, obstacle: None },
         against(&half, Some("other versions")),
         against(&[0.0], None),
     ];

@@ -1,6 +1,6 @@
 //! Where a URL leads, if it leads to this machine.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 
 use hyper::Uri;
 use hyper::http::uri::Scheme;
@@ -39,9 +39,14 @@ impl Target {
     }
 }
 
+/// Whether an address cannot lead to another machine: it is of the loopback, or of a namespace that was made here.
+pub(super) fn is_of_this_machine(address: IpAddr) -> bool {
+    address.is_loopback() || crate::link::is_ours(address)
+}
+
 /// The address of a host on loopback. Names other than `localhost` are not looked up: that would ask other machines.
 fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
-    const WHY: &str = "load goes to this machine's loopback alone: 127.0.0.1, [::1], localhost";
+    const WHY: &str = "load goes to this machine's loopback alone: 127.0.0.1, [::1], localhost, and namespaces that coldphase has made";
     let addresses: Vec<SocketAddr> = match host.parse() {
         Ok(ip) => vec![SocketAddr::new(ip, port)],
         Err(_) if host.eq_ignore_ascii_case("localhost") => {
@@ -50,7 +55,7 @@ fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
         }
         Err(_) => return Err(format!("{host:?} is refused; {WHY}")),
     };
-    if let Some(foreign) = addresses.iter().find(|address| !address.ip().is_loopback()) {
+    if let Some(foreign) = addresses.iter().find(|address| !is_of_this_machine(address.ip())) {
         return Err(format!("{} is refused; {WHY}", foreign.ip()));
     }
     addresses.into_iter().min_by_key(SocketAddr::is_ipv6).ok_or_else(|| format!("{host} has no address"))

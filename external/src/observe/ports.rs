@@ -5,6 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd as _;
+use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use nix::errno::Errno;
@@ -54,12 +55,56 @@ pub fn free_port() -> io::Result<u16> {
     Ok(port)
 }
 
-/// Who listens on a TCP port of this network namespace: one entry a socket, since there may be one an address.
+/// The ports that [`free_port`] chooses from.
+///
+/// # Errors
+/// What the system says.
+pub fn for_servers() -> io::Result<Vec<RangeInclusive<u16>>> {
+    let outgoing = outgoing(&std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?);
+    Ok(ranges(&candidates(outgoing.as_ref())))
+}
+
+/// Ports in order, as ranges.
+pub fn ranges(ports: &[u16]) -> Vec<RangeInclusive<u16>> {
+    let runs = ports.chunk_by(|one, next| one.checked_add(1) == Some(*next));
+    runs.filter_map(|run| Some(*run.first()?..=*run.last()?)).collect()
+}
+
+/// The TCP ports on which somebody listens on an address that is not of the loopback.
+///
+/// # Errors
+/// What the system says.
+pub fn open_to_others() -> io::Result<HashSet<u16>> {
+    let tables =
+        [std::fs::read_to_string("/proc/net/tcp")?, std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default()];
+    let open = |row: &str| listener(row).filter(|_| !of_loopback(row)).map(|(port, _)| port);
+    Ok(tables.iter().flat_map(|table| table.lines()).filter_map(open).collect())
+}
+
+/// Whether a row's local address is of the loopback: 127.0.0.0/8, the same as seen through IPv6, or `::1`. The kernel writes
+/// each four bytes in the machine's order.
+fn of_loopback(row: &str) -> bool {
+    let address = row.split_ascii_whitespace().nth(1).and_then(|local| local.split(':').next()).unwrap_or_default();
+    match address.len() {
+        8 => address.ends_with("7F"),
+        _ => {
+            address == "00000000000000000000000001000000"
+                || (address[..24].ends_with("FFFF0000") && address.ends_with("7F"))
+        }
+    }
+}
+
+/// Who listens on a TCP port of the calling thread's network namespace: one entry a socket, since there may be one an address.
 ///
 /// # Errors
 /// What the system says. Holders of other users that may not be looked at are left out.
 pub fn owner_of(port: u16) -> io::Result<Vec<Owner>> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(std::fs::read_to_string);
+    owner_in("/proc/thread-self/net", port)
+}
+
+/// The same, of the network namespace whose tables lie in a folder of the kernel's.
+fn owner_in(folder: &str, port: u16) -> io::Result<Vec<Owner>> {
+    let tables = ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("{folder}/{table}")));
     let mut inodes = Vec::new();
     for table in tables {
         match table {
@@ -80,12 +125,19 @@ pub fn owner_of(port: u16) -> io::Result<Vec<Owner>> {
     Ok(owners)
 }
 
-/// Checks that who listens on `port` is of the process group `group`, and nobody else.
+/// The kernel's tables of the network namespace that a process is in; of this thread's if it is no more.
+fn tables_of(pid: u32) -> String {
+    let folder = format!("/proc/{pid}/net");
+    if Path::new(&folder).join("tcp").exists() { folder } else { "/proc/thread-self/net".to_owned() }
+}
+
+/// Checks that who listens on `port` is of the process group `group`, and nobody else, in the network namespace of its leader.
 ///
 /// # Errors
 /// A sentence that says who listens instead.
 pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
-    let owners = owner_of(port).map_err(|error| format!("cannot tell who listens on port {port}: {error}"))?;
+    let owners = owner_in(&tables_of(group), port)
+        .map_err(|error| format!("cannot tell who listens on port {port}: {error}"))?;
     if owners.is_empty() {
         return Err(format!("nobody listens on port {port}"));
     }
@@ -118,7 +170,8 @@ pub fn held_by(port: u16, pid: u32) -> Result<(), String> {
 pub fn of_group(group: u32) -> io::Result<Vec<u16>> {
     let members: Vec<_> = all().into_iter().filter(|(_, stat)| stat.group == group).collect();
     let held: HashSet<u64> = members.iter().flat_map(|(pid, _)| sockets(*pid)).collect();
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default());
+    let folder = tables_of(group);
+    let tables = ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("{folder}/{table}")).unwrap_or_default());
     let rows = tables.iter().flat_map(|table| table.lines()).filter_map(listener);
     let mut ports: Vec<_> = rows.filter(|(_, inode)| held.contains(inode)).map(|(port, _)| port).collect();
     ports.sort_unstable();
@@ -217,6 +270,30 @@ mod tests {
         assert!(other.starts_with(&format!("another process listens on port {port}: ")), "{other}");
         drop(listener);
         assert_eq!(belongs_to(port, group), Err(format!("nobody listens on port {port}")));
+    }
+
+    #[test]
+    fn who_listens_for_others_is_told_from_who_does_not() {
+        let listen = |address: &str| TcpListener::bind(address).unwrap();
+        let sockets = ["127.0.0.1:0", "127.7.7.7:0", "0.0.0.0:0"].map(listen);
+        let open = open_to_others().unwrap();
+        let found = sockets.map(|socket| open.contains(&socket.local_addr().unwrap().port()));
+        assert_eq!(found, [false, false, true]);
+        for (address, expected) in [
+            ("00000000000000000000000001000000", true),
+            ("0000000000000000FFFF00000100007F", true),
+            ("00000000000000000000000000000000", false),
+            ("0000000000000000FFFF00000100000A", false),
+        ] {
+            assert_eq!(of_loopback(&format!("0: {address}:2710 0:0 0A")), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn ports_are_shown_as_ranges() {
+        assert_eq!(ranges(&[1, 2, 3, 7, 9, 10]), [1..=3, 7..=7, 9..=10]);
+        assert_eq!(ranges(&[65_534, 65_535]), [65_534..=65_535]);
+        assert_eq!(ranges(&[]), [0; 0].map(|port| port..=port));
     }
 
     #[test]

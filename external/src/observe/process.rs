@@ -17,6 +17,7 @@ use super::launcher::on_launcher;
 use super::observer::{Observed, Observer};
 use super::output::{Bounds, Output};
 use super::running::Running;
+use crate::link::Namespace;
 
 /// A program to start: as a process group of its own, which dies with this process, with no input and with nothing in
 /// its environment but what is said here.
@@ -42,6 +43,8 @@ pub struct Launch {
     pub port: Option<u16>,
     /// Whether its milestones are observed. Everything else about the launch is the same without.
     pub observed: bool,
+    /// The network namespace that it runs in. `None` leaves it that of this process.
+    pub namespace: Option<Namespace>,
 }
 
 /// Where a program's standard output goes.
@@ -69,7 +72,7 @@ pub enum LaunchError {
     Program {
         /// The program's file.
         program: PathBuf,
-        /// What was asked beyond starting it: a core, observation.
+        /// What was asked beyond starting it: a core, a namespace, observation.
         how: String,
         /// What the system says.
         source: io::Error,
@@ -96,6 +99,7 @@ impl Launch {
             watch: None,
             port: None,
             observed: false,
+            namespace: None,
         }
     }
 
@@ -126,10 +130,17 @@ impl Launch {
         let observation = self.observed.then(|| Observer::start(self.watch.as_ref(), self.port)).transpose();
         let (observer, child) = observation.map_err(LaunchError::Observer)?.unzip();
         self.attach(&mut command, child)?;
+        let namespace = self.namespace.clone();
         let started = on_launcher(move || {
+            // The thread that starts it is moved, and not the child between fork and exec: so the start is not charged with it.
+            let inside = namespace.as_ref().map(Namespace::enter).transpose()?;
             let launched_ns = now_ns();
             // The command is dropped here, and with it this process's ends of the pipes.
-            command.spawn().map(|child| (launched_ns, child.id()))
+            let started = command.spawn().map(|child| (launched_ns, child.id()));
+            if let Some(inside) = inside {
+                inside.leave();
+            }
+            started
         })?;
         let (launched_ns, pid) = started.map_err(|source| LaunchError::Program {
             program: self.program.clone(),
@@ -141,7 +152,8 @@ impl Launch {
 
     fn how(&self) -> String {
         let core = self.core.map_or(String::new(), |core| format!(" on core {core}"));
-        format!("{core}{}", if self.observed { " under observation" } else { "" })
+        let namespace = self.namespace.as_ref().map_or(String::new(), |namespace| format!(" in {}", namespace.name()));
+        format!("{core}{namespace}{}", if self.observed { " under observation" } else { "" })
     }
 
     fn command(&self) -> Command {

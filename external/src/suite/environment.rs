@@ -7,6 +7,7 @@ use results::manifest::Origin;
 use workloads::{Call, Workload};
 
 use super::settings::{Origins, Settings};
+use crate::firewall::Level;
 
 /// A variable and what it means here. README documents them; a test holds both together.
 pub const TABLE: [(&str, &str); 17] = [
@@ -26,7 +27,7 @@ pub const TABLE: [(&str, &str); 17] = [
     ("CONCURRENCY_LIST", "connections at once under `throughput`, several"),
     ("HTTP_SCALING", "nothing yet: it says that concurrent instances are to be measured"),
     ("HTTP_SCALING_RUNS", "nothing yet: as above"),
-    ("FIREWALL", "nothing yet: it says that a firewall is to be measured"),
+    ("FIREWALL", "1: behind no firewall and behind the baseline; or levels: off,rules:100"),
 ];
 
 /// The variables of the table that are set.
@@ -106,6 +107,15 @@ pub fn apply(variables: &Variables, settings: &mut Settings, origins: &mut Origi
         let parse = |word: &String| word.parse().map_err(|_| wrong("CONCURRENCY_LIST", word, "a whole number"));
         values.connections = list.iter().map(parse).collect::<Result<_, _>>()?;
     }
+    if variables.is_on("FIREWALL") {
+        let levels = variables.list("FIREWALL").unwrap_or_default();
+        let yes = levels.iter().all(|level| matches!(level.as_str(), "1" | "on" | "yes" | "true"));
+        let levels = if yes { vec!["off".to_owned(), "baseline".to_owned()] } else { levels };
+        if let Some(level) = levels.iter().find(|level| level.parse::<Level>().is_err()) {
+            return Err(wrong("FIREWALL", level, "1, or levels such as off,baseline,rules:100"));
+        }
+        values.firewall = levels;
+    }
     if let Some(path) = variables.get("PATH_SUFFIX") {
         values.workloads = vec![of_path(path)?.name().to_owned()];
     }
@@ -157,7 +167,9 @@ mod tests {
     use crate::suite::{SuiteArguments, settings};
 
     fn told(variables: &Variables) -> Result<Settings, String> {
-        settings::of(&SuiteArguments::default(), variables, None).map(|(s, _)| s).map_err(|e| e.to_string())
+        settings::of(&SuiteArguments::default(), variables, None, settings::DEFAULT)
+            .map(|(s, _)| s)
+            .map_err(|e| e.to_string())
     }
 
     #[test]
@@ -188,8 +200,19 @@ mod tests {
         assert!(
             told(&Variables::of([("HTTP_SCENARIOS", "cool")])).unwrap_err().contains("there is no scenario `cool`")
         );
-        let variables = Variables::of([("FIREWALL", "1"), ("CLEAN_BUILD", "0")]);
+        let variables = Variables::of([("FIREWALL", "1"), ("HTTP_SCALING", "1"), ("CLEAN_BUILD", "0")]);
         assert_eq!(variables.without_effect().len(), 1);
+    }
+
+    #[test]
+    fn a_firewall_is_asked_for_by_yes_or_by_levels() {
+        let levels = |value| told(&Variables::of([("FIREWALL", value)])).map(|settings| settings.values.firewall);
+        for yes in ["1", "on", "yes"] {
+            assert_eq!(levels(yes).unwrap(), ["off", "baseline"]);
+        }
+        assert_eq!(levels("0").unwrap(), [""; 0]);
+        assert_eq!(levels("off rules:10").unwrap(), ["off", "rules:10"]);
+        assert!(levels("strict").unwrap_err().contains("FIREWALL is `strict`"));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The suite: plan → doctor → prepare → campaign → summary.
 
 pub mod bench;
+pub mod cache;
 pub mod environment;
 mod manifest;
+pub mod network;
 pub mod plan;
 pub mod settings;
 mod systems;
@@ -14,14 +16,15 @@ use clap::Args;
 use program::run::{self, Format};
 use program::terminal::{print, say};
 use program::{Error, Exit};
-use results::run_folder;
+use results::{Sample, run_folder};
 
-use self::bench::Outside;
+use self::bench::{Networked, Outside};
 use self::environment::Variables;
 use self::plan::Planned;
 use self::settings::{Origins, Settings};
 pub use self::systems::Systems;
 use crate::doctor::{Finding, Report, Severity, Trials};
+use crate::firewall::{self, Level};
 use crate::observe;
 use crate::observe::janitor::Janitor;
 
@@ -29,7 +32,7 @@ use crate::observe::janitor::Janitor;
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = environment_help())]
 pub struct SuiteArguments {
-    /// What is measured: quick, standard, paper, or a TOML file like theirs [default: quick]
+    /// What is measured: quick, standard, paper, scale, density, or a TOML file like theirs [default: by command]
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
     /// Only cells with this property (repeatable, or with commas): system, workload, scenario, or a parameter
@@ -50,9 +53,27 @@ pub struct SuiteArguments {
     /// Connections at once under `throughput` (repeatable, or with commas) [default: by profile]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub connections: Vec<usize>,
+    /// What starts find in the page cache (repeatable, or with commas) [default: by scenario]
+    #[arg(long, value_enum, value_name = "STATE", value_delimiter = ',')]
+    pub page_cache: Vec<cache::PageCache>,
+    /// Instances at once under `scaling` and `density` (repeatable, or with commas) [default: by profile]
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub instances: Vec<usize>,
     /// Variants of systems that have several [default: by profile]
     #[arg(long, value_enum)]
     pub variants: Option<settings::Variants>,
+    /// Levels of a firewall in front of services (repeatable, or with commas): off, baseline, rules:N [default: by profile]
+    #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
+    pub firewall: Vec<Level>,
+    /// The ways from client to service (repeatable, or with commas) [default: by profile]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub path: Vec<network::Path>,
+    /// With --path veth: how long each side holds a packet back, such as 10ms (repeatable, or with commas)
+    #[arg(long, value_name = "MS", value_delimiter = ',')]
+    pub delay: Vec<network::Delay>,
+    /// With --path veth: how many megabits a second go through, each way
+    #[arg(long, value_name = "MBIT")]
+    pub rate: Option<u32>,
     /// Take no start apart: totals only
     #[arg(long)]
     pub no_observer: bool,
@@ -64,7 +85,8 @@ pub struct SuiteArguments {
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "profile", "only", "samples", "warm_up", "requests", "connections", "variants", "no_observer", "seed", "list",
+        "profile", "only", "samples", "warm_up", "requests", "connections", "instances", "variants", "no_observer", "seed", "list",
+        "firewall", "path", "delay", "rate", "page_cache",
     ])]
     pub resume: Option<String>,
     /// Print what would be measured and about how long it would take, and measure nothing
@@ -81,18 +103,18 @@ fn environment_help() -> String {
     help
 }
 
-/// Runs the suite.
+/// Runs the suite. `name` is the command's, and `usual` the profile where none is named.
 ///
 /// # Errors
 /// What keeps it from beginning or from recording; what goes wrong in single samples is in the ledger.
-pub fn command(arguments: &SuiteArguments) -> Result<Exit, Error> {
+pub fn command(arguments: &SuiteArguments, name: &str, usual: &str) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
     // Resolved once: another run may become the latest one meanwhile.
     let resume = arguments.resume.as_deref().map(|run| run_folder::resolve(&out, run)).transpose()?;
     let folder = resume.as_ref().map(|run| out.join(run));
     let variables = Variables::of_process();
-    let (settings, origins) = settings::of(arguments, &variables, folder.as_deref())?;
+    let (settings, origins) = settings::of(arguments, &variables, folder.as_deref(), usual)?;
     variables.without_effect().iter().for_each(|sentence| say(sentence));
     let cells = plan::cells(&settings)?;
     if arguments.list {
@@ -102,13 +124,8 @@ pub fn command(arguments: &SuiteArguments) -> Result<Exit, Error> {
     let systems = Systems::find(cells.iter().map(|planned| planned.system));
     systems.require(&required)?;
     let campaign = Campaign { settings: &settings, origins: &origins, cells: &cells, systems: &systems };
-    campaign.run(
-        arguments.out.as_deref(),
-        resume.as_deref(),
-        arguments.format,
-        analysis::suite_report,
-        "external suite",
-    )
+    let command = format!("external {name}");
+    campaign.run(arguments.out.as_deref(), resume.as_deref(), arguments.format, analysis::suite_report, &command)
 }
 
 /// What is measured, on what.
@@ -126,7 +143,7 @@ impl Campaign<'_> {
         out: Option<&Path>,
         resume: Option<&str>,
         format: Format,
-        report: impl FnOnce(&Summary, usize, bool) -> String,
+        report: impl FnOnce(&Summary, &[Sample], usize, bool) -> String,
         command: &str,
     ) -> Result<Exit, Error> {
         let results = out.map_or_else(run::default_results, Path::to_owned);
@@ -134,15 +151,22 @@ impl Campaign<'_> {
         for (name, why) in self.systems.absent() {
             say(&format!("{}: cannot be measured here: {why}", name.name()));
         }
+        if let Some(notice) = firewall::notice() {
+            say(&notice);
+        }
         let janitor = janitor()?;
         let manifest = manifest::of(self.settings, self.origins, self.cells, self.systems)?;
         let (folder, manifest) = run::open(resume, &results, manifest)?;
         let (samples, ended) = run::measure(&folder, &manifest, |work| {
-            Outside::new(work, self.settings, self.cells, self.systems, &janitor)
+            Outside::new(work, self.settings, self.cells, self.systems, &janitor).map(Networked::new)
         })?;
         let place = out.map_or_else(String::new, |out| format!(" --out {}", out.display()));
         let words = command.replacen("external ", "cargo run -p external -- ", 1);
         let resume = format!("{words} --resume {}{place}", folder.run());
+        // Beside the systems' own figures: what lay between client and service, where the run has compared that.
+        let report = |summary: &Summary, samples: &[Sample], width, colour| {
+            [report(summary, samples, width, colour), analysis::firewall(samples), analysis::path(samples)].concat()
+        };
         run::finish(format, &folder, &manifest.systems, (&samples, ended), report, &resume)
     }
 }

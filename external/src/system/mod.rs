@@ -15,6 +15,7 @@ mod wasmtime_cli;
 mod wasmtime_embedded;
 
 use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -199,9 +200,9 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// The arguments of a start that listens on `port`, or of a command.
-    pub fn arguments(&self, port: Option<u16>) -> Vec<OsString> {
-        let address = port.map_or_else(String::new, |port| format!("127.0.0.1:{port}"));
+    /// The arguments of a start that listens on `address`, or of a command.
+    pub fn arguments(&self, address: Option<SocketAddr>) -> Vec<OsString> {
+        let address = address.map_or_else(String::new, |address| address.to_string());
         self.arguments.iter().map(|argument| argument.replace("{address}", &address).into()).collect()
     }
 }
@@ -243,11 +244,23 @@ pub trait System: Sync {
         &["--version"]
     }
 
+    /// By what means a service keeps its state between requests, on any connection, for as long as it runs.
+    ///
+    /// # Errors
+    /// Why it keeps none.
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        Ok("memory of the process")
+    }
+
     /// Whether its services tell their own milestones, with the flag `--milestones FILE`.
     fn tells_milestones(&self) -> bool {
         false
     }
 }
+
+/// Why components of WASI 0.2 keep no state where each request gets an instance of its own.
+const FRESH_INSTANCES: &str = "each request gets an instance of its own, which is gone after it, and the component imports no \
+                               store that would outlive it";
 
 /// Work in a start that can be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -305,7 +318,7 @@ fn guest(workload: Workload, dialect: Dialect, folder: &Path) -> Result<(PathBuf
 
 /// What objects of this process in an engine are named and labelled with: nobody else's have it, not even those of a
 /// process that has got the same number since.
-fn owner() -> String {
+pub(crate) fn owner() -> String {
     let this = std::process::id();
     format!("{this}-{}", crate::observe::usage::began(this).unwrap_or(0))
 }
@@ -315,8 +328,8 @@ fn owner() -> String {
 pub const PUT_AWAY: &str = "__put-away";
 
 /// Has the janitor call this program with these words after a kill.
-fn guard(janitor: &Janitor, words: &[&OsStr]) -> Result<Guard, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("nothing would remove containers after a kill: {error}");
+pub(crate) fn guard(janitor: &Janitor, words: &[&OsStr]) -> Result<Guard, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("nothing would clean up after a kill: {error}");
     let this = std::env::current_exe().map_err(|error| wrong(&error))?;
     let words: Vec<_> = std::iter::once(OsStr::new(PUT_AWAY)).chain(words.iter().copied()).collect();
     janitor.guard_command(&this, &words).map_err(|error| wrong(&error))
@@ -333,6 +346,8 @@ pub fn put_away(words: &[String]) -> Result<(), String> {
         [name, program, state, id] if name == "runc" || name == "crun" => {
             oci::caller::delete(name, program.into(), state.into(), id)
         }
+        [namespace, name, device] if namespace == "namespace" => crate::link::remove_left(name, device),
+        [firewall, owner] if firewall == "firewall" => crate::firewall::remove_left(owner),
         _ => Err("this is what the janitor of a killed run says; people have no use for it".to_owned()),
     }
 }
@@ -370,7 +385,7 @@ fn run(program: &Path, arguments: &[String]) -> Result<String, String> {
 }
 
 /// A program of this name in one of the folders, or on the path.
-fn find_program(name: &str, first: &[PathBuf]) -> Option<PathBuf> {
+pub(crate) fn find_program(name: &str, first: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path: Vec<_> = std::env::split_paths(&path).map(|folder| folder.join(name)).collect();
     first.iter().cloned().chain(on_path).find(|file| file.is_file())
@@ -416,6 +431,6 @@ mod tests {
             cache: None,
             mapped: None,
         };
-        assert_eq!(ready.arguments(Some(80)), ["--addr", "127.0.0.1:80"]);
+        assert_eq!(ready.arguments(Some(([127, 0, 0, 1], 80).into())), ["--addr", "127.0.0.1:80"]);
     }
 }

@@ -21,7 +21,8 @@ pub(super) const GRACE: Duration = Duration::from_millis(500);
 impl Outside<'_> {
     pub(super) fn launch(&self, ready: &Ready, workload: Workload, port: Option<u16>) -> Launch {
         let mut launch = Launch::new(&ready.program, &self.work, self.work.join("log"));
-        launch.arguments = ready.arguments(port);
+        launch.arguments = ready.arguments(self.site.address(port));
+        launch.namespace.clone_from(&self.site.namespace);
         // Runtimes look for their configuration below it, and must find none but what they are told.
         launch.environment = vec![("HOME".into(), self.work.clone().into())];
         launch.environment.extend(ready.environment.iter().map(|(name, value)| (name.into(), value.into())));
@@ -66,7 +67,7 @@ impl Outside<'_> {
         port: u16,
     ) -> Started {
         let patience = ready::Patience::until(self.deadline_ns());
-        let target = ready::Target::loopback(port);
+        let target = self.site.target(port);
         let first = ready::first_answer(&target, request, &patience, &mut || running.ended().is_some());
         let first = match first {
             Ok(first) => first,
@@ -90,7 +91,7 @@ impl Outside<'_> {
     }
 
     /// A command, or a service's program that only begins and ends: waited for.
-    fn to_the_end(&self, running: &mut Running, workload: Workload) -> Started {
+    pub(super) fn to_the_end(&self, running: &mut Running, workload: Workload) -> Started {
         let Some(end) = running.wait_end(self.deadline_ns()) else {
             return Started::failed("it did not end within its time limit");
         };
@@ -106,9 +107,10 @@ impl Outside<'_> {
 
     /// A start as a sample.
     pub(super) fn sample_start(&self, next: Next) -> Measurement {
-        let Next { planned, what: What::Launched(ready), port, mut attested } = next else {
+        let Next { planned, what: What::Launched(ready), ports, mut attested } = next else {
             return Measurement::failed("nothing is to be launched");
         };
+        let port = ports.first().copied();
         let cached = ready.cache.as_deref().map(entries);
         let mut launch = self.launch(&ready, planned.workload, port);
         launch.observed = planned.observer == Observer::Seccomp;
@@ -196,7 +198,7 @@ impl Outside<'_> {
 pub(super) struct Started {
     pub(super) verdict: Result<(), String>,
     launched_ns: u64,
-    answered_ns: u64,
+    pub(super) answered_ns: u64,
     milestones: Option<observe::Milestones>,
     pub(super) resources: results::record::Resources,
     pub(super) attested: BTreeMap<String, Value>,

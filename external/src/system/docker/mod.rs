@@ -20,7 +20,7 @@ use self::image::Contents;
 use self::socket::Socket;
 pub(super) use self::socket::{REMEDY, our_folder};
 use super::hosted::on_this_thread;
-use super::hosted::{Engine, Hosted, Place, Variant};
+use super::hosted::{Engine, Hosted, Place, Variant, programs};
 use super::native::STATIC;
 use super::wasmtime_cli::WasmtimeCli;
 use super::{Acquire, Found, Job, Ready, System, Unavailable, listens, text};
@@ -56,6 +56,10 @@ impl System for Docker {
         Ok(Found { program: socket.path, version, sha256 })
     }
 
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        if self.wasmtime { WasmtimeCli.keeps_state() } else { Ok("memory of the process in the container") }
+    }
+
     fn acquires(&self) -> &'static [Acquire] {
         if self.wasmtime { &[Acquire::Compile, Acquire::DeserializeFile] } else { &[] }
     }
@@ -78,11 +82,19 @@ impl Hosted for Docker {
         Ok(Box::new(DockerEngine::new(self.wasmtime, place)?))
     }
 
+    fn programs(&self, _: &Found) -> Vec<PathBuf> {
+        programs(&["dockerd", "docker-proxy", "docker-init", "containerd", "containerd-shim-runc-v2", "runc"])
+    }
+
     /// A published port goes through a bridge, translation of addresses and the engine's proxy; the machine's own network
     /// has none of them. A command has no port.
     fn variants(&self, service: bool, _: Scenario) -> Vec<Variant> {
         let networks: &[&str] = if service { &["bridge", "host"] } else { &["none"] };
         networks.iter().map(|network| Variant::from([("network".to_owned(), (*network).to_owned())])).collect()
+    }
+
+    fn behind(&self, variant: &Variant) -> Option<u16> {
+        variant.get("network").is_some_and(|network| network == "bridge").then_some(INSIDE)
     }
 }
 

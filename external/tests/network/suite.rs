@@ -1,0 +1,193 @@
+//! The suite behind firewalls and over networks.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use results::ledger;
+use results::record::Outcome;
+
+use super::support::{Ground, folder, is_possible, not_run, run_in, samples, told, wait_for};
+
+const STARTS: &str = "system=native,workload=http-hello,scenario=runtime-cold,scenario=warm";
+
+fn suite<'a>(command: &'a mut Command, out: &Path, words: &str) -> &'a mut Command {
+    command
+        .arg("suite")
+        .arg("--only")
+        .arg(STARTS)
+        .arg("--no-observer")
+        .arg("--out")
+        .arg(out)
+        .args(words.split_whitespace())
+}
+
+/// A suite that runs; a test that fails must not leave it measuring for hours.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn every_sample_behind_a_firewall_proves_it_and_nothing_is_left() {
+    let Some(ground) = Ground::new() else { return };
+    ground.nft("add table ip theirs; add chain ip theirs input { type filter hook input priority 0; policy accept; }");
+    let (before, out) = (ground.rules(), folder());
+    let mut command = ground.command(env!("CARGO_BIN_EXE_external"));
+    let words = "--firewall off,baseline,rules:100 --samples 3 --requests 100 --seed 5";
+    let (code, said) = told(&suite(&mut command, out.path(), words).output().unwrap());
+    assert_eq!(code, 0, "{said}");
+    let samples = samples(out.path());
+    assert_eq!(samples.len(), 2 * 2 * 3 * 3, "two systems, two scenarios, three levels, three blocks");
+    for sample in &samples {
+        assert_eq!(sample.outcome, Outcome::Ok, "{}: {:?}", sample.cell, sample.reason);
+        let attested = |key: &str| sample.attested.get(key).and_then(serde_json::Value::as_u64);
+        let (packets, rules) = (attested("firewall_packets"), attested("firewall_rules"));
+        match sample.cell.params["firewall"].as_str() {
+            "off" => assert_eq!((packets, rules), (None, None)),
+            level => {
+                assert_eq!(rules, Some(if level == "baseline" { 0 } else { 100 }));
+                // Of a hundred requests over one connection, each is a packet there and one back.
+                let least = if sample.requests.is_some() { 200 } else { 6 };
+                assert!(packets.is_some_and(|packets| packets >= least), "{}: {packets:?}", sample.cell);
+            }
+        }
+    }
+    assert!(said.contains("the firewall: medians behind none") && said.contains("off (A/A)"), "{said}");
+    assert_eq!(ground.rules(), before);
+}
+
+#[test]
+fn a_firewall_that_a_person_has_enabled_is_not_taken_away() {
+    let Some(ground) = Ground::new() else { return };
+    assert_eq!(ground.firewall("enable").0, 0);
+    let (before, out) = (ground.rules(), folder());
+    let mut command = ground.command(env!("CARGO_BIN_EXE_external"));
+    let words = "--firewall off,baseline --samples 1 --requests 20";
+    let (code, said) = told(&suite(&mut command, out.path(), words).output().unwrap());
+    // Without one, nothing could be measured either.
+    assert!(code == 8 && said.contains("was enabled by `external firewall enable`"), "{code}: {said}");
+    assert!(said.contains("the firewall is on (baseline)"), "{said}");
+    assert_eq!(ground.rules(), before);
+}
+
+#[test]
+fn a_kill_leaves_no_table() {
+    let Some(ground) = Ground::new() else { return };
+    let out = folder();
+    let mut command = ground.command(env!("CARGO_BIN_EXE_external"));
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let words = "--firewall off,rules:50 --samples 20000 --requests 50";
+    let mut child = Running(suite(&mut command, out.path(), words).spawn().unwrap());
+    wait_for("samples are taken", || samples(out.path()).len() >= 3);
+    wait_for("a table is there", || ground.rules().contains("table inet coldphase"));
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+    wait_for("the janitor removes the table", || ground.rules().is_empty());
+    wait_for("and the folder", || !run_in(out.path()).unwrap().join("work").exists());
+}
+
+#[test]
+fn without_the_privilege_levels_are_skipped_and_starts_without_one_are_measured() {
+    if !is_possible() {
+        return;
+    }
+    let out = folder();
+    std::os::unix::fs::chown(out.path(), Some(65_534), Some(65_534)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
+    // Cargo would build programs for nobody, who may not.
+    command.env_remove("CARGO").env("HOME", out.path()).uid(65_534).gid(65_534).stdin(Stdio::null());
+    let words = "--firewall off,baseline --samples 1 --requests 20";
+    let output = match suite(&mut command, out.path(), words).output() {
+        Ok(output) => output,
+        Err(error) => return not_run(&format!("the program cannot be run by nobody: {error}")),
+    };
+    let (code, said) = told(&output);
+    assert_eq!(code, 4, "{said}");
+    let run =
+        std::fs::read_dir(out.path()).unwrap().flatten().find(|entry| entry.path().join("samples.jsonl").exists());
+    for sample in ledger::read(&run.unwrap().path().join("samples.jsonl")).unwrap().samples {
+        let reason = sample.reason.unwrap_or_default();
+        if sample.cell.params["firewall"] == "off" {
+            assert_eq!(sample.outcome, Outcome::Ok, "{reason}");
+        } else {
+            assert_eq!(sample.outcome, Outcome::Skipped);
+            assert!(
+                reason.contains("there can be no firewall of this suite") && reason.contains("be root"),
+                "{reason}"
+            );
+        }
+    }
+}
+
+/// The names of namespaces and devices of suites; tests have namespaces of their own meanwhile.
+fn left() -> Vec<String> {
+    let names = |folder: &str| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let of_suites = |name: &String| name.starts_with("coldphase-") && !name.starts_with("coldphase-test-");
+    let all =
+        names("/run/netns").chain(names("/sys/class/net")).filter_map(|entry| entry.file_name().into_string().ok());
+    all.filter(of_suites).collect()
+}
+
+#[test]
+fn services_in_a_namespace_are_measured_and_nothing_is_left() {
+    if !is_possible() {
+        return;
+    }
+    let (before, out) = (left(), folder());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
+    let words = "--path loopback,veth --delay 0,10ms --samples 1 --requests 50";
+    let (code, said) = told(&suite(&mut command, out.path(), words).output().unwrap());
+    let mut delayed = Vec::new();
+    for sample in samples(out.path()) {
+        if sample.cell.params.contains_key("delay_ms") {
+            delayed.push(sample);
+            continue;
+        }
+        assert_eq!(sample.outcome, Outcome::Ok, "{}: {:?}", sample.cell, sample.reason);
+        let inside = sample.attested.contains_key("network_namespace");
+        assert_eq!(inside, sample.cell.params.contains_key("path"), "{}", sample.cell);
+    }
+    assert_eq!(delayed.len(), 4, "two systems, two scenarios");
+    for sample in delayed {
+        // What the kernel can do decides, and either is to be seen.
+        match sample.outcome {
+            Outcome::Ok => assert!(sample.total_ns.is_none_or(|ns| ns > 40_000_000), "two round trips of 20 ms"),
+            _ => assert!(sample.reason.is_some_and(|reason| reason.contains("this kernel has no netem"))),
+        }
+    }
+    assert!(code == 0 || code == 4 && said.contains("no netem"), "{code}: {said}");
+    assert!(said.contains("the network: starts whose client sits in another network namespace"), "{said}");
+    assert_eq!(left(), before);
+}
+
+#[test]
+fn a_kill_leaves_no_namespace_and_no_device() {
+    if !is_possible() {
+        return;
+    }
+    let out = folder();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child =
+        Running(suite(&mut command, out.path(), "--path veth --samples 20000 --requests 50").spawn().unwrap());
+    let pid = child.0.id();
+    let of_it = || left().into_iter().filter(|name| name.contains(&format!("-{pid}-"))).count();
+    wait_for("samples are taken", || samples(out.path()).len() >= 3);
+    assert_eq!(of_it(), 1);
+    let device = format!("/sys/class/net/{}", device_of(pid));
+    assert!(Path::new(&device).exists(), "{device}");
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+    wait_for("the janitor removes the namespace", || of_it() == 0 && !Path::new(&device).exists());
+}
+
+/// The machine's end of a suite's link: its number is the last part of the namespace's name.
+fn device_of(pid: u32) -> String {
+    let name = left().into_iter().find(|name| name.contains(&format!("-{pid}-"))).unwrap();
+    format!("coldphase-{}", name.rsplit('-').next().unwrap())
+}
