@@ -159,14 +159,11 @@ pub(crate) fn numbers(run: &Run, analysis: &Analysis) -> Vec<Clocks> {
 
 /// The section, if there is a container and something else.
 pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
-    let wasm = || analysis.clocks.iter().flat_map(|clocks| &clocks.ratios).filter(|ratio| is_wasm(&ratio.system));
-    let quickest = wasm().min_by(|one, two| one.ratio.total_cmp(&two.ratio));
-    let slowest = wasm().max_by(|one, two| one.ratio.total_cmp(&two.ratio));
-    let title = match (quickest, slowest) {
-        (Some(quick), Some(slow)) if quick.ratio < 1.0 && slow.ratio > 1.0 => format!(
-            "Why published numbers disagree: by one clock Wasm takes 1/{} of a container's time, by another {} times it",
-            three_digits(1.0 / quick.ratio),
-            three_digits(slow.ratio)
+    let title = match widest(analysis) {
+        Some((system, quick, slow)) if quick < 1.0 && slow > 1.0 => format!(
+            "Why published numbers disagree: by one clock {system} takes 1/{} of a container's time, by another {} times it",
+            three_digits(1.0 / quick),
+            three_digits(slow)
         ),
         _ => "Why published numbers disagree: where does the clock start?".to_owned(),
     };
@@ -182,6 +179,21 @@ pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
         section.blocks.push(Block::Figure(figure(analysis, clocks)));
     }
     Some(section)
+}
+
+/// The system of one workload whose answer moves most, with its smallest and its largest ratio.
+fn widest(analysis: &Analysis) -> Option<(&str, f64, f64)> {
+    let mut widest: Option<(&str, f64, f64)> = None;
+    for clocks in &analysis.clocks {
+        for system in clocks.ratios.iter().map(|ratio| ratio.system.as_str()).filter(|system| is_wasm(system)) {
+            let of = clocks.ratios.iter().filter(|ratio| ratio.system == system).map(|ratio| ratio.ratio);
+            let (least, most) = (of.clone().fold(f64::INFINITY, f64::min), of.fold(0.0, f64::max));
+            if widest.is_none_or(|(_, low, high)| most / least > high / low) {
+                widest = Some((system, least, most));
+            }
+        }
+    }
+    widest
 }
 
 fn figure(analysis: &Analysis, clocks: &Clocks) -> Figure {

@@ -9,7 +9,6 @@ use super::facts::{CellFacts, Measure, Measured};
 use super::naming::Names;
 use crate::document::{Section, Table};
 use crate::plot::Unit;
-use crate::units::percent;
 
 /// Why conditions cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -253,8 +252,11 @@ fn field(clause: &Clause, best: Option<(&CellFacts, f64, Met)>) -> String {
     let Some((cell, value, met)) = best else { return Met::NotMeasured.to_string() };
     let name = Names::of(std::iter::once(&cell.cell)).name(&cell.cell);
     let shown = clause.measures[0].unit().shown(value);
-    let beyond = percent((value / clause.limit - 1.0).abs());
-    let side = if met == Met::No { format!(", {beyond} beyond") } else { String::new() };
+    let side = if met == Met::No {
+        format!(", {} of the limit", Unit::Times.shown(value / clause.limit))
+    } else {
+        String::new()
+    };
     format!("{met}: [{shown}](#{}) with {name}{side}", cell.id)
 }
 

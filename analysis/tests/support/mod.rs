@@ -34,7 +34,7 @@ impl Shape {
             run,
             samples: 8,
             requests: 1_200,
-            scenarios: vec![Scenario::Cold, Scenario::RuntimeCold, Scenario::Warm, Scenario::Throughput],
+            scenarios: Scenario::ALL.to_vec(),
             workloads: vec!["http-hello"],
             slower: 1.0,
             seed: 7,
@@ -166,6 +166,9 @@ pub fn cells(shape: &Shape) -> Vec<Cell> {
     let mut cells = Vec::new();
     for workload in &shape.workloads {
         for &scenario in &shape.scenarios {
+            if matches!(scenario, Scenario::Scaling | Scenario::Density) {
+                continue;
+            }
             for (system, acquire, ..) in KINDS {
                 let starts = scenario.starts();
                 let compiles = acquire == Some("compile");
@@ -208,6 +211,46 @@ pub fn cells(shape: &Shape) -> Vec<Cell> {
                         params,
                     });
                 }
+            }
+        }
+    }
+    cells.extend(growing(shape));
+    cells
+}
+
+/// Cells with many instances, and with a firewall in the way.
+fn growing(shape: &Shape) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    let mut add = |system: &str, acquire: Option<&str>, scenario, params: &[(&str, &str)]| {
+        let mut params: BTreeMap<_, _> =
+            params.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        params.extend(acquire.map(|acquire| ("acquire".to_owned(), acquire.to_owned())));
+        cells.push(Cell { system: system.to_owned(), workload: "http-hello".to_owned(), scenario, params });
+    };
+    for (system, acquire) in [("native", None), ("wasmtime-embedded", Some("deserialize_file")), ("docker", None)] {
+        if shape.scenarios.contains(&Scenario::Scaling) {
+            for instances in ["1", "2", "4"] {
+                add(
+                    system,
+                    acquire,
+                    Scenario::Scaling,
+                    &[("instances", instances), ("connections", "8"), ("pace", "closed")],
+                );
+            }
+        }
+        if shape.scenarios.contains(&Scenario::Density) {
+            for instances in ["1", "10", "40"] {
+                add(system, acquire, Scenario::Density, &[("instances", instances)]);
+            }
+        }
+        if shape.scenarios.contains(&Scenario::Warm) && shape.scenarios.contains(&Scenario::Scaling) {
+            for firewall in ["baseline", "rules:100", "rules:1000"] {
+                add(
+                    system,
+                    acquire,
+                    Scenario::Warm,
+                    &[("firewall", firewall), ("connections", "1"), ("pace", "closed")],
+                );
             }
         }
     }
@@ -290,16 +333,32 @@ fn sample(shape: &Shape, planned: &results::campaign::Planned, draw: &mut Draw) 
         .map(|(name, micros)| PhaseTime { name: *name, ns: whole(micros * 1e3 * slower * cold * draw.factor(0.08)) })
         .collect();
     let total: u64 = times.iter().map(|phase| phase.ns).sum::<u64>() + if watched { 1_200 } else { 0 };
-    let requests = (!starts).then(|| {
+    let instances: f64 = cell.params.get("instances").map_or(1.0, |n| n.parse().unwrap());
+    let firewall: f64 = match cell.params.get("firewall").map(String::as_str) {
+        Some("rules:100") => 1.02,
+        Some("rules:1000") => 1.3,
+        _ => 1.0,
+    };
+    let slower = slower * firewall;
+    let is_density = cell.scenario == Scenario::Density;
+    let requests = (!starts && !is_density).then(|| {
         let busy = if cell.scenario == Scenario::Throughput { 5.0 } else { 1.0 };
         let ns = request * slower * busy * draw.factor(0.05);
-        let wall_ns = whole(ns * shape.requests as f64 / busy / 1.7);
+        let wall_ns = whole(ns * shape.requests as f64 / busy / 1.7 / instances.powf(0.8));
         let latency_hdr = Some(histogram(draw, shape.requests, ns));
         Requests { sent: shape.requests, ok: shape.requests, failed: 0, dropped: 0, late: 0, wall_ns, latency_hdr }
     });
     let phases = if starts && watched { times } else { Vec::new() };
     let residual_ns = (!phases.is_empty()).then(|| sum_rule(total, &phases).expect("1.2 µs are allowed"));
-    let bytes = whole(mib * 1_048_576.0 * draw.factor(0.01));
+    let bytes = whole(mib * 1_048_576.0 * (0.4 + 0.6 * instances) * draw.factor(0.01));
+    let mut attested = BTreeMap::new();
+    if cell.params.contains_key("instances") {
+        attested.insert("ready_ns".to_owned(), total.into());
+        attested.insert("pss_bytes".to_owned(), bytes.into());
+        attested.insert("private_bytes".to_owned(), (bytes * 9 / 10).into());
+        attested.insert("start_last_ns".to_owned(), (total / 2).into());
+        attested.insert("oversubscribed".to_owned(), (instances > 2.0).into());
+    }
     Sample {
         schema: SCHEMA_VERSION,
         run: shape.run.to_owned(),
@@ -309,7 +368,7 @@ fn sample(shape: &Shape, planned: &results::campaign::Planned, draw: &mut Draw) 
         outcome: Outcome::Ok,
         reason: None,
         started_at: "2026-11-25T12:00:01.000000Z".to_owned(),
-        total_ns: starts.then_some(total),
+        total_ns: (starts || is_density).then_some(total),
         residual_ns,
         phases,
         resources: Resources {
@@ -326,7 +385,7 @@ fn sample(shape: &Shape, planned: &results::campaign::Planned, draw: &mut Draw) 
         },
         requests,
         artifact_sha256: None,
-        attested: BTreeMap::new(),
+        attested,
     }
 }
 
