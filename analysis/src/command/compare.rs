@@ -120,20 +120,33 @@ fn pairs<'a>(before: &'a Analysis, after: &'a Analysis) -> Vec<Pair<'a>> {
     pairs
 }
 
-/// All pairs are one family, and neither run's own A/A difference is called a change.
+/// The pairs of one kind of scenario and measure are a family: they share a floor, below which neither run's own A/A
+/// difference is called a change.
 fn judge(pairs: &[Pair<'_>], before: &Analysis, after: &Analysis) -> Vec<Decision> {
     let costs = |cell: &CellFacts, measure: Measure| -> Vec<f64> {
         let values = cell.values(measure);
         if measure == Measure::PerSecond { values.iter().map(|rate| 1e9 / rate).collect() } else { values.to_vec() }
     };
-    let values: Vec<_> =
-        pairs.iter().map(|pair| (costs(pair.after, pair.measure), costs(pair.before, pair.measure))).collect();
-    let family: Vec<_> =
-        values.iter().map(|(candidate, baseline)| Comparison { candidate, baseline, obstacle: None }).collect();
-    let timed = [Measure::TotalNs, Measure::P50Ns, Measure::PerSecond];
-    let floors = timed.iter().flat_map(|measure| [before, after].map(|run| run.floors.get(measure).copied()));
-    let floor = floors.flatten().fold(0.0, f64::max);
-    decide(&family, &Policy { floor, ..Policy::default() })
+    let floor = |pair: &Pair<'_>| {
+        let scenario = pair.before.cell.scenario.name();
+        [before, after].into_iter().filter_map(|run| run.floor(scenario, pair.measure)).fold(0.0, f64::max)
+    };
+    let mut families: BTreeMap<(Measure, u64), Vec<usize>> = BTreeMap::new();
+    for (index, pair) in pairs.iter().enumerate() {
+        families.entry((pair.measure, floor(pair).to_bits())).or_default().push(index);
+    }
+    let mut decisions: Vec<Option<Decision>> = vec![None; pairs.len()];
+    for ((measure, floor), members) in families {
+        let of = |index: &usize| (costs(pairs[*index].after, measure), costs(pairs[*index].before, measure));
+        let values: Vec<_> = members.iter().map(of).collect();
+        let family: Vec<_> =
+            values.iter().map(|(candidate, baseline)| Comparison { candidate, baseline, obstacle: None }).collect();
+        let policy = Policy { floor: f64::from_bits(floor), ..Policy::default() };
+        for (index, decision) in members.into_iter().zip(decide(&family, &policy)) {
+            decisions[index] = Some(decision);
+        }
+    }
+    decisions.into_iter().flatten().collect()
 }
 
 fn told(one: &Run, two: &Run, pairs: &[Pair<'_>], decisions: &[Decision]) -> Compared {

@@ -70,7 +70,7 @@ pub fn plan(raw: &Path, name: &str, wanted: Wanted) -> Result<String, Error> {
         return Err(Error::new(Exit::Input, format!("run {} has no sample that counts", run.name))
             .hint("a pilot needs some samples of every cell; `analysis verify` says what is wrong with it"));
     }
-    let floor = analysis.floors.get(&Measure::TotalNs).copied();
+    let floor = analysis.floor("cold", Measure::TotalNs);
     if let Some(floor) = floor.filter(|floor| *floor > wanted.effect) {
         text.push_str(&format!(
             "beware: this machine differs from itself by {} (A/A); no number of samples finds {} above that\n",

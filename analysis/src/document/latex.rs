@@ -55,11 +55,11 @@ fn block(block: &Block) -> String {
 }
 
 fn figure(figure: &Figure) -> String {
-    // What is folded up on a page would fill paper: there the picture stands alone.
+    // The title is in the picture. What is folded up on a page would fill paper: there the picture stands alone.
     let numbers = if figure.table.folded { String::new() } else { table(&figure.table) };
     format!(
-        "\n\\subsection*{{{}}}\n\n\\plot{{{}}}\n\n{{\\small {}\\par}}\n{}",
-        inline(&figure.title),
+        "\n% {}\n\\plot{{{}}}\n\n{{\\small {}\\par}}\n{}",
+        figure.title.replace('\n', " "),
         figure.id,
         inline(&figure.caption),
         numbers
@@ -79,15 +79,21 @@ fn table(table: &Table) -> String {
         .iter()
         .map(|row| row.fields.iter().map(|field| inline(field)).collect::<Vec<_>>().join(" & ") + " \\\\\n")
         .collect();
-    let caption = inline(&table.caption);
+    // Within the table, or a page could end between the two.
+    let caption = if table.caption.is_empty() {
+        String::new()
+    } else {
+        let span = format!("\\multicolumn{{{}}}{{@{{}}p{{.96\\linewidth}}@{{}}}}", table.columns.len());
+        format!("{span}{{{}}} \\\\\n", inline(&table.caption))
+    };
     let columns = columns(table);
     if table.rows.len() > ROWS_OF_A_FLOAT {
         format!(
-            "\n{{{size}\n{caption}\n\n\\begin{{longtable}}{{{columns}}}\n{head}\\endhead\n{rows}\\bottomrule\n\\end{{longtable}}\n}}\n"
+            "\n{{{size}\n\\begin{{longtable}}{{{columns}}}\n{caption}{head}\\endhead\n{rows}\\bottomrule\n\\end{{longtable}}\n}}\n"
         )
     } else {
         format!(
-            "\n\\begin{{center}}\n{size}\n{caption}\n\n\\begin{{tabular}}{{{columns}}}\n{head}{rows}\\bottomrule\n\\end{{tabular}}\n\\end{{center}}\n"
+            "\n\\begin{{center}}\n{size}\n\\begin{{tabular}}{{{columns}}}\n{caption}{head}{rows}\\bottomrule\n\\end{{tabular}}\n\\end{{center}}\n"
         )
     }
 }
@@ -101,19 +107,24 @@ fn columns(table: &Table) -> String {
     };
     let widths: Vec<_> = (0..table.columns.len()).map(longest).collect();
     let room: usize = match table.columns.len() {
-        0..=6 => 92,
-        7..=8 => 104,
-        _ => 122,
+        0..=6 => 104,
+        7..=8 => 118,
+        _ => 140,
     };
     let total: usize = widths.iter().map(|width| width + 2).sum();
     let text: usize =
         widths.iter().zip(&table.columns).filter(|(_, column)| !column.numeric).map(|(width, _)| *width).sum();
     // What is too much is taken from the columns of words, each by its share.
     let left = room.saturating_sub(total - text).max(18) as f64 / text.max(1) as f64;
+    // The longest word of a heading is not broken.
+    let word = |column: &super::Column| column.title.split(' ').map(|word| word.chars().count()).max().unwrap_or(0) + 1;
     let column = |(width, column): (&usize, &super::Column)| match column.numeric {
         true => "r".to_owned(),
         false if total <= room => "l".to_owned(),
-        false => format!("L{{{:.3}\\linewidth}}", (*width as f64 * left.min(1.0) / room as f64).clamp(0.05, 0.7)),
+        false => {
+            let share = (*width as f64 * left.min(1.0)).max(word(column) as f64) / room as f64;
+            format!("L{{{:.3}\\linewidth}}", share.clamp(0.05, 0.7))
+        }
     };
     widths.iter().zip(&table.columns).map(column).collect()
 }
@@ -164,6 +175,9 @@ fn escaped(text: &str) -> String {
             '≠' => safe.push_str("$\\neq$"),
             '·' => safe.push_str("\\textperiodcentered{}"),
             '…' => safe.push_str("\\ldots{}"),
+            '✓' => safe.push_str("\\checkmark{}"),
+            '✗' => safe.push_str("$\\times$"),
+            '²' => safe.push_str("\\texttwosuperior{}"),
             '–' => safe.push_str("--"),
             '—' => safe.push_str("---"),
             'δ' => safe.push_str("$\\delta$"),

@@ -28,7 +28,8 @@ fn block(block: &Block) -> String {
 
 fn figure(figure: &Figure) -> String {
     let Figure { id, title, caption, .. } = figure;
-    format!("### {title}\n\n![{title}](plots/{id}.svg)\n\n{caption}\n\n{}", table(&figure.table))
+    // The title is in the picture.
+    format!("![{title}](plots/{id}.svg)\n\n{caption}\n\n{}", table(&figure.table))
 }
 
 fn table(table: &Table) -> String {

@@ -7,7 +7,7 @@ use results::manifest::Manifest;
 use serde::{Deserialize, Serialize};
 
 use super::clocks::{self, Clocks};
-use super::contrasts::{self, Family};
+use super::contrasts::{self, Family, Floors};
 use super::facts::{CellFacts, Measure};
 use super::growth::{self, Growth};
 use super::layers::{self, Peeled};
@@ -39,8 +39,8 @@ pub struct Analysis {
     pub confidence: f64,
     /// What is wrong with the run's files.
     pub damage: Vec<Damage>,
-    /// The largest relative difference that one system showed to itself, for each measure.
-    pub floors: BTreeMap<Measure, f64>,
+    /// The largest relative difference that one system showed to itself, for each kind of scenario and measure.
+    pub floors: BTreeMap<String, BTreeMap<Measure, f64>>,
     /// The cells, each with the places of its samples in the run's order.
     pub cells: Vec<CellFacts>,
     /// The comparisons, each in the family that it was corrected in.
@@ -106,6 +106,11 @@ impl Analysis {
         analysis
     }
 
+    /// What one system differs from itself by; nothing without an A/A control.
+    pub fn floor(&self, scenario: &str, measure: Measure) -> Option<f64> {
+        floor_in(&self.floors, scenario, measure)
+    }
+
     /// The workloads, in alphabetical order.
     pub(crate) fn workloads(&self) -> Vec<&str> {
         let mut names: Vec<_> = self.cells.iter().map(|cell| cell.cell.workload.as_str()).collect();
@@ -162,6 +167,10 @@ fn facts(cells: &[CellData]) -> Vec<CellFacts> {
     (0..cells.len()).filter_map(|index| if index % 2 == 0 { even.next() } else { odd.next() }).collect()
 }
 
+fn floor_in(floors: &Floors, scenario: &str, measure: Measure) -> Option<f64> {
+    floors.get(contrasts::kind(scenario))?.get(&measure).copied()
+}
+
 pub(crate) fn family_name(workload: &str, scenario: &str, measure: Measure) -> String {
     format!("{workload} {scenario} {}", measure.name())
 }
@@ -177,7 +186,7 @@ const COMPARED: [(&str, &[Measure]); 6] = [
 ];
 
 /// One family for each workload, scenario and measure: every cell against the native program under the same parameters.
-fn families(cells: &[CellFacts], floors: &BTreeMap<Measure, f64>) -> Vec<Family> {
+fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
     let mut groups: BTreeMap<(&str, &str), Vec<&CellFacts>> = BTreeMap::new();
     for cell in cells.iter().filter(|cell| is_headline(&cell.cell) && is_plain(&cell.cell)) {
         groups.entry((&cell.cell.workload, cell.cell.scenario.name())).or_default().push(cell);
@@ -195,7 +204,7 @@ fn families(cells: &[CellFacts], floors: &BTreeMap<Measure, f64>) -> Vec<Family>
                 .filter(|(cell, base)| cell.id != base.id)
                 .collect();
             let name = family_name(workload, scenario, measure);
-            families.extend(contrasts::family(name, measure, &pairs, floors.get(&measure).copied()));
+            families.extend(contrasts::family(name, measure, &pairs, floor_in(floors, scenario, measure)));
         }
     }
     families

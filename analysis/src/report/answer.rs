@@ -21,10 +21,8 @@ pub(crate) fn tell(run: &Run, analysis: &Analysis) -> Section {
     section.text(machine(run.manifest.as_ref()));
     section.blocks.push(Block::Heading("What was found".to_owned()));
     let found = found(analysis);
-    if found.is_empty() {
-        section.text("Nothing could be measured.");
-    }
-    section.list(found);
+    // Other sections' findings come behind these: the list is there even if nothing is in it yet.
+    section.blocks.push(Block::List(found));
     section.blocks.push(Block::Heading("What cannot be said".to_owned()));
     section.list(unsaid(run, analysis));
     section
@@ -199,10 +197,15 @@ fn unsaid(run: &Run, analysis: &Analysis) -> Vec<String> {
 }
 
 fn floor(analysis: &Analysis) -> String {
-    let floors: Vec<_> = [Measure::TotalNs, Measure::P50Ns, Measure::PerSecond]
-        .into_iter()
-        .filter_map(|measure| Some(format!("{} of `{}`", percent(*analysis.floors.get(&measure)?), measure.name())))
-        .collect();
+    let told = [
+        ("cold", Measure::TotalNs, "of starts"),
+        ("warm", Measure::P50Ns, "of warm requests"),
+        ("throughput", Measure::PerSecond, "of throughput"),
+        ("scaling", Measure::PerSecond, "of throughput with several instances"),
+        ("density", Measure::PssBytes, "of the memory of many instances"),
+    ];
+    let floor = |(scenario, measure, what)| Some(format!("{} {what}", percent(analysis.floor(scenario, measure)?)));
+    let floors: Vec<_> = told.into_iter().filter_map(floor).collect();
     if floors.is_empty() {
         return "There is no A/A control in this run: how far the same system differs from itself here is not known."
             .to_owned();

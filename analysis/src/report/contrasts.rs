@@ -44,11 +44,28 @@ pub struct Member {
     pub decision: Decision,
 }
 
-/// The largest difference between the same system under two names, for each measure.
-pub(crate) fn floors(cells: &[CellFacts]) -> BTreeMap<Measure, f64> {
+/// The largest difference between the same system under two names, for each kind of scenario and measure.
+pub(crate) type Floors = BTreeMap<String, BTreeMap<Measure, f64>>;
+
+/// The scenarios that share a floor: a start is a start, however much was prepared for it.
+pub(crate) fn kind(scenario: &str) -> &str {
+    if super::starts::STARTS.contains(&scenario) { "start" } else { scenario }
+}
+
+/// The floors of a run.
+pub(crate) fn floors(cells: &[CellFacts]) -> Floors {
+    let kinds: std::collections::BTreeSet<&str> = cells.iter().map(|cell| kind(cell.cell.scenario.name())).collect();
+    let of = |name: &str| {
+        let some = floors_of(cells, name);
+        (!some.is_empty()).then(|| (name.to_owned(), some))
+    };
+    kinds.into_iter().filter_map(of).collect()
+}
+
+fn floors_of(cells: &[CellFacts], of_kind: &str) -> BTreeMap<Measure, f64> {
     let pairs: Vec<_> = cells
         .iter()
-        .filter(|cell| is_twin(&cell.cell))
+        .filter(|cell| is_twin(&cell.cell) && kind(cell.cell.scenario.name()) == of_kind)
         .filter_map(|twin| Some((cells.iter().find(|cell| cell.cell == original(&twin.cell))?, twin)))
         .collect();
     let of = |measure: Measure| {

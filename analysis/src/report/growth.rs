@@ -122,7 +122,8 @@ fn line(growth: &Growth, value: impl Fn(f64) -> f64) -> Curve {
 
 fn scaling(analysis: &Analysis) -> Option<Section> {
     let growths = &analysis.scaling;
-    let best = growths.iter().filter_map(|growth| Some((growth, growth.steps.last()?.efficiency?)));
+    let several = growths.iter().filter(|growth| growth.steps.len() > 1);
+    let best = several.filter_map(|growth| Some((growth, growth.steps.last()?.efficiency?)));
     let (best, efficiency) = best.max_by(|one, two| one.1.total_cmp(&two.1))?;
     let most = best.steps.last().map_or(0, |step| step.instances);
     let mut section = Section::new(
@@ -202,16 +203,20 @@ fn scaling_table(analysis: &Analysis, title: &str, growths: &[&Growth], names: &
 
 fn density(analysis: &Analysis) -> Option<Section> {
     let growths = &analysis.density;
-    let fitted = |growth: &Growth| growth.memory.as_ref().map(|fit| fit.slope);
-    let least = growths
-        .iter()
-        .filter(|g| fitted(g).is_some())
-        .min_by(|one, two| fitted(one).unwrap_or(0.0).total_cmp(&fitted(two).unwrap_or(0.0)))?;
-    let title = format!(
-        "Density: one more instance costs {} with {}",
-        bytes(fitted(least).unwrap_or(0.0)),
-        Names::of(std::iter::once(&least.cell)).name(&least.cell)
-    );
+    growths.iter().find(|growth| growth.memory.is_some())?;
+    // Only a slope that is surely above zero is a cost.
+    let sure = |growth: &Growth| {
+        let fit = growth.memory.as_ref()?;
+        fit.slope_interval.filter(|ends| ends.low > 0.0).map(|_| fit.slope)
+    };
+    let costs = growths.iter().filter_map(|growth| Some((growth, sure(growth)?)));
+    let title = match costs.min_by(|one, two| one.1.total_cmp(&two.1)) {
+        Some((least, cost)) => {
+            let name = Names::of(std::iter::once(&least.cell)).name(&least.cell);
+            format!("Density: one more instance of {} costs {} with {name}", least.cell.workload, bytes(cost))
+        }
+        None => "Density: what one more instance costs cannot be told from noise".to_owned(),
+    };
     let mut section = Section::new("density", title);
     section.text(
         "Many instances at once, idle. What one more costs is the slope of memory over their number; what the first one's \

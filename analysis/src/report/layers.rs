@@ -75,7 +75,7 @@ fn peel(analysis: &Analysis, workload: &str, scenario: &str) -> Option<Peeled> {
         })
         .collect();
     let pairs: Vec<_> = found.windows(2).map(|pair| (pair[1].0, pair[0].0)).collect();
-    let floor = analysis.floors.get(&Measure::TotalNs).copied();
+    let floor = analysis.floor(scenario, Measure::TotalNs);
     let family = contrasts::family(format!("{workload} {scenario} layers"), Measure::TotalNs, &pairs, floor)?;
     let mut inside = 0.0;
     let layer = |(cell, network, work, total): &(&CellFacts, Option<&str>, &'static str, f64)| {

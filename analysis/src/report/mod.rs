@@ -23,7 +23,7 @@ pub use contrasts::{Family, Member, PolicyFacts};
 pub use facts::{CellFacts, Measure, Measured, PhaseFacts};
 pub use objective::{Clause, ObjectiveError, parse as parse_objective};
 
-use crate::document::Document;
+use crate::document::{Block, Document, Section};
 use crate::input::Run;
 
 /// The whole report.
@@ -40,6 +40,7 @@ pub fn document(run: &Run, analysis: &Analysis) -> Document {
     sections.extend(ranking::tell(analysis));
     sections.extend(clocks::tell(analysis));
     sections.push(cells::tell(analysis));
+    found_elsewhere(&mut sections);
     let workloads = analysis.workloads().len();
     let made = run.manifest.as_ref().map_or_else(String::new, |manifest| format!(", measured {}", manifest.created_at));
     Document {
@@ -51,5 +52,25 @@ pub fn document(run: &Run, analysis: &Analysis) -> Document {
             words::count(workloads as u64, "workload"),
         ),
         sections,
+    }
+}
+
+/// The headings that are findings, in the opening too.
+fn found_elsewhere(sections: &mut [Section]) {
+    const FINDINGS: [&str; 9] =
+        ["layers", "scaling", "density", "firewall", "path", "state", "pays", "ranking", "clocks"];
+    let findings = sections.iter().filter(|section| FINDINGS.contains(&section.id.as_str()));
+    let findings: Vec<_> = findings.map(|section| format!("[{}](#{}).", section.title, section.id)).collect();
+    let list = sections.first_mut().and_then(|answer| {
+        answer.blocks.iter_mut().find_map(|block| match block {
+            Block::List(items) => Some(items),
+            _ => None,
+        })
+    });
+    if let Some(list) = list {
+        list.extend(findings);
+        if list.is_empty() {
+            list.push("Nothing could be measured.".to_owned());
+        }
     }
 }

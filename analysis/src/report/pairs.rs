@@ -98,7 +98,7 @@ pub(crate) fn numbers(analysis: &Analysis, manifest: Option<&Manifest>) -> (Vec<
             }
         }
     }
-    let floor = analysis.floors.get(&Measure::TotalNs).copied();
+    let floor = analysis.floor("cold", Measure::TotalNs);
     (pairs, contrasts::family("command line against embedded".to_owned(), Measure::TotalNs, &cells, floor))
 }
 

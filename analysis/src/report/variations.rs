@@ -81,7 +81,7 @@ pub(crate) fn numbers(analysis: &Analysis) -> Vec<Variation> {
         }
         for (scenario, pairs) in pairs {
             let measure = measure(scenario);
-            let floor = analysis.floors.get(&measure).copied();
+            let floor = analysis.floor(scenario, measure);
             if let Some(family) = contrasts::family(format!("{of} {scenario}"), measure, &pairs, floor) {
                 variations.push(Variation { of, scenario: scenario.to_owned(), family });
             }
