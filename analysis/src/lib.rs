@@ -13,6 +13,7 @@ mod outside;
 mod paired;
 mod path;
 mod scaling;
+mod state;
 pub mod statistics;
 mod summary;
 mod table;
