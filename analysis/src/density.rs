@@ -43,8 +43,10 @@ pub struct DensityCurve {
     pub points: Vec<DensityPoint>,
     /// Proportional memory over instances, in bytes, through all samples.
     pub pss: Option<Fit>,
-    /// Memory shared with nobody over instances, in bytes, through all samples.
+    /// Memory shared with nobody over instances, in bytes, through all samples of more than one instance.
     pub private: Option<Fit>,
+    /// Proportional memory of what the engine keeps running for each of them and for nothing else.
+    pub shim: Option<Fit>,
     /// Memory that the machine had less, over instances, in bytes: the same by another way, with whatever else it did.
     pub missing: Option<Fit>,
 }
@@ -90,7 +92,12 @@ fn curve(cell: Cell, sizes: &BTreeMap<u64, Vec<&Sample>>) -> DensityCurve {
         cell,
         points: sizes.iter().map(|(&instances, samples)| point(instances, samples)).collect(),
         pss: fit(&|sample| Some(attested(sample, "pss_bytes")? as f64)),
-        private: fit(&|sample| Some(attested(sample, "private_bytes")? as f64)),
+        // What one alone has to itself, two share: a line through both would be none.
+        private: fit(&|sample| {
+            let alone = attested(sample, "instances").is_some_and(|instances| instances < 2);
+            Some(attested(sample, "private_bytes").filter(|_| !alone)? as f64)
+        }),
+        shim: fit(&|sample| Some(attested(sample, "shim_pss_bytes")? as f64)),
         missing: fit(&missing),
     }
 }
@@ -138,6 +145,7 @@ fn of_workload(workload: &str, curves: &[DensityCurve]) -> String {
             "PSS each",
             "95 % interval",
             "private each",
+            "shim each",
             "machine each",
             "for any number",
             "line off by at most",
@@ -175,6 +183,7 @@ fn fitted(curve: &DensityCurve) -> Vec<String> {
         each(curve.pss),
         ends.map_or_else(String::new, |ends| format!("[{}, {}]", signed(ends.low), signed(ends.high))),
         each(curve.private),
+        each(curve.shim),
         each(curve.missing),
         curve.pss.map_or_else(|| "–".to_owned(), |fit| signed(fit.intercept)),
         worst,

@@ -25,6 +25,7 @@ pub mod publish;
 #[cfg(feature = "report")]
 pub mod report;
 mod scaling;
+mod state;
 pub mod statistics;
 mod summary;
 mod table;

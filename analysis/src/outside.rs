@@ -9,7 +9,7 @@ use crate::summary::{CellSummary, Summary, TWIN};
 use crate::table::{RULED, controls, interval};
 use crate::units::{bytes, nanoseconds, percent, three_digits};
 use crate::waterfall;
-use crate::{density, scaling};
+use crate::{density, scaling, state};
 
 /// The parameter that says whether a start was taken apart, and its value for one that was not.
 const OBSERVER: (&str, &str) = ("observer", "none");
@@ -33,6 +33,7 @@ pub fn suite_report(summary: &Summary, samples: &[Sample], width: usize, colour:
     }
     text.push_str(&scaling::tables(samples));
     text.push_str(&density::tables(samples));
+    text.push_str(&state::tables(samples));
     text.push_str(&parts(summary));
     text.push_str(&unusable(summary));
     text.push_str(&waterfall::waterfall(summary, width, colour));

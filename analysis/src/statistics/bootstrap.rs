@@ -35,8 +35,8 @@ pub enum Kind {
     /// The same, widened by as much as Student's t is wider than the normal distribution. The best choice for means and
     /// the like of few values. (Hesterberg, *The American Statistician* 69, 2015, §5.)
     Expanded,
-    /// Bias-corrected and accelerated: for smooth statistics of skewed values, not for quantiles. (Efron and Tibshirani,
-    /// *An Introduction to the Bootstrap*, 1993, §14.3.)
+    /// Bias-corrected and accelerated: for smooth statistics of skewed values, not for quantiles. (Efron and
+    /// Tibshirani, *An Introduction to the Bootstrap*, 1993, §14.3.)
     Bca,
 }
 

@@ -24,10 +24,15 @@ pub struct MannWhitney {
 
 /// The Mann–Whitney U test, two-sided.
 ///
-/// Exact for samples of up to 50 values each without a tie, from the counts of all orders (Mann and
-/// Whitney, *Annals of Mathematical Statistics* 18, 1947). Otherwise from the normal distribution, its variance corrected for ties and the
-/// statistic for continuity (Hollander, Wolfe and Chicken, *Nonparametric Statistical Methods*, 3rd ed., §4.1); but never
-/// less than 2 / C(n + m, n), below which the approximation falls for three tied values against three. Takes O(n log n).
+/// Exact for samples of up to 50 values each without a tie, from the counts of all orders (Mann and Whitney, *Annals of
+/// Mathematical Statistics* 18, 1947). Otherwise from the normal distribution, its variance corrected for ties and the
+/// statistic for continuity (Hollander, Wolfe and Chicken, *Nonparametric Statistical Methods*, 3rd ed., §4.1); but
+/// never less than 2 / C(n + m, n), below which the approximation falls for three tied values against three. Takes O(n
+/// log n).
+///
+/// The level is that of "both come from one distribution". Where only the medians are the same and one sample scatters
+/// four times as much, 5 % become 8 % with samples of the same size, and 13 % if the wilder sample is a third of the
+/// other: compare samples of the same size.
 pub fn mann_whitney(candidate: &[f64], baseline: &[f64]) -> Result<MannWhitney, DataError> {
     let (candidate, baseline) = (sorted(candidate)?, sorted(baseline)?);
     Ok(of_sorted(&candidate, &baseline, &Null::of(&candidate, &baseline)))

@@ -4,8 +4,8 @@
 //! than the process does. The process is the unit here: intervals come from resampling processes, and the number that
 //! counts for their width is that of the processes.
 //!
-//! Requests are (value, count) pairs as a histogram gives them, and are never unrolled: the cost depends on the number of
-//! different values, not on that of the requests.
+//! Requests are (value, count) pairs as a histogram gives them, and are never unrolled: the cost depends on the number
+//! of different values, not on that of the requests.
 
 use super::bootstrap::{self, Bootstrapped, Resampling};
 use super::describe::mean_and_sd;
@@ -111,10 +111,10 @@ pub enum Stages {
 ///
 /// Every process weighs as many requests as it has; a single process has no interval. That of a mean is the percentile
 /// one, expanded for the number of processes ([`super::Kind::Expanded`]). That of a quantile goes by way of what is
-/// smooth: the *share* of requests up to the quantile is resampled, its interval is Student's with the resamples' spread,
-/// and the ends are the quantiles at the two shares (Woodruff, *JASA* 47, 1952). Resampled tail quantiles themselves hang
-/// on the slowest two or three processes and cover 91 % with a dozen of them; this covers 94 %. There is no interval
-/// where it would reach beyond all requests.
+/// smooth: the *share* of requests up to the quantile is resampled, its interval is Student's with the resamples'
+/// spread, and the ends are the quantiles at the two shares (Woodruff, *JASA* 47, 1952). Resampled tail quantiles
+/// themselves hang on the slowest two or three processes and cover 91 % with a dozen of them; this covers 94 %. There
+/// is no interval where it would reach beyond all requests.
 pub fn nested(
     processes: &[Process],
     statistic: Statistic,

@@ -39,8 +39,8 @@ pub struct Paired {
 /// The Wilcoxon signed-rank test of differences, two-sided.
 ///
 /// Exact up to 50 differences if none is zero and no two are of the same size. Otherwise zeros are left out (Wilcoxon),
-/// and the p-value is from the normal distribution, corrected for ties and continuity, but no less than 2 / 2ⁿ. (Hollander, Wolfe and Chicken,
-/// *Nonparametric Statistical Methods*, 3rd ed., §3.1.)
+/// and the p-value is from the normal distribution, corrected for ties and continuity, but no less than 2 / 2ⁿ.
+/// (Hollander, Wolfe and Chicken, *Nonparametric Statistical Methods*, 3rd ed., §3.1.)
 pub fn signed_rank(differences: &[f64]) -> Result<SignedRank, DataError> {
     finite(differences)?;
     let nonzero: Vec<_> = differences.iter().copied().filter(|difference| *difference != 0.0).collect();
@@ -57,8 +57,8 @@ pub fn signed_rank(differences: &[f64]) -> Result<SignedRank, DataError> {
 
 /// Compares (candidate, baseline) pairs: the test, the Hodges–Lehmann shift, and the ratio of those logarithms.
 ///
-/// The shift is the median of the averages of all two differences (and of each with itself); its interval holds what the
-/// signed-rank test would not reject (Hollander, Wolfe and Chicken, §3.2–3.3). It assumes that the differences are
+/// The shift is the median of the averages of all two differences (and of each with itself); its interval holds what
+/// the signed-rank test would not reject (Hollander, Wolfe and Chicken, §3.2–3.3). It assumes that the differences are
 /// symmetric about their centre, which those between interleaved blocks are if a treatment only moves the values.
 pub fn paired(pairs: &[(f64, f64)]) -> Result<Paired, DataError> {
     let (candidate, baseline): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();

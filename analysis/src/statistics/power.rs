@@ -54,9 +54,9 @@ impl Design {
 
 /// How many processes *per cell* it takes to find that one cell is slower than another by the factor 1 + `effect`.
 ///
-/// Noether's formula for the Mann–Whitney test, N = (z(1 − α/2) + z(power))² / (3·(P(X < Y) − ½)²) in all (*JASA* 82, 1987). The
-/// probability comes from the pilot: its values against the same values times 1 + effect, from 20 of them on; with fewer
-/// from a log-normal distribution of their spread.
+/// Noether's formula for the Mann–Whitney test, N = (z(1 − α/2) + z(power))² / (3·(P(X < Y) − ½)²) in all (*JASA* 82,
+/// 1987). The probability comes from the pilot: its values against the same values times 1 + effect, from 20 of them
+/// on; with fewer from a log-normal distribution of their spread.
 pub fn needed(pilot: &[f64], effect: f64, design: Design) -> Result<usize, DataError> {
     if !(effect > 0.0 && effect.is_finite()) {
         return Err(DataError::Parameter);

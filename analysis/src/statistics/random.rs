@@ -46,8 +46,8 @@ impl Random {
 
     /// How many of `n` independent trials succeed, each with probability `p`.
     ///
-    /// By inversion as long as few successes (or few failures) are expected; else from the normal distribution, which is
-    /// then right to a few thousandths of its own spread.
+    /// By inversion as long as few successes (or few failures) are expected; else from the normal distribution, which
+    /// is then right to a few thousandths of its own spread.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to n")]
     pub(crate) fn binomial(&mut self, n: u64, p: f64) -> u64 {
         if p > 0.5 {

@@ -52,8 +52,8 @@ pub fn ratio_of_medians(
 /// The ratio of the means of two independent samples, numerator ÷ denominator, with Fieller's interval.
 ///
 /// For scaling: the mean throughput at N workers over that at one is the speed-up, and [`Ratio::scaled`] by 1/N the
-/// efficiency. The degrees of freedom are Welch's for the difference numerator − ratio · denominator. (Fieller, *JRSS B*
-/// 16, 1954.)
+/// efficiency. The degrees of freedom are Welch's for the difference numerator − ratio · denominator. (Fieller,
+/// *JRSS B* 16, 1954.)
 pub fn ratio_of_means(numerator: &[f64], denominator: &[f64]) -> Result<Ratio, DataError> {
     finite(numerator)?;
     finite(denominator)?;

@@ -1,8 +1,8 @@
 //! The k-th smallest of very many numbers that are only implied: all differences, all averages of two.
 //!
-//! A hundred thousand samples against as many have 10¹⁰ differences. They are never written down: how many do not exceed
-//! a given number takes one walk along both sorted samples, and the k-th smallest is found by halving the range of
-//! floating-point numbers, at most 64 times. Subtraction and addition round monotonically, so that what comes out is
+//! A hundred thousand samples against as many have 10¹⁰ differences. They are never written down: how many do not
+//! exceed a given number takes one walk along both sorted samples, and the k-th smallest is found by halving the range
+//! of floating-point numbers, at most 64 times. Subtraction and addition round monotonically, so that what comes out is
 //! exactly the number that sorting all differences would have given.
 
 /// The smallest number from `low` to `high` that at least `rank` (from 1) of the implied numbers do not exceed.

@@ -21,8 +21,8 @@ pub struct Shift {
 
 /// The Hodges–Lehmann estimate of the shift candidate − baseline: the median of all differences between the two.
 ///
-/// Its interval holds the shifts that the Mann–Whitney test would not reject: from the k-th smallest to the k-th largest
-/// difference, with k from the exact distribution of U up to 50 values each without ties, and from its normal
+/// Its interval holds the shifts that the Mann–Whitney test would not reject: from the k-th smallest to the k-th
+/// largest difference, with k from the exact distribution of U up to 50 values each without ties, and from its normal
 /// approximation otherwise. (Hodges and Lehmann, *Annals of Mathematical Statistics* 34, 1963; Hollander, Wolfe and
 /// Chicken, 3rd ed., §4.2–4.3.) Takes O(n log n) and no memory for the differences.
 pub fn hodges_lehmann(candidate: &[f64], baseline: &[f64]) -> Result<Shift, DataError> {

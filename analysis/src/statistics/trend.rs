@@ -33,8 +33,8 @@ pub struct Trend {
 /// The Mann–Kendall test for a trend in values that stand in their order.
 ///
 /// Exact up to 50 values without a tie; otherwise from the normal distribution with the correction for ties and for
-/// continuity, and no less than 2 / n!. S is counted by merge sort in O(n log n). (Mann, *Econometrica* 13, 1945; Kendall and Gibbons, *Rank
-/// Correlation Methods*, 5th ed., ch. 4; Knight, *JASA* 61, 1966.)
+/// continuity, and no less than 2 / n!. S is counted by merge sort in O(n log n). (Mann, *Econometrica* 13, 1945;
+/// Kendall and Gibbons, *Rank Correlation Methods*, 5th ed., ch. 4; Knight, *JASA* 61, 1966.)
 pub fn mann_kendall(values: &[f64]) -> Result<Trend, DataError> {
     at_least(3, values)?;
     let n = values.len() as f64;

@@ -8,9 +8,9 @@
 //!    1 / (1 + threshold). That the interval excludes 1 is not enough: a difference nobody would act upon is none;
 //! 3. the ratio itself differs from 1 by more than the run's own A/A control did.
 //!
-//! Where they do not hold and the interval lies wholly *within* the effect that the policy wants found (or within the A/A
-//! floor, if that is larger), the two are **indistinguishable**: a difference of that size is as good as excluded. What
-//! is neither has **too few samples**: more of them will lead to the one or the other.
+//! Where they do not hold and the interval lies wholly *within* the effect that the policy wants found (or within the
+//! A/A floor, if that is larger), the two are **indistinguishable**: a difference of that size is as good as excluded.
+//! What is neither has **too few samples**: more of them will lead to the one or the other.
 
 use serde::Serialize;
 

@@ -65,7 +65,8 @@ proptest! {
         let _ = break_even(costs(&one), costs(&two), RESAMPLING);
         let pairs: Vec<_> = one.iter().copied().zip(two.iter().copied()).collect();
         let _ = paired(&pairs);
-        let _ = decide_paired(&[PairedComparison { pairs: &pairs, obstacle: None }], &Policy { alpha: by, effect: by, ..Policy::default() });
+        let policy = Policy { alpha: by, effect: by, ..Policy::default() };
+        let _ = decide_paired(&[PairedComparison { pairs: &pairs, obstacle: None }], &policy);
         let _ = theil_sen(&pairs);
         let _ = linear_fit(&pairs);
         let _ = needed(&one, by, Design::default());

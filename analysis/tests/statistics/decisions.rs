@@ -34,8 +34,8 @@ fn one_system_under_two_names_is_called_different_in_five_of_a_hundred_runs_at_m
             });
             assert!(wrong <= 5.0, "{wrong}");
         }
-        // Without threshold and floor, Holm's adjustment alone holds the error: at 5 %, give or take two standard errors
-        // of 1,000 runs.
+        // Without threshold and floor, Holm's adjustment alone holds the error: at 5 %, give or take two standard
+        // errors of 1,000 runs.
         let bare = Policy { threshold: 0.0, floor: 0.0, ..Policy::default() };
         let mut draw = Draw::new(22);
         let wrong = share(&format!("the same without threshold and floor, {population:?}, n = 30"), 1_000, || {

@@ -6,6 +6,7 @@ pub mod environment;
 mod manifest;
 pub mod network;
 pub mod plan;
+mod search;
 pub mod settings;
 mod systems;
 
@@ -103,11 +104,33 @@ fn environment_help() -> String {
     help
 }
 
+/// The command line of `external scale`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ScaleArguments {
+    #[command(flatten)]
+    suite: SuiteArguments,
+    /// Search for the first number of instances, up to N, at which less is done than by fewer: in several runs
+    #[arg(long, value_name = "N", conflicts_with_all = ["resume", "list", "instances"])]
+    search: Option<usize>,
+}
+
+/// Runs the suite for several instances at once.
+///
+/// # Errors
+/// As [`command`].
+pub fn scale(arguments: &ScaleArguments) -> Result<Exit, Error> {
+    measure(&arguments.suite, "scale", "scale", arguments.search)
+}
+
 /// Runs the suite. `name` is the command's, and `usual` the profile where none is named.
 ///
 /// # Errors
 /// What keeps it from beginning or from recording; what goes wrong in single samples is in the ledger.
 pub fn command(arguments: &SuiteArguments, name: &str, usual: &str) -> Result<Exit, Error> {
+    measure(arguments, name, usual, None)
+}
+
+fn measure(arguments: &SuiteArguments, name: &str, usual: &str, most: Option<usize>) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
     // Resolved once: another run may become the latest one meanwhile.
@@ -124,6 +147,9 @@ pub fn command(arguments: &SuiteArguments, name: &str, usual: &str) -> Result<Ex
     let systems = Systems::find(cells.iter().map(|planned| planned.system));
     systems.require(&required)?;
     let campaign = Campaign { settings: &settings, origins: &origins, cells: &cells, systems: &systems };
+    if let Some(most) = most {
+        return search::search(&campaign, arguments, most);
+    }
     let command = format!("external {name}");
     campaign.run(arguments.out.as_deref(), resume.as_deref(), arguments.format, analysis::suite_report, &command)
 }
