@@ -83,8 +83,10 @@ fn table(table: &Table) -> String {
     let caption = if table.caption.is_empty() {
         String::new()
     } else {
-        let span = format!("\\multicolumn{{{}}}{{@{{}}p{{.96\\linewidth}}@{{}}}}", table.columns.len());
-        format!("{span}{{{}}} \\\\\n", inline(&table.caption))
+        let span = format!("\\multicolumn{{{}}}{{@{{}}l@{{}}}}", table.columns.len());
+        // Of no width, so that it makes no column wider.
+        let within = format!("\\rlap{{\\parbox{{.98\\linewidth}}{{\\raggedright {}\\strut}}}}", inline(&table.caption));
+        format!("{span}{{{within}}} \\\\\n")
     };
     let columns = columns(table);
     if table.rows.len() > ROWS_OF_A_FLOAT {
@@ -116,17 +118,22 @@ fn columns(table: &Table) -> String {
         widths.iter().zip(&table.columns).filter(|(_, column)| !column.numeric).map(|(width, _)| *width).sum();
     // What is too much is taken from the columns of words, each by its share.
     let left = room.saturating_sub(total - text).max(18) as f64 / text.max(1) as f64;
-    // The longest word of a heading is not broken.
-    let word = |column: &super::Column| column.title.split(' ').map(|word| word.chars().count()).max().unwrap_or(0) + 1;
-    let column = |(width, column): (&usize, &super::Column)| match column.numeric {
+    // Lines are broken between words and after hyphens only.
+    let piece = |text: &str| text.split([' ', '-']).map(|piece| piece.chars().count() + 1).max().unwrap_or(0);
+    let word = |index: usize| {
+        let fields = table.rows.iter().filter_map(|row| row.fields.get(index));
+        let shown = |field: &String| spans(field).iter().map(|span| piece(words(span))).max().unwrap_or(0);
+        fields.map(shown).chain([piece(&table.columns[index].title)]).max().unwrap_or(0)
+    };
+    let column = |(index, (width, column)): (usize, (&usize, &super::Column))| match column.numeric {
         true => "r".to_owned(),
         false if total <= room => "l".to_owned(),
         false => {
-            let share = (*width as f64 * left.min(1.0)).max(word(column) as f64) / room as f64;
+            let share = (*width as f64 * left.min(1.0)).max(word(index) as f64) / room as f64;
             format!("L{{{:.3}\\linewidth}}", share.clamp(0.05, 0.7))
         }
     };
-    widths.iter().zip(&table.columns).map(column).collect()
+    widths.iter().zip(&table.columns).enumerate().map(column).collect()
 }
 
 fn words<'a>(span: &Span<'a>) -> &'a str {

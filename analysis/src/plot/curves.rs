@@ -47,30 +47,31 @@ pub fn curves(series: &[Curve], plane: &Plane<'_>) -> Picture {
     let frame = [86.0, 8.0, WIDTH - 86.0 - 24.0, 310.0];
     x_scale.draw_x(&mut canvas, frame, plane.x.1, plane.x.0);
     y_scale.draw_y(&mut canvas, frame, plane.y.1, plane.y.0);
+    let looks = palette::distinct(series.iter().filter(|curve| !curve.is_reference).map(|curve| curve.system.as_str()));
+    let mut next = looks.into_iter();
+    let mut entries: Vec<(String, Look)> = Vec::new();
     for curve in series {
-        draw(&mut canvas, curve, plane, (x_scale, y_scale), frame);
+        let look = if curve.is_reference { None } else { next.next() };
+        let look = look.unwrap_or_else(|| palette::system(&curve.system));
+        draw(&mut canvas, curve, look, plane, (x_scale, y_scale), frame);
+        if !curve.is_reference {
+            entries.push((curve.label.clone(), look));
+        }
     }
     let foot = frame[1] + frame[3] + 56.0;
-    let used = legend::of_series(&mut canvas, &looks(series), 12.0, foot);
-    let names: Vec<_> = series.iter().map(|curve| curve.label.as_str()).collect();
+    let used = legend::of_series(&mut canvas, &entries, 12.0, foot);
+    let names: Vec<_> = entries.iter().map(|(name, _)| name.as_str()).collect();
     canvas.done(foot + used, format!("{} over {}: {}", plane.y.0, plane.x.0, names.join(", ")))
 }
 
-fn looks(series: &[Curve]) -> Vec<(String, Look)> {
-    let measured = series.iter().filter(|curve| !curve.is_reference);
-    let mut looks: Vec<_> = measured.map(|curve| (curve.label.clone(), palette::system(&curve.system))).collect();
-    // Two curves of one system are told apart by the second one's marker being the other kind.
-    for index in 1..looks.len() {
-        if looks[..index].iter().any(|(_, look)| *look == looks[index].1) {
-            looks[index].1.hollow = !looks[index].1.hollow;
-        }
-    }
-    looks
-}
-
-fn draw(canvas: &mut Canvas, curve: &Curve, plane: &Plane<'_>, (x_scale, y_scale): (Scale, Scale), frame: [f64; 4]) {
-    let [left, top, width, height] = frame;
-    let look = palette::system(&curve.system);
+fn draw(
+    canvas: &mut Canvas,
+    curve: &Curve,
+    look: Look,
+    plane: &Plane<'_>,
+    (x_scale, y_scale): (Scale, Scale),
+    [left, top, width, height]: [f64; 4],
+) {
     let at = |x: f64, y: f64| (left + x_scale.place(x) * width, top + (1.0 - y_scale.place(y)) * height);
     let line: Vec<_> = curve.points.iter().map(|(x, y, _)| at(*x, *y)).collect();
     if curve.is_reference {

@@ -2,6 +2,7 @@
 
 use super::axis::{Scale, Unit};
 use super::canvas::{Canvas, Picture, WIDTH};
+use super::palette::Look;
 use super::{legend, palette};
 
 /// A distribution.
@@ -28,19 +29,19 @@ pub fn ecdf(series: &[Steps], unit: Unit, what: &str) -> Picture {
     let frame = [62.0, 8.0, WIDTH - 62.0 - 24.0, 290.0];
     scale.draw_x(&mut canvas, frame, unit, what);
     Scale::Linear { max: 1.0 }.draw_y(&mut canvas, frame, Unit::Share, "values at most so large");
+    let looks = palette::distinct(series.iter().map(|steps| steps.system.as_str()));
     for (index, steps) in series.iter().enumerate() {
-        draw(&mut canvas, steps, scale, frame, (index as f64 + 0.5) / series.len() as f64);
+        draw(&mut canvas, steps, looks[index], scale, frame, (index as f64 + 0.5) / series.len() as f64);
     }
     let foot = frame[1] + frame[3] + 56.0;
-    let looks: Vec<_> = series.iter().map(|steps| (steps.label.clone(), palette::system(&steps.system))).collect();
-    let used = legend::of_series(&mut canvas, &looks, 12.0, foot);
+    let entries: Vec<_> = series.iter().zip(looks).map(|(steps, look)| (steps.label.clone(), look)).collect();
+    let used = legend::of_series(&mut canvas, &entries, 12.0, foot);
     let names: Vec<_> = series.iter().map(|steps| steps.label.as_str()).collect();
     canvas.done(foot + used, format!("Cumulative distributions of {}", names.join(", ")))
 }
 
-fn draw(canvas: &mut Canvas, steps: &Steps, scale: Scale, frame: [f64; 4], marked: f64) {
+fn draw(canvas: &mut Canvas, steps: &Steps, look: Look, scale: Scale, frame: [f64; 4], marked: f64) {
     let [left, top, width, height] = frame;
-    let look = palette::system(&steps.system);
     let total: u64 = steps.counted.iter().map(|(_, count)| count).sum();
     let (mut seen, mut points, mut drawn) = (0, Vec::new(), -1.0);
     let mut mark = None;

@@ -58,6 +58,27 @@ pub fn system(name: &str) -> Look {
     }
 }
 
+/// Looks for series beside each other. The second one of a system keeps its colour and gets another marker and line, as
+/// does the third.
+pub(crate) fn distinct<'a>(systems: impl Iterator<Item = &'a str>) -> Vec<Look> {
+    const MARKERS: [Marker; 7] =
+        [Marker::Circle, Marker::Square, Marker::Up, Marker::Diamond, Marker::Down, Marker::Plus, Marker::Cross];
+    let mut looks: Vec<Look> = Vec::new();
+    for name in systems {
+        let mut look = system(name);
+        let first = MARKERS.iter().position(|marker| *marker == look.marker).unwrap_or(0);
+        for turn in 0..2 * MARKERS.len() {
+            look.marker = MARKERS[(first + turn.div_ceil(2)) % MARKERS.len()];
+            look.hollow = (turn % 2 == 1) != system(name).hollow;
+            if !looks.contains(&look) {
+                break;
+            }
+        }
+        looks.push(look);
+    }
+    looks
+}
+
 /// A colour by its name: on a light page, on a dark one, and the ink that is read upon it.
 const COLOURS: [(&str, &str, &str, &str); 21] = [
     ("native", "#000000", "#f2f2f2", "#ffffff"),

@@ -212,7 +212,7 @@ fn density(analysis: &Analysis) -> Option<Section> {
     let costs = growths.iter().filter_map(|growth| Some((growth, sure(growth)?)));
     let title = match costs.min_by(|one, two| one.1.total_cmp(&two.1)) {
         Some((least, cost)) => {
-            let name = Names::of(std::iter::once(&least.cell)).name(&least.cell);
+            let name = Names::of(growths.iter().map(|growth| &growth.cell)).name(&least.cell);
             format!("Density: one more instance of {} costs {} with {name}", least.cell.workload, bytes(cost))
         }
         None => "Density: what one more instance costs cannot be told from noise".to_owned(),

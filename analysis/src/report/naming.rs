@@ -89,8 +89,10 @@ impl Names {
 
 /// Whether a value says by itself what it is of.
 fn is_speaking(value: &str) -> bool {
-    !matches!(value, "none" | "host" | "new" | "running" | "off" | "on" | "true" | "false" | "kept" | "own")
-        && !value.chars().all(|c| c.is_ascii_digit())
+    !matches!(
+        value,
+        "none" | "host" | "new" | "running" | "off" | "on" | "true" | "false" | "kept" | "own" | "yes" | "no"
+    ) && !value.chars().all(|c| c.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -125,6 +125,9 @@ pub(crate) fn numbers(analysis: &Analysis) -> Vec<Place> {
                     score.is_finite().then(|| Place { of, workload: workload.to_owned(), system, score, factors })
                 })
                 .collect();
+            if ranked.len() < 2 {
+                continue;
+            }
             ranked.sort_by(|one, two| one.score.total_cmp(&two.score).then_with(|| one.system.cmp(&two.system)));
             places.extend(ranked);
         }
@@ -134,14 +137,18 @@ pub(crate) fn numbers(analysis: &Analysis) -> Vec<Place> {
 
 /// The section, where two systems at least can be ranked.
 pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
-    if analysis.places.len() < 2 {
-        return None;
-    }
-    let first = |of: &str| {
-        analysis.places.iter().find(|place| place.of == of).map(|place| format!("{} for {of}", place.system))
-    };
+    // One workload for the heading; the tables have all.
+    let workload = analysis.places.first()?.workload.as_str();
+    let first = |of: &str| analysis.places.iter().find(|place| place.of == of && place.workload == workload);
     let winners: Vec<_> = USES.iter().filter_map(|(of, ..)| first(of)).collect();
-    let mut section = Section::new("ranking", format!("Edge, serverless, long-running: {}", listed(&winners)));
+    let same = winners.iter().all(|place| place.system == winners[0].system);
+    let told = if same {
+        format!("{} comes first in each", winners[0].system)
+    } else {
+        listed(&winners.iter().map(|place| format!("{} for {}", place.system, place.of)).collect::<Vec<_>>())
+    };
+    let title = format!("Edge, serverless, long-running: of {workload}, {told}");
+    let mut section = Section::new("ranking", title);
     section.text(
         "A ranking is a matter of what counts. Here it is the weighted geometric mean of how many times the best system's cost \
          each criterion is: 1 would be best in everything. The weights are an opinion and are told; the factors are \

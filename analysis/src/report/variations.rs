@@ -12,6 +12,7 @@ use super::naming::{Names, is_headline, is_twin, param, without};
 use super::words::{interval, median};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Curve, Plane, Unit, curves};
+use crate::statistics::Verdict;
 use crate::units::percent;
 
 /// Cells that differ in one thing only, each judged against the one without it.
@@ -97,15 +98,22 @@ pub(crate) fn tell(analysis: &Analysis) -> Vec<Section> {
 
 fn section(analysis: &Analysis, of: &str, question: &str) -> Option<Section> {
     let some: Vec<_> = analysis.variations.iter().filter(|variation| variation.of == of).collect();
-    let effects =
-        some.iter().flat_map(|v| &v.family.members).filter_map(|m| Some(m.decision.contrast.as_ref()?.ratio.estimate));
+    let members = || some.iter().flat_map(|variation| &variation.family.members);
+    members().next()?;
+    // Only what is told from noise is an effect.
+    let told = members().filter(|member| matches!(member.decision.verdict, Verdict::Faster | Verdict::Slower));
+    let ratios = told.filter_map(|member| Some(member.decision.contrast.as_ref()?.ratio.estimate));
     let (least, most) =
-        effects.fold((f64::INFINITY, 0.0_f64), |(least, most), ratio| (least.min(ratio), most.max(ratio)));
-    if !least.is_finite() {
-        return None;
-    }
+        ratios.fold((f64::INFINITY, 0.0_f64), |(least, most), ratio| (least.min(ratio), most.max(ratio)));
     let signed = |ratio: f64| format!("{}{}", if ratio >= 1.0 { "+" } else { "" }, percent(ratio - 1.0));
-    let mut section = Section::new(of, format!("{question} From {} to {} of the time", signed(least), signed(most)));
+    let found = if !least.is_finite() {
+        "Nothing that this run can tell from noise".to_owned()
+    } else if least < most {
+        format!("From {} to {} of the time, where it can be told from noise", signed(least), signed(most))
+    } else {
+        format!("{} of the time, in the one case that can be told from noise", signed(most))
+    };
+    let mut section = Section::new(of, format!("{question} {found}"));
     section.text(match of {
         "firewall" => {
             "The same cells with a firewall in the request's way and without one. Of rates, what is compared is time per request."
