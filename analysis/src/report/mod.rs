@@ -20,7 +20,7 @@ mod words;
 
 pub use analysis::{Analysis, Options};
 pub use contrasts::{Family, Member, PolicyFacts};
-pub use facts::{CellFacts, Measure, Measured, PhaseFacts};
+pub use facts::{CellFacts, Measure, Measured, PhaseFacts, Pooled};
 pub use objective::{Clause, ObjectiveError, parse as parse_objective};
 
 use crate::document::{Block, Document, Section};

@@ -48,9 +48,14 @@ fn section(analysis: &Analysis, workload: &str, scenario: &str, cells: &[&CellFa
     let names = Names::of(cells.iter().map(|cell| &cell.cell));
     let mut section = Section::new(&format!("{workload}-{scenario}"), title(workload, scenario, cells, &names));
     section.text(format!(
-        "`{scenario}`: {}. From the launch to the first complete, checked answer (of a command: to its end). Nothing watched \
-         these starts.",
-        meaning(scenario)
+        "`{scenario}`: {}. From the launch to the first complete, checked answer (of a command: to its end). {}{}",
+        meaning(scenario),
+        if cells.iter().any(|cell| cell.cell.params.contains_key("observer")) {
+            "Nothing watched these starts."
+        } else {
+            "These starts told of their phases themselves."
+        },
+        names.unsaid(),
     ));
     let family = analysis.family(workload, scenario, Measure::TotalNs);
     section.blocks.push(Block::Figure(Figure {
