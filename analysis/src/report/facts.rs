@@ -243,7 +243,9 @@ impl CellFacts {
 fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
     let with = good.iter().filter_map(|point| Some((point, measure.of(point)?)));
     let (orders, values): (Vec<u64>, Vec<f64>) = with.clone().map(|(point, value)| (point.order, value)).unzip();
-    let all = describe(&values, Order::By(&orders)).ok()?;
+    // Every process has memory of its own: it is times that a machine's state makes drift.
+    let order = if measure.unit() == Unit::Bytes { Order::Unknown } else { Order::By(&orders) };
+    let all = describe(&values, order).ok()?;
     let quiet: Vec<f64> = with.filter(|(point, _)| point.noisy.is_none()).map(|(_, value)| value).collect();
     let median_without_noisy = (quiet.len() < values.len()).then(|| crate::statistics::median(&quiet).ok()).flatten();
     Some(Measured { values, all, median_without_noisy })

@@ -88,7 +88,9 @@ impl Names {
         let first = original(cell);
         let mut words = vec![first.system];
         words.extend(param(cell, "acquire").map(str::to_owned));
-        let told = |key: &&String| *key != "acquire" && self.usual.get(*key) != cell.params.get(*key);
+        let told = |key: &&String| {
+            !["acquire", OBSERVER.0].contains(&key.as_str()) && self.usual.get(*key) != cell.params.get(*key)
+        };
         for key in cell.params.keys().filter(told) {
             let value = &cell.params[key];
             words.push(if is_speaking(value) { value.clone() } else { format!("{key}={value}") });
