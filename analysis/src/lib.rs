@@ -1,17 +1,29 @@
-//! From samples to findings: intervals, the phase table, the waterfall, one sentence.
+//! From samples to findings: intervals, the phase table, the waterfall, one sentence; and the whole report.
 //!
 //! Starts no process, opens no socket and reads no clock: the same samples give the same bytes.
 
 mod cold_start;
+#[cfg(feature = "report")]
+pub mod command;
 mod compare;
 mod density;
+#[cfg(feature = "report")]
+pub mod document;
 mod finding;
 mod firewall;
+#[cfg(feature = "report")]
+pub mod input;
 mod label;
 mod median;
 mod outside;
 mod paired;
 mod path;
+#[cfg(feature = "report")]
+pub mod plot;
+#[cfg(feature = "report")]
+pub mod publish;
+#[cfg(feature = "report")]
+pub mod report;
 mod scaling;
 mod state;
 pub mod statistics;
