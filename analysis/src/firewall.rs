@@ -10,6 +10,9 @@ use crate::units::{nanoseconds, percent};
 const KEY: &str = "firewall";
 const OFF: &str = "off";
 
+/// What begins the names of the evidence that holds counted packets, one a link.
+const PACKETS: &str = "firewall_packets";
+
 /// Rules that packets go through in vain, as a level's name tells; none have to be gone through at the baseline.
 fn rules(level: &str) -> u64 {
     level.strip_prefix("rules:").and_then(|rules| rules.parse().ok()).unwrap_or(0)
@@ -50,8 +53,10 @@ pub fn firewall(samples: &[Sample]) -> String {
             let mut row = |level: &str, packets: String, more: Option<Difference>| {
                 let (Some(more), is_control) = (more, level.starts_with(OFF)) else { return };
                 let [value, ends] = more.shown();
+                // Without an A/A pair nobody knows how much of it is noise.
+                let doubt = if control.is_none() { ", no A/A" } else { "" };
                 let part = if more.is_one_beside(control.as_ref().filter(|_| !is_control)) {
-                    percent(more.value / off)
+                    format!("{}{doubt}", percent(more.value / off))
                 } else {
                     "not told from none".to_owned()
                 };
@@ -77,10 +82,15 @@ fn level_of<'a>(cell: &'a Cell, base: &Cell) -> Option<&'a str> {
     (with(cell, &[(KEY, Some(OFF))]) == *base).then_some(level.as_str())
 }
 
-/// How many packets the rules counted of a sample, in the middle.
+/// How many packets the rules counted of a sample on all links, in the middle.
 fn packets(samples: &[Sample], cell: &Cell) -> String {
     let of = samples.iter().filter(|sample| sample.cell == *cell);
-    let counted: Vec<_> = of.filter_map(|sample| sample.attested.get("firewall_packets")?.as_u64()).collect();
+    let counted = of.filter_map(|sample| {
+        let on_links =
+            sample.attested.iter().filter(|(key, _)| key.starts_with(PACKETS)).map(|(_, packets)| packets.as_u64());
+        on_links.sum::<Option<u64>>().filter(|packets| *packets > 0)
+    });
+    let counted: Vec<_> = counted.collect();
     crate::median::median(&counted).map_or_else(String::new, |packets| format!("{:.0}", packets.value))
 }
 

@@ -3,26 +3,20 @@
 //! Starts no process, opens no socket and reads no clock: the same samples give the same bytes.
 
 mod cold_start;
-#[cfg(feature = "report")]
 pub mod command;
 mod compare;
 mod density;
-#[cfg(feature = "report")]
 pub mod document;
 mod finding;
 mod firewall;
-#[cfg(feature = "report")]
 pub mod input;
 mod label;
 mod median;
 mod outside;
 mod paired;
 mod path;
-#[cfg(feature = "report")]
 pub mod plot;
-#[cfg(feature = "report")]
 pub mod publish;
-#[cfg(feature = "report")]
 pub mod report;
 mod scaling;
 mod state;

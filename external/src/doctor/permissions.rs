@@ -18,17 +18,17 @@ pub(super) fn try_network_namespace() -> Result<(), Errno> {
     thread.map_err(|_| Errno::EAGAIN)?.join().unwrap_or(Err(Errno::UnknownErrno))
 }
 
-/// Whether rules of a firewall can be tried without touching the machine's own.
+/// Whether a service can have a network of its own.
 pub(super) fn namespaces(root: Root, tried: Result<(), Errno>) -> Finding {
     let Err(errno) = tried else {
         return Finding::new(
             "namespaces",
             Good,
             "a network namespace can be made",
-            "Firewall rules are measured in a network of their own, away from the machine's.",
+            "A service can be measured over a network, in a namespace of its own (--path veth).",
         );
     };
-    let effect = "What needs a network of its own (firewall rules) is skipped, with this reason.";
+    let effect = "What needs a network of its own (--path veth) is skipped, with this reason.";
     let is = |name: &str, value: u64| root.number(&format!("proc/sys/{name}")) == Some(value);
     let for_users = !is("user/max_user_namespaces", 0)
         && !is("kernel/unprivileged_userns_clone", 0)

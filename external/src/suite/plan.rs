@@ -161,8 +161,11 @@ fn scenarios(settings: &Settings, workload: Workload) -> Vec<Scenario> {
     let names = settings.scenarios_of.get(workload.name()).unwrap_or(&settings.values.scenarios);
     // A command has nothing that runs on and could be asked again, or be there in numbers.
     let possible = |scenario: &Scenario| scenario.starts() || *scenario == Scenario::Scaling || listens(workload);
+    let multiplied = &settings.values.multiplied_workloads;
+    let is_multiplied = multiplied.is_empty() || multiplied.iter().any(|name| name == workload.name());
     Scenario::ALL
         .into_iter()
+        .filter(|scenario| is_multiplied || !scenario.multiplies())
         .filter(|scenario| names.iter().any(|name| name == scenario.name()))
         .filter(possible)
         .collect()

@@ -56,6 +56,9 @@ pub struct Profile {
     /// Instances at once under `scaling` and `density`.
     #[serde(default = "one_instance")]
     pub instances: Vec<usize>,
+    /// The workloads of which there are several instances at once; all, if none is named.
+    #[serde(default)]
+    pub multiplied_workloads: Vec<String>,
     /// The workloads of systems with an engine of their own, of which a sample takes a second and more.
     pub hosted_workloads: Vec<String>,
     /// Workloads whose starts are taken apart, beside starts that are not.
@@ -139,6 +142,7 @@ impl Settings {
             requests: 0,
             connections: Vec::new(),
             instances: one_instance(),
+            multiplied_workloads: Vec::new(),
             page_cache: Vec::new(),
             hosted_workloads: Vec::new(),
             observe: Vec::new(),
@@ -272,6 +276,7 @@ fn check(settings: &Settings) -> Result<(), Error> {
     all_known("system", &values.controls, Name::ALL.map(Name::name))?;
     all_known("workload", &values.workloads, Workload::ALL.map(Workload::name))?;
     all_known("workload", &values.hosted_workloads, Workload::ALL.map(Workload::name))?;
+    all_known("workload", &values.multiplied_workloads, Workload::ALL.map(Workload::name))?;
     all_known("workload", &values.observe, Workload::ALL.map(Workload::name))?;
     for ways in [&values.cold, &values.runtime_cold, &values.load] {
         all_known("way of coming by code", ways, Acquire::ALL.map(Acquire::name))?;

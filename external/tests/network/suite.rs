@@ -124,6 +124,33 @@ fn without_the_privilege_levels_are_skipped_and_starts_without_one_are_measured(
     }
 }
 
+#[test]
+fn a_containers_packets_go_through_the_rules_on_both_links() {
+    if !is_possible() {
+        return;
+    }
+    let rules = || {
+        let output = Command::new("nft").args(["list", "ruleset"]).output().unwrap();
+        // The engine's own rules count too, whatever is measured.
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| line.split("counter packets").next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (before, out) = (rules(), folder());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
+    command.args(["suite", "--only", "system=docker,workload=http-hello,scenario=runtime-cold", "--no-observer"]);
+    command.args(["--firewall", "off,rules:20", "--samples", "1", "--out"]).arg(out.path());
+    let (code, said) = told(&command.output().unwrap());
+    if code == 8 {
+        return not_run(&format!("no container engine: {said}"));
+    }
+    assert_eq!(code, 0, "{said}");
+    let sample = samples(out.path()).into_iter().find(|sample| sample.cell.params["firewall"] == "rules:20").unwrap();
+    for key in ["firewall_packets", "firewall_packets_to_container", "firewall_packets_from_container"] {
+        assert!(sample.attested[key].as_u64().is_some_and(|packets| packets >= 3), "{key}: {:?}", sample.attested);
+    }
+    assert_eq!(rules(), before);
+}
+
 /// The names of namespaces and devices of suites; tests have namespaces of their own meanwhile.
 fn left() -> Vec<String> {
     let names = |folder: &str| std::fs::read_dir(folder).into_iter().flatten().flatten();

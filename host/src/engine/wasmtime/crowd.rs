@@ -93,7 +93,8 @@ async fn ask(store: &mut Store<Guest>, live: &Live, crowd: &Crowd) -> Result<Ans
 fn of_instance(nth: u32, failure: Failure) -> Failure {
     let Failure { cause, reason } = failure;
     let hint = if reason.contains("Cannot allocate memory") || reason.contains("failed to reserve") {
-        "; each takes some mappings, of which a process may have vm.max_map_count (sysctl), and 4 GiB of address space"
+        "; each takes some seven mappings, and a process may have vm.max_map_count of them: `sysctl \
+         vm.max_map_count=1000000` allows more"
     } else {
         ""
     };
