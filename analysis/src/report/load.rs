@@ -73,7 +73,46 @@ fn section(
         table,
     }));
     section.blocks.extend(distributions(run, workload, scenario, cells, &names));
+    if is_rate {
+        section.blocks.extend(memory(analysis, workload, scenario, cells, &names));
+    }
     section
+}
+
+/// What an instance that is being asked takes of memory.
+fn memory(analysis: &Analysis, workload: &str, scenario: &str, cells: &[&CellFacts], names: &Names) -> Option<Block> {
+    let measure = Measure::PssBytes;
+    let mut cells: Vec<_> = cells.iter().copied().filter(|cell| cell.median(measure).is_some()).collect();
+    by(&mut cells, measure);
+    let family = analysis.family(workload, scenario, measure);
+    let title = format!("{workload}, {scenario}: how much memory does a system take?");
+    let columns = ["system", ">n", ">PSS", ">95 % interval", ">of native's (95 %)", "verdict", ">max RSS"];
+    let mut table = Table::new(title.clone(), &columns);
+    for cell in &cells {
+        let [ratio, word] = verdict_fields(family, cell, measure);
+        table.row([
+            linked(names, cell),
+            cell.values(measure).len().to_string(),
+            median(cell, measure),
+            interval(cell, measure),
+            ratio,
+            word,
+            median(cell, Measure::MaxRssBytes),
+        ]);
+    }
+    (cells.len() > 1).then(|| {
+        Block::Figure(Figure {
+            id: format!("{workload}-{scenario}-memory"),
+            title,
+            caption: format!(
+                "The proportional set size after the last request: pages that several processes share are shared out among them. \
+                 {}",
+                marks(family)
+            ),
+            picture: bars(&measure_bars(&cells, names, family, measure), measure.unit(), "memory, median"),
+            table,
+        })
+    })
 }
 
 /// How the requests were sent.
