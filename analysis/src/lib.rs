@@ -4,6 +4,7 @@
 
 mod cold_start;
 mod compare;
+mod density;
 mod finding;
 mod firewall;
 mod label;
@@ -11,6 +12,9 @@ mod median;
 mod outside;
 mod paired;
 mod path;
+mod scaling;
+mod state;
+pub mod statistics;
 mod summary;
 mod table;
 mod units;
@@ -18,11 +22,13 @@ mod waterfall;
 
 pub use cold_start::cold_start;
 pub use compare::{EnginePair, embedded_vs_cli};
+pub use density::{DensityCurve, DensityPoint, density_curves};
 pub use finding::finding;
 pub use firewall::firewall;
 pub use median::{Estimate, median};
 pub use outside::suite_report;
 pub use path::path;
+pub use scaling::{ScalingCurve, ScalingPoint, scaling_curves};
 pub use summary::{CellSummary, Control, LoadSummary, PartSummary, PhaseSummary, Quantile, Summary};
 pub use table::{csv, tables};
 pub use waterfall::waterfall;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::units::nanoseconds;
 
 /// The confidence that every interval here has, at least.
-pub(crate) const CONFIDENCE: f64 = 0.95;
+pub const CONFIDENCE: f64 = 0.95;
 
 /// A median with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -66,7 +66,7 @@ pub fn median(values: &[u64]) -> Option<Estimate> {
 
 /// The largest k from 1 for which the k-th smallest and k-th largest of `n` values enclose the median with at least
 /// [`CONFIDENCE`].
-fn rank(n: usize) -> Option<usize> {
+pub(crate) fn rank(n: usize) -> Option<usize> {
     // In logarithms: 2⁻ⁿ itself underflows beyond n = 1074.
     let mut log_mass = -(n as f64) * std::f64::consts::LN_2;
     let (mut below, mut k) = (0.0, 0);

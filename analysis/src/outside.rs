@@ -2,12 +2,14 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use results::record::Scenario;
+use results::{Cell, Sample};
 
 use crate::median::Estimate;
-use crate::summary::{CellSummary, Summary};
+use crate::summary::{CellSummary, Summary, TWIN};
 use crate::table::{RULED, controls, interval};
 use crate::units::{bytes, nanoseconds, percent, three_digits};
 use crate::waterfall;
+use crate::{density, scaling, state};
 
 /// The parameter that says whether a start was taken apart, and its value for one that was not.
 const OBSERVER: (&str, &str) = ("observer", "none");
@@ -16,11 +18,11 @@ const OBSERVER: (&str, &str) = ("observer", "none");
 const BASE: &str = "native";
 
 /// Everything that a person at a terminal of `width` columns is shown of a run of the suite.
-pub fn suite_report(summary: &Summary, width: usize, colour: bool) -> String {
+pub fn suite_report(summary: &Summary, samples: &[Sample], width: usize, colour: bool) -> String {
     let mut text = String::new();
     for workload in summary.workloads() {
         let cells: Vec<_> = summary.of_workload(workload).collect();
-        for scenario in Scenario::ALL {
+        for scenario in Scenario::ALL.into_iter().filter(|scenario| !scenario.multiplies()) {
             let some: Vec<_> = cells.iter().copied().filter(|cell| cell.cell.scenario == scenario).collect();
             text.push_str(&if scenario.starts() {
                 starts(workload, scenario, &some)
@@ -29,6 +31,9 @@ pub fn suite_report(summary: &Summary, width: usize, colour: bool) -> String {
             });
         }
     }
+    text.push_str(&scaling::tables(samples));
+    text.push_str(&density::tables(samples));
+    text.push_str(&state::tables(samples));
     text.push_str(&parts(summary));
     text.push_str(&unusable(summary));
     text.push_str(&waterfall::waterfall(summary, width, colour));
@@ -47,12 +52,17 @@ pub(crate) fn is_headline(cell: &CellSummary) -> bool {
 
 /// The system, how it comes by code, and whatever else tells the cell from its neighbours.
 pub(crate) fn name(cell: &CellSummary) -> String {
-    let mut words = vec![cell.system().to_owned()];
-    words.extend(cell.cell.params.get("acquire").cloned());
-    let own =
-        cell.cell.params.iter().filter(|(key, value)| !TOLD_ELSEWHERE.contains(&key.as_str()) && *value != "none");
+    name_of(&cell.cell)
+}
+
+/// As [`name`].
+pub(crate) fn name_of(cell: &Cell) -> String {
+    let system = cell.system.strip_suffix(TWIN);
+    let mut words = vec![system.unwrap_or(&cell.system).to_owned()];
+    words.extend(cell.params.get("acquire").cloned());
+    let own = cell.params.iter().filter(|(key, value)| !TOLD_ELSEWHERE.contains(&key.as_str()) && *value != "none");
     words.extend(own.map(|(key, value)| format!("{key}={value}")));
-    if cell.is_twin() {
+    if system.is_some() {
         words.push("(A/A)".to_owned());
     }
     words.join(" ")

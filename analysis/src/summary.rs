@@ -155,7 +155,7 @@ pub struct Control {
 }
 
 /// The ending that makes a system the second name of another.
-const TWIN: &str = "-aa";
+pub(crate) const TWIN: &str = "-aa";
 
 impl Summary {
     /// Of a run's samples, in any order.

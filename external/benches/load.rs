@@ -79,6 +79,7 @@ fn ours(url: &str, setting: &Setting) -> Result<(f64, Option<f64>), Failure> {
     let loaded = run(&Load {
         address: target.address,
         host: target.host,
+        also: Vec::new(),
         request,
         expected: Workload::HttpHello.expected(1),
         pace: Pace::Closed,

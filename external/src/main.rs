@@ -8,7 +8,7 @@ use external::doctor::{self, DoctorArguments};
 use external::firewall::{self, FirewallArguments};
 use external::load::{self, LoadArguments};
 use external::observe::{self, janitor};
-use external::suite::{self, SuiteArguments};
+use external::suite::{self, ScaleArguments, SuiteArguments, settings};
 use external::system;
 use program::terminal::say;
 use program::{Error, Exit};
@@ -25,6 +25,10 @@ struct Cli {
 enum Command {
     /// Measure every system: cold and prepared starts, latency and throughput when warm.
     Suite(Box<SuiteArguments>),
+    /// Measure how much several instances do together, and what they take; as the suite, with another profile.
+    Scale(Box<ScaleArguments>),
+    /// Measure how many instances fit: memory, and the time to start one more; as the suite, with another profile.
+    Density(Box<SuiteArguments>),
     /// Say which systems can be measured here, and what this machine does to results.
     Doctor(DoctorArguments),
     /// Compare systems where they do the same work.
@@ -55,7 +59,9 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<Exit, Error> {
     match command {
-        Command::Suite(arguments) => suite::command(&arguments),
+        Command::Suite(arguments) => suite::command(&arguments, "suite", settings::DEFAULT),
+        Command::Scale(arguments) => suite::scale(&arguments),
+        Command::Density(arguments) => suite::command(&arguments, "density", "density"),
         Command::Doctor(arguments) => {
             let systems = suite::Systems::find(system::Name::ALL.into_iter());
             doctor::command(&arguments, systems.states(), observe::available())

@@ -49,7 +49,7 @@ impl Ground {
     }
 
     fn engine(&self) -> Box<dyn Engine> {
-        let place = Place { work: self.folder.path(), janitor: &self.janitor, found: &self.found };
+        let place = Place { work: self.folder.path(), janitor: &self.janitor, found: &self.found, nth: 0 };
         self.name.adapter().hosted().unwrap().engine(place).unwrap()
     }
 }

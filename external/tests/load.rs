@@ -90,6 +90,7 @@ fn load(server: &Server) -> Load {
     Load {
         address: server.address,
         host: "example".into(),
+        also: Vec::new(),
         request: Request::get("/"),
         expected: Expectation::status(200).with_body("hello"),
         pace: Pace::Closed,

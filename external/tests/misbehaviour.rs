@@ -32,6 +32,10 @@ impl System for Mock {
         Ok(Found { program: env!("CARGO_BIN_EXE_mock-server").into(), version, sha256 })
     }
 
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        if self.0 == "stateless" { Err("mocks forget") } else { Ok("memory of the mock") }
+    }
+
     fn acquires(&self) -> &'static [Acquire] {
         &[]
     }
@@ -52,18 +56,28 @@ impl System for Mock {
 
 /// Runs a campaign over one mock, beside one that does as it should.
 fn campaign(mock: &'static Mock, scenario: Scenario, observer: Observer) -> Vec<Sample> {
+    campaign_of(Workload::HttpHello, [mock, &Mock("good")], scenario, observer)
+}
+
+fn campaign_of(
+    workload: Workload,
+    [mock, beside]: [&'static Mock; 2],
+    scenario: Scenario,
+    observer: Observer,
+) -> Vec<Sample> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let work = folder.path().join("work");
     std::fs::create_dir(&work).unwrap();
     let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
     let mut settings = Settings::of_comparison(2, Some(1));
     (settings.values.time_limit_s, settings.values.requests) = (2, 20);
-    let systems = Systems::under([(Name::Native, mock as &'static dyn System), (Name::WasmtimeCli, &Mock("good"))]);
+    let systems = Systems::under([(Name::Native, mock as &'static dyn System), (Name::WasmEdgeCli, beside)]);
     let planned = |name| {
-        let start = Planned::start(name, Workload::HttpHello, None, scenario);
-        Planned { evicted: false, observer, connections: 2, ..start }.named(20)
+        let start = Planned::start(name, workload, None, scenario);
+        let instances = if scenario.multiplies() { 3 } else { 1 };
+        Planned { evicted: false, observer, connections: 2, instances, ..start }.named(20)
     };
-    let cells = [planned(Name::Native), planned(Name::WasmtimeCli)];
+    let cells = [planned(Name::Native), planned(Name::WasmEdgeCli)];
     let mut bench = Outside::new(work, &settings, &cells, &systems, &janitor).unwrap();
     let mut ledger = Ledger::open(&folder.path().join("samples.jsonl")).unwrap().0;
     let plan = Plan { cells: cells.iter().map(|planned| planned.cell.clone()).collect(), samples_per_cell: 2, seed: 1 };
@@ -78,7 +92,7 @@ fn reason(mock: &'static Mock, scenario: Scenario) -> String {
     let samples = campaign(mock, scenario, Observer::None);
     assert_eq!(samples.len(), 4);
     for sample in &samples {
-        let good = sample.cell.system == "wasmtime-cli";
+        let good = sample.cell.system == "wasmedge-cli";
         assert_eq!(sample.outcome == Outcome::Ok, good, "{}: {:?}", sample.cell, sample.reason);
     }
     samples.into_iter().find_map(|sample| sample.reason).unwrap()
@@ -130,6 +144,59 @@ fn requests_under_load_are_counted_and_checked() {
         let latency = results::latency::decode(&requests.latency_hdr.unwrap()).unwrap();
         assert_eq!(latency.len(), 20);
     }
+}
+
+#[test]
+fn several_instances_are_asked_counted_and_weighed_together() {
+    static GOOD: Mock = Mock("good");
+    for scenario in [Scenario::Scaling, Scenario::Density] {
+        for sample in campaign(&GOOD, scenario, Observer::None) {
+            assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
+            let requests = sample.requests.unwrap();
+            let latency = results::latency::decode(&requests.latency_hdr.unwrap()).unwrap();
+            assert_eq!((requests.sent, requests.ok, requests.failed, latency.len()), (20, 20, 0, 20));
+            assert_eq!(sample.attested["instances"], 3);
+            assert_eq!(sample.total_ns, sample.attested["ready_ns"].as_u64());
+            let weight = |name: &str| sample.attested[name].as_u64().unwrap();
+            assert!(weight("private_bytes") <= weight("pss_bytes"), "{:?}", sample.attested);
+            assert_eq!(sample.attested["start_last_ns"].is_u64(), scenario == Scenario::Density);
+        }
+    }
+}
+
+#[test]
+fn an_instance_that_cannot_be_beside_another_is_named_and_the_first_one_is_put_away() {
+    static MOCK: Mock = Mock("alone");
+    for scenario in [Scenario::Scaling, Scenario::Density] {
+        let reason = reason(&MOCK, scenario);
+        assert!(reason.contains("instance 2") && reason.contains("there is one of me already"), "{reason}");
+    }
+}
+
+#[test]
+fn state_is_checked_before_it_is_measured() {
+    static COUNTS: Mock = Mock("counts");
+    static FORGETS: Mock = Mock("forgets");
+    let samples = campaign_of(Workload::HttpState, [&FORGETS, &COUNTS], Scenario::Warm, Observer::None);
+    for sample in samples {
+        if sample.cell.system == "wasmedge-cli" {
+            assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
+            assert!(sample.attested["state"].is_string());
+        } else {
+            let reason = sample.reason.unwrap();
+            assert!(reason.contains("it said 1, and after 200 increments from 10 clients 1"), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn a_system_that_keeps_no_state_is_skipped_with_its_reason() {
+    static COUNTS: Mock = Mock("counts");
+    static STATELESS: Mock = Mock("stateless");
+    let samples = campaign_of(Workload::HttpState, [&STATELESS, &COUNTS], Scenario::Throughput, Observer::None);
+    let skipped: Vec<_> = samples.iter().filter(|sample| sample.outcome == Outcome::Skipped).collect();
+    assert_eq!(skipped.len(), 2);
+    assert!(skipped.iter().all(|sample| sample.reason.as_deref() == Some("it cannot keep state: mocks forget")));
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl Ground {
     }
 
     fn engine(&self) -> Box<dyn Engine> {
-        let place = Place { work: self.folder.path(), janitor: &self.janitor, found: &self.found };
+        let place = Place { work: self.folder.path(), janitor: &self.janitor, found: &self.found, nth: 0 };
         WasmCloud.engine(place).unwrap()
     }
 

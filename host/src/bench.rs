@@ -53,7 +53,13 @@ pub(crate) fn process_ns(target: &Target, limits: Limits) -> Result<u64, Failure
     Ok(ended.reported?.recorded.first_statement_ns.saturating_sub(ended.launched_ns))
 }
 
-fn spec(target: &Target, wanted: &Configuration, limits: Limits, file: PathBuf, cache: Option<PathBuf>) -> Spec {
+pub(crate) fn spec(
+    target: &Target,
+    wanted: &Configuration,
+    limits: Limits,
+    file: PathBuf,
+    cache: Option<PathBuf>,
+) -> Spec {
     Spec {
         file,
         kind: target.is.kind,

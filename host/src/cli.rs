@@ -21,6 +21,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Take cold starts of an embedded engine apart.
     Phases(Box<Phases>),
+    /// Measure what instances take in one process, from one to ten thousand: memory, and the time to start one more.
+    Density(Density),
     /// Measure what the harness itself costs: a probe's launch beside that of a program that returns at once.
     Overhead(Overhead),
 }
@@ -76,6 +78,31 @@ pub(crate) struct Phases {
     /// Print what would be measured and about how long it would take, and measure nothing
     #[arg(long)]
     pub(crate) list: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Density {
+    /// Numbers of instances (repeatable, or with commas) [default: 1, 100, 1000, 5000, 10000]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) instances: Vec<u32>,
+    /// The workload: one that answers requests [default: http-hello]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workload: Option<String>,
+    /// Samples for each cell [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) samples: Option<u32>,
+    /// What the order of samples is drawn from [default: drawn]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// The folder that runs are kept in [default: results/raw of the checkout]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Go on with an interrupted run: its name, or `latest`
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["instances", "workload", "samples", "seed"])]
+    pub(crate) resume: Option<String>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,

@@ -2,6 +2,7 @@
 
 mod bench;
 mod cli;
+mod density;
 mod evidence;
 mod inspect;
 mod launch;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     }
     let done = match Cli::parse_from(arguments).command {
         Command::Phases(arguments) => phases::run(&arguments),
+        Command::Density(arguments) => density::run(&arguments),
         Command::Overhead(arguments) => overhead::run(&arguments),
     };
     match done {
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
 fn perform(told: Told, first_statement_ns: u64, mut timeline: Timeline, begun: Begun) -> ExitCode {
     match told {
         Told::Probe(spec) => told::answer(&engine::wasmtime::start(&spec, &mut timeline, begun)),
+        Told::Crowd(crowd) => told::answer(&engine::wasmtime::crowd(&crowd)),
         Told::Prepare(preparation) => told::answer(&engine::wasmtime::prepare(&preparation)),
         Told::Return => told::answer::<u64>(&Ok(first_statement_ns)),
         Told::Version => told::answer(&Ok(engine::wasmtime::VERSION)),

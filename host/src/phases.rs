@@ -49,7 +49,9 @@ pub(crate) fn run(arguments: &Phases) -> Result<Exit, Error> {
         run::measure(&folder, &manifest, |work| Embedded::new(work, &targets, &programs, &unfit, starts, limits))?;
     let out = arguments.out.as_ref().map_or_else(String::new, |out| format!(" --out {}", out.display()));
     let resume = format!("cargo run -p host -- phases --resume {}{out}", folder.run());
-    run::finish(arguments.format, &folder, &manifest.systems, (&samples, ended), analysis::report, &resume)
+    let report =
+        |summary: &analysis::Summary, _: &[results::Sample], width, colour| analysis::report(summary, width, colour);
+    run::finish(arguments.format, &folder, &manifest.systems, (&samples, ended), report, &resume)
 }
 
 /// Tries every target once. What Wasmtime cannot run is an error; what only another engine cannot run is a row that says so.

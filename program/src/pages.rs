@@ -34,11 +34,7 @@ pub fn put(path: &Path, state: Residency) -> Result<Pages, String> {
     let file = File::open(path).map_err(fail)?;
     match state {
         Residency::Hot => _ = io::copy(&mut &file, &mut io::sink()).map_err(fail)?,
-        Residency::Evicted => {
-            // Dirty pages cannot be dropped.
-            file.sync_all().map_err(fail)?;
-            posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).map_err(|errno| fail(errno.into()))?;
-        }
+        Residency::Evicted => drop_pages(&file).map_err(fail)?,
     }
     let pages = resident(&file).map_err(fail)?;
     let wanted = if state == Residency::Hot { pages.all } else { 0 };
@@ -52,6 +48,22 @@ pub fn put(path: &Path, state: Residency) -> Result<Pages, String> {
         ));
     }
     Ok(pages)
+}
+
+/// Puts out what can be put out, and tells what is left: pages that a process has mapped stay, whoever asks.
+///
+/// # Errors
+/// What the system says.
+pub fn evict(path: &Path) -> io::Result<Pages> {
+    let file = File::open(path)?;
+    drop_pages(&file)?;
+    resident(&file)
+}
+
+fn drop_pages(file: &File) -> io::Result<()> {
+    // Dirty pages cannot be dropped.
+    file.sync_all()?;
+    posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).map_err(io::Error::from)
 }
 
 /// Which pages of the file are in the page cache. mincore(2), over a mapping that touches none of them.
@@ -94,6 +106,13 @@ mod tests {
         std::fs::write(&path, vec![7; 3 * 4096 + 1]).unwrap();
         assert_eq!(put(&path, Residency::Evicted), Ok(Pages { resident: 0, all: 4 }));
         assert_eq!(put(&path, Residency::Hot), Ok(Pages { resident: 4, all: 4 }));
+    }
+
+    #[test]
+    fn what_a_process_has_mapped_stays() {
+        // This very program runs.
+        let pages = evict(&std::env::current_exe().unwrap()).unwrap();
+        assert!(pages.resident > 0 && pages.resident <= pages.all, "{pages:?}");
     }
 
     #[test]

@@ -139,7 +139,7 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>, Error> {
 
 /// Prints a run's summary, counts what went wrong, and says with which code the program ends.
 ///
-/// `report` is what people are shown of a summary at a width, with or without colours; `resume` is the command line that
+/// `report` is what people are shown of a summary, and of the samples that it is of, at a width, with or without colours; `resume` is the command line that
 /// goes on with the run.
 ///
 /// # Errors
@@ -149,7 +149,7 @@ pub fn finish(
     folder: &RunFolder,
     systems: &[System],
     (samples, ended): (&[Sample], Ended),
-    report: impl FnOnce(&Summary, usize, bool) -> String,
+    report: impl FnOnce(&Summary, &[Sample], usize, bool) -> String,
     resume: &str,
 ) -> Result<Exit, Error> {
     let summary = Summary::of(samples);
@@ -157,7 +157,7 @@ pub fn finish(
     match format {
         Format::Table => {
             let (width, colour) = terminal();
-            print(&format!("{}\nrun: {path}\n", report(&summary, width, colour)))?;
+            print(&format!("{}\nrun: {path}\n", report(&summary, samples, width, colour)))?;
         }
         Format::Json => {
             let text = serde_json::to_string_pretty(&summary).expect("a summary is plain data: it always serialises");

@@ -42,15 +42,25 @@ pub enum Scenario {
     Warm,
     /// Requests at a running instance from several connections at once, after requests that are not recorded.
     Throughput,
+    /// Several instances that are started one right after another and work at the same time: how much they do together.
+    Scaling,
+    /// Several instances that are started one after another, each once the one before has answered: what they take.
+    Density,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Cold, Self::RuntimeCold, Self::Warm, Self::Throughput];
+    pub const ALL: [Self; 6] =
+        [Self::Cold, Self::RuntimeCold, Self::Warm, Self::Throughput, Self::Scaling, Self::Density];
 
     /// Whether a sample is a start, and not requests at something that runs.
     pub const fn starts(self) -> bool {
         matches!(self, Self::Cold | Self::RuntimeCold)
+    }
+
+    /// Whether a sample is of several instances at once.
+    pub const fn multiplies(self) -> bool {
+        matches!(self, Self::Scaling | Self::Density)
     }
 
     /// The name in records and tables.
@@ -60,6 +70,8 @@ impl Scenario {
             Self::RuntimeCold => "runtime-cold",
             Self::Warm => "warm",
             Self::Throughput => "throughput",
+            Self::Scaling => "scaling",
+            Self::Density => "density",
         }
     }
 }

@@ -2,8 +2,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::{Command, ExitCode};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+
+/// How often it was told to count.
+static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// What a right answer says.
 const HELLO: &str = "Hello from coldphase";
@@ -19,6 +26,16 @@ fn main() -> ExitCode {
         }
         "floods" => flood(),
         "wrong-port" => serve("127.0.0.1:0", behaviour),
+        "alone" => {
+            // A name that the kernel gives to one process at a time.
+            let name = SocketAddr::from_abstract_name("coldphase-mock-alone");
+            if let Ok(_held) = name.and_then(|name| UnixListener::bind_addr(&name)) {
+                serve(address, behaviour)
+            } else {
+                let _ = writeln!(std::io::stderr(), "mock: there is one of me already");
+                ExitCode::from(3)
+            }
+        }
         "leaves-a-child" => {
             // In a session of its own, it is in nobody's process group.
             let child = Command::new("setsid").args(["sleep", "1000"]).spawn();
@@ -64,11 +81,15 @@ fn converse(mut stream: TcpStream, behaviour: &str) {
         if !buffer[..read].windows(4).any(|end| end == b"\r\n\r\n") {
             continue;
         }
+        let increments = buffer.starts_with(b"POST");
         read = 0;
+        let count = COUNT.fetch_add(u64::from(increments), Relaxed) + u64::from(increments);
+        let count = if behaviour == "forgets" { "1".to_owned() } else { count.to_string() };
         let (status, body, promised) = match behaviour {
             "status-500" => ("500 Internal Server Error", "it broke", 8),
             "wrong-body" => ("200 OK", "Hello from elsewhere", 20),
             "closes-mid-body" => ("200 OK", "Hello", 20),
+            "counts" | "forgets" => ("200 OK", count.as_str(), count.len()),
             _ => ("200 OK", HELLO, HELLO.len()),
         };
         if behaviour == "slow" {

@@ -88,7 +88,7 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
     let systems = Systems::find(cells.iter().map(|planned| planned.system));
     let campaign =
         Campaign { settings: &settings, origins: &settings::Origins::new(), cells: &cells, systems: &systems };
-    let report = |summary: &analysis::Summary, width, colour| match what {
+    let report = |summary: &analysis::Summary, _: &[results::Sample], width, colour| match what {
         What::EmbeddedVsCli => analysis::embedded_vs_cli(summary, &systems.pairs(), width),
         What::ColdStart => analysis::cold_start(summary, width, colour),
     };

@@ -106,6 +106,7 @@ fn planned(arguments: &LoadArguments) -> Result<Load, String> {
     Ok(Load {
         address: target.address,
         host: target.host,
+        also: Vec::new(),
         request: Request {
             method: arguments.method.clone(),
             target: target.path,

@@ -37,14 +37,14 @@ pub(super) struct Question {
 impl Question {
     /// # Errors
     /// Method, target or host cannot stand in a request.
-    pub(super) fn new(load: &Load) -> Result<Self, LoadError> {
+    pub(super) fn new(load: &Load, address: SocketAddr, host: &str) -> Result<Self, LoadError> {
         let bad = |what: &str, text: &str| LoadError::Request(format!("{what} {text:?}"));
         let Load { request, .. } = load;
         Ok(Self {
-            address: load.address,
+            address,
             method: Method::from_bytes(request.method.as_bytes()).map_err(|_| bad("the method", &request.method))?,
             target: request.target.parse().map_err(|_| bad("the target", &request.target))?,
-            host: HeaderValue::from_str(&load.host).map_err(|_| bad("the host", &load.host))?,
+            host: HeaderValue::from_str(host).map_err(|_| bad("the host", host))?,
             body: Bytes::from(request.body.clone()),
             keep_alive: load.keep_alive,
             expected: load.expected.clone(),

@@ -44,7 +44,7 @@ pub use tally::{Failure, Lateness};
 pub use target::Target;
 
 use connection::Question;
-use pace::{Client, Due, Plan, Quota, Shared};
+use pace::{Client, Counts, Due, Plan, Quota, Shared, take};
 use target::is_of_this_machine;
 
 /// A send that is later than planned by more than this is counted as late: 1 ms, in nanoseconds.
@@ -67,6 +67,9 @@ pub struct Load {
     pub address: SocketAddr,
     /// The `Host` header.
     pub host: String,
+    /// More places that the same is asked of, each over as many connections: instances of one system. Requests are counted
+    /// together, and each goes wherever a connection is free.
+    pub also: Vec<crate::observe::ready::Target>,
     /// What is asked.
     pub request: Request,
     /// What each answer must be. Without a body, any body will do, as for a workload that counts.
@@ -196,8 +199,9 @@ pub enum LoadError {
 /// The load is for another machine or makes no sense, its core cannot be had, or the system does not accept connections at the
 /// beginning. What happens to requests later is in the result.
 pub fn run(load: &Load) -> Result<Loaded, LoadError> {
-    if !is_of_this_machine(load.address.ip()) {
-        return Err(LoadError::Foreign(load.address));
+    let places = std::iter::once(load.address).chain(load.also.iter().map(|place| place.address));
+    if let Some(foreign) = places.into_iter().find(|address| !is_of_this_machine(address.ip())) {
+        return Err(LoadError::Foreign(foreign));
     }
     if load.connections == 0 {
         return Err(LoadError::Senseless("a load needs a connection"));
@@ -224,19 +228,26 @@ fn generate(load: &Load) -> Result<Loaded, LoadError> {
 
 /// Opens, warms up, measures, counts.
 async fn drive(load: &Load) -> Result<Loaded, LoadError> {
-    let shared = Arc::new(Shared::new(Question::new(load)?, load.patience, load.keep_alive));
-    let mut clients: Vec<_> = (0..load.connections).map(|_| Client::new(Arc::clone(&shared))).collect();
-    if load.keep_alive {
-        for client in &mut clients {
-            let opened = client.line.open(&shared.question).await;
-            opened.map_err(|error| LoadError::Connect { address: load.address, error })?;
+    let tally = Arc::default();
+    let places = std::iter::once((load.address, &load.host)).chain(load.also.iter().map(|it| (it.address, &it.host)));
+    let mut clients = Vec::new();
+    for (address, host) in places {
+        let question = Question::new(load, address, host)?;
+        let shared = Arc::new(Shared::new(question, load.patience, load.keep_alive, Arc::clone(&tally)));
+        for _ in 0..load.connections {
+            let mut client = Client::new(Arc::clone(&shared));
+            if load.keep_alive {
+                let opened = client.line.open(&shared.question).await;
+                opened.map_err(|error| LoadError::Connect { address, error })?;
+            }
+            clients.push(client);
         }
     }
     let clients = closed(clients, Quota::Requests(AtomicU64::new(load.warm_up))).await;
-    let (warm_up, ..) = shared.take_tally().finish();
+    let (warm_up, ..) = take(&tally).finish();
     let cpu_ns = thread::cpu_ns();
     match (load.pace, load.amount) {
-        (Pace::Open { per_second }, amount) => open(clients, &shared, per_second, amount).await?,
+        (Pace::Open { per_second }, amount) => open(clients, &tally, per_second, amount).await?,
         (Pace::Closed, Amount::Requests(requests)) => {
             closed(clients, Quota::Requests(AtomicU64::new(requests))).await;
         }
@@ -245,7 +256,7 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
         }
     }
     let cpu_ns = thread::cpu_ns() - cpu_ns;
-    let (requests, latency, failures, lateness) = shared.take_tally().finish();
+    let (requests, latency, failures, lateness) = take(&tally).finish();
     let lateness = matches!(load.pace, Pace::Open { .. }).then_some(lateness);
     Ok(Loaded { requests, latency, lateness, cpu_ns, failures, warm_up_failed: warm_up.failed, core: load.core })
 }
@@ -263,7 +274,7 @@ async fn closed(clients: Vec<Client>, quota: Quota) -> Vec<Client> {
 }
 
 /// Lets requests become due, and all clients send what is due.
-async fn open(clients: Vec<Client>, shared: &Shared, per_second: f64, amount: Amount) -> io::Result<()> {
+async fn open(clients: Vec<Client>, tally: &Counts, per_second: f64, amount: Amount) -> io::Result<()> {
     let requests = match amount {
         Amount::Requests(requests) => requests,
         #[expect(
@@ -275,7 +286,7 @@ async fn open(clients: Vec<Client>, shared: &Shared, per_second: f64, amount: Am
     };
     let due = Arc::new(Due::new(Plan { start_ns: now_ns(), per_second, requests }));
     let tasks: Vec<_> = clients.into_iter().map(|client| tokio::spawn(client.open(Arc::clone(&due)))).collect();
-    due.follow(shared).await?;
+    due.follow(tally).await?;
     joined(tasks).await;
     Ok(())
 }

@@ -14,28 +14,35 @@ use super::patience::Patience;
 use super::tally::Tally;
 use super::timer::Timer;
 
-/// What all connections of a load share.
+/// The counts of a load, wherever its requests go.
+pub(super) type Counts = Arc<Mutex<Tally>>;
+
+/// All tasks are on one thread and none holds the counts while it waits, so the lock is always free.
+fn counts(counts: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The counts since the last time, to begin anew.
+pub(super) fn take(of: &Counts) -> Tally {
+    std::mem::take(&mut *counts(of))
+}
+
+/// What the connections to one place share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) question: Question,
     patience: Duration,
     keep_alive: bool,
-    tally: Mutex<Tally>,
+    tally: Counts,
 }
 
 impl Shared {
-    pub(super) fn new(question: Question, patience: Duration, keep_alive: bool) -> Self {
-        Self { question, patience, keep_alive, tally: Mutex::new(Tally::new()) }
+    pub(super) fn new(question: Question, patience: Duration, keep_alive: bool, tally: Counts) -> Self {
+        Self { question, patience, keep_alive, tally }
     }
 
-    /// The counts. All tasks are on one thread and none holds them while it waits, so the lock is always free.
-    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The counts since the last time, to begin anew.
-    pub(super) fn take_tally(&self) -> Tally {
-        std::mem::replace(&mut *self.tally(), Tally::new())
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        counts(&self.tally)
     }
 }
 
@@ -170,12 +177,12 @@ impl Due {
     ///
     /// # Errors
     /// There is no timer to be had.
-    pub(super) async fn follow(&self, shared: &Shared) -> io::Result<()> {
+    pub(super) async fn follow(&self, tally: &Counts) -> io::Result<()> {
         let timer = Timer::new()?;
         for nth in 0..self.plan.requests {
             let planned_ns = self.plan.planned_ns(nth);
             let now_ns = timer.wait_until(planned_ns).await?;
-            histogram::count(&mut shared.tally().lateness.own, now_ns - planned_ns);
+            histogram::count(&mut counts(tally).lateness.own, now_ns - planned_ns);
             self.come.store(nth + 1, Relaxed);
             self.news.notify_one();
         }

@@ -163,6 +163,7 @@ mod tests {
         Load {
             address: "127.0.0.1:80".parse().unwrap(),
             host: "127.0.0.1".into(),
+            also: Vec::new(),
             request: workloads::Request::get("/"),
             expected: workloads::Expectation::status(200),
             pace,

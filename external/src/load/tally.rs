@@ -41,8 +41,8 @@ pub(super) struct Tally {
     pub(super) lateness: Lateness,
 }
 
-impl Tally {
-    pub(super) fn new() -> Self {
+impl Default for Tally {
+    fn default() -> Self {
         Self {
             sent: 0,
             failed: 0,
@@ -55,7 +55,9 @@ impl Tally {
             lateness: Lateness { sends: histogram::empty(), own: histogram::empty() },
         }
     }
+}
 
+impl Tally {
     /// A request goes out now.
     pub(super) fn send(&mut self, now_ns: u64) {
         self.sent += 1;
@@ -117,7 +119,7 @@ mod tests {
 
     #[test]
     fn every_request_is_counted_once() {
-        let mut tally = Tally::new();
+        let mut tally = Tally::default();
         for at in [10, 20, 30] {
             tally.send(at);
         }
@@ -135,7 +137,7 @@ mod tests {
 
     #[test]
     fn reasons_without_end_are_counted_together() {
-        let mut tally = Tally::new();
+        let mut tally = Tally::default();
         for n in 0..REASONS + 3 {
             tally.end(1, 1, Err(format!("reason {n}")));
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use program::{Error, Exit};
 use results::manifest::Origin;
+use results::record::Scenario;
 use workloads::{Call, Workload};
 
 use super::settings::{Origins, Settings};
@@ -24,9 +25,9 @@ pub const TABLE: [(&str, &str); 17] = [
     ("CLEAR_CACHE_BETWEEN_RUNS", "1: the artifact's pages are evicted before every start"),
     ("STRICT_CACHE_CLEAR", "nothing: a page that cannot be evicted always makes a sample unusable"),
     ("CLEAN_BUILD", "nothing: built guests are checked by digest before every run"),
-    ("CONCURRENCY_LIST", "connections at once under `throughput`, several"),
-    ("HTTP_SCALING", "nothing yet: it says that concurrent instances are to be measured"),
-    ("HTTP_SCALING_RUNS", "nothing yet: as above"),
+    ("CONCURRENCY_LIST", "connections at once under `throughput`, several; with HTTP_SCALING instances at once"),
+    ("HTTP_SCALING", "1: services are measured with several instances at once too, as `external scale` does"),
+    ("HTTP_SCALING_RUNS", "samples of each cell; the same as N_RUN"),
     ("FIREWALL", "1: behind no firewall and behind the baseline; or levels: off,rules:100"),
 ];
 
@@ -91,21 +92,23 @@ pub fn apply(variables: &Variables, settings: &mut Settings, origins: &mut Origi
     let values = &mut settings.values;
     values.warm_up = variables.number("WARMUP_REQ")?.unwrap_or(values.warm_up);
     values.requests = variables.number("THROUGHPUT_REQS")?.unwrap_or(values.requests);
-    values.samples = match (variables.number("N_RUN")?, variables.number("HTTP_RUNS")?) {
-        (Some(all), Some(http)) if all != http => {
-            return Err(Error::new(Exit::Usage, format!("N_RUN is {all} and HTTP_RUNS is {http}")).hint(
-                "all cells of a run have the same number of samples: set one of them, or run twice with --only",
-            ));
-        }
-        (Some(samples), _) | (None, Some(samples)) => samples,
-        (None, None) => values.samples,
-    };
+    values.samples = samples(variables)?.unwrap_or(values.samples);
     if let Some(connections) = variables.number("THROUGHPUT_CONC")? {
         values.connections = vec![connections];
     }
     if let Some(list) = variables.list("CONCURRENCY_LIST") {
         let parse = |word: &String| word.parse().map_err(|_| wrong("CONCURRENCY_LIST", word, "a whole number"));
-        values.connections = list.iter().map(parse).collect::<Result<_, _>>()?;
+        let numbers = list.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        if variables.is_on("HTTP_SCALING") { values.instances = numbers } else { values.connections = numbers }
+    }
+    if variables.is_on("HTTP_SCALING") {
+        let scaling = Scenario::Scaling.name().to_owned();
+        if !values.scenarios.contains(&scaling) {
+            values.scenarios.push(scaling);
+        }
+        if values.instances == [1] {
+            values.instances = vec![1, 2, 4, 8];
+        }
     }
     if variables.is_on("FIREWALL") {
         let levels = variables.list("FIREWALL").unwrap_or_default();
@@ -142,6 +145,23 @@ pub fn apply(variables: &Variables, settings: &mut Settings, origins: &mut Origi
     Ok(())
 }
 
+/// Samples of each cell, by whichever variable says so.
+fn samples(variables: &Variables) -> Result<Option<u32>, Error> {
+    let mut said: Option<(&str, u32)> = None;
+    for name in ["N_RUN", "HTTP_RUNS", "HTTP_SCALING_RUNS"] {
+        match (said, variables.number(name)?) {
+            (Some((first, one)), Some(other)) if one != other => {
+                return Err(Error::new(Exit::Usage, format!("{first} is {one} and {name} is {other}")).hint(
+                    "all cells of a run have the same number of samples: set one of them, or run twice with --only",
+                ));
+            }
+            (None, Some(samples)) => said = Some((name, samples)),
+            _ => {}
+        }
+    }
+    Ok(said.map(|(_, samples)| samples))
+}
+
 fn of_path(path: &str) -> Result<Workload, Error> {
     let with_path = |workload: &Workload| match workload.call() {
         Call::Http(request) => request.target.split('?').next() == Some(path),
@@ -167,7 +187,9 @@ mod tests {
     use crate::suite::{SuiteArguments, settings};
 
     fn told(variables: &Variables) -> Result<Settings, String> {
-        settings::of(&SuiteArguments::default(), variables, None).map(|(s, _)| s).map_err(|e| e.to_string())
+        settings::of(&SuiteArguments::default(), variables, None, settings::DEFAULT)
+            .map(|(s, _)| s)
+            .map_err(|e| e.to_string())
     }
 
     #[test]
@@ -199,7 +221,16 @@ mod tests {
             told(&Variables::of([("HTTP_SCENARIOS", "cool")])).unwrap_err().contains("there is no scenario `cool`")
         );
         let variables = Variables::of([("FIREWALL", "1"), ("HTTP_SCALING", "1"), ("CLEAN_BUILD", "0")]);
-        assert_eq!(variables.without_effect().len(), 1);
+        assert_eq!(variables.without_effect().len(), 0, "CLEAN_BUILD is off");
+    }
+
+    #[test]
+    fn scaling_is_asked_for_by_its_variables() {
+        let pairs = [("HTTP_SCALING", "1"), ("HTTP_SCALING_RUNS", "9"), ("CONCURRENCY_LIST", "1,3")];
+        let values = told(&Variables::of(pairs)).unwrap().values;
+        assert_eq!((values.samples, &values.instances[..], &values.connections[..]), (9, &[1, 3][..], &[10][..]));
+        assert!(values.scenarios.iter().any(|scenario| scenario == "scaling"));
+        assert!(told(&Variables::of([("N_RUN", "3"), ("HTTP_SCALING_RUNS", "4")])).unwrap_err().contains("is 4"));
     }
 
     #[test]

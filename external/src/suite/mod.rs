@@ -1,10 +1,12 @@
 //! The suite: plan → doctor → prepare → campaign → summary.
 
 pub mod bench;
+pub mod cache;
 pub mod environment;
 mod manifest;
 pub mod network;
 pub mod plan;
+mod search;
 pub mod settings;
 mod systems;
 
@@ -15,7 +17,7 @@ use clap::Args;
 use program::run::{self, Format};
 use program::terminal::{print, say};
 use program::{Error, Exit};
-use results::run_folder;
+use results::{Sample, run_folder};
 
 use self::bench::{Networked, Outside};
 use self::environment::Variables;
@@ -31,7 +33,7 @@ use crate::observe::janitor::Janitor;
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = environment_help())]
 pub struct SuiteArguments {
-    /// What is measured: quick, standard, paper, or a TOML file like theirs [default: quick]
+    /// What is measured: quick, standard, paper, scale, density, or a TOML file like theirs [default: by command]
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
     /// Only cells with this property (repeatable, or with commas): system, workload, scenario, or a parameter
@@ -52,6 +54,12 @@ pub struct SuiteArguments {
     /// Connections at once under `throughput` (repeatable, or with commas) [default: by profile]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub connections: Vec<usize>,
+    /// What starts find in the page cache (repeatable, or with commas) [default: by scenario]
+    #[arg(long, value_enum, value_name = "STATE", value_delimiter = ',')]
+    pub page_cache: Vec<cache::PageCache>,
+    /// Instances at once under `scaling` and `density` (repeatable, or with commas) [default: by profile]
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub instances: Vec<usize>,
     /// Variants of systems that have several [default: by profile]
     #[arg(long, value_enum)]
     pub variants: Option<settings::Variants>,
@@ -78,8 +86,8 @@ pub struct SuiteArguments {
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "profile", "only", "samples", "warm_up", "requests", "connections", "variants", "no_observer", "seed", "list",
-        "firewall", "path", "delay", "rate",
+        "profile", "only", "samples", "warm_up", "requests", "connections", "instances", "variants", "no_observer", "seed", "list",
+        "firewall", "path", "delay", "rate", "page_cache",
     ])]
     pub resume: Option<String>,
     /// Print what would be measured and about how long it would take, and measure nothing
@@ -96,18 +104,40 @@ fn environment_help() -> String {
     help
 }
 
-/// Runs the suite.
+/// The command line of `external scale`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ScaleArguments {
+    #[command(flatten)]
+    suite: SuiteArguments,
+    /// Search for the first number of instances, up to N, at which less is done than by fewer: in several runs
+    #[arg(long, value_name = "N", conflicts_with_all = ["resume", "list", "instances"])]
+    search: Option<usize>,
+}
+
+/// Runs the suite for several instances at once.
+///
+/// # Errors
+/// As [`command`].
+pub fn scale(arguments: &ScaleArguments) -> Result<Exit, Error> {
+    measure(&arguments.suite, "scale", "scale", arguments.search)
+}
+
+/// Runs the suite. `name` is the command's, and `usual` the profile where none is named.
 ///
 /// # Errors
 /// What keeps it from beginning or from recording; what goes wrong in single samples is in the ledger.
-pub fn command(arguments: &SuiteArguments) -> Result<Exit, Error> {
+pub fn command(arguments: &SuiteArguments, name: &str, usual: &str) -> Result<Exit, Error> {
+    measure(arguments, name, usual, None)
+}
+
+fn measure(arguments: &SuiteArguments, name: &str, usual: &str, most: Option<usize>) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
     // Resolved once: another run may become the latest one meanwhile.
     let resume = arguments.resume.as_deref().map(|run| run_folder::resolve(&out, run)).transpose()?;
     let folder = resume.as_ref().map(|run| out.join(run));
     let variables = Variables::of_process();
-    let (settings, origins) = settings::of(arguments, &variables, folder.as_deref())?;
+    let (settings, origins) = settings::of(arguments, &variables, folder.as_deref(), usual)?;
     variables.without_effect().iter().for_each(|sentence| say(sentence));
     let cells = plan::cells(&settings)?;
     if arguments.list {
@@ -117,13 +147,11 @@ pub fn command(arguments: &SuiteArguments) -> Result<Exit, Error> {
     let systems = Systems::find(cells.iter().map(|planned| planned.system));
     systems.require(&required)?;
     let campaign = Campaign { settings: &settings, origins: &origins, cells: &cells, systems: &systems };
-    campaign.run(
-        arguments.out.as_deref(),
-        resume.as_deref(),
-        arguments.format,
-        analysis::suite_report,
-        "external suite",
-    )
+    if let Some(most) = most {
+        return search::search(&campaign, arguments, most);
+    }
+    let command = format!("external {name}");
+    campaign.run(arguments.out.as_deref(), resume.as_deref(), arguments.format, analysis::suite_report, &command)
 }
 
 /// What is measured, on what.
@@ -141,7 +169,7 @@ impl Campaign<'_> {
         out: Option<&Path>,
         resume: Option<&str>,
         format: Format,
-        report: impl FnOnce(&Summary, usize, bool) -> String,
+        report: impl FnOnce(&Summary, &[Sample], usize, bool) -> String,
         command: &str,
     ) -> Result<Exit, Error> {
         let results = out.map_or_else(run::default_results, Path::to_owned);
@@ -162,8 +190,8 @@ impl Campaign<'_> {
         let words = command.replacen("external ", "cargo run -p external -- ", 1);
         let resume = format!("{words} --resume {}{place}", folder.run());
         // Beside the systems' own figures: what lay between client and service, where the run has compared that.
-        let report = |summary: &Summary, width, colour| {
-            [report(summary, width, colour), analysis::firewall(&samples), analysis::path(&samples)].concat()
+        let report = |summary: &Summary, samples: &[Sample], width, colour| {
+            [report(summary, samples, width, colour), analysis::firewall(samples), analysis::path(samples)].concat()
         };
         run::finish(format, &folder, &manifest.systems, (&samples, ended), report, &resume)
     }

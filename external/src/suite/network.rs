@@ -62,7 +62,8 @@ pub fn crossed(cells: Vec<Planned>, values: &Profile) -> Vec<Planned> {
         let (service, headline) = (listens(planned.workload), planned.observer == Observer::None);
         // Without any level nothing is said of a firewall; beside others, none is a level too.
         let off = levels.first().map(|_| Level::Off);
-        if !service {
+        // Of several instances at once it is their number that is compared.
+        if !service || planned.cell.scenario.multiplies() {
             crossed.push(planned);
             continue;
         }
@@ -142,7 +143,7 @@ mod tests {
 
     fn cells(arguments: SuiteArguments, only: &[&str]) -> Result<Vec<String>, String> {
         let only = only.iter().map(ToString::to_string).collect();
-        let told = settings::of(&SuiteArguments { only, ..arguments }, &Variables::none(), None);
+        let told = settings::of(&SuiteArguments { only, ..arguments }, &Variables::none(), None, settings::DEFAULT);
         let (settings, _) = told.map_err(|error| error.to_string())?;
         let cells = plan::cells(&settings).map_err(|error| error.to_string())?;
         Ok(cells.into_iter().map(|planned| planned.cell.to_string()).collect())

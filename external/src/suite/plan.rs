@@ -7,6 +7,7 @@ use results::Cell;
 use results::record::Scenario;
 use workloads::Workload;
 
+use super::cache;
 use super::network::{self, Network};
 use super::settings::{Settings, Variants};
 use crate::system::hosted::Variant;
@@ -33,12 +34,16 @@ pub struct Planned {
     pub variant: Variant,
     /// Whether the workload's files are out of the page cache.
     pub evicted: bool,
+    /// Whether the system's own are out of it too: its program and its libraries.
+    pub evicted_all: bool,
     /// What takes the start apart.
     pub observer: Observer,
     /// Work that is left out of the start, by its name.
     pub without: Option<&'static str>,
-    /// Connections at once, of a sample under load.
+    /// Connections at once, of a sample under load; of several instances, to each.
     pub connections: usize,
+    /// Instances at once.
+    pub instances: usize,
     /// What lies between client and service.
     pub network: Network,
 }
@@ -68,13 +73,26 @@ impl Observer {
 impl Planned {
     /// A start of a system, of which nothing has been said yet but this.
     pub fn start(system: Name, workload: Workload, acquire: Option<Acquire>, scenario: Scenario) -> Self {
-        let evicted = scenario == Scenario::Cold;
-        let (observer, without, connections) = (Observer::None, None, 1);
+        let (evicted, evicted_all) = (scenario == Scenario::Cold, false);
+        let (observer, without, connections, instances) = (Observer::None, None, 1, 1);
         let params = BTreeMap::new();
         let cell = Cell { system: system.name().to_owned(), workload: workload.name().to_owned(), scenario, params };
         let variant = Variant::new();
         let network = Network::default();
-        Self { cell, system, workload, acquire, variant, evicted, observer, without, connections, network }
+        Self {
+            cell,
+            system,
+            workload,
+            acquire,
+            variant,
+            evicted,
+            evicted_all,
+            observer,
+            without,
+            connections,
+            instances,
+            network,
+        }
     }
 
     /// The same, with its cell's parameters as the rest says; `requests` are those of a sample under load.
@@ -86,9 +104,17 @@ impl Planned {
             set("acquire", acquire.name().to_owned());
         }
         if self.cell.scenario.starts() {
-            set("page_cache", if self.evicted { "evicted" } else { "hot" }.to_owned());
+            set("page_cache", cache::name(self.evicted, self.evicted_all).to_owned());
             set("observer", self.observer.name().to_owned());
         } else {
+            if self.cell.scenario.multiplies() {
+                set("instances", self.instances.to_string());
+            }
+            if !listens(self.workload) {
+                // Each runs once, and there is nobody to ask.
+                self.cell.params = params;
+                return self;
+            }
             set("pace", "closed".to_owned());
             set("connections", self.connections.to_string());
             set("requests", requests.to_string());
@@ -133,10 +159,13 @@ fn is_asked(settings: &Settings, system: Name, workload: Workload) -> bool {
 
 fn scenarios(settings: &Settings, workload: Workload) -> Vec<Scenario> {
     let names = settings.scenarios_of.get(workload.name()).unwrap_or(&settings.values.scenarios);
-    // A command has nothing that runs on and could be asked again.
-    let possible = |scenario: &Scenario| scenario.starts() || listens(workload);
+    // A command has nothing that runs on and could be asked again, or be there in numbers.
+    let possible = |scenario: &Scenario| scenario.starts() || *scenario == Scenario::Scaling || listens(workload);
+    let multiplied = &settings.values.multiplied_workloads;
+    let is_multiplied = multiplied.is_empty() || multiplied.iter().any(|name| name == workload.name());
     Scenario::ALL
         .into_iter()
+        .filter(|scenario| is_multiplied || !scenario.multiplies())
         .filter(|scenario| names.iter().any(|name| name == scenario.name()))
         .filter(possible)
         .collect()
@@ -148,7 +177,7 @@ fn of(settings: &Settings, system: Name, workload: Workload, scenario: Scenario,
     let ways = match scenario {
         Scenario::Cold => &values.cold,
         Scenario::RuntimeCold => &values.runtime_cold,
-        Scenario::Warm | Scenario::Throughput => &values.load,
+        Scenario::Warm | Scenario::Throughput | Scenario::Scaling | Scenario::Density => &values.load,
     };
     let mut acquires: Vec<Option<Acquire>> = system
         .adapter()
@@ -177,15 +206,26 @@ fn of(settings: &Settings, system: Name, workload: Workload, scenario: Scenario,
     if values.variants == Variants::Usual {
         variants.truncate(1);
     }
-    let connections: &[usize] = if scenario == Scenario::Throughput { &values.connections } else { &[1] };
+    let connections: &[usize] = if matches!(scenario, Scenario::Throughput | Scenario::Scaling) && listens(workload) {
+        &values.connections
+    } else {
+        &[1]
+    };
+    let instances: &[usize] = if scenario.multiplies() { &values.instances } else { &[1] };
+    let sizes: Vec<_> = instances
+        .iter()
+        .flat_map(|&instances| connections.iter().map(move |&connections| (instances, connections)))
+        .collect();
+    let caches = cache::states(settings, scenario);
     for acquire in acquires {
         for variant in &variants {
             for &observer in observers {
-                for &connections in connections {
+                let found = caches.iter().flat_map(|cache| sizes.iter().map(move |size| (*cache, *size)));
+                for ((evicted, evicted_all), (instances, connections)) in found {
                     let start = Planned::start(system, workload, acquire, scenario);
-                    let evicted = start.evicted || (settings.evict_always && scenario.starts());
                     let variant = variant.clone();
-                    cells.push(Planned { variant, evicted, observer, connections, ..start }.named(values.requests));
+                    let cell = Planned { variant, evicted, evicted_all, observer, connections, instances, ..start };
+                    cells.push(cell.named(values.requests));
                 }
             }
         }
@@ -267,7 +307,7 @@ pub fn estimate_ms(planned: &Planned, settings: &Settings) -> f64 {
     };
     let load =
         if planned.cell.scenario.starts() { 0.0 } else { settings.values.requests as f64 * per_request_us / 1e3 };
-    start + around + load
+    start * planned.instances as f64 + around + load
 }
 
 #[cfg(test)]
@@ -278,7 +318,7 @@ mod tests {
     use crate::suite::settings;
 
     fn planned(arguments: &SuiteArguments) -> Result<Vec<Planned>, String> {
-        let (settings, _) = settings::of(arguments, &Variables::none(), None).unwrap();
+        let (settings, _) = settings::of(arguments, &Variables::none(), None, settings::DEFAULT).unwrap();
         cells(&settings).map_err(|error| error.to_string())
     }
 
@@ -290,7 +330,7 @@ mod tests {
     fn no_cell_is_planned_twice_and_every_profile_crosses_all_systems_and_scenarios() {
         for profile in ["quick", "standard", "paper"] {
             let arguments = SuiteArguments { profile: Some(profile.into()), ..Default::default() };
-            let (settings, _) = settings::of(&arguments, &Variables::none(), None).unwrap();
+            let (settings, _) = settings::of(&arguments, &Variables::none(), None, settings::DEFAULT).unwrap();
             let cells = cells(&settings).unwrap();
             let mut names: Vec<_> = cells.iter().map(|planned| planned.cell.clone()).collect();
             let all = names.len();
@@ -298,7 +338,7 @@ mod tests {
             names.dedup();
             assert_eq!(names.len(), all);
             for system in settings.values.systems.iter().filter_map(|name| Name::from_name(name)) {
-                for scenario in Scenario::ALL {
+                for scenario in Scenario::ALL.into_iter().filter(|scenario| !scenario.multiplies()) {
                     for workload in ["hello", "cpu-hash", "http-hello", "http-cpu", "http-echo"] {
                         let there = cells.iter().any(|planned| {
                             planned.system == system

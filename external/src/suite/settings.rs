@@ -12,19 +12,22 @@ use serde::{Deserialize, Serialize};
 use workloads::Workload;
 
 use super::SuiteArguments;
+use super::cache::PageCache;
 use super::environment::{self, Variables};
 use super::network;
 use crate::system::{Acquire, Name};
 
 /// The profiles that come with the program.
-const PROFILES: [(&str, &str); 3] = [
+const PROFILES: [(&str, &str); 5] = [
     ("quick", include_str!("../../profiles/quick.toml")),
     ("standard", include_str!("../../profiles/standard.toml")),
     ("paper", include_str!("../../profiles/paper.toml")),
+    ("scale", include_str!("../../profiles/scale.toml")),
+    ("density", include_str!("../../profiles/density.toml")),
 ];
 
 /// What is measured unless something else is said.
-const DEFAULT: &str = "quick";
+pub const DEFAULT: &str = "quick";
 
 /// A profile, as it stands in a file. Unknown keys are errors: a misspelt one would be a run other than the one meant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +53,12 @@ pub struct Profile {
     pub requests: u64,
     /// Connections at once under `throughput`.
     pub connections: Vec<usize>,
+    /// Instances at once under `scaling` and `density`.
+    #[serde(default = "one_instance")]
+    pub instances: Vec<usize>,
+    /// The workloads of which there are several instances at once; all, if none is named.
+    #[serde(default)]
+    pub multiplied_workloads: Vec<String>,
     /// The workloads of systems with an engine of their own, of which a sample takes a second and more.
     pub hosted_workloads: Vec<String>,
     /// Workloads whose starts are taken apart, beside starts that are not.
@@ -60,6 +69,9 @@ pub struct Profile {
     pub variants: Variants,
     /// How long a start, or a request, may take.
     pub time_limit_s: u64,
+    /// What starts find in the page cache, several beside each other; by scenario if nothing is said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub page_cache: Vec<PageCache>,
     /// Levels of a firewall in front of services: `off` and others. Nothing is said of one if there is no other.
     #[serde(default)]
     pub firewall: Vec<String>,
@@ -72,6 +84,10 @@ pub struct Profile {
     /// How many megabits a second go through a network, each way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_mbit: Option<u32>,
+}
+
+fn one_instance() -> Vec<usize> {
+    vec![1]
 }
 
 /// Which variants of a system are measured: its ways of networking, of keeping images, of pooling instances.
@@ -125,6 +141,9 @@ impl Settings {
             warm_up: 0,
             requests: 0,
             connections: Vec::new(),
+            instances: one_instance(),
+            multiplied_workloads: Vec::new(),
+            page_cache: Vec::new(),
             hosted_workloads: Vec::new(),
             observe: Vec::new(),
             controls: Vec::new(),
@@ -150,7 +169,8 @@ impl Settings {
 /// Where the values of the settings came from.
 pub type Origins = BTreeMap<&'static str, Origin>;
 
-/// The settings in force: of a run that is resumed, those in its folder's manifest.
+/// The settings in force: of a run that is resumed, those in its folder's manifest. `usual` is the profile where none is
+/// named.
 ///
 /// # Errors
 /// Something that was said is impossible.
@@ -158,11 +178,12 @@ pub fn of(
     arguments: &SuiteArguments,
     variables: &Variables,
     resume: Option<&Path>,
+    usual: &str,
 ) -> Result<(Settings, Origins), Error> {
     if let Some(folder) = resume {
         return Ok((of_run(folder)?, Origins::new()));
     }
-    let name = arguments.profile.clone().unwrap_or_else(|| DEFAULT.to_owned());
+    let name = arguments.profile.clone().unwrap_or_else(|| usual.to_owned());
     let mut settings = Settings {
         values: profile(&name)?,
         profile: name,
@@ -203,12 +224,18 @@ pub fn of_run(folder: &Path) -> Result<Settings, Error> {
 /// Lays the command line above the profile. Returns whether it said anything.
 fn flags(arguments: &SuiteArguments, values: &mut Profile) -> bool {
     let before = values.clone();
-    let SuiteArguments { samples, warm_up, requests, connections, .. } = arguments;
+    let SuiteArguments { samples, warm_up, requests, connections, instances, .. } = arguments;
     values.samples = samples.unwrap_or(values.samples);
     values.warm_up = warm_up.unwrap_or(values.warm_up);
     values.requests = requests.unwrap_or(values.requests);
     if !connections.is_empty() {
         values.connections.clone_from(connections);
+    }
+    if !arguments.page_cache.is_empty() {
+        values.page_cache.clone_from(&arguments.page_cache);
+    }
+    if !instances.is_empty() {
+        values.instances.clone_from(instances);
     }
     values.variants = arguments.variants.unwrap_or(values.variants);
     if !arguments.firewall.is_empty() {
@@ -249,6 +276,7 @@ fn check(settings: &Settings) -> Result<(), Error> {
     all_known("system", &values.controls, Name::ALL.map(Name::name))?;
     all_known("workload", &values.workloads, Workload::ALL.map(Workload::name))?;
     all_known("workload", &values.hosted_workloads, Workload::ALL.map(Workload::name))?;
+    all_known("workload", &values.multiplied_workloads, Workload::ALL.map(Workload::name))?;
     all_known("workload", &values.observe, Workload::ALL.map(Workload::name))?;
     for ways in [&values.cold, &values.runtime_cold, &values.load] {
         all_known("way of coming by code", ways, Acquire::ALL.map(Acquire::name))?;
@@ -262,6 +290,7 @@ fn check(settings: &Settings) -> Result<(), Error> {
         ("requests", values.requests),
         ("time_limit_s", values.time_limit_s),
         ("connections", values.connections.iter().copied().min().unwrap_or(0) as u64),
+        ("instances", values.instances.iter().copied().min().unwrap_or(0) as u64),
     ];
     match positive.into_iter().find(|(_, value)| *value == 0) {
         Some((key, _)) => Err(Error::new(Exit::Usage, format!("{key} must be at least 1"))),
@@ -285,7 +314,7 @@ mod tests {
     fn the_profiles_that_come_with_the_program_are_right() {
         for (name, _) in PROFILES {
             let arguments = SuiteArguments { profile: Some(name.to_owned()), ..SuiteArguments::default() };
-            let (settings, _) = of(&arguments, &Variables::none(), None).unwrap();
+            let (settings, _) = of(&arguments, &Variables::none(), None, DEFAULT).unwrap();
             assert!(!settings.values.controls.is_empty(), "{name} has an A/A control");
         }
     }
@@ -294,7 +323,7 @@ mod tests {
     fn the_command_line_lies_above_the_environment_and_that_above_the_profile() {
         let variables = Variables::of([("THROUGHPUT_REQS", "77"), ("WARMUP_REQ", "3")]);
         let arguments = SuiteArguments { warm_up: Some(9), ..SuiteArguments::default() };
-        let (settings, origins) = of(&arguments, &variables, None).unwrap();
+        let (settings, origins) = of(&arguments, &variables, None, DEFAULT).unwrap();
         assert_eq!((settings.values.requests, settings.values.warm_up), (77, 9));
         assert_eq!(origins["values"], Origin::CommandLine);
         assert_eq!(origins["profile"], Origin::Default);
@@ -307,14 +336,17 @@ mod tests {
         let told = |text: &str| {
             std::fs::write(&file, text).unwrap();
             let arguments = SuiteArguments { profile: Some(file.display().to_string()), ..SuiteArguments::default() };
-            of(&arguments, &Variables::none(), None).unwrap_err().to_string()
+            of(&arguments, &Variables::none(), None, DEFAULT).unwrap_err().to_string()
         };
         let quick = PROFILES[0].1;
         assert!(told(&quick.replace("\"native\",", "\"nativ\",")).contains("there is no system `nativ`"));
         assert!(told(&quick.replace("samples = 7", "samples = 0")).contains("samples must be at least 1"));
         assert!(told(&quick.replace("samples", "sample")).contains("unknown field `sample`"));
         let arguments = SuiteArguments { profile: Some("slow".into()), ..SuiteArguments::default() };
-        let said = of(&arguments, &Variables::none(), None).unwrap_err().to_string();
-        assert!(said.contains("there is no profile `slow`") && said.contains("quick, standard, paper"), "{said}");
+        let said = of(&arguments, &Variables::none(), None, DEFAULT).unwrap_err().to_string();
+        assert!(
+            said.contains("there is no profile `slow`") && said.contains("quick, standard, paper, scale, density"),
+            "{said}"
+        );
     }
 }

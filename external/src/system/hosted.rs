@@ -52,6 +52,19 @@ pub struct Place<'a> {
     pub janitor: &'a Janitor,
     /// As it was found.
     pub found: &'a Found,
+    /// Which of several of this system in the run, from 0: each has one instance at a time, under names of its own.
+    pub nth: usize,
+}
+
+impl Place<'_> {
+    /// A folder and a name of its own for this engine of a system.
+    pub(super) fn own(&self, name: &str) -> (PathBuf, String) {
+        let (name, owner) = match self.nth {
+            0 => (name.to_owned(), super::owner()),
+            nth => (format!("{name}-{nth}"), format!("{}-{nth}", super::owner())),
+        };
+        (self.work.join(name), owner)
+    }
 }
 
 /// A system with an engine of its own.
@@ -64,6 +77,15 @@ pub trait Hosted: Sync {
 
     /// The variants of a scenario, of which the first is the usual one. A `service` listens.
     fn variants(&self, service: bool, scenario: Scenario) -> Vec<Variant>;
+
+    /// The programs that a start runs, beside the workload: those of the engine that live on are in use, and stay in memory.
+    fn programs(&self, found: &Found) -> Vec<PathBuf>;
+
+    /// Whether one engine has several instances at a time, by [`Instance::another`]. If not, each instance has an engine
+    /// object of its own in this process, all of which speak to the one engine that there is.
+    fn shares_engine(&self) -> bool {
+        false
+    }
 
     /// The port that a service listens on behind a published one: packets to and from it cross a link more.
     fn behind(&self, _: &Variant) -> Option<u16> {
@@ -132,6 +154,17 @@ pub trait Instance {
         Patience::until(deadline_ns)
     }
 
+    /// Starts another one like it beside it, which lives and ends with it; where that one is asked.
+    ///
+    /// # Errors
+    /// A sentence.
+    fn another(&mut self, _: &Order) -> Result<Target, String> {
+        Err("it is alone in its engine".to_owned())
+    }
+
+    /// The processes that it consists of, and that would not run without it.
+    fn processes(&mut self) -> Vec<u32>;
+
     /// How it ended, if it has. Asked between two attempts to connect, so it must be quick.
     fn ended(&mut self) -> Option<String>;
 
@@ -189,6 +222,11 @@ pub struct Usage {
     pub resources: Resources,
     /// Of single parts of it, and of what serves others too and is not counted in it: by name.
     pub parts: BTreeMap<String, Resources>,
+}
+
+/// Those of the programs that are on the path.
+pub(super) fn programs(names: &[&str]) -> Vec<PathBuf> {
+    names.iter().filter_map(|name| super::find_program(name, &[])).collect()
 }
 
 /// A folder, made anew and empty.

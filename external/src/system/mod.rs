@@ -244,11 +244,23 @@ pub trait System: Sync {
         &["--version"]
     }
 
+    /// By what means a service keeps its state between requests, on any connection, for as long as it runs.
+    ///
+    /// # Errors
+    /// Why it keeps none.
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        Ok("memory of the process")
+    }
+
     /// Whether its services tell their own milestones, with the flag `--milestones FILE`.
     fn tells_milestones(&self) -> bool {
         false
     }
 }
+
+/// Why components of WASI 0.2 keep no state where each request gets an instance of its own.
+const FRESH_INSTANCES: &str = "each request gets an instance of its own, which is gone after it, and the component imports no \
+                               store that would outlive it";
 
 /// Work in a start that can be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,6 +21,10 @@ impl System for WasmEdgeCli {
         found(program, version, remedy)
     }
 
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        Ok("memory of one instance, which is a server itself")
+    }
+
     fn acquires(&self) -> &'static [Acquire] {
         &[Acquire::Interpret, Acquire::Aot]
     }

@@ -25,6 +25,10 @@ impl System for WasmEdgeEmbedded {
         found(program, said.rsplit(' ').next().unwrap_or(&said).to_owned(), remedy)
     }
 
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        Ok("memory of one instance, which is a server itself")
+    }
+
     fn acquires(&self) -> &'static [Acquire] {
         &[Acquire::Interpret, Acquire::Aot]
     }

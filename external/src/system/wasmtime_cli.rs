@@ -33,6 +33,10 @@ impl System for WasmtimeCli {
         found(program, version, remedy)
     }
 
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        Err(super::FRESH_INSTANCES)
+    }
+
     fn acquires(&self) -> &'static [Acquire] {
         &[Acquire::Compile, Acquire::CacheMiss, Acquire::CacheHit, Acquire::DeserializeFile]
     }

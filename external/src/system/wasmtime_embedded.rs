@@ -1,7 +1,7 @@
 //! Wasmtime in the program `host`: `host serve` for services, `host run` for commands.
 
 use program::sibling::Package;
-use workloads::Dialect;
+use workloads::{Dialect, Workload};
 
 use super::{Acquire, Found, Job, Ready, System, Unavailable, call_arguments, found, guest, listens, run, text};
 
@@ -48,6 +48,9 @@ impl System for WasmtimeEmbedded {
         }
         if listens(job.workload) {
             arguments.extend(["--addr", "{address}"].map(str::to_owned));
+            if job.workload == Workload::HttpState {
+                arguments.extend(["--instances", "reused"].map(str::to_owned));
+            }
         } else {
             arguments.push("--".to_owned());
             arguments.extend(call_arguments(job.workload));
@@ -67,6 +70,10 @@ impl System for WasmtimeEmbedded {
 
     fn bare(&self) -> &'static [&'static str] {
         &["run", "--version"]
+    }
+
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        Ok("memory of one instance that takes all requests, in turn")
     }
 
     fn tells_milestones(&self) -> bool {

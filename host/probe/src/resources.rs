@@ -4,6 +4,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 use results::record::Resources;
 
+use crate::spec::Memory;
+
 /// Counters at one moment. Taking them costs two system calls; turning them into a record is left for later.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
@@ -39,6 +41,13 @@ impl Usage {
             involuntary_switches: count(nix::sys::resource::Usage::involuntary_context_switches),
         }
     }
+}
+
+/// What this process takes of the machine's memory now.
+pub fn memory() -> Memory {
+    let of = |name| kibibytes("/proc/self/smaps_rollup", name);
+    let private = of("Private_Clean:").zip(of("Private_Dirty:"));
+    Memory { pss_bytes: of("Pss:"), private_bytes: private.map(|(clean, dirty)| clean + dirty) }
 }
 
 /// The proportional set size of this process.

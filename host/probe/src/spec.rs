@@ -13,6 +13,8 @@ use crate::settings::{Acquire, EngineSettings, Parameter};
 
 /// The argument that makes this program a probe; a [`Spec`] follows it.
 pub const PROBE: &str = "__probe";
+/// The argument that makes this program hold many instances; a [`Crowd`] follows it.
+pub const CROWD: &str = "__crowd";
 /// The argument that makes this program prepare compiled code; a [`Preparation`] follows it.
 pub const PREPARE: &str = "__prepare";
 /// The argument that makes this program do nothing but say when it began: what a launch costs without a probe.
@@ -141,6 +143,66 @@ impl Parameter for World {
             Self::Full => "wasi:cli/imports + wasi:http",
         }
     }
+}
+
+/// Many instances of one guest in one process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crowd {
+    /// A start of one of them, from precompiled code.
+    pub spec: Spec,
+    /// How many.
+    pub instances: u32,
+    /// Whether each answers a request before all are weighed.
+    pub touched: bool,
+}
+
+impl Crowd {
+    /// As arguments of a process.
+    pub fn to_arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec![self.instances.to_string().into(), self.touched.to_string().into()];
+        arguments.extend(self.spec.to_arguments());
+        arguments
+    }
+
+    /// Takes it back out of the arguments. Nothing if they are not [`Self::to_arguments`]'.
+    pub fn from_arguments(arguments: &mut [OsString]) -> Option<Self> {
+        let [instances, touched, spec @ ..] = arguments else { return None };
+        Some(Self {
+            instances: instances.to_str()?.parse().ok()?,
+            touched: touched.to_str()?.parse().ok()?,
+            spec: Spec::from_arguments(spec)?,
+        })
+    }
+}
+
+/// What a process takes of the machine's memory, in bytes. What the kernel does not tell is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// Its proportional share of what it maps.
+    pub pss_bytes: Option<u64>,
+    /// What it shares with nobody.
+    pub private_bytes: Option<u64>,
+}
+
+/// What came of a [`Crowd`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CrowdReport {
+    /// From the first instance's beginning to the last one's being ready, in nanoseconds.
+    pub started_ns: u64,
+    /// Of that, the last instance's store and instantiation.
+    pub last_start_ns: u64,
+    /// Before the first instance.
+    pub base: Memory,
+    /// With all of them.
+    pub full: Memory,
+    /// Mappings of the process with all of them.
+    pub mappings: u64,
+    /// What they answered afterwards, each different answer with how many gave it.
+    pub answers: Vec<(Answered, u64)>,
+    /// How long that took, in nanoseconds.
+    pub answers_ns: u64,
+    /// What all of it has cost.
+    pub resources: Resources,
 }
 
 /// Compiled code to be made, outside any timing.
@@ -291,6 +353,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_crowd_survives_the_way_to_the_probe() {
+        let spec = Spec {
+            file: "/x".into(),
+            kind: Kind::Component,
+            acquire: Configuration::BASELINE.acquire,
+            cache: None,
+            engine: Configuration::BASELINE.engine,
+            world: World::Proxy,
+            call: Call::Run(vec![]),
+            time_limit_ms: 1,
+            memory_limit_bytes: 2,
+        };
+        let crowd = Crowd { spec, instances: 10_000, touched: true };
+        assert_eq!(Crowd::from_arguments(&mut crowd.to_arguments()), Some(crowd));
+        assert_eq!(Crowd::from_arguments(&mut ["many".into(), "true".into()]), None);
     }
 
     #[test]

@@ -8,13 +8,15 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use serde::Serialize;
 
-use crate::spec::{Cause, Failure, PREPARE, PROBE, Preparation, RETURN, Spec, VERSION};
+use crate::spec::{CROWD, Cause, Crowd, Failure, PREPARE, PROBE, Preparation, RETURN, Spec, VERSION};
 
 /// What a process can be told by the program that measures.
 #[derive(Debug)]
 pub enum Told {
     /// Perform one cold start.
     Probe(Spec),
+    /// Start many instances, and weigh them.
+    Crowd(Crowd),
     /// Make compiled code.
     Prepare(Preparation),
     /// Say when it began, and nothing else.
@@ -33,6 +35,7 @@ pub fn told(arguments: &mut [OsString]) -> Option<Told> {
     let [_, what, input @ ..] = arguments else { return None };
     let told = match what.to_str()? {
         PROBE => Spec::from_arguments(input).map_or(Told::Nonsense, Told::Probe),
+        CROWD => Crowd::from_arguments(input).map_or(Told::Nonsense, Told::Crowd),
         PREPARE => preparation(input).map_or(Told::Nonsense, Told::Prepare),
         RETURN => return Some(Told::Return),
         VERSION => return Some(Told::Version),

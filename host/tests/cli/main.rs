@@ -3,6 +3,7 @@
 mod bad_guests;
 mod bad_input;
 mod brought;
+mod density;
 mod matrix;
 mod runs;
 mod wasmedge;

@@ -31,6 +31,6 @@ fn perform(told: Told, first_statement_ns: u64) -> ExitCode {
         Told::Prepare(preparation) => told::answer(&start::prepare(&preparation)),
         Told::Return => told::answer::<u64>(&Ok(first_statement_ns)),
         Told::Version => told::answer(&Ok(wasmedge_sdk::utils::CoreVersion::version_string())),
-        Told::Nonsense => told::answer::<()>(&Err(told::nonsense())),
+        Told::Crowd(_) | Told::Nonsense => told::answer::<()>(&Err(told::nonsense())),
     }
 }

@@ -12,20 +12,27 @@ use super::load::{IDLE, judged, while_idle};
 use super::{Next, Observer, Outside, Planned, What};
 use crate::observe::ready::{self, FirstAnswer};
 use crate::system::Name;
-use crate::system::hosted::{Engine, Instance, Order, Place, Prepared, Usage};
+use crate::system::hosted::{Engine, Hosted, Instance, Order, Place, Prepared, Usage};
 
 /// What a sample of an engine has shown.
-struct Shown {
+pub(super) struct Shown {
     verdict: Result<(), String>,
     total_ns: Option<u64>,
     phases: Vec<PhaseTime>,
     usage: Usage,
-    attested: BTreeMap<String, Value>,
+    pub(super) attested: BTreeMap<String, Value>,
+}
+
+impl Shown {
+    /// Nothing yet.
+    pub(super) fn nothing() -> Self {
+        Self { verdict: Ok(()), total_ns: None, phases: Vec::new(), usage: Usage::default(), attested: BTreeMap::new() }
+    }
 }
 
 impl Outside<'_> {
     /// What a cell's starts are to be.
-    fn order(&self, planned: &Planned) -> Order {
+    pub(super) fn order(&self, planned: &Planned) -> Order {
         let starts = planned.cell.scenario.starts();
         Order {
             workload: planned.workload,
@@ -34,46 +41,65 @@ impl Outside<'_> {
             cold: planned.cell.scenario == results::record::Scenario::Cold,
             evicted: planned.evicted,
             told: planned.observer == Observer::Own,
-            core: if starts { None } else { self.cores.system },
+            core: if starts || planned.cell.scenario.multiplies() { None } else { self.cores.system },
             deadline_ns: self.deadline_ns(),
         }
     }
 
     /// Has the system's engine prepare a sample.
-    pub(super) fn prepare_hosted(&mut self, planned: Planned) -> Result<(), String> {
+    pub(super) fn prepare_hosted(
+        &mut self,
+        planned: Planned,
+        mut attested: BTreeMap<String, Value>,
+    ) -> Result<(), String> {
         let order = self.order(&planned);
-        let Prepared { sha256, attested } = self.engine(planned.system)?.prepare(&order)?;
+        let Prepared { sha256, attested: prepared } = self.engine(planned.system, 0)?.prepare(&order)?;
+        for nth in 1..self.engines_for(&planned) {
+            self.engine(planned.system, nth)?.prepare(&order)?;
+        }
+        attested.extend(prepared);
+        if let (true, Some(hosted)) = (planned.evicted_all, self.systems.adapter(planned.system).hosted()) {
+            let programs = hosted.programs(self.systems.of(planned.system)?);
+            attested.extend(self.evict_all(&programs)?);
+        }
         self.digests.insert(planned.cell.clone(), sha256);
-        let port = self.port_of(planned.workload)?;
-        self.next = Some(Next { planned, what: What::Ordered, port, attested });
+        let ports = self.ports_for(&planned)?;
+        self.next = Some(Next { planned, what: What::Ordered, ports, attested });
         Ok(())
     }
 
-    /// The engine of a system, made the first time that it is needed. One that could not be made is tried once.
-    pub(super) fn engine(&mut self, name: Name) -> Result<&mut dyn Engine, String> {
-        if !self.engines.contains_key(&name) {
-            let engine = self.make_engine(name);
-            self.engines.insert(name, engine);
+    /// How many engine objects a cell's instances need.
+    pub(super) fn engines_for(&self, planned: &Planned) -> usize {
+        let shared = self.systems.adapter(planned.system).hosted().is_some_and(Hosted::shares_engine);
+        if shared { 1 } else { planned.instances }
+    }
+
+    /// An engine of a system, made the first time that it is needed. One that could not be made is tried once.
+    pub(super) fn engine(&mut self, name: Name, nth: usize) -> Result<&mut dyn Engine, String> {
+        if !self.engines.contains_key(&(name, nth)) {
+            let engine = self.make_engine(name, nth);
+            self.engines.insert((name, nth), engine);
         }
-        match self.engines.get_mut(&name) {
+        match self.engines.get_mut(&(name, nth)) {
             Some(Ok(engine)) => Ok(engine.as_mut()),
             Some(Err(reason)) => Err(reason.clone()),
             None => Err("there is no such engine".to_owned()),
         }
     }
 
-    fn make_engine(&self, name: Name) -> Result<Box<dyn Engine>, String> {
+    fn make_engine(&self, name: Name, nth: usize) -> Result<Box<dyn Engine>, String> {
         let found = self.systems.of(name)?;
         let hosted = self.systems.adapter(name).hosted().ok_or("it has no engine")?;
-        hosted.engine(Place { work: &self.work, janitor: self.janitor, found })
+        hosted.engine(Place { work: &self.work, janitor: self.janitor, found, nth })
     }
 
     /// A sample of a start, or of a service under load.
     pub(super) fn sample_hosted(&mut self, next: Next) -> Measurement {
-        let Next { planned, port, mut attested, .. } = next;
+        let Next { planned, ports, mut attested, .. } = next;
+        let port = ports.first().copied();
         let order = Order { deadline_ns: self.deadline_ns(), ..self.order(&planned) };
         // Taken out, so that the bench can be asked while an instance of it lives.
-        let Some(Ok(mut engine)) = self.engines.remove(&planned.system) else {
+        let Some(Ok(mut engine)) = self.engines.remove(&(planned.system, 0)) else {
             return Measurement::failed("its engine is gone");
         };
         let measurement = match engine.start(&order, port) {
@@ -101,7 +127,7 @@ impl Outside<'_> {
                 Measurement { verdict, total_ns, phases, resources: usage.resources, requests, attested }
             }
         };
-        self.engines.insert(planned.system, Ok(engine));
+        self.engines.insert((planned.system, 0), Ok(engine));
         measurement
     }
 
@@ -116,7 +142,7 @@ impl Outside<'_> {
         let Call::Http(request) = planned.workload.call() else { return Err("a command cannot be asked again".into()) };
         std::thread::sleep(IDLE);
         shown.attested.extend(while_idle(shown.usage.resources, instance.usage().resources));
-        let loaded = self.put_under_load(planned, request, instance.target(port))?;
+        let loaded = self.put_under_load(planned, request, &[instance.target(port)])?;
         shown.usage = instance.usage();
         shown.attested.extend(self.load_attested(&loaded));
         judged(&loaded)?;
@@ -126,13 +152,7 @@ impl Outside<'_> {
 
 /// Follows a start to its first answer, or to its end.
 fn started(instance: &mut dyn Instance, planned: &Planned, order: &Order, port: Option<u16>) -> Shown {
-    let mut shown = Shown {
-        verdict: Ok(()),
-        total_ns: None,
-        phases: Vec::new(),
-        usage: Usage::default(),
-        attested: BTreeMap::new(),
-    };
+    let mut shown = Shown::nothing();
     let answered = match (planned.workload.call(), port) {
         (Call::Http(request), Some(port)) => answer(instance, planned.workload, &request, port, order, &mut shown),
         _ => end(instance, planned.workload, order, &mut shown),
@@ -161,7 +181,7 @@ fn started(instance: &mut dyn Instance, planned: &Planned, order: &Order, port: 
     shown
 }
 
-fn answer(
+pub(super) fn answer(
     instance: &mut dyn Instance,
     workload: Workload,
     request: &Request,
@@ -189,7 +209,7 @@ fn answer(
     Ok((Some(first), answered_ns))
 }
 
-fn end(
+pub(super) fn end(
     instance: &mut dyn Instance,
     workload: Workload,
     order: &Order,
@@ -217,7 +237,7 @@ fn removed(mut instance: Box<dyn Instance + '_>, shown: &mut Shown) {
 }
 
 /// The end of its log, as a part of a reason.
-fn ended_with(instance: &mut dyn Instance) -> String {
+pub(super) fn ended_with(instance: &mut dyn Instance) -> String {
     let tail = instance.log_tail();
     if tail.trim().is_empty() {
         "; its log is empty".to_owned()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use results::campaign::Measurement;
 use results::record::Resources;
 use serde_json::{Value, json};
-use workloads::{Call, Request};
+use workloads::{Call, Request, Workload};
 
 use super::process::{GRACE, said};
 use super::{Next, Outside, Planned, What};
@@ -18,11 +18,11 @@ pub(super) const IDLE: std::time::Duration = std::time::Duration::from_millis(20
 impl Outside<'_> {
     /// Requests at something that runs, as a sample.
     pub(super) fn sample_load(&self, next: Next) -> Measurement {
-        let Next { planned, what: What::Launched(ready), port, mut attested } = next else {
+        let Next { planned, what: What::Launched(ready), ports, mut attested } = next else {
             return Measurement::failed("nothing is to be launched");
         };
         let failed = |reason: String| Measurement { attested: BTreeMap::new(), ..Measurement::failed(reason) };
-        let (Call::Http(request), Some(port)) = (planned.workload.call(), port) else {
+        let (Call::Http(request), Some(&port)) = (planned.workload.call(), ports.first()) else {
             return failed("a command has nothing that could be asked again".to_owned());
         };
         let mut launch = self.launch(&ready, planned.workload, Some(port));
@@ -40,7 +40,7 @@ impl Outside<'_> {
         let loaded = started.verdict.and_then(|()| {
             std::thread::sleep(IDLE);
             let idle = running.usage();
-            let loaded = self.put_under_load(&planned, request, self.site.target(port))?;
+            let loaded = self.put_under_load(&planned, request, &[self.site.target(port)])?;
             Ok((idle, loaded))
         });
         let resources = running.usage();
@@ -80,25 +80,71 @@ impl Outside<'_> {
         &self,
         planned: &Planned,
         request: Request,
-        target: ready::Target,
+        targets: &[ready::Target],
     ) -> Result<Loaded, String> {
         let values = &self.settings.values;
+        if planned.workload == Workload::HttpState {
+            targets.iter().try_for_each(|target| self.counts(target, &request))?;
+        }
+        let (target, also) = targets.split_first().ok_or("there is nothing to be put under load")?;
         let load = Load {
             address: target.address,
-            host: target.host,
+            host: target.host.clone(),
+            also: also.to_vec(),
             request,
             expected: planned.workload.expected_of_any(),
             pace: Pace::Closed,
             connections: planned.connections,
             keep_alive: true,
-            warm_up: values.warm_up,
+            warm_up: values.warm_up * targets.len() as u64,
             amount: Amount::Requests(values.requests),
             patience: self.limit(),
             core: self.cores.generator,
         };
         load::run(&load).map_err(|error| error.to_string())
     }
+
+    /// Whether so many increments from several clients at once add up: one that is lost, or counted by another instance,
+    /// would be a service that is fast because it does not do its work.
+    fn counts(&self, target: &ready::Target, increment: &Request) -> Result<(), String> {
+        let load = Load {
+            address: target.address,
+            host: target.host.clone(),
+            also: Vec::new(),
+            request: increment.clone(),
+            expected: Workload::HttpState.expected_of_any(),
+            pace: Pace::Closed,
+            connections: load::CONNECTIONS,
+            keep_alive: true,
+            warm_up: 0,
+            amount: Amount::Requests(INCREMENTS),
+            patience: self.limit(),
+            core: self.cores.generator,
+        };
+        let before = self.count(target)?;
+        judged(&load::run(&load).map_err(|error| error.to_string())?)?;
+        let after = self.count(target)?;
+        if after == before + INCREMENTS {
+            return Ok(());
+        }
+        Err(format!(
+            "it does not keep its state: it said {before}, and after {INCREMENTS} increments from {} clients {after}",
+            load::CONNECTIONS
+        ))
+    }
+
+    /// What the service says that its count is.
+    fn count(&self, target: &ready::Target) -> Result<u64, String> {
+        let patience = ready::Patience::until(self.deadline_ns());
+        let asked = ready::first_answer(target, &Request::get("/state"), &patience, &mut || false);
+        let body = asked.map_err(|error| error.to_string())?.answer.body;
+        let text = String::from_utf8_lossy(&body);
+        text.trim().parse().map_err(|_| format!("its state is no count but {text:?}"))
+    }
 }
+
+/// How many increments are to leave exactly as many.
+const INCREMENTS: u64 = 200;
 
 /// What a service had cost at its first answer, and after [`IDLE`] without a request: the difference is the price of being
 /// there.

@@ -2,6 +2,7 @@
 
 mod hosted;
 mod load;
+mod many;
 mod network;
 mod process;
 
@@ -19,6 +20,7 @@ use workloads::Workload;
 
 pub use self::network::Networked;
 use self::network::Site;
+use super::cache::{self, Libraries};
 use super::plan::{Observer, Planned};
 use super::settings::Settings;
 use super::systems::Systems;
@@ -41,15 +43,17 @@ pub struct Outside<'a> {
     /// What was prepared, or why that failed, by what it is for.
     jobs: HashMap<Key, Result<Ready, String>>,
     /// Engines of systems that have one of their own, or why there is none. Put away before the folder is.
-    engines: HashMap<Name, Result<Box<dyn Engine>, String>>,
+    engines: HashMap<(Name, usize), Result<Box<dyn Engine>, String>>,
+    /// What systems' programs are linked with.
+    libraries: Libraries,
     /// The digests of what engines start, by cell.
     digests: HashMap<Cell, String>,
     /// What `prepare` left for `sample`.
     next: Option<Next>,
     /// Where the services of the sample that is prepared are.
     site: Site,
-    /// The port of the last sample, to be free again.
-    port: Option<u16>,
+    /// The ports of the last sample, to be free again.
+    ports: Vec<u16>,
     _folder: Guard,
 }
 
@@ -65,7 +69,8 @@ struct Key {
 struct Next {
     planned: Planned,
     what: What,
-    port: Option<u16>,
+    /// One for each instance of a service; none of a command.
+    ports: Vec<u16>,
     attested: BTreeMap<String, Value>,
 }
 
@@ -100,10 +105,11 @@ impl<'a> Outside<'a> {
             observer: observe::available(),
             jobs: HashMap::new(),
             engines: HashMap::new(),
+            libraries: Libraries::default(),
             digests: HashMap::new(),
             next: None,
             site: Site::default(),
-            port: None,
+            ports: Vec::new(),
             _folder: folder,
         })
     }
@@ -146,15 +152,30 @@ impl<'a> Outside<'a> {
         Ok(ready)
     }
 
-    /// The port of the sample that is prepared: the one that something was told already, or any that is free.
-    fn port_of(&mut self, workload: Workload) -> Result<Option<u16>, String> {
-        let told = self.site.port.take().filter(|_| listens(workload));
-        told.map_or_else(|| Self::port_for(workload), |port| Ok(Some(port)))
+    /// Puts programs and what they are linked with out of the page cache.
+    fn evict_all(&mut self, programs: &[PathBuf]) -> Result<BTreeMap<String, Value>, String> {
+        let mut files: Vec<_> = programs.iter().flat_map(|program| self.libraries.of(program)).collect();
+        files.sort();
+        files.dedup();
+        cache::evict(&files)
     }
 
     fn port_for(workload: Workload) -> Result<Option<u16>, String> {
         let port = || ports::free_port().map_err(|error| format!("no port is free: {error}"));
         listens(workload).then(port).transpose()
+    }
+
+    /// Different ports, one for each instance of a service. The first is the one that something was told already, if so.
+    fn ports_for(&mut self, planned: &Planned) -> Result<Vec<u16>, String> {
+        let told = self.site.port.take().filter(|_| listens(planned.workload));
+        let mut found: Vec<_> = told.into_iter().collect();
+        while found.len() < planned.instances {
+            let Some(port) = Self::port_for(planned.workload)? else { break };
+            if !found.contains(&port) {
+                found.push(port);
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -166,8 +187,14 @@ impl Bench for Outside<'_> {
                 format!("no start can be taken apart here: {reason}; its total is measured all the same, and --no-observer leaves this out")
             })?;
         }
-        if self.systems.adapter(planned.system).hosted().is_some() {
-            return self.prepare_hosted(planned);
+        let adapter = self.systems.adapter(planned.system);
+        let mut attested = BTreeMap::new();
+        if planned.workload == Workload::HttpState && !planned.cell.scenario.starts() {
+            let means = adapter.keeps_state().map_err(|reason| format!("it cannot keep state: {reason}"))?;
+            attested.insert("state".to_owned(), json!(means));
+        }
+        if adapter.hosted().is_some() {
+            return self.prepare_hosted(planned, attested);
         }
         let ready = self.job(&planned)?;
         let ready = self.varied(&planned, &ready)?;
@@ -175,21 +202,24 @@ impl Bench for Outside<'_> {
             process::emptied(cache)?;
         }
         let residency = if planned.evicted { Residency::Evicted } else { Residency::Hot };
-        let mut attested = BTreeMap::new();
         let mut resident = 0;
         for file in &ready.files {
             resident += pages::put(file, residency)?.resident;
         }
         attested.insert("pages_resident".to_owned(), json!(resident));
-        let port = if planned.without == Some(WORK) { None } else { self.port_of(planned.workload)? };
-        self.next = Some(Next { planned, what: What::Launched(Box::new(ready)), port, attested });
+        if planned.evicted_all {
+            attested.extend(self.evict_all(std::slice::from_ref(&ready.program))?);
+        }
+        let ports = if planned.without == Some(WORK) { Vec::new() } else { self.ports_for(&planned)? };
+        self.next = Some(Next { planned, what: What::Launched(Box::new(ready)), ports, attested });
         Ok(())
     }
 
     fn sample(&mut self, _: &campaign::Planned) -> Measurement {
         let Some(next) = self.next.take() else { return Measurement::failed("nothing was prepared") };
-        self.port = next.port;
+        self.ports.clone_from(&next.ports);
         match &next.what {
+            _ if next.planned.cell.scenario.multiplies() => self.sample_many(next),
             What::Ordered => self.sample_hosted(next),
             What::Launched(_) if next.planned.cell.scenario.starts() => self.sample_start(next),
             What::Launched(_) => self.sample_load(next),
@@ -198,17 +228,21 @@ impl Bench for Outside<'_> {
 
     fn clean(&mut self, planned: &campaign::Planned) -> Result<(), String> {
         let system = self.cells.get(&planned.cell).map(|planned| planned.system);
-        if let Some(Ok(engine)) = system.and_then(|system| self.engines.get_mut(&system)) {
-            engine.clean()?;
-        }
-        let Some(port) = self.port.take() else { return Ok(()) };
-        let owners = self.site.owners(port).map_err(|error| format!("cannot look at the sockets: {error}"))?;
-        match owners.first() {
-            Some(owner) => {
-                Err(format!("port {port} is still listened on after the sample, by processes {:?}", owner.pids))
+        for ((name, _), engine) in &mut self.engines {
+            if let (true, Ok(engine)) = (Some(*name) == system, engine) {
+                engine.clean()?;
             }
-            None => Ok(()),
         }
+        for port in std::mem::take(&mut self.ports) {
+            let owners = self.site.owners(port).map_err(|error| format!("cannot look at the sockets: {error}"))?;
+            if let Some(owner) = owners.first() {
+                return Err(format!(
+                    "port {port} is still listened on after the sample, by processes {:?}",
+                    owner.pids
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn artifact_sha256(&self, cell: &Cell) -> Option<String> {

@@ -146,7 +146,7 @@ impl Bench for Networked<'_> {
         self.outside.site.port = Some(port);
         self.outside.prepare(at)?;
         if planned.system.adapter().hosted().is_some()
-            && let Some(port) = self.outside.engine(planned.system)?.port()
+            && let Some(port) = self.outside.engine(planned.system, 0)?.port()
         {
             // An engine that lives on listens where it always did.
             self.put_wall(level, port, &planned)?;

@@ -91,7 +91,7 @@ impl Outside<'_> {
     }
 
     /// A command, or a service's program that only begins and ends: waited for.
-    fn to_the_end(&self, running: &mut Running, workload: Workload) -> Started {
+    pub(super) fn to_the_end(&self, running: &mut Running, workload: Workload) -> Started {
         let Some(end) = running.wait_end(self.deadline_ns()) else {
             return Started::failed("it did not end within its time limit");
         };
@@ -107,9 +107,10 @@ impl Outside<'_> {
 
     /// A start as a sample.
     pub(super) fn sample_start(&self, next: Next) -> Measurement {
-        let Next { planned, what: What::Launched(ready), port, mut attested } = next else {
+        let Next { planned, what: What::Launched(ready), ports, mut attested } = next else {
             return Measurement::failed("nothing is to be launched");
         };
+        let port = ports.first().copied();
         let cached = ready.cache.as_deref().map(entries);
         let mut launch = self.launch(&ready, planned.workload, port);
         launch.observed = planned.observer == Observer::Seccomp;
@@ -197,7 +198,7 @@ impl Outside<'_> {
 pub(super) struct Started {
     pub(super) verdict: Result<(), String>,
     launched_ns: u64,
-    answered_ns: u64,
+    pub(super) answered_ns: u64,
     milestones: Option<observe::Milestones>,
     pub(super) resources: results::record::Resources,
     pub(super) attested: BTreeMap<String, Value>,

@@ -54,6 +54,10 @@ impl Instance for Running<'_> {
         self.instants.launched_ns
     }
 
+    fn processes(&mut self) -> Vec<u32> {
+        usage::members(self.pid)
+    }
+
     fn ended(&mut self) -> Option<String> {
         if now_ns() < self.looked_ns + LOOK_NS {
             return None;

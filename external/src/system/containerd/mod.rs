@@ -26,7 +26,7 @@ use self::api::{
 };
 use self::container::{Instants, Running};
 use super::docker;
-use super::hosted::{Engine, Hosted, Instance, Order, Place, Prepared, Variant, on_this_thread};
+use super::hosted::{Engine, Hosted, Instance, Order, Place, Prepared, Variant, on_this_thread, programs};
 use super::{Acquire, Found, Job, Ready, System, Unavailable, oci};
 use crate::observe::janitor::Guard;
 use crate::observe::usage;
@@ -105,12 +105,16 @@ impl Hosted for Containerd {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot make a runtime: {error}"))?;
         let socket = place.found.program.clone();
-        let work = place.work.join("containerd");
+        let (work, owner) = place.own("containerd");
         std::fs::create_dir_all(&work).map_err(|error| format!("cannot make {}: {error}", work.display()))?;
-        let id = format!("coldphase-{}", super::owner());
+        let id = format!("coldphase-{owner}");
         let words = [OsStr::new("containerd"), socket.as_os_str(), OsStr::new(&id)];
         let guard = super::guard(place.janitor, &words)?;
         Ok(Box::new(Daemon { runtime, client: None, socket, work, id, made: HashMap::new(), _guard: guard }))
+    }
+
+    fn programs(&self, _: &Found) -> Vec<PathBuf> {
+        programs(&["containerd", "containerd-shim-runc-v2", "runc"])
     }
 
     fn variants(&self, _: bool, _: Scenario) -> Vec<Variant> {

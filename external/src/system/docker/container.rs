@@ -118,6 +118,10 @@ impl Instance for Container<'_> {
         Patience { through_resets: true, ..Patience::until(deadline_ns) }
     }
 
+    fn processes(&mut self) -> Vec<u32> {
+        self.pid().map(usage::members).unwrap_or_default()
+    }
+
     fn ended(&mut self) -> Option<String> {
         if now_ns() < self.looked_ns + LOOK_NS {
             return None;

@@ -60,10 +60,9 @@ impl DockerEngine {
         let socket = Socket::find().map_err(|error| error.to_string())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot make a runtime: {error}"))?;
-        let owner = super::super::owner();
+        let (work, owner) = place.own(if wasmtime { "docker-wasmtime" } else { "docker" });
         let guard =
             super::super::guard(place.janitor, &[OsStr::new("docker"), socket.path.as_os_str(), OsStr::new(&owner)])?;
-        let work = place.work.join(if wasmtime { "docker-wasmtime" } else { "docker" });
         std::fs::create_dir_all(&work).map_err(|error| format!("cannot make {}: {error}", work.display()))?;
         let client = {
             let _inside = runtime.enter();

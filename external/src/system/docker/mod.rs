@@ -20,7 +20,7 @@ use self::image::Contents;
 use self::socket::Socket;
 pub(super) use self::socket::{REMEDY, our_folder};
 use super::hosted::on_this_thread;
-use super::hosted::{Engine, Hosted, Place, Variant};
+use super::hosted::{Engine, Hosted, Place, Variant, programs};
 use super::native::STATIC;
 use super::wasmtime_cli::WasmtimeCli;
 use super::{Acquire, Found, Job, Ready, System, Unavailable, listens, text};
@@ -56,6 +56,10 @@ impl System for Docker {
         Ok(Found { program: socket.path, version, sha256 })
     }
 
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        if self.wasmtime { WasmtimeCli.keeps_state() } else { Ok("memory of the process in the container") }
+    }
+
     fn acquires(&self) -> &'static [Acquire] {
         if self.wasmtime { &[Acquire::Compile, Acquire::DeserializeFile] } else { &[] }
     }
@@ -76,6 +80,10 @@ impl System for Docker {
 impl Hosted for Docker {
     fn engine(&self, place: Place<'_>) -> Result<Box<dyn Engine>, String> {
         Ok(Box::new(DockerEngine::new(self.wasmtime, place)?))
+    }
+
+    fn programs(&self, _: &Found) -> Vec<PathBuf> {
+        programs(&["dockerd", "docker-proxy", "docker-init", "containerd", "containerd-shim-runc-v2", "runc"])
     }
 
     /// A published port goes through a bridge, translation of addresses and the engine's proxy; the machine's own network

@@ -6,7 +6,9 @@
 pub(super) mod caller;
 pub(super) mod runtime;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use workloads::Workload;
@@ -117,17 +119,34 @@ fn mounts() -> Vec<Value> {
 }
 
 /// Lays out a root file system of nothing but a program, and the folders that mounts go to.
-pub(super) fn lay_out(root: &Path, workload: Workload) -> Result<std::path::PathBuf, String> {
+pub(super) fn lay_out(root: &Path, workload: Workload) -> Result<PathBuf, String> {
     let name = super::native::program_of(workload);
     let built = super::native::STATIC.program(name)?;
     let copy = || {
         for folder in ["proc", "dev", "sys", ACCOUNT.trim_start_matches('/')] {
             std::fs::create_dir_all(root.join(folder))?;
         }
-        std::fs::copy(&built, root.join(name))
+        link_or_copy(&built, &root.join(name))
     };
     copy().map_err(|error| format!("cannot lay out {}: {error}", root.display()))?;
     Ok(root.join(name))
+}
+
+/// Programs that were laid out before, by what they are copies of.
+static LAID_OUT: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
+
+/// A copy of the run's own, which all containers of it have in common as they would have a layer of an image: what each
+/// had a file of its own for would be in memory as often.
+fn link_or_copy(built: &Path, to: &Path) -> std::io::Result<()> {
+    let mut laid_out = LAID_OUT.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = std::fs::remove_file(to);
+    // On another file system, or gone with its run.
+    if laid_out.get(built).is_some_and(|first| std::fs::hard_link(first, to).is_ok()) {
+        return Ok(());
+    }
+    std::fs::copy(built, to)?;
+    laid_out.insert(built.to_owned(), to.to_owned());
+    Ok(())
 }
 
 /// Removes the parents of our control groups, which are nobody else's and go if nothing is in them.

@@ -69,8 +69,8 @@ impl System for Runtime {
 
 impl Hosted for Runtime {
     fn engine(&self, place: Place<'_>) -> Result<Box<dyn Engine>, String> {
-        let work = place.work.join(self.program);
-        let id = format!("coldphase-{}", super::super::owner());
+        let (work, owner) = place.own(self.program);
+        let id = format!("coldphase-{owner}");
         let state = work.join("state");
         std::fs::create_dir_all(&state).map_err(|error| format!("cannot make {}: {error}", state.display()))?;
         let program = place.found.program.clone();
@@ -78,6 +78,10 @@ impl Hosted for Runtime {
         let guard = super::super::guard(place.janitor, &words)?;
         let caller = Caller { program, state, hides_unified: hides_unified(self.program) };
         Ok(Box::new(Bundles { caller, work, id, made: BTreeMap::new(), _guard: guard }))
+    }
+
+    fn programs(&self, found: &Found) -> Vec<PathBuf> {
+        vec![found.program.clone()]
     }
 
     fn variants(&self, _: bool, _: Scenario) -> Vec<Variant> {
@@ -247,6 +251,10 @@ impl Container<'_> {
 impl Instance for Container<'_> {
     fn launched_ns(&self) -> u64 {
         self.launched_ns
+    }
+
+    fn processes(&mut self) -> Vec<u32> {
+        usage::members(self.pid)
     }
 
     fn ended(&mut self) -> Option<String> {

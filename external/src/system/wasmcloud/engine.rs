@@ -26,7 +26,7 @@ pub(super) struct Lattice {
     /// Workloads whose images are in the registry, with the digests of their components.
     pushed: BTreeMap<&'static str, String>,
     /// The image that the next start is of.
-    image: String,
+    pub(super) image: String,
     /// Workloads that there is a filled cache for.
     filled: BTreeSet<&'static str>,
     /// How many workloads have been begun, which makes their names.

@@ -7,8 +7,9 @@ use results::clock::now_ns;
 use results::{Phase, PhaseTime};
 use serde_json::{Value, json};
 
+use super::super::hosted::Order;
 use super::super::hosted::{Ended, Instance, Usage, partition};
-use super::control::PERIOD_NS;
+use super::control::{PERIOD_NS, start_order};
 use super::engine::{Lattice, Written};
 use super::host::{Host, ROUTE};
 use super::wanted::Wanted;
@@ -49,6 +50,8 @@ pub(super) struct Served<'a> {
     lattice: &'a mut Lattice,
     wanted: Wanted,
     id: String,
+    /// Further workloads of the same image in the same host.
+    others: Vec<String>,
     times: Times,
     /// What the host's cache of images held before the start.
     cached_before: Written,
@@ -63,7 +66,7 @@ impl<'a> Served<'a> {
         times: Times,
         cached_before: Written,
     ) -> Self {
-        Self { lattice, wanted, id, times, cached_before, removed: false }
+        Self { lattice, wanted, id, others: Vec::new(), times, cached_before, removed: false }
     }
 
     fn host(&mut self) -> Result<&mut Host, String> {
@@ -104,6 +107,25 @@ impl Instance for Served<'_> {
     /// The host listens, and says that there is nothing, until it has taken over the workload's route.
     fn patience(&self, deadline_ns: u64) -> Patience {
         Patience { through_statuses: true, ..Patience::until(deadline_ns) }
+    }
+
+    fn another(&mut self, order: &Order) -> Result<Target, String> {
+        let Lattice { host, infrastructure, image, .. } = &mut *self.lattice;
+        let (Some(host), Some(around)) = (host.as_mut(), infrastructure.as_mut()) else {
+            return Err("its host is no more".to_owned());
+        };
+        let nth = self.others.len() + 1;
+        let (id, route) = (format!("{}-{nth}", self.id), format!("{nth}.{ROUTE}"));
+        // Before the order: a host that says no may have it all the same.
+        self.others.push(id.clone());
+        host.give(around, &start_order(&id, image, &route, self.wanted.pooled), order.deadline_ns)?;
+        Ok(Target { address: SocketAddr::from((Ipv4Addr::LOCALHOST, host.port)), host: route })
+    }
+
+    fn processes(&mut self) -> Vec<u32> {
+        let host = self.lattice.host.iter().map(|host| &host.child);
+        let around = self.lattice.infrastructure.iter().flat_map(|around| [&around.nats, &around.registry]);
+        host.chain(around).flat_map(|child| usage::tree(child.pid())).collect()
     }
 
     fn ended(&mut self) -> Option<String> {
@@ -165,7 +187,7 @@ impl Instance for Served<'_> {
         // A host that has ended has taken the workload with it.
         let host = host.as_mut().and_then(|host| host.child.ended().is_none().then_some(host));
         let taken = match (host, infrastructure.as_mut()) {
-            (Some(host), Some(around)) => host.take(around, &self.id),
+            (Some(host), Some(around)) => self.others.iter().chain([&self.id]).try_for_each(|id| host.take(around, id)),
             _ => Ok(()),
         };
         if taken.is_err() {

@@ -42,7 +42,7 @@ use std::process::{Command, Stdio};
 use results::record::Scenario;
 use workloads::Workload;
 
-use super::hosted::{Engine, Hosted, Place, Variant};
+use super::hosted::{Engine, Hosted, Place, Variant, programs};
 use super::{Acquire, Found, Job, Ready, System, Unavailable, find_program, found, installed_by_setup, listens};
 
 pub use wanted::variants;
@@ -98,6 +98,10 @@ impl System for WasmCloud {
         found(programs.wash, version, REMEDY)
     }
 
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        Err(super::FRESH_INSTANCES)
+    }
+
     fn acquires(&self) -> &'static [Acquire] {
         &[]
     }
@@ -120,6 +124,14 @@ impl Hosted for WasmCloud {
         let programs = Programs::find().map_err(|reason| format!("{reason}: {REMEDY}"))?;
         let programs = Programs { wash: place.found.program.clone(), ..programs };
         Ok(Box::new(engine::Lattice::new(site::Site::new(programs, place.work, place.janitor)?)))
+    }
+
+    fn shares_engine(&self) -> bool {
+        true
+    }
+
+    fn programs(&self, found: &Found) -> Vec<PathBuf> {
+        [vec![found.program.clone()], programs(&["nats-server", "docker-registry"])].concat()
     }
 
     fn variants(&self, _: bool, scenario: Scenario) -> Vec<Variant> {

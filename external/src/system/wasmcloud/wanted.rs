@@ -25,7 +25,7 @@ pub fn variants(scenario: Scenario) -> Vec<Variant> {
             of(&[("host", "running"), ("image", "pulled"), ("code", "kept")]),
         ],
         // A host of its own for each sample, as for any other system. `pool=on` would be without effect.
-        Scenario::Warm | Scenario::Throughput => vec![Variant::new()],
+        Scenario::Warm | Scenario::Throughput | Scenario::Scaling | Scenario::Density => vec![Variant::new()],
     }
 }
 

@@ -1,6 +1,7 @@
 //! Wasmtime: one cold start, from configuration to teardown.
 
 mod attest;
+mod crowd;
 mod deadline;
 pub mod guest;
 pub mod live;
@@ -13,6 +14,7 @@ use results::{Phase, Timeline};
 use wasmtime::component::Component;
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, Module, OptLevel, Store, Strategy};
 
+pub use self::crowd::crowd;
 use self::deadline::Then;
 use self::guest::Guest;
 use self::live::Linked;
