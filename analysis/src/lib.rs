@@ -1,17 +1,23 @@
-//! From samples to findings: intervals, the phase table, the waterfall, one sentence.
+//! From samples to findings: intervals, the phase table, the waterfall, one sentence; and the whole report.
 //!
 //! Starts no process, opens no socket and reads no clock: the same samples give the same bytes.
 
 mod cold_start;
+pub mod command;
 mod compare;
 mod density;
+pub mod document;
 mod finding;
 mod firewall;
+pub mod input;
 mod label;
 mod median;
 mod outside;
 mod paired;
 mod path;
+pub mod plot;
+pub mod publish;
+pub mod report;
 mod scaling;
 mod state;
 pub mod statistics;

@@ -14,10 +14,10 @@ pub(crate) fn nanoseconds(ns: f64) -> String {
 
 /// Bytes with three significant digits and the binary unit that fits: `4.40 MiB`.
 pub(crate) fn bytes(bytes: f64) -> String {
-    let (scaled, unit) = match bytes {
-        bytes if bytes < 1024.0 => return format!("{bytes:.0} B"),
-        bytes if bytes < 1024.0 * 1024.0 => (bytes / 1024.0, "KiB"),
-        bytes => (bytes / 1024.0 / 1024.0, "MiB"),
+    let (scaled, unit) = match bytes.abs() {
+        size if size < 1024.0 => return format!("{bytes:.0} B"),
+        size if size < 1024.0 * 1024.0 => (bytes / 1024.0, "KiB"),
+        _ => (bytes / 1024.0 / 1024.0, "MiB"),
     };
     format!("{} {unit}", three_digits(scaled))
 }

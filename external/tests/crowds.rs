@@ -91,3 +91,32 @@ fn no_instances_at_all_are_refused() {
     assert_eq!(code, Some(2));
     assert!(text.contains("instances must be at least 1"), "{text}");
 }
+
+/// Without them installed this test fails, and says so: `./setup docker wasmcloud`.
+#[test]
+fn containers_and_workloads_are_there_in_numbers() {
+    let script = results::checkout::root().join("external/docker-engine");
+    assert!(Command::new(script).arg("start").status().unwrap().success(), "`./setup docker` installs it");
+    let only = "system=docker,system=containerd,system=runc,system=crun,system=wasmcloud";
+    let arguments = ["--only", only, "--samples", "1", "--instances", "3", "--requests", "60"];
+    let (code, text, samples) = ran("density", &arguments);
+    assert_eq!(code, Some(0), "{text}");
+    all_are_ok(&samples);
+    let of = |system: &str| samples.iter().find(|sample| sample.cell.system == system).unwrap();
+    for system in ["docker", "containerd", "runc", "crun", "wasmcloud"] {
+        let sample = of(system);
+        assert_eq!(sample.requests.as_ref().unwrap().ok, 60, "{system}");
+        let shim = &sample.attested.get("shim_pss_bytes");
+        let has_shim = shim.is_some_and(|bytes| bytes.as_u64().is_some_and(|bytes| bytes > 1 << 20));
+        assert_eq!(has_shim, ["docker", "containerd"].contains(&system), "{system}: {shim:?}");
+    }
+    // Three containers of one program have less to themselves than three times one's share would be.
+    for system in ["docker", "containerd", "runc"] {
+        let weight = |name: &str| of(system).attested[name].as_u64().unwrap();
+        assert!(
+            weight("private_bytes") < weight("pss_bytes") * 2 / 3,
+            "{system} shares nothing: {:?}",
+            of(system).attested
+        );
+    }
+}

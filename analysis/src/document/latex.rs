@@ -1,0 +1,203 @@
+//! As LaTeX for pdflatex, with the rules of booktabs.
+
+use super::{Block, Document, Figure, Span, Table, spans};
+
+/// What a table may hold before it is spread over pages.
+const ROWS_OF_A_FLOAT: usize = 24;
+
+const HEAD: &str = r"\documentclass[a4paper,10pt]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage{textcomp,amssymb}
+\usepackage{lmodern}
+\usepackage[margin=20mm]{geometry}
+\usepackage{booktabs,longtable,array,graphicx}
+\usepackage[hidelinks]{hyperref}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{5pt plus 2pt}
+\setlength{\tabcolsep}{4pt}
+\setlength{\LTpre}{4pt}
+\setlength{\LTpost}{8pt}
+\setlength{\emergencystretch}{3em}
+\renewcommand{\arraystretch}{1.05}
+\newcolumntype{L}[1]{>{\raggedright\arraybackslash}p{#1}}
+\newcommand{\plot}[1]{\IfFileExists{plots/#1.png}{\includegraphics[width=\linewidth]{plots/#1.png}}{(plots/#1.png is not there)}}
+\begin{document}
+";
+
+/// The whole report as one file. Pictures are in the folder `plots` beside it.
+pub fn latex(document: &Document) -> String {
+    let mut text = HEAD.to_owned();
+    text.push_str(&format!("{{\\LARGE {}\\par}}\n\n{}\n", inline(&document.title), inline(&document.subtitle)));
+    for section in &document.sections {
+        text.push_str(&format!("\n\\section*{{{}}}\\label{{{}}}\n", inline(&section.title), section.id));
+        section.blocks.iter().for_each(|block| text.push_str(&self::block(block)));
+    }
+    text.push_str("\n\\end{document}\n");
+    text
+}
+
+fn block(block: &Block) -> String {
+    match block {
+        Block::Heading(title) => format!("\n\\subsection*{{{}}}\n", inline(title)),
+        Block::Text(text) => format!("\n{}\n", inline(text)),
+        Block::Warning(text) => format!("\n\\textbf{{Note:}} {}\n", inline(text)),
+        Block::List(items) => {
+            let items: Vec<_> = items.iter().map(|item| format!("  \\item {}", inline(item))).collect();
+            let items = items.join("\n");
+            format!("\n\\begin{{itemize}}\n\\setlength{{\\itemsep}}{{1pt}}\n{items}\n\\end{{itemize}}\n")
+        }
+        // Every sample of every cell is in the other forms; on paper it would be most of the pages.
+        Block::Table(table) if table.folded => String::new(),
+        Block::Table(table) => self::table(table),
+        Block::Figure(figure) => self::figure(figure),
+    }
+}
+
+fn figure(figure: &Figure) -> String {
+    // The title is in the picture. What is folded up on a page would fill paper: there the picture stands alone.
+    let numbers = if figure.table.folded { String::new() } else { table(&figure.table) };
+    format!(
+        "\n% {}\n\\plot{{{}}}\n\n{{\\small {}\\par}}\n{}",
+        figure.title.replace('\n', " "),
+        figure.id,
+        inline(&figure.caption),
+        numbers
+    )
+}
+
+fn table(table: &Table) -> String {
+    let size = match table.columns.len() {
+        0..=6 => "\\small",
+        7..=8 => "\\footnotesize",
+        _ => "\\scriptsize",
+    };
+    let titles: Vec<_> = table.columns.iter().map(|column| inline(&column.title)).collect();
+    let head = format!("\\toprule\n{} \\\\\n\\midrule\n", titles.join(" & "));
+    let rows: String = table
+        .rows
+        .iter()
+        .map(|row| row.fields.iter().map(|field| inline(field)).collect::<Vec<_>>().join(" & ") + " \\\\\n")
+        .collect();
+    // Within the table, or a page could end between the two.
+    let caption = if table.caption.is_empty() {
+        String::new()
+    } else {
+        let span = format!("\\multicolumn{{{}}}{{@{{}}l@{{}}}}", table.columns.len());
+        // Of no width, so that it makes no column wider.
+        let within = format!("\\rlap{{\\parbox{{.98\\linewidth}}{{\\raggedright {}\\strut}}}}", inline(&table.caption));
+        format!("{span}{{{within}}} \\\\\n")
+    };
+    let columns = columns(table);
+    if table.rows.len() > ROWS_OF_A_FLOAT {
+        format!(
+            "\n{{{size}\n\\begin{{longtable}}{{{columns}}}\n{caption}{head}\\endhead\n{rows}\\bottomrule\n\\end{{longtable}}\n}}\n"
+        )
+    } else {
+        format!(
+            "\n\\begin{{center}}\n{size}\n\\begin{{tabular}}{{{columns}}}\n{caption}{head}{rows}\\bottomrule\n\\end{{tabular}}\n\\end{{center}}\n"
+        )
+    }
+}
+
+/// A column is as wide as its longest field, up to a share of the page: what is longer is broken into lines.
+fn columns(table: &Table) -> String {
+    let longest = |index: usize| {
+        let fields = table.rows.iter().filter_map(|row| row.fields.get(index));
+        let shown = |text: &str| spans(text).iter().map(|span| words(span).chars().count()).sum::<usize>();
+        fields.map(|field| shown(field)).chain([shown(&table.columns[index].title)]).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..table.columns.len()).map(longest).collect();
+    let room: usize = match table.columns.len() {
+        0..=6 => 104,
+        7..=8 => 118,
+        _ => 140,
+    };
+    let total: usize = widths.iter().map(|width| width + 2).sum();
+    let text: usize =
+        widths.iter().zip(&table.columns).filter(|(_, column)| !column.numeric).map(|(width, _)| *width).sum();
+    // What is too much is taken from the columns of words, each by its share.
+    let left = room.saturating_sub(total - text).max(18) as f64 / text.max(1) as f64;
+    // Lines are broken between words and after hyphens only.
+    let piece = |text: &str| text.split([' ', '-']).map(|piece| piece.chars().count() + 1).max().unwrap_or(0);
+    let word = |index: usize| {
+        let fields = table.rows.iter().filter_map(|row| row.fields.get(index));
+        let shown = |field: &String| spans(field).iter().map(|span| piece(words(span))).max().unwrap_or(0);
+        fields.map(shown).chain([piece(&table.columns[index].title)]).max().unwrap_or(0)
+    };
+    let column = |(index, (width, column)): (usize, (&usize, &super::Column))| match column.numeric {
+        true => "r".to_owned(),
+        false if total <= room => "l".to_owned(),
+        false => {
+            let share = (*width as f64 * left.min(1.0)).max(word(index) as f64) / room as f64;
+            format!("L{{{:.3}\\linewidth}}", share.clamp(0.05, 0.7))
+        }
+    };
+    widths.iter().zip(&table.columns).enumerate().map(column).collect()
+}
+
+fn words<'a>(span: &Span<'a>) -> &'a str {
+    match span {
+        Span::Plain(text) | Span::Code(text) | Span::Strong(text) | Span::Link(text, _) => text,
+    }
+}
+
+fn inline(text: &str) -> String {
+    let shown = |span: Span<'_>| match span {
+        // Anchors are rows of folded tables, which paper does not have.
+        Span::Plain(text) | Span::Link(text, _) => escaped(text),
+        Span::Code(text) => format!("\\texttt{{{}}}", breakable(&escaped(text))),
+        Span::Strong(text) => format!("\\textbf{{{}}}", escaped(text)),
+    };
+    spans(text).into_iter().map(shown).collect()
+}
+
+/// Names may be broken after a hyphen or an underscore, or they stand out into the margin.
+fn breakable(code: &str) -> String {
+    code.replace("\\_", "\\_\\allowbreak{}").replace('-', "-\\allowbreak{}").replace('/', "/\\allowbreak{}")
+}
+
+/// What pdflatex with Latin Modern has as a character, and otherwise something that says the same.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' => safe.push_str("\\textbackslash{}"),
+            '{' | '}' | '$' | '&' | '%' | '#' | '_' => safe.extend(['\\', character]),
+            '~' => safe.push_str("\\textasciitilde{}"),
+            '^' => safe.push_str("\\textasciicircum{}"),
+            '<' => safe.push_str("\\textless{}"),
+            '>' => safe.push_str("\\textgreater{}"),
+            '|' => safe.push_str("\\textbar{}"),
+            '"' => safe.push_str("\\textquotedbl{}"),
+            'µ' | 'μ' => safe.push_str("\\textmu{}"),
+            '×' => safe.push_str("\\texttimes{}"),
+            '÷' => safe.push_str("\\textdiv{}"),
+            '±' => safe.push_str("\\textpm{}"),
+            '−' => safe.push_str("\\textminus{}"),
+            '→' => safe.push_str("$\\rightarrow$"),
+            '≥' => safe.push_str("$\\geq$"),
+            '≤' => safe.push_str("$\\leq$"),
+            '≈' => safe.push_str("$\\approx$"),
+            '≠' => safe.push_str("$\\neq$"),
+            '·' => safe.push_str("\\textperiodcentered{}"),
+            '…' => safe.push_str("\\ldots{}"),
+            '✓' => safe.push_str("\\checkmark{}"),
+            '✗' => safe.push_str("$\\times$"),
+            '²' => safe.push_str("\\texttwosuperior{}"),
+            '–' => safe.push_str("--"),
+            '—' => safe.push_str("---"),
+            'δ' => safe.push_str("$\\delta$"),
+            'α' => safe.push_str("$\\alpha$"),
+            '▲' => safe.push_str("$\\blacktriangle$"),
+            '▼' => safe.push_str("$\\blacktriangledown$"),
+            '∞' => safe.push_str("$\\infty$"),
+            '’' => safe.push('\''),
+            '\u{a0}' | '\u{202f}' => safe.push('~'),
+            'À'..='ÿ' | ' '..='~' => safe.push(character),
+            '\n' => safe.push(' '),
+            _ => safe.push('?'),
+        }
+    }
+    safe
+}

@@ -1,0 +1,94 @@
+//! Curves over a number: instances, requests, rules.
+
+use super::axis::{Scale, Unit};
+use super::canvas::{Canvas, Picture, WIDTH};
+use super::palette::Look;
+use super::{legend, palette};
+
+/// A point of a curve: x, y and the interval of y.
+pub type CurvePoint = (f64, f64, Option<(f64, f64)>);
+
+/// A curve.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curve {
+    /// What it is of.
+    pub label: String,
+    /// The system whose look it has.
+    pub system: String,
+    /// Its points from left to right, with the interval of each.
+    pub points: Vec<CurvePoint>,
+    /// Whether it is what is wished for, or was fitted, and not what was measured: it is thin and has no markers.
+    pub is_reference: bool,
+}
+
+/// The plane that curves are drawn upon.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plane<'a> {
+    /// What the horizontal axis counts.
+    pub x: (&'a str, Unit),
+    /// What the vertical axis counts.
+    pub y: (&'a str, Unit),
+    /// Whether the horizontal axis is logarithmic.
+    pub log_x: bool,
+    /// Whether the vertical axis is logarithmic.
+    pub log_y: bool,
+}
+
+/// Draws curves.
+pub fn curves(series: &[Curve], plane: &Plane<'_>) -> Picture {
+    let mut canvas = Canvas::default();
+    let points: Vec<_> = series.iter().flat_map(|curve| curve.points.iter().copied()).collect();
+    let scale = |log: bool, values: Vec<f64>| {
+        if log { Scale::log(values.into_iter()) } else { Scale::from_zero(values.into_iter()) }
+    };
+    let x_scale = scale(plane.log_x, points.iter().map(|(x, ..)| *x).collect());
+    let tops = points.iter().flat_map(|(_, y, interval)| [*y, interval.map_or(*y, |(_, high)| high)]);
+    let y_scale = scale(plane.log_y, tops.collect());
+    let frame = [86.0, 8.0, WIDTH - 86.0 - 24.0, 310.0];
+    x_scale.draw_x(&mut canvas, frame, plane.x.1, plane.x.0);
+    y_scale.draw_y(&mut canvas, frame, plane.y.1, plane.y.0);
+    let looks = palette::distinct(series.iter().filter(|curve| !curve.is_reference).map(|curve| curve.system.as_str()));
+    let mut next = looks.into_iter();
+    let mut entries: Vec<(String, Look)> = Vec::new();
+    for curve in series {
+        let look = if curve.is_reference { None } else { next.next() };
+        let look = look.unwrap_or_else(|| palette::system(&curve.system));
+        draw(&mut canvas, curve, look, plane, (x_scale, y_scale), frame);
+        if !curve.is_reference {
+            entries.push((curve.label.clone(), look));
+        }
+    }
+    let foot = frame[1] + frame[3] + 56.0;
+    let used = legend::of_series(&mut canvas, &entries, 12.0, foot);
+    let names: Vec<_> = entries.iter().map(|(name, _)| name.as_str()).collect();
+    canvas.done(foot + used, format!("{} over {}: {}", plane.y.0, plane.x.0, names.join(", ")))
+}
+
+fn draw(
+    canvas: &mut Canvas,
+    curve: &Curve,
+    look: Look,
+    plane: &Plane<'_>,
+    (x_scale, y_scale): (Scale, Scale),
+    [left, top, width, height]: [f64; 4],
+) {
+    let at = |x: f64, y: f64| (left + x_scale.place(x) * width, top + (1.0 - y_scale.place(y)) * height);
+    let line: Vec<_> = curve.points.iter().map(|(x, y, _)| at(*x, *y)).collect();
+    if curve.is_reference {
+        canvas.path(&format!("k-{} dot", look.colour), &line);
+        return;
+    }
+    let dash = if look.hollow { " dash" } else { "" };
+    canvas.path(&format!("k-{} line{dash}", look.colour), &line);
+    for (x, y, interval) in &curve.points {
+        if let Some((low, high)) = interval {
+            let ((x, low), (_, high)) = (at(*x, *low), at(*x, *high));
+            canvas.line("whisker", [x, low, x, high]);
+            canvas.line("whisker", [x - 3.0, low, x + 3.0, low]);
+            canvas.line("whisker", [x - 3.0, high, x + 3.0, high]);
+        }
+        let tip = format!("{}: {} at {}", curve.label, plane.y.1.shown(*y), plane.x.1.shown(*x));
+        let (x, y) = at(*x, *y);
+        canvas.marker(look, x, y, &tip);
+    }
+}

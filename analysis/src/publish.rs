@@ -1,0 +1,184 @@
+//! What a report consists of, as files: first all of them in memory, then on disk.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::document::{Document, html, latex, markdown};
+use crate::input::Run;
+use crate::plot::png;
+use crate::report::{Analysis, document};
+
+/// The name of the file that holds every number.
+pub const SUMMARY: &str = "summary.json";
+
+/// The name that always leads to the last report.
+const LATEST: &str = "latest";
+
+/// Files by their path below the report's folder.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Why a report is not where it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}: {source}", path.display())]
+pub struct PublishError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Every file of a run's report, and what could not be drawn.
+pub fn files(run: &Run, analysis: &Analysis) -> (Files, Vec<String>) {
+    let document = document(run, analysis);
+    let mut files = Files::new();
+    files.insert("report.html".to_owned(), html(&document).into_bytes());
+    files.insert("report.md".to_owned(), markdown(&document).into_bytes());
+    files.insert("report.tex".to_owned(), latex(&document).into_bytes());
+    files.insert("summary.csv".to_owned(), csv(analysis).into_bytes());
+    files.insert(SUMMARY.to_owned(), summary(analysis));
+    let mut undrawn = Vec::new();
+    for (id, svg, drawn) in pictures(&document) {
+        match drawn {
+            Ok(bytes) => _ = files.insert(format!("plots/{id}.png"), bytes),
+            Err(reason) => undrawn.push(format!("plots/{id}.png is missing: {reason}")),
+        }
+        files.insert(format!("plots/{id}.svg"), svg.into_bytes());
+    }
+    (files, undrawn)
+}
+
+/// Each picture as SVG and as PNG; every other one is drawn in a thread of its own.
+fn pictures(document: &Document) -> Vec<(String, String, Result<Vec<u8>, String>)> {
+    let figures: Vec<_> = document.figures().collect();
+    let draw = |from: usize| -> Vec<_> {
+        let drawn = figures.iter().skip(from).step_by(2).map(|figure| {
+            let svg = figure.picture.standalone(&figure.title);
+            let bytes = png(&svg).map_err(|error| error.to_string());
+            (figure.id.clone(), svg, bytes)
+        });
+        drawn.collect()
+    };
+    std::thread::scope(|scope| {
+        let odd = scope.spawn(|| draw(1));
+        let mut all = draw(0);
+        all.extend(odd.join().expect("drawing does not panic: what it cannot draw it says"));
+        all
+    })
+}
+
+/// Every number, as JSON.
+pub fn summary(analysis: &Analysis) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(analysis).expect("an analysis is plain data: it always serialises");
+    text.push(b'\n');
+    text
+}
+
+/// One row for each measure of each cell.
+fn csv(analysis: &Analysis) -> String {
+    let mut text = String::from(
+        "id,system,workload,scenario,params,measure,n,median,median_low,median_high,mean,mean_low,mean_high,q1,q3,p90,p95,p99,mad,\
+         min,max,noisy,failed,skipped\n",
+    );
+    for cell in &analysis.cells {
+        let params: Vec<_> = cell.cell.params.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let head = [&cell.id, &cell.cell.system, &cell.cell.workload, cell.cell.scenario.name(), &params.join(" ")]
+            .map(quoted);
+        for (measure, measured) in &cell.measures {
+            let all = &measured.all;
+            let ends = |interval: Option<crate::statistics::Interval>| {
+                interval.map_or([None; 2], |i| [Some(i.low), Some(i.high)])
+            };
+            let [low, high] = ends(all.median_interval);
+            let [mean_low, mean_high] = ends(all.mean_interval);
+            let numbers = [
+                Some(all.median),
+                low,
+                high,
+                Some(all.mean),
+                mean_low,
+                mean_high,
+                Some(all.q1),
+                Some(all.q3),
+                all.p90,
+                all.p95,
+                all.p99,
+                Some(all.mad),
+                Some(all.min),
+                Some(all.max),
+            ];
+            let numbers = numbers.map(|number| number.map_or_else(String::new, |number| number.to_string()));
+            let counts = [cell.noisy.len(), cell.failed.len(), cell.skipped.len()].map(|n| n.to_string());
+            text.push_str(&format!(
+                "{},{},{},{},{}\n",
+                head.join(","),
+                measure.name(),
+                all.n,
+                numbers.join(","),
+                counts.join(",")
+            ));
+        }
+    }
+    text
+}
+
+/// A field of a CSV file. RFC 4180.
+pub(crate) fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+/// Writes the files below `out/<run>` and points `out/latest` at them. Files of an earlier report that this one does not
+/// have are removed, so that no picture outlives its report.
+///
+/// # Errors
+/// [`PublishError`].
+pub fn write(out: &Path, run: &str, files: &Files) -> Result<PathBuf, PublishError> {
+    let folder = out.join(run);
+    let plots = folder.join("plots");
+    let fail = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| PublishError { action, path, source }
+    };
+    std::fs::create_dir_all(&plots).map_err(fail("make the folder", &plots))?;
+    for entry in std::fs::read_dir(&plots).map_err(fail("look into", &plots))?.flatten() {
+        let name = format!("plots/{}", entry.file_name().to_string_lossy());
+        let ours = [".svg", ".png"].iter().any(|ending| name.ends_with(ending));
+        if ours && !files.contains_key(&name) {
+            std::fs::remove_file(entry.path()).map_err(fail("remove", &entry.path()))?;
+        }
+    }
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map_err(fail("write", &path))?;
+    }
+    point(out, run, files)?;
+    Ok(folder)
+}
+
+/// A link where the file system has such, and a copy where it does not.
+fn point(out: &Path, run: &str, files: &Files) -> Result<(), PublishError> {
+    let latest = out.join(LATEST);
+    let fail = |action| {
+        let path = latest.clone();
+        move |source| PublishError { action, path, source }
+    };
+    if run == LATEST {
+        return Ok(());
+    }
+    match std::fs::symlink_metadata(&latest) {
+        Ok(found) if found.is_dir() => std::fs::remove_dir_all(&latest).map_err(fail("replace"))?,
+        Ok(_) => std::fs::remove_file(&latest).map_err(fail("replace"))?,
+        Err(_) => {}
+    }
+    if std::os::unix::fs::symlink(run, &latest).is_ok() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(latest.join("plots")).map_err(fail("make the folder"))?;
+    for (name, bytes) in files {
+        std::fs::write(latest.join(name), bytes).map_err(fail("write into"))?;
+    }
+    Ok(())
+}

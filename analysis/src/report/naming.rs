@@ -1,0 +1,120 @@
+//! Names of cells beside each other: the system, how it comes by code, and what else tells them apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use results::Cell;
+
+/// The ending that makes a system the second name of another.
+const TWIN: &str = "-aa";
+
+/// The parameter that tells whether a start was watched, and its value for one that was not.
+const OBSERVER: (&str, &str) = ("observer", "none");
+
+/// Whether the cell's total is one to quote: nothing watched the start.
+pub(crate) fn is_headline(cell: &Cell) -> bool {
+    param(cell, OBSERVER.0).is_none_or(|observer| observer == OBSERVER.1)
+}
+
+/// Whether this is the second name of a system.
+pub(crate) fn is_twin(cell: &Cell) -> bool {
+    cell.system.ends_with(TWIN)
+}
+
+/// The cell under its system's first name.
+pub(crate) fn original(cell: &Cell) -> Cell {
+    let system = cell.system.strip_suffix(TWIN).unwrap_or(&cell.system);
+    Cell { system: system.to_owned(), ..cell.clone() }
+}
+
+/// A parameter's value.
+pub(crate) fn param<'a>(cell: &'a Cell, key: &str) -> Option<&'a str> {
+    cell.params.get(key).map(String::as_str)
+}
+
+/// The cell with nothing watching.
+pub(crate) fn unwatched(cell: &Cell) -> Cell {
+    let mut cell = cell.clone();
+    cell.params.entry(OBSERVER.0.to_owned()).and_modify(|observer| OBSERVER.1.clone_into(observer));
+    cell
+}
+
+/// The cell without one of its parameters: two cells that differ in it only have this in common.
+pub(crate) fn without(cell: &Cell, keys: &[&str]) -> Cell {
+    let mut cell = cell.clone();
+    cell.params.retain(|key, _| !keys.contains(&key.as_str()));
+    cell
+}
+
+/// Whether a start is of the system as people would use it: nothing left out, no firewall in its way.
+pub(crate) fn is_plain(cell: &Cell) -> bool {
+    !cell.params.contains_key("without")
+        && param(cell, "firewall").is_none_or(|firewall| firewall == "off")
+        && param(cell, "path").is_none_or(|path| path != "veth")
+}
+
+/// Names for the cells of one table or picture. A parameter in which they do not differ goes without saying.
+pub(crate) struct Names {
+    differ: BTreeSet<String>,
+}
+
+impl Names {
+    /// For these cells.
+    pub(crate) fn of<'a>(cells: impl Iterator<Item = &'a Cell>) -> Self {
+        let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for cell in cells {
+            for (key, value) in &cell.params {
+                values.entry(key).or_default().insert(value);
+            }
+        }
+        let several = values.into_iter().filter(|(_, values)| values.len() > 1);
+        Self { differ: several.map(|(key, _)| key.to_owned()).collect() }
+    }
+
+    /// The name of one.
+    pub(crate) fn name(&self, cell: &Cell) -> String {
+        let first = original(cell);
+        let mut words = vec![first.system];
+        words.extend(param(cell, "acquire").map(str::to_owned));
+        let told = |key: &&String| *key != "acquire" && self.differ.contains(*key);
+        for key in cell.params.keys().filter(told) {
+            let value = &cell.params[key];
+            words.push(if is_speaking(value) { value.clone() } else { format!("{key}={value}") });
+        }
+        if is_twin(cell) {
+            words.push("(A/A)".to_owned());
+        }
+        words.join(" ")
+    }
+}
+
+/// Whether a value says by itself what it is of.
+fn is_speaking(value: &str) -> bool {
+    !matches!(
+        value,
+        "none" | "host" | "new" | "running" | "off" | "on" | "true" | "false" | "kept" | "own" | "yes" | "no"
+    ) && !value.chars().all(|c| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use results::record::Scenario;
+
+    use super::*;
+
+    fn cell(system: &str, params: &[(&str, &str)]) -> Cell {
+        let params = params.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Cell { system: system.into(), workload: "hello".into(), scenario: Scenario::Cold, params }
+    }
+
+    #[test]
+    fn what_all_have_in_common_goes_without_saying() {
+        let cells = [
+            cell("docker", &[("network", "host"), ("page_cache", "evicted")]),
+            cell("docker", &[("network", "bridge"), ("page_cache", "evicted")]),
+            cell("wasmtime-cli-aa", &[("acquire", "compile"), ("page_cache", "evicted")]),
+        ];
+        let names = Names::of(cells.iter());
+        let found: Vec<_> = cells.iter().map(|cell| names.name(cell)).collect();
+        assert_eq!(found, ["docker network=host", "docker bridge", "wasmtime-cli compile (A/A)"]);
+    }
+}

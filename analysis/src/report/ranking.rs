@@ -1,0 +1,191 @@
+//! Three ways to use a service, and which systems suit each.
+
+use serde::Serialize;
+
+use super::analysis::Analysis;
+use super::facts::{CellFacts, Measure};
+use super::pays::configurations;
+use super::words::listed;
+use crate::document::{Section, Table};
+use crate::plot::Unit;
+use crate::units::{nanoseconds, percent, three_digits};
+
+/// What is weighed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Criterion {
+    /// Time to the first answer of a new process, all prepared.
+    Start,
+    /// Time of a request on a running instance.
+    Request,
+    /// Memory of a running instance.
+    Memory,
+    /// Time per request under load: the reciprocal of the throughput.
+    Load,
+}
+
+impl Criterion {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Request => "request",
+            Self::Memory => "memory",
+            Self::Load => "time per request under load",
+        }
+    }
+}
+
+/// What counts how much.
+type Weights = &'static [(Criterion, f64)];
+
+/// A way to use a service: its name, what it is like, and what counts how much.
+const USES: [(&str, &str, Weights); 3] = [
+    (
+        "edge",
+        "many tenants on small machines, few requests each: instances come and go, and memory is what limits their number",
+        &[(Criterion::Start, 0.4), (Criterion::Memory, 0.5), (Criterion::Request, 0.1)],
+    ),
+    (
+        "serverless",
+        "bursts after idle times: the start is in every burst's first answer, then requests come for a while",
+        &[(Criterion::Start, 0.5), (Criterion::Request, 0.3), (Criterion::Memory, 0.2)],
+    ),
+    (
+        "long-running",
+        "started once and loaded all day: requests count, starts hardly do",
+        &[(Criterion::Load, 0.6), (Criterion::Request, 0.25), (Criterion::Memory, 0.15)],
+    ),
+];
+
+/// A system's place for one use.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Place {
+    /// The use.
+    pub of: &'static str,
+    /// The workload.
+    pub workload: String,
+    /// The system.
+    pub system: String,
+    /// The weighted geometric mean of how many times the best system's cost each criterion is: 1 is best in everything.
+    pub score: f64,
+    /// Each criterion: its value and how many times the best one's it is.
+    factors: Vec<(Criterion, f64, f64)>,
+}
+
+fn cost(analysis: &Analysis, workload: &str, start: &CellFacts, warm: &CellFacts, criterion: Criterion) -> Option<f64> {
+    let loaded = || {
+        let cells = analysis.shown(workload, "throughput").into_iter();
+        let rates = cells
+            .filter(|cell| cell.cell.system == start.cell.system)
+            .filter_map(|cell| cell.median(Measure::PerSecond));
+        rates.reduce(f64::max).map(|rate| 1e9 / rate)
+    };
+    match criterion {
+        Criterion::Start => start.median(Measure::TotalNs),
+        Criterion::Request => warm.median(Measure::P50Ns),
+        Criterion::Memory => warm.median(Measure::PssBytes).or(start.median(Measure::PssBytes)),
+        Criterion::Load => loaded(),
+    }
+}
+
+/// Every system's place for every use, best first.
+pub(crate) fn numbers(analysis: &Analysis) -> Vec<Place> {
+    let mut places = Vec::new();
+    for workload in analysis.workloads() {
+        let all = configurations(analysis, workload);
+        for (of, _, weights) in USES {
+            let costs: Vec<(String, Vec<Option<f64>>)> = all
+                .iter()
+                .map(|one| {
+                    let costs =
+                        weights.iter().map(|(c, _)| cost(analysis, workload, one.start, one.warm, *c)).collect();
+                    (one.start.cell.system.clone(), costs)
+                })
+                .collect();
+            let best: Vec<f64> = (0..weights.len())
+                .map(|at| costs.iter().filter_map(|(_, costs)| costs[at]).fold(f64::INFINITY, f64::min))
+                .collect();
+            let mut ranked: Vec<Place> = costs
+                .into_iter()
+                .filter_map(|(system, costs)| {
+                    // A system of which something was not measured cannot be ranked by it.
+                    let costs: Option<Vec<f64>> = costs.into_iter().collect();
+                    let factors: Vec<_> = costs?
+                        .into_iter()
+                        .zip(weights)
+                        .zip(&best)
+                        .map(|((cost, (c, _)), best)| (*c, cost, cost / best))
+                        .collect();
+                    let score = factors
+                        .iter()
+                        .zip(weights)
+                        .map(|((.., times), (_, weight))| weight * times.ln())
+                        .sum::<f64>()
+                        .exp();
+                    score.is_finite().then(|| Place { of, workload: workload.to_owned(), system, score, factors })
+                })
+                .collect();
+            if ranked.len() < 2 {
+                continue;
+            }
+            ranked.sort_by(|one, two| one.score.total_cmp(&two.score).then_with(|| one.system.cmp(&two.system)));
+            places.extend(ranked);
+        }
+    }
+    places
+}
+
+/// The section, where two systems at least can be ranked.
+pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
+    // One workload for the heading; the tables have all.
+    let workload = analysis.places.first()?.workload.as_str();
+    let first = |of: &str| analysis.places.iter().find(|place| place.of == of && place.workload == workload);
+    let winners: Vec<_> = USES.iter().filter_map(|(of, ..)| first(of)).collect();
+    let same = winners.iter().all(|place| place.system == winners[0].system);
+    let told = if same {
+        format!("{} comes first in each", winners[0].system)
+    } else {
+        listed(&winners.iter().map(|place| format!("{} for {}", place.system, place.of)).collect::<Vec<_>>())
+    };
+    let title = format!("Edge, serverless, long-running: of {workload}, {told}");
+    let mut section = Section::new("ranking", title);
+    section.text(
+        "A ranking is a matter of what counts. Here it is the weighted geometric mean of how many times the best system's cost \
+         each criterion is: 1 would be best in everything. The weights are an opinion and are told; the factors are \
+         measurements. Places whose scores differ by little are no finding. Isolation, tooling and what a guest may do count too, \
+         and are not measured here.",
+    );
+    for (of, like, weights) in USES {
+        let told: Vec<_> = weights.iter().map(|(c, weight)| format!("{} {}", c.name(), percent(*weight))).collect();
+        section.text(format!("**{of}:** {like}. Weights: {}.", listed(&told)));
+        let columns = ["system", "workload", ">place", ">score", "why: value (times the best)"];
+        let mut table = Table::new(format!("{of}: systems by score"), &columns);
+        let mut place = 0;
+        let mut workload = "";
+        for ranked in analysis.places.iter().filter(|ranked| ranked.of == of) {
+            place = if ranked.workload == workload { place + 1 } else { 1 };
+            workload = &ranked.workload;
+            table.row([
+                ranked.system.clone(),
+                ranked.workload.clone(),
+                place.to_string(),
+                three_digits(ranked.score),
+                reasons(ranked),
+            ]);
+        }
+        section.table(table);
+    }
+    Some(section)
+}
+
+fn reasons(place: &Place) -> String {
+    let told = |(criterion, value, times): &(Criterion, f64, f64)| {
+        let value = if *criterion == Criterion::Memory { Unit::Bytes.shown(*value) } else { nanoseconds(*value) };
+        format!(
+            "{} {value} ({})",
+            criterion.name(),
+            if *times <= 1.0 { "best".to_owned() } else { format!("{}×", three_digits(*times)) }
+        )
+    };
+    place.factors.iter().map(told).collect::<Vec<_>>().join("; ")
+}
