@@ -3,7 +3,7 @@
 use results::{Cell, Sample};
 
 use crate::outside::table;
-use crate::paired::{Blocks, Difference, Figure, with};
+use crate::paired::{Blocks, Difference, Figure, name, with};
 use crate::units::{nanoseconds, percent};
 
 /// The parameter that says how much of a firewall there is, and its value for none.
@@ -38,7 +38,7 @@ pub fn firewall(samples: &[Sample]) -> String {
         let figures: &[Figure] =
             if base.scenario.starts() { &[Figure::Total] } else { &[Figure::Latency(0.5), Figure::Latency(0.99)] };
         for &figure in figures {
-            let name = format!("{} {} {}", base.system, base.scenario.name(), figure.name());
+            let name = format!("{} {}", name(base), figure.name());
             let Some(off) = blocks.median(base, figure) else { continue };
             lines.push(vec![
                 name,

@@ -136,6 +136,20 @@ pub(crate) fn with(cell: &Cell, set: &[(&str, Option<&str>)]) -> Cell {
     other
 }
 
+/// Parameters that are the same in all cells of such a table, or its columns'.
+const UNSAID: [&str; 7] = ["firewall", "path", "delay_ms", "rate_mbit", "observer", "pace", "requests"];
+
+/// A cell as the rows of these tables name it: with whatever tells it from another that is compared as well.
+pub(crate) fn name(cell: &Cell) -> String {
+    let mut words = vec![cell.system.clone(), cell.workload.clone(), cell.scenario.name().to_owned()];
+    words.splice(1..1, cell.params.get("acquire").cloned());
+    let own = cell.params.iter().filter(|(key, _)| !UNSAID.contains(&key.as_str()) && *key != "acquire");
+    let usual = [("page_cache", "hot"), ("connections", "1")];
+    let told = own.filter(|(key, value)| !usual.contains(&(key.as_str(), value.as_str())));
+    words.extend(told.map(|(key, value)| format!("{key}={value}")));
+    words.join(" ")
+}
+
 /// Samples for tests of what is made of pairs.
 #[cfg(test)]
 pub(crate) mod fake {
@@ -192,6 +206,13 @@ mod tests {
         assert!(difference(&[5, 6, 7, 8, 9, 10]).unwrap().is_one_beside(Some(&found)));
         assert_eq!(difference(&[7, 9]).unwrap(), Difference { value: 8.0, interval: None, n: 2 });
         assert_eq!(difference(&[]), None);
+    }
+
+    #[test]
+    fn a_cell_is_named_with_what_tells_it_from_others() {
+        let params =
+            [("acquire", "aot"), ("firewall", "off"), ("host", "running"), ("page_cache", "hot"), ("observer", "none")];
+        assert_eq!(name(&fake::service("some", &params)), "some aot http-hello runtime-cold host=running");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use results::{Cell, Sample};
 
 use crate::outside::table;
-use crate::paired::{Blocks, Figure, with};
+use crate::paired::{Blocks, Figure, name, with};
 use crate::units::{nanoseconds, three_digits};
 
 /// The system that others are compared with.
@@ -63,11 +63,6 @@ pub fn path(samples: &[Sample]) -> String {
 /// The native system's cell over the same network.
 fn native(cell: &Cell) -> Cell {
     Cell { system: BASE.to_owned(), ..with(cell, &[("acquire", None), ("network", None)]) }
-}
-
-fn name(cell: &Cell) -> String {
-    let way = cell.params.get("acquire").map_or_else(String::new, |way| format!(" {way}"));
-    format!("{}{way} {} {}", cell.system, cell.workload, cell.scenario.name())
 }
 
 fn link(cell: &Cell) -> String {

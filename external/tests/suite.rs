@@ -192,7 +192,7 @@ fn variables_of_shell_suites_are_honoured() {
         .env("PATH_SUFFIX", "/cpu")
         .env("N_RUN", "2")
         .env("FIREWALL", "1")
-        .env("HTTP_SCALING", "1")
+        .env("STRICT_CACHE_CLEAR", "1")
         .output()
         .unwrap();
     let (listed, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -201,5 +201,5 @@ fn variables_of_shell_suites_are_honoured() {
         "{listed}"
     );
     assert!(listed.contains("× 2 samples") && !listed.contains("http-hello"), "{listed}");
-    assert!(said.contains("HTTP_SCALING has no effect here"), "{said}");
+    assert!(said.contains("STRICT_CACHE_CLEAR has no effect here"), "{said}");
 }

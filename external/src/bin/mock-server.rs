@@ -29,13 +29,11 @@ fn main() -> ExitCode {
         "alone" => {
             // A name that the kernel gives to one process at a time.
             let name = SocketAddr::from_abstract_name("coldphase-mock-alone");
-            match name.and_then(|name| UnixListener::bind_addr(&name)) {
-                Ok(_held) => serve(address, behaviour),
-                Err(_) => {
-                    let _ = writeln!(std::io::stderr(), "mock: there is one of me already");
-                    ExitCode::from(3)
-                }
-            }
+            let Ok(_held) = name.and_then(|name| UnixListener::bind_addr(&name)) else {
+                let _ = writeln!(std::io::stderr(), "mock: there is one of me already");
+                return ExitCode::from(3);
+            };
+            serve(address, behaviour)
         }
         "leaves-a-child" => {
             // In a session of its own, it is in nobody's process group.

@@ -12,7 +12,9 @@ use super::{Amount, CONNECTIONS, Load, LoadError, Pace, REQUESTS, Target, WARM_U
 
 /// What `external load` is told.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Only this machine is put under load: http:// to 127.0.0.0/8, [::1] or localhost.")]
+#[command(
+    after_help = "Only this machine is put under load: http:// to 127.0.0.0/8, [::1] or localhost, or to a namespace that a suite has made."
+)]
 pub struct LoadArguments {
     /// What to put under load
     pub url: String,

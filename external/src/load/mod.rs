@@ -63,7 +63,7 @@ pub const CONNECTIONS: usize = 10;
 /// What is to be asked of whom, how, and how much of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
-    /// Where the system listens. On loopback; see [`run`].
+    /// Where the system listens. On this machine; see [`run`].
     pub address: SocketAddr,
     /// The `Host` header.
     pub host: String,
@@ -160,7 +160,7 @@ impl Loaded {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The address is another machine's, or is reached by others.
-    #[error("{0} is not on loopback: load goes to this machine alone")]
+    #[error("{0} is not of this machine's loopback, nor of a namespace of ours: load goes to this machine alone")]
     Foreign(SocketAddr),
     /// The load is none: no connections, or a rate that cannot be.
     #[error("{0}")]
@@ -192,10 +192,11 @@ pub enum LoadError {
 /// Puts a system under load and waits until all is answered, failed or dropped.
 ///
 /// The generator is a thread of its own, in the network namespace of the calling thread. So a caller that has made a
-/// namespace and entered it reaches what listens on loopback there; nothing else than loopback is ever reached.
+/// namespace and entered it reaches what listens on loopback there; nothing is ever reached but a loopback, and namespaces
+/// that this program has made on this machine.
 ///
 /// # Errors
-/// The load is not for loopback or makes no sense, its core cannot be had, or the system does not accept connections at the
+/// The load is for another machine or makes no sense, its core cannot be had, or the system does not accept connections at the
 /// beginning. What happens to requests later is in the result.
 pub fn run(load: &Load) -> Result<Loaded, LoadError> {
     let places = std::iter::once(load.address).chain(load.also.iter().map(|place| place.address));

@@ -17,7 +17,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads a URL: `http`, and a loopback address (127.0.0.0/8, `[::1]`) or `localhost`. Of `localhost` the IPv4 address is
+    /// Reads a URL: `http`, and a loopback address (127.0.0.0/8, `[::1]`), one of a namespace of ours, or `localhost`. Of `localhost` the IPv4 address is
     /// taken if it has one.
     ///
     /// # Errors

@@ -118,6 +118,11 @@ pub trait Engine {
     /// A sentence. Nothing of the instance is left then.
     fn start(&mut self, order: &Order, port: Option<u16>) -> Result<Box<dyn Instance + '_>, String>;
 
+    /// The port that it listens on already for what it will start, whatever port a start is given; known once it is prepared.
+    fn port(&self) -> Option<u16> {
+        None
+    }
+
     /// Whether nothing of any sample is left.
     ///
     /// # Errors

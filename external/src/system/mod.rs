@@ -8,6 +8,7 @@ pub mod hosted;
 mod native;
 mod oci;
 pub mod own;
+mod programs;
 pub mod wasmcloud;
 mod wasmedge_cli;
 mod wasmedge_embedded;
@@ -17,12 +18,12 @@ mod wasmtime_embedded;
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use results::digest::sha256_file;
 use workloads::{Artifact, Call, Dialect, Workload};
 
 use self::hosted::Hosted;
+pub(crate) use self::programs::find_program;
+use self::programs::{found, installed_by_setup, run};
 pub use crate::doctor::Unavailable;
 use crate::observe::janitor::{Guard, Janitor};
 
@@ -368,43 +369,6 @@ fn call_arguments(workload: Workload) -> Vec<String> {
 /// Whether the workload listens.
 pub fn listens(workload: Workload) -> bool {
     matches!(workload.call(), Call::Http(_))
-}
-
-/// Runs a program to its end for what it does to files.
-fn run(program: &Path, arguments: &[String]) -> Result<String, String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("`{} {}` failed: {}", program.display(), arguments.join(" "), said.trim()))
-}
-
-/// A program of this name in one of the folders, or on the path.
-pub(crate) fn find_program(name: &str, first: &[PathBuf]) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path: Vec<_> = std::env::split_paths(&path).map(|folder| folder.join(name)).collect();
-    first.iter().cloned().chain(on_path).find(|file| file.is_file())
-}
-
-/// Where `./setup` puts a program that it downloads.
-fn installed_by_setup(name: &str) -> Option<PathBuf> {
-    let data = std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let data = data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))?;
-    Some(data.join("coldphase").join(name))
-}
-
-/// A program with its version and digest.
-fn found(program: PathBuf, version: String, remedy: &str) -> Result<Found, Unavailable> {
-    let sha256 = sha256_file(&program).map_err(|error| Unavailable {
-        reason: format!("cannot read {}: {error}", program.display()),
-        remedy: remedy.to_owned(),
-    })?;
-    Ok(Found { program, version, sha256 })
 }
 
 #[cfg(test)]

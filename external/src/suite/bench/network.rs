@@ -74,11 +74,8 @@ impl<'a> Networked<'a> {
         wall.as_ref().map_err(Clone::clone)
     }
 
-    /// The port of the next sample, with a level of the firewall in front of it.
-    ///
-    /// All this comes before anything else is prepared: programs that run after pages were evicted would bring some back.
-    fn put_wall(&mut self, level: Level, planned: &Planned) -> Result<(), String> {
-        let port = ports::free_port().map_err(|error| format!("no port is free: {error}"))?;
+    /// A level of the firewall in front of the next sample's port.
+    fn put_wall(&mut self, level: Level, port: u16, planned: &Planned) -> Result<(), String> {
         let inner = behind(planned);
         match self.wall() {
             Ok(wall) => self.before = wall.put(level, port, inner).map_err(|trouble| trouble.reason())?,
@@ -86,7 +83,6 @@ impl<'a> Networked<'a> {
             Err(Trouble::NoProgram | Trouble::Denied | Trouble::NoKernel(_)) if level == Level::Off => {}
             Err(trouble) => return Err(format!("there can be no firewall of this suite's here: {}", trouble.reason())),
         }
-        self.outside.site.port = Some(port);
         Ok(())
     }
 
@@ -141,10 +137,21 @@ impl Bench for Networked<'_> {
             }
             self.outside.site.namespace = Some(self.namespace(link)?);
         }
-        if let Some(level) = planned.network.firewall.filter(|_| listens(planned.workload)) {
-            self.put_wall(level, &planned)?;
+        let Some(level) = planned.network.firewall.filter(|_| listens(planned.workload)) else {
+            return self.outside.prepare(at);
+        };
+        // Before anything else is prepared: programs that run after pages were evicted would bring some back.
+        let port = ports::free_port().map_err(|error| format!("no port is free: {error}"))?;
+        self.put_wall(level, port, &planned)?;
+        self.outside.site.port = Some(port);
+        self.outside.prepare(at)?;
+        if planned.system.adapter().hosted().is_some()
+            && let Some(port) = self.outside.engine(planned.system, 0)?.port()
+        {
+            // An engine that lives on listens where it always did.
+            self.put_wall(level, port, &planned)?;
         }
-        self.outside.prepare(at)
+        Ok(())
     }
 
     fn sample(&mut self, at: &campaign::Planned) -> Measurement {

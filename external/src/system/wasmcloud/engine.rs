@@ -258,6 +258,10 @@ impl Engine for Lattice {
         }
     }
 
+    fn port(&self) -> Option<u16> {
+        self.host.as_ref().map(|host| host.port)
+    }
+
     fn clean(&mut self) -> Result<(), String> {
         let Some(id) = self.last.take() else { return Ok(()) };
         match (&mut self.host, &mut self.infrastructure) {
