@@ -55,6 +55,8 @@ pub struct Point {
     pub noisy: Option<&'static str>,
     /// The digest of the artifact that it ran.
     pub artifact: Option<Box<str>>,
+    /// Where what the service keeps lives, if it told.
+    pub keeps: Option<Box<str>>,
     /// What its requests did.
     pub load: Option<Box<Load>>,
     facts: Box<[(Fact, f64)]>,
@@ -81,6 +83,7 @@ impl Point {
             phases: sample.phases.into_boxed_slice(),
             resources: sample.resources,
             noisy: timed.and_then(|ns| sample.noise.mark(ns)),
+            keeps: sample.attested.get("state").and_then(|state| state.as_str()).map(Into::into),
             artifact: sample.artifact_sha256.map(String::into_boxed_str),
             load: load.map(Box::new),
             facts,

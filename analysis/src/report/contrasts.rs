@@ -89,9 +89,24 @@ pub(crate) fn family(
     pairs: &[(&CellFacts, &CellFacts)],
     floor: Option<f64>,
 ) -> Option<Family> {
+    family_unless(name, measure, pairs, floor, |_, _| None)
+}
+
+/// The same, where `obstacle` may say of a pair why it must not be compared.
+pub(crate) fn family_unless(
+    name: String,
+    measure: Measure,
+    pairs: &[(&CellFacts, &CellFacts)],
+    floor: Option<f64>,
+    obstacle: impl Fn(&CellFacts, &CellFacts) -> Option<&'static str>,
+) -> Option<Family> {
     let costs: Vec<_> = pairs.iter().map(|(one, two)| (costs(one, measure), costs(two, measure))).collect();
-    let comparison = |(candidate, baseline)| Comparison { candidate, baseline, obstacle: None };
-    let comparisons: Vec<_> = costs.iter().map(|(one, two)| comparison((one.as_slice(), two.as_slice()))).collect();
+    let obstacles = pairs.iter().map(|(one, two)| obstacle(one, two));
+    let comparisons: Vec<_> = costs
+        .iter()
+        .zip(obstacles)
+        .map(|((candidate, baseline), obstacle)| Comparison { candidate, baseline, obstacle })
+        .collect();
     let policy = Policy { floor: floor.unwrap_or(0.0), ..Policy::default() };
     let decisions = decide(&comparisons, &policy);
     let member = |((candidate, baseline), decision): (&(&CellFacts, &CellFacts), Decision)| Member {

@@ -181,6 +181,8 @@ pub struct CellFacts {
     pub max_residual_ns: Option<u64>,
     /// Requests that went out, over all samples that count.
     pub requests: u64,
+    /// Where what the service keeps lives, if it told.
+    pub keeps: Option<String>,
     /// Whether there were more instances than cores in any of them.
     pub oversubscribed: bool,
 }
@@ -209,6 +211,7 @@ impl CellFacts {
             pooled: pooled(&good),
             phases: Phase::ALL.into_iter().filter_map(|phase| phase_facts(&good, phase)).collect(),
             max_residual_ns: good.iter().filter_map(|point| Some(point.residual_ns?.unsigned_abs())).max(),
+            keeps: good.iter().find_map(|point| point.keeps.as_deref()).map(str::to_owned),
             oversubscribed: good.iter().any(|point| point.fact(Fact::Oversubscribed) == Some(1.0)),
             requests: good.iter().filter_map(|point| Some(point.load.as_ref()?.sent)).fold(0, u64::saturating_add),
         }

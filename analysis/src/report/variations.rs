@@ -87,12 +87,22 @@ pub(crate) fn numbers(analysis: &Analysis) -> Vec<Variation> {
         for (scenario, pairs) in pairs {
             let measure = measure(scenario);
             let floor = analysis.floor(scenario, measure);
-            if let Some(family) = contrasts::family(format!("{of} {scenario}"), measure, &pairs, floor) {
+            let name = format!("{of} {scenario}");
+            if let Some(family) = contrasts::family_unless(name, measure, &pairs, floor, |with, _| obstacle(of, with)) {
                 variations.push(Variation { of, scenario: scenario.to_owned(), family });
             }
         }
     }
     variations
+}
+
+/// Why a pair differs in more than the thing.
+fn obstacle(of: &str, with: &CellFacts) -> Option<&'static str> {
+    // Asked again and again, a host that makes an instance for each request does other work than one that keeps one. A guest
+    // that is a server itself has one instance either way.
+    let keeps_one = with.keeps.as_deref().is_some_and(|keeps| keeps.contains("takes all requests"));
+    (of == "state" && keeps_one && !with.cell.scenario.starts())
+        .then_some("with state one instance takes all requests, without it each request has an instance of its own")
 }
 
 /// A section for each thing.
