@@ -1,6 +1,19 @@
 //! From samples to findings: intervals, the phase table, the waterfall, one sentence; and the whole report.
 //!
 //! Starts no process, opens no socket and reads no clock: the same samples give the same bytes.
+//!
+//! The programs that measure print a summary: [`Summary`], [`tables`], [`waterfall`], [`suite_report`] and their likes. The
+//! program `analysis` does the rest, behind the feature `report`:
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`statistics`] | from numbers to numbers |
+//! | `input` | a run read line by line, grouped by cell, with everything that is wrong with it named |
+//! | `report` | all numbers of a run as one value, and the sections that tell them |
+//! | `document` | a report before it is a page, a text or a paper; and each of the three |
+//! | `plot` | pictures as SVG and PNG, and the one list of colours |
+//! | `publish` | the files of a report |
+//! | `command` | what the program does, and how it ends |
 
 mod cold_start;
 pub mod command;

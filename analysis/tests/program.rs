@@ -92,6 +92,17 @@ fn a_sample_in_the_wrong_place_is_named() {
 }
 
 #[test]
+fn a_plan_that_fits_into_no_memory_is_named_and_not_derived() {
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, out) = (folder.path().join("raw"), folder.path().join("out"));
+    let manifest = write(&raw, &Shape::small(RUN)).join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("\"samples_per_cell\": 8", "\"samples_per_cell\": 4294967295")).unwrap();
+    let verified = verify(&raw, &out, RUN).unwrap();
+    assert!(verified.text().contains("is not derived again"), "{}", verified.text());
+}
+
+#[test]
 fn a_slower_run_is_a_regression_and_the_same_one_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let raw = folder.path();

@@ -32,6 +32,9 @@ pub struct Verified {
 /// Of what is wrong, so much is told of each check: the rest is counted.
 const SHOWN: usize = 20;
 
+/// More places than any run has. A manifest that was damaged may plan so many that their order fits into no memory.
+const MOST_PLACES: u64 = 2_000_000;
+
 /// Checks a run below `raw`, and its report below `out` if there is one.
 ///
 /// # Errors
@@ -73,6 +76,12 @@ fn plan(run: &Run) -> Vec<String> {
     let Some(manifest) = &run.manifest else {
         return vec!["there is no manifest, and so no plan to compare with".to_owned()];
     };
+    let places = manifest.cells.len() as u64 * u64::from(manifest.samples_per_cell);
+    if places > MOST_PLACES {
+        return vec![format!(
+            "the manifest plans {places} samples; the order of more than {MOST_PLACES} is not derived again"
+        )];
+    }
     let plan = Plan { cells: manifest.cells.clone(), samples_per_cell: manifest.samples_per_cell, seed: manifest.seed };
     let order = plan.order();
     let mut wrong = Vec::new();

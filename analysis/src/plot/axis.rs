@@ -133,7 +133,7 @@ impl Scale {
         if max > 0.0 { Self::Log { min: min / 1.15, max: max * 1.15 } } else { Self::Log { min: 1.0, max: 10.0 } }
     }
 
-    fn max(self) -> f64 {
+    pub(crate) fn max(self) -> f64 {
         match self {
             Self::Linear { max } | Self::Log { max, .. } => max,
         }

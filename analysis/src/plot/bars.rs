@@ -24,7 +24,7 @@ const ROW: f64 = 25.0;
 /// Draws bars one below the other. `what` is what the axis counts.
 pub fn bars(rows: &[Bar], unit: Unit, what: &str) -> Picture {
     let mut canvas = Canvas::default();
-    let left = rows.iter().map(|row| text_width(&row.label, 12.0)).fold(60.0, f64::max).min(330.0) + 32.0;
+    let left = rows.iter().map(|row| text_width(&row.label, 12.0)).fold(60.0, f64::max).min(380.0) + 32.0;
     let note = rows.iter().map(|row| text_width(&told(row, unit), 11.0)).fold(40.0, f64::max) + 14.0;
     let reach = rows.iter().flat_map(|row| [row.value, row.interval.map_or(row.value, |(_, high)| high)]);
     let scale = Scale::from_zero(reach);
@@ -47,7 +47,7 @@ fn draw(canvas: &mut Canvas, row: &Bar, scale: Scale, [left, _, width, _]: [f64;
     let at = |value: f64| left + scale.place(value) * width;
     let middle = y + ROW / 2.0;
     canvas.marker(look, left - 11.0, middle, "");
-    canvas.text("ink t e", left - 22.0, middle + 4.0, &row.label);
+    canvas.label(left - 22.0, middle + 4.0, &row.label, left - 26.0);
     let tip = format!("{}: {}", row.label, told(row, unit));
     let class = format!("f-{} faint outline", look.colour);
     canvas.rect(&class, [left, y + 5.0, at(row.value) - left, ROW - 10.0], &tip);

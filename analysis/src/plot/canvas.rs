@@ -68,6 +68,19 @@ impl Canvas {
         self.body.push_str(&format!("<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}</text>\n", escaped(text)));
     }
 
+    /// A text that ends at `x` and must fit into `room`: smaller if need be, and cut off at last.
+    pub(crate) fn label(&mut self, x: f64, y: f64, text: &str, room: f64) {
+        let class = if text_width(text, 12.0) <= room { "ink t e" } else { "ink n e" };
+        if text_width(text, 11.0) <= room {
+            return self.text(class, x, y, text);
+        }
+        let mut shown: String = text.chars().collect();
+        while !shown.is_empty() && text_width(&shown, 11.0) + 9.0 > room {
+            shown.pop();
+        }
+        self.text(class, x, y, &format!("{}…", shown.trim_end()));
+    }
+
     /// A text that is read from below, along the vertical axis.
     pub(crate) fn upright(&mut self, class: &str, x: f64, y: f64, text: &str) {
         let [x, y] = [x, y].map(short);

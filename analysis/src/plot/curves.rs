@@ -34,6 +34,9 @@ pub struct Plane<'a> {
     pub log_y: bool,
 }
 
+/// Lines that were not measured are drawn up to so many times the largest value that was.
+const ROOM_FOR_WISHES: f64 = 1.35;
+
 /// Draws curves.
 pub fn curves(series: &[Curve], plane: &Plane<'_>) -> Picture {
     let mut canvas = Canvas::default();
@@ -42,8 +45,14 @@ pub fn curves(series: &[Curve], plane: &Plane<'_>) -> Picture {
         if log { Scale::log(values.into_iter()) } else { Scale::from_zero(values.into_iter()) }
     };
     let x_scale = scale(plane.log_x, points.iter().map(|(x, ..)| *x).collect());
-    let tops = points.iter().flat_map(|(_, y, interval)| [*y, interval.map_or(*y, |(_, high)| high)]);
-    let y_scale = scale(plane.log_y, tops.collect());
+    let measured: Vec<_> = series.iter().filter(|curve| !curve.is_reference).flat_map(|curve| &curve.points).collect();
+    let tops = measured.iter().flat_map(|(_, y, interval)| [*y, interval.map_or(*y, |(_, high)| high)]);
+    let mut tops: Vec<f64> = tops.collect();
+    // What is wished for may leave the picture at its top, or what was measured would lie flat at its foot.
+    let most = tops.iter().copied().fold(0.0, f64::max);
+    let wished = series.iter().filter(|curve| curve.is_reference).flat_map(|curve| &curve.points).map(|(_, y, _)| *y);
+    tops.extend(wished.map(|y| y.min(most * ROOM_FOR_WISHES)));
+    let y_scale = scale(plane.log_y, tops);
     let frame = [86.0, 8.0, WIDTH - 86.0 - 24.0, 310.0];
     x_scale.draw_x(&mut canvas, frame, plane.x.1, plane.x.0);
     y_scale.draw_y(&mut canvas, frame, plane.y.1, plane.y.0);
@@ -73,11 +82,12 @@ fn draw(
     [left, top, width, height]: [f64; 4],
 ) {
     let at = |x: f64, y: f64| (left + x_scale.place(x) * width, top + (1.0 - y_scale.place(y)) * height);
-    let line: Vec<_> = curve.points.iter().map(|(x, y, _)| at(*x, *y)).collect();
     if curve.is_reference {
+        let line: Vec<_> = below(&curve.points, y_scale.max()).into_iter().map(|(x, y)| at(x, y)).collect();
         canvas.path(&format!("k-{} dot", look.colour), &line);
         return;
     }
+    let line: Vec<_> = curve.points.iter().map(|(x, y, _)| at(*x, *y)).collect();
     let dash = if look.hollow { " dash" } else { "" };
     canvas.path(&format!("k-{} line{dash}", look.colour), &line);
     for (x, y, interval) in &curve.points {
@@ -90,5 +100,34 @@ fn draw(
         let tip = format!("{}: {} at {}", curve.label, plane.y.1.shown(*y), plane.x.1.shown(*x));
         let (x, y) = at(*x, *y);
         canvas.marker(look, x, y, &tip);
+    }
+}
+
+/// The part of a line up to where it first rises above `top`.
+fn below(points: &[CurvePoint], top: f64) -> Vec<(f64, f64)> {
+    let mut kept: Vec<(f64, f64)> = Vec::new();
+    for &(x, y, _) in points {
+        if y <= top {
+            kept.push((x, y));
+            continue;
+        }
+        if let Some(&(from_x, from_y)) = kept.last() {
+            kept.push((from_x + (x - from_x) * (top - from_y) / (y - from_y), top));
+        }
+        break;
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_ends_where_it_leaves_the_picture() {
+        let line = [(1.0, 10.0, None), (2.0, 20.0, None), (4.0, 40.0, None), (8.0, 80.0, None)];
+        assert_eq!(below(&line, 30.0), [(1.0, 10.0), (2.0, 20.0), (3.0, 30.0)]);
+        assert_eq!(below(&line, 100.0).len(), 4);
+        assert!(below(&line, 5.0).is_empty());
     }
 }

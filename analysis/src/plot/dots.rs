@@ -52,7 +52,7 @@ pub fn dots(rows: &[DotRow], what: &str) -> Picture {
         if index > 0 {
             canvas.line("grid", [8.0, y, WIDTH - 30.0, y]);
         }
-        canvas.text("ink t e", left - 10.0, y + row_height / 2.0 + 4.0, &row.label);
+        canvas.label(left - 10.0, y + row_height / 2.0 + 4.0, &row.label, left - 14.0);
         for dot in &row.dots {
             let place = looks.iter().position(|(name, _)| *name == dot.label).unwrap_or(0);
             let y = y + 13.0 + place as f64 * 11.0;

@@ -31,14 +31,14 @@ const ROW: f64 = 26.0;
 /// Draws bars one below the other.
 pub fn stacks(rows: &[Stack]) -> Picture {
     let mut canvas = Canvas::default();
-    let left = rows.iter().map(|row| text_width(&row.label, 12.0)).fold(60.0, f64::max).min(330.0) + 14.0;
+    let left = rows.iter().map(|row| text_width(&row.label, 12.0)).fold(60.0, f64::max).min(380.0) + 14.0;
     let sum = |row: &Stack| row.segments.iter().map(|segment| segment.ns).sum::<f64>();
     let scale = Scale::from_zero(rows.iter().flat_map(|row| [sum(row), row.total_ns.unwrap_or(0.0)]));
     let frame = [left, 6.0, WIDTH - left - 84.0, rows.len() as f64 * ROW];
     scale.draw_x(&mut canvas, frame, Unit::Nanoseconds, "time since the launch");
     for (index, row) in rows.iter().enumerate() {
         let y = frame[1] + index as f64 * ROW;
-        canvas.text("ink t e", left - 8.0, y + 17.0, &row.label);
+        canvas.label(left - 8.0, y + 17.0, &row.label, left - 12.0);
         draw(&mut canvas, row, scale, frame, y);
     }
     let occurs = |phase: &Phase| rows.iter().any(|row| row.segments.iter().any(|segment| segment.phase == *phase));

@@ -68,6 +68,9 @@ pub struct Analysis {
 /// The version of [`Analysis`] as it is written down.
 const FORMAT: u32 = 1;
 
+/// The workload that findings are told of first, where it was measured.
+const FIRST_WORKLOAD: &str = "http-hello";
+
 /// The system that others are compared with.
 pub(crate) const BASE: &str = "native";
 
@@ -111,10 +114,10 @@ impl Analysis {
         floor_in(&self.floors, scenario, measure)
     }
 
-    /// The workloads, in alphabetical order.
+    /// The workloads: first the one that most questions are about, then the others in alphabetical order.
     pub(crate) fn workloads(&self) -> Vec<&str> {
         let mut names: Vec<_> = self.cells.iter().map(|cell| cell.cell.workload.as_str()).collect();
-        names.sort_unstable();
+        names.sort_unstable_by_key(|name| (*name != FIRST_WORKLOAD, *name));
         names.dedup();
         names
     }

@@ -3,12 +3,11 @@
 use results::manifest::Manifest;
 
 use super::analysis::{Analysis, BASE, engines};
-use super::contrasts::ratio;
+use super::contrasts::{mark, ratio};
 use super::facts::{CellFacts, Measure};
 use super::naming::{Names, is_headline, is_twin, unwatched};
-use super::starts::STARTS;
 use super::words::{by, count, listed, median};
-use crate::document::{Block, Section};
+use crate::document::{Block, Section, Table};
 use crate::input::Run;
 use crate::statistics::{Verdict, Warning};
 use crate::units::percent;
@@ -23,6 +22,7 @@ pub(crate) fn tell(run: &Run, analysis: &Analysis) -> Section {
     let found = found(analysis);
     // Other sections' findings come behind these: the list is there even if nothing is in it yet.
     section.blocks.push(Block::List(found));
+    section.blocks.extend(overview(analysis).map(Block::Table));
     section.blocks.push(Block::Heading("What cannot be said".to_owned()));
     section.list(unsaid(run, analysis));
     section
@@ -99,28 +99,82 @@ fn machine(manifest: Option<&Manifest>) -> String {
     )
 }
 
-/// One sentence for each workload and scenario, which claims nothing that the verdicts do not.
+/// What each scenario asks.
+const QUESTIONS: [(&str, Measure, &str); 4] = [
+    ("cold", Measure::TotalNs, "a start takes"),
+    ("runtime-cold", Measure::TotalNs, "a start takes"),
+    ("warm", Measure::P50Ns, "the median request takes"),
+    ("throughput", Measure::PerSecond, "an instance answers, requests a second:"),
+];
+
+/// The cells that answer a question, best first.
+fn answers<'a>(analysis: &'a Analysis, workload: &str, scenario: &str, measure: Measure) -> Vec<&'a CellFacts> {
+    let mut cells = analysis.shown(workload, scenario);
+    cells.retain(|cell| cell.median(measure).is_some());
+    by(&mut cells, measure);
+    if measure == Measure::PerSecond {
+        cells.reverse();
+    }
+    cells
+}
+
+/// One sentence for each scenario of the first workload, which claims nothing that the verdicts do not. Those of all
+/// workloads would be a page: they are a table.
 fn found(analysis: &Analysis) -> Vec<String> {
-    let mut found = Vec::new();
-    let questions = STARTS.iter().map(|name| (*name, Measure::TotalNs, "a start takes"));
-    let questions = questions.chain([
-        ("warm", Measure::P50Ns, "the median request takes"),
-        ("throughput", Measure::PerSecond, "an instance answers, requests a second:"),
-    ]);
-    for (scenario, measure, verb) in questions {
-        for workload in analysis.workloads() {
-            let mut cells = analysis.shown(workload, scenario);
-            cells.retain(|cell| cell.median(measure).is_some());
-            by(&mut cells, measure);
-            if measure == Measure::PerSecond {
-                cells.reverse();
-            }
-            if let Some(sentence) = sentence(analysis, workload, scenario, measure, &cells) {
-                found.push(format!("**{workload}, {scenario}:** {verb} {sentence}"));
+    let workloads = analysis.workloads();
+    let Some(workload) = workloads.first() else { return Vec::new() };
+    let told = |(scenario, measure, verb): &(&str, Measure, &str)| {
+        let sentence =
+            sentence(analysis, workload, scenario, *measure, &answers(analysis, workload, scenario, *measure))?;
+        Some(format!("**{workload}, {scenario}:** {verb} {sentence}"))
+    };
+    QUESTIONS.iter().filter_map(told).collect()
+}
+
+/// The same of every workload, where there are several.
+fn overview(analysis: &Analysis) -> Option<Table> {
+    let workloads = analysis.workloads();
+    let columns = [
+        "workload",
+        "scenario",
+        ">native",
+        ">Wasm at its best",
+        "with",
+        ">of native (95 %)",
+        ">docker",
+        ">of native (95 %)",
+    ];
+    let mut table =
+        Table::new("Every workload: medians, and what they cost compared with the native program", &columns);
+    for workload in workloads.iter().filter(|_| workloads.len() > 1) {
+        for (scenario, measure, _) in QUESTIONS {
+            let cells = answers(analysis, workload, scenario, measure);
+            let names = Names::of(cells.iter().map(|cell| &cell.cell));
+            let first = |wanted: &dyn Fn(&str) -> bool| cells.iter().copied().find(|cell| wanted(&cell.cell.system));
+            let (base, wasm, boxed) = (first(&|name| name == BASE), first(&is_wasm), first(&|name| name == "docker"));
+            let shown = |cell: Option<&CellFacts>| {
+                cell.map_or_else(|| "–".to_owned(), |cell| format!("[{}](#{})", median(cell, measure), cell.id))
+            };
+            let judged = |cell: Option<&CellFacts>| {
+                let member = analysis.family(workload, scenario, measure)?.of(&cell?.id)?;
+                Some(format!("{} {}", ratio(&member.decision), mark(&member.decision.verdict, measure)))
+            };
+            let judged = |cell| judged(cell).unwrap_or_else(|| "–".to_owned());
+            if wasm.or(boxed).is_some() {
+                table.row([
+                    (*workload).to_owned(),
+                    scenario.to_owned(),
+                    shown(base),
+                    shown(wasm),
+                    wasm.map_or_else(|| "–".to_owned(), |cell| names.name(&cell.cell)),
+                    judged(wasm),
+                    shown(boxed),
+                    judged(boxed),
+                ]);
             }
         }
     }
-    found
+    (!table.rows.is_empty()).then_some(table)
 }
 
 fn sentence(

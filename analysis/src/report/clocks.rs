@@ -186,9 +186,12 @@ fn widest(analysis: &Analysis) -> Option<(&str, f64, f64)> {
     let mut widest: Option<(&str, f64, f64)> = None;
     for clocks in &analysis.clocks {
         for system in clocks.ratios.iter().map(|ratio| ratio.system.as_str()).filter(|system| is_wasm(system)) {
-            let of = clocks.ratios.iter().filter(|ratio| ratio.system == system).map(|ratio| ratio.ratio);
-            let (least, most) = (of.clone().fold(f64::INFINITY, f64::min), of.fold(0.0, f64::max));
-            if widest.is_none_or(|(_, low, high)| most / least > high / low) {
+            // Only what is told from 1 is claimed.
+            let of = clocks.ratios.iter().filter(|ratio| ratio.system == system);
+            let sure =
+                of.filter(|ratio| ratio.interval.is_some_and(|ends| !ends.contains(1.0))).map(|ratio| ratio.ratio);
+            let (least, most) = (sure.clone().fold(f64::INFINITY, f64::min), sure.fold(0.0, f64::max));
+            if most > 0.0 && widest.is_none_or(|(_, low, high)| most / least > high / low) {
                 widest = Some((system, least, most));
             }
         }

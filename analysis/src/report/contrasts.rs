@@ -147,7 +147,7 @@ pub(crate) fn word(verdict: &Verdict, measure: Measure) -> String {
         Verdict::Faster => format!("{mark} faster"),
         Verdict::Slower => format!("{mark} slower"),
         Verdict::Indistinguishable => "≈ indistinguishable".to_owned(),
-        Verdict::TooFewSamples { needed } => format!("? too few samples ({needed} would do)"),
+        Verdict::TooFewSamples { needed } => format!("? too few: {needed} needed"),
         Verdict::NotComparable { why } => format!("– not comparable: {why}"),
     }
 }

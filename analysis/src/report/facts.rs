@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use crate::input::{CellData, Fact, Point};
 use crate::plot::Unit;
-use crate::statistics::{Description, Order, describe};
+use crate::statistics::{
+    Description, Interval, MINIMUM_BEYOND, Order, Process, Resampling, Stages, Statistic, describe, nested,
+};
 
 /// What can be read off a sample. All are costs, less being better, but for the rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -138,6 +140,20 @@ pub struct PhaseFacts {
     pub interval_ns: Option<(f64, f64)>,
 }
 
+/// A quantile of all requests of all processes of a cell, with the process as the unit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Pooled {
+    /// Which quantile: 0.99 is the 99th percentile.
+    pub at: f64,
+    /// Its value.
+    pub ns: f64,
+    /// Its interval, from resampling processes with their requests.
+    pub interval_ns: Option<Interval>,
+}
+
+/// The quantiles of pooled requests that are given an interval.
+const POOLED: [f64; 3] = [0.5, 0.99, 0.999];
+
 /// One cell.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CellFacts {
@@ -157,6 +173,8 @@ pub struct CellFacts {
     pub reasons: BTreeMap<String, u64>,
     /// What was measured.
     pub measures: BTreeMap<Measure, Measured>,
+    /// Quantiles of the requests of all its processes together.
+    pub pooled: Vec<Pooled>,
     /// The phases of its starts, in order.
     pub phases: Vec<PhaseFacts>,
     /// The largest time that is in no phase, without its sign.
@@ -188,6 +206,7 @@ impl CellFacts {
             noisy: orders(&|point| point.is_good() && point.noisy.is_some()),
             reasons,
             measures: measures.collect(),
+            pooled: pooled(&good),
             phases: Phase::ALL.into_iter().filter_map(|phase| phase_facts(&good, phase)).collect(),
             max_residual_ns: good.iter().filter_map(|point| Some(point.residual_ns?.unsigned_abs())).max(),
             oversubscribed: good.iter().any(|point| point.fact(Fact::Oversubscribed) == Some(1.0)),
@@ -224,10 +243,30 @@ impl CellFacts {
 fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
     let with = good.iter().filter_map(|point| Some((point, measure.of(point)?)));
     let (orders, values): (Vec<u64>, Vec<f64>) = with.clone().map(|(point, value)| (point.order, value)).unzip();
-    let all = describe(&values, Order::By(&orders)).ok()?;
+    // Every process has memory of its own: it is times that a machine's state makes drift.
+    let order = if measure.unit() == Unit::Bytes { Order::Unknown } else { Order::By(&orders) };
+    let all = describe(&values, order).ok()?;
     let quiet: Vec<f64> = with.filter(|(point, _)| point.noisy.is_none()).map(|(_, value)| value).collect();
     let median_without_noisy = (quiet.len() < values.len()).then(|| crate::statistics::median(&quiet).ok()).flatten();
     Some(Measured { values, all, median_without_noisy })
+}
+
+/// Only quantiles beyond which ten requests lie; a quantile of few is another one in the next run.
+fn pooled(good: &[&Point]) -> Vec<Pooled> {
+    let loads = good.iter().filter_map(|point| point.load.as_deref());
+    let weighted = |load: &crate::input::Load| {
+        Process::new(load.latencies.iter().map(|(value, count)| (*value as f64, *count))).ok()
+    };
+    let processes: Vec<Process> = loads.filter(|load| !load.latencies.is_empty()).filter_map(weighted).collect();
+    let requests: u64 = processes.iter().map(Process::requests).fold(0, u64::saturating_add);
+    let supported = |at: &f64| *at <= 0.5 || requests as f64 * (1.0 - at) >= MINIMUM_BEYOND as f64 - 1e-6;
+    // As few resamples as the ends of an interval can do with.
+    let resampling = Resampling { resamples: 1_000, ..Resampling::default() };
+    let of = |at: f64| {
+        let found = nested(&processes, Statistic::Quantile(at), Stages::Processes, resampling).ok()?;
+        Some(Pooled { at, ns: found.estimate, interval_ns: found.interval })
+    };
+    POOLED.into_iter().filter(supported).filter_map(of).collect()
 }
 
 fn phase_facts(good: &[&Point], name: Phase) -> Option<PhaseFacts> {

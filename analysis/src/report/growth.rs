@@ -10,7 +10,7 @@ use super::facts::{CellFacts, Measure};
 use super::naming::{Names, is_headline, is_twin, param, without};
 use super::words::{interval, median, shown, span};
 use crate::document::{Block, Figure, Section, Table};
-use crate::plot::{Curve, Plane, Unit, curves};
+use crate::plot::{Curve, CurvePoint, Plane, Unit, curves};
 use crate::statistics::{Fit, Interval, linear_fit, ratio_of_means};
 use crate::units::{bytes, percent, three_digits};
 
@@ -62,7 +62,7 @@ pub(crate) fn numbers(cells: &[CellFacts], scenario: &str) -> Vec<Growth> {
     }
     let growth = |(cell, mut members): (Cell, Vec<(u64, &CellFacts)>)| {
         members.sort_by_key(|(n, cell)| (*n, cell.id.clone()));
-        let memory_measure = [Measure::PrivateBytes, Measure::PssBytes]
+        let memory_measure = [Measure::PssBytes, Measure::PrivateBytes]
             .into_iter()
             .find(|m| members.iter().all(|(_, c)| !c.values(*m).is_empty()));
         let points = memory_measure.map(|measure| {
@@ -87,7 +87,8 @@ fn steps(members: &[(u64, &CellFacts)]) -> Vec<Step> {
             cell: cell.id.clone(),
             speedup: ratio.map(|ratio| ratio.estimate),
             efficiency: efficiency.map(|ratio| ratio.estimate),
-            efficiency_interval: efficiency.and_then(|ratio| ratio.interval),
+            // Against itself it is 1 by definition, and not by measurement.
+            efficiency_interval: efficiency.and_then(|ratio| ratio.interval).filter(|_| *n > least),
         }
     };
     members.iter().map(step).collect()
@@ -162,8 +163,50 @@ fn scaling(analysis: &Analysis) -> Option<Section> {
             picture: curves(&series, &plane),
             table: scaling_table(analysis, &title, &some, &names),
         }));
+        section.blocks.push(Block::Figure(efficiency_figure(workload, &some, &names)));
     }
     Some(section)
+}
+
+/// Efficiency over instances, with the line that says that nothing is lost.
+fn efficiency_figure(workload: &str, growths: &[&Growth], names: &Names) -> Figure {
+    let title = format!("{workload}: how much of its efficiency does each system keep?");
+    let mut table = Table::new(title.clone(), &["system", ">instances", ">efficiency", ">95 % interval"]).folded();
+    let mut series = Vec::new();
+    for growth in growths {
+        let mut points: Vec<CurvePoint> = Vec::new();
+        for step in &growth.steps {
+            let Some(efficiency) = step.efficiency else { continue };
+            let ends = step.efficiency_interval.map(|ends| (ends.low.max(0.0), ends.high));
+            points.push((step.instances as f64, efficiency, ends));
+            let told = ends.map_or_else(|| "–".to_owned(), |ends| span(ends, Unit::Share));
+            table.row([names.name(&growth.cell), step.instances.to_string(), percent(efficiency), told]);
+        }
+        series.push(Curve {
+            label: names.name(&growth.cell),
+            system: growth.cell.system.clone(),
+            points,
+            is_reference: false,
+        });
+    }
+    let most = growths.iter().filter_map(|growth| growth.steps.last()).map(|step| step.instances).max().unwrap_or(1);
+    series.push(Curve {
+        label: "nothing lost".to_owned(),
+        system: "native".to_owned(),
+        points: vec![(0.0, 1.0, None), (most as f64, 1.0, None)],
+        is_reference: true,
+    });
+    let plane = Plane { x: ("instances", Unit::Count), y: ("efficiency", Unit::Share), log_x: false, log_y: false };
+    Figure {
+        id: format!("{workload}-efficiency"),
+        title,
+        caption:
+            "Throughput of N instances over N times that of the fewest, from means, with Fieller's 95 % intervals. The \
+                  dotted line is what no system loses anything at."
+                .to_owned(),
+        picture: curves(&series, &plane),
+        table,
+    }
 }
 
 fn scaling_table(analysis: &Analysis, title: &str, growths: &[&Growth], names: &Names) -> Table {

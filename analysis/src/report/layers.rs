@@ -91,12 +91,30 @@ fn peel(analysis: &Analysis, workload: &str, scenario: &str) -> Option<Peeled> {
 
 /// The section, if there is anything to peel.
 pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
-    let outermost = |peeled: &Peeled| Some((peeled.layers.first()?.total_ns, peeled.layers.last()?.total_ns));
-    let (least, most) = analysis.layers.iter().filter_map(outermost).max_by(|one, two| one.1.total_cmp(&two.1))?;
-    let title = format!(
-        "A container, peeled: the outermost layer takes {} times the program alone",
-        three_digits(most / least)
-    );
+    if analysis.layers.is_empty() {
+        return None;
+    }
+    // Only medians whose intervals have no point in common are set against each other in a heading.
+    let interval = |layer: &Layer| cell_of(analysis, layer)?.interval(Measure::TotalNs);
+    let mut claim: Option<(&Peeled, &Layer, f64)> = None;
+    for peeled in &analysis.layers {
+        let (Some(first), Some(last)) = (peeled.layers.first(), peeled.layers.last()) else { continue };
+        let apart = interval(first).zip(interval(last)).is_some_and(|(inner, outer)| inner.1 < outer.0);
+        let times = last.total_ns / first.total_ns;
+        if apart && claim.is_none_or(|(.., most)| times > most) {
+            claim = Some((peeled, last, times));
+        }
+    }
+    let title = match claim {
+        Some((peeled, last, times)) => format!(
+            "A container, peeled: {} takes {} times the program alone ({}, {})",
+            last.name,
+            three_digits(times),
+            peeled.workload,
+            peeled.scenario
+        ),
+        None => "A container, peeled: what does each layer add?".to_owned(),
+    };
     let mut section = Section::new("layers", title);
     section.text(
         "The same static program, alone and in each layer of a container. What a layer adds is a subtraction of medians; the \
@@ -108,10 +126,14 @@ pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
     Some(section)
 }
 
+fn cell_of<'a>(analysis: &'a Analysis, layer: &Layer) -> Option<&'a CellFacts> {
+    analysis.cells.iter().find(|cell| cell.id == layer.cell)
+}
+
 fn figure(analysis: &Analysis, peeled: &Peeled) -> Figure {
     let Peeled { workload, scenario, layers, family } = peeled;
     let title = format!("{workload}, {scenario}: what does each layer of a container add?");
-    let cell = |layer: &Layer| analysis.cells.iter().find(|cell| cell.id == layer.cell);
+    let cell = |layer: &Layer| cell_of(analysis, layer);
     let bar = |layer: &Layer| {
         let cell = cell(layer)?;
         Some(Bar {

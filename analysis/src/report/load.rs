@@ -50,7 +50,7 @@ fn section(
         (_, false) => format!("{workload}, {scenario}: the median request takes from {first} to {last}"),
     };
     let mut section = Section::new(&format!("{workload}-{scenario}"), title);
-    section.text(format!("`{scenario}`: {}. {}", meaning(scenario), pace(cells)));
+    section.text(format!("`{scenario}`: {}. {}{}", meaning(scenario), pace(cells), names.unsaid()));
     let table = table(analysis, (workload, scenario, measure), cells, &names);
     let (question, axis, unit) = if is_rate {
         (
@@ -73,7 +73,46 @@ fn section(
         table,
     }));
     section.blocks.extend(distributions(run, workload, scenario, cells, &names));
+    if is_rate {
+        section.blocks.extend(memory(analysis, workload, scenario, cells, &names));
+    }
     section
+}
+
+/// What an instance that is being asked takes of memory.
+fn memory(analysis: &Analysis, workload: &str, scenario: &str, cells: &[&CellFacts], names: &Names) -> Option<Block> {
+    let measure = Measure::PssBytes;
+    let mut cells: Vec<_> = cells.iter().copied().filter(|cell| cell.median(measure).is_some()).collect();
+    by(&mut cells, measure);
+    let family = analysis.family(workload, scenario, measure);
+    let title = format!("{workload}, {scenario}: how much memory does a system take?");
+    let columns = ["system", ">n", ">PSS", ">95 % interval", ">of native's (95 %)", "verdict", ">max RSS"];
+    let mut table = Table::new(title.clone(), &columns);
+    for cell in &cells {
+        let [ratio, word] = verdict_fields(family, cell, measure);
+        table.row([
+            linked(names, cell),
+            cell.values(measure).len().to_string(),
+            median(cell, measure),
+            interval(cell, measure),
+            ratio,
+            word,
+            median(cell, Measure::MaxRssBytes),
+        ]);
+    }
+    (cells.len() > 1).then(|| {
+        Block::Figure(Figure {
+            id: format!("{workload}-{scenario}-memory"),
+            title,
+            caption: format!(
+                "The proportional set size after the last request: pages that several processes share are shared out among them. \
+                 {}",
+                marks(family)
+            ),
+            picture: bars(&measure_bars(&cells, names, family, measure), measure.unit(), "memory, median"),
+            table,
+        })
+    })
 }
 
 /// How the requests were sent.
@@ -132,8 +171,22 @@ fn distributions(run: &Run, workload: &str, scenario: &str, cells: &[&CellFacts]
     of_system.truncate(DISTRIBUTIONS);
     let mut series = Vec::new();
     let title = format!("{workload}, {scenario}: how are latencies distributed?");
-    let mut table =
-        Table::new(title.clone(), &["system", ">requests", ">p50", ">p90", ">p99", ">p99.9", ">most"]).folded();
+    let mut table = Table::new(
+        title.clone(),
+        &[
+            "system",
+            ">requests",
+            ">p50",
+            ">p90",
+            ">p99",
+            ">p99.9",
+            ">most",
+            ">p50, 95 % interval",
+            ">p99, 95 % interval",
+            ">p99.9, 95 % interval",
+        ],
+    )
+    .folded();
     for cell in of_system {
         let counted = pooled(run, cell);
         let total = counted.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
@@ -144,7 +197,7 @@ fn distributions(run: &Run, workload: &str, scenario: &str, cells: &[&CellFacts]
         let most = counted.last().map(|(value, _)| *value as f64);
         let head = [linked(names, cell), crate::plot::grouped(total as f64)];
         let tail = super::words::shown(most, Unit::Nanoseconds);
-        table.row(head.into_iter().chain([0.5, 0.9, 0.99, 0.999].map(quantile)).chain([tail]));
+        table.row(head.into_iter().chain([0.5, 0.9, 0.99, 0.999].map(quantile)).chain([tail]).chain(intervals(cell)));
         let counted = counted.into_iter().map(|(value, count)| (value as f64, count)).collect();
         series.push(Steps { label: names.name(&cell.cell), system: cell.cell.system.clone(), counted });
     }
@@ -153,12 +206,21 @@ fn distributions(run: &Run, workload: &str, scenario: &str, cells: &[&CellFacts]
             id: format!("{workload}-{scenario}-latencies"),
             title,
             caption:
-                "All requests of all processes together: requests of one process are not independent of each other, so \
-                      that no interval is drawn. Of a system with several ways, the quickest."
+                "All requests of all processes together. Requests of one process are not independent of each other: the \
+                 intervals come from resampling processes, and are in the numbers. Of a system with several ways, the quickest."
                     .to_owned(),
             picture: ecdf(&series, Unit::Nanoseconds, "latency"),
             table,
         })
+    })
+}
+
+/// The intervals of pooled quantiles, from resampling processes.
+fn intervals(cell: &CellFacts) -> [String; 3] {
+    [0.5, 0.99, 0.999].map(|at: f64| {
+        let found = cell.pooled.iter().find(|pooled| pooled.at.total_cmp(&at).is_eq());
+        let ends = found.and_then(|pooled| pooled.interval_ns);
+        ends.map_or_else(|| "–".to_owned(), |ends| super::words::span((ends.low, ends.high), Unit::Nanoseconds))
     })
 }
 

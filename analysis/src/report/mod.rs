@@ -20,7 +20,7 @@ mod words;
 
 pub use analysis::{Analysis, Options};
 pub use contrasts::{Family, Member, PolicyFacts};
-pub use facts::{CellFacts, Measure, Measured, PhaseFacts};
+pub use facts::{CellFacts, Measure, Measured, PhaseFacts, Pooled};
 pub use objective::{Clause, ObjectiveError, parse as parse_objective};
 
 use crate::document::{Block, Document, Section};
@@ -57,8 +57,19 @@ pub fn document(run: &Run, analysis: &Analysis) -> Document {
 
 /// The headings that are findings, in the opening too.
 fn found_elsewhere(sections: &mut [Section]) {
-    const FINDINGS: [&str; 9] =
-        ["layers", "scaling", "density", "firewall", "path", "state", "pays", "ranking", "clocks"];
+    const FINDINGS: [&str; 11] = [
+        "layers",
+        "scaling",
+        "density",
+        "firewall",
+        "path",
+        "state",
+        "page-cache",
+        "without",
+        "pays",
+        "ranking",
+        "clocks",
+    ];
     let findings = sections.iter().filter(|section| FINDINGS.contains(&section.id.as_str()));
     let findings: Vec<_> = findings.map(|section| format!("[{}](#{}).", section.title, section.id)).collect();
     let list = sections.first_mut().and_then(|answer| {

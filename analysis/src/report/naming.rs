@@ -1,6 +1,6 @@
 //! Names of cells beside each other: the system, how it comes by code, and what else tells them apart.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use results::Cell;
 
@@ -52,22 +52,35 @@ pub(crate) fn is_plain(cell: &Cell) -> bool {
         && param(cell, "path").is_none_or(|path| path != "veth")
 }
 
-/// Names for the cells of one table or picture. A parameter in which they do not differ goes without saying.
+/// Names for the cells of one table or picture. The value that most cells have of a parameter goes without saying.
 pub(crate) struct Names {
-    differ: BTreeSet<String>,
+    usual: BTreeMap<String, String>,
 }
 
 impl Names {
     /// For these cells.
     pub(crate) fn of<'a>(cells: impl Iterator<Item = &'a Cell>) -> Self {
-        let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut values: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
         for cell in cells {
             for (key, value) in &cell.params {
-                values.entry(key).or_default().insert(value);
+                *values.entry(key).or_default().entry(value).or_default() += 1;
             }
         }
-        let several = values.into_iter().filter(|(_, values)| values.len() > 1);
-        Self { differ: several.map(|(key, _)| key.to_owned()).collect() }
+        let usual = values.into_iter().filter_map(|(key, values)| {
+            let all: usize = values.values().sum();
+            let (most, n) = values.into_iter().max_by_key(|(_, n)| *n)?;
+            (2 * n > all).then(|| (key.to_owned(), most.to_owned()))
+        });
+        Self { usual: usual.collect() }
+    }
+
+    /// What goes without saying and would be news to a reader, as a sentence; nothing if all is said.
+    pub(crate) fn unsaid(&self) -> String {
+        // What a scenario is made of is told with it.
+        const TOLD: [&str; 5] = ["acquire", "observer", "page_cache", "pace", "requests"];
+        let unsaid = self.usual.iter().filter(|(key, _)| !TOLD.contains(&key.as_str()));
+        let pairs: Vec<_> = unsaid.map(|(key, value)| format!("`{key}={value}`")).collect();
+        if pairs.is_empty() { String::new() } else { format!(" Where a name says nothing else: {}.", pairs.join(", ")) }
     }
 
     /// The name of one.
@@ -75,7 +88,9 @@ impl Names {
         let first = original(cell);
         let mut words = vec![first.system];
         words.extend(param(cell, "acquire").map(str::to_owned));
-        let told = |key: &&String| *key != "acquire" && self.differ.contains(*key);
+        let told = |key: &&String| {
+            !["acquire", OBSERVER.0].contains(&key.as_str()) && self.usual.get(*key) != cell.params.get(*key)
+        };
         for key in cell.params.keys().filter(told) {
             let value = &cell.params[key];
             words.push(if is_speaking(value) { value.clone() } else { format!("{key}={value}") });
@@ -107,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_all_have_in_common_goes_without_saying() {
+    fn what_most_have_in_common_goes_without_saying() {
         let cells = [
             cell("docker", &[("network", "host"), ("page_cache", "evicted")]),
             cell("docker", &[("network", "bridge"), ("page_cache", "evicted")]),
@@ -116,5 +131,9 @@ mod tests {
         let names = Names::of(cells.iter());
         let found: Vec<_> = cells.iter().map(|cell| names.name(cell)).collect();
         assert_eq!(found, ["docker network=host", "docker bridge", "wasmtime-cli compile (A/A)"]);
+        let most = cells.iter().chain(&cells[..1]);
+        let names = Names::of(most);
+        assert_eq!((names.name(&cells[0]), names.name(&cells[1])), ("docker".to_owned(), "docker bridge".to_owned()));
+        assert_eq!(names.unsaid(), " Where a name says nothing else: `network=host`.");
     }
 }

@@ -13,6 +13,9 @@ use crate::units::{nanoseconds, three_digits};
 /// Idle timeouts, in seconds, for which the break-even rate is told.
 const TIMEOUTS: [f64; 3] = [10.0, 60.0, 600.0];
 
+/// Below so many samples a cell nothing is claimed in a heading: a median has no interval then either.
+pub(crate) const ENOUGH: usize = 6;
+
 /// More configurations of a workload than this make pairs that nobody reads: the quickest of each system are enough.
 const CONFIGURATIONS: usize = 12;
 
@@ -135,7 +138,21 @@ fn title(analysis: &Analysis) -> String {
         cell.map_or_else(String::new, |cell| cell.cell.system.clone())
     };
     let wasm = |crossing: &&Crossing| super::answer::is_wasm(&system(crossing, |c| &c.baseline));
-    let found = analysis.crossings.iter().find(|c| wasm(c) && system(c, |c| &c.candidate) == "docker");
+    // With a handful of samples a number of requests would be a guess.
+    let is_sure = |crossing: &&Crossing| {
+        let mut cells = crossing.candidate.iter().chain(&crossing.baseline);
+        let is_enough = |id: &String| analysis.cells.iter().any(|cell| cell.id == *id && cell.orders.len() >= ENOUGH);
+        crossing.answer.low.is_some() && crossing.answer.high.is_some() && cells.all(is_enough)
+    };
+    let against_docker = |crossing: &&Crossing| wasm(crossing) && system(crossing, |c| &c.candidate) == "docker";
+    let found = analysis.crossings.iter().find(|crossing| against_docker(crossing) && is_sure(crossing));
+    // With a handful of starts a number of requests would be a guess.
+    let is_sure = |crossing: &&Crossing| {
+        let cells = crossing.candidate.iter().chain(&crossing.baseline);
+        let enough = |id: &String| analysis.cells.iter().any(|cell| cell.id == *id && cell.orders.len() >= ENOUGH);
+        crossing.answer.low.is_some() && crossing.answer.high.is_some() && cells.clone().all(enough)
+    };
+    let found = found.filter(is_sure);
     match found.map(|crossing| (crossing, crossing.answer.estimate)) {
         Some((crossing, BreakEven::From(requests))) => format!(
             "When does Wasm pay? For {}, {} beats docker up to {} requests per start",

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::analysis::Analysis;
 use super::facts::{CellFacts, Measure};
-use super::pays::configurations;
+use super::pays::{Configuration, ENOUGH, configurations};
 use super::words::listed;
 use crate::document::{Section, Table};
 use crate::plot::Unit;
@@ -66,6 +66,8 @@ pub struct Place {
     pub workload: String,
     /// The system.
     pub system: String,
+    /// How many samples its place rests on, of starts or of requests, whichever are fewer.
+    pub starts: usize,
     /// The weighted geometric mean of how many times the best system's cost each criterion is: 1 is best in everything.
     pub score: f64,
     /// Each criterion: its value and how many times the best one's it is.
@@ -94,45 +96,40 @@ pub(crate) fn numbers(analysis: &Analysis) -> Vec<Place> {
     for workload in analysis.workloads() {
         let all = configurations(analysis, workload);
         for (of, _, weights) in USES {
-            let costs: Vec<(String, Vec<Option<f64>>)> = all
-                .iter()
-                .map(|one| {
-                    let costs =
-                        weights.iter().map(|(c, _)| cost(analysis, workload, one.start, one.warm, *c)).collect();
-                    (one.start.cell.system.clone(), costs)
-                })
-                .collect();
-            let best: Vec<f64> = (0..weights.len())
-                .map(|at| costs.iter().filter_map(|(_, costs)| costs[at]).fold(f64::INFINITY, f64::min))
-                .collect();
-            let mut ranked: Vec<Place> = costs
-                .into_iter()
-                .filter_map(|(system, costs)| {
-                    // A system of which something was not measured cannot be ranked by it.
-                    let costs: Option<Vec<f64>> = costs.into_iter().collect();
-                    let factors: Vec<_> = costs?
-                        .into_iter()
-                        .zip(weights)
-                        .zip(&best)
-                        .map(|((cost, (c, _)), best)| (*c, cost, cost / best))
-                        .collect();
-                    let score = factors
-                        .iter()
-                        .zip(weights)
-                        .map(|((.., times), (_, weight))| weight * times.ln())
-                        .sum::<f64>()
-                        .exp();
-                    score.is_finite().then(|| Place { of, workload: workload.to_owned(), system, score, factors })
-                })
-                .collect();
-            if ranked.len() < 2 {
-                continue;
-            }
+            let mut ranked = ranked(analysis, workload, of, weights, &all);
             ranked.sort_by(|one, two| one.score.total_cmp(&two.score).then_with(|| one.system.cmp(&two.system)));
-            places.extend(ranked);
+            // A race of one has no winner.
+            if ranked.len() > 1 {
+                places.extend(ranked);
+            }
         }
     }
     places
+}
+
+/// The systems of which everything was measured that counts: one of which something was not cannot be ranked by it.
+fn ranked(
+    analysis: &Analysis,
+    workload: &str,
+    of: &'static str,
+    weights: Weights,
+    all: &[Configuration<'_>],
+) -> Vec<Place> {
+    let costs = |one: &Configuration<'_>| -> Option<Vec<f64>> {
+        weights.iter().map(|(criterion, _)| cost(analysis, workload, one.start, one.warm, *criterion)).collect()
+    };
+    let known: Vec<_> = all.iter().filter_map(|one| Some((one, costs(one)?))).collect();
+    let best = |at: usize| known.iter().map(|(_, costs)| costs[at]).fold(f64::INFINITY, f64::min);
+    let place = |(one, costs): &(&Configuration<'_>, Vec<f64>)| {
+        let factor = |(at, (criterion, _)): (usize, &(Criterion, f64))| (*criterion, costs[at], costs[at] / best(at));
+        let factors: Vec<_> = weights.iter().enumerate().map(factor).collect();
+        let logarithms = factors.iter().zip(weights).map(|((.., times), (_, weight))| weight * times.ln());
+        let score = logarithms.sum::<f64>().exp();
+        let (workload, system) = (workload.to_owned(), one.start.cell.system.clone());
+        let starts = one.start.orders.len().min(one.warm.orders.len());
+        score.is_finite().then_some(Place { of, workload, system, starts, score, factors })
+    };
+    known.iter().filter_map(place).collect()
 }
 
 /// The section, where two systems at least can be ranked.
@@ -141,8 +138,11 @@ pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
     let workload = analysis.places.first()?.workload.as_str();
     let first = |of: &str| analysis.places.iter().find(|place| place.of == of && place.workload == workload);
     let winners: Vec<_> = USES.iter().filter_map(|(of, ..)| first(of)).collect();
+    let enough = analysis.places.iter().filter(|place| place.workload == workload).all(|place| place.starts >= ENOUGH);
     let same = winners.iter().all(|place| place.system == winners[0].system);
-    let told = if same {
+    let told = if !enough {
+        "too few samples to name a first".to_owned()
+    } else if same {
         format!("{} comes first in each", winners[0].system)
     } else {
         listed(&winners.iter().map(|place| format!("{} for {}", place.system, place.of)).collect::<Vec<_>>())

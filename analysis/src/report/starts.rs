@@ -48,9 +48,14 @@ fn section(analysis: &Analysis, workload: &str, scenario: &str, cells: &[&CellFa
     let names = Names::of(cells.iter().map(|cell| &cell.cell));
     let mut section = Section::new(&format!("{workload}-{scenario}"), title(workload, scenario, cells, &names));
     section.text(format!(
-        "`{scenario}`: {}. From the launch to the first complete, checked answer (of a command: to its end). Nothing watched \
-         these starts.",
-        meaning(scenario)
+        "`{scenario}`: {}. From the launch to the first complete, checked answer (of a command: to its end). {}{}",
+        meaning(scenario),
+        if cells.iter().any(|cell| cell.cell.params.contains_key("observer")) {
+            "Nothing watched these starts."
+        } else {
+            "These starts told of their phases themselves."
+        },
+        names.unsaid(),
     ));
     let family = analysis.family(workload, scenario, Measure::TotalNs);
     section.blocks.push(Block::Figure(Figure {
@@ -206,8 +211,15 @@ pub(crate) fn taken_apart<'a>(analysis: &'a Analysis, workload: &'a str, scenari
             None => found.push(cell),
         }
     }
-    by(&mut found, Measure::TotalNs);
+    // By the totals that are quoted: those of starts that nothing watched, where there are such.
+    let key = |cell: &CellFacts| alone(analysis, cell).or(cell.median(Measure::TotalNs)).unwrap_or(f64::INFINITY);
+    found.sort_by(|one, two| key(one).total_cmp(&key(two)).then_with(|| one.cell.cmp(&two.cell)));
     found
+}
+
+/// The median of the same starts while nothing watches them; nothing if these are those.
+fn alone(analysis: &Analysis, cell: &CellFacts) -> Option<f64> {
+    if is_headline(&cell.cell) { None } else { analysis.find(&unwatched(&cell.cell))?.median(Measure::TotalNs) }
 }
 
 fn waterfalls(analysis: &Analysis, workload: &str, scenario: &str) -> Vec<Block> {
@@ -229,9 +241,6 @@ fn waterfalls(analysis: &Analysis, workload: &str, scenario: &str) -> Vec<Block>
 
 fn waterfall(analysis: &Analysis, id: &str, title: String, cells: &[&CellFacts]) -> Block {
     let names = Names::of(cells.iter().map(|cell| &cell.cell));
-    let alone = |cell: &CellFacts| {
-        if is_headline(&cell.cell) { None } else { analysis.find(&unwatched(&cell.cell))?.median(Measure::TotalNs) }
-    };
     let counted = |cell: &CellFacts| -> Vec<Segment> {
         let phases = cell.phases.iter().filter(|phase| phase.name.counts());
         phases.map(|phase| Segment { phase: phase.name, ns: phase.median_ns }).collect()
@@ -239,7 +248,7 @@ fn waterfall(analysis: &Analysis, id: &str, title: String, cells: &[&CellFacts])
     let stack = |cell: &&CellFacts| Stack {
         label: names.name(&cell.cell),
         segments: counted(cell),
-        total_ns: alone(cell).or(cell.median(Measure::TotalNs)),
+        total_ns: alone(analysis, cell).or(cell.median(Measure::TotalNs)),
     };
     let rows: Vec<_> = cells.iter().map(stack).collect();
     let mut table =

@@ -27,10 +27,12 @@ pub struct Variation {
 }
 
 /// A thing that may differ: its name, the parameters that tell it, and a question.
-const THINGS: [(&str, &[&str], &str); 3] = [
+const THINGS: [(&str, &[&str], &str); 5] = [
     ("firewall", &["firewall"], "What does a firewall cost?"),
     ("path", &["path", "delay_ms"], "What does a network between client and service change?"),
     ("state", &[], "What does it cost to keep state?"),
+    ("page-cache", &["page_cache"], "What does it cost when pages are not in memory?"),
+    ("without", &["without"], "What does a start save by leaving work out?"),
 ];
 
 /// The workloads that differ in keeping state only.
@@ -40,6 +42,8 @@ const STATE: (&str, &str) = ("http-state", "http-hello");
 fn is_without(cell: &Cell, of: &str) -> bool {
     match of {
         "state" => cell.workload == STATE.1,
+        "page-cache" => param(cell, "page_cache").is_none_or(|value| value == "hot"),
+        "without" => !cell.params.contains_key("without"),
         "firewall" => param(cell, "firewall").is_none_or(|value| value == "off"),
         _ => param(cell, "path").is_none_or(|value| value == "loopback"),
     }
@@ -119,6 +123,8 @@ fn section(analysis: &Analysis, of: &str, question: &str) -> Option<Section> {
             "The same cells with a firewall in the request's way and without one. Of rates, what is compared is time per request."
         }
         "path" => "The same cells over a pair of virtual network interfaces, with and without delay, and over the loopback.",
+        "page-cache" => "The same starts with the artifact's pages in the page cache, and with all of them out of it.",
+        "without" => "The same starts with everything, and with one piece of work left out: less than 1 is what that piece costs.",
         _ => "The same systems with a request that changes what the server keeps (`http-state`) and with one that does not (`http-hello`).",
     });
     for variation in some {
