@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use analysis::Summary;
 use clap::ValueEnum;
-use results::campaign::{self, Bench, Ended, Plan};
+use results::campaign::{self, BY_NATURE, Bench, Ended, Plan};
 use results::ledger::Ledger;
 use results::manifest::{Build, Manifest, System};
 use results::record::Outcome;
@@ -193,12 +193,13 @@ fn reasons<'a>(reasons: impl Iterator<Item = &'a str>) -> Vec<(String, usize)> {
     counted
 }
 
-/// A system that this machine does not have is no failure of a run: its rows say so. A run of nothing else is one.
+/// A system that this machine does not have is no failure of a run, and neither is what a system can never do: rows say so. A run of nothing else is one.
 fn verdict(samples: &[Sample], systems: &[System]) -> Exit {
     let absent = |sample: &&Sample| {
         systems.iter().any(|system| system.name == sample.cell.system && system.unavailable.is_some())
     };
-    let present: Vec<_> = samples.iter().filter(|sample| !absent(sample)).collect();
+    let never = |sample: &&Sample| sample.reason.as_deref().is_some_and(|reason| reason.starts_with(BY_NATURE));
+    let present: Vec<_> = samples.iter().filter(|sample| !absent(sample) && !never(sample)).collect();
     let any = |outcome| present.iter().any(|sample| sample.outcome == outcome);
     if !any(Outcome::Ok) && !any(Outcome::Failed) {
         Exit::Nothing

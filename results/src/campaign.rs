@@ -19,6 +19,10 @@ use crate::{SCHEMA_VERSION, clock};
 /// fail again, and thirty time limits of thirty seconds are a quarter of an hour.
 pub const FAILURES_IN_A_ROW: u32 = 3;
 
+/// What the reason begins with of a sample that is skipped because its system can never do what the cell asks: a row that
+/// says so, and no failure of the run.
+pub const BY_NATURE: &str = "it cannot keep ";
+
 /// What is to be measured, and in which order. Fixed before the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use program::pages::{self, Residency};
 use results::Cell;
-use results::campaign::{self, Bench, Measurement};
+use results::campaign::{self, BY_NATURE, Bench, Measurement};
 use results::clock::now_ns;
 use serde_json::{Value, json};
 use workloads::Workload;
@@ -190,7 +190,7 @@ impl Bench for Outside<'_> {
         let adapter = self.systems.adapter(planned.system);
         let mut attested = BTreeMap::new();
         if planned.workload == Workload::HttpState && !planned.cell.scenario.starts() {
-            let means = adapter.keeps_state().map_err(|reason| format!("it cannot keep state: {reason}"))?;
+            let means = adapter.keeps_state().map_err(|reason| format!("{BY_NATURE}state: {reason}"))?;
             attested.insert("state".to_owned(), json!(means));
         }
         if adapter.hosted().is_some() {
