@@ -2,6 +2,8 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each user of this module uses another part of it")]
 
+mod draw;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -13,6 +15,8 @@ use results::manifest::{Build, Manifest, System};
 use results::noise::Noise;
 use results::record::{Requests, Resources, Scenario, sum_rule};
 use results::{Cell, Outcome, Phase, PhaseTime, SCHEMA_VERSION, Sample, latency};
+
+use draw::Draw;
 
 /// What a run is like.
 #[derive(Clone)]
@@ -129,31 +133,6 @@ const KINDS: [Kind; 10] = [
         96.0,
     ),
 ];
-
-/// Numbers that look drawn.
-pub struct Draw(u64);
-
-impl Draw {
-    pub fn new(seed: u64) -> Self {
-        Self(seed ^ 0x9E37_79B9_7F4A_7C15)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 ^ (self.0 >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 16
-    }
-
-    /// From 0 to 1.
-    pub fn unit(&mut self) -> f64 {
-        (self.next() % (1 << 30)) as f64 / f64::from(1 << 30)
-    }
-
-    /// About 1, skewed to the right as times are.
-    pub fn factor(&mut self, spread: f64) -> f64 {
-        let sum: f64 = (0..6).map(|_| self.unit()).sum::<f64>() - 3.0;
-        (sum * spread).exp()
-    }
-}
 
 fn kind(cell: &Cell) -> &'static Kind {
     let system = cell.system.strip_suffix("-aa").unwrap_or(&cell.system);
