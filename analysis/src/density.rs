@@ -47,6 +47,8 @@ pub struct DensityCurve {
     pub private: Option<Fit>,
     /// Proportional memory of what the engine keeps running for each of them and for nothing else.
     pub shim: Option<Fit>,
+    /// The kernel's tables of their pages, over instances, in bytes: in no process's memory.
+    pub page_tables: Option<Fit>,
     /// Memory that the machine had less, over instances, in bytes: the same by another way, with whatever else it did.
     pub missing: Option<Fit>,
 }
@@ -98,6 +100,7 @@ fn curve(cell: Cell, sizes: &BTreeMap<u64, Vec<&Sample>>) -> DensityCurve {
             Some(attested(sample, "private_bytes").filter(|_| !alone)? as f64)
         }),
         shim: fit(&|sample| Some(attested(sample, "shim_pss_bytes")? as f64)),
+        page_tables: fit(&|sample| Some(attested(sample, "page_tables_bytes")? as f64)),
         missing: fit(&missing),
     }
 }
@@ -146,6 +149,7 @@ fn of_workload(workload: &str, curves: &[DensityCurve]) -> String {
             "95 % interval",
             "private each",
             "shim each",
+            "page tables each",
             "machine each",
             "for any number",
             "line off by at most",
@@ -184,6 +188,7 @@ fn fitted(curve: &DensityCurve) -> Vec<String> {
         ends.map_or_else(String::new, |ends| format!("[{}, {}]", signed(ends.low), signed(ends.high))),
         each(curve.private),
         each(curve.shim),
+        each(curve.page_tables),
         each(curve.missing),
         curve.pss.map_or_else(|| "–".to_owned(), |fit| signed(fit.intercept)),
         worst,

@@ -62,6 +62,11 @@ pub(crate) fn name_of(cell: &Cell) -> String {
     words.extend(cell.params.get("acquire").cloned());
     let own = cell.params.iter().filter(|(key, value)| !TOLD_ELSEWHERE.contains(&key.as_str()) && *value != "none");
     words.extend(own.map(|(key, value)| format!("{key}={value}")));
+    // Told where it is not what the scenario's name says.
+    let usual = if cell.scenario == Scenario::Cold { "evicted" } else { "hot" };
+    words.extend(
+        cell.params.get("page_cache").filter(|state| *state != usual).map(|state| format!("page_cache={state}")),
+    );
     if system.is_some() {
         words.push("(A/A)".to_owned());
     }

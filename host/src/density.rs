@@ -293,6 +293,7 @@ fn judge(target: &Target, kept: Kept, report: &CrowdReport) -> Measurement {
             ("instances".to_owned(), json!(kept.instances)),
             ("pss_bytes".to_owned(), json!(full.pss_bytes)),
             ("private_bytes".to_owned(), json!(full.private_bytes)),
+            ("page_tables_bytes".to_owned(), json!(full.page_tables_bytes)),
             ("base_pss_bytes".to_owned(), json!(report.base.pss_bytes)),
             ("base_private_bytes".to_owned(), json!(report.base.private_bytes)),
             ("start_last_ns".to_owned(), json!(report.last_start_ns)),

@@ -1,7 +1,7 @@
 //! The page cache: putting files into it or out of it, by name, and proving that they are there or not.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek as _};
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
 
@@ -32,12 +32,18 @@ pub struct Pages {
 pub fn put(path: &Path, state: Residency) -> Result<Pages, String> {
     let fail = |error: io::Error| format!("cannot set the page cache of {}: {error}", path.display());
     let file = File::open(path).map_err(fail)?;
-    match state {
-        Residency::Hot => _ = io::copy(&mut &file, &mut io::sink()).map_err(fail)?,
-        Residency::Evicted => drop_pages(&file).map_err(fail)?,
-    }
-    let pages = resident(&file).map_err(fail)?;
+    let mut pages = match state {
+        Residency::Hot => read_in(&file).map_err(fail)?,
+        Residency::Evicted => evict(path).map_err(fail)?,
+    };
     let wanted = if state == Residency::Hot { pages.all } else { 0 };
+    // The kernel may take a page of a file that was just written back while the file is read.
+    for _ in 1..READS {
+        if state == Residency::Evicted || pages.resident == wanted {
+            break;
+        }
+        pages = read_in(&file).map_err(fail)?;
+    }
     if pages.resident != wanted {
         return Err(format!(
             "{} of {} pages of {} are in the page cache, {wanted} should be; if it lies on tmpfs or another file system \
@@ -58,6 +64,15 @@ pub fn evict(path: &Path) -> io::Result<Pages> {
     let file = File::open(path)?;
     drop_pages(&file)?;
     resident(&file)
+}
+
+/// How often a file is read until all of it is in the page cache.
+const READS: usize = 3;
+
+fn read_in(mut file: &File) -> io::Result<Pages> {
+    file.rewind()?;
+    io::copy(&mut file, &mut io::sink())?;
+    resident(file)
 }
 
 fn drop_pages(file: &File) -> io::Result<()> {

@@ -184,6 +184,16 @@ pub fn private_bytes(pids: &[u32]) -> Option<u64> {
     pids.iter().map(of).sum()
 }
 
+/// The kernel's tables of the pages of these processes, in bytes, which no memory of theirs holds. Nothing where one of them
+/// does not tell.
+pub fn page_tables_bytes(pids: &[u32]) -> Option<u64> {
+    let of = |pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        Some(field(&status, "VmPTE")? * 1024)
+    };
+    pids.iter().map(of).sum()
+}
+
 /// The parent of a process.
 pub fn parent(pid: u32) -> Option<u32> {
     Stat::of(pid).map(|stat| stat.parent).filter(|parent| *parent > 1)

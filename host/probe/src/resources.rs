@@ -47,7 +47,11 @@ impl Usage {
 pub fn memory() -> Memory {
     let of = |name| kibibytes("/proc/self/smaps_rollup", name);
     let private = of("Private_Clean:").zip(of("Private_Dirty:"));
-    Memory { pss_bytes: of("Pss:"), private_bytes: private.map(|(clean, dirty)| clean + dirty) }
+    Memory {
+        pss_bytes: of("Pss:"),
+        private_bytes: private.map(|(clean, dirty)| clean + dirty),
+        page_tables_bytes: kibibytes("/proc/self/status", "VmPTE:"),
+    }
 }
 
 /// The proportional set size of this process.

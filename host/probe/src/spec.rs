@@ -182,6 +182,8 @@ pub struct Memory {
     pub pss_bytes: Option<u64>,
     /// What it shares with nobody.
     pub private_bytes: Option<u64>,
+    /// The kernel's tables of its pages, which are in neither.
+    pub page_tables_bytes: Option<u64>,
 }
 
 /// What came of a [`Crowd`].

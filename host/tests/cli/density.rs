@@ -30,6 +30,7 @@ fn instances_are_weighed_and_each_of_them_answers() {
         let instances: u64 = sample.cell.params["instances"].parse().unwrap();
         assert_eq!(sample.requests.as_ref().unwrap().ok, instances);
         assert!(weight(sample, "private_bytes") >= weight(sample, "base_private_bytes"));
+        assert!(weight(sample, "page_tables_bytes") > 0);
         assert!(weight(sample, "start_last_ns") <= sample.total_ns.unwrap());
     }
     // Forty that have answered take more than forty that have not.

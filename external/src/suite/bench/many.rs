@@ -281,6 +281,7 @@ impl Crowd<'_> {
         let mut weights = BTreeMap::from([
             ("pss_bytes", usage::of_processes(&pids).pss_bytes),
             ("private_bytes", usage::private_bytes(&pids)),
+            ("page_tables_bytes", usage::page_tables_bytes(&pids)),
             ("available_bytes", memory().map(|(available, _)| available)),
         ]);
         // What an engine keeps running for each of its containers, and only for it.
