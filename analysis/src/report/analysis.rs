@@ -213,12 +213,14 @@ fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
     families
 }
 
-/// The native cell of the same load.
+/// What must be the same of two cells for their systems to be all that differs.
+const CONDITIONS: [&str; 8] =
+    ["connections", "instances", "pace", "page_cache", "firewall", "path", "delay_ms", "rate_mbit"];
+
+/// The native cell under the same conditions.
 fn base_of<'a>(group: &'a [&'a CellFacts], cell: &CellFacts) -> Option<&'a &'a CellFacts> {
     let same = |key: &str, other: &Cell| param(&cell.cell, key) == param(other, key);
-    group.iter().find(|other| {
-        other.cell.system == BASE && ["connections", "instances", "pace"].iter().all(|key| same(key, &other.cell))
-    })
+    group.iter().find(|other| other.cell.system == BASE && CONDITIONS.iter().all(|key| same(key, &other.cell)))
 }
 
 /// The two systems of one engine, and whether they have the same version.

@@ -150,8 +150,16 @@ fn overview(analysis: &Analysis) -> Option<Table> {
         for (scenario, measure, _) in QUESTIONS {
             let cells = answers(analysis, workload, scenario, measure);
             let names = Names::of(cells.iter().map(|cell| &cell.cell));
-            let first = |wanted: &dyn Fn(&str) -> bool| cells.iter().copied().find(|cell| wanted(&cell.cell.system));
-            let (base, wasm, boxed) = (first(&|name| name == BASE), first(&is_wasm), first(&|name| name == "docker"));
+            let base = cells.iter().copied().find(|cell| cell.cell.system == BASE);
+            let family = analysis.family(workload, scenario, measure);
+            let beside = |cell: &CellFacts| {
+                let member = family.and_then(|family| family.of(&cell.id));
+                member.zip(base).is_none_or(|(member, base)| member.baseline == base.id)
+            };
+            let first = |wanted: &dyn Fn(&str) -> bool| {
+                cells.iter().copied().find(|cell| wanted(&cell.cell.system) && beside(cell))
+            };
+            let (wasm, boxed) = (first(&is_wasm), first(&|name| name == "docker"));
             let shown = |cell: Option<&CellFacts>| {
                 cell.map_or_else(|| "–".to_owned(), |cell| format!("[{}](#{})", median(cell, measure), cell.id))
             };
@@ -198,10 +206,14 @@ fn sentence(
     let Some(family) = analysis.family(workload, scenario, measure).filter(|_| base.is_some()) else {
         return Some(text + "; there is no native program of the same load to judge by.");
     };
-    let mut wasm: Vec<&CellFacts> = cells.iter().copied().filter(|cell| is_wasm(&cell.cell.system)).collect();
-    wasm.truncate(1);
-    let boxed = cells.iter().copied().find(|cell| cell.cell.system == "docker");
-    for cell in wasm.into_iter().chain(boxed) {
+    // Those that were judged by the very cell that the sentence begins with, and not by one under other conditions.
+    let judged = |cell: &CellFacts| {
+        let member = family.of(&cell.id);
+        member.zip(base).is_some_and(|(member, base)| member.baseline == base.id)
+    };
+    let first =
+        |wanted: &dyn Fn(&str) -> bool| cells.iter().copied().find(|cell| wanted(&cell.cell.system) && judged(cell));
+    for cell in first(&is_wasm).into_iter().chain(first(&|name| name == "docker")) {
         let Some(member) = family.of(&cell.id) else { continue };
         let said = match &member.decision.verdict {
             Verdict::Faster | Verdict::Slower => format!("{} the cost", ratio(&member.decision)),
