@@ -133,19 +133,20 @@ pub(super) fn lay_out(root: &Path, workload: Workload) -> Result<PathBuf, String
 }
 
 /// Programs that were laid out before, by what they are copies of.
-static LAID_OUT: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
+static LAID_OUT: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>> = Mutex::new(BTreeMap::new());
 
 /// A copy of the run's own, which all containers of it have in common as they would have a layer of an image: what each
 /// had a file of its own for would be in memory as often.
 fn link_or_copy(built: &Path, to: &Path) -> std::io::Result<()> {
     let mut laid_out = LAID_OUT.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = std::fs::remove_file(to);
-    // On another file system, or gone with its run.
-    if laid_out.get(built).is_some_and(|first| std::fs::hard_link(first, to).is_ok()) {
+    let copies = laid_out.entry(built.to_owned()).or_default();
+    // One each for mounts that files cannot be linked across, such as an engine's own folder. Some are gone with their run.
+    if copies.iter().any(|copy| std::fs::hard_link(copy, to).is_ok()) {
         return Ok(());
     }
     std::fs::copy(built, to)?;
-    laid_out.insert(built.to_owned(), to.to_owned());
+    copies.push(to.to_owned());
     Ok(())
 }
 
