@@ -11,7 +11,7 @@ use crate::waterfall;
 
 /// The layers between a bare program and a container with a network of its own, from the inside: the same program in each,
 /// and in each the work of the one before it. A system, and the network that its cells have if it has a choice of them.
-const LAYERS: [(&str, Option<&str>, &str); 5] = [
+pub(crate) const LAYERS: [(&str, Option<&str>, &str); 5] = [
     ("native", None, "the program alone"),
     ("runc", Some("host"), "namespaces, mounts, control groups: the OCI runtime's two calls"),
     ("containerd", Some("host"), "the daemon: a snapshot, its shim, its records"),

@@ -12,7 +12,7 @@ use crate::waterfall;
 use crate::{density, scaling, state};
 
 /// The parameter that says whether a start was taken apart, and its value for one that was not.
-const OBSERVER: (&str, &str) = ("observer", "none");
+pub(crate) const OBSERVER: (&str, &str) = ("observer", "none");
 
 /// The system that others are compared with.
 const BASE: &str = "native";
@@ -47,7 +47,12 @@ const TOLD_ELSEWHERE: [&str; 7] = ["acquire", "page_cache", "observer", "pace", 
 
 /// Whether the cell's total is one to quote: nothing watched the start.
 pub(crate) fn is_headline(cell: &CellSummary) -> bool {
-    cell.cell.params.get(OBSERVER.0).is_none_or(|observer| observer == OBSERVER.1)
+    is_headline_cell(&cell.cell)
+}
+
+/// As [`is_headline`].
+pub(crate) fn is_headline_cell(cell: &Cell) -> bool {
+    cell.params.get(OBSERVER.0).is_none_or(|observer| observer == OBSERVER.1)
 }
 
 /// The system, how it comes by code, and whatever else tells the cell from its neighbours.

@@ -7,10 +7,8 @@ use results::record::Outcome;
 use results::{Cell, Sample, latency};
 
 use crate::median::median;
+use crate::summary::TWIN;
 use crate::units::nanoseconds;
-
-/// The ending that makes a system the second name of another.
-const TWIN: &str = "-aa";
 
 /// What is compared of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -7,7 +7,7 @@ use results::manifest::Manifest;
 
 use super::{Error, Exit};
 use crate::input::Run;
-use crate::report::{Analysis, CellFacts, Measure, Options};
+use crate::report::{Analysis, CellFacts, Measure, Options, compared_by};
 use crate::statistics::{Comparison, Decision, Policy, Verdict, decide};
 use crate::units::{percent, three_digits};
 
@@ -19,16 +19,6 @@ pub struct Compared {
     /// How the program ends.
     pub exit: Exit,
 }
-
-/// What each scenario is compared by.
-const MEASURES: [(&str, &[Measure]); 6] = [
-    ("cold", &[Measure::TotalNs, Measure::PssBytes]),
-    ("runtime-cold", &[Measure::TotalNs, Measure::PssBytes]),
-    ("warm", &[Measure::P50Ns]),
-    ("throughput", &[Measure::PerSecond, Measure::PssBytes]),
-    ("scaling", &[Measure::PerSecond]),
-    ("density", &[Measure::PrivateBytes, Measure::TotalNs]),
-];
 
 /// Judges `later` against `earlier`, both below `raw`.
 ///
@@ -109,9 +99,8 @@ fn differences(one: &Manifest, two: &Manifest) -> Vec<String> {
 fn pairs<'a>(before: &'a Analysis, after: &'a Analysis) -> Vec<Pair<'a>> {
     let mut pairs = Vec::new();
     for cell in &before.cells {
-        let Some(same) = after.cells.iter().find(|other| other.id == cell.id) else { continue };
-        let measures = MEASURES.iter().find(|(name, _)| *name == cell.cell.scenario.name());
-        for &measure in measures.map_or(&[][..], |(_, measures)| measures) {
+        let Some(same) = after.cell(&cell.id) else { continue };
+        for &measure in compared_by(cell.cell.scenario.name()) {
             if !cell.values(measure).is_empty() && !same.values(measure).is_empty() {
                 pairs.push(Pair { measure, before: cell, after: same });
             }

@@ -41,7 +41,7 @@ const fn look(colour: &'static str, marker: Marker, hollow: bool) -> Look {
 
 /// Of a system, by its first name.
 pub fn system(name: &str) -> Look {
-    match name.strip_suffix("-aa").unwrap_or(name) {
+    match name.strip_suffix(crate::summary::TWIN).unwrap_or(name) {
         "native" => look("native", Marker::Circle, false),
         "native-portable" => look("grey", Marker::Circle, true),
         "wasmtime-embedded" => look("blue", Marker::Square, false),

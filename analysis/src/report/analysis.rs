@@ -145,6 +145,11 @@ impl Analysis {
         self.cells.iter().filter(shown).collect()
     }
 
+    /// The cell with this id.
+    pub(crate) fn cell(&self, id: &str) -> Option<&CellFacts> {
+        self.cells.iter().find(|cell| cell.id == id)
+    }
+
     /// The cell like this one.
     pub(crate) fn find(&self, cell: &Cell) -> Option<&CellFacts> {
         self.cells.iter().find(|facts| facts.cell == *cell)
@@ -188,6 +193,11 @@ const COMPARED: [(&str, &[Measure]); 6] = [
     ("density", &[Measure::PrivateBytes, Measure::TotalNs]),
 ];
 
+/// What a scenario is compared by.
+pub(crate) fn compared_by(scenario: &str) -> &'static [Measure] {
+    COMPARED.iter().find(|(name, _)| *name == scenario).map_or(&[], |(_, measures)| measures)
+}
+
 /// One family for each workload, scenario and measure: every cell against the native program under the same parameters.
 fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
     let mut groups: BTreeMap<(&str, &str), Vec<&CellFacts>> = BTreeMap::new();
@@ -196,8 +206,7 @@ fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
     }
     let mut families = Vec::new();
     for ((workload, scenario), group) in groups {
-        let measures = COMPARED.iter().find(|(name, _)| *name == scenario).map_or(&[][..], |(_, measures)| measures);
-        for &measure in measures {
+        for &measure in compared_by(scenario) {
             let with = |cell: &&&CellFacts| !cell.values(measure).is_empty();
             let pairs: Vec<_> = group
                 .iter()

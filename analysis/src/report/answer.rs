@@ -10,6 +10,7 @@ use super::words::{by, count, listed, median};
 use crate::document::{Block, Section, Table};
 use crate::input::Run;
 use crate::statistics::{Verdict, Warning};
+use crate::summary::TWIN;
 use crate::units::percent;
 
 /// The opening.
@@ -82,7 +83,7 @@ fn machine(manifest: Option<&Manifest>) -> String {
     let versions: Vec<_> = manifest
         .systems
         .iter()
-        .filter(|system| system.unavailable.is_none() && !system.version.is_empty() && !system.name.ends_with("-aa"))
+        .filter(|system| system.unavailable.is_none() && !system.version.is_empty() && !system.name.ends_with(TWIN))
         .map(|system| format!("{} {}", system.name, system.version))
         .collect();
     format!(
@@ -287,7 +288,7 @@ fn absent(manifest: Option<&Manifest>, analysis: &Analysis) -> Vec<String> {
     let systems = manifest.map_or(&[][..], |manifest| &manifest.systems);
     let mut told: Vec<_> = systems
         .iter()
-        .filter(|system| !system.name.ends_with("-aa"))
+        .filter(|system| !system.name.ends_with(TWIN))
         .filter_map(|system| {
             Some(format!("**{}** could not be measured here: {}.", system.name, system.unavailable.as_deref()?))
         })

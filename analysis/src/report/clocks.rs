@@ -216,9 +216,9 @@ fn figure(analysis: &Analysis, clocks: &Clocks) -> Figure {
             Some(row) if row.label == label => row.dots.push(dot),
             _ => rows.push(DotRow { label, dots: vec![dot] }),
         }
-        let cell = analysis.cells.iter().find(|cell| cell.id == ratio.cell);
+        let cell = analysis.cell(&ratio.cell);
         let name = cell.map_or_else(String::new, |cell| Names::of(std::iter::once(&cell.cell)).name(&cell.cell));
-        let network = analysis.cells.iter().find(|cell| cell.id == ratio.container);
+        let network = analysis.cell(&ratio.container);
         let network = network.and_then(|cell| param(&cell.cell, "network")).unwrap_or_default();
         table.row([
             ratio.clock.to_owned(),

@@ -109,7 +109,7 @@ fn workloads(growths: &[Growth]) -> Vec<&str> {
 /// A curve of a measure over the number of instances.
 fn curve(analysis: &Analysis, growth: &Growth, names: &Names, measure: Measure) -> Curve {
     let point = |step: &Step| {
-        let cell = analysis.cells.iter().find(|cell| cell.id == step.cell)?;
+        let cell = analysis.cell(&step.cell)?;
         Some((step.instances as f64, cell.median(measure)?, cell.interval(measure)))
     };
     let points = growth.steps.iter().filter_map(point).collect();
@@ -142,8 +142,7 @@ fn scaling(analysis: &Analysis) -> Option<Section> {
             some.iter().map(|growth| curve(analysis, growth, &names, Measure::PerSecond)).collect();
         let ideal = |growth: &&&Growth| {
             let first = growth.steps.first()?;
-            let one = analysis.cells.iter().find(|cell| cell.id == first.cell)?.median(Measure::PerSecond)?
-                / first.instances as f64;
+            let one = analysis.cell(&first.cell)?.median(Measure::PerSecond)? / first.instances as f64;
             Some(line(growth, |n| one * n))
         };
         series.extend(some.iter().filter_map(|growth| ideal(&growth)));
@@ -225,7 +224,7 @@ fn scaling_table(analysis: &Analysis, title: &str, growths: &[&Growth], names: &
     let mut table = Table::new(title, &columns);
     for growth in growths {
         for step in &growth.steps {
-            let Some(cell) = analysis.cells.iter().find(|cell| cell.id == step.cell) else { continue };
+            let Some(cell) = analysis.cell(&step.cell) else { continue };
             let ends = step.efficiency_interval.map(|ends| span((ends.low, ends.high), Unit::Share));
             table.row([
                 format!("[{}](#{})", names.name(&growth.cell), cell.id),
@@ -315,7 +314,7 @@ fn density_table(analysis: &Analysis, title: &str, growths: &[&Growth], names: &
     for growth in growths {
         let Some(fit) = &growth.memory else { continue };
         let last = growth.steps.last();
-        let cell = last.and_then(|step| analysis.cells.iter().find(|cell| cell.id == step.cell));
+        let cell = last.and_then(|step| analysis.cell(&step.cell));
         table.row([
             names.name(&growth.cell),
             format!("`{}`", growth.memory_measure.map_or("", Measure::name)),
@@ -341,7 +340,7 @@ fn density_steps(analysis: &Analysis, growths: &[&Growth], names: &Names) -> Tab
     let mut table = Table::new("Each number of instances", &columns).folded();
     for growth in growths {
         for step in &growth.steps {
-            let Some(cell) = analysis.cells.iter().find(|cell| cell.id == step.cell) else { continue };
+            let Some(cell) = analysis.cell(&step.cell) else { continue };
             let measures =
                 [Measure::PrivateBytes, Measure::PssBytes, Measure::TotalNs, Measure::StartLastNs, Measure::PerSecond];
             let head = [format!("[{}](#{})", names.name(&growth.cell), cell.id), step.instances.to_string()];

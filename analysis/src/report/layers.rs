@@ -8,19 +8,11 @@ use super::facts::{CellFacts, Measure};
 use super::naming::param;
 use super::starts::STARTS;
 use super::words::{interval, median};
+use crate::cold_start::LAYERS;
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Bar, Unit, bars};
 use crate::statistics::Verdict;
 use crate::units::{nanoseconds, percent, three_digits};
-
-/// The layers from the inside: a system, the network that its cells have if they have a choice of them, and what it does.
-const LAYERS: [(&str, Option<&str>, &str); 5] = [
-    ("native", None, "the program alone"),
-    ("runc", Some("host"), "namespaces, mounts, control groups: the OCI runtime's two calls"),
-    ("containerd", Some("host"), "the daemon: a snapshot, its shim, its records"),
-    ("docker", Some("host"), "the engine: its layers, its log, its records"),
-    ("docker", Some("bridge"), "a network of its own: the bridge, addresses, rules, the proxy"),
-];
 
 /// A layer of a container.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -127,7 +119,7 @@ pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
 }
 
 fn cell_of<'a>(analysis: &'a Analysis, layer: &Layer) -> Option<&'a CellFacts> {
-    analysis.cells.iter().find(|cell| cell.id == layer.cell)
+    analysis.cell(&layer.cell)
 }
 
 fn figure(analysis: &Analysis, peeled: &Peeled) -> Figure {

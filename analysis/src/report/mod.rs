@@ -18,6 +18,7 @@ mod starts;
 mod variations;
 mod words;
 
+pub(crate) use analysis::compared_by;
 pub use analysis::{Analysis, Options};
 pub use contrasts::{Family, Member, PolicyFacts};
 pub use facts::{CellFacts, Measure, Measured, PhaseFacts, Pooled};

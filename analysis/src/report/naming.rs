@@ -4,16 +4,9 @@ use std::collections::BTreeMap;
 
 use results::Cell;
 
-/// The ending that makes a system the second name of another.
-const TWIN: &str = "-aa";
-
-/// The parameter that tells whether a start was watched, and its value for one that was not.
-const OBSERVER: (&str, &str) = ("observer", "none");
-
-/// Whether the cell's total is one to quote: nothing watched the start.
-pub(crate) fn is_headline(cell: &Cell) -> bool {
-    param(cell, OBSERVER.0).is_none_or(|observer| observer == OBSERVER.1)
-}
+use crate::outside::OBSERVER;
+pub(crate) use crate::outside::is_headline_cell as is_headline;
+use crate::summary::TWIN;
 
 /// Whether this is the second name of a system.
 pub(crate) fn is_twin(cell: &Cell) -> bool {

@@ -144,8 +144,7 @@ pub(crate) fn tell(run: &Run, analysis: &Analysis) -> Option<Section> {
     let columns = ["start", ">embedded", ">command line", ">of embedded (95 %)", "verdict"];
     let mut table = Table::new("Totals of starts that nothing watched", &columns);
     for pair in &analysis.pairs {
-        let median =
-            |id: &str| analysis.cells.iter().find(|cell| cell.id == id).and_then(|cell| cell.median(Measure::TotalNs));
+        let median = |id: &str| analysis.cell(id).and_then(|cell| cell.median(Measure::TotalNs));
         let said = family.of(&pair.cells[1]).map(|member| &member.decision);
         table.row([
             format!("[{} {}, {}, {}](#{})", pair.engine, pair.acquire, pair.workload, pair.scenario, pair.cells[1]),
@@ -175,7 +174,7 @@ fn aligned(analysis: &Analysis, engine: &str, workload: &str, pairs: &[&Pair]) -
     let mut table = Table::new(title.clone(), &["start", "the same work", ">embedded", ">command line", ">more"]);
     for pair in pairs {
         for (id, way) in pair.cells.iter().zip(["embedded", "command line"]) {
-            let cell = analysis.cells.iter().find(|cell| cell.id == *id)?;
+            let cell = analysis.cell(id)?;
             let Some(seen) = watched(analysis, cell) else { continue };
             let segments = seen.phases.iter().filter(|phase| phase.name.counts());
             rows.push(Stack {

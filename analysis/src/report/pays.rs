@@ -134,7 +134,7 @@ pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
 
 fn title(analysis: &Analysis) -> String {
     let system = |crossing: &Crossing, of: fn(&Crossing) -> &[String; 2]| {
-        let cell = analysis.cells.iter().find(|cell| cell.id == of(crossing)[0]);
+        let cell = analysis.cell(&of(crossing)[0]);
         cell.map_or_else(String::new, |cell| cell.cell.system.clone())
     };
     let wasm = |crossing: &&Crossing| super::answer::is_wasm(&system(crossing, |c| &c.baseline));
@@ -208,10 +208,9 @@ fn figure(analysis: &Analysis, workload: &str) -> Figure {
 
 fn crossings(analysis: &Analysis, workload: &str) -> Table {
     let all: Vec<_> = analysis.crossings.iter().filter(|crossing| crossing.workload == workload).collect();
-    let cell = |id: &str| analysis.cells.iter().find(|cell| cell.id == id);
     let cells = all.iter().flat_map(|crossing| [&crossing.candidate[0], &crossing.baseline[0]]);
-    let names = Names::of(cells.filter_map(|id| cell(id)).map(|cell| &cell.cell));
-    let name = |id: &str| cell(id).map_or_else(|| id.to_owned(), |cell| super::words::linked(&names, cell));
+    let names = Names::of(cells.filter_map(|id| analysis.cell(id)).map(|cell| &cell.cell));
+    let name = |id: &str| analysis.cell(id).map_or_else(|| id.to_owned(), |cell| super::words::linked(&names, cell));
     let columns = [
         "quicker start",
         "quicker request",

@@ -144,19 +144,15 @@ fn section(analysis: &Analysis, of: &str, question: &str) -> Option<Section> {
     Some(section)
 }
 
-fn cell<'a>(analysis: &'a Analysis, id: &str) -> Option<&'a CellFacts> {
-    analysis.cells.iter().find(|cell| cell.id == id)
-}
-
 fn table(analysis: &Analysis, variation: &Variation) -> Table {
     let Family { measure, members, .. } = &variation.family;
-    let cells = members.iter().flat_map(|m| [&m.candidate, &m.baseline]).filter_map(|id| cell(analysis, id));
+    let cells = members.iter().flat_map(|m| [&m.candidate, &m.baseline]).filter_map(|id| analysis.cell(id));
     let names = Names::of(cells.map(|cell| &cell.cell));
     let columns =
         ["with", "workload", ">median", ">95 % interval", ">without", ">95 % interval", ">cost (95 %)", "verdict"];
     let mut table = Table::new(format!("{}, {}: `{}`", variation.of, variation.scenario, measure.name()), &columns);
     for member in members {
-        let (Some(with), Some(without)) = (cell(analysis, &member.candidate), cell(analysis, &member.baseline)) else {
+        let (Some(with), Some(without)) = (analysis.cell(&member.candidate), analysis.cell(&member.baseline)) else {
             continue;
         };
         table.row([
@@ -189,9 +185,9 @@ fn curve(analysis: &Analysis, variation: &Variation) -> Option<Figure> {
     let measure = variation.family.measure;
     let mut groups: BTreeMap<&str, Vec<&CellFacts>> = BTreeMap::new();
     for member in &variation.family.members {
-        groups.entry(&member.baseline).or_default().extend(cell(analysis, &member.candidate));
+        groups.entry(&member.baseline).or_default().extend(analysis.cell(&member.candidate));
     }
-    let bases: Vec<_> = groups.keys().filter_map(|id| cell(analysis, id)).collect();
+    let bases: Vec<_> = groups.keys().filter_map(|id| analysis.cell(id)).collect();
     let names = Names::of(bases.iter().map(|cell| &cell.cell));
     let several = bases.iter().any(|cell| cell.cell.workload != bases[0].cell.workload);
     let curve = |base: &&CellFacts| {
