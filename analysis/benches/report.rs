@@ -1,6 +1,7 @@
 //! How long a whole report takes, and how much memory: of many starts, and of many requests.
 //!
-//! `cargo bench -p analysis --profile dev --bench report`; with a folder as argument the runs are kept there.
+//! `cargo bench -p analysis --profile dev --bench report`; with a folder as argument the runs are
+//! kept there.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -16,8 +17,16 @@ use support::Shape;
 /// What memory the process has had at most since the last call.
 fn peak_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
-    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0.0);
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap_or("0");
+    let kib: f64 = line
+        .trim()
+        .trim_end_matches("kB")
+        .trim()
+        .parse()
+        .unwrap_or(0.0);
     // From here on the high-water mark counts anew. proc_pid_clear_refs(5).
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     kib / 1024.0
@@ -30,7 +39,8 @@ fn measure(out: &mut impl std::io::Write, folder: &Path, what: &str, shape: &Sha
     let samples = support::cells(shape).len() as u64 * u64::from(shape.samples);
     peak_mib();
     let begin = now_ns();
-    let done = report(&raw, &processed, shape.run, Options::default()).expect("the run was just written");
+    let done =
+        report(&raw, &processed, shape.run, Options::default()).expect("the run was just written");
     let seconds = (now_ns() - begin) as f64 / 1e9;
     let _ = writeln!(
         out,
@@ -43,12 +53,19 @@ fn measure(out: &mut impl std::io::Write, folder: &Path, what: &str, shape: &Sha
 
 fn main() {
     // Cargo's own arguments begin with a dash.
-    let kept = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let kept = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
     let temporary = tempfile::tempdir().expect("a temporary folder can be made");
     let folder = kept.map_or_else(|| temporary.path().to_owned(), Into::into);
     let mut out = std::io::stdout().lock();
     // First one that is small, of everything: it warms up, and is there to be looked at.
-    measure(&mut out, &folder, "a small run", &Shape::small("20261125T120000Z-0000"));
+    measure(
+        &mut out,
+        &folder,
+        "a small run",
+        &Shape::small("20261125T120000Z-0000"),
+    );
     let starts = |run, samples| Shape {
         samples,
         scenarios: vec![Scenario::Cold, Scenario::RuntimeCold],

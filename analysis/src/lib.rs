@@ -1,9 +1,11 @@
-//! From samples to findings: intervals, the phase table, the waterfall, one sentence; and the whole report.
+//! From samples to findings: intervals, the phase table, the waterfall, one sentence; and the whole
+//! report.
 //!
 //! Starts no process, opens no socket and reads no clock: the same samples give the same bytes.
 //!
-//! The programs that measure print a summary: [`Summary`], [`tables`], [`waterfall`], [`suite_report`] and their likes. The
-//! program `analysis` does the rest, behind the feature `report`:
+//! The programs that measure print a summary: [`Summary`], [`tables`], [`waterfall`],
+//! [`suite_report`] and their likes. The program `analysis` does the rest, behind the feature
+//! `report`:
 //!
 //! | module | holds |
 //! |---|---|
@@ -48,11 +50,18 @@ pub use median::{Estimate, median};
 pub use outside::suite_report;
 pub use path::path;
 pub use scaling::{ScalingCurve, ScalingPoint, scaling_curves};
-pub use summary::{CellSummary, Control, LoadSummary, PartSummary, PhaseSummary, Quantile, Summary};
+pub use summary::{
+    CellSummary, Control, LoadSummary, PartSummary, PhaseSummary, Quantile, Summary,
+};
 pub use table::{csv, tables};
 pub use waterfall::waterfall;
 
 /// Everything that a person at a terminal of `width` columns is shown of a run.
 pub fn report(summary: &Summary, width: usize, colour: bool) -> String {
-    [tables(summary, width), waterfall(summary, width, colour), finding(summary)].join("\n")
+    [
+        tables(summary, width),
+        waterfall(summary, width, colour),
+        finding(summary),
+    ]
+    .join("\n")
 }

@@ -8,7 +8,8 @@ use analysis::command::{self, Error, Exit, Format, Wanted};
 use analysis::report::{Options, parse_objective};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// From samples to findings. Reads results/raw, writes results/processed; starts no process, opens no socket.
+/// From samples to findings. Reads results/raw, writes results/processed; starts no process, opens
+/// no socket.
 #[derive(Debug, Parser)]
 #[command(name = "analysis", version, after_help = exit_codes())]
 struct Arguments {
@@ -37,7 +38,8 @@ enum Command {
         /// Its name, or `latest`
         #[arg(default_value = "latest")]
         run: String,
-        /// Tell which systems meet this, such as "cold p95 < 20ms, memory < 10MB"; may be given several times
+        /// Tell which systems meet this, such as "cold p95 < 20ms, memory < 10MB"; may be given
+        /// several times
         #[arg(long, value_name = "CONDITIONS")]
         objective: Vec<String>,
     },
@@ -93,7 +95,10 @@ enum Form {
 }
 
 fn exit_codes() -> String {
-    let lines: Vec<_> = Exit::TABLE.iter().map(|(exit, text)| format!("  {:>3}  {text}", *exit as u8)).collect();
+    let lines: Vec<_> = Exit::TABLE
+        .iter()
+        .map(|(exit, text)| format!("  {:>3}  {text}", *exit as u8))
+        .collect();
     format!("Exit codes:\n{}", lines.join("\n"))
 }
 
@@ -120,14 +125,30 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<Exit, Error> {
     let results = results::checkout::root().join("results");
-    let raw = arguments.folders.raw.clone().unwrap_or_else(|| results.join("raw"));
-    let out = arguments.folders.processed.clone().unwrap_or_else(|| results.join("processed"));
+    let raw = arguments
+        .folders
+        .raw
+        .clone()
+        .unwrap_or_else(|| results.join("raw"));
+    let out = arguments
+        .folders
+        .processed
+        .clone()
+        .unwrap_or_else(|| results.join("processed"));
     match &arguments.command {
         Command::Report { run, objective } => {
             for conditions in objective {
-                parse_objective(conditions).map_err(|error| Error::new(Exit::Usage, error.to_string()))?;
+                parse_objective(conditions)
+                    .map_err(|error| Error::new(Exit::Usage, error.to_string()))?;
             }
-            let report = command::report(&raw, &out, run, Options { objectives: objective.clone() })?;
+            let report = command::report(
+                &raw,
+                &out,
+                run,
+                Options {
+                    objectives: objective.clone(),
+                },
+            )?;
             report.notes.iter().for_each(|note| remark(note));
             say(&report.folder.join("report.html").display().to_string());
             Ok(report.exit)
@@ -147,12 +168,29 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
             Ok(Exit::Ok)
         }
         Command::Export { run, format } => {
-            let format = if *format == Form::Csv { Format::Csv } else { Format::Parquet };
-            say(&command::export(&raw, &out, run, format)?.display().to_string());
+            let format = if *format == Form::Csv {
+                Format::Csv
+            } else {
+                Format::Parquet
+            };
+            say(&command::export(&raw, &out, run, format)?
+                .display()
+                .to_string());
             Ok(Exit::Ok)
         }
-        Command::Plan { run, samples, effect } => {
-            say(&command::plan(&raw, run, Wanted { samples: *samples, effect: *effect })?);
+        Command::Plan {
+            run,
+            samples,
+            effect,
+        } => {
+            say(&command::plan(
+                &raw,
+                run,
+                Wanted {
+                    samples: *samples,
+                    effect: *effect,
+                },
+            )?);
             Ok(Exit::Ok)
         }
     }

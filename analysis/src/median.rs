@@ -1,4 +1,5 @@
-//! The median, and an interval for it that assumes nothing of the distribution but independent samples.
+//! The median, and an interval for it that assumes nothing of the distribution but independent
+//! samples.
 
 use std::fmt;
 
@@ -14,7 +15,8 @@ pub const CONFIDENCE: f64 = 0.95;
 pub struct Estimate {
     /// The median.
     pub value: f64,
-    /// The interval's ends: two of the samples. `null` with fewer than six samples, which cannot carry 95 %.
+    /// The interval's ends: two of the samples. `null` with fewer than six samples, which cannot
+    /// carry 95 %.
     pub interval: Option<(u64, u64)>,
     /// How many samples it is of.
     pub n: usize,
@@ -25,7 +27,12 @@ impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", nanoseconds(self.value))?;
         match self.interval {
-            Some((low, high)) => write!(f, " [{}, {}]", nanoseconds(low as f64), nanoseconds(high as f64)),
+            Some((low, high)) => write!(
+                f,
+                " [{}, {}]",
+                nanoseconds(low as f64),
+                nanoseconds(high as f64)
+            ),
             None => write!(f, " [n = {}: too few for an interval]", self.n),
         }
     }
@@ -33,10 +40,18 @@ impl fmt::Display for Estimate {
 
 impl Estimate {
     /// The same in another unit. The interval's ends are rounded to whole numbers.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ends are positive and shrink")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "ends are positive and shrink"
+    )]
     pub(crate) fn scaled(self, by: f64) -> Self {
         let end = |end: u64| (end as f64 * by).round() as u64;
-        Self { value: self.value * by, interval: self.interval.map(|(low, high)| (end(low), end(high))), n: self.n }
+        Self {
+            value: self.value * by,
+            interval: self.interval.map(|(low, high)| (end(low), end(high))),
+            n: self.n,
+        }
     }
 
     /// Whether two intervals have no point in common. Unknown intervals overlap everything.
@@ -50,22 +65,27 @@ impl Estimate {
 
 /// The median of `values` in any order and its 95 % interval; nothing of nothing.
 ///
-/// The interval reaches from the k-th smallest to the k-th largest value, with the largest k whose coverage
-/// 1 − 2·P(B ≤ k − 1), B ~ Binomial(n, ½), is still at least 95 %. It holds for every continuous distribution, and is
-/// wider than need be for one with ties. (Conover, *Practical Nonparametric Statistics*, 3rd ed., §3.2; David and
-/// Nagaraja, *Order Statistics*, 3rd ed., §7.1.)
+/// The interval reaches from the k-th smallest to the k-th largest value, with the largest k whose
+/// coverage 1 − 2·P(B ≤ k − 1), B ~ Binomial(n, ½), is still at least 95 %. It holds for every
+/// continuous distribution, and is wider than need be for one with ties. (Conover, *Practical
+/// Nonparametric Statistics*, 3rd ed., §3.2; David and Nagaraja, *Order Statistics*, 3rd ed.,
+/// §7.1.)
 pub fn median(values: &[u64]) -> Option<Estimate> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
     let n = sorted.len();
     let upper = *sorted.get(n / 2)?;
-    let value = if n % 2 == 1 { upper as f64 } else { f64::midpoint(sorted[n / 2 - 1] as f64, upper as f64) };
+    let value = if n % 2 == 1 {
+        upper as f64
+    } else {
+        f64::midpoint(sorted[n / 2 - 1] as f64, upper as f64)
+    };
     let interval = rank(n).map(|k| (sorted[k - 1], sorted[n - k]));
     Some(Estimate { value, interval, n })
 }
 
-/// The largest k from 1 for which the k-th smallest and k-th largest of `n` values enclose the median with at least
-/// [`CONFIDENCE`].
+/// The largest k from 1 for which the k-th smallest and k-th largest of `n` values enclose the
+/// median with at least [`CONFIDENCE`].
 pub(crate) fn rank(n: usize) -> Option<usize> {
     // In logarithms: 2⁻ⁿ itself underflows beyond n = 1074.
     let mut log_mass = -(n as f64) * std::f64::consts::LN_2;
@@ -110,8 +130,22 @@ mod tests {
     #[test]
     fn a_median_of_few_has_no_interval() {
         assert_eq!(median(&[]), None);
-        assert_eq!(median(&[3, 1, 2]), Some(Estimate { value: 2.0, interval: None, n: 3 }));
-        assert_eq!(median(&[4, 1, 2, 3]), Some(Estimate { value: 2.5, interval: None, n: 4 }));
+        assert_eq!(
+            median(&[3, 1, 2]),
+            Some(Estimate {
+                value: 2.0,
+                interval: None,
+                n: 3
+            })
+        );
+        assert_eq!(
+            median(&[4, 1, 2, 3]),
+            Some(Estimate {
+                value: 2.5,
+                interval: None,
+                n: 4
+            })
+        );
     }
 
     #[test]
@@ -119,7 +153,10 @@ mod tests {
         let values: Vec<u64> = (1..=10_000).collect();
         let (low, high) = median(&values).unwrap().interval.unwrap();
         // n/2 ∓ 1.96·√n/2, the normal approximation.
-        assert!(low.abs_diff(4_902) <= 2 && high.abs_diff(5_099) <= 2, "{low} {high}");
+        assert!(
+            low.abs_diff(4_902) <= 2 && high.abs_diff(5_099) <= 2,
+            "{low} {high}"
+        );
     }
 
     proptest! {
@@ -145,9 +182,14 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1e9")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to 1e9"
+    )]
     fn the_interval_covers_the_true_median_as_often_as_it_says() {
-        // A skewed population whose median is known: u³ of uniform u has the median ⅛. Seeded, so that it never flakes.
+        // A skewed population whose median is known: u³ of uniform u has the median ⅛. Seeded, so
+        // that it never flakes.
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut uniform = || {
             state ^= state << 13;
@@ -159,12 +201,16 @@ mod tests {
             let trials = 4_000;
             let covered = (0..trials)
                 .filter(|_| {
-                    let values: Vec<u64> = (0..n).map(|_| (uniform().powi(3) * 1e9) as u64).collect();
+                    let values: Vec<u64> =
+                        (0..n).map(|_| (uniform().powi(3) * 1e9) as u64).collect();
                     let (low, high) = median(&values).unwrap().interval.unwrap();
                     (low..=high).contains(&125_000_000)
                 })
                 .count();
-            assert!(covered as f64 / f64::from(trials) > 0.943, "n = {n}: {covered} of {trials}");
+            assert!(
+                covered as f64 / f64::from(trials) > 0.943,
+                "n = {n}: {covered} of {trials}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The same cell under two conditions, sample by sample: differences within a block, where whatever drifts during a run has
-//! hardly moved, and the A/A twin's beside them.
+//! The same cell under two conditions, sample by sample: differences within a block, where whatever
+//! drifts during a run has hardly moved, and the A/A twin's beside them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,8 @@ impl Figure {
         match self {
             Self::Total => sample.total_ns,
             Self::Latency(at) => {
-                let histogram = latency::decode(sample.requests.as_ref()?.latency_hdr.as_ref()?).ok()?;
+                let histogram =
+                    latency::decode(sample.requests.as_ref()?.latency_hdr.as_ref()?).ok()?;
                 latency::quantile(&histogram, at)
             }
         }
@@ -52,16 +53,28 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    /// Whether it is one: its interval leaves out zero, and has no point in common with that of the A/A pair, if there is one.
+    /// Whether it is one: its interval leaves out zero, and has no point in common with that of the
+    /// A/A pair, if there is one.
     pub(crate) fn is_one_beside(&self, control: Option<&Self>) -> bool {
-        let Some((low, high)) = self.interval else { return false };
+        let Some((low, high)) = self.interval else {
+            return false;
+        };
         let apart = |(least, most): (i64, i64)| low > most || high < least;
-        (low > 0 || high < 0) && control.and_then(|control| control.interval).is_none_or(apart)
+        (low > 0 || high < 0)
+            && control
+                .and_then(|control| control.interval)
+                .is_none_or(apart)
     }
 
     /// With its interval, and its sign.
     pub(crate) fn shown(&self) -> [String; 2] {
-        let signed = |ns: f64| if ns > 0.0 { format!("+{}", nanoseconds(ns)) } else { nanoseconds(ns) };
+        let signed = |ns: f64| {
+            if ns > 0.0 {
+                format!("+{}", nanoseconds(ns))
+            } else {
+                nanoseconds(ns)
+            }
+        };
         let ends = self.interval.map_or_else(
             || "n < 6".to_owned(),
             |(low, high)| format!("[{}, {}]", signed(low as f64), signed(high as f64)),
@@ -72,14 +85,19 @@ impl Difference {
 
 /// The median of differences in any order; nothing of nothing.
 ///
-/// An order statistic moves with its samples: shifted until all are positive, they have the same one, shifted.
+/// An order statistic moves with its samples: shifted until all are positive, they have the same
+/// one, shifted.
 pub(crate) fn difference(values: &[i64]) -> Option<Difference> {
     let least = *values.iter().min()?;
     let shifted: Vec<u64> = values.iter().map(|value| value.abs_diff(least)).collect();
     let estimate = median(&shifted)?;
     let back = |end: u64| least.saturating_add_unsigned(end);
     let interval = estimate.interval.map(|(low, high)| (back(low), back(high)));
-    Some(Difference { value: estimate.value + least as f64, interval, n: estimate.n })
+    Some(Difference {
+        value: estimate.value + least as f64,
+        interval,
+        n: estimate.n,
+    })
 }
 
 /// Samples that count, by cell and block.
@@ -88,20 +106,35 @@ pub(crate) struct Blocks<'a>(BTreeMap<&'a Cell, BTreeMap<u32, &'a Sample>>);
 impl<'a> Blocks<'a> {
     pub(crate) fn of(samples: &'a [Sample]) -> Self {
         let mut blocks: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-        for sample in samples.iter().filter(|sample| sample.outcome == Outcome::Ok) {
-            blocks.entry(&sample.cell).or_default().insert(sample.block, sample);
+        for sample in samples
+            .iter()
+            .filter(|sample| sample.outcome == Outcome::Ok)
+        {
+            blocks
+                .entry(&sample.cell)
+                .or_default()
+                .insert(sample.block, sample);
         }
         Self(blocks)
     }
 
     /// The cells that have samples, those of twins left out.
     pub(crate) fn cells(&self) -> BTreeSet<&'a Cell> {
-        self.0.keys().copied().filter(|cell| !cell.system.ends_with(TWIN)).collect()
+        self.0
+            .keys()
+            .copied()
+            .filter(|cell| !cell.system.ends_with(TWIN))
+            .collect()
     }
 
     /// The median of a figure of one cell.
     pub(crate) fn median(&self, cell: &Cell, figure: Figure) -> Option<f64> {
-        let values: Vec<_> = self.0.get(cell)?.values().filter_map(|sample| figure.of(sample)).collect();
+        let values: Vec<_> = self
+            .0
+            .get(cell)?
+            .values()
+            .filter_map(|sample| figure.of(sample))
+            .collect();
         median(&values).map(|estimate| estimate.value)
     }
 
@@ -117,7 +150,10 @@ impl<'a> Blocks<'a> {
 
     /// The A/A pair of a cell: its second name less its first.
     pub(crate) fn control(&self, cell: &Cell, figure: Figure) -> Option<Difference> {
-        let twin = Cell { system: format!("{}{TWIN}", cell.system), ..cell.clone() };
+        let twin = Cell {
+            system: format!("{}{TWIN}", cell.system),
+            ..cell.clone()
+        };
         self.more(&twin, cell, figure)
     }
 }
@@ -135,13 +171,29 @@ pub(crate) fn with(cell: &Cell, set: &[(&str, Option<&str>)]) -> Cell {
 }
 
 /// Parameters that are the same in all cells of such a table, or its columns'.
-const UNSAID: [&str; 7] = ["firewall", "path", "delay_ms", "rate_mbit", "observer", "pace", "requests"];
+const UNSAID: [&str; 7] = [
+    "firewall",
+    "path",
+    "delay_ms",
+    "rate_mbit",
+    "observer",
+    "pace",
+    "requests",
+];
 
-/// A cell as the rows of these tables name it: with whatever tells it from another that is compared as well.
+/// A cell as the rows of these tables name it: with whatever tells it from another that is compared
+/// as well.
 pub(crate) fn name(cell: &Cell) -> String {
-    let mut words = vec![cell.system.clone(), cell.workload.clone(), cell.scenario.name().to_owned()];
+    let mut words = vec![
+        cell.system.clone(),
+        cell.workload.clone(),
+        cell.scenario.name().to_owned(),
+    ];
     words.splice(1..1, cell.params.get("acquire").cloned());
-    let own = cell.params.iter().filter(|(key, _)| !UNSAID.contains(&key.as_str()) && *key != "acquire");
+    let own = cell
+        .params
+        .iter()
+        .filter(|(key, _)| !UNSAID.contains(&key.as_str()) && *key != "acquire");
     let usual = [("page_cache", "hot"), ("connections", "1")];
     let told = own.filter(|(key, value)| !usual.contains(&(key.as_str(), value.as_str())));
     words.extend(told.map(|(key, value)| format!("{key}={value}")));
@@ -160,8 +212,16 @@ pub(crate) mod fake {
 
     /// A start of the service under a system, with these parameters.
     pub(crate) fn service(system: &str, params: &[(&str, &str)]) -> Cell {
-        let params = params.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Cell { system: system.to_owned(), workload: "http-hello".to_owned(), scenario: Scenario::RuntimeCold, params }
+        let params = params
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        Cell {
+            system: system.to_owned(),
+            workload: "http-hello".to_owned(),
+            scenario: Scenario::RuntimeCold,
+            params,
+        }
     }
 
     /// A start that took so long.
@@ -194,28 +254,61 @@ mod tests {
     #[test]
     fn differences_keep_their_sign() {
         let found = difference(&[-5, 3, 1, -1, 2, 4, 0]).unwrap();
-        assert_eq!(found, Difference { value: 1.0, interval: Some((-5, 4)), n: 7 });
+        assert_eq!(
+            found,
+            Difference {
+                value: 1.0,
+                interval: Some((-5, 4)),
+                n: 7
+            }
+        );
         assert!(!found.is_one_beside(None), "it has zero in its interval");
         for values in [[2, 3, 4, 5, 6, 7], [-2, -3, -4, -5, -6, -7]] {
             let certain = difference(&values).unwrap();
             assert!(certain.is_one_beside(None));
-            assert!(!certain.is_one_beside(Some(&found)), "the control differs by as much");
+            assert!(
+                !certain.is_one_beside(Some(&found)),
+                "the control differs by as much"
+            );
         }
-        assert!(difference(&[5, 6, 7, 8, 9, 10]).unwrap().is_one_beside(Some(&found)));
-        assert_eq!(difference(&[7, 9]).unwrap(), Difference { value: 8.0, interval: None, n: 2 });
+        assert!(
+            difference(&[5, 6, 7, 8, 9, 10])
+                .unwrap()
+                .is_one_beside(Some(&found))
+        );
+        assert_eq!(
+            difference(&[7, 9]).unwrap(),
+            Difference {
+                value: 8.0,
+                interval: None,
+                n: 2
+            }
+        );
         assert_eq!(difference(&[]), None);
     }
 
     #[test]
     fn a_cell_is_named_with_what_tells_it_from_others() {
-        let params =
-            [("acquire", "aot"), ("firewall", "off"), ("host", "running"), ("page_cache", "hot"), ("observer", "none")];
-        assert_eq!(name(&fake::service("some", &params)), "some aot http-hello runtime-cold host=running");
+        let params = [
+            ("acquire", "aot"),
+            ("firewall", "off"),
+            ("host", "running"),
+            ("page_cache", "hot"),
+            ("observer", "none"),
+        ];
+        assert_eq!(
+            name(&fake::service("some", &params)),
+            "some aot http-hello runtime-cold host=running"
+        );
     }
 
     #[test]
     fn a_difference_is_shown_with_its_sign() {
-        let found = Difference { value: -1_500.0, interval: Some((-2_000, 500)), n: 20 };
+        let found = Difference {
+            value: -1_500.0,
+            interval: Some((-2_000, 500)),
+            n: 20,
+        };
         assert_eq!(found.shown(), ["-1.50 µs", "[-2.00 µs, +500 ns]"]);
     }
 }

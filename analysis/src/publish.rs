@@ -61,14 +61,18 @@ fn pictures(document: &Document) -> Vec<(String, String, Result<Vec<u8>, String>
     std::thread::scope(|scope| {
         let odd = scope.spawn(|| draw(1));
         let mut all = draw(0);
-        all.extend(odd.join().expect("drawing does not panic: what it cannot draw it says"));
+        all.extend(
+            odd.join()
+                .expect("drawing does not panic: what it cannot draw it says"),
+        );
         all
     })
 }
 
 /// Every number, as JSON.
 pub fn summary(analysis: &Analysis) -> Vec<u8> {
-    let mut text = serde_json::to_vec_pretty(analysis).expect("an analysis is plain data: it always serialises");
+    let mut text = serde_json::to_vec_pretty(analysis)
+        .expect("an analysis is plain data: it always serialises");
     text.push(b'\n');
     text
 }
@@ -80,9 +84,20 @@ fn csv(analysis: &Analysis) -> String {
          min,max,noisy,failed,skipped\n",
     );
     for cell in &analysis.cells {
-        let params: Vec<_> = cell.cell.params.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let head = [&cell.id, &cell.cell.system, &cell.cell.workload, cell.cell.scenario.name(), &params.join(" ")]
-            .map(quoted);
+        let params: Vec<_> = cell
+            .cell
+            .params
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let head = [
+            &cell.id,
+            &cell.cell.system,
+            &cell.cell.workload,
+            cell.cell.scenario.name(),
+            &params.join(" "),
+        ]
+        .map(quoted);
         for (measure, measured) in &cell.measures {
             let all = &measured.all;
             let ends = |interval: Option<crate::statistics::Interval>| {
@@ -106,8 +121,10 @@ fn csv(analysis: &Analysis) -> String {
                 Some(all.min),
                 Some(all.max),
             ];
-            let numbers = numbers.map(|number| number.map_or_else(String::new, |number| number.to_string()));
-            let counts = [cell.noisy.len(), cell.failed.len(), cell.skipped.len()].map(|n| n.to_string());
+            let numbers =
+                numbers.map(|number| number.map_or_else(String::new, |number| number.to_string()));
+            let counts =
+                [cell.noisy.len(), cell.failed.len(), cell.skipped.len()].map(|n| n.to_string());
             text.push_str(&format!(
                 "{},{},{},{},{}\n",
                 head.join(","),
@@ -130,8 +147,8 @@ pub(crate) fn quoted(field: &str) -> String {
     }
 }
 
-/// Writes the files below `out/<run>` and points `out/latest` at them. Files of an earlier report that this one does not
-/// have are removed, so that no picture outlives its report.
+/// Writes the files below `out/<run>` and points `out/latest` at them. Files of an earlier report
+/// that this one does not have are removed, so that no picture outlives its report.
 ///
 /// # Errors
 /// [`PublishError`].
@@ -140,10 +157,17 @@ pub fn write(out: &Path, run: &str, files: &Files) -> Result<PathBuf, PublishErr
     let plots = folder.join("plots");
     let fail = |action, path: &Path| {
         let path = path.to_owned();
-        move |source| PublishError { action, path, source }
+        move |source| PublishError {
+            action,
+            path,
+            source,
+        }
     };
     std::fs::create_dir_all(&plots).map_err(fail("make the folder", &plots))?;
-    for entry in std::fs::read_dir(&plots).map_err(fail("look into", &plots))?.flatten() {
+    for entry in std::fs::read_dir(&plots)
+        .map_err(fail("look into", &plots))?
+        .flatten()
+    {
         let name = format!("plots/{}", entry.file_name().to_string_lossy());
         let ours = [".svg", ".png"].iter().any(|ending| name.ends_with(ending));
         if ours && !files.contains_key(&name) {
@@ -163,7 +187,11 @@ fn point(out: &Path, run: &str, files: &Files) -> Result<(), PublishError> {
     let latest = out.join(LATEST);
     let fail = |action| {
         let path = latest.clone();
-        move |source| PublishError { action, path, source }
+        move |source| PublishError {
+            action,
+            path,
+            source,
+        }
     };
     if run == LATEST {
         return Ok(());

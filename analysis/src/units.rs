@@ -1,6 +1,7 @@
 //! Numbers as people read them.
 
-/// Nanoseconds with three significant digits and the unit that fits: `812 ns`, `6.80 µs`, `30.1 ms`, `1.23 s`.
+/// Nanoseconds with three significant digits and the unit that fits: `812 ns`, `6.80 µs`, `30.1
+/// ms`, `1.23 s`.
 pub(crate) fn nanoseconds(ns: f64) -> String {
     let (scaled, unit) = match ns.abs() {
         size if size < 999.5 => return format!("{ns:.0} ns"),
@@ -34,7 +35,11 @@ pub(crate) fn three_digits(value: f64) -> String {
 /// A part of one in percent: `0.4 %`, `93 %`.
 pub(crate) fn percent(part: f64) -> String {
     let percent = part * 100.0;
-    if percent.abs() < 9.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+    if percent.abs() < 9.95 {
+        format!("{percent:.1} %")
+    } else {
+        format!("{percent:.0} %")
+    }
 }
 
 #[cfg(test)]
@@ -43,9 +48,24 @@ mod tests {
 
     #[test]
     fn three_digits_and_the_unit_that_fits() {
-        let shown: Vec<_> =
-            [0.0, 812.0, 999.6, 6_800.0, 30_149_000.0, 999_600.0, 1.234e9, 1.5e12].map(nanoseconds).into();
-        assert_eq!(shown, ["0 ns", "812 ns", "1.00 µs", "6.80 µs", "30.1 ms", "1.00 ms", "1.23 s", "1500 s"]);
+        let shown: Vec<_> = [
+            0.0,
+            812.0,
+            999.6,
+            6_800.0,
+            30_149_000.0,
+            999_600.0,
+            1.234e9,
+            1.5e12,
+        ]
+        .map(nanoseconds)
+        .into();
+        assert_eq!(
+            shown,
+            [
+                "0 ns", "812 ns", "1.00 µs", "6.80 µs", "30.1 ms", "1.00 ms", "1.23 s", "1500 s"
+            ]
+        );
         assert_eq!([-448.0, -1_500.0].map(nanoseconds), ["-448 ns", "-1.50 µs"]);
         assert_eq!(percent(0.0042), "0.4 %");
         assert_eq!(percent(0.93), "93 %");

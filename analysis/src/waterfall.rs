@@ -6,12 +6,13 @@ use crate::label::Labels;
 use crate::summary::{CellSummary, Summary};
 use crate::units::nanoseconds;
 
-/// A bar shorter than this part of the longest is drawn again on a scale of its own: a start out of a cache would
-/// otherwise be two letters beside one that compiles.
+/// A bar shorter than this part of the longest is drawn again on a scale of its own: a start out of
+/// a cache would otherwise be two letters beside one that compiles.
 const ZOOM_BELOW: f64 = 1.0 / 6.0;
 
-/// The letter of a phase, and its colour among the 256 of a terminal. Both are fixed: the same phase looks the same in
-/// every run. Neighbours differ in lightness, so that they can be told apart without seeing hues.
+/// The letter of a phase, and its colour among the 256 of a terminal. Both are fixed: the same
+/// phase looks the same in every run. Neighbours differ in lightness, so that they can be told
+/// apart without seeing hues.
 const fn look(phase: Phase) -> (char, u8) {
     match phase {
         Phase::Create => ('n', 146),
@@ -42,15 +43,20 @@ const fn look(phase: Phase) -> (char, u8) {
     }
 }
 
-/// Draws all workloads, `width` columns wide. Phases are told by letters; `colour` adds their colours.
+/// Draws all workloads, `width` columns wide. Phases are told by letters; `colour` adds their
+/// colours.
 pub fn waterfall(summary: &Summary, width: usize, colour: bool) -> String {
     let mut text = String::new();
     for workload in summary.workloads() {
-        let cells: Vec<_> =
-            summary.of_workload(workload).filter(|cell| cell.is_taken_apart() && !cell.is_twin()).collect();
+        let cells: Vec<_> = summary
+            .of_workload(workload)
+            .filter(|cell| cell.is_taken_apart() && !cell.is_twin())
+            .collect();
         let labels = Labels::of(cells.iter().copied());
         let longest = cells.iter().map(|cell| total(cell)).fold(0.0, f64::max);
-        let (long, short): (Vec<_>, Vec<_>) = cells.iter().partition(|cell| total(cell) >= longest * ZOOM_BELOW);
+        let (long, short): (Vec<_>, Vec<_>) = cells
+            .iter()
+            .partition(|cell| total(cell) >= longest * ZOOM_BELOW);
         for bars in [long, short] {
             text.push_str(&group(workload, &labels, &bars, width, colour));
         }
@@ -66,12 +72,22 @@ pub(crate) fn total(cell: &CellSummary) -> f64 {
 }
 
 /// Bars on one scale.
-fn group(workload: &str, labels: &Labels, cells: &[&CellSummary], width: usize, colour: bool) -> String {
+fn group(
+    workload: &str,
+    labels: &Labels,
+    cells: &[&CellSummary],
+    width: usize,
+    colour: bool,
+) -> String {
     bars(workload, cells, |cell| labels.name(cell), width, colour)
 }
 
 /// Bars on one scale, with names as `name` gives them.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to the width of a terminal")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "from 0 to the width of a terminal"
+)]
 pub(crate) fn bars(
     title: &str,
     cells: &[&CellSummary],
@@ -79,9 +95,15 @@ pub(crate) fn bars(
     width: usize,
     colour: bool,
 ) -> String {
-    let Some(longest) = cells.iter().map(|cell| total(cell)).reduce(f64::max) else { return String::new() };
+    let Some(longest) = cells.iter().map(|cell| total(cell)).reduce(f64::max) else {
+        return String::new();
+    };
     let names: Vec<_> = cells.iter().map(|cell| name(cell)).collect();
-    let name_width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let name_width = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0);
     let room = width.saturating_sub(name_width + 12).max(10);
     let mut text = format!("{title}: {room} columns = {}\n", nanoseconds(longest));
     for (cell, name) in cells.iter().zip(names) {
@@ -96,30 +118,54 @@ pub(crate) fn bars(
     text
 }
 
-/// The phases of the start, in `columns` columns in all: each gets its share, and what rounding leaves over goes to the
-/// largest remainders. A phase too short for a column has none.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to the width of a terminal")]
+/// The phases of the start, in `columns` columns in all: each gets its share, and what rounding
+/// leaves over goes to the largest remainders. A phase too short for a column has none.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "from 0 to the width of a terminal"
+)]
 fn bar(cell: &CellSummary, columns: usize, colour: bool) -> String {
-    let phases: Vec<_> = cell.phases.iter().filter(|phase| phase.name.counts()).collect();
+    let phases: Vec<_> = cell
+        .phases
+        .iter()
+        .filter(|phase| phase.name.counts())
+        .collect();
     let sum: f64 = phases.iter().map(|phase| phase.time.value).sum();
-    let exact: Vec<f64> = phases.iter().map(|phase| phase.time.value / sum * columns as f64).collect();
+    let exact: Vec<f64> = phases
+        .iter()
+        .map(|phase| phase.time.value / sum * columns as f64)
+        .collect();
     let mut lengths: Vec<usize> = exact.iter().map(|length| length.floor() as usize).collect();
     let mut by_remainder: Vec<usize> = (0..phases.len()).collect();
     by_remainder.sort_by(|&one, &two| exact[two].fract().total_cmp(&exact[one].fract()));
     let left = columns.saturating_sub(lengths.iter().sum());
-    by_remainder.iter().take(left).for_each(|&at| lengths[at] += 1);
-    phases.iter().zip(lengths).map(|(phase, length)| painted(phase.name, length, colour)).collect()
+    by_remainder
+        .iter()
+        .take(left)
+        .for_each(|&at| lengths[at] += 1);
+    phases
+        .iter()
+        .zip(lengths)
+        .map(|(phase, length)| painted(phase.name, length, colour))
+        .collect()
 }
 
 fn painted(phase: Phase, length: usize, colour: bool) -> String {
     let (letter, shade) = look(phase);
     let letters: String = std::iter::repeat_n(letter, length).collect();
-    if colour && length > 0 { format!("\x1b[38;5;16;48;5;{shade}m{letters}\x1b[0m") } else { letters }
+    if colour && length > 0 {
+        format!("\x1b[38;5;16;48;5;{shade}m{letters}\x1b[0m")
+    } else {
+        letters
+    }
 }
 
 /// The phases that occur.
 pub(crate) fn legend(summary: &Summary, width: usize, colour: bool) -> String {
-    let occurs = |name: &Phase| name.counts() && summary.cells.iter().any(|cell| cell.phase(*name).is_some());
+    let occurs = |name: &Phase| {
+        name.counts() && summary.cells.iter().any(|cell| cell.phase(*name).is_some())
+    };
     let (mut text, mut used) = (String::new(), 0);
     for phase in Phase::ALL.into_iter().filter(occurs) {
         let entry = phase.name().len() + 4;

@@ -16,7 +16,14 @@ const RUN: &str = "20261125T120000Z-00aa";
 
 fn written() -> (tempfile::TempDir, PathBuf, String) {
     let folder = tempfile::tempdir().unwrap();
-    let run = support::write(folder.path(), &Shape { samples: 2, requests: 30, ..Shape::small(RUN) });
+    let run = support::write(
+        folder.path(),
+        &Shape {
+            samples: 2,
+            requests: 30,
+            ..Shape::small(RUN)
+        },
+    );
     let text = fs::read_to_string(run.join("samples.jsonl")).unwrap();
     (folder, run, text)
 }
@@ -36,15 +43,33 @@ fn each_kind_of_damage_is_named_by_its_line_and_the_rest_counts() {
     lines[4] = change(&lines[4], "\"order\":4,", "\"order\":-4,");
     lines[5] = change(&lines[5], "\"load1\":0.3", "\"load1\":NaN");
     lines[6] = change(&lines[6], RUN, "20261125T120000Z-ffff");
-    let counted = lines.iter().skip(7).position(|line| line.contains("\"sent\":30")).unwrap() + 7;
+    let counted = lines
+        .iter()
+        .skip(7)
+        .position(|line| line.contains("\"sent\":30"))
+        .unwrap()
+        + 7;
     lines[counted] = change(&lines[counted], "\"sent\":30", "\"sent\":31");
-    let summed = lines.iter().skip(7).position(|line| line.contains("\"residual_ns\":1200")).unwrap() + 7;
-    lines[summed] = change(&lines[summed], "\"residual_ns\":1200", "\"residual_ns\":1199");
+    let summed = lines
+        .iter()
+        .skip(7)
+        .position(|line| line.contains("\"residual_ns\":1200"))
+        .unwrap()
+        + 7;
+    lines[summed] = change(
+        &lines[summed],
+        "\"residual_ns\":1200",
+        "\"residual_ns\":1199",
+    );
     fs::write(run.join("samples.jsonl"), lines.join("\n") + "\n{\"sch").unwrap();
 
     let read = Run::read(&run).unwrap();
     let at = |kind: Kind| {
-        read.damage.iter().filter(|found| found.kind == kind).map(|found| found.line.unwrap()).collect::<Vec<_>>()
+        read.damage
+            .iter()
+            .filter(|found| found.kind == kind)
+            .map(|found| found.line.unwrap())
+            .collect::<Vec<_>>()
     };
     assert_eq!(at(Kind::WrongSchema), [1]);
     assert_eq!(at(Kind::NoSample), [2, 5, 6]);
@@ -55,26 +80,51 @@ fn each_kind_of_damage_is_named_by_its_line_and_the_rest_counts() {
     assert_eq!(at(Kind::Contradiction), contradictions);
     assert_eq!(at(Kind::Torn), [whole as u64 + 1]);
     assert_eq!(read.samples, whole as u64 - 5);
-    let told = read.damage.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let told = read
+        .damage
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n");
     assert!(told.contains("samples.jsonl line 1: version 2"), "{told}");
-    let page = analysis::document::markdown(&document(&read, &Analysis::of(&read, Options::default())));
-    assert!(page.contains("Damaged input: samples.jsonl line 2"), "the report opens with what is damaged");
+    let page =
+        analysis::document::markdown(&document(&read, &Analysis::of(&read, Options::default())));
+    assert!(
+        page.contains("Damaged input: samples.jsonl line 2"),
+        "the report opens with what is damaged"
+    );
 }
 
 #[test]
 fn a_run_without_its_manifest_is_reported_nevertheless() {
     let (folder, run, _) = written();
     fs::remove_file(run.join("manifest.json")).unwrap();
-    let done = report(folder.path(), &folder.path().join("out"), RUN, Options::default()).unwrap();
+    let done = report(
+        folder.path(),
+        &folder.path().join("out"),
+        RUN,
+        Options::default(),
+    )
+    .unwrap();
     assert_eq!(done.exit, Exit::Damaged);
-    assert!(done.notes[0].contains("manifest.json: it is not there"), "{:?}", done.notes);
+    assert!(
+        done.notes[0].contains("manifest.json: it is not there"),
+        "{:?}",
+        done.notes
+    );
 }
 
 #[test]
 fn a_run_without_samples_is_a_report_that_says_so() {
     let (folder, run, _) = written();
     fs::write(run.join("samples.jsonl"), "").unwrap();
-    report(folder.path(), &folder.path().join("out"), RUN, Options::default()).unwrap();
+    report(
+        folder.path(),
+        &folder.path().join("out"),
+        RUN,
+        Options::default(),
+    )
+    .unwrap();
     let text = fs::read_to_string(folder.path().join("out/latest/report.md")).unwrap();
     assert!(text.contains("Nothing could be measured."));
 }

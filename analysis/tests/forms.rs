@@ -10,7 +10,11 @@ use support::Shape;
 
 fn small() -> (tempfile::TempDir, Run) {
     let folder = tempfile::tempdir().unwrap();
-    let shape = Shape { samples: 7, requests: 150, ..Shape::small("20261125T120000Z-00aa") };
+    let shape = Shape {
+        samples: 7,
+        requests: 150,
+        ..Shape::small("20261125T120000Z-00aa")
+    };
     let run = Run::read(&support::write(folder.path(), &shape)).unwrap();
     (folder, run)
 }
@@ -18,7 +22,12 @@ fn small() -> (tempfile::TempDir, Run) {
 #[test]
 fn markdown_and_latex_of_a_small_run() {
     let (_folder, run) = small();
-    let analysis = Analysis::of(&run, Options { objectives: vec!["cold p95 < 20ms, memory < 10MB".to_owned()] });
+    let analysis = Analysis::of(
+        &run,
+        Options {
+            objectives: vec!["cold p95 < 20ms, memory < 10MB".to_owned()],
+        },
+    );
     let document = document(&run, &analysis);
     insta::assert_snapshot!("markdown", markdown(&document));
     insta::assert_snapshot!("latex", latex(&document));

@@ -1,4 +1,5 @@
-//! The commands over invented runs: the same bytes for the same samples, and what each says of what is wrong.
+//! The commands over invented runs: the same bytes for the same samples, and what each says of what
+//! is wrong.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -19,7 +20,11 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.file_type().unwrap().is_dir() {
-            files.extend(tree(&entry.path()).into_iter().map(|(path, bytes)| (format!("{name}/{path}"), bytes)));
+            files.extend(
+                tree(&entry.path())
+                    .into_iter()
+                    .map(|(path, bytes)| (format!("{name}/{path}"), bytes)),
+            );
         } else {
             files.insert(name, fs::read(entry.path()).unwrap());
         }
@@ -28,35 +33,57 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn options() -> Options {
-    Options { objectives: vec!["cold p95 < 20ms, memory < 10MB".to_owned()] }
+    Options {
+        objectives: vec!["cold p95 < 20ms, memory < 10MB".to_owned()],
+    }
 }
 
 #[test]
 fn the_same_samples_give_the_same_bytes_and_every_form() {
     let folder = tempfile::tempdir().unwrap();
-    let (raw, one, two) = (folder.path().join("raw"), folder.path().join("one"), folder.path().join("two"));
+    let (raw, one, two) = (
+        folder.path().join("raw"),
+        folder.path().join("one"),
+        folder.path().join("two"),
+    );
     write(&raw, &Shape::small(RUN));
     let done = report(&raw, &one, "latest", options()).unwrap();
     assert_eq!((done.exit, done.notes), (Exit::Ok, vec![]));
     report(&raw, &two, RUN, options()).unwrap();
     let (first, second) = (tree(&one.join(RUN)), tree(&two.join(RUN)));
     assert!(first == second, "two reports of one run differ");
-    for name in ["report.html", "report.md", "report.tex", "summary.csv", "summary.json"] {
+    for name in [
+        "report.html",
+        "report.md",
+        "report.tex",
+        "summary.csv",
+        "summary.json",
+    ] {
         assert!(first.contains_key(name), "{name}");
     }
     let count = |ending: &str| first.keys().filter(|name| name.ends_with(ending)).count();
     assert!(count(".svg") > 10 && count(".svg") == count(".png"));
-    assert_eq!(fs::read(one.join("latest/report.md")).unwrap(), first["report.md"]);
+    assert_eq!(
+        fs::read(one.join("latest/report.md")).unwrap(),
+        first["report.md"]
+    );
     let page = String::from_utf8(first["report.html"].clone()).unwrap();
     assert!(
         !page.contains("src=\"http") && !page.contains("href=\"http") && !page.contains("url("),
         "the page asks nobody"
     );
     let opened = page.matches("id=\"").count();
-    let links: Vec<_> = page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let links: Vec<_> = page
+        .split("href=\"#")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
     assert!(opened > 50 && links.len() > 50);
     for link in links {
-        assert!(page.contains(&format!("id=\"{link}\"")), "nothing is at #{link}");
+        assert!(
+            page.contains(&format!("id=\"{link}\"")),
+            "nothing is at #{link}"
+        );
     }
 }
 
@@ -74,7 +101,11 @@ fn what_is_published_derives_again_and_what_was_changed_is_named() {
     fs::write(&summary, format!("{}9{}", &text[..at], &text[at..])).unwrap();
     let verified = verify(&raw, &out, RUN).unwrap();
     assert_eq!(verified.exit, Exit::Damaged);
-    assert!(verified.text().contains("/median says 9"), "{}", verified.text());
+    assert!(
+        verified.text().contains("/median says 9"),
+        "{}",
+        verified.text()
+    );
 }
 
 #[test]
@@ -84,11 +115,19 @@ fn a_sample_in_the_wrong_place_is_named() {
     let ledger = write(&raw, &Shape::small(RUN)).join("samples.jsonl");
     let text = fs::read_to_string(&ledger).unwrap();
     // The first two change places.
-    let text = text.replacen("\"order\":0,", "\"order\":X,", 1).replacen("\"order\":1,", "\"order\":0,", 1);
+    let text = text.replacen("\"order\":0,", "\"order\":X,", 1).replacen(
+        "\"order\":1,",
+        "\"order\":0,",
+        1,
+    );
     fs::write(&ledger, text.replacen("\"order\":X,", "\"order\":1,", 1)).unwrap();
     let verified = verify(&raw, &out, RUN).unwrap();
     assert_eq!(verified.exit, Exit::Damaged);
-    assert!(verified.text().contains("line 1: order 1 is planned for"), "{}", verified.text());
+    assert!(
+        verified.text().contains("line 1: order 1 is planned for"),
+        "{}",
+        verified.text()
+    );
 }
 
 #[test]
@@ -97,22 +136,54 @@ fn a_plan_that_fits_into_no_memory_is_named_and_not_derived() {
     let (raw, out) = (folder.path().join("raw"), folder.path().join("out"));
     let manifest = write(&raw, &Shape::small(RUN)).join("manifest.json");
     let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, text.replace("\"samples_per_cell\": 8", "\"samples_per_cell\": 4294967295")).unwrap();
+    fs::write(
+        &manifest,
+        text.replace(
+            "\"samples_per_cell\": 8",
+            "\"samples_per_cell\": 4294967295",
+        ),
+    )
+    .unwrap();
     let verified = verify(&raw, &out, RUN).unwrap();
-    assert!(verified.text().contains("is not derived again"), "{}", verified.text());
+    assert!(
+        verified.text().contains("is not derived again"),
+        "{}",
+        verified.text()
+    );
 }
 
 #[test]
 fn a_slower_run_is_a_regression_and_the_same_one_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let raw = folder.path();
-    let small = Shape { samples: 20, ..Shape::small(RUN) };
+    let small = Shape {
+        samples: 20,
+        ..Shape::small(RUN)
+    };
     write(raw, &small);
-    write(raw, &Shape { slower: 1.3, seed: 8, ..Shape { run: OTHER, ..small.clone() } });
+    write(
+        raw,
+        &Shape {
+            slower: 1.3,
+            seed: 8,
+            ..Shape {
+                run: OTHER,
+                ..small.clone()
+            }
+        },
+    );
     let slower = compare(raw, RUN, OTHER).unwrap();
     assert_eq!(slower.exit, Exit::Regression, "{}", slower.text);
-    assert!(slower.text.contains("slower: docker http-hello cold"), "{}", slower.text);
-    assert!(!slower.text.contains("slower: native http-hello cold"), "{}", slower.text);
+    assert!(
+        slower.text.contains("slower: docker http-hello cold"),
+        "{}",
+        slower.text
+    );
+    assert!(
+        !slower.text.contains("slower: native http-hello cold"),
+        "{}",
+        slower.text
+    );
     let same = compare(raw, RUN, RUN).unwrap();
     assert_eq!(same.exit, Exit::Ok, "{}", same.text);
 }
@@ -123,13 +194,18 @@ fn runs_of_two_machines_are_not_compared() {
     let raw = folder.path();
     write(raw, &Shape::small(RUN));
     let other = write(raw, &Shape::small(OTHER)).join("manifest.json");
-    let text =
-        fs::read_to_string(&other).unwrap().replace("An invented CPU", "Another CPU").replace("48.0.2", "48.0.3");
+    let text = fs::read_to_string(&other)
+        .unwrap()
+        .replace("An invented CPU", "Another CPU")
+        .replace("48.0.2", "48.0.3");
     fs::write(&other, text).unwrap();
     let refused = compare(raw, RUN, OTHER).unwrap_err();
     assert_eq!(refused.exit, Exit::NotComparable);
     let text = refused.to_string();
-    assert!(text.contains("the CPU: An invented CPU and Another CPU") && text.contains("48.0.3"), "{text}");
+    assert!(
+        text.contains("the CPU: An invented CPU and Another CPU") && text.contains("48.0.3"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -143,20 +219,33 @@ fn archives_and_exports_are_the_same_bytes_each_time() {
     let first = fs::read(&archive).unwrap();
     assert!(first == fs::read(bundle(&raw, &out, RUN).unwrap()).unwrap());
     let unpacked = folder.path().join("unpacked");
-    tar::Archive::new(flate2::read::GzDecoder::new(first.as_slice())).unpack(&unpacked).unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(first.as_slice()))
+        .unpack(&unpacked)
+        .unwrap();
     let base = unpacked.join(RUN);
     let verified = verify(&base.join("raw"), &base.join("processed"), RUN).unwrap();
     assert_eq!(verified.exit, Exit::Ok, "{}", verified.text());
-    fs::write(base.join("processed").join(RUN).join("report.md"), "something else").unwrap();
+    fs::write(
+        base.join("processed").join(RUN).join("report.md"),
+        "something else",
+    )
+    .unwrap();
     let verified = verify(&base.join("raw"), &base.join("processed"), RUN).unwrap();
-    assert!(verified.text().contains("was bundled with"), "{}", verified.text());
+    assert!(
+        verified.text().contains("was bundled with"),
+        "{}",
+        verified.text()
+    );
     for format in [Format::Csv, Format::Parquet] {
         let path = export(&raw, &out, RUN, format).unwrap();
         let first = fs::read(&path).unwrap();
         assert!(first == fs::read(export(&raw, &out, RUN, format).unwrap()).unwrap());
         if format == Format::Csv {
             let rows = String::from_utf8(first).unwrap().lines().count();
-            assert_eq!(rows, 1 + support::cells(&small).len() * small.samples as usize);
+            assert_eq!(
+                rows,
+                1 + support::cells(&small).len() * small.samples as usize
+            );
         } else {
             assert!(first.starts_with(b"PAR1") && first.ends_with(b"PAR1"));
         }
@@ -167,7 +256,30 @@ fn archives_and_exports_are_the_same_bytes_each_time() {
 fn a_plan_tells_what_samples_find_and_what_an_effect_needs() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &Shape::small(RUN));
-    let text = plan(folder.path(), RUN, Wanted { samples: 30, effect: 0.05 }).unwrap();
-    assert!(text.contains("30 samples find") && text.contains("5.0 % needs"), "{text}");
-    assert_eq!(plan(folder.path(), "nowhere", Wanted { samples: 30, effect: 0.05 }).unwrap_err().exit, Exit::Input);
+    let text = plan(
+        folder.path(),
+        RUN,
+        Wanted {
+            samples: 30,
+            effect: 0.05,
+        },
+    )
+    .unwrap();
+    assert!(
+        text.contains("30 samples find") && text.contains("5.0 % needs"),
+        "{text}"
+    );
+    assert_eq!(
+        plan(
+            folder.path(),
+            "nowhere",
+            Wanted {
+                samples: 30,
+                effect: 0.05
+            }
+        )
+        .unwrap_err()
+        .exit,
+        Exit::Input
+    );
 }

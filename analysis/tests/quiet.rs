@@ -1,4 +1,5 @@
-//! What the report is made by starts no process, opens no socket and reads no clock; and the program ends as its table says.
+//! What the report is made by starts no process, opens no socket and reads no clock; and the
+//! program ends as its table says.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -14,8 +15,19 @@ const RUN: &str = "20261125T120000Z-00aa";
 const OTHER: &str = "20261125T130000Z-00bb";
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
-    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 #[test]
@@ -24,7 +36,10 @@ fn no_source_names_a_process_a_socket_or_a_clock() {
     assert!(files.len() > 40);
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
-        let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let code: String = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
         for word in [
             "process::Command",
             "TcpStream",
@@ -42,7 +57,12 @@ fn no_source_names_a_process_a_socket_or_a_clock() {
 
 fn analysis(folder: &Path, arguments: &[&str]) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_analysis"));
-    program.args(arguments).arg("--in").arg(folder.join("raw")).arg("--out").arg(folder.join("processed"));
+    program
+        .args(arguments)
+        .arg("--in")
+        .arg(folder.join("raw"))
+        .arg("--out")
+        .arg(folder.join("processed"));
     program.output().unwrap()
 }
 
@@ -57,22 +77,56 @@ fn the_program_ends_as_its_table_says() {
     let folder = folder.path();
     let raw = folder.join("raw");
     ends(&analysis(folder, &["report"]), Exit::Input);
-    support::write(&raw, &Shape { samples: 12, requests: 150, ..Shape::small(RUN) });
-    support::write(&raw, &Shape { samples: 12, requests: 150, slower: 1.4, seed: 9, ..Shape::small(OTHER) });
+    support::write(
+        &raw,
+        &Shape {
+            samples: 12,
+            requests: 150,
+            ..Shape::small(RUN)
+        },
+    );
+    support::write(
+        &raw,
+        &Shape {
+            samples: 12,
+            requests: 150,
+            slower: 1.4,
+            seed: 9,
+            ..Shape::small(OTHER)
+        },
+    );
     let done = analysis(folder, &["report", RUN, "--objective", "cold < 20ms"]);
     ends(&done, Exit::Ok);
     let page = String::from_utf8(done.stdout).unwrap();
-    assert!(Path::new(page.trim()).is_file(), "standard output names the page and nothing else: {page}");
+    assert!(
+        Path::new(page.trim()).is_file(),
+        "standard output names the page and nothing else: {page}"
+    );
     ends(&analysis(folder, &["verify", RUN]), Exit::Ok);
     ends(&analysis(folder, &["compare", RUN, RUN]), Exit::Ok);
-    ends(&analysis(folder, &["compare", RUN, OTHER]), Exit::Regression);
-    ends(&analysis(folder, &["plan", RUN, "--samples", "30"]), Exit::Ok);
-    ends(&analysis(folder, &["export", RUN, "--format", "parquet"]), Exit::Ok);
+    ends(
+        &analysis(folder, &["compare", RUN, OTHER]),
+        Exit::Regression,
+    );
+    ends(
+        &analysis(folder, &["plan", RUN, "--samples", "30"]),
+        Exit::Ok,
+    );
+    ends(
+        &analysis(folder, &["export", RUN, "--format", "parquet"]),
+        Exit::Ok,
+    );
     ends(&analysis(folder, &["bundle", RUN]), Exit::Ok);
     let refused = analysis(folder, &["report", RUN, "--objective", "cold < 20 parsecs"]);
     ends(&refused, Exit::Usage);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("no number with a unit"));
-    ends(&analysis(folder, &["plan", RUN, "--samples", "30", "--effect", "none"]), Exit::Usage);
+    ends(
+        &analysis(
+            folder,
+            &["plan", RUN, "--samples", "30", "--effect", "none"],
+        ),
+        Exit::Usage,
+    );
     let missing = analysis(folder, &["report", "nowhere"]);
     ends(&missing, Exit::Input);
     assert!(String::from_utf8_lossy(&missing.stderr).contains("hint: "));
@@ -83,6 +137,9 @@ fn the_program_ends_as_its_table_says() {
     let help = analysis(folder, &["--help"]);
     for (exit, text) in Exit::TABLE {
         let line = format!("{:>3}  {text}", exit as u8);
-        assert!(String::from_utf8_lossy(&help.stdout).contains(&line), "{line}");
+        assert!(
+            String::from_utf8_lossy(&help.stdout).contains(&line),
+            "{line}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What people see, held still: made-up samples with known figures, and snapshots of all that is drawn from them.
+//! What people see, held still: made-up samples with known figures, and snapshots of all that is
+//! drawn from them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use results::{Cell, Outcome, Phase, PhaseTime, Resources, SCHEMA_VERSION, Sample
 
 const MICRO: u64 = 1_000;
 
-/// A start whose code takes `code_us` microseconds to acquire, all else being equal, and `extra_us` more in `process`.
+/// A start whose code takes `code_us` microseconds to acquire, all else being equal, and `extra_us`
+/// more in `process`.
 fn sample(system: &str, acquire: Phase, page_cache: &str, code_us: u64, extra_us: u64) -> Sample {
     let phases: Vec<_> = [
         (Phase::Process, 1_500 + extra_us),
@@ -19,7 +21,10 @@ fn sample(system: &str, acquire: Phase, page_cache: &str, code_us: u64, extra_us
         (Phase::FirstRequest, 150),
         (Phase::SecondRequest, 20),
     ]
-    .map(|(name, us)| PhaseTime { name, ns: us * MICRO })
+    .map(|(name, us)| PhaseTime {
+        name,
+        ns: us * MICRO,
+    })
     .into();
     Sample {
         schema: SCHEMA_VERSION,
@@ -39,10 +44,20 @@ fn sample(system: &str, acquire: Phase, page_cache: &str, code_us: u64, extra_us
         outcome: Outcome::Ok,
         reason: None,
         started_at: "2026-11-24T12:00:00.000000Z".into(),
-        total_ns: Some(phases.iter().filter(|phase| phase.name.counts()).map(|phase| phase.ns).sum::<u64>() + 1_234),
+        total_ns: Some(
+            phases
+                .iter()
+                .filter(|phase| phase.name.counts())
+                .map(|phase| phase.ns)
+                .sum::<u64>()
+                + 1_234,
+        ),
         residual_ns: Some(1_234),
         phases,
-        resources: Resources { cpu_ns: Some(2_000_000), ..Resources::default() },
+        resources: Resources {
+            cpu_ns: Some(2_000_000),
+            ..Resources::default()
+        },
         noise: Noise::default(),
         requests: None,
         artifact_sha256: None,
@@ -52,7 +67,9 @@ fn sample(system: &str, acquire: Phase, page_cache: &str, code_us: u64, extra_us
 
 /// Twelve starts that differ by up to 55 µs.
 fn cell(system: &str, acquire: Phase, page_cache: &str, code_us: u64) -> Vec<Sample> {
-    (0..12).map(|nth| sample(system, acquire, page_cache, code_us, nth * 5)).collect()
+    (0..12)
+        .map(|nth| sample(system, acquire, page_cache, code_us, nth * 5))
+        .collect()
 }
 
 fn run() -> Vec<Sample> {
@@ -79,8 +96,15 @@ fn a_report() {
 #[test]
 fn a_narrow_table_goes_on_below() {
     let narrow = tables(&Summary::of(&run()), 60);
-    let rules: Vec<_> = narrow.lines().filter(|line| line.starts_with('─')).map(|line| line.chars().count()).collect();
-    assert!(rules.iter().all(|width| (30..=60).contains(width)), "{rules:?}");
+    let rules: Vec<_> = narrow
+        .lines()
+        .filter(|line| line.starts_with('─'))
+        .map(|line| line.chars().count())
+        .collect();
+    assert!(
+        rules.iter().all(|width| (30..=60).contains(width)),
+        "{rules:?}"
+    );
     assert_eq!(narrow.matches("configuration").count(), 4);
 }
 
@@ -105,8 +129,16 @@ fn figures_of_a_cell_are_those_of_its_samples() {
     let compile = summary.cells.iter().find(|cell| cell.failed == 1).unwrap();
     assert_eq!((compile.ok, compile.failed, compile.noisy), (11, 1, 1));
     let total = compile.total.unwrap();
-    // Eleven remain, 5 µs apart from 67,006.234: their median is the sixth, and rank 2 encloses it with 98.8 %.
-    assert_eq!(total, Estimate { value: 67_031_234.0, interval: Some((67_011_234, 67_051_234)), n: 11 });
+    // Eleven remain, 5 µs apart from 67,006.234: their median is the sixth, and rank 2 encloses it
+    // with 98.8 %.
+    assert_eq!(
+        total,
+        Estimate {
+            value: 67_031_234.0,
+            interval: Some((67_011_234, 67_051_234)),
+            n: 11
+        }
+    );
     let control = &summary.controls[0];
     assert!((control.difference - 0.0104).abs() < 0.0002 && control.apart);
 }
@@ -120,7 +152,10 @@ fn a_difference_below_the_noise_floor_is_not_called_one() {
         cell("wasmtime-embedded-aa", Phase::Compile, "hot", 65_700),
     ];
     let sentence = finding(&Summary::of(&alike.concat()));
-    assert!(sentence.contains("a cache hit shows no difference that this run can tell from noise"), "{sentence}");
+    assert!(
+        sentence.contains("a cache hit shows no difference that this run can tell from noise"),
+        "{sentence}"
+    );
 }
 
 #[test]
@@ -133,7 +168,8 @@ fn without_compiled_starts_the_extremes_are_compared() {
     ];
     insta::assert_snapshot!(
         finding(&Summary::of(&loaded.concat())),
-        @"Found: a start of http-hello takes 11.0 ms with `cache_hit` (82 % of it `cache_hit`), and 2.33 ms with `deserialize_file`."
+        @"Found: a start of http-hello takes 11.0 ms with `cache_hit` (82 % of it `cache_hit`), \
+            and 2.33 ms with `deserialize_file`."
     );
 }
 
@@ -142,7 +178,10 @@ fn nothing_is_found_in_nothing() {
     assert_eq!(finding(&Summary::of(&[])), "Nothing could be measured.\n");
     let mut failed = sample("wasmtime-embedded", Phase::Compile, "hot", 1, 0);
     failed.outcome = Outcome::Failed;
-    assert_eq!(finding(&Summary::of(&[failed])), "Nothing could be measured.\n");
+    assert_eq!(
+        finding(&Summary::of(&[failed])),
+        "Nothing could be measured.\n"
+    );
 }
 
 #[test]
@@ -155,5 +194,8 @@ fn the_csv() {
 fn the_same_samples_give_the_same_bytes() {
     let mut other = run();
     other.reverse();
-    assert_eq!(report(&Summary::of(&run()), 110, true), report(&Summary::of(&other), 110, true));
+    assert_eq!(
+        report(&Summary::of(&run()), 110, true),
+        report(&Summary::of(&other), 110, true)
+    );
 }

@@ -1,8 +1,10 @@
-//! What the harness adds to `store` + `instantiate`: ours over a plain loop, as a ratio with its interval.
+//! What the harness adds to `store` + `instantiate`: ours over a plain loop, as a ratio with its
+//! interval.
 //!
-//! Criterion measures one benchmark after the other, and a machine is not the same machine a minute later. Here the two
-//! take turns at every instance, who begins alternates too, and each block of turns gives one ratio. The same plain loop
-//! against a second one of its kind says how far such a ratio is from 1 by itself.
+//! Criterion measures one benchmark after the other, and a machine is not the same machine a minute
+//! later. Here the two take turns at every instance, who begins alternates too, and each block of
+//! turns gives one ratio. The same plain loop against a second one of its kind says how far such a
+//! ratio is from 1 by itself.
 
 #![expect(clippy::print_stdout, reason = "a program that reports")]
 
@@ -14,7 +16,8 @@ use host::engine::wasmtime::new_executor;
 use host_probe::settings::{EngineSettings, Interrupt};
 use wasmtime::Store;
 
-/// Many and short: ratios of the same block are alike, and those of two blocks differ, by where their engines lie.
+/// Many and short: ratios of the same block are alike, and those of two blocks differ, by where
+/// their engines lie.
 const BLOCKS: usize = 1000;
 /// Turns of a block that are timed, and those before them that are not.
 const TURNS: u32 = 25;
@@ -24,10 +27,18 @@ const WARM_UP: u32 = 10;
 const MILLION: u128 = 1_000_000;
 
 fn main() {
-    // Cargo passes what Criterion takes: whether to try everything once, and what names must contain.
+    // Cargo passes what Criterion takes: whether to try everything once, and what names must
+    // contain.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let blocks = if arguments.iter().any(|argument| argument == "--test") { 1 } else { BLOCKS };
-    let wanted: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let blocks = if arguments.iter().any(|argument| argument == "--test") {
+        1
+    } else {
+        BLOCKS
+    };
+    let wanted: Vec<_> = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
 
     let executor = new_executor().expect("an executor");
     for guest in Guest::all() {
@@ -41,7 +52,10 @@ fn main() {
             let again = ratios(blocks, plain, plain, async |twin: &Plain| once(twin).await);
             say(&name, "plain again", &again.await);
             for step in Step::ALL {
-                let settings = EngineSettings { interrupt: step.interrupt(), ..BASELINE };
+                let settings = EngineSettings {
+                    interrupt: step.interrupt(),
+                    ..BASELINE
+                };
                 let code = guest.ready(settings).code.serialize();
                 let loaded = || guest.loaded(settings, &code);
                 let steps = ratios(blocks, loaded, plain, async |ready: &Ready<'_>| {
@@ -75,7 +89,11 @@ impl Step {
     }
 
     fn interrupt(self) -> Interrupt {
-        if self < Self::Epoch { Interrupt::None } else { Interrupt::Epoch }
+        if self < Self::Epoch {
+            Interrupt::None
+        } else {
+            Interrupt::Epoch
+        }
     }
 }
 
@@ -102,8 +120,8 @@ async fn once(plain: &Plain) -> u64 {
 
 /// One ratio a block, in millionths.
 ///
-/// Both begin each block with a new engine, who first makes it alternating: where an engine's code and data happen to lie
-/// moves what is timed by up to a tenth for as long as the engine lives.
+/// Both begin each block with a new engine, who first makes it alternating: where an engine's code
+/// and data happen to lie moves what is timed by up to a tenth for as long as the engine lives.
 async fn ratios<T>(
     blocks: usize,
     new_ours: impl Fn() -> T,
@@ -140,11 +158,17 @@ async fn ratios<T>(
 }
 
 fn say(name: &str, what: &str, ratios: &[u64]) {
-    let Some(estimate) = analysis::median(ratios) else { return };
+    let Some(estimate) = analysis::median(ratios) else {
+        return;
+    };
     let of_one = |millionths: f64| millionths / MILLION as f64;
     let interval = estimate.interval.map_or_else(
         || "too few for an interval".to_owned(),
         |(low, high)| format!("[{:.3}, {:.3}]", of_one(low as f64), of_one(high as f64)),
     );
-    println!("{name:<40} {what:<19} {:.3} {interval} (n = {})", of_one(estimate.value), estimate.n);
+    println!(
+        "{name:<40} {what:<19} {:.3} {interval} (n = {})",
+        of_one(estimate.value),
+        estimate.n
+    );
 }

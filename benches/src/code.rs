@@ -79,7 +79,9 @@ impl HostFunctions {
     pub fn new(engine: &Engine, spec: &Spec) -> Self {
         match spec.kind {
             Kind::Module => module_linker(engine).map(Self::Module),
-            Kind::Component => component_linker(engine, spec).map(Box::new).map(Self::Component),
+            Kind::Component => component_linker(engine, spec)
+                .map(Box::new)
+                .map(Self::Component),
         }
         .expect("host functions can be defined")
     }

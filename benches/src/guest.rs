@@ -20,9 +20,10 @@ pub const TIME_LIMIT: Duration = Duration::from_hours(24);
 /// As in `host phases`, unless it is told otherwise.
 const MEMORY_LIMIT_BYTES: u64 = 1 << 30;
 
-/// `(module (memory (export "memory") 1) (func (export "_start")))`: a command that does nothing, with one page of memory,
-/// so that what is left is the harness's and the engine's. In bytes, since a parser of the text format would turn on
-/// features in the engine's dependencies, and with them another build of the engine.
+/// `(module (memory (export "memory") 1) (func (export "_start")))`: a command that does nothing,
+/// with one page of memory, so that what is left is the harness's and the engine's. In bytes, since
+/// a parser of the text format would turn on features in the engine's dependencies, and with them
+/// another build of the engine.
 const SMALL: &[u8] = b"\0asm\x01\0\0\0\
     \x01\x04\x01\x60\0\0\
     \x03\x02\x01\0\
@@ -50,7 +51,12 @@ impl Guest {
     fn small() -> Self {
         let wasm = SMALL.to_vec();
         let expected = [1, 2].map(|_| Expectation::exit(0).with_body(""));
-        Self { name: "small", wasm, spec: spec(Kind::Module, Call::Run(vec!["small".to_owned()])), expected }
+        Self {
+            name: "small",
+            wasm,
+            spec: spec(Kind::Module, Call::Run(vec!["small".to_owned()])),
+            expected,
+        }
     }
 
     fn wasi() -> Self {
@@ -69,16 +75,27 @@ impl Guest {
             Form::CoreModule | Form::SocketsModule => Kind::Module,
         };
         let call = match workload.call() {
-            workloads::Call::Run(arguments) => {
-                Call::Run(std::iter::once(workload.name().to_owned()).chain(arguments).collect())
-            }
+            workloads::Call::Run(arguments) => Call::Run(
+                std::iter::once(workload.name().to_owned())
+                    .chain(arguments)
+                    .collect(),
+            ),
             workloads::Call::Http(request) => {
                 let body_hex = hex::encode(request.body);
-                Call::Http { method: request.method, target: request.target, body_hex }
+                Call::Http {
+                    method: request.method,
+                    target: request.target,
+                    body_hex,
+                }
             }
         };
         let wasm = artifact.read().unwrap_or_else(|error| panic!("{error}"));
-        Self { name, wasm, spec: spec(kind, call), expected: [1, 2].map(|nth| workload.expected(nth)) }
+        Self {
+            name,
+            wasm,
+            spec: spec(kind, call),
+            expected: [1, 2].map(|nth| workload.expected(nth)),
+        }
     }
 
     /// What it is.
@@ -102,7 +119,12 @@ impl Guest {
 
     fn linked(&self, engine: Engine, code: Compiled) -> Ready<'_> {
         let linked = code.link(&engine, &self.spec);
-        Ready { guest: self, engine, code, linked }
+        Ready {
+            guest: self,
+            engine,
+            code,
+            linked,
+        }
     }
 }
 
@@ -111,7 +133,11 @@ pub const BASELINE: EngineSettings = Configuration::BASELINE.engine;
 
 /// The engine's settings, as in the baseline of `host phases` but for these two.
 pub const fn settings(allocator: Allocator, memory_init: MemoryInit) -> EngineSettings {
-    EngineSettings { allocator, memory_init, ..BASELINE }
+    EngineSettings {
+        allocator,
+        memory_init,
+        ..BASELINE
+    }
 }
 
 /// `file` is empty: nothing here reads it.
@@ -122,7 +148,11 @@ fn spec(kind: Kind, call: Call) -> Spec {
         acquire: Acquire::Compile,
         cache: None,
         engine: BASELINE,
-        world: if kind == Kind::Component { World::Proxy } else { World::Preview1 },
+        world: if kind == Kind::Component {
+            World::Proxy
+        } else {
+            World::Preview1
+        },
         call,
         time_limit_ms: 1000 * TIME_LIMIT.as_secs(),
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
@@ -154,7 +184,10 @@ impl Ready<'_> {
     /// The machine has no memory left for it.
     #[inline]
     pub async fn instantiate(&self, store: &mut Store<Data>) -> Live {
-        self.linked.instantiate(store).await.expect("the guests can be instantiated")
+        self.linked
+            .instantiate(store)
+            .await
+            .expect("the guests can be instantiated")
     }
 
     /// Both in one.
@@ -168,17 +201,27 @@ impl Ready<'_> {
         (store, live)
     }
 
-    /// The `nth` call (from 1) on an instance, and how many nanoseconds it took until its answer was complete.
+    /// The `nth` call (from 1) on an instance, and how many nanoseconds it took until its answer
+    /// was complete.
     ///
     /// # Panics
     /// The answer is not the expected one.
     pub async fn call(&self, live: &Live, store: &mut Store<Data>, nth: usize) -> u64 {
         let mut answered = 0;
         let begun = now_ns();
-        let answer = live.call(store, &self.guest.spec.call, TIME_LIMIT, || answered = now_ns()).await;
+        let answer = live
+            .call(store, &self.guest.spec.call, TIME_LIMIT, || {
+                answered = now_ns()
+            })
+            .await;
         let answer = answer.expect("the guests answer");
-        let answer = Answer { code: answer.code, body: hex::decode(answer.body_hex).expect("it is hexadecimal") };
-        self.guest.expected[nth - 1].check(&answer).expect("the guests answer as expected");
+        let answer = Answer {
+            code: answer.code,
+            body: hex::decode(answer.body_hex).expect("it is hexadecimal"),
+        };
+        self.guest.expected[nth - 1]
+            .check(&answer)
+            .expect("the guests answer as expected");
         answered - begun
     }
 }

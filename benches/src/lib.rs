@@ -1,4 +1,5 @@
-//! What the benchmarks share: the guests, and a loop over the engine's API that knows nothing of the harness.
+//! What the benchmarks share: the guests, and a loop over the engine's API that knows nothing of
+//! the harness.
 
 mod code;
 mod guest;
@@ -22,8 +23,8 @@ pub async fn timed<T>(part: impl AsyncFnOnce() -> T) -> u64 {
     ns
 }
 
-/// Adds up what `once` returns, over so many calls: nanoseconds of the timed part of one iteration, whose set-up and
-/// teardown are in it and not timed.
+/// Adds up what `once` returns, over so many calls: nanoseconds of the timed part of one iteration,
+/// whose set-up and teardown are in it and not timed.
 ///
 /// Runs inside an executor that was entered once, so that entering it is in no figure.
 pub async fn each(iterations: u64, mut once: impl AsyncFnMut() -> u64) -> Duration {

@@ -1,5 +1,5 @@
-//! The engine's API, used as plainly as its documentation shows: no limits, no time-outs, no phases. What the harness adds
-//! to it is the difference.
+//! The engine's API, used as plainly as its documentation shows: no limits, no time-outs, no
+//! phases. What the harness adds to it is the difference.
 
 use host::engine::wasmtime::Code;
 use host::engine::wasmtime::guest::NoNetwork;
@@ -44,18 +44,26 @@ pub struct Service {
 
 impl WasiView for Service {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for Service {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.network, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView {
+            hooks: &mut self.network,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
     }
 }
 
 impl Plain {
-    /// An engine of its own, and the guest linked on it. The code is what [`Self::precompile`] made.
+    /// An engine of its own, and the guest linked on it. The code is what [`Self::precompile`]
+    /// made.
     ///
     /// # Panics
     /// The code is not the guest's.
@@ -69,7 +77,11 @@ impl Plain {
             Call::Run(arguments) => arguments.clone(),
             Call::Http { .. } => Vec::new(),
         };
-        Self { engine, arguments, pre: pre.expect("the guests load and link") }
+        Self {
+            engine,
+            arguments,
+            pre: pre.expect("the guests load and link"),
+        }
     }
 
     /// The guest's code for such an engine.
@@ -84,12 +96,18 @@ impl Plain {
     #[inline]
     pub async fn store_instantiate(&self) -> Instantiated {
         let mut wasi = WasiCtxBuilder::new();
-        wasi.stdout(MemoryOutputPipe::new(1 << 24)).stderr(MemoryOutputPipe::new(1 << 24));
+        wasi.stdout(MemoryOutputPipe::new(1 << 24))
+            .stderr(MemoryOutputPipe::new(1 << 24));
         match &self.pre {
             Pre::Command(pre) => {
                 let mut store = Store::new(&self.engine, wasi.args(&self.arguments).build_p1());
-                let instance = pre.instantiate_async(&mut store).await.expect("the guests can be instantiated");
-                let start = instance.get_typed_func(&mut store, "_start").expect("commands have it");
+                let instance = pre
+                    .instantiate_async(&mut store)
+                    .await
+                    .expect("the guests can be instantiated");
+                let start = instance
+                    .get_typed_func(&mut store, "_start")
+                    .expect("commands have it");
                 Instantiated::Command(store, start)
             }
             Pre::Service(pre) => {
@@ -100,7 +118,10 @@ impl Plain {
                     table: ResourceTable::new(),
                 };
                 let mut store = Store::new(&self.engine, data);
-                let proxy = pre.instantiate_async(&mut store).await.expect("the guests can be instantiated");
+                let proxy = pre
+                    .instantiate_async(&mut store)
+                    .await
+                    .expect("the guests can be instantiated");
                 Instantiated::Service(store, proxy)
             }
         }

@@ -1,9 +1,11 @@
-//! The load generator beside `wrk` and `oha`: requests per second at saturation against the native server, closed-loop.
+//! The load generator beside `wrk` and `oha`: requests per second at saturation against the native
+//! server, closed-loop.
 //!
-//! `cargo bench -p external --profile dev --bench load [-- --rounds N --seconds S --connections C]`. In each round a new
-//! server bears the generators one after another, in an order that turns from round to round, so that what drifts falls on all
-//! alike. The server has one core and the generator another where there are two. `wrk` and `oha` are taken from `PATH`; what
-//! is not there is said and left out. With `--test` everything is done once, briefly.
+//! `cargo bench -p external --profile dev --bench load [-- --rounds N --seconds S --connections
+//! C]`. In each round a new server bears the generators one after another, in an order that turns
+//! from round to round, so that what drifts falls on all alike. The server has one core and the
+//! generator another where there are two. `wrk` and `oha` are taken from `PATH`; what is not there
+//! is said and left out. With `--test` everything is done once, briefly.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -44,21 +46,46 @@ impl Generator {
 
     /// Right answers per second, and the part of its core that it took if it tells.
     fn rate(self, url: &str, setting: &Setting) -> Result<(f64, Option<f64>), Failure> {
-        let (connections, seconds) = (setting.connections.to_string(), format!("{}s", setting.seconds));
+        let (connections, seconds) = (
+            setting.connections.to_string(),
+            format!("{}s", setting.seconds),
+        );
         match self {
             Self::Ours => ours(url, setting),
             Self::Wrk => {
-                let told = tell(setting, &["wrk", "-t1", "-c", &connections, "-d", &seconds, url])?;
+                let told = tell(
+                    setting,
+                    &["wrk", "-t1", "-c", &connections, "-d", &seconds, url],
+                )?;
                 if told.contains("Non-2xx") || told.contains("Socket errors") {
-                    return Err(format!("wrk: the server did not answer every request: {told}").into());
+                    return Err(
+                        format!("wrk: the server did not answer every request: {told}").into(),
+                    );
                 }
-                let rate = told.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
+                let rate = told
+                    .lines()
+                    .find_map(|line| line.strip_prefix("Requests/sec:"));
                 Ok((rate.ok_or("wrk told no rate")?.trim().parse()?, None))
             }
             Self::Oha => {
-                let words = ["oha", "--no-tui", "--output-format", "json", "-c", &connections, "-z", &seconds, url];
+                let words = [
+                    "oha",
+                    "--no-tui",
+                    "--output-format",
+                    "json",
+                    "-c",
+                    &connections,
+                    "-z",
+                    &seconds,
+                    url,
+                ];
                 let told: serde_json::Value = serde_json::from_str(&tell(setting, &words)?)?;
-                Ok((told["summary"]["requestsPerSec"].as_f64().ok_or("oha told no rate")?, None))
+                Ok((
+                    told["summary"]["requestsPerSec"]
+                        .as_f64()
+                        .ok_or("oha told no rate")?,
+                    None,
+                ))
             }
         }
     }
@@ -66,16 +93,25 @@ impl Generator {
 
 /// Runs a generator on its core and returns what it prints.
 fn tell(setting: &Setting, words: &[&str]) -> Result<String, Failure> {
-    let output = pinned(setting.cores.generator, Path::new(words[0])).args(&words[1..]).output()?;
+    let output = pinned(setting.cores.generator, Path::new(words[0]))
+        .args(&words[1..])
+        .output()?;
     if !output.status.success() {
-        return Err(format!("{} failed: {}", words[0], String::from_utf8_lossy(&output.stderr)).into());
+        return Err(format!(
+            "{} failed: {}",
+            words[0],
+            String::from_utf8_lossy(&output.stderr)
+        )
+        .into());
     }
     Ok(String::from_utf8(output.stdout)?)
 }
 
 fn ours(url: &str, setting: &Setting) -> Result<(f64, Option<f64>), Failure> {
     let target = Target::of_url(url)?;
-    let Call::Http(request) = Workload::HttpHello.call() else { return Err("the workload is no service".into()) };
+    let Call::Http(request) = Workload::HttpHello.call() else {
+        return Err("the workload is no service".into());
+    };
     let loaded = run(&Load {
         address: target.address,
         host: target.host,
@@ -93,12 +129,17 @@ fn ours(url: &str, setting: &Setting) -> Result<(f64, Option<f64>), Failure> {
     if let Some(failure) = loaded.failures.first() {
         return Err(format!("{} requests failed: {}", failure.count, failure.reason).into());
     }
-    Ok((loaded.per_second().ok_or("no request was answered")?, loaded.cpu_share()))
+    Ok((
+        loaded.per_second().ok_or("no request was answered")?,
+        loaded.cpu_share(),
+    ))
 }
 
 /// A command that is kept on a core, or nowhere in particular.
 fn pinned(core: Option<usize>, program: &Path) -> Command {
-    let Some(core) = core else { return Command::new(program) };
+    let Some(core) = core else {
+        return Command::new(program);
+    };
     let mut command = Command::new("taskset");
     command.args(["-c", &core.to_string()]).arg(program);
     command
@@ -119,24 +160,48 @@ impl Drop for Running {
 
 fn launch(program: &Path, core: Option<usize>) -> Result<Running, Failure> {
     let mut command = pinned(core, program);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
     let told = child.stdout.take().ok_or("no standard output")?;
-    let mut running = Running { child, url: String::new() };
+    let mut running = Running {
+        child,
+        url: String::new(),
+    };
     let mut line = String::new();
     BufReader::new(told).read_line(&mut line)?;
-    let address = line.trim().strip_prefix("listening on ").ok_or("the server never said where it listens")?;
+    let address = line
+        .trim()
+        .strip_prefix("listening on ")
+        .ok_or("the server never said where it listens")?;
     running.url = format!("http://{address}/");
     Ok(running)
 }
 
 /// The native server, beside `external` in the folder of the build; cargo brings it up to date.
 fn native() -> Result<PathBuf, Failure> {
-    let folder = Path::new(env!("CARGO_BIN_EXE_external")).parent().ok_or("no folder")?;
-    let profile = if folder.ends_with("debug") { "dev" } else { "release" };
+    let folder = Path::new(env!("CARGO_BIN_EXE_external"))
+        .parent()
+        .ok_or("no folder")?;
+    let profile = if folder.ends_with("debug") {
+        "dev"
+    } else {
+        "release"
+    };
     let cargo = std::env::var_os("CARGO").ok_or("start it with cargo")?;
     let target = folder.parent().ok_or("no target folder")?;
     let built = Command::new(cargo)
-        .args(["build", "--locked", "--quiet", "-p", "native", "--profile", profile, "--target-dir"])
+        .args([
+            "build",
+            "--locked",
+            "--quiet",
+            "-p",
+            "native",
+            "--profile",
+            profile,
+            "--target-dir",
+        ])
         .arg(target)
         .status()?;
     if !built.success() {
@@ -151,7 +216,11 @@ fn middle(values: &[f64], digits: usize) -> String {
     values.sort_by(f64::total_cmp);
     let n = values.len();
     let median = f64::midpoint(values[(n - 1) / 2], values[n / 2]);
-    format!("{median:.digits$} ({:.digits$}–{:.digits$})", values[0], values[n - 1])
+    format!(
+        "{median:.digits$} ({:.digits$}–{:.digits$})",
+        values[0],
+        values[n - 1]
+    )
 }
 
 fn is_on_path(name: &str) -> bool {
@@ -163,13 +232,26 @@ fn setting() -> Result<Setting, Failure> {
     let arguments: Vec<String> = std::env::args().collect();
     let number = |name: &str, default: u64| {
         let at = arguments.iter().position(|argument| argument == name);
-        at.and_then(|at| arguments.get(at + 1)).map_or(Ok(default), |text| text.parse())
+        at.and_then(|at| arguments.get(at + 1))
+            .map_or(Ok(default), |text| text.parse())
     };
     let once = arguments.iter().any(|argument| argument == "--test");
-    let cores = if is_on_path("taskset") { cores::pair() } else { Cores::default() };
+    let cores = if is_on_path("taskset") {
+        cores::pair()
+    } else {
+        Cores::default()
+    };
     Ok(Setting {
-        rounds: usize::try_from(if once { 1 } else { number("--rounds", 9)?.max(1) })?,
-        seconds: if once { 1 } else { number("--seconds", 3)?.max(1) },
+        rounds: usize::try_from(if once {
+            1
+        } else {
+            number("--rounds", 9)?.max(1)
+        })?,
+        seconds: if once {
+            1
+        } else {
+            number("--seconds", 3)?.max(1)
+        },
         connections: usize::try_from(number("--connections", 10)?)?,
         cores,
     })
@@ -177,14 +259,30 @@ fn setting() -> Result<Setting, Failure> {
 
 fn measure() -> Result<String, Failure> {
     let setting = setting()?;
-    let Setting { rounds, seconds, connections, cores } = setting;
+    let Setting {
+        rounds,
+        seconds,
+        connections,
+        cores,
+    } = setting;
     let server = native()?;
-    let mut told = format!("requests/s, closed loop, {connections} connections, {rounds} rounds of {seconds} s each\n");
+    let mut told = format!(
+        "requests/s, closed loop, {connections} connections, {rounds} rounds of {seconds} s each\n"
+    );
     match cores {
-        Cores { system: Some(system), generator: Some(generator) } => {
-            writeln!(told, "server on core {system}, generator on core {generator}")?;
+        Cores {
+            system: Some(system),
+            generator: Some(generator),
+        } => {
+            writeln!(
+                told,
+                "server on core {system}, generator on core {generator}"
+            )?;
         }
-        _ => told.push_str("server and generator share their cores: taskset is missing, or there is one core only\n"),
+        _ => told.push_str(
+            "server and generator share their cores: taskset is missing, or there is one core \
+                only\n",
+        ),
     }
     let mut generators = vec![Generator::Ours];
     for other in [Generator::Wrk, Generator::Oha] {
@@ -208,10 +306,24 @@ fn measure() -> Result<String, Failure> {
     for (generator, rates) in generators.iter().zip(&rates) {
         writeln!(told, "  {:<20} {}", generator.name(), middle(rates, 0))?;
     }
-    writeln!(told, "  {:<20} {}", "our part of a core", middle(&shares, 2))?;
+    writeln!(
+        told,
+        "  {:<20} {}",
+        "our part of a core",
+        middle(&shares, 2)
+    )?;
     for (other, theirs) in generators.iter().zip(&rates).skip(1) {
-        let ratios: Vec<f64> = rates[0].iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
-        writeln!(told, "  {:<20} {}", format!("ours / {}", other.name()), middle(&ratios, 3))?;
+        let ratios: Vec<f64> = rates[0]
+            .iter()
+            .zip(theirs)
+            .map(|(ours, theirs)| ours / theirs)
+            .collect();
+        writeln!(
+            told,
+            "  {:<20} {}",
+            format!("ours / {}", other.name()),
+            middle(&ratios, 3)
+        )?;
     }
     Ok(told)
 }

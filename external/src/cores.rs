@@ -14,36 +14,55 @@ pub struct Cores {
     pub generator: Option<usize>,
 }
 
-/// Two different cores that this process may run on, of two different physical cores if there are any.
+/// Two different cores that this process may run on, of two different physical cores if there are
+/// any.
 ///
 /// Nothing is pinned by it: who launches a system or makes load does that, and records it.
 pub fn pair() -> Cores {
     choose(Path::new("/"), &allowed())
 }
 
-/// The cores that this process may run on, in order; none where the kernel does not tell, as with more than 1024 of
-/// them.
+/// The cores that this process may run on, in order; none where the kernel does not tell, as with
+/// more than 1024 of them.
 pub fn allowed() -> Vec<usize> {
-    let Ok(set) = sched_getaffinity(Pid::from_raw(0)) else { return Vec::new() };
-    (0..CpuSet::count()).filter(|&core| set.is_set(core) == Ok(true)).collect()
+    let Ok(set) = sched_getaffinity(Pid::from_raw(0)) else {
+        return Vec::new();
+    };
+    (0..CpuSet::count())
+        .filter(|&core| set.is_set(core) == Ok(true))
+        .collect()
 }
 
 /// The pair among `allowed`, with the topology below `root`, which is `/` but in tests.
 ///
-/// The generator takes the first: it is where most machines handle their devices' interrupts, which would otherwise
-/// fall into what is measured. The system takes the last that is no sibling of it: two threads of one physical core
-/// share its units and caches, so that load made on one would slow the system on the other.
+/// The generator takes the first: it is where most machines handle their devices' interrupts, which
+/// would otherwise fall into what is measured. The system takes the last that is no sibling of it:
+/// two threads of one physical core share its units and caches, so that load made on one would slow
+/// the system on the other.
 pub fn choose(root: &Path, allowed: &[usize]) -> Cores {
-    let &[generator, .., last] = allowed else { return Cores::default() };
+    let &[generator, .., last] = allowed else {
+        return Cores::default();
+    };
     let siblings = siblings(root, generator);
-    let apart = allowed.iter().rev().copied().find(|core| !siblings.contains(core));
-    Cores { system: Some(apart.unwrap_or(last)), generator: Some(generator) }
+    let apart = allowed
+        .iter()
+        .rev()
+        .copied()
+        .find(|core| !siblings.contains(core));
+    Cores {
+        system: Some(apart.unwrap_or(last)),
+        generator: Some(generator),
+    }
 }
 
 /// The threads of the physical core that `core` is one of, itself among them.
 pub(crate) fn siblings(root: &Path, core: usize) -> Vec<usize> {
-    let path = root.join(format!("sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"));
-    let mut siblings = std::fs::read_to_string(path).map(|list| parse_list(&list)).unwrap_or_default();
+    let path = root.join(format!(
+        "sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"
+    ));
+    let mut siblings = std::fs::read_to_string(path)
+        .map(|list| parse_list(&list))
+        .unwrap_or_default();
     // Without a topology each core stands for itself.
     if !siblings.contains(&core) {
         siblings.push(core);
@@ -70,7 +89,9 @@ mod tests {
     fn machine(siblings: &[&str]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for (core, list) in siblings.iter().enumerate() {
-            let folder = root.path().join(format!("sys/devices/system/cpu/cpu{core}/topology"));
+            let folder = root
+                .path()
+                .join(format!("sys/devices/system/cpu/cpu{core}/topology"));
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join("thread_siblings_list"), format!("{list}\n")).unwrap();
         }
@@ -85,9 +106,19 @@ mod tests {
     #[test]
     fn takes_two_physical_cores_if_there_are_any() {
         assert_eq!(chosen(&["0", "1"], &[0, 1]), Some((1, 0)));
-        assert_eq!(chosen(&["0,2", "1,3", "0,2", "1,3"], &[0, 1, 2, 3]), Some((3, 0)));
-        assert_eq!(chosen(&["0-1", "0-1", "2-3", "2-3"], &[0, 1, 2]), Some((2, 0)));
-        assert_eq!(chosen(&["0,3", "1,2", "1,2", "0,3"], &[0, 1, 2, 3]), Some((2, 0)), "the last one is a sibling");
+        assert_eq!(
+            chosen(&["0,2", "1,3", "0,2", "1,3"], &[0, 1, 2, 3]),
+            Some((3, 0))
+        );
+        assert_eq!(
+            chosen(&["0-1", "0-1", "2-3", "2-3"], &[0, 1, 2]),
+            Some((2, 0))
+        );
+        assert_eq!(
+            chosen(&["0,3", "1,2", "1,2", "0,3"], &[0, 1, 2, 3]),
+            Some((2, 0)),
+            "the last one is a sibling"
+        );
     }
 
     #[test]
@@ -117,7 +148,12 @@ mod tests {
         let (allowed, Cores { system, generator }) = (allowed(), pair());
         assert!(!allowed.is_empty());
         assert_eq!(allowed.len() > 1, system.is_some() && generator.is_some());
-        assert!(system.iter().chain(&generator).all(|core| allowed.contains(core)));
+        assert!(
+            system
+                .iter()
+                .chain(&generator)
+                .all(|core| allowed.contains(core))
+        );
         assert!(system != generator || system.is_none());
     }
 }

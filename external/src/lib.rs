@@ -1,4 +1,5 @@
-//! Systems from outside: launched as people launch them, watched from launch to first answer, and put under load.
+//! Systems from outside: launched as people launch them, watched from launch to first answer, and
+//! put under load.
 
 pub mod compare;
 pub mod cores;

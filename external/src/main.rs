@@ -25,9 +25,11 @@ struct Cli {
 enum Command {
     /// Measure every system: cold and prepared starts, latency and throughput when warm.
     Suite(Box<SuiteArguments>),
-    /// Measure how much several instances do together, and what they take; as the suite, with another profile.
+    /// Measure how much several instances do together, and what they take; as the suite, with
+    /// another profile.
     Scale(Box<ScaleArguments>),
-    /// Measure how many instances fit: memory, and the time to start one more; as the suite, with another profile.
+    /// Measure how many instances fit: memory, and the time to start one more; as the suite, with
+    /// another profile.
     Density(Box<SuiteArguments>),
     /// Say which systems can be measured here, and what this machine does to results.
     Doctor(DoctorArguments),
@@ -40,11 +42,17 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == janitor::ARGUMENT) {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|argument| argument == janitor::ARGUMENT)
+    {
         return janitor::main();
     }
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().is_some_and(|argument| argument == system::PUT_AWAY) {
+    if arguments
+        .next()
+        .is_some_and(|argument| argument == system::PUT_AWAY)
+    {
         let words: Vec<_> = arguments.collect();
         return system::put_away(&words).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
@@ -73,6 +81,8 @@ fn run(command: Command) -> Result<Exit, Error> {
 }
 
 fn exit_codes() -> String {
-    let rows = Exit::TABLE.iter().map(|(exit, meaning)| format!("\n  {:<4} {meaning}", *exit as u8));
+    let rows = Exit::TABLE
+        .iter()
+        .map(|(exit, meaning)| format!("\n  {:<4} {meaning}", *exit as u8));
     format!("Exit codes:{}", rows.collect::<String>())
 }

@@ -1,7 +1,8 @@
-//! The layers below Docker, against the real things: a container is started, answers, is taken apart into phases, and
-//! nothing is left of it, however it ends.
+//! The layers below Docker, against the real things: a container is started, answers, is taken
+//! apart into phases, and nothing is left of it, however it ends.
 //!
-//! A machine without `runc`, `crun` or containerd fails here: `./setup docker` installs and starts them.
+//! A machine without `runc`, `crun` or containerd fails here: `./setup docker` installs and starts
+//! them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -37,15 +38,35 @@ impl Run {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         // A test of Docker's may have left the engine dead, and containerd with it.
         let script = results::checkout::root().join("external/docker-engine");
-        assert!(Command::new(script).arg("start").status().unwrap().success());
-        let found = name.adapter().find().unwrap_or_else(|absent| panic!("{}: {absent}", name.name()));
+        assert!(
+            Command::new(script)
+                .arg("start")
+                .status()
+                .unwrap()
+                .success()
+        );
+        let found = name
+            .adapter()
+            .find()
+            .unwrap_or_else(|absent| panic!("{}: {absent}", name.name()));
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
-        Self { name, folder, janitor, found, _one: one }
+        Self {
+            name,
+            folder,
+            janitor,
+            found,
+            _one: one,
+        }
     }
 
     fn engine(&self) -> Box<dyn Engine> {
-        let place = Place { work: self.folder.path(), janitor: &self.janitor, found: &self.found, nth: 0 };
+        let place = Place {
+            work: self.folder.path(),
+            janitor: &self.janitor,
+            found: &self.found,
+            nth: 0,
+        };
         self.name.adapter().hosted().unwrap().engine(place).unwrap()
     }
 }
@@ -67,10 +88,20 @@ fn order(workload: Workload, told: bool) -> Order {
 fn left_of(pid: u32) -> Vec<String> {
     let id = format!("coldphase-{pid}-");
     let mut left = Vec::new();
-    let roots = std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten().map(|entry| entry.path());
+    let roots = std::fs::read_dir("/sys/fs/cgroup")
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path());
     for root in roots.chain([PathBuf::from("/sys/fs/cgroup")]) {
-        let groups = std::fs::read_dir(root.join("coldphase")).into_iter().flatten().flatten();
-        left.extend(groups.map(|group| group.path().display().to_string()).filter(|path| path.contains(&id)));
+        let groups = std::fs::read_dir(root.join("coldphase"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        left.extend(
+            groups
+                .map(|group| group.path().display().to_string())
+                .filter(|path| path.contains(&id)),
+        );
     }
     for process in std::fs::read_dir("/proc").unwrap().flatten() {
         let groups = std::fs::read_to_string(process.path().join("cgroup")).unwrap_or_default();
@@ -80,11 +111,17 @@ fn left_of(pid: u32) -> Vec<String> {
         }
     }
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
-    left.extend(mounts.lines().filter(|mount| mount.contains(&id)).map(str::to_owned));
+    left.extend(
+        mounts
+            .lines()
+            .filter(|mount| mount.contains(&id))
+            .map(str::to_owned),
+    );
     left
 }
 
-/// The end of a shim is nothing that its daemon waits for, and an order that was broken off is still cleaned up after.
+/// The end of a shim is nothing that its daemon waits for, and an order that was broken off is
+/// still cleaned up after.
 fn nothing_is_left_of(pid: u32) {
     let until_ns = now_ns() + 10 * SECOND_NS;
     loop {
@@ -98,18 +135,35 @@ fn nothing_is_left_of(pid: u32) {
 }
 
 /// Follows a service to its first answer, and gives the clock then.
-fn answered(instance: &mut dyn Instance, workload: Workload, port: u16, deadline_ns: u64) -> ready::FirstAnswer {
-    let Call::Http(request) = workload.call() else { panic!("{} is no service", workload.name()) };
+fn answered(
+    instance: &mut dyn Instance,
+    workload: Workload,
+    port: u16,
+    deadline_ns: u64,
+) -> ready::FirstAnswer {
+    let Call::Http(request) = workload.call() else {
+        panic!("{} is no service", workload.name())
+    };
     let (target, patience) = (instance.target(port), instance.patience(deadline_ns));
-    let first = ready::first_answer(&target, &request, &patience, &mut || instance.ended().is_some());
+    let first = ready::first_answer(&target, &request, &patience, &mut || {
+        instance.ended().is_some()
+    });
     let first = first.unwrap_or_else(|error| panic!("{error}: {}", instance.log_tail()));
     workload.expected(1).check(&first.answer).unwrap();
     first
 }
 
-fn is_partitioned(instance: &mut dyn Instance, first: Option<&ready::FirstAnswer>, end_ns: u64, names: &[Phase]) {
+fn is_partitioned(
+    instance: &mut dyn Instance,
+    first: Option<&ready::FirstAnswer>,
+    end_ns: u64,
+    names: &[Phase],
+) {
     let phases = instance.phases(first, end_ns).unwrap();
-    assert_eq!(phases.iter().map(|phase| phase.name).collect::<Vec<_>>(), names);
+    assert_eq!(
+        phases.iter().map(|phase| phase.name).collect::<Vec<_>>(),
+        names
+    );
     let sum: u64 = phases.iter().map(|phase| phase.ns).sum();
     assert_eq!(sum, end_ns - instance.launched_ns(), "{phases:?}");
 }
@@ -117,32 +171,73 @@ fn is_partitioned(instance: &mut dyn Instance, first: Option<&ready::FirstAnswer
 fn starts_answers_and_goes(name: Name) {
     let run = Run::of(name);
     let mut engine = run.engine();
-    let workloads = [Workload::HttpHello, Workload::HttpEcho, Workload::Hello, Workload::CpuHash];
-    for (workload, told) in workloads.into_iter().flat_map(|workload| [(workload, true), (workload, false)]) {
+    let workloads = [
+        Workload::HttpHello,
+        Workload::HttpEcho,
+        Workload::Hello,
+        Workload::CpuHash,
+    ];
+    for (workload, told) in workloads
+        .into_iter()
+        .flat_map(|workload| [(workload, true), (workload, false)])
+    {
         // A command has nothing to tell.
         let order = order(workload, told && listens(workload));
         let prepared = engine.prepare(&order).unwrap();
-        assert_eq!(prepared.attested["pages_resident"], 0, "it is out of the page cache");
+        assert_eq!(
+            prepared.attested["pages_resident"], 0,
+            "it is out of the page cache"
+        );
         assert_eq!(prepared.sha256.len(), 64);
         let port = listens(workload).then(|| ports::free_port().unwrap());
-        let mut instance =
-            engine.start(&order, port).unwrap_or_else(|reason| panic!("{name:?} {workload:?}: {reason}"));
+        let mut instance = engine
+            .start(&order, port)
+            .unwrap_or_else(|reason| panic!("{name:?} {workload:?}: {reason}"));
         if let Some(port) = port {
             let first = answered(instance.as_mut(), workload, port, order.deadline_ns);
             instance.answers_on(port).unwrap();
             let usage = instance.usage();
-            assert!(usage.resources.cpu_ns.is_some_and(|ns| ns > 100_000), "{usage:?}");
-            assert!(usage.resources.pss_bytes.is_some_and(|bytes| bytes > 50_000), "{usage:?}");
-            assert_eq!(usage.parts.contains_key("containerd-shim"), name == Name::Containerd);
+            assert!(
+                usage.resources.cpu_ns.is_some_and(|ns| ns > 100_000),
+                "{usage:?}"
+            );
+            assert!(
+                usage
+                    .resources
+                    .pss_bytes
+                    .is_some_and(|bytes| bytes > 50_000),
+                "{usage:?}"
+            );
+            assert_eq!(
+                usage.parts.contains_key("containerd-shim"),
+                name == Name::Containerd
+            );
             if told {
-                let names = [Phase::Create, Phase::Start, Phase::Init, Phase::Connect, Phase::Respond];
+                let names = [
+                    Phase::Create,
+                    Phase::Start,
+                    Phase::Init,
+                    Phase::Connect,
+                    Phase::Respond,
+                ];
                 is_partitioned(instance.as_mut(), Some(&first), first.answered_ns, &names);
             }
             assert!(instance.ended().is_none());
         } else {
             let end = instance.wait_end(order.deadline_ns).unwrap();
-            workload.expected(1).check(&Answer { code: end.code, body: end.printed }).unwrap();
-            is_partitioned(instance.as_mut(), None, end.seen_ns, &[Phase::Create, Phase::Start, Phase::Run]);
+            workload
+                .expected(1)
+                .check(&Answer {
+                    code: end.code,
+                    body: end.printed,
+                })
+                .unwrap();
+            is_partitioned(
+                instance.as_mut(),
+                None,
+                end.seen_ns,
+                &[Phase::Create, Phase::Start, Phase::Run],
+            );
         }
         assert!(instance.remove().unwrap() > 0);
         drop(instance);
@@ -151,7 +246,8 @@ fn starts_answers_and_goes(name: Name) {
     }
 }
 
-/// Kills the process of a service that has answered, forgets another one, and drops an engine over a third.
+/// Kills the process of a service that has answered, forgets another one, and drops an engine over
+/// a third.
 fn a_killed_one_is_seen_and_dropping_removes(name: Name) {
     let run = Run::of(name);
     let mut engine = run.engine();
@@ -161,7 +257,11 @@ fn a_killed_one_is_seen_and_dropping_removes(name: Name) {
     let mut instance = engine.start(&order, Some(port)).unwrap();
     answered(instance.as_mut(), order.workload, port, order.deadline_ns);
     let owners = ports::owner_of(port).unwrap();
-    kill(Pid::from_raw(owners[0].pids[0].cast_signed()), Signal::SIGKILL).unwrap();
+    kill(
+        Pid::from_raw(owners[0].pids[0].cast_signed()),
+        Signal::SIGKILL,
+    )
+    .unwrap();
     let until_ns = now_ns() + 5 * SECOND_NS;
     let reason = loop {
         match instance.ended() {
@@ -193,14 +293,20 @@ fn one_that_cannot_listen_says_so(name: Name) {
     let order = order(Workload::HttpHello, false);
     engine.prepare(&order).unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut instance = engine.start(&order, Some(taken.local_addr().unwrap().port())).unwrap();
+    let mut instance = engine
+        .start(&order, Some(taken.local_addr().unwrap().port()))
+        .unwrap();
     let end = instance.wait_end(order.deadline_ns).unwrap();
     assert_eq!(end.code, 1);
     let until_ns = now_ns() + SECOND_NS;
     while instance.log_tail().is_empty() && now_ns() < until_ns {
         std::thread::sleep(Duration::from_millis(1));
     }
-    assert!(instance.log_tail().contains("cannot serve on 127.0.0.1:"), "{:?}", instance.log_tail());
+    assert!(
+        instance.log_tail().contains("cannot serve on 127.0.0.1:"),
+        "{:?}",
+        instance.log_tail()
+    );
     drop(instance);
     nothing_is_left_of(std::process::id());
 }
@@ -217,7 +323,10 @@ impl Drop for Suite {
 
 fn a_killed_suite_leaves_nothing(name: Name) {
     let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let only = format!("system={},workload=http-hello,scenario=runtime-cold", name.name());
+    let only = format!(
+        "system={},workload=http-hello,scenario=runtime-cold",
+        name.name()
+    );
     let mut suite = Command::new(env!("CARGO_BIN_EXE_external"));
     suite.arg("suite").arg("--out").arg(out.path()).args([
         "--profile",
@@ -229,22 +338,38 @@ fn a_killed_suite_leaves_nothing(name: Name) {
         "--seed",
         "1",
     ]);
-    let suite = suite.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let suite = suite
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let mut suite = Suite(suite);
     let until_ns = now_ns() + 60 * SECOND_NS;
     // Killed while a container of it lives.
     let pid = suite.0.id();
     while left_of(pid).is_empty() {
-        assert!(now_ns() < until_ns && suite.0.try_wait().unwrap().is_none(), "it starts a container");
+        assert!(
+            now_ns() < until_ns && suite.0.try_wait().unwrap().is_none(),
+            "it starts a container"
+        );
     }
     suite.0.kill().unwrap();
     suite.0.wait().unwrap();
-    let run = std::fs::read_dir(out.path()).unwrap().flatten().next().unwrap().path();
+    let run = std::fs::read_dir(out.path())
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap()
+        .path();
     let until_ns = now_ns() + 10 * SECOND_NS;
     while run.join("work").exists() && now_ns() < until_ns {
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(!run.join("work").exists(), "the private folder is removed, with the runtime's state");
+    assert!(
+        !run.join("work").exists(),
+        "the private folder is removed, with the runtime's state"
+    );
     nothing_is_left_of(pid);
 }
 

@@ -1,5 +1,5 @@
-//! Docker as it is: containers of a real engine. `./setup docker` installs and starts one; without it these tests fail and
-//! say so. They break an engine of our own only.
+//! Docker as it is: containers of a real engine. `./setup docker` installs and starts one; without
+//! it these tests fail and say so. They break an engine of our own only.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -17,20 +17,37 @@ use results::clock::now_ns;
 use results::{Phase, PhaseTime};
 use workloads::{Answer, Call, Workload};
 
-/// The program that asks the engine in its own words, without this project's code: a second way of knowing.
+/// The program that asks the engine in its own words, without this project's code: a second way of
+/// knowing.
 fn docker(arguments: &[&str]) -> String {
     let socket = format!("unix://{}", found(Name::Docker).program.display());
-    let output =
-        Command::new("docker").args(["--host", &socket]).args(arguments).stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("docker")
+        .args(["--host", &socket])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "docker {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 fn found(name: Name) -> Found {
     // A test before this one may have left it dead.
     let script = results::checkout::root().join("external/docker-engine");
-    assert!(Command::new(script).arg("start").status().unwrap().success());
-    name.adapter().find().unwrap_or_else(|missing| panic!("{}: {missing}", name.name()))
+    assert!(
+        Command::new(script)
+            .arg("start")
+            .status()
+            .unwrap()
+            .success()
+    );
+    name.adapter()
+        .find()
+        .unwrap_or_else(|missing| panic!("{}: {missing}", name.name()))
 }
 
 /// What an engine is made with, and what must outlive it.
@@ -45,11 +62,21 @@ impl Ground {
     fn of(name: Name) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
-        Self { name, folder, janitor, found: found(name) }
+        Self {
+            name,
+            folder,
+            janitor,
+            found: found(name),
+        }
     }
 
     fn engine(&self) -> Box<dyn Engine> {
-        let place = Place { work: self.folder.path(), janitor: &self.janitor, found: &self.found, nth: 0 };
+        let place = Place {
+            work: self.folder.path(),
+            janitor: &self.janitor,
+            found: &self.found,
+            nth: 0,
+        };
         self.name.adapter().hosted().unwrap().engine(place).unwrap()
     }
 }
@@ -85,18 +112,29 @@ fn sample(engine: &mut dyn Engine, order: &Order) -> Start {
     let service = matches!(order.workload.call(), Call::Http(_));
     let port = service.then(|| ports::free_port().unwrap());
     let mut instance = engine.start(order, port).unwrap();
-    let (first, answered_ns) = if let (Call::Http(request), Some(port)) = (order.workload.call(), port) {
-        let (target, patience) = (instance.target(port), instance.patience(order.deadline_ns));
-        let first = first_answer(&target, &request, &patience, &mut || instance.ended().is_some()).unwrap();
-        order.workload.expected(1).check(&first.answer).unwrap();
-        instance.answers_on(port).unwrap();
-        let answered_ns = first.answered_ns;
-        (Some(first), answered_ns)
-    } else {
-        let end = instance.wait_end(order.deadline_ns).unwrap();
-        order.workload.expected(1).check(&Answer { code: end.code, body: end.printed }).unwrap();
-        (None, end.seen_ns)
-    };
+    let (first, answered_ns) =
+        if let (Call::Http(request), Some(port)) = (order.workload.call(), port) {
+            let (target, patience) = (instance.target(port), instance.patience(order.deadline_ns));
+            let first = first_answer(&target, &request, &patience, &mut || {
+                instance.ended().is_some()
+            })
+            .unwrap();
+            order.workload.expected(1).check(&first.answer).unwrap();
+            instance.answers_on(port).unwrap();
+            let answered_ns = first.answered_ns;
+            (Some(first), answered_ns)
+        } else {
+            let end = instance.wait_end(order.deadline_ns).unwrap();
+            order
+                .workload
+                .expected(1)
+                .check(&Answer {
+                    code: end.code,
+                    body: end.printed,
+                })
+                .unwrap();
+            (None, end.seen_ns)
+        };
     let usage = instance.usage();
     let phases = instance.phases(first.as_ref(), answered_ns).unwrap();
     let sum: u64 = phases.iter().map(|phase| phase.ns).sum();
@@ -106,10 +144,15 @@ fn sample(engine: &mut dyn Engine, order: &Order) -> Start {
     assert!(instance.remove().unwrap() > 0);
     drop(instance);
     engine.clean().unwrap();
-    Start { phases, usage, attested }
+    Start {
+        phases,
+        usage,
+        attested,
+    }
 }
 
-/// Our containers, as the engine's own client lists them. By their names: any container of an image of ours has its label.
+/// Our containers, as the engine's own client lists them. By their names: any container of an image
+/// of ours has its label.
 fn ours() -> String {
     docker(&["ps", "--all", "--quiet", "--filter", "name=^coldphase-"])
 }
@@ -125,18 +168,48 @@ fn services_and_commands_are_taken_apart_in_both_networks_and_nothing_is_left() 
         (Workload::HttpCpu, "host"),
     ] {
         let plain = sample(engine.as_mut(), &order(workload, network));
-        assert_eq!(plain.names(), [Phase::Create, Phase::Start, Phase::Connect, Phase::Respond]);
-        let told = sample(engine.as_mut(), &Order { told: true, ..order(workload, network) });
-        assert_eq!(told.names(), [Phase::Create, Phase::Start, Phase::Init, Phase::Connect, Phase::Respond]);
+        assert_eq!(
+            plain.names(),
+            [Phase::Create, Phase::Start, Phase::Connect, Phase::Respond]
+        );
+        let told = sample(
+            engine.as_mut(),
+            &Order {
+                told: true,
+                ..order(workload, network)
+            },
+        );
+        assert_eq!(
+            told.names(),
+            [
+                Phase::Create,
+                Phase::Start,
+                Phase::Init,
+                Phase::Connect,
+                Phase::Respond
+            ]
+        );
         let cost = told.usage.resources;
         assert!(
-            cost.cpu_ns.is_some_and(|ns| ns > 0) && cost.pss_bytes.is_some_and(|bytes| bytes > 100_000),
+            cost.cpu_ns.is_some_and(|ns| ns > 0)
+                && cost.pss_bytes.is_some_and(|bytes| bytes > 100_000),
             "{cost:?}"
         );
         for part in ["dockerd", "containerd", "containerd-shim"] {
-            assert!(told.usage.parts[part].pss_bytes.is_some(), "{part}: {:?}", told.usage.parts);
+            assert!(
+                told.usage.parts[part].pss_bytes.is_some(),
+                "{part}: {:?}",
+                told.usage.parts
+            );
         }
-        assert_eq!(told.attested["pages_resident"].as_u64().map(|pages| pages > 0), Some(true), "{:?}", told.attested);
+        assert_eq!(
+            told.attested["pages_resident"]
+                .as_u64()
+                .map(|pages| pages > 0),
+            Some(true),
+            "{:?}",
+            told.attested
+        );
     }
     for workload in [Workload::Hello, Workload::CpuHash] {
         let command = sample(engine.as_mut(), &order(workload, "none"));
@@ -144,23 +217,49 @@ fn services_and_commands_are_taken_apart_in_both_networks_and_nothing_is_left() 
     }
     drop(engine);
     assert_eq!(ours(), "");
-    assert!(!docker(&["images", "--quiet", "--filter", "label=coldphase"]).is_empty(), "images stay, with our label");
-    assert_eq!(docker(&["images", "--quiet", "--filter", "dangling=true"]), "", "and none is without a name");
+    assert!(
+        !docker(&["images", "--quiet", "--filter", "label=coldphase"]).is_empty(),
+        "images stay, with our label"
+    );
+    assert_eq!(
+        docker(&["images", "--quiet", "--filter", "dangling=true"]),
+        "",
+        "and none is without a name"
+    );
 }
 
 #[test]
 fn the_engines_own_events_lie_within_the_phases() {
     let ground = Ground::of(Name::Docker);
     let mut engine = ground.engine();
-    let start = sample(engine.as_mut(), &Order { told: true, ..order(Workload::HttpHello, "bridge") });
-    let at = |event: &str| start.attested["events"][event].as_u64().unwrap_or_else(|| panic!("{:?}", start.attested));
+    let start = sample(
+        engine.as_mut(),
+        &Order {
+            told: true,
+            ..order(Workload::HttpHello, "bridge")
+        },
+    );
+    let at = |event: &str| {
+        start.attested["events"][event]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{:?}", start.attested))
+    };
     let until = |name: Phase| -> u64 {
-        let upto = start.phases.iter().position(|phase| phase.name == name).unwrap();
+        let upto = start
+            .phases
+            .iter()
+            .position(|phase| phase.name == name)
+            .unwrap();
         start.phases[..=upto].iter().map(|phase| phase.ns).sum()
     };
     // Wall clocks are read in two processes, and are set now and then.
     let slack = 5_000_000;
-    assert!(at("create_ns") <= until(Phase::Create) + slack, "{:?} {:?}", start.attested, start.phases);
+    assert!(
+        at("create_ns") <= until(Phase::Create) + slack,
+        "{:?} {:?}",
+        start.attested,
+        start.phases
+    );
     assert!(at("create_ns") <= at("connect_ns") && at("connect_ns") <= at("start_ns"));
     assert!(at("start_ns") + slack >= until(Phase::Create));
 }
@@ -169,10 +268,17 @@ fn the_engines_own_events_lie_within_the_phases() {
 fn a_cold_start_is_the_first_of_an_engine_and_reads_its_files_from_the_disk() {
     let ground = Ground::of(Name::Docker);
     let mut engine = ground.engine();
-    let cold = Order { cold: true, evicted: true, ..order(Workload::HttpHello, "host") };
+    let cold = Order {
+        cold: true,
+        evicted: true,
+        ..order(Workload::HttpHello, "host")
+    };
     let before = docker(&["info", "--format", "{{.SystemTime}}"]);
     let start = sample(engine.as_mut(), &cold);
-    assert_eq!(start.attested["first_container_of_the_engine"], true, "{before}");
+    assert_eq!(
+        start.attested["first_container_of_the_engine"], true,
+        "{before}"
+    );
     assert_eq!(start.attested["pages_resident"], 0);
     let warm = sample(engine.as_mut(), &order(Workload::HttpHello, "host"));
     assert_eq!(warm.attested["first_container_of_the_engine"], false);
@@ -185,30 +291,61 @@ fn an_engine_that_dies_is_a_reason_and_is_brought_back() {
     let hello = order(Workload::HttpHello, "bridge");
     engine.prepare(&hello).unwrap();
     let pid = std::fs::read_to_string(found(Name::Docker).program.with_file_name("pid")).unwrap();
-    assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-KILL", pid.trim()])
+            .status()
+            .unwrap()
+            .success()
+    );
     let Err(reason) = engine.start(&hello, Some(ports::free_port().unwrap())) else {
         panic!("a dead engine started one")
     };
-    assert!(reason.contains("the engine cannot create the container"), "{reason}");
+    assert!(
+        reason.contains("the engine cannot create the container"),
+        "{reason}"
+    );
     engine.clean().unwrap();
     let start = sample(engine.as_mut(), &hello);
-    assert_eq!(start.phases.len(), 4, "the next preparation has brought it back");
+    assert_eq!(
+        start.phases.len(),
+        4,
+        "the next preparation has brought it back"
+    );
 
     // With a container that runs: it cannot be removed then, and must not stay for ever.
     engine.prepare(&hello).unwrap();
-    let mut instance = engine.start(&hello, Some(ports::free_port().unwrap())).unwrap();
+    let mut instance = engine
+        .start(&hello, Some(ports::free_port().unwrap()))
+        .unwrap();
     let pid = std::fs::read_to_string(found(Name::Docker).program.with_file_name("pid")).unwrap();
-    assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-KILL", pid.trim()])
+            .status()
+            .unwrap()
+            .success()
+    );
     let reason = instance.remove().unwrap_err();
-    assert!(reason.contains("the engine cannot remove the container"), "{reason}");
+    assert!(
+        reason.contains("the engine cannot remove the container"),
+        "{reason}"
+    );
     drop(instance);
     engine.clean().unwrap();
     sample(engine.as_mut(), &hello);
     drop(engine);
     assert_eq!(ours(), "");
     let folder = found(Name::Docker).program.parent().unwrap().join("exec");
-    let shims = Command::new("pgrep").args(["-f", &format!("containerd-shim.*{}", folder.display())]).output().unwrap();
-    assert!(shims.stdout.is_empty(), "shims are left: {}", String::from_utf8_lossy(&shims.stdout));
+    let shims = Command::new("pgrep")
+        .args(["-f", &format!("containerd-shim.*{}", folder.display())])
+        .output()
+        .unwrap();
+    assert!(
+        shims.stdout.is_empty(),
+        "shims are left: {}",
+        String::from_utf8_lossy(&shims.stdout)
+    );
 }
 
 #[test]
@@ -224,12 +361,25 @@ fn what_is_in_the_way_is_named_and_what_is_others_is_left() {
     let Err(reason) = engine.start(&hello, Some(taken.local_addr().unwrap().port())) else {
         panic!("the port is taken")
     };
-    assert!(reason.contains("cannot start the container") && reason.contains("has the port"), "{reason}");
+    assert!(
+        reason.contains("cannot start the container") && reason.contains("has the port"),
+        "{reason}"
+    );
     engine.clean().unwrap();
 
-    let short = Order { deadline_ns: now_ns(), ..hello.clone() };
-    let mut instance = engine.start(&short, Some(ports::free_port().unwrap())).unwrap();
-    assert!(instance.wait_end(now_ns()).unwrap_err().contains("did not end within its time limit"));
+    let short = Order {
+        deadline_ns: now_ns(),
+        ..hello.clone()
+    };
+    let mut instance = engine
+        .start(&short, Some(ports::free_port().unwrap()))
+        .unwrap();
+    assert!(
+        instance
+            .wait_end(now_ns())
+            .unwrap_err()
+            .contains("did not end within its time limit")
+    );
     drop(instance);
     engine.clean().unwrap();
     drop(engine);
@@ -243,8 +393,14 @@ fn an_image_that_is_gone_is_not_pulled() {
     let mut engine = ground.engine();
     let hello = order(Workload::CpuHash, "none");
     let prepared = engine.prepare(&hello).unwrap();
-    docker(&["rmi", "--force", prepared.attested["image"].as_str().unwrap()]);
-    let Err(reason) = engine.start(&hello, None) else { panic!("there is no image") };
+    docker(&[
+        "rmi",
+        "--force",
+        prepared.attested["image"].as_str().unwrap(),
+    ]);
+    let Err(reason) = engine.start(&hello, None) else {
+        panic!("there is no image")
+    };
     assert!(reason.contains("No such image"), "{reason}");
     // A run after this one builds it again.
     drop(engine);
@@ -270,7 +426,11 @@ fn a_container_that_ends_at_once_is_a_reason() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     };
     assert!(end.contains("ended with code 1"), "{end}");
-    assert!(instance.log_tail().contains("cannot serve on"), "{}", instance.log_tail());
+    assert!(
+        instance.log_tail().contains("cannot serve on"),
+        "{}",
+        instance.log_tail()
+    );
 }
 
 /// An engine that says this of itself, at a socket.
@@ -280,7 +440,8 @@ fn pretender(folder: &Path, answer: &'static str) -> PathBuf {
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let _ = stream.read(&mut [0; 4096]);
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length:";
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: \
+                close\r\ncontent-length:";
             let _ = write!(stream, "{head} {}\r\n\r\n{answer}", answer.len());
         }
     });
@@ -292,16 +453,35 @@ fn engines_that_cannot_be_used_say_why() {
     let folder = tempfile::tempdir().unwrap();
     let told = |host: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
-        command.args(["suite", "--require", "docker", "--only", "system=docker,workload=hello", "--samples", "1"]);
-        let output = command.args(["--out"]).arg(folder.path()).env("DOCKER_HOST", host).output().unwrap();
+        command.args([
+            "suite",
+            "--require",
+            "docker",
+            "--only",
+            "system=docker,workload=hello",
+            "--samples",
+            "1",
+        ]);
+        let output = command
+            .args(["--out"])
+            .arg(folder.path())
+            .env("DOCKER_HOST", host)
+            .output()
+            .unwrap();
         assert_eq!(output.status.code(), Some(8), "{output:?}");
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let old = pretender(folder.path(), r#"{"Version":"1.13.1","ApiVersion":"1.26"}"#);
     let said = told(&format!("unix://{}", old.display()));
-    assert!(said.contains("speaks version 1.26 of its API, and 1.40 is the oldest understood"), "{said}");
+    assert!(
+        said.contains("speaks version 1.26 of its API, and 1.40 is the oldest understood"),
+        "{said}"
+    );
     let said = told("tcp://10.0.0.1:2375");
-    assert!(said.contains("only an engine of this machine shares its clock"), "{said}");
+    assert!(
+        said.contains("only an engine of this machine shares its clock"),
+        "{said}"
+    );
     let said = told("unix:///nowhere/docker.sock");
     assert!(said.contains("`./setup docker`"), "{said}");
 }
@@ -310,12 +490,26 @@ fn engines_that_cannot_be_used_say_why() {
 fn a_killed_suite_leaves_no_container() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
-    command.args(["suite", "--only", "system=docker,workload=http-hello,scenario=runtime-cold", "--samples", "500"]);
-    command.arg("--out").arg(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args([
+        "suite",
+        "--only",
+        "system=docker,workload=http-hello,scenario=runtime-cold",
+        "--samples",
+        "500",
+    ]);
+    command
+        .arg("--out")
+        .arg(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let mut suite = command.spawn().unwrap();
     let until_ns = now_ns() + 120_000_000_000;
     while docker(&["ps", "--quiet", "--filter", "name=^coldphase-"]).is_empty() {
-        assert!(now_ns() < until_ns && suite.try_wait().unwrap().is_none(), "no container was started");
+        assert!(
+            now_ns() < until_ns && suite.try_wait().unwrap().is_none(),
+            "no container was started"
+        );
     }
     suite.kill().unwrap();
     suite.wait().unwrap();
@@ -330,10 +524,24 @@ fn a_runtime_in_an_image_answers_too() {
     let ground = Ground::of(Name::DockerWasmtime);
     let mut engine = ground.engine();
     for &acquire in Name::DockerWasmtime.adapter().acquires() {
-        let start = sample(engine.as_mut(), &Order { acquire: Some(acquire), ..order(Workload::HttpEcho, "bridge") });
-        assert_eq!(start.names(), [Phase::Create, Phase::Start, Phase::Connect, Phase::Respond]);
+        let start = sample(
+            engine.as_mut(),
+            &Order {
+                acquire: Some(acquire),
+                ..order(Workload::HttpEcho, "bridge")
+            },
+        );
+        assert_eq!(
+            start.names(),
+            [Phase::Create, Phase::Start, Phase::Connect, Phase::Respond]
+        );
     }
-    let command =
-        Order { acquire: Some(Name::DockerWasmtime.adapter().acquires()[0]), ..order(Workload::Hello, "none") };
-    assert_eq!(sample(engine.as_mut(), &command).names(), [Phase::Create, Phase::Start, Phase::Run]);
+    let command = Order {
+        acquire: Some(Name::DockerWasmtime.adapter().acquires()[0]),
+        ..order(Workload::Hello, "none")
+    };
+    assert_eq!(
+        sample(engine.as_mut(), &command).names(),
+        [Phase::Create, Phase::Start, Phase::Run]
+    );
 }

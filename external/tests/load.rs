@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use external::cores;
-use external::load::{Amount, Load, LoadArguments, LoadError, Loaded, Pace, command, histogram, run};
+use external::load::{
+    Amount, Load, LoadArguments, LoadError, Loaded, Pace, command, histogram, run,
+};
 use workloads::{Expectation, Request};
 
 /// What the server does with one request.
@@ -23,7 +25,11 @@ struct Act {
 fn answer(status: &str, headers: &str, body: &str) -> Act {
     let length = body.len();
     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{headers}\r\n{body}");
-    Act { wait: Duration::ZERO, answer, close: !headers.is_empty() }
+    Act {
+        wait: Duration::ZERO,
+        answer,
+        close: !headers.is_empty(),
+    }
 }
 
 fn right() -> Act {
@@ -42,7 +48,11 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let [connections, requests] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
-        let server = Self { address, connections: Arc::clone(&connections), requests: Arc::clone(&requests) };
+        let server = Self {
+            address,
+            connections: Arc::clone(&connections),
+            requests: Arc::clone(&requests),
+        };
         let act = Arc::new(act);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -78,7 +88,10 @@ fn read_request(stream: &mut TcpStream) -> Option<String> {
         head.push(byte[0]);
     }
     let head = String::from_utf8(head).unwrap().to_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |n| n.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
     assert!(head.contains("\nhost: "), "{head}");
@@ -104,7 +117,11 @@ fn load(server: &Server) -> Load {
 }
 
 fn counts(loaded: &Loaded) -> (u64, u64, u64) {
-    (loaded.requests.sent, loaded.requests.ok, loaded.requests.failed)
+    (
+        loaded.requests.sent,
+        loaded.requests.ok,
+        loaded.requests.failed,
+    )
 }
 
 /// The only reason that requests failed for.
@@ -118,10 +135,20 @@ fn a_closed_loop_sends_what_it_was_asked_for_over_the_connections_it_was_given()
     let server = Server::start(|_| right());
     let loaded = run(&load(&server)).unwrap();
     assert_eq!(counts(&loaded), (50, 50, 0));
-    assert_eq!(server.counts(), (4, 55), "connections, and requests with those of the warm-up");
+    assert_eq!(
+        server.counts(),
+        (4, 55),
+        "connections, and requests with those of the warm-up"
+    );
     let requests = &loaded.requests;
-    assert_eq!((requests.dropped, requests.late, loaded.lateness.is_none()), (0, 0, true));
-    assert_eq!(histogram::decode(requests.latency_hdr.as_deref().unwrap()).unwrap(), loaded.latency);
+    assert_eq!(
+        (requests.dropped, requests.late, loaded.lateness.is_none()),
+        (0, 0, true)
+    );
+    assert_eq!(
+        histogram::decode(requests.latency_hdr.as_deref().unwrap()).unwrap(),
+        loaded.latency
+    );
     assert_eq!(loaded.latency.len(), 50);
     assert!(requests.wall_ns > 0 && loaded.latency.max() <= requests.wall_ns * 11 / 10);
     assert!(loaded.cpu_ns > 0 && loaded.per_second().is_some());
@@ -131,40 +158,81 @@ fn a_closed_loop_sends_what_it_was_asked_for_over_the_connections_it_was_given()
 #[test]
 fn a_connection_per_request_is_one() {
     let server = Server::start(|_| right());
-    let loaded = run(&Load { keep_alive: false, ..load(&server) }).unwrap();
+    let loaded = run(&Load {
+        keep_alive: false,
+        ..load(&server)
+    })
+    .unwrap();
     assert_eq!(counts(&loaded), (50, 50, 0));
     assert_eq!(server.counts(), (55, 55));
 }
 
 #[test]
 fn bodies_are_sent_and_chunks_are_read() {
-    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
-    let server = Server::start(|_| Act { answer: chunked.into(), ..right() });
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: \
+        chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
+    let server = Server::start(|_| Act {
+        answer: chunked.into(),
+        ..right()
+    });
     let request = Request::post("/echo", "hello");
-    assert_eq!(counts(&run(&Load { request, ..load(&server) }).unwrap()), (50, 50, 0));
+    assert_eq!(
+        counts(
+            &run(&Load {
+                request,
+                ..load(&server)
+            })
+            .unwrap()
+        ),
+        (50, 50, 0)
+    );
     assert_eq!(server.counts(), (4, 55));
 }
 
 #[test]
 fn an_answer_may_be_known_by_its_status_alone() {
     let server = Server::start(|nth| answer("200 OK", "", &nth.to_string()));
-    let loaded = run(&Load { expected: Expectation::status(200), ..load(&server) }).unwrap();
+    let loaded = run(&Load {
+        expected: Expectation::status(200),
+        ..load(&server)
+    })
+    .unwrap();
     assert_eq!(counts(&loaded), (50, 50, 0));
 }
 
 #[test]
 fn wrong_answers_are_failures_and_not_latencies() {
     for (wrong, why) in [
-        (answer("200 OK", "", "hullo"), r#"answered "hullo", expected "hello""#),
-        (answer("200 OK", "", "hello and more"), r#"answered "hello and more", expected "hello""#),
-        (answer("200 OK", "", "hell"), r#"answered "hell", expected "hello""#),
+        (
+            answer("200 OK", "", "hullo"),
+            r#"answered "hullo", expected "hello""#,
+        ),
+        (
+            answer("200 OK", "", "hello and more"),
+            r#"answered "hello and more", expected "hello""#,
+        ),
+        (
+            answer("200 OK", "", "hell"),
+            r#"answered "hell", expected "hello""#,
+        ),
         (answer("200 OK", "", ""), r#"answered "", expected "hello""#),
-        (answer("500 Oh", "", "hello"), r#"status 500, expected 200, saying "hello""#),
+        (
+            answer("500 Oh", "", "hello"),
+            r#"status 500, expected 200, saying "hello""#,
+        ),
         (answer("204 No", "", ""), "status 204, expected 200"),
     ] {
         let wrong = wrong.answer;
-        let server =
-            Server::start(move |nth| if nth < 45 { right() } else { Act { answer: wrong.clone(), ..right() } });
+        let server = Server::start(move |nth| {
+            if nth < 45 {
+                right()
+            } else {
+                Act {
+                    answer: wrong.clone(),
+                    ..right()
+                }
+            }
+        });
         let loaded = run(&load(&server)).unwrap();
         assert_eq!((counts(&loaded), loaded.latency.len()), ((50, 40, 10), 40));
         assert!(reason(&loaded).contains(why), "{}", reason(&loaded));
@@ -174,7 +242,11 @@ fn wrong_answers_are_failures_and_not_latencies() {
 
 #[test]
 fn what_is_no_http_is_a_failure() {
-    let server = Server::start(|_| Act { answer: "hello\r\n\r\n".into(), close: true, ..right() });
+    let server = Server::start(|_| Act {
+        answer: "hello\r\n\r\n".into(),
+        close: true,
+        ..right()
+    });
     let loaded = run(&load(&server)).unwrap();
     assert_eq!((counts(&loaded), loaded.warm_up_failed), ((50, 0, 50), 5));
     assert_eq!(loaded.latency_ns(0.5), None);
@@ -183,7 +255,11 @@ fn what_is_no_http_is_a_failure() {
 #[test]
 fn a_connection_that_breaks_within_an_answer_is_opened_again() {
     let server = Server::start(|nth| match nth {
-        20..23 => Act { answer: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel".into(), close: true, ..right() },
+        20..23 => Act {
+            answer: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel".into(),
+            close: true,
+            ..right()
+        },
         _ => right(),
     });
     let loaded = run(&load(&server)).unwrap();
@@ -204,16 +280,38 @@ fn a_connection_that_the_server_ends_politely_is_opened_again_without_a_failure(
 fn latency_holds_what_the_server_takes() {
     let wait = Duration::from_millis(20);
     let server = Server::start(move |_| Act { wait, ..right() });
-    let loaded = run(&Load { warm_up: 0, amount: Amount::Requests(8), ..load(&server) }).unwrap();
+    let loaded = run(&Load {
+        warm_up: 0,
+        amount: Amount::Requests(8),
+        ..load(&server)
+    })
+    .unwrap();
     assert_eq!(counts(&loaded), (8, 8, 0));
-    assert!(loaded.latency.min() >= 19_900_000, "{}", loaded.latency.min());
+    assert!(
+        loaded.latency.min() >= 19_900_000,
+        "{}",
+        loaded.latency.min()
+    );
 }
 
 #[test]
 fn patience_ends() {
     let long = Duration::from_hours(1);
-    let server = Server::start(move |nth| if nth == 7 { Act { wait: long, ..right() } } else { right() });
-    let loaded = run(&Load { patience: Duration::from_secs(1), ..load(&server) }).unwrap();
+    let server = Server::start(move |nth| {
+        if nth == 7 {
+            Act {
+                wait: long,
+                ..right()
+            }
+        } else {
+            right()
+        }
+    });
+    let loaded = run(&Load {
+        patience: Duration::from_secs(1),
+        ..load(&server)
+    })
+    .unwrap();
     assert_eq!(counts(&loaded), (50, 49, 1));
     assert_eq!(reason(&loaded), "no complete answer within 1s");
     assert!(loaded.requests.wall_ns >= 1_000_000_000);
@@ -224,37 +322,82 @@ fn patience_ends() {
 fn a_load_for_a_time_ends_after_it() {
     let server = Server::start(|_| right());
     let time = Duration::from_millis(200);
-    let loaded = run(&Load { amount: Amount::Time(time), ..load(&server) }).unwrap();
+    let loaded = run(&Load {
+        amount: Amount::Time(time),
+        ..load(&server)
+    })
+    .unwrap();
     let (sent, ok, failed) = counts(&loaded);
-    assert_eq!((sent, failed, usize::try_from(sent).unwrap() + 5), (ok, 0, server.counts().1));
-    assert!(sent > 4 && loaded.requests.wall_ns >= 150_000_000, "{:?}", loaded.requests);
+    assert_eq!(
+        (sent, failed, usize::try_from(sent).unwrap() + 5),
+        (ok, 0, server.counts().1)
+    );
+    assert!(
+        sent > 4 && loaded.requests.wall_ns >= 150_000_000,
+        "{:?}",
+        loaded.requests
+    );
 }
 
 #[test]
 fn an_open_loop_follows_its_plan() {
     let server = Server::start(|_| right());
     for keep_alive in [true, false] {
-        let pace = Pace::Open { per_second: 1_000.0 };
-        let loaded = run(&Load { pace, keep_alive, ..load(&server) }).unwrap();
+        let pace = Pace::Open {
+            per_second: 1_000.0,
+        };
+        let loaded = run(&Load {
+            pace,
+            keep_alive,
+            ..load(&server)
+        })
+        .unwrap();
         assert_eq!(counts(&loaded), (50, 50, 0));
         // The last is planned 49 ms after the first.
-        assert!(loaded.requests.wall_ns >= 40_000_000, "{}", loaded.requests.wall_ns);
+        assert!(
+            loaded.requests.wall_ns >= 40_000_000,
+            "{}",
+            loaded.requests.wall_ns
+        );
         let lateness = loaded.lateness.unwrap();
         assert_eq!((lateness.sends.len(), lateness.own.len()), (50, 50));
         assert!(lateness.own.min() <= lateness.sends.min());
     }
-    let pace = Pace::Open { per_second: 1_000.0 };
-    let loaded = run(&Load { pace, amount: Amount::Time(Duration::from_millis(20)), ..load(&server) }).unwrap();
+    let pace = Pace::Open {
+        per_second: 1_000.0,
+    };
+    let loaded = run(&Load {
+        pace,
+        amount: Amount::Time(Duration::from_millis(20)),
+        ..load(&server)
+    })
+    .unwrap();
     assert_eq!(counts(&loaded), (20, 20, 0));
 }
 
-/// The fault that open loops are for: a closed one asks nothing while the server stalls, and so sees the stall once.
+/// The fault that open loops are for: a closed one asks nothing while the server stalls, and so
+/// sees the stall once.
 #[test]
 fn a_stall_is_seen_by_every_request_that_it_keeps_waiting() {
     let stall = Duration::from_millis(200);
     let pace = Pace::Open { per_second: 500.0 };
-    let server = Server::start(move |nth| if nth == 20 { Act { wait: stall, ..right() } } else { right() });
-    let load = Load { pace, connections: 1, warm_up: 0, amount: Amount::Requests(150), ..load(&server) };
+    let server = Server::start(move |nth| {
+        if nth == 20 {
+            Act {
+                wait: stall,
+                ..right()
+            }
+        } else {
+            right()
+        }
+    });
+    let load = Load {
+        pace,
+        connections: 1,
+        warm_up: 0,
+        amount: Amount::Requests(150),
+        ..load(&server)
+    };
     let loaded = run(&load).unwrap();
     assert_eq!(counts(&loaded), (150, 150, 0));
     // 100 requests are planned within the stall, and 75 of them have 50 ms of it before them.
@@ -267,10 +410,20 @@ fn a_stall_is_seen_by_every_request_that_it_keeps_waiting() {
 fn requests_that_nobody_waits_for_any_more_are_dropped() {
     let wait = Duration::from_millis(100);
     let server = Server::start(move |_| Act { wait, ..right() });
-    let pace = Pace::Open { per_second: 1_000.0 };
+    let pace = Pace::Open {
+        per_second: 1_000.0,
+    };
     let patience = Duration::from_millis(250);
     let amount = Amount::Requests(100);
-    let loaded = run(&Load { pace, connections: 1, warm_up: 0, patience, amount, ..load(&server) }).unwrap();
+    let loaded = run(&Load {
+        pace,
+        connections: 1,
+        warm_up: 0,
+        patience,
+        amount,
+        ..load(&server)
+    })
+    .unwrap();
     let (sent, ok, failed) = counts(&loaded);
     // One connection answers three at most before the last one's patience ends.
     assert!(sent <= 5 && ok >= 1, "{:?}", loaded.requests);
@@ -281,16 +434,27 @@ fn requests_that_nobody_waits_for_any_more_are_dropped() {
 fn other_machines_are_refused() {
     let server = Server::start(|_| right());
     for address in ["192.0.2.1:80", "0.0.0.0:80", "[2001:db8::1]:80"] {
-        let refused = run(&Load { address: address.parse().unwrap(), ..load(&server) }).unwrap_err();
+        let refused = run(&Load {
+            address: address.parse().unwrap(),
+            ..load(&server)
+        })
+        .unwrap_err();
         assert!(matches!(refused, LoadError::Foreign(_)), "{refused}");
     }
 }
 
 #[test]
 fn a_server_that_is_not_there_is_an_error() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let server = Server::start(|_| right());
-    let error = run(&Load { address, ..load(&server) }).unwrap_err();
+    let error = run(&Load {
+        address,
+        ..load(&server)
+    })
+    .unwrap_err();
     assert!(matches!(error, LoadError::Connect { .. }), "{error}");
 }
 
@@ -298,11 +462,29 @@ fn a_server_that_is_not_there_is_an_error() {
 fn the_generator_is_kept_on_the_core_that_it_says() {
     let server = Server::start(|_| right());
     let before = cores::allowed();
-    let loaded = run(&Load { core: Some(before[0]), ..load(&server) }).unwrap();
-    assert_eq!((counts(&loaded), loaded.core), ((50, 50, 0), Some(before[0])));
-    assert_eq!(cores::allowed(), before, "the thread that asked stays where it was");
-    let error = run(&Load { core: Some(100_000), ..load(&server) }).unwrap_err();
-    assert!(matches!(error, LoadError::Pin { core: 100_000, .. }), "{error}");
+    let loaded = run(&Load {
+        core: Some(before[0]),
+        ..load(&server)
+    })
+    .unwrap();
+    assert_eq!(
+        (counts(&loaded), loaded.core),
+        ((50, 50, 0), Some(before[0]))
+    );
+    assert_eq!(
+        cores::allowed(),
+        before,
+        "the thread that asked stays where it was"
+    );
+    let error = run(&Load {
+        core: Some(100_000),
+        ..load(&server)
+    })
+    .unwrap_err();
+    assert!(
+        matches!(error, LoadError::Pin { core: 100_000, .. }),
+        "{error}"
+    );
 }
 
 #[test]
@@ -313,7 +495,8 @@ fn the_command_tells_by_its_exit_code() {
         #[command(flatten)]
         arguments: LoadArguments,
     }
-    let server = Server::start(|nth| answer("200 OK", "", if nth % 2 == 0 { "hello" } else { "hullo" }));
+    let server =
+        Server::start(|nth| answer("200 OK", "", if nth % 2 == 0 { "hello" } else { "hullo" }));
     let url = format!("http://{}/", server.address);
     for (words, exit) in [
         (&["--format", "json"][..], program::Exit::Ok),
@@ -321,6 +504,9 @@ fn the_command_tells_by_its_exit_code() {
         (&["--expect-status", "404"], program::Exit::Nothing),
     ] {
         let words = [&["load", &url, "--requests", "20"], words].concat();
-        assert_eq!(command(&Program::try_parse_from(words).unwrap().arguments).unwrap(), exit);
+        assert_eq!(
+            command(&Program::try_parse_from(words).unwrap().arguments).unwrap(),
+            exit
+        );
     }
 }

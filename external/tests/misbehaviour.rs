@@ -1,5 +1,5 @@
-//! Systems that misbehave, under the real loop: each is a failed sample with its reason and the end of its log, and the
-//! campaign goes on.
+//! Systems that misbehave, under the real loop: each is a failed sample with its reason and the end
+//! of its log, and the campaign goes on.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,11 +29,19 @@ impl System for Mock {
             });
         }
         let (version, sha256) = ("1".to_owned(), String::new());
-        Ok(Found { program: env!("CARGO_BIN_EXE_mock-server").into(), version, sha256 })
+        Ok(Found {
+            program: env!("CARGO_BIN_EXE_mock-server").into(),
+            version,
+            sha256,
+        })
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
-        if self.0 == "stateless" { Err("mocks forget") } else { Ok("memory of the mock") }
+        if self.0 == "stateless" {
+            Err("mocks forget")
+        } else {
+            Ok("memory of the mock")
+        }
     }
 
     fn acquires(&self) -> &'static [Acquire] {
@@ -56,7 +64,12 @@ impl System for Mock {
 
 /// Runs a campaign over one mock, beside one that does as it should.
 fn campaign(mock: &'static Mock, scenario: Scenario, observer: Observer) -> Vec<Sample> {
-    campaign_of(Workload::HttpHello, [mock, &Mock("good")], scenario, observer)
+    campaign_of(
+        Workload::HttpHello,
+        [mock, &Mock("good")],
+        scenario,
+        observer,
+    )
 }
 
 fn campaign_of(
@@ -71,31 +84,68 @@ fn campaign_of(
     let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
     let mut settings = Settings::of_comparison(2, Some(1));
     (settings.values.time_limit_s, settings.values.requests) = (2, 20);
-    let systems = Systems::under([(Name::Native, mock as &'static dyn System), (Name::WasmEdgeCli, beside)]);
+    let systems = Systems::under([
+        (Name::Native, mock as &'static dyn System),
+        (Name::WasmEdgeCli, beside),
+    ]);
     let planned = |name| {
         let start = Planned::start(name, workload, None, scenario);
         let instances = if scenario.multiplies() { 3 } else { 1 };
-        Planned { evicted: false, observer, connections: 2, instances, ..start }.named(20)
+        Planned {
+            evicted: false,
+            observer,
+            connections: 2,
+            instances,
+            ..start
+        }
+        .named(20)
     };
     let cells = [planned(Name::Native), planned(Name::WasmEdgeCli)];
     let mut bench = Outside::new(work, &settings, &cells, &systems, &janitor).unwrap();
-    let mut ledger = Ledger::open(&folder.path().join("samples.jsonl")).unwrap().0;
-    let plan = Plan { cells: cells.iter().map(|planned| planned.cell.clone()).collect(), samples_per_cell: 2, seed: 1 };
+    let mut ledger = Ledger::open(&folder.path().join("samples.jsonl"))
+        .unwrap()
+        .0;
+    let plan = Plan {
+        cells: cells.iter().map(|planned| planned.cell.clone()).collect(),
+        samples_per_cell: 2,
+        seed: 1,
+    };
     let stop = AtomicBool::new(false);
-    campaign::run(&plan, "run", &mut ledger, &[], &mut bench, &mut Silent, &stop).unwrap();
+    campaign::run(
+        &plan,
+        "run",
+        &mut ledger,
+        &[],
+        &mut bench,
+        &mut Silent,
+        &stop,
+    )
+    .unwrap();
     drop(bench);
-    results::ledger::read(&folder.path().join("samples.jsonl")).unwrap().samples
+    results::ledger::read(&folder.path().join("samples.jsonl"))
+        .unwrap()
+        .samples
 }
 
-/// The reason of the misbehaving system's first sample; the well-behaved one's samples must all be fine.
+/// The reason of the misbehaving system's first sample; the well-behaved one's samples must all be
+/// fine.
 fn reason(mock: &'static Mock, scenario: Scenario) -> String {
     let samples = campaign(mock, scenario, Observer::None);
     assert_eq!(samples.len(), 4);
     for sample in &samples {
         let good = sample.cell.system == "wasmedge-cli";
-        assert_eq!(sample.outcome == Outcome::Ok, good, "{}: {:?}", sample.cell, sample.reason);
+        assert_eq!(
+            sample.outcome == Outcome::Ok,
+            good,
+            "{}: {:?}",
+            sample.cell,
+            sample.reason
+        );
     }
-    samples.into_iter().find_map(|sample| sample.reason).unwrap()
+    samples
+        .into_iter()
+        .find_map(|sample| sample.reason)
+        .unwrap()
 }
 
 macro_rules! misbehaves {
@@ -111,7 +161,8 @@ macro_rules! misbehaves {
 
 misbehaves! {
     never_listens: "never-listens" => "nothing listened on 127.0.0.1", "its log is empty";
-    dies_at_its_start: "dies" => "ended before it answered", "exited with code 3", "cannot find my configuration";
+    dies_at_its_start: "dies" => "ended before it answered", "exited with code 3", "cannot find \
+        my configuration";
     listens_on_another_port: "wrong-port" => "nothing listened on", "it listens on [";
     answers_500: "status-500" => "answered with HTTP status 500, expected 200", "it broke";
     answers_wrongly: "wrong-body" => "Hello from elsewhere";
@@ -127,7 +178,10 @@ fn a_start_is_taken_apart_into_phases_that_add_up() {
     for sample in campaign(&GOOD, Scenario::RuntimeCold, Observer::Seccomp) {
         assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
         let names: Vec<_> = sample.phases.iter().map(|phase| phase.name).collect();
-        assert_eq!(names, [Phase::Spawn, Phase::Init, Phase::Connect, Phase::Respond]);
+        assert_eq!(
+            names,
+            [Phase::Spawn, Phase::Init, Phase::Connect, Phase::Respond]
+        );
         let sum: u64 = sample.phases.iter().map(|phase| phase.ns).sum();
         assert_eq!(sample.total_ns, Some(sum), "milestones partition the start");
         assert_eq!(sample.residual_ns, Some(0));
@@ -140,7 +194,10 @@ fn requests_under_load_are_counted_and_checked() {
     for sample in campaign(&GOOD, Scenario::Throughput, Observer::None) {
         assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
         let requests = sample.requests.unwrap();
-        assert_eq!((requests.sent, requests.ok, requests.failed, sample.total_ns), (20, 20, 0, None));
+        assert_eq!(
+            (requests.sent, requests.ok, requests.failed, sample.total_ns),
+            (20, 20, 0, None)
+        );
         let latency = results::latency::decode(&requests.latency_hdr.unwrap()).unwrap();
         assert_eq!(latency.len(), 20);
     }
@@ -154,12 +211,22 @@ fn several_instances_are_asked_counted_and_weighed_together() {
             assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
             let requests = sample.requests.unwrap();
             let latency = results::latency::decode(&requests.latency_hdr.unwrap()).unwrap();
-            assert_eq!((requests.sent, requests.ok, requests.failed, latency.len()), (20, 20, 0, 20));
+            assert_eq!(
+                (requests.sent, requests.ok, requests.failed, latency.len()),
+                (20, 20, 0, 20)
+            );
             assert_eq!(sample.attested["instances"], 3);
             assert_eq!(sample.total_ns, sample.attested["ready_ns"].as_u64());
             let weight = |name: &str| sample.attested[name].as_u64().unwrap();
-            assert!(weight("private_bytes") <= weight("pss_bytes"), "{:?}", sample.attested);
-            assert_eq!(sample.attested["start_last_ns"].is_u64(), scenario == Scenario::Density);
+            assert!(
+                weight("private_bytes") <= weight("pss_bytes"),
+                "{:?}",
+                sample.attested
+            );
+            assert_eq!(
+                sample.attested["start_last_ns"].is_u64(),
+                scenario == Scenario::Density
+            );
         }
     }
 }
@@ -169,7 +236,10 @@ fn an_instance_that_cannot_be_beside_another_is_named_and_the_first_one_is_put_a
     static MOCK: Mock = Mock("alone");
     for scenario in [Scenario::Scaling, Scenario::Density] {
         let reason = reason(&MOCK, scenario);
-        assert!(reason.contains("instance 2") && reason.contains("there is one of me already"), "{reason}");
+        assert!(
+            reason.contains("instance 2") && reason.contains("there is one of me already"),
+            "{reason}"
+        );
     }
 }
 
@@ -177,14 +247,22 @@ fn an_instance_that_cannot_be_beside_another_is_named_and_the_first_one_is_put_a
 fn state_is_checked_before_it_is_measured() {
     static COUNTS: Mock = Mock("counts");
     static FORGETS: Mock = Mock("forgets");
-    let samples = campaign_of(Workload::HttpState, [&FORGETS, &COUNTS], Scenario::Warm, Observer::None);
+    let samples = campaign_of(
+        Workload::HttpState,
+        [&FORGETS, &COUNTS],
+        Scenario::Warm,
+        Observer::None,
+    );
     for sample in samples {
         if sample.cell.system == "wasmedge-cli" {
             assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
             assert!(sample.attested["state"].is_string());
         } else {
             let reason = sample.reason.unwrap();
-            assert!(reason.contains("it said 1, and after 200 increments from 10 clients 1"), "{reason}");
+            assert!(
+                reason.contains("it said 1, and after 200 increments from 10 clients 1"),
+                "{reason}"
+            );
         }
     }
 }
@@ -193,10 +271,22 @@ fn state_is_checked_before_it_is_measured() {
 fn a_system_that_keeps_no_state_is_skipped_with_its_reason() {
     static COUNTS: Mock = Mock("counts");
     static STATELESS: Mock = Mock("stateless");
-    let samples = campaign_of(Workload::HttpState, [&STATELESS, &COUNTS], Scenario::Throughput, Observer::None);
-    let skipped: Vec<_> = samples.iter().filter(|sample| sample.outcome == Outcome::Skipped).collect();
+    let samples = campaign_of(
+        Workload::HttpState,
+        [&STATELESS, &COUNTS],
+        Scenario::Throughput,
+        Observer::None,
+    );
+    let skipped: Vec<_> = samples
+        .iter()
+        .filter(|sample| sample.outcome == Outcome::Skipped)
+        .collect();
     assert_eq!(skipped.len(), 2);
-    assert!(skipped.iter().all(|sample| sample.reason.as_deref() == Some("it cannot keep state: mocks forget")));
+    assert!(
+        skipped
+            .iter()
+            .all(|sample| sample.reason.as_deref() == Some("it cannot keep state: mocks forget"))
+    );
 }
 
 #[test]
@@ -213,7 +303,8 @@ fn sleepers() -> BTreeMap<u32, String> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let command = |entry: std::fs::DirEntry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
-        let line = String::from_utf8_lossy(&std::fs::read(entry.path().join("cmdline")).ok()?).replace('\0', " ");
+        let line = String::from_utf8_lossy(&std::fs::read(entry.path().join("cmdline")).ok()?)
+            .replace('\0', " ");
         line.starts_with("sleep 1000").then_some((pid, line))
     };
     entries.filter_map(command).collect()

@@ -1,7 +1,8 @@
-//! The observer from outside against what servers say of themselves; and what is left of a suite that was killed.
+//! The observer from outside against what servers say of themselves; and what is left of a suite
+//! that was killed.
 //!
-//! Some tests here are no tests: they are the programs that the others launch, as this binary once more. Ignored, they
-//! run only when asked for by name and with what they need in the environment.
+//! Some tests here are no tests: they are the programs that the others launch, as this binary once
+//! more. Ignored, they run only when asked for by name and with what they need in the environment.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -34,10 +35,12 @@ const STARTS: usize = 21;
 /// A median above this is tried again.
 const BOUND_NS: i64 = 50_000;
 
-/// The share of the time in which some process waited for a core, above which the machine is busy with something else.
+/// The share of the time in which some process waited for a core, above which the machine is busy
+/// with something else.
 const BUSY_PERCENT: u64 = 50;
 
-/// Prints what a person who runs a test with `--nocapture`, or the test that launched this program, wants to know.
+/// Prints what a person who runs a test with `--nocapture`, or the test that launched this program,
+/// wants to know.
 macro_rules! say {
     ($($what:tt)*) => {{
         let mut output = std::io::stdout();
@@ -46,20 +49,32 @@ macro_rules! say {
 }
 
 fn native_http() -> PathBuf {
-    let native = Package { name: "native", arguments: &[], flags: None, first_build: "building the native programs" };
+    let native = Package {
+        name: "native",
+        arguments: &[],
+        flags: None,
+        first_build: "building the native programs",
+    };
     native.program("native-http").unwrap()
 }
 
 /// The launch of this binary as one of the programs below.
 fn this(program: &str, folder: &Path) -> Launch {
     let mut launch = Launch::new(std::env::current_exe().unwrap(), folder, folder.join("log"));
-    launch.arguments = ["--exact", program, "--ignored", "--nocapture"].map(Into::into).to_vec();
+    launch.arguments = ["--exact", program, "--ignored", "--nocapture"]
+        .map(Into::into)
+        .to_vec();
     launch
 }
 
 fn answer(running: &mut Running, port: u16) -> Result<FirstAnswer, NoAnswer> {
     let patience = Patience::until(now_ns() + 20_000_000_000);
-    first_answer(&Target::loopback(port), &Request::get("/"), &patience, &mut || running.ended().is_some())
+    first_answer(
+        &Target::loopback(port),
+        &Request::get("/"),
+        &patience,
+        &mut || running.ended().is_some(),
+    )
 }
 
 fn median(mut values: Vec<i64>) -> i64 {
@@ -74,12 +89,19 @@ fn observed(mut launch: Launch) -> (Milestones, FirstAnswer, Value) {
     let _ = std::fs::remove_file(&file);
     launch.observed = true;
     launch.port = Some(port);
-    launch.arguments.iter_mut().filter(|argument| *argument == "PORT").for_each(|argument| {
-        *argument = format!("127.0.0.1:{port}").into();
-    });
-    launch.environment.push(("PORT".into(), port.to_string().into()));
+    launch
+        .arguments
+        .iter_mut()
+        .filter(|argument| *argument == "PORT")
+        .for_each(|argument| {
+            *argument = format!("127.0.0.1:{port}").into();
+        });
+    launch
+        .environment
+        .push(("PORT".into(), port.to_string().into()));
     let mut running = launch.launch().unwrap();
-    let answer = answer(&mut running, port).unwrap_or_else(|error| panic!("{error}\n{}", running.log_tail()));
+    let answer = answer(&mut running, port)
+        .unwrap_or_else(|error| panic!("{error}\n{}", running.log_tail()));
     assert_eq!(answer.answer.code, 200);
     assert_eq!(ports::belongs_to(port, running.pid()), Ok(()));
     let milestones = running.milestones().unwrap();
@@ -90,23 +112,38 @@ fn observed(mut launch: Launch) -> (Milestones, FirstAnswer, Value) {
 
 /// Launches so many starts, compares, prints, and tries again if the two do not agree.
 ///
-/// On a machine whose cores all have other work, a server waits for a core between its system call and its own reading of
-/// the clock: then the difference is not the observer's, and nothing can be judged by it.
+/// On a machine whose cores all have other work, a server waits for a core between its system call
+/// and its own reading of the clock: then the difference is not the observer's, and nothing can be
+/// judged by it.
 fn agree(what: &str, launch: impl Fn() -> Launch) {
     let mut idle = false;
     for attempt in 1..=3 {
         let (before, began) = (Counters::read(Path::new("/proc")), now_ns());
         let starts: Vec<_> = (0..STARTS).map(|_| observed(launch())).collect();
-        let waited = Counters::read(Path::new("/proc")).since(&before).cpu_pressure_ns.unwrap_or(0);
+        let waited = Counters::read(Path::new("/proc"))
+            .since(&before)
+            .cpu_pressure_ns
+            .unwrap_or(0);
         let waited = waited * 100 / (now_ns() - began);
         let mut agreed = true;
-        for (name, of) in [("listening_ns", listening as fn(&Milestones) -> u64), ("first_accepted_ns", accepted)] {
+        for (name, of) in [
+            ("listening_ns", listening as fn(&Milestones) -> u64),
+            ("first_accepted_ns", accepted),
+        ] {
             let told = |truth: &Value| truth[name].as_u64().unwrap().cast_signed();
-            let differences: Vec<_> =
-                starts.iter().map(|(seen, _, truth)| told(truth) - of(seen).cast_signed()).collect();
-            let (least, most) = (differences.iter().min().unwrap(), differences.iter().max().unwrap());
+            let differences: Vec<_> = starts
+                .iter()
+                .map(|(seen, _, truth)| told(truth) - of(seen).cast_signed())
+                .collect();
+            let (least, most) = (
+                differences.iter().min().unwrap(),
+                differences.iter().max().unwrap(),
+            );
             let middle = median(differences.iter().map(|ns| ns.abs()).collect());
-            say!("{what} {name}: median {middle} ns, {least}..{most}, n={STARTS}, waiting for a core {waited} %");
+            say!(
+                "{what} {name}: median {middle} ns, {least}..{most}, n={STARTS}, waiting for a \
+                    core {waited} %"
+            );
             agreed &= middle <= BOUND_NS;
         }
         if agreed {
@@ -115,7 +152,10 @@ fn agree(what: &str, launch: impl Fn() -> Launch) {
         idle |= waited < BUSY_PERCENT;
         say!("{what}: attempt {attempt} did not agree");
     }
-    assert!(!idle, "{what}: observer and server do not agree to {BOUND_NS} ns");
+    assert!(
+        !idle,
+        "{what}: observer and server do not agree to {BOUND_NS} ns"
+    );
     say!("{what}: not judged, the machine is busy with something else");
 }
 
@@ -140,7 +180,9 @@ fn observer_and_server_agree() {
     let program = native_http();
     agree("native-http", || {
         let mut launch = Launch::new(&program, folder.path(), folder.path().join("log"));
-        launch.arguments = ["--milestones", "milestones", "PORT"].map(Into::into).to_vec();
+        launch.arguments = ["--milestones", "milestones", "PORT"]
+            .map(Into::into)
+            .to_vec();
         launch
     });
 }
@@ -149,7 +191,9 @@ fn observer_and_server_agree() {
 fn observer_and_a_server_that_blocks_in_accept_agree() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
-    agree("blocking", || this("program_that_blocks_in_accept", folder.path()));
+    agree("blocking", || {
+        this("program_that_blocks_in_accept", folder.path())
+    });
 }
 
 #[test]
@@ -159,17 +203,36 @@ fn phases_partition_the_start_in_whatever_order_the_server_does_things() {
     let artifact = folder.path().join("artifact");
     std::fs::write(&artifact, "x").unwrap();
     for (order, expected) in [
-        ("open listen accept", &["spawn", "init", "load", "connect", "respond"][..]),
+        (
+            "open listen accept",
+            &["spawn", "init", "load", "connect", "respond"][..],
+        ),
         ("listen open accept", &["spawn", "init", "load", "respond"]),
-        ("open listen open accept", &["spawn", "init", "load", "respond"]),
-        ("listen accept open", &["spawn", "init", "connect", "respond"]),
+        (
+            "open listen open accept",
+            &["spawn", "init", "load", "respond"],
+        ),
+        (
+            "listen accept open",
+            &["spawn", "init", "connect", "respond"],
+        ),
     ] {
         let mut launch = this("program_that_blocks_in_accept", folder.path());
-        launch.environment = vec![("ORDER".into(), order.into()), ("ARTIFACT".into(), artifact.clone().into())];
+        launch.environment = vec![
+            ("ORDER".into(), order.into()),
+            ("ARTIFACT".into(), artifact.clone().into()),
+        ];
         launch.watch = Some(artifact.clone());
         let (milestones, answer, _) = observed(launch);
         let phases = milestones.phases(answer.answered_ns, false).unwrap();
-        assert_eq!(phases.iter().map(|phase| phase.name.name()).collect::<Vec<_>>(), expected, "{order}");
+        assert_eq!(
+            phases
+                .iter()
+                .map(|phase| phase.name.name())
+                .collect::<Vec<_>>(),
+            expected,
+            "{order}"
+        );
         let total = answer.answered_ns - milestones.launched_ns;
         assert_eq!(phases.iter().map(|phase| phase.ns).sum::<u64>(), total);
     }
@@ -185,9 +248,22 @@ fn a_server_on_the_wrong_port_is_found_out() {
     (launch.observed, launch.port) = (true, Some(expected));
     let mut running = launch.launch().unwrap();
     let answer = answer(&mut running, wrong).unwrap();
-    let error = running.milestones().unwrap().phases(answer.answered_ns, true).unwrap_err();
-    assert!(error.contains(&format!("it did not listen on port {expected} but on {wrong}")), "{error}");
-    assert!(ports::belongs_to(expected, running.pid()).unwrap_err().contains("nobody"));
+    let error = running
+        .milestones()
+        .unwrap()
+        .phases(answer.answered_ns, true)
+        .unwrap_err();
+    assert!(
+        error.contains(&format!(
+            "it did not listen on port {expected} but on {wrong}"
+        )),
+        "{error}"
+    );
+    assert!(
+        ports::belongs_to(expected, running.pid())
+            .unwrap_err()
+            .contains("nobody")
+    );
 }
 
 #[test]
@@ -202,7 +278,11 @@ fn what_an_observed_server_starts_is_observed_and_put_away_too() {
     (launch.observed, launch.port) = (true, Some(port));
     let mut running = launch.launch().unwrap();
     let answer = answer(&mut running, port).unwrap();
-    running.milestones().unwrap().phases(answer.answered_ns, true).unwrap();
+    running
+        .milestones()
+        .unwrap()
+        .phases(answer.answered_ns, true)
+        .unwrap();
     assert_eq!(ports::belongs_to(port, running.pid()), Ok(()));
     running.stop(GRACE);
     assert_eq!(ports::owner_of(port).unwrap(), []);
@@ -225,7 +305,11 @@ fn an_observed_server_that_waits_for_a_connection_can_be_stopped() {
     let end = running.stop(GRACE);
     assert_eq!(end.signal, Some(nix::sys::signal::Signal::SIGTERM));
     assert!(end.seen_ns - asked < 1_000_000_000);
-    assert_eq!(ports::owner_of(port).unwrap(), [], "the observer's own descriptor of the socket is closed");
+    assert_eq!(
+        ports::owner_of(port).unwrap(),
+        [],
+        "the observer's own descriptor of the socket is closed"
+    );
 }
 
 #[test]
@@ -235,19 +319,34 @@ fn a_killed_suite_leaves_nothing_behind() {
     let mut suite = this("program_that_is_killed", folder.path());
     let janitor = folder.path().join("janitor");
     let this = std::env::current_exe().unwrap();
-    let script = format!("#!/bin/sh\nexec {} --exact program_that_cleans_up --ignored --nocapture\n", this.display());
+    let script = format!(
+        "#!/bin/sh\nexec {} --exact program_that_cleans_up --ignored --nocapture\n",
+        this.display()
+    );
     std::fs::write(&janitor, script).unwrap();
-    std::fs::set_permissions(&janitor, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(
+        &janitor,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
     suite.environment = vec![("JANITOR".into(), janitor.into())];
     let mut running = suite.launch().unwrap();
     let line = running.log_line("guarded:", now_ns() + 20_000_000_000);
     let line = line.unwrap_or_else(|| panic!("{}", running.log_tail()));
     let told: Value = serde_json::from_str(line.split_once("guarded:").unwrap().1).unwrap();
-    let pids: Vec<_> = told["pids"].as_array().unwrap().iter().map(|pid| pid.as_u64().unwrap()).collect();
+    let pids: Vec<_> = told["pids"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pid| pid.as_u64().unwrap())
+        .collect();
     let [work, kept] = ["work", "kept"].map(|name| folder.path().join(name));
     let left = || pids.iter().filter(|pid| alive(**pid)).count();
     assert_eq!((left(), work.exists(), kept.exists()), (3, true, true));
-    Command::new("/bin/kill").args(["-9", &running.pid().to_string()]).status().unwrap();
+    Command::new("/bin/kill")
+        .args(["-9", &running.pid().to_string()])
+        .status()
+        .unwrap();
     running.wait_end(now_ns() + 5_000_000_000).unwrap();
     let until = now_ns() + 10_000_000_000;
     while (left() > 0 || work.exists()) && now_ns() < until {
@@ -259,10 +358,12 @@ fn a_killed_suite_leaves_nothing_behind() {
 
 fn alive(pid: u64) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.starts_with(" Z"))
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| !rest.starts_with(" Z"))
 }
 
-/// What it costs a start to be observed. Prints it; run it alone, on a machine with nothing else to do.
+/// What it costs a start to be observed. Prints it; run it alone, on a machine with nothing else to
+/// do.
 #[test]
 #[ignore = "measures, and judges nothing"]
 fn the_cost_of_being_observed() {
@@ -280,16 +381,24 @@ fn the_cost_of_being_observed() {
             (launch.port, launch.core, launch.observed) = (Some(port), core, observed);
             let mut running = launch.launch().unwrap();
             let answer = answer(&mut running, port).unwrap();
-            totals[usize::from(observed)].push((answer.answered_ns - running.launched_ns()).cast_signed());
+            totals[usize::from(observed)]
+                .push((answer.answered_ns - running.launched_ns()).cast_signed());
             running.stop(GRACE);
         }
         let [without, with] = totals;
-        let mut differences: Vec<_> = with.iter().zip(&without).map(|(with, without)| with - without).collect();
+        let mut differences: Vec<_> = with
+            .iter()
+            .zip(&without)
+            .map(|(with, without)| with - without)
+            .collect();
         differences.sort_unstable();
         // The order statistics that bound the median of 60 with 95 %.
         let (low, high) = (differences[21], differences[38]);
         let (with, without, cost) = (median(with), median(without), median(differences));
-        say!("core {core:?}: {without} ns unobserved, {with} ns observed, cost {cost} ns [{low}, {high}], n=60 pairs");
+        say!(
+            "core {core:?}: {without} ns unobserved, {with} ns observed, cost {cost} ns [{low}, \
+                {high}], n=60 pairs"
+        );
     }
 }
 
@@ -297,7 +406,9 @@ fn the_cost_of_being_observed() {
 #[test]
 #[ignore = "a program that other tests launch"]
 fn program_that_blocks_in_accept() {
-    let Ok(port) = std::env::var("PORT") else { return };
+    let Ok(port) = std::env::var("PORT") else {
+        return;
+    };
     let order = std::env::var("ORDER").unwrap_or_else(|_| "listen accept".into());
     let (mut listener, mut stream) = (None, None);
     let mut truth = json!({});
@@ -309,8 +420,11 @@ fn program_that_blocks_in_accept() {
                 truth["listening_ns"] = now_ns().into();
             }
             _ => {
-                // Long enough for the client to have been refused and for accept to be waiting when it comes.
-                stream = listener.as_ref().map(|listener| listener.accept().unwrap().0);
+                // Long enough for the client to have been refused and for accept to be waiting when
+                // it comes.
+                stream = listener
+                    .as_ref()
+                    .map(|listener| listener.accept().unwrap().0);
                 truth["first_accepted_ns"] = now_ns().into();
             }
         }
@@ -318,7 +432,9 @@ fn program_that_blocks_in_accept() {
     let mut stream = stream.unwrap();
     assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
     std::fs::write("milestones", truth.to_string()).unwrap();
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        .unwrap();
     loop {
         let _ = listener.as_ref().map(TcpListener::accept);
     }
@@ -335,7 +451,9 @@ fn program_that_cleans_up() {
 #[test]
 #[ignore = "a program that other tests launch"]
 fn program_that_is_killed() {
-    let Some(janitor) = std::env::var_os("JANITOR") else { return };
+    let Some(janitor) = std::env::var_os("JANITOR") else {
+        return;
+    };
     let janitor = Janitor::start(Path::new(&janitor)).unwrap();
     let [work, kept] = ["work", "kept"].map(|name| std::env::current_dir().unwrap().join(name));
     std::fs::create_dir_all(work.join("deep")).unwrap();
@@ -348,10 +466,16 @@ fn program_that_is_killed() {
     launch.arguments = vec!["-c".into(), script.into()];
     let running = launch.launch().unwrap();
     let _group = janitor.guard_group(running.pid()).unwrap();
-    let line = running.log_line("ready", now_ns() + 10_000_000_000).unwrap();
+    let line = running
+        .log_line("ready", now_ns() + 10_000_000_000)
+        .unwrap();
     let grandchild: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
-    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", running.pid())).unwrap();
+    let children =
+        std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", running.pid())).unwrap();
     let first: u64 = children.split_whitespace().next().unwrap().parse().unwrap();
-    say!("guarded:{}", json!({ "pids": [running.pid(), first, grandchild] }));
+    say!(
+        "guarded:{}",
+        json!({ "pids": [running.pid(), first, grandchild] })
+    );
     std::thread::sleep(Duration::from_mins(1));
 }

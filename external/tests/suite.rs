@@ -1,4 +1,5 @@
-//! The suite as a person runs it, on the native system: what it records, and that nothing is left of it, however it ends.
+//! The suite as a person runs it, on the native system: what it records, and that nothing is left
+//! of it, however it ends.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,10 @@ use results::record::Outcome;
 use results::{Sample, ledger};
 
 /// Native starts only: they need nothing that a machine may lack.
-const NATIVE: [&str; 2] = ["--only", "system=native,workload=http-hello,scenario=runtime-cold"];
+const NATIVE: [&str; 2] = [
+    "--only",
+    "system=native,workload=http-hello,scenario=runtime-cold",
+];
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
@@ -19,7 +23,10 @@ fn folder() -> tempfile::TempDir {
 fn suite(out: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
     command.arg("suite").arg("--out").arg(out).args(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -32,23 +39,36 @@ fn ran(out: &Path, arguments: &[&str]) -> (Output, String, String) {
 
 /// The one run in a folder.
 fn run_in(out: &Path) -> Option<PathBuf> {
-    std::fs::read_dir(out).ok()?.flatten().map(|entry| entry.path()).next()
+    std::fs::read_dir(out)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .next()
 }
 
 fn samples(out: &Path) -> Vec<Sample> {
-    ledger::read(&run_in(out).unwrap().join("samples.jsonl")).unwrap().samples
+    ledger::read(&run_in(out).unwrap().join("samples.jsonl"))
+        .unwrap()
+        .samples
 }
 
-/// Processes that were launched for runs in a folder: their home lies in it. The suite itself has another.
+/// Processes that were launched for runs in a folder: their home lies in it. The suite itself has
+/// another.
 fn processes_of(out: &Path) -> Vec<String> {
     let home = format!("HOME={}", out.display());
     let of = |entry: std::fs::DirEntry| {
         let environment = std::fs::read(entry.path().join("environ")).ok()?;
-        let ours = String::from_utf8_lossy(&environment).split('\0').any(|variable| variable.starts_with(&home));
+        let ours = String::from_utf8_lossy(&environment)
+            .split('\0')
+            .any(|variable| variable.starts_with(&home));
         let line = std::fs::read(entry.path().join("cmdline")).ok()?;
         (ours && !line.is_empty()).then(|| String::from_utf8_lossy(&line).replace('\0', " "))
     };
-    std::fs::read_dir("/proc").unwrap().flatten().filter_map(of).collect()
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(of)
+        .collect()
 }
 
 /// Waits for what must come, not for how long it takes.
@@ -72,10 +92,18 @@ impl Drop for Suite {
 
 /// A suite that has begun to measure and has far more to do.
 fn in_the_middle(out: &Path) -> Suite {
-    let child = Suite(suite(out, &[&NATIVE[..], &["--samples", "20000", "--seed", "1"]].concat()).spawn().unwrap());
+    let child = Suite(
+        suite(
+            out,
+            &[&NATIVE[..], &["--samples", "20000", "--seed", "1"]].concat(),
+        )
+        .spawn()
+        .unwrap(),
+    );
     let lines = || {
         let file = run_in(out).map(|run| run.join("samples.jsonl"));
-        file.and_then(|file| std::fs::read_to_string(file).ok()).map_or(0, |text| text.lines().count())
+        file.and_then(|file| std::fs::read_to_string(file).ok())
+            .map_or(0, |text| text.lines().count())
     };
     wait_for("the suite takes samples", || lines() >= 5);
     child
@@ -88,7 +116,10 @@ fn nothing_is_left(out: &Path) {
 }
 
 fn signal(suite: &Suite, name: &str) {
-    let done = Command::new("kill").args([name, &suite.0.id().to_string()]).status().unwrap();
+    let done = Command::new("kill")
+        .args([name, &suite.0.id().to_string()])
+        .status()
+        .unwrap();
     assert!(done.success());
 }
 
@@ -96,7 +127,10 @@ fn signal(suite: &Suite, name: &str) {
 fn a_whole_run_is_recorded_and_leaves_nothing() {
     let out = folder();
     let only = "system=native,workload=hello,workload=http-hello";
-    let (output, stdout, stderr) = ran(out.path(), &["--only", only, "--samples", "2", "--seed", "7"]);
+    let (output, stdout, stderr) = ran(
+        out.path(),
+        &["--only", only, "--samples", "2", "--seed", "7"],
+    );
     assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
     let samples = samples(out.path());
     assert!(samples.iter().all(|sample| sample.outcome == Outcome::Ok));
@@ -104,16 +138,38 @@ fn a_whole_run_is_recorded_and_leaves_nothing() {
         let starts = sample.cell.scenario.starts();
         assert_eq!(sample.total_ns.is_some(), starts, "{}", sample.cell);
         assert_eq!(sample.requests.is_some(), !starts, "{}", sample.cell);
-        if sample.cell.params.get("observer").is_some_and(|observer| observer == "seccomp") {
+        if sample
+            .cell
+            .params
+            .get("observer")
+            .is_some_and(|observer| observer == "seccomp")
+        {
             let sum: u64 = sample.phases.iter().map(|phase| phase.ns).sum();
             assert_eq!(Some(sum), sample.total_ns, "{}", sample.cell);
         } else {
-            assert!(sample.phases.is_empty() && sample.residual_ns.is_none(), "{}", sample.cell);
+            assert!(
+                sample.phases.is_empty() && sample.residual_ns.is_none(),
+                "{}",
+                sample.cell
+            );
         }
-        let cold = sample.cell.params.get("page_cache").is_some_and(|state| state == "evicted");
-        assert!(!cold || sample.attested["pages_resident"] == 0, "{}", sample.cell);
+        let cold = sample
+            .cell
+            .params
+            .get("page_cache")
+            .is_some_and(|state| state == "evicted");
+        assert!(
+            !cold || sample.attested["pages_resident"] == 0,
+            "{}",
+            sample.cell
+        );
     }
-    for said in ["http-hello, cold: launch → first answer", "requests/s", "A/A control", "the observer"] {
+    for said in [
+        "http-hello, cold: launch → first answer",
+        "requests/s",
+        "A/A control",
+        "the observer",
+    ] {
         assert!(stdout.contains(said), "{said}:\n{stdout}");
     }
     nothing_is_left(out.path());
@@ -125,9 +181,18 @@ fn an_interrupt_ends_it_after_the_sample_and_it_can_be_resumed() {
     let mut child = in_the_middle(out.path());
     signal(&child, "-INT");
     let mut stderr = String::new();
-    child.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    child
+        .0
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut stderr)
+        .unwrap();
     assert_eq!(child.0.wait().unwrap().code(), Some(130), "{stderr}");
-    assert!(stderr.contains("go on with `cargo run -p external -- suite --resume "), "{stderr}");
+    assert!(
+        stderr.contains("go on with `cargo run -p external -- suite --resume "),
+        "{stderr}"
+    );
     wait_for("servers end", || processes_of(out.path()).is_empty());
     let before = samples(out.path()).len();
     assert!(before >= 5);
@@ -136,7 +201,10 @@ fn an_interrupt_ends_it_after_the_sample_and_it_can_be_resumed() {
     wait_for("it goes on", || samples(out.path()).len() > before + 3);
     signal(&child, "-INT");
     child.0.wait().unwrap();
-    let orders: Vec<_> = samples(out.path()).iter().map(|sample| sample.order).collect();
+    let orders: Vec<_> = samples(out.path())
+        .iter()
+        .map(|sample| sample.order)
+        .collect();
     let expected: Vec<_> = (0..orders.len() as u64).collect();
     assert_eq!(orders, expected, "no sample is lost or taken twice");
 }
@@ -155,11 +223,34 @@ fn a_kill_leaves_no_process_and_no_temporary_file() {
 fn what_is_impossible_is_one_message_with_a_way_out() {
     let out = folder();
     for (arguments, code, said) in [
-        (&["--only", "system=podman"][..], 2, "system is one of docker, native"),
-        (&["--profile", "no-such-profile"], 2, "there are quick, standard, paper"),
-        (&["--only", "workload=hello", "--require", "podman", "--samples", "1"], 2, "--require podman"),
+        (
+            &["--only", "system=podman"][..],
+            2,
+            "system is one of docker, native",
+        ),
+        (
+            &["--profile", "no-such-profile"],
+            2,
+            "there are quick, standard, paper",
+        ),
+        (
+            &[
+                "--only",
+                "workload=hello",
+                "--require",
+                "podman",
+                "--samples",
+                "1",
+            ],
+            2,
+            "--require podman",
+        ),
         (&["--resume", "20200101T000000Z-0000"], 2, "there is no run"),
-        (&["--connections", "0", "--list"], 2, "connections must be at least 1"),
+        (
+            &["--connections", "0", "--list"],
+            2,
+            "connections must be at least 1",
+        ),
     ] {
         let (output, _, stderr) = ran(out.path(), arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
@@ -171,16 +262,22 @@ fn what_is_impossible_is_one_message_with_a_way_out() {
 #[test]
 fn a_system_that_is_required_and_absent_is_an_error() {
     let out = folder();
-    let output = suite(out.path(), &["--only", "system=wasmtime-cli", "--require", "wasmtime-cli"])
-        .env("WASMTIME", "/no/such/program")
-        .env("HOME", out.path())
-        .env_remove("XDG_DATA_HOME")
-        .env("PATH", "/no/such/folder")
-        .output()
-        .unwrap();
+    let output = suite(
+        out.path(),
+        &["--only", "system=wasmtime-cli", "--require", "wasmtime-cli"],
+    )
+    .env("WASMTIME", "/no/such/program")
+    .env("HOME", out.path())
+    .env_remove("XDG_DATA_HOME")
+    .env("PATH", "/no/such/folder")
+    .output()
+    .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(8), "{stderr}");
-    assert!(stderr.contains("`./setup wasmtime` installs it"), "{stderr}");
+    assert!(
+        stderr.contains("`./setup wasmtime` installs it"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -195,11 +292,22 @@ fn variables_of_shell_suites_are_honoured() {
         .env("STRICT_CACHE_CLEAR", "1")
         .output()
         .unwrap();
-    let (listed, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (listed, said) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     assert!(
-        listed.contains("native http-cpu throughput connections=3 firewall=baseline pace=closed requests=200"),
+        listed.contains(
+            "native http-cpu throughput connections=3 firewall=baseline pace=closed requests=200"
+        ),
         "{listed}"
     );
-    assert!(listed.contains("× 2 samples") && !listed.contains("http-hello"), "{listed}");
-    assert!(said.contains("STRICT_CACHE_CLEAR has no effect here"), "{said}");
+    assert!(
+        listed.contains("× 2 samples") && !listed.contains("http-hello"),
+        "{listed}"
+    );
+    assert!(
+        said.contains("STRICT_CACHE_CLEAR has no effect here"),
+        "{said}"
+    );
 }

@@ -1,5 +1,5 @@
-//! wasmCloud as it is: a real host, NATS and registry. What they need is installed by `./setup wasmcloud`; without it these
-//! tests fail and say so.
+//! wasmCloud as it is: a real host, NATS and registry. What they need is installed by `./setup
+//! wasmcloud`; without it these tests fail and say so.
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,14 +26,25 @@ struct Ground {
 
 impl Ground {
     fn new() -> Self {
-        let found = WasmCloud.find().unwrap_or_else(|missing| panic!("{}; {}", missing.reason, missing.remedy));
+        let found = WasmCloud
+            .find()
+            .unwrap_or_else(|missing| panic!("{}; {}", missing.reason, missing.remedy));
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
-        Self { folder, janitor, found }
+        Self {
+            folder,
+            janitor,
+            found,
+        }
     }
 
     fn engine(&self) -> Box<dyn Engine> {
-        let place = Place { work: self.folder.path(), janitor: &self.janitor, found: &self.found, nth: 0 };
+        let place = Place {
+            work: self.folder.path(),
+            janitor: &self.janitor,
+            found: &self.found,
+            nth: 0,
+        };
         WasmCloud.engine(place).unwrap()
     }
 
@@ -43,11 +54,17 @@ impl Ground {
         let of = |entry: std::fs::DirEntry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
             let environment = std::fs::read(entry.path().join("environ")).ok()?;
-            let ours = String::from_utf8_lossy(&environment).split('\0').any(|variable| variable.starts_with(&home));
+            let ours = String::from_utf8_lossy(&environment)
+                .split('\0')
+                .any(|variable| variable.starts_with(&home));
             let name = std::fs::read_to_string(entry.path().join("comm")).ok()?;
             ours.then(|| (pid, name.trim().to_owned()))
         };
-        let mut found: Vec<_> = std::fs::read_dir("/proc").unwrap().flatten().filter_map(of).collect();
+        let mut found: Vec<_> = std::fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter_map(of)
+            .collect();
         found.sort_by(|one, other| one.1.cmp(&other.1));
         found
     }
@@ -58,14 +75,21 @@ impl Ground {
 
     /// Kills a process, and waits until it is dead: that takes it some milliseconds.
     fn kill(&self, name: &str) {
-        let (pid, _) = self.processes().into_iter().find(|(_, found)| found == name).unwrap();
+        let (pid, _) = self
+            .processes()
+            .into_iter()
+            .find(|(_, found)| found == name)
+            .unwrap();
         kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
         let until_ns = now_ns() + 10_000_000_000;
         // Dead for its parent is only one whose threads are, too.
         let dead = || {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
-            threads <= 1 && stat.rsplit_once(')').is_none_or(|(_, state)| state.starts_with(" Z"))
+            threads <= 1
+                && stat
+                    .rsplit_once(')')
+                    .is_none_or(|(_, state)| state.starts_with(" Z"))
         };
         while !dead() {
             assert!(now_ns() < until_ns, "{name} does not die");
@@ -77,15 +101,35 @@ impl Ground {
 const NOBODY: [&str; 0] = [];
 
 fn order(workload: Workload, pairs: &[(&str, &str)]) -> Order {
-    let variant = pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let variant = pairs
+        .iter()
+        .map(|&(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
     let deadline_ns = now_ns() + 60_000_000_000;
-    Order { workload, acquire: None, variant, cold: false, evicted: false, told: false, core: None, deadline_ns }
+    Order {
+        workload,
+        acquire: None,
+        variant,
+        cold: false,
+        evicted: false,
+        told: false,
+        core: None,
+        deadline_ns,
+    }
 }
 
 fn ask(instance: &mut dyn Instance, workload: Workload, port: u16) -> FirstAnswer {
-    let Call::Http(request) = workload.call() else { panic!("{} is no service", workload.name()) };
-    let (target, patience) = (instance.target(port), instance.patience(now_ns() + 30_000_000_000));
-    first_answer(&target, &request, &patience, &mut || instance.ended().is_some()).unwrap()
+    let Call::Http(request) = workload.call() else {
+        panic!("{} is no service", workload.name())
+    };
+    let (target, patience) = (
+        instance.target(port),
+        instance.patience(now_ns() + 30_000_000_000),
+    );
+    first_answer(&target, &request, &patience, &mut || {
+        instance.ended().is_some()
+    })
+    .unwrap()
 }
 
 /// What a start showed.
@@ -98,7 +142,10 @@ struct Start {
 /// One whole sample, checked as the suite checks it.
 fn sample(engine: &mut dyn Engine, order: &Order) -> Start {
     let prepared = engine.prepare(order).unwrap();
-    assert_eq!(prepared.sha256, results::digest::sha256_hex(&order.workload.artifact().read().unwrap()));
+    assert_eq!(
+        prepared.sha256,
+        results::digest::sha256_hex(&order.workload.artifact().read().unwrap())
+    );
     let port = ports::free_port().unwrap();
     let mut instance = engine.start(order, Some(port)).unwrap();
     let first = ask(&mut *instance, order.workload, port);
@@ -107,36 +154,80 @@ fn sample(engine: &mut dyn Engine, order: &Order) -> Start {
     instance.answers_on(port).unwrap();
     let phases = instance.phases(Some(&first), first.answered_ns).unwrap();
     let total_ns = first.answered_ns - instance.launched_ns();
-    assert_eq!(phases.iter().map(|phase| phase.ns).sum::<u64>(), total_ns, "the phases partition the start");
+    assert_eq!(
+        phases.iter().map(|phase| phase.ns).sum::<u64>(),
+        total_ns,
+        "the phases partition the start"
+    );
     let attested = instance.attested();
     assert!(instance.remove().unwrap() > 0);
     drop(instance);
     engine.clean().unwrap();
     assert_eq!(ports::owner_of(port).unwrap(), []);
-    Start { phases, usage, attested }
+    Start {
+        phases,
+        usage,
+        attested,
+    }
 }
 
 fn names(phases: &[PhaseTime]) -> Vec<Phase> {
     phases.iter().map(|phase| phase.name).collect()
 }
 
-const WITH_HOST: [Phase; 5] = [Phase::Spawn, Phase::HostReady, Phase::Schedule, Phase::Connect, Phase::Respond];
+const WITH_HOST: [Phase; 5] = [
+    Phase::Spawn,
+    Phase::HostReady,
+    Phase::Schedule,
+    Phase::Connect,
+    Phase::Respond,
+];
 
 #[test]
 fn every_service_starts_answers_and_is_gone() {
     let ground = Ground::new();
     let mut engine = ground.engine();
-    for workload in [Workload::HttpHello, Workload::HttpEcho, Workload::HttpCpu, Workload::HttpState] {
+    for workload in [
+        Workload::HttpHello,
+        Workload::HttpEcho,
+        Workload::HttpCpu,
+        Workload::HttpState,
+    ] {
         for variant in variants(Scenario::RuntimeCold) {
-            let start = sample(&mut *engine, &Order { variant: variant.clone(), ..order(workload, &[]) });
+            let start = sample(
+                &mut *engine,
+                &Order {
+                    variant: variant.clone(),
+                    ..order(workload, &[])
+                },
+            );
             let new = variant["host"] == "new";
-            assert_eq!(names(&start.phases), if new { &WITH_HOST[..] } else { &WITH_HOST[2..] });
+            assert_eq!(
+                names(&start.phases),
+                if new { &WITH_HOST[..] } else { &WITH_HOST[2..] }
+            );
             assert_eq!(start.attested["image"], variant["image"].as_str());
-            assert_eq!(start.attested["host_given_before"] == 0, new, "{:?}", start.attested);
-            assert_eq!(start.usage.parts.keys().collect::<Vec<_>>(), ["host", "nats", "registry"]);
+            assert_eq!(
+                start.attested["host_given_before"] == 0,
+                new,
+                "{:?}",
+                start.attested
+            );
+            assert_eq!(
+                start.usage.parts.keys().collect::<Vec<_>>(),
+                ["host", "nats", "registry"]
+            );
             let (all, host) = (start.usage.resources, start.usage.parts["host"]);
-            assert!(all.cpu_ns >= host.cpu_ns && host.cpu_ns > Some(1_000_000), "{:?}", start.usage);
-            assert!(all.pss_bytes > host.pss_bytes && host.pss_bytes > Some(1_000_000), "{:?}", start.usage);
+            assert!(
+                all.cpu_ns >= host.cpu_ns && host.cpu_ns > Some(1_000_000),
+                "{:?}",
+                start.usage
+            );
+            assert!(
+                all.pss_bytes > host.pss_bytes && host.pss_bytes > Some(1_000_000),
+                "{:?}",
+                start.usage
+            );
         }
     }
     drop(engine);
@@ -148,29 +239,62 @@ fn nothing_is_there_before_a_start_with_a_new_infrastructure() {
     let ground = Ground::new();
     let mut engine = ground.engine();
     let [usual, all_new, deployed] = <[_; 3]>::try_from(variants(Scenario::Cold)).unwrap();
-    let evicted = |variant| Order { variant, evicted: true, ..order(Workload::HttpHello, &[]) };
+    let evicted = |variant| Order {
+        variant,
+        evicted: true,
+        ..order(Workload::HttpHello, &[])
+    };
     let start = sample(&mut *engine, &evicted(usual));
-    assert_eq!((names(&start.phases), &start.attested["image"]), (WITH_HOST.into(), &"pulled".into()));
+    assert_eq!(
+        (names(&start.phases), &start.attested["image"]),
+        (WITH_HOST.into(), &"pulled".into())
+    );
     assert_eq!(ground.names(), ["docker-registry", "nats-server"]);
     let start = sample(&mut *engine, &evicted(deployed.clone()));
-    assert_eq!((names(&start.phases), &start.attested["image"]), (WITH_HOST[2..].into(), &"pulled".into()));
-    let kept = Order { variant: deployed, ..order(Workload::HttpHello, &[]) };
-    let kept = Order { variant: kept.variant.into_iter().filter(|(key, _)| key != "code").collect(), ..kept };
+    assert_eq!(
+        (names(&start.phases), &start.attested["image"]),
+        (WITH_HOST[2..].into(), &"pulled".into())
+    );
+    let kept = Order {
+        variant: deployed,
+        ..order(Workload::HttpHello, &[])
+    };
+    let kept = Order {
+        variant: kept
+            .variant
+            .into_iter()
+            .filter(|(key, _)| key != "code")
+            .collect(),
+        ..kept
+    };
     let (schedule, kept) = (start.phases[0].ns, sample(&mut *engine, &kept).phases[0].ns);
-    assert!(schedule > 2 * kept, "compiling is most of it: {schedule} ns, and {kept} ns with the code kept");
+    assert!(
+        schedule > 2 * kept,
+        "compiling is most of it: {schedule} ns, and {kept} ns with the code kept"
+    );
     let all_new = evicted(all_new);
-    assert_eq!(engine.prepare(&all_new).unwrap().attested["pages_resident"], 0);
+    assert_eq!(
+        engine.prepare(&all_new).unwrap().attested["pages_resident"],
+        0
+    );
     assert_eq!(ground.names(), NOBODY);
     let start = sample(&mut *engine, &all_new);
-    assert_eq!(names(&start.phases), WITH_HOST, "it is a part of the launch");
+    assert_eq!(
+        names(&start.phases),
+        WITH_HOST,
+        "it is a part of the launch"
+    );
     let at = |name: &str| start.attested[name].as_u64().unwrap();
     assert!(at("nats_ready_at_ns") < at("registry_ready_at_ns"));
-    assert!(at("registry_ready_at_ns") < at("host_launched_at_ns") && at("host_launched_at_ns") < start.phases[0].ns);
+    assert!(
+        at("registry_ready_at_ns") < at("host_launched_at_ns")
+            && at("host_launched_at_ns") < start.phases[0].ns
+    );
     assert_eq!(ground.names(), NOBODY, "what is new is gone again");
 }
 
-/// The pool of wasmCloud keeps instances of components that speak WASI 0.3. If this fails, ours are kept too by now: then
-/// `pool` belongs into the variants under load.
+/// The pool of wasmCloud keeps instances of components that speak WASI 0.3. If this fails, ours are
+/// kept too by now: then `pool` belongs into the variants under load.
 #[test]
 fn a_pool_keeps_no_instance_of_a_component_of_wasi_0_2() {
     let ground = Ground::new();
@@ -205,11 +329,22 @@ fn what_dies_in_a_start_is_its_reason_and_is_brought_back() {
             });
             let started = engine.start(&order, Some(ports::free_port().unwrap()));
             killer.join().unwrap();
-            started.err().unwrap_or_else(|| panic!("it started without {victim}"))
+            started
+                .err()
+                .unwrap_or_else(|| panic!("it started without {victim}"))
         });
-        let name = ["host", "nats", "registry"].into_iter().find(|name| victim.contains(name)).unwrap_or("host");
-        assert!(reason.contains(&format!("{name} died of SIGKILL")), "{victim}: {reason}");
-        assert!(!ground.names().contains(&"wash".to_owned()), "nothing is left of the start");
+        let name = ["host", "nats", "registry"]
+            .into_iter()
+            .find(|name| victim.contains(name))
+            .unwrap_or("host");
+        assert!(
+            reason.contains(&format!("{name} died of SIGKILL")),
+            "{victim}: {reason}"
+        );
+        assert!(
+            !ground.names().contains(&"wash".to_owned()),
+            "nothing is left of the start"
+        );
         engine.clean().unwrap();
         sample(&mut *engine, &order);
     }
@@ -219,12 +354,21 @@ fn what_dies_in_a_start_is_its_reason_and_is_brought_back() {
 fn what_dies_between_two_samples_is_brought_back() {
     let ground = Ground::new();
     let mut engine = ground.engine();
-    let running = order(Workload::HttpHello, &[("host", "running"), ("image", "cached")]);
+    let running = order(
+        Workload::HttpHello,
+        &[("host", "running"), ("image", "cached")],
+    );
     sample(&mut *engine, &running);
     for victim in ["wash", "nats-server", "docker-registry"] {
         ground.kill(victim);
         let prepared = engine.prepare(&running).unwrap();
-        assert!(prepared.attested["brought_back"].as_str().unwrap().contains("died of SIGKILL"), "{prepared:?}");
+        assert!(
+            prepared.attested["brought_back"]
+                .as_str()
+                .unwrap()
+                .contains("died of SIGKILL"),
+            "{prepared:?}"
+        );
         sample(&mut *engine, &running);
     }
 }
@@ -233,12 +377,17 @@ fn what_dies_between_two_samples_is_brought_back() {
 fn a_dropped_instance_leaves_only_what_lives_on() {
     let ground = Ground::new();
     let mut engine = ground.engine();
-    for (host, expected) in
-        [("new", &["docker-registry", "nats-server"][..]), ("running", &["docker-registry", "nats-server", "wash"])]
-    {
+    for (host, expected) in [
+        ("new", &["docker-registry", "nats-server"][..]),
+        ("running", &["docker-registry", "nats-server", "wash"]),
+    ] {
         let order = order(Workload::HttpHello, &[("host", host)]);
         engine.prepare(&order).unwrap();
-        drop(engine.start(&order, Some(ports::free_port().unwrap())).unwrap());
+        drop(
+            engine
+                .start(&order, Some(ports::free_port().unwrap()))
+                .unwrap(),
+        );
         assert_eq!(ground.names(), expected);
         engine.clean().unwrap();
     }
@@ -249,8 +398,18 @@ fn what_cannot_be_ordered_is_said() {
     let ground = Ground::new();
     let mut engine = ground.engine();
     let command = order(Workload::Hello, &[]);
-    assert!(engine.prepare(&command).unwrap_err().contains("hello is a command"));
+    assert!(
+        engine
+            .prepare(&command)
+            .unwrap_err()
+            .contains("hello is a command")
+    );
     let unknown = order(Workload::HttpHello, &[("flavour", "mild")]);
-    assert!(engine.prepare(&unknown).unwrap_err().contains("no parameter `flavour`"));
+    assert!(
+        engine
+            .prepare(&unknown)
+            .unwrap_err()
+            .contains("no parameter `flavour`")
+    );
     assert_eq!(ground.names(), NOBODY, "nothing was started for it");
 }

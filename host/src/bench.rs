@@ -15,8 +15,12 @@ use crate::launch;
 use crate::plan::Start;
 use crate::programs::{Programs, THIS};
 use crate::target::Target;
-use host_probe::settings::{Acquire, Configuration, Engine, EngineSettings, PageCache, Parameter as _};
-use host_probe::spec::{Cause, Destination, Failure, Kind, PREPARE, PROBE, Preparation, Report, Spec};
+use host_probe::settings::{
+    Acquire, Configuration, Engine, EngineSettings, PageCache, Parameter as _,
+};
+use host_probe::spec::{
+    Cause, Destination, Failure, Kind, PREPARE, PROBE, Preparation, Report, Spec,
+};
 use program::pages::{self, Pages, Residency};
 use program::{Error, Exit};
 
@@ -28,8 +32,8 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// How long a parent waits for a child whose own time limit somehow does not end it: two requests, and compiling a
-    /// large guest, which no limit of the guest's ends.
+    /// How long a parent waits for a child whose own time limit somehow does not end it: two
+    /// requests, and compiling a large guest, which no limit of the guest's ends.
     fn patience(self) -> Duration {
         self.time * 2 + Duration::from_mins(10)
     }
@@ -38,19 +42,46 @@ impl Limits {
 /// One start of a target that is not part of any run.
 ///
 /// # Errors
-/// Why the target cannot be measured. Found here it is one message; found by a campaign it would be hundreds of failed
-/// samples.
-pub(crate) fn rehearse(program: &Path, engine: Engine, target: &Target, limits: Limits) -> Result<(), Failure> {
-    let spec = spec(target, &Configuration::baseline(engine), limits, target.path.clone(), None);
-    let report = launch::run::<Report>(program, PROBE, &spec.to_arguments(), limits.patience()).reported?;
+/// Why the target cannot be measured. Found here it is one message; found by a campaign it would be
+/// hundreds of failed samples.
+pub(crate) fn rehearse(
+    program: &Path,
+    engine: Engine,
+    target: &Target,
+    limits: Limits,
+) -> Result<(), Failure> {
+    let spec = spec(
+        target,
+        &Configuration::baseline(engine),
+        limits,
+        target.path.clone(),
+        None,
+    );
+    let report =
+        launch::run::<Report>(program, PROBE, &spec.to_arguments(), limits.patience()).reported?;
     answers(target, &report).map_err(|reason| Failure::new(Cause::Guest, reason))
 }
 
 /// The `process` phase of one start that is not part of any run.
 pub(crate) fn process_ns(target: &Target, limits: Limits) -> Result<u64, Failure> {
-    let spec = spec(target, &Configuration::BASELINE, limits, target.path.clone(), None);
-    let ended = launch::run::<Report>(Path::new(THIS), PROBE, &spec.to_arguments(), limits.patience());
-    Ok(ended.reported?.recorded.first_statement_ns.saturating_sub(ended.launched_ns))
+    let spec = spec(
+        target,
+        &Configuration::BASELINE,
+        limits,
+        target.path.clone(),
+        None,
+    );
+    let ended = launch::run::<Report>(
+        Path::new(THIS),
+        PROBE,
+        &spec.to_arguments(),
+        limits.patience(),
+    );
+    Ok(ended
+        .reported?
+        .recorded
+        .first_statement_ns
+        .saturating_sub(ended.launched_ns))
 }
 
 pub(crate) fn spec(
@@ -78,8 +109,12 @@ fn answers(target: &Target, report: &Report) -> Result<(), String> {
     target.check(1, &report.first)?;
     match &report.second {
         Some(second) if target.answers_twice => {
-            let second = second.as_ref().map_err(|failure| format!("second request: {failure}"))?;
-            target.check(2, second).map_err(|reason| format!("second request: {reason}"))
+            let second = second
+                .as_ref()
+                .map_err(|failure| format!("second request: {failure}"))?;
+            target
+                .check(2, second)
+                .map_err(|reason| format!("second request: {reason}"))
         }
         _ => Ok(()),
     }
@@ -129,8 +164,8 @@ struct Ready {
 }
 
 impl<'a> Embedded<'a> {
-    /// A bench in `work`. Copies the artifacts there: the run owns the pages that it evicts, and a file that changes
-    /// under a running campaign changes nothing in it.
+    /// A bench in `work`. Copies the artifacts there: the run owns the pages that it evicts, and a
+    /// file that changes under a running campaign changes nothing in it.
     ///
     /// # Errors
     /// If the copies cannot be made.
@@ -142,14 +177,30 @@ impl<'a> Embedded<'a> {
         starts: Vec<Start>,
         limits: Limits,
     ) -> io::Result<Self> {
-        let starts = starts.into_iter().map(|start| (start.cell.clone(), start)).collect();
+        let starts = starts
+            .into_iter()
+            .map(|start| (start.cell.clone(), start))
+            .collect();
         let (compiled, primed) = (HashMap::new(), HashMap::new());
-        let bench = Self { work, targets, programs, unfit, starts, limits, compiled, primed, ready: None };
+        let bench = Self {
+            work,
+            targets,
+            programs,
+            unfit,
+            starts,
+            limits,
+            compiled,
+            primed,
+            ready: None,
+        };
         for (index, target) in targets.iter().enumerate() {
             let copy = bench.wasm(index);
             std::fs::copy(&target.path, &copy)?;
             if sha256_file(&copy)? != target.sha256 {
-                return Err(io::Error::other(format!("{} changed while it was copied", target.path.display())));
+                return Err(io::Error::other(format!(
+                    "{} changed while it was copied",
+                    target.path.display()
+                )));
             }
         }
         Ok(bench)
@@ -163,10 +214,23 @@ impl<'a> Embedded<'a> {
         let program = self.programs.of(code.of)?;
         let target = &self.targets[code.target];
         let kind: Kind = target.is.kind;
-        let preparation = Preparation { file: self.wasm(code.target), kind, engine: code.engine, into };
-        let input = serde_json::to_string(&preparation).expect("a preparation is plain data: it always serialises");
-        let ended = launch::run::<()>(&program.path, PREPARE, &[input.into()], self.limits.patience());
-        ended.reported.map_err(|failure| format!("this configuration cannot run {}: {failure}", target.name))
+        let preparation = Preparation {
+            file: self.wasm(code.target),
+            kind,
+            engine: code.engine,
+            into,
+        };
+        let input = serde_json::to_string(&preparation)
+            .expect("a preparation is plain data: it always serialises");
+        let ended = launch::run::<()>(
+            &program.path,
+            PREPARE,
+            &[input.into()],
+            self.limits.patience(),
+        );
+        ended
+            .reported
+            .map_err(|failure| format!("this configuration cannot run {}: {failure}", target.name))
     }
 
     /// Compiled code: made once, and checked against its digest each time.
@@ -177,12 +241,15 @@ impl<'a> Embedded<'a> {
         }
         let compiled = self.compiled[&code].clone()?;
         let remedy = "remove it and resume: it is then made anew";
-        let found = sha256_file(&compiled.path)
-            .map_err(|error| format!("cannot read {}: {error}; {remedy}", compiled.path.display()))?;
+        let found = sha256_file(&compiled.path).map_err(|error| {
+            format!("cannot read {}: {error}; {remedy}", compiled.path.display())
+        })?;
         if found != compiled.sha256 {
-            // Machine code that is not what the compiler wrote could do anything: it is never loaded.
+            // Machine code that is not what the compiler wrote could do anything: it is never
+            // loaded.
             return Err(format!(
-                "the precompiled file {} is damaged: its digest is {found}, recorded is {}; {remedy}",
+                "the precompiled file {} is damaged: its digest is {found}, recorded is {}; \
+                    {remedy}",
                 compiled.path.display(),
                 compiled.sha256
             ));
@@ -198,7 +265,8 @@ impl<'a> Embedded<'a> {
             Engine::WasmEdge => format!("{}.so", code.target),
         });
         let digest = path.with_added_extension("sha256");
-        let fail = |error: io::Error| format!("cannot keep compiled code in {}: {error}", path.display());
+        let fail =
+            |error: io::Error| format!("cannot keep compiled code in {}: {error}", path.display());
         if path.exists()
             && let Ok(sha256) = std::fs::read_to_string(&digest)
         {
@@ -207,7 +275,8 @@ impl<'a> Embedded<'a> {
         let draft = path.with_extension("draft");
         self.prepare_child(code, Destination::File(draft.clone()))?;
         let sha256 = sha256_hex(&std::fs::read(&draft).map_err(fail)?);
-        // The digest before the file: a run that is killed in between has no file, and makes both again.
+        // The digest before the file: a run that is killed in between has no file, and makes both
+        // again.
         std::fs::write(&digest, &sha256).map_err(fail)?;
         std::fs::rename(&draft, &path).map_err(fail)?;
         Ok(Compiled { path, sha256 })
@@ -216,7 +285,9 @@ impl<'a> Embedded<'a> {
     /// A cache that holds compiled code.
     fn primed(&mut self, code: Code) -> Result<PathBuf, String> {
         if !self.primed.contains_key(&code) {
-            let folder = self.work.join(format!("{}-{}.cache", code.target, name_of(code.engine)));
+            let folder = self
+                .work
+                .join(format!("{}-{}.cache", code.target, name_of(code.engine)));
             let made = remove(&folder)
                 .and_then(|()| self.prepare_child(code, Destination::Cache(folder.clone())))
                 .map(|()| folder);
@@ -226,7 +297,11 @@ impl<'a> Embedded<'a> {
     }
 
     fn make_ready(&mut self, planned: &Planned) -> Result<Ready, String> {
-        let start = self.starts.get(&planned.cell).cloned().ok_or("the harness has no such cell")?;
+        let start = self
+            .starts
+            .get(&planned.cell)
+            .cloned()
+            .ok_or("the harness has no such cell")?;
         let (target, wanted) = (start.target, start.configuration);
         self.programs.of(wanted.of)?;
         if let Some(reason) = self.unfit.get(&(target, wanted.of)) {
@@ -235,10 +310,14 @@ impl<'a> Embedded<'a> {
         let mut engine = wanted.engine;
         // Threads leave no trace in compiled code.
         engine.compile_threads = Configuration::BASELINE.engine.compile_threads;
-        let code = Code { target, of: wanted.of, engine };
+        let code = Code {
+            target,
+            of: wanted.of,
+            engine,
+        };
         let compiled = if wanted.loads_precompiled() || engine != Configuration::BASELINE.engine {
-            // Also where nothing precompiled is loaded: what a compiler or an allocator cannot do is found here once,
-            // and is a skipped cell with its reason.
+            // Also where nothing precompiled is loaded: what a compiler or an allocator cannot do
+            // is found here once, and is a skipped cell with its reason.
             Some(self.compiled(code)?)
         } else {
             None
@@ -253,16 +332,22 @@ impl<'a> Embedded<'a> {
             (Engine::WasmEdge, Acquire::Compile) => {
                 let folder = self.miss(planned);
                 remove(&folder)?;
-                std::fs::create_dir(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+                std::fs::create_dir(&folder)
+                    .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
                 Some(folder)
             }
             _ => None,
         };
         let compiled = compiled.filter(|_| wanted.loads_precompiled());
-        let file = compiled.as_ref().map_or_else(|| self.wasm(target), |compiled| compiled.path.clone());
+        let file = compiled
+            .as_ref()
+            .map_or_else(|| self.wasm(target), |compiled| compiled.path.clone());
         let mut files = vec![file.clone()];
         if let (Acquire::CacheHit, Some(folder)) = (wanted.acquire, &cache) {
-            files.extend(files_below(folder).map_err(|error| format!("cannot list {}: {error}", folder.display()))?);
+            files.extend(
+                files_below(folder)
+                    .map_err(|error| format!("cannot list {}: {error}", folder.display()))?,
+            );
         }
         let mut pages = Pages::default();
         for file in &files {
@@ -270,7 +355,13 @@ impl<'a> Embedded<'a> {
             pages.resident += of_file.resident;
             pages.all += of_file.all;
         }
-        Ok(Ready { start, file, cache, pages, code_sha256: compiled.map(|compiled| compiled.sha256) })
+        Ok(Ready {
+            start,
+            file,
+            cache,
+            pages,
+            code_sha256: compiled.map(|compiled| compiled.sha256),
+        })
     }
 
     fn miss(&self, planned: &Planned) -> PathBuf {
@@ -285,15 +376,24 @@ impl Bench for Embedded<'_> {
     }
 
     fn sample(&mut self, _: &Planned) -> Measurement {
-        let Some(ready) = self.ready.take() else { return Measurement::failed("it was never prepared") };
+        let Some(ready) = self.ready.take() else {
+            return Measurement::failed("it was never prepared");
+        };
         let target = &self.targets[ready.start.target];
         let wanted = &ready.start.configuration;
-        let spec = spec(target, wanted, self.limits, ready.file.clone(), ready.cache.clone());
+        let spec = spec(
+            target,
+            wanted,
+            self.limits,
+            ready.file.clone(),
+            ready.cache.clone(),
+        );
         let program = match self.programs.of(wanted.of) {
             Ok(program) => &program.path,
             Err(reason) => return Measurement::failed(reason),
         };
-        let ended = launch::run::<Report>(program, PROBE, &spec.to_arguments(), self.limits.patience());
+        let ended =
+            launch::run::<Report>(program, PROBE, &spec.to_arguments(), self.limits.patience());
         let (launched_ns, ended_ns) = (ended.launched_ns, ended.seen_ns);
         match ended.reported {
             Ok(report) => judge(target, &ready, &report, launched_ns, ended_ns),
@@ -311,7 +411,13 @@ impl Bench for Embedded<'_> {
 }
 
 /// From a probe's report to a measurement.
-fn judge(target: &Target, ready: &Ready, report: &Report, launched_ns: u64, ended_ns: u64) -> Measurement {
+fn judge(
+    target: &Target,
+    ready: &Ready,
+    report: &Report,
+    launched_ns: u64,
+    ended_ns: u64,
+) -> Measurement {
     let wanted = &ready.start.configuration;
     let mut attested = report.attested.clone();
     let mut put = |key: &str, value: Value| _ = attested.insert(key.to_owned(), value);
@@ -320,15 +426,24 @@ fn judge(target: &Target, ready: &Ready, report: &Report, launched_ns: u64, ende
     if let Some(sha256) = &ready.code_sha256 {
         put("code_sha256", sha256.clone().into());
     }
-    // The parent's own bounds of the start, by its own clock readings: a total outside them cannot be.
+    // The parent's own bounds of the start, by its own clock readings: a total outside them cannot
+    // be.
     put("lifetime_ns", ended_ns.saturating_sub(launched_ns).into());
-    let mut verdict = answers(target, report).and_then(|()| evidence::check(wanted, &report.attested));
+    let mut verdict =
+        answers(target, report).and_then(|()| evidence::check(wanted, &report.attested));
     let started = match report.recorded.since(launched_ns) {
         Ok(started) => started,
-        Err(error) => return Measurement { attested, ..Measurement::failed(error.to_string()) },
+        Err(error) => {
+            return Measurement {
+                attested,
+                ..Measurement::failed(error.to_string())
+            };
+        }
     };
     if launched_ns + started.total_ns > ended_ns {
-        verdict = verdict.and(Err("the answer came after the end of its process".to_owned()));
+        verdict = verdict.and(Err(
+            "the answer came after the end of its process".to_owned()
+        ));
     }
     let mut phases = started.phases;
     if let Some(reason) = unanswered_again(target, report) {
@@ -354,8 +469,20 @@ fn unanswered_again(target: &Target, report: &Report) -> Option<String> {
 }
 
 fn name_of(engine: EngineSettings) -> String {
-    let EngineSettings { allocator, memory_init, compiler, interrupt, compile_threads: _ } = engine;
-    [compiler.name(), allocator.name(), memory_init.name(), interrupt.name()].join("-")
+    let EngineSettings {
+        allocator,
+        memory_init,
+        compiler,
+        interrupt,
+        compile_threads: _,
+    } = engine;
+    [
+        compiler.name(),
+        allocator.name(),
+        memory_init.name(),
+        interrupt.name(),
+    ]
+    .join("-")
 }
 
 /// Removes a folder with all that is in it; one that is not there is removed already.
@@ -391,14 +518,30 @@ const fn residency(asked: PageCache) -> Residency {
 /// A start that failed before any run: of the thing that the user calls `what`.
 pub(crate) fn start_failed(what: &str, failure: &Failure) -> Error {
     let (exit, hint) = match failure.cause {
-        Cause::Artifact => (Exit::Artifact, "is it built for WASI 0.1 (core module) or WASI 0.2 (component)?"),
-        Cause::Guest => {
-            (Exit::Samples, "nothing was recorded; run the guest alone, or say what it should answer with --expect")
-        }
-        Cause::TimeLimit => (Exit::Samples, "nothing was recorded; --time-limit SECONDS allows more"),
-        Cause::MemoryLimit => (Exit::Samples, "nothing was recorded; --memory-limit MIB allows more"),
-        Cause::Machine => (Exit::Nothing, "the machine lacks what the engine needs; see ulimit -v and free memory"),
-        Cause::Harness => (Exit::Internal, "this is a fault of the harness: please report it with the command line"),
+        Cause::Artifact => (
+            Exit::Artifact,
+            "is it built for WASI 0.1 (core module) or WASI 0.2 (component)?",
+        ),
+        Cause::Guest => (
+            Exit::Samples,
+            "nothing was recorded; run the guest alone, or say what it should answer with --expect",
+        ),
+        Cause::TimeLimit => (
+            Exit::Samples,
+            "nothing was recorded; --time-limit SECONDS allows more",
+        ),
+        Cause::MemoryLimit => (
+            Exit::Samples,
+            "nothing was recorded; --memory-limit MIB allows more",
+        ),
+        Cause::Machine => (
+            Exit::Nothing,
+            "the machine lacks what the engine needs; see ulimit -v and free memory",
+        ),
+        Cause::Harness => (
+            Exit::Internal,
+            "this is a fault of the harness: please report it with the command line",
+        ),
     };
     Error::new(exit, format!("{what}: {failure}")).hint(hint)
 }

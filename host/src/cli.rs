@@ -21,9 +21,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Take cold starts of an embedded engine apart.
     Phases(Box<Phases>),
-    /// Measure what instances take in one process, from one to ten thousand: memory, and the time to start one more.
+    /// Measure what instances take in one process, from one to ten thousand: memory, and the time
+    /// to start one more.
     Density(Density),
-    /// Measure what the harness itself costs: a probe's launch beside that of a program that returns at once.
+    /// Measure what the harness itself costs: a probe's launch beside that of a program that
+    /// returns at once.
     Overhead(Overhead),
 }
 
@@ -32,7 +34,8 @@ pub(crate) struct Phases {
     /// Which cells to measure [default: quick]
     #[arg(long, value_enum)]
     pub(crate) profile: Option<Profile>,
-    /// Only this workload (repeatable): hello, cpu-hash, http-hello, http-cpu, http-echo, http-state
+    /// Only this workload (repeatable): hello, cpu-hash, http-hello, http-cpu, http-echo,
+    /// http-state
     #[arg(long, value_name = "NAME", conflicts_with = "artifact")]
     pub(crate) workload: Vec<String>,
     /// Set a parameter in every cell (repeatable; the same key twice measures both values)
@@ -54,7 +57,12 @@ pub(crate) struct Phases {
     #[arg(long, value_name = "ANSWER", requires = "artifact")]
     pub(crate) expect: Option<String>,
     /// An argument for a command (repeatable)
-    #[arg(long, value_name = "ARGUMENT", requires = "artifact", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "ARGUMENT",
+        requires = "artifact",
+        allow_hyphen_values = true
+    )]
     pub(crate) arg: Vec<String>,
     /// How long a guest may take to answer, in seconds [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -129,7 +137,10 @@ pub(crate) enum Profile {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let duration = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let duration = text
+        .parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let possible = Duration::from_millis(1)..=Duration::from_hours(24);
     duration
         .filter(|duration| possible.contains(duration))
@@ -138,7 +149,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 fn select_help() -> String {
     use std::fmt::Write as _;
-    let mut help = "Set a parameter in every cell (repeatable; the same key twice measures both values):".to_owned();
+    let mut help = "Set a parameter in every cell (repeatable; the same key twice measures both \
+        values):"
+        .to_owned();
     for (key, values) in host_probe::settings::parameters() {
         let _ = write!(help, "\n  {key:<16} {}", values.join(", "));
     }
@@ -149,9 +162,9 @@ fn exit_codes() -> String {
     use std::fmt::Write as _;
     // Three commands are parsed elsewhere and by hand, since a start would pay for this parser.
     let mut help =
-        "And, each with a --help of its own:\n  serve     Serve a component over HTTP/1.1, and start fast\n  \
-                    run       Run a command to its end, and start fast\n  \
-                    compile   Compile a guest ahead of time for `serve` and `run`\n\nExit codes:"
+        "And, each with a --help of its own:\n  serve     Serve a component over HTTP/1.1, and \
+            start fast\n  run       Run a command to its end, and start fast\n  compile   Compile \
+            a guest ahead of time for `serve` and `run`\n\nExit codes:"
             .to_owned();
     for (exit, meaning) in program::Exit::TABLE {
         let _ = write!(help, "\n  {:<4} {meaning}", exit as u8);

@@ -1,4 +1,5 @@
-//! Whether a start was what its cell says: every parameter, by what the engine and the kernel reported.
+//! Whether a start was what its cell says: every parameter, by what the engine and the kernel
+//! reported.
 
 use std::collections::BTreeMap;
 
@@ -15,20 +16,32 @@ use host_probe::settings::{
 ///
 /// # Errors
 /// The first parameter that was not in effect, with what was found.
-pub(crate) fn check(wanted: &Configuration, attested: &BTreeMap<String, Value>) -> Result<(), String> {
+pub(crate) fn check(
+    wanted: &Configuration,
+    attested: &BTreeMap<String, Value>,
+) -> Result<(), String> {
     match wanted.of {
         Engine::Wasmtime => check_wasmtime(wanted, attested),
         Engine::WasmEdge => check_wasmedge(wanted, attested),
     }
 }
 
-/// An artifact that was compiled ahead can fall back to the interpreter without a word: what tells is whether the kernel
-/// maps machine code out of it into the process.
-fn check_wasmedge(wanted: &Configuration, attested: &BTreeMap<String, Value>) -> Result<(), String> {
+/// An artifact that was compiled ahead can fall back to the interpreter without a word: what tells
+/// is whether the kernel maps machine code out of it into the process.
+fn check_wasmedge(
+    wanted: &Configuration,
+    attested: &BTreeMap<String, Value>,
+) -> Result<(), String> {
     let interpreted = wanted.acquire == Acquire::Interpret;
     expect(
         attested,
-        &[("run_mode", json!(if interpreted { "interpreter" } else { "aot" })), ("code_mapped", json!(!interpreted))],
+        &[
+            (
+                "run_mode",
+                json!(if interpreted { "interpreter" } else { "aot" }),
+            ),
+            ("code_mapped", json!(!interpreted)),
+        ],
     )
 }
 
@@ -36,13 +49,18 @@ fn expect(attested: &BTreeMap<String, Value>, expected: &[(&str, Value)]) -> Res
     for (key, expected) in expected {
         let found = attested.get(*key).unwrap_or(&Value::Null);
         if found != expected {
-            return Err(format!("not what its cell says: {key} should be {expected} and was {found}"));
+            return Err(format!(
+                "not what its cell says: {key} should be {expected} and was {found}"
+            ));
         }
     }
     Ok(())
 }
 
-fn check_wasmtime(wanted: &Configuration, attested: &BTreeMap<String, Value>) -> Result<(), String> {
+fn check_wasmtime(
+    wanted: &Configuration,
+    attested: &BTreeMap<String, Value>,
+) -> Result<(), String> {
     let cache = match wanted.acquire {
         Acquire::CacheHit => "hit",
         Acquire::CacheMiss => "miss",
@@ -53,9 +71,15 @@ fn check_wasmtime(wanted: &Configuration, attested: &BTreeMap<String, Value>) ->
     let mut expected = vec![
         ("engine_major", json!(MAJOR)),
         ("cache", json!(cache)),
-        ("allocator", json!(if pooling { "pooling" } else { "on_demand" })),
+        (
+            "allocator",
+            json!(if pooling { "pooling" } else { "on_demand" }),
+        ),
         ("memory_init_cow", json!(cow)),
-        ("epoch_interruption", json!(wanted.engine.interrupt == Interrupt::Epoch)),
+        (
+            "epoch_interruption",
+            json!(wanted.engine.interrupt == Interrupt::Epoch),
+        ),
         ("winch", json!(wanted.engine.compiler == Compiler::Winch)),
     ];
     match wanted.engine.compiler {
@@ -77,7 +101,8 @@ fn check_wasmtime(wanted: &Configuration, attested: &BTreeMap<String, Value>) ->
         if !right {
             let wanted = wanted.engine.compile_threads;
             return Err(format!(
-                "not what its cell says: compile_threads={wanted:?}, and the compiler's pool had {pool:?}"
+                "not what its cell says: compile_threads={wanted:?}, and the compiler's pool had \
+                    {pool:?}"
             ));
         }
     }
@@ -112,8 +137,11 @@ mod tests {
                 else {
                     continue;
                 };
-                // Loading is told from compiling by its phase; the page cache is proved by the parent.
-                let told = other != Configuration::BASELINE && !other.loads_precompiled() && key != "page_cache";
+                // Loading is told from compiling by its phase; the page cache is proved by the
+                // parent.
+                let told = other != Configuration::BASELINE
+                    && !other.loads_precompiled()
+                    && key != "page_cache";
                 assert_eq!(check(&other, &baseline()).is_err(), told, "{key}={value}");
             }
         }
@@ -121,13 +149,24 @@ mod tests {
 
     #[test]
     fn compiled_code_that_was_interpreted_is_found_out() {
-        let aot = Configuration { acquire: Acquire::Aot, ..Configuration::baseline(Engine::WasmEdge) };
+        let aot = Configuration {
+            acquire: Acquire::Aot,
+            ..Configuration::baseline(Engine::WasmEdge)
+        };
         let found = |mode: &str, mapped: bool| {
             serde_json::from_value(json!({"run_mode": mode, "code_mapped": mapped})).unwrap()
         };
         assert_eq!(check(&aot, &found("aot", true)), Ok(()));
-        assert!(check(&aot, &found("aot", false)).unwrap_err().contains("code_mapped"));
-        assert!(check(&aot, &found("interpreter", true)).unwrap_err().contains("run_mode"));
+        assert!(
+            check(&aot, &found("aot", false))
+                .unwrap_err()
+                .contains("code_mapped")
+        );
+        assert!(
+            check(&aot, &found("interpreter", true))
+                .unwrap_err()
+                .contains("run_mode")
+        );
         let interpret = Configuration::baseline(Engine::WasmEdge);
         assert_eq!(check(&interpret, &found("interpreter", false)), Ok(()));
         assert!(check(&interpret, &found("interpreter", true)).is_err());

@@ -15,7 +15,8 @@ use serde::de::DeserializeOwned;
 
 use host_probe::spec::{Cause, Failure};
 
-/// The most that a child may report: an answer in hexadecimal and its evidence. More would be kept in memory for nothing.
+/// The most that a child may report: an answer in hexadecimal and its evidence. More would be kept
+/// in memory for nothing.
 const MAX_REPORT_BYTES: usize = 64 * 1024 * 1024;
 
 /// A child that has ended.
@@ -30,19 +31,31 @@ pub(crate) struct Ended<T> {
 
 /// Runs a program as a child that does `what` with `input`, and waits for its report.
 ///
-/// The child gets no environment and no input, and a process group of its own: an interrupt on the terminal stops the
-/// campaign between two samples and not a sample in the middle. Nothing here keeps `Command` from `posix_spawn`, whose
-/// `vfork` does not copy the parent's page tables.
-pub(crate) fn run<T: DeserializeOwned>(program: &Path, what: &str, input: &[OsString], patience: Duration) -> Ended<T> {
+/// The child gets no environment and no input, and a process group of its own: an interrupt on the
+/// terminal stops the campaign between two samples and not a sample in the middle. Nothing here
+/// keeps `Command` from `posix_spawn`, whose `vfork` does not copy the parent's page tables.
+pub(crate) fn run<T: DeserializeOwned>(
+    program: &Path,
+    what: &str,
+    input: &[OsString],
+    patience: Duration,
+) -> Ended<T> {
     let mut command = Command::new(program);
     command.arg(what).args(input).env_clear().process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let launched_ns = now_ns();
     let reported = command
         .spawn()
         .map_err(|error| Failure::new(Cause::Machine, format!("cannot start a process: {error}")))
         .and_then(|child| report(child, patience));
-    Ended { launched_ns, seen_ns: now_ns(), reported }
+    Ended {
+        launched_ns,
+        seen_ns: now_ns(),
+        reported,
+    }
 }
 
 fn report<T: DeserializeOwned>(mut child: Child, patience: Duration) -> Result<T, Failure> {
@@ -51,29 +64,56 @@ fn report<T: DeserializeOwned>(mut child: Child, patience: Duration) -> Result<T
     if heard != Ok(Heard::All) {
         let _ = child.kill();
     }
-    let status = child.wait().map_err(|error| Failure::new(Cause::Machine, error.to_string()))?;
+    let status = child
+        .wait()
+        .map_err(|error| Failure::new(Cause::Machine, error.to_string()))?;
     match heard {
         Ok(Heard::All) => {}
-        Ok(Heard::TooLong) => return Err(Failure::new(Cause::TimeLimit, "the start did not end and was killed")),
-        Ok(Heard::TooMuch) => return Err(Failure::new(Cause::Guest, "the guest's answer is too long")),
-        Err(error) => return Err(Failure::new(Cause::Machine, format!("cannot listen to a process: {error}"))),
+        Ok(Heard::TooLong) => {
+            return Err(Failure::new(
+                Cause::TimeLimit,
+                "the start did not end and was killed",
+            ));
+        }
+        Ok(Heard::TooMuch) => {
+            return Err(Failure::new(Cause::Guest, "the guest's answer is too long"));
+        }
+        Err(error) => {
+            return Err(Failure::new(
+                Cause::Machine,
+                format!("cannot listen to a process: {error}"),
+            ));
+        }
     }
-    serde_json::from_slice::<Result<T, Failure>>(&said).unwrap_or_else(|_| Err(no_report(status, &complained)))
+    serde_json::from_slice::<Result<T, Failure>>(&said)
+        .unwrap_or_else(|_| Err(no_report(status, &complained)))
 }
 
 /// A child that ended without a report: what can be said about it.
 fn no_report(status: ExitStatus, complained: &[u8]) -> Failure {
     let words = String::from_utf8_lossy(complained);
-    let words = if words.trim().is_empty() { String::new() } else { format!("; it said: {}", words.trim()) };
-    let signal = status.signal().and_then(|signal| Signal::try_from(signal).ok());
+    let words = if words.trim().is_empty() {
+        String::new()
+    } else {
+        format!("; it said: {}", words.trim())
+    };
+    let signal = status
+        .signal()
+        .and_then(|signal| Signal::try_from(signal).ok());
     match signal {
-        Some(Signal::SIGALRM) => Failure::new(Cause::TimeLimit, "the guest did not answer within its time limit"),
+        Some(Signal::SIGALRM) => Failure::new(
+            Cause::TimeLimit,
+            "the guest did not answer within its time limit",
+        ),
         Some(Signal::SIGKILL) => Failure::new(
             Cause::Machine,
             format!("the start was killed from outside, perhaps for lack of memory{words}"),
         ),
         Some(signal) => Failure::new(Cause::Harness, format!("the start died of {signal}{words}")),
-        None => Failure::new(Cause::Harness, format!("the start ended without a report ({status}){words}")),
+        None => Failure::new(
+            Cause::Harness,
+            format!("the start ended without a report ({status}){words}"),
+        ),
     }
 }
 
@@ -84,7 +124,8 @@ enum Heard {
     TooMuch,
 }
 
-/// Reads both streams to their ends. The parent sleeps in the kernel meanwhile: no thread of it competes with the child.
+/// Reads both streams to their ends. The parent sleeps in the kernel meanwhile: no thread of it
+/// competes with the child.
 fn listen(
     child: &mut Child,
     patience: Duration,
@@ -100,11 +141,14 @@ fn listen(
         }
         let wait = PollTimeout::from(u16::try_from(left_ms).unwrap_or(u16::MAX));
         let (out_ready, err_ready) = {
-            let mut fds: Vec<_> = [stdout.as_ref().map(|pipe| pipe.as_fd()), stderr.as_ref().map(|pipe| pipe.as_fd())]
-                .into_iter()
-                .flatten()
-                .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
-                .collect();
+            let mut fds: Vec<_> = [
+                stdout.as_ref().map(|pipe| pipe.as_fd()),
+                stderr.as_ref().map(|pipe| pipe.as_fd()),
+            ]
+            .into_iter()
+            .flatten()
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
             match poll(&mut fds, wait) {
                 Err(nix::Error::EINTR) => continue,
                 other => other?,

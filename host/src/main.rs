@@ -26,7 +26,8 @@ use results::timeline::Begun;
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    // Arguments belong to the launch, as in C, where `main` is called with them; so does a probe's reading of its own.
+    // Arguments belong to the launch, as in C, where `main` is called with them; so does a probe's
+    // reading of its own.
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     // By hand and before everything else: a server's start pays for the parser too.
     if arguments.get(1).is_some_and(|command| command == "serve") {

@@ -28,7 +28,8 @@ pub(crate) struct Options {
     pub(crate) memory_limit_bytes: u64,
 }
 
-/// The options in force, and where each came from. Of a run that is resumed, those in its folder's manifest.
+/// The options in force, and where each came from. Of a run that is resumed, those in its folder's
+/// manifest.
 pub(crate) fn of(
     arguments: &Phases,
     resume: Option<PathBuf>,
@@ -36,11 +37,17 @@ pub(crate) fn of(
     if let Some(folder) = resume {
         // Not locked yet: the rehearsal comes before that. The lock decides who may write.
         let manifest = run_folder::read_manifest(&folder)?;
-        let config: serde_json::Map<_, _> =
-            manifest.config.into_iter().map(|(key, setting)| (key, setting.value)).collect();
+        let config: serde_json::Map<_, _> = manifest
+            .config
+            .into_iter()
+            .map(|(key, setting)| (key, setting.value))
+            .collect();
         let options = serde_json::from_value(config.into()).map_err(|error| {
-            Error::new(Exit::Resume, format!("the run's configuration cannot be understood: {error}"))
-                .hint("use the version of coldphase that wrote it, or start a new run")
+            Error::new(
+                Exit::Resume,
+                format!("the run's configuration cannot be understood: {error}"),
+            )
+            .hint("use the version of coldphase that wrote it, or start a new run")
         })?;
         return Ok((options, BTreeMap::new()));
     }
@@ -54,8 +61,16 @@ pub(crate) fn of(
     note("select", !arguments.select.is_empty(), Origin::Default);
     note("samples", arguments.samples.is_some(), Origin::Profile);
     note("seed", arguments.seed.is_some(), Origin::Drawn);
-    note("time_limit_ms", arguments.time_limit.is_some(), Origin::Default);
-    note("memory_limit_bytes", arguments.memory_limit.is_some(), Origin::Default);
+    note(
+        "time_limit_ms",
+        arguments.time_limit.is_some(),
+        Origin::Default,
+    );
+    note(
+        "memory_limit_bytes",
+        arguments.memory_limit.is_some(),
+        Origin::Default,
+    );
     let profile = arguments.profile.unwrap_or_default();
     let artifact = arguments.artifact.as_ref().map(|file| Brought {
         // Absolute, so that a resumed run finds it from anywhere.
@@ -64,14 +79,20 @@ pub(crate) fn of(
         expect: arguments.expect.clone(),
         arguments: arguments.arg.clone(),
     });
-    let workloads = if artifact.is_some() { Vec::new() } else { workload_names(profile, &arguments.workload)? };
+    let workloads = if artifact.is_some() {
+        Vec::new()
+    } else {
+        workload_names(profile, &arguments.workload)?
+    };
     let time_limit = arguments.time_limit.unwrap_or(Duration::from_secs(30));
     let options = Options {
         profile,
         workloads,
         artifact,
         select: arguments.select.iter().map(ToString::to_string).collect(),
-        samples: arguments.samples.unwrap_or_else(|| plan::default_samples(profile)),
+        samples: arguments
+            .samples
+            .unwrap_or_else(|| plan::default_samples(profile)),
         seed: arguments.seed.unwrap_or_else(program::run::draw_seed),
         time_limit_ms: u64::try_from(time_limit.as_millis()).unwrap_or(u64::MAX),
         memory_limit_bytes: arguments.memory_limit.unwrap_or(1024) * 1024 * 1024,
@@ -83,15 +104,22 @@ fn workload_names(profile: Profile, asked: &[String]) -> Result<Vec<String>, Err
     let all = || Workload::ALL.iter().map(|workload| workload.name());
     if asked.is_empty() {
         return Ok(match profile {
-            Profile::Quick => vec![Workload::Hello.name().to_owned(), Workload::HttpHello.name().to_owned()],
+            Profile::Quick => vec![
+                Workload::Hello.name().to_owned(),
+                Workload::HttpHello.name().to_owned(),
+            ],
             Profile::Standard | Profile::Full => all().map(str::to_owned).collect(),
         });
     }
     let mut names: Vec<String> = Vec::new();
     for name in asked {
         if Workload::from_name(name).is_none() {
-            return Err(Error::new(Exit::Usage, format!("there is no workload `{name}`"))
-                .hint(format!("there are {}; --artifact FILE brings your own", all().collect::<Vec<_>>().join(", "))));
+            return Err(
+                Error::new(Exit::Usage, format!("there is no workload `{name}`")).hint(format!(
+                    "there are {}; --artifact FILE brings your own",
+                    all().collect::<Vec<_>>().join(", ")
+                )),
+            );
         }
         if !names.contains(name) {
             names.push(name.clone());
@@ -104,11 +132,18 @@ pub(crate) fn targets(options: &Options) -> Result<Vec<Target>, Error> {
     if let Some(brought) = &options.artifact {
         return Ok(vec![Target::brought(brought)?]);
     }
-    let workloads = options.workloads.iter().filter_map(|name| Workload::from_name(name));
-    Ok(workloads.map(Target::all_of).collect::<Result<Vec<_>, _>>()?.concat())
+    let workloads = options
+        .workloads
+        .iter()
+        .filter_map(|name| Workload::from_name(name));
+    Ok(workloads
+        .map(Target::all_of)
+        .collect::<Result<Vec<_>, _>>()?
+        .concat())
 }
 
 pub(crate) fn selected(options: &Options) -> Result<Vec<Value>, Error> {
-    let parse = |text: &String| Value::parse(text).map_err(|reason| Error::new(Exit::Resume, reason));
+    let parse =
+        |text: &String| Value::parse(text).map_err(|reason| Error::new(Exit::Resume, reason));
     options.select.iter().map(parse).collect()
 }

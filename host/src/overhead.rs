@@ -1,4 +1,5 @@
-//! `host overhead`: what a probe's launch costs beside that of an equally linked program that returns at once.
+//! `host overhead`: what a probe's launch costs beside that of an equally linked program that
+//! returns at once.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -15,20 +16,26 @@ use crate::target::Target;
 use host_probe::spec::RETURN;
 use program::{Error, Exit};
 
-/// Launches of both kinds in the order ABBA, and the medians. In that order each kind follows each kind equally often:
-/// with ABAB the one that always came after a probe, and found the caches as a probe leaves them, was 12 % slower.
+/// Launches of both kinds in the order ABBA, and the medians. In that order each kind follows each
+/// kind equally often: with ABAB the one that always came after a probe, and found the caches as a
+/// probe leaves them, was 12 % slower.
 pub(crate) fn run(arguments: &Overhead) -> Result<Exit, Error> {
     let target = Target::all_of(Workload::Hello)?.swap_remove(0);
-    let limits = Limits { time: Duration::from_secs(30), memory_bytes: 1 << 30 };
+    let limits = Limits {
+        time: Duration::from_secs(30),
+        memory_bytes: 1 << 30,
+    };
     let (mut probe, mut first_statement, mut to_exit) = (Vec::new(), Vec::new(), Vec::new());
     for launch in 0..2 * arguments.samples {
         if matches!(launch % 4, 0 | 3) {
-            let process_ns =
-                bench::process_ns(&target, limits).map_err(|failure| bench::start_failed("a probe", &failure))?;
+            let process_ns = bench::process_ns(&target, limits)
+                .map_err(|failure| bench::start_failed("a probe", &failure))?;
             probe.push(process_ns);
         } else {
             let ended = launch::run::<u64>(Path::new(THIS), RETURN, &[], limits.time);
-            let first = ended.reported.map_err(|failure| bench::start_failed("a program that returns", &failure))?;
+            let first = ended
+                .reported
+                .map_err(|failure| bench::start_failed("a program that returns", &failure))?;
             first_statement.push(first.saturating_sub(ended.launched_ns));
             to_exit.push(ended.seen_ns - ended.launched_ns);
         }
@@ -37,12 +44,26 @@ pub(crate) fn run(arguments: &Overhead) -> Result<Exit, Error> {
         let estimate = median(values).expect("there is at least one launch");
         format!("{name:<58} {estimate}")
     };
-    let ratio = median(&probe).zip(median(&first_statement)).map(|(ours, theirs)| ours.value / theirs.value);
+    let ratio = median(&probe)
+        .zip(median(&first_statement))
+        .map(|(ours, theirs)| ours.value / theirs.value);
     let text = [
-        format!("{} launches of each kind, interleaved; median [95 % interval]", arguments.samples),
-        row("probe: launch → first statement (its `process` phase)", &probe),
-        row("returns at once: launch → first statement", &first_statement),
-        row("returns at once: launch → its end seen by the parent", &to_exit),
+        format!(
+            "{} launches of each kind, interleaved; median [95 % interval]",
+            arguments.samples
+        ),
+        row(
+            "probe: launch → first statement (its `process` phase)",
+            &probe,
+        ),
+        row(
+            "returns at once: launch → first statement",
+            &first_statement,
+        ),
+        row(
+            "returns at once: launch → its end seen by the parent",
+            &to_exit,
+        ),
         format!("probe ÷ returns at once: {:.3}", ratio.unwrap_or(f64::NAN)),
     ];
     let _ = writeln!(std::io::stdout(), "{}", text.join("\n"));

@@ -24,53 +24,94 @@ pub(crate) fn run(arguments: &Phases) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let results = arguments.out.clone().unwrap_or_else(run::default_results);
     // Resolved once: another run may become the latest one meanwhile.
-    let resume = arguments.resume.as_deref().map(|run| run_folder::resolve(&results, run)).transpose()?;
+    let resume = arguments
+        .resume
+        .as_deref()
+        .map(|run| run_folder::resolve(&results, run))
+        .transpose()?;
     let (options, origins) = options::of(arguments, resume.as_ref().map(|run| results.join(run)))?;
     let targets = options::targets(&options)?;
     let selected = options::selected(&options)?;
     let all = plan::starts(options.profile, &selected, &targets, &[]);
-    // Looking at a plan builds nothing, and shows every engine's cells whether they can be measured or not.
+    // Looking at a plan builds nothing, and shows every engine's cells whether they can be measured
+    // or not.
     if arguments.list {
         return list(&options, &all, &targets);
     }
-    let programs = Programs::find(|engine| all.iter().any(|start| start.configuration.of == engine))?;
-    let cannot: Vec<_> = Engine::ALL.iter().copied().filter(|engine| programs.of(*engine).is_err()).collect();
+    let programs =
+        Programs::find(|engine| all.iter().any(|start| start.configuration.of == engine))?;
+    let cannot: Vec<_> = Engine::ALL
+        .iter()
+        .copied()
+        .filter(|engine| programs.of(*engine).is_err())
+        .collect();
     let starts = plan::starts(options.profile, &selected, &targets, &cannot);
     if starts.is_empty() {
-        return Err(Error::new(Exit::Usage, "nothing is left to measure: no engine here has all that was selected")
-            .hint("`--list` shows the cells of a profile; select fewer parameters"));
+        return Err(Error::new(
+            Exit::Usage,
+            "nothing is left to measure: no engine here has all that was selected",
+        )
+        .hint("`--list` shows the cells of a profile; select fewer parameters"));
     }
-    let limits =
-        Limits { time: Duration::from_millis(options.time_limit_ms), memory_bytes: options.memory_limit_bytes };
+    let limits = Limits {
+        time: Duration::from_millis(options.time_limit_ms),
+        memory_bytes: options.memory_limit_bytes,
+    };
     let unfit = rehearse(&targets, &starts, &programs, limits)?;
     let manifest = manifest(&options, &origins, &starts, &targets, &programs);
     let (folder, manifest) = run::open(resume.as_deref(), &results, manifest)?;
-    let (samples, ended) =
-        run::measure(&folder, &manifest, |work| Embedded::new(work, &targets, &programs, &unfit, starts, limits))?;
-    let out = arguments.out.as_ref().map_or_else(String::new, |out| format!(" --out {}", out.display()));
+    let (samples, ended) = run::measure(&folder, &manifest, |work| {
+        Embedded::new(work, &targets, &programs, &unfit, starts, limits)
+    })?;
+    let out = arguments
+        .out
+        .as_ref()
+        .map_or_else(String::new, |out| format!(" --out {}", out.display()));
     let resume = format!("cargo run -p host -- phases --resume {}{out}", folder.run());
-    let report =
-        |summary: &analysis::Summary, _: &[results::Sample], width, colour| analysis::report(summary, width, colour);
-    run::finish(arguments.format, &folder, &manifest.systems, (&samples, ended), report, &resume)
+    let report = |summary: &analysis::Summary, _: &[results::Sample], width, colour| {
+        analysis::report(summary, width, colour)
+    };
+    run::finish(
+        arguments.format,
+        &folder,
+        &manifest.systems,
+        (&samples, ended),
+        report,
+        &resume,
+    )
 }
 
-/// Tries every target once. What Wasmtime cannot run is an error; what only another engine cannot run is a row that says so.
-fn rehearse(targets: &[Target], starts: &[Start], programs: &Programs, limits: Limits) -> Result<Unfit, Error> {
+/// Tries every target once. What Wasmtime cannot run is an error; what only another engine cannot
+/// run is a row that says so.
+fn rehearse(
+    targets: &[Target],
+    starts: &[Start],
+    programs: &Programs,
+    limits: Limits,
+) -> Result<Unfit, Error> {
     let mut unfit = Unfit::new();
     for (at, target) in targets.iter().enumerate() {
         for engine in &target.engines {
             let planned = |start: &Start| start.target == at && start.configuration.of == *engine;
-            let Ok(program) = programs.of(*engine) else { continue };
+            let Ok(program) = programs.of(*engine) else {
+                continue;
+            };
             if !starts.iter().any(planned) {
                 continue;
             }
             match bench::rehearse(&program.path, *engine, target, limits) {
                 Ok(()) => {}
                 Err(failure) if *engine == Engine::Wasmtime => {
-                    return Err(bench::start_failed(&target.path.display().to_string(), &failure));
+                    return Err(bench::start_failed(
+                        &target.path.display().to_string(),
+                        &failure,
+                    ));
                 }
                 Err(failure) => {
-                    unfit.insert((at, *engine), format!("{} cannot run it: {failure}", engine.name()));
+                    unfit.insert(
+                        (at, *engine),
+                        format!("{} cannot run it: {failure}", engine.name()),
+                    );
                 }
             }
         }
@@ -79,15 +120,19 @@ fn rehearse(targets: &[Target], starts: &[Start], programs: &Programs, limits: L
 }
 
 fn list(options: &Options, starts: &[Start], targets: &[Target]) -> Result<Exit, Error> {
-    let ms: f64 =
-        starts.iter().map(|start| plan::estimate_ms(start, targets)).sum::<f64>() * f64::from(options.samples);
+    let ms: f64 = starts
+        .iter()
+        .map(|start| plan::estimate_ms(start, targets))
+        .sum::<f64>()
+        * f64::from(options.samples);
     let mut text = String::new();
     for start in starts {
         text.push_str(&format!("{}\n", start.cell));
     }
     let samples = starts.len() as u64 * u64::from(options.samples);
     text.push_str(&format!(
-        "{} cells × {} samples = {samples} starts, seed {}; about {} on two cores like the authors'\n",
+        "{} cells × {} samples = {samples} starts, seed {}; about {} on two cores like the \
+            authors'\n",
         starts.len(),
         options.samples,
         options.seed,
@@ -109,17 +154,35 @@ fn manifest(
     programs: &Programs,
 ) -> Manifest {
     let (commit, dirty) = checkout(run::workspace());
-    let config = serde_json::to_value(options).expect("options are plain data: they always serialise");
-    let config = config.as_object().into_iter().flatten().map(|(key, value)| {
-        let origin = origins.get(key.as_str()).copied().unwrap_or(Origin::Default);
-        (key.clone(), Setting { value: value.clone(), origin })
-    });
-    let sha256 = programs.of(Engine::Wasmtime).map_or_else(|_| String::new(), |program| program.sha256.clone());
+    let config =
+        serde_json::to_value(options).expect("options are plain data: they always serialise");
+    let config = config
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| {
+            let origin = origins
+                .get(key.as_str())
+                .copied()
+                .unwrap_or(Origin::Default);
+            (
+                key.clone(),
+                Setting {
+                    value: value.clone(),
+                    origin,
+                },
+            )
+        });
+    let sha256 = programs
+        .of(Engine::Wasmtime)
+        .map_or_else(|_| String::new(), |program| program.sha256.clone());
     Manifest {
         schema: SCHEMA_VERSION,
         run: run_folder::new_run_name(options.seed),
         created_at: clock::wall_clock(),
-        command_line: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        command_line: std::env::args_os()
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect(),
         config: config.collect(),
         seed: options.seed,
         samples_per_cell: options.samples,
@@ -137,7 +200,10 @@ fn manifest(
 fn systems(starts: &[Start], programs: &Programs) -> Vec<System> {
     let mut systems: Vec<System> = Vec::new();
     for start in starts {
-        if systems.iter().any(|system| system.name == start.cell.system) {
+        if systems
+            .iter()
+            .any(|system| system.name == start.cell.system)
+        {
             continue;
         }
         let program = programs.of(start.configuration.of);

@@ -8,10 +8,12 @@ use results::record::Scenario;
 use crate::cli::Profile;
 use crate::target::Target;
 use host_probe::settings::{
-    Acquire, Allocator, CompileThreads, Compiler, Configuration, Engine, MemoryInit, PageCache, Parameter, Value,
+    Acquire, Allocator, CompileThreads, Compiler, Configuration, Engine, MemoryInit, PageCache,
+    Parameter, Value,
 };
 
-/// The second name of a system: what differs between the two is noise, and no smaller difference is one.
+/// The second name of a system: what differs between the two is noise, and no smaller difference is
+/// one.
 pub(crate) fn control(engine: Engine) -> String {
     format!("{}-aa", engine.name())
 }
@@ -34,10 +36,16 @@ pub(crate) const fn default_samples(profile: Profile) -> u32 {
     }
 }
 
-/// All cells of a run: the profile's, with the selected values set in each that has the parameter, and the A/A control.
+/// All cells of a run: the profile's, with the selected values set in each that has the parameter,
+/// and the A/A control.
 ///
 /// An engine that `cannot` be measured here keeps one cell for each workload: a row that says why.
-pub(crate) fn starts(profile: Profile, selected: &[Value], targets: &[Target], cannot: &[Engine]) -> Vec<Start> {
+pub(crate) fn starts(
+    profile: Profile,
+    selected: &[Value],
+    targets: &[Target],
+    cannot: &[Engine],
+) -> Vec<Start> {
     let mut starts = Vec::new();
     for (target, of) in targets.iter().enumerate() {
         for engine in &of.engines {
@@ -47,8 +55,17 @@ pub(crate) fn starts(profile: Profile, selected: &[Value], targets: &[Target], c
                 target,
                 configuration: *configuration,
             };
-            let some = if cannot.contains(engine) { 1 } else { configurations.len() };
-            starts.extend(configurations.iter().take(some).map(|one| start(engine.name(), one)));
+            let some = if cannot.contains(engine) {
+                1
+            } else {
+                configurations.len()
+            };
+            starts.extend(
+                configurations
+                    .iter()
+                    .take(some)
+                    .map(|one| start(engine.name(), one)),
+            );
             if !cannot.contains(engine) {
                 starts.extend(controlled(&configurations).map(|one| start(&control(*engine), one)));
             }
@@ -59,8 +76,15 @@ pub(crate) fn starts(profile: Profile, selected: &[Value], targets: &[Target], c
 
 /// The cells that are measured twice: the slowest and the fastest kind of start, or else the first.
 fn controlled(configurations: &[Configuration]) -> impl Iterator<Item = &Configuration> {
-    let references = [Configuration::BASELINE, loaded(Engine::Wasmtime), loaded(Engine::WasmEdge)];
-    let mut found: Vec<_> = configurations.iter().filter(|one| references.contains(one)).collect();
+    let references = [
+        Configuration::BASELINE,
+        loaded(Engine::Wasmtime),
+        loaded(Engine::WasmEdge),
+    ];
+    let mut found: Vec<_> = configurations
+        .iter()
+        .filter(|one| references.contains(one))
+        .collect();
     if found.is_empty() {
         found.extend(configurations.first());
     }
@@ -73,7 +97,10 @@ fn loaded(engine: Engine) -> Configuration {
         Engine::Wasmtime => Acquire::DeserializeFile,
         Engine::WasmEdge => Acquire::Aot,
     };
-    Configuration { acquire, ..Configuration::baseline(engine) }
+    Configuration {
+        acquire,
+        ..Configuration::baseline(engine)
+    }
 }
 
 fn cell(system: &str, workload: &str, configuration: &Configuration) -> Cell {
@@ -82,7 +109,11 @@ fn cell(system: &str, workload: &str, configuration: &Configuration) -> Cell {
     Cell {
         system: system.to_owned(),
         workload: workload.to_owned(),
-        scenario: if nothing_prepared { Scenario::Cold } else { Scenario::RuntimeCold },
+        scenario: if nothing_prepared {
+            Scenario::Cold
+        } else {
+            Scenario::RuntimeCold
+        },
         params: configuration.params(),
     }
 }
@@ -95,7 +126,10 @@ fn configurations(engine: Engine, profile: Profile, selected: &[Value]) -> Vec<C
     }
     let mut all = of_profile(engine, profile);
     for values in by_key.values() {
-        all = all.iter().flat_map(|one| values.iter().filter_map(|value| one.with(*value))).collect();
+        all = all
+            .iter()
+            .flat_map(|one| values.iter().filter_map(|value| one.with(*value)))
+            .collect();
     }
     let mut once: Vec<Configuration> = Vec::new();
     for configuration in all.into_iter().map(Configuration::normal) {
@@ -108,27 +142,41 @@ fn configurations(engine: Engine, profile: Profile, selected: &[Value]) -> Vec<C
 
 fn of_profile(engine: Engine, profile: Profile) -> Vec<Configuration> {
     let base = Configuration::baseline(engine);
-    let acquire = |value| Configuration { acquire: value, ..base };
+    let acquire = |value| Configuration {
+        acquire: value,
+        ..base
+    };
     match (engine, profile) {
         (Engine::Wasmtime, Profile::Quick) => quick(),
         // Compiling takes WasmEdge seconds: it has its place in the longer profiles.
         (Engine::WasmEdge, Profile::Quick) => vec![
-            Configuration { page_cache: PageCache::Evicted, ..base },
+            Configuration {
+                page_cache: PageCache::Evicted,
+                ..base
+            },
             base,
-            Configuration { page_cache: PageCache::Evicted, ..loaded(engine) },
+            Configuration {
+                page_cache: PageCache::Evicted,
+                ..loaded(engine)
+            },
             loaded(engine),
         ],
         (_, Profile::Standard) => {
             let bases = Acquire::of(engine).iter().map(|value| acquire(*value));
             bases
                 .flat_map(|base| {
-                    let others = others().into_iter().filter_map(move |value| base.with(value));
+                    let others = others()
+                        .into_iter()
+                        .filter_map(move |value| base.with(value));
                     std::iter::once(base).chain(others)
                 })
                 .collect()
         }
         (_, Profile::Full) => {
-            let mut all: Vec<_> = Acquire::of(engine).iter().map(|value| acquire(*value)).collect();
+            let mut all: Vec<_> = Acquire::of(engine)
+                .iter()
+                .map(|value| acquire(*value))
+                .collect();
             let crossed = [
                 values(Value::Allocator),
                 values(Value::MemoryInit),
@@ -151,7 +199,10 @@ fn of_profile(engine: Engine, profile: Profile) -> Vec<Configuration> {
 
 fn quick() -> Vec<Configuration> {
     let compile = Configuration::BASELINE;
-    let acquire = |value| Configuration { acquire: value, ..compile };
+    let acquire = |value| Configuration {
+        acquire: value,
+        ..compile
+    };
     let with = |mut one: Configuration, set: fn(&mut Configuration)| {
         set(&mut one);
         one
@@ -160,11 +211,15 @@ fn quick() -> Vec<Configuration> {
     vec![
         with(compile, |one| one.page_cache = PageCache::Evicted),
         compile,
-        with(compile, |one| one.engine.compile_threads = CompileThreads::Single),
+        with(compile, |one| {
+            one.engine.compile_threads = CompileThreads::Single
+        }),
         with(compile, |one| one.engine.compiler = Compiler::Winch),
         acquire(Acquire::CacheMiss),
         acquire(Acquire::CacheHit),
-        with(acquire(Acquire::Deserialize), |one| one.page_cache = PageCache::Evicted),
+        with(acquire(Acquire::Deserialize), |one| {
+            one.page_cache = PageCache::Evicted
+        }),
         acquire(Acquire::Deserialize),
         loaded,
         with(loaded, |one| one.engine.allocator = Allocator::Pooling),
@@ -188,16 +243,23 @@ fn others() -> [Value; 6] {
     ]
 }
 
-/// About how long the starts take, in milliseconds each: for `--list` and nothing else. The constants are medians of a
-/// `full` run on two cores at 2.9 GHz, rounded up.
+/// About how long the starts take, in milliseconds each: for `--list` and nothing else. The
+/// constants are medians of a `full` run on two cores at 2.9 GHz, rounded up.
 pub(crate) fn estimate_ms(start: &Start, targets: &[Target]) -> f64 {
     const LAUNCH_PREPARE_APPEND_MS: f64 = 12.0;
     let kilobytes = targets[start.target].bytes as f64 / 1000.0;
     if start.configuration.of == Engine::WasmEdge {
         // Its shared libraries alone are 100 MB to map and relocate.
-        return if start.configuration.compiles() { 100.0 + 35.0 * kilobytes } else { 60.0 };
+        return if start.configuration.compiles() {
+            100.0 + 35.0 * kilobytes
+        } else {
+            60.0
+        };
     }
-    let compile_ms = match (start.configuration.engine.compiler, start.configuration.engine.compile_threads) {
+    let compile_ms = match (
+        start.configuration.engine.compiler,
+        start.configuration.engine.compile_threads,
+    ) {
         _ if !start.configuration.compiles() => 0.0,
         (Compiler::Winch, _) => 0.25 * kilobytes,
         (Compiler::CraneliftNone, _) => 0.5 * kilobytes,
@@ -216,31 +278,53 @@ mod tests {
     fn keys(configurations: &[Configuration]) -> Vec<String> {
         configurations
             .iter()
-            .map(|one| one.params().iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "))
+            .map(|one| {
+                one.params()
+                    .iter()
+                    .map(|(key, value)| format!("{key}={value}"))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
             .collect()
     }
 
     #[test]
     fn the_full_profile_crosses_everything_that_has_an_effect() {
-        // Two ways of compiling × 2 allocators × 2 inits × 3 compilers × 2 thread settings × 2 page cache states, and
-        // three ways of loading without the thread settings.
-        assert_eq!(configurations(Engine::Wasmtime, Profile::Full, &[]).len(), 2 * 48 + 3 * 24);
+        // Two ways of compiling × 2 allocators × 2 inits × 3 compilers × 2 thread settings × 2 page
+        // cache states, and three ways of loading without the thread settings.
+        assert_eq!(
+            configurations(Engine::Wasmtime, Profile::Full, &[]).len(),
+            2 * 48 + 3 * 24
+        );
     }
 
     #[test]
     fn no_two_cells_are_the_same() {
-        let targets = [Target::all_of(Workload::Hello).unwrap(), Target::all_of(Workload::HttpHello).unwrap()].concat();
+        let targets = [
+            Target::all_of(Workload::Hello).unwrap(),
+            Target::all_of(Workload::HttpHello).unwrap(),
+        ]
+        .concat();
         for profile in [Profile::Quick, Profile::Standard, Profile::Full] {
             let starts = starts(profile, &[], &targets, &[]);
-            let cells: std::collections::BTreeSet<_> = starts.iter().map(|start| &start.cell).collect();
+            let cells: std::collections::BTreeSet<_> =
+                starts.iter().map(|start| &start.cell).collect();
             assert_eq!(cells.len(), starts.len(), "{profile:?}");
         }
     }
 
     #[test]
     fn a_selection_sets_its_value_everywhere_and_leaves_each_cell_once() {
-        let winch = configurations(Engine::Wasmtime, Profile::Quick, &[Value::Compiler(Compiler::Winch)]);
-        assert!(winch.iter().all(|one| one.engine.compiler == Compiler::Winch));
+        let winch = configurations(
+            Engine::Wasmtime,
+            Profile::Quick,
+            &[Value::Compiler(Compiler::Winch)],
+        );
+        assert!(
+            winch
+                .iter()
+                .all(|one| one.engine.compiler == Compiler::Winch)
+        );
         assert_eq!(
             winch.len(),
             configurations(Engine::Wasmtime, Profile::Quick, &[]).len() - 1,
@@ -250,17 +334,27 @@ mod tests {
 
     #[test]
     fn the_same_key_twice_measures_both() {
-        let two = [Value::Acquire(Acquire::Compile), Value::Acquire(Acquire::CacheHit)];
-        let one = [Value::Allocator(Allocator::OnDemand), Value::MemoryInit(MemoryInit::Cow)];
-        let rest = [Value::PageCache(PageCache::Hot), Value::Compiler(Compiler::Cranelift)];
+        let two = [
+            Value::Acquire(Acquire::Compile),
+            Value::Acquire(Acquire::CacheHit),
+        ];
+        let one = [
+            Value::Allocator(Allocator::OnDemand),
+            Value::MemoryInit(MemoryInit::Cow),
+        ];
+        let rest = [
+            Value::PageCache(PageCache::Hot),
+            Value::Compiler(Compiler::Cranelift),
+        ];
         let last = [Value::CompileThreads(CompileThreads::Parallel)];
         let selected = [&two[..], &one, &rest, &last].concat();
         assert_eq!(
             keys(&configurations(Engine::Wasmtime, Profile::Full, &selected)),
             [
-                "acquire=compile allocator=on_demand compile_threads=parallel compiler=cranelift interrupt=epoch \
-                 memory_init=cow page_cache=hot",
-                "acquire=cache_hit allocator=on_demand compiler=cranelift interrupt=epoch memory_init=cow page_cache=hot",
+                "acquire=compile allocator=on_demand compile_threads=parallel compiler=cranelift \
+                    interrupt=epoch memory_init=cow page_cache=hot",
+                "acquire=cache_hit allocator=on_demand compiler=cranelift interrupt=epoch \
+                    memory_init=cow page_cache=hot",
             ]
         );
     }
@@ -268,20 +362,43 @@ mod tests {
     #[test]
     fn there_is_always_a_control() {
         let targets = Target::all_of(Workload::Hello).unwrap();
-        let starts = starts(Profile::Quick, &[Value::Allocator(Allocator::Pooling)], &targets, &[]);
-        let controls: Vec<_> = starts.iter().filter(|start| start.cell.system == control(Engine::Wasmtime)).collect();
+        let starts = starts(
+            Profile::Quick,
+            &[Value::Allocator(Allocator::Pooling)],
+            &targets,
+            &[],
+        );
+        let controls: Vec<_> = starts
+            .iter()
+            .filter(|start| start.cell.system == control(Engine::Wasmtime))
+            .collect();
         assert_eq!(controls.len(), 1);
-        let twin = Cell { system: Engine::Wasmtime.name().to_owned(), ..controls[0].cell.clone() };
+        let twin = Cell {
+            system: Engine::Wasmtime.name().to_owned(),
+            ..controls[0].cell.clone()
+        };
         assert!(starts.iter().any(|start| start.cell == twin));
     }
 
     #[test]
     fn wasmedge_crosses_only_what_it_has_and_is_left_out_where_something_else_is_selected() {
-        assert_eq!(configurations(Engine::WasmEdge, Profile::Full, &[]).len(), 3 * 2);
+        assert_eq!(
+            configurations(Engine::WasmEdge, Profile::Full, &[]).len(),
+            3 * 2
+        );
         let allocator = [Value::Allocator(Allocator::Pooling)];
-        assert_eq!(configurations(Engine::WasmEdge, Profile::Quick, &allocator), []);
-        let aot = [Value::Acquire(Acquire::Aot), Value::PageCache(PageCache::Hot)];
-        assert_eq!(configurations(Engine::WasmEdge, Profile::Quick, &aot), [loaded(Engine::WasmEdge)]);
+        assert_eq!(
+            configurations(Engine::WasmEdge, Profile::Quick, &allocator),
+            []
+        );
+        let aot = [
+            Value::Acquire(Acquire::Aot),
+            Value::PageCache(PageCache::Hot),
+        ];
+        assert_eq!(
+            configurations(Engine::WasmEdge, Profile::Quick, &aot),
+            [loaded(Engine::WasmEdge)]
+        );
         assert_eq!(configurations(Engine::Wasmtime, Profile::Quick, &aot), []);
     }
 
@@ -289,14 +406,26 @@ mod tests {
     fn an_engine_that_cannot_be_measured_keeps_a_row_for_each_workload() {
         let targets = Target::all_of(Workload::HttpHello).unwrap();
         let starts = starts(Profile::Quick, &[], &targets, &[Engine::WasmEdge]);
-        assert_eq!(starts.iter().filter(|start| start.configuration.of == Engine::WasmEdge).count(), 1);
+        assert_eq!(
+            starts
+                .iter()
+                .filter(|start| start.configuration.of == Engine::WasmEdge)
+                .count(),
+            1
+        );
     }
 
     #[test]
     fn only_a_start_with_nothing_prepared_is_called_cold() {
-        let compile = Configuration { page_cache: PageCache::Evicted, ..Configuration::BASELINE };
+        let compile = Configuration {
+            page_cache: PageCache::Evicted,
+            ..Configuration::BASELINE
+        };
         assert_eq!(cell("x", "hello", &compile).scenario, Scenario::Cold);
-        let hit = Configuration { acquire: Acquire::CacheHit, ..compile };
+        let hit = Configuration {
+            acquire: Acquire::CacheHit,
+            ..compile
+        };
         assert_eq!(cell("x", "hello", &hit).scenario, Scenario::RuntimeCold);
     }
 }

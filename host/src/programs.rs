@@ -1,5 +1,5 @@
-//! The programs that perform starts: this one with Wasmtime in it, and a sibling for the engine that may not share its
-//! process image.
+//! The programs that perform starts: this one with Wasmtime in it, and a sibling for the engine
+//! that may not share its process image.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,15 +41,25 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Finds those that are `wanted`, and builds `WasmEdge`'s if cargo started this program and the library is installed.
+    /// Finds those that are `wanted`, and builds `WasmEdge`'s if cargo started this program and the
+    /// library is installed.
     ///
     /// # Errors
     /// If this program cannot read itself.
     pub(crate) fn find(wanted: impl Fn(Engine) -> bool) -> Result<Self, Error> {
-        let sha256 = sha256_file(Path::new(THIS))
-            .map_err(|error| Error::new(Exit::Internal, format!("cannot read this program: {error}")))?;
-        let wasmtime = Program { path: THIS.into(), version: VERSION.to_owned(), sha256 };
-        let wasmedge = if wanted(Engine::WasmEdge) { wasmedge() } else { Err("no cell needs it".to_owned()) };
+        let sha256 = sha256_file(Path::new(THIS)).map_err(|error| {
+            Error::new(Exit::Internal, format!("cannot read this program: {error}"))
+        })?;
+        let wasmtime = Program {
+            path: THIS.into(),
+            version: VERSION.to_owned(),
+            sha256,
+        };
+        let wasmedge = if wanted(Engine::WasmEdge) {
+            wasmedge()
+        } else {
+            Err("no cell needs it".to_owned())
+        };
         Ok(Self { wasmtime, wasmedge })
     }
 
@@ -70,12 +80,22 @@ fn wasmedge() -> Result<Program, String> {
         return Err("libwasmedge is not installed; `./setup wasmedge` installs it".to_owned());
     }
     let path = SIBLING.program(SIBLING.name).map_err(|reason| {
-        format!("{reason}; `{}` builds it, with what `./setup wasmedge` installs", SIBLING.command())
+        format!(
+            "{reason}; `{}` builds it, with what `./setup wasmedge` installs",
+            SIBLING.command()
+        )
     })?;
     let ended = launch::run::<String>(&path, ASK_VERSION, &[], Duration::from_secs(10));
-    let version = ended.reported.map_err(|failure| format!("{} does not run: {failure}", path.display()))?;
-    let sha256 = sha256_file(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    Ok(Program { path, version, sha256 })
+    let version = ended
+        .reported
+        .map_err(|failure| format!("{} does not run: {failure}", path.display()))?;
+    let sha256 =
+        sha256_file(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    Ok(Program {
+        path,
+        version,
+        sha256,
+    })
 }
 
 /// Whether the library's header is in one of the places where the SDK looks for it.
@@ -83,6 +103,11 @@ fn library_installed() -> bool {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let named = std::env::var_os("WASMEDGE_INCLUDE_DIR").map(PathBuf::from);
     let usual = ["/usr/include", "/usr/local/include"].map(PathBuf::from);
-    let places = usual.into_iter().chain(named).chain(home.map(|home| home.join(".wasmedge/include")));
-    places.into_iter().any(|place| place.join("wasmedge/wasmedge.h").is_file())
+    let places = usual
+        .into_iter()
+        .chain(named)
+        .chain(home.map(|home| home.join(".wasmedge/include")));
+    places
+        .into_iter()
+        .any(|place| place.join("wasmedge/wasmedge.h").is_file())
 }

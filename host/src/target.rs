@@ -20,12 +20,13 @@ pub(crate) struct Target {
     pub(crate) bytes: u64,
     pub(crate) sha256: String,
     pub(crate) is: Inspected,
-    /// The engines that run this very file. A workload that two engines run in two forms is two targets.
+    /// The engines that run this very file. A workload that two engines run in two forms is two
+    /// targets.
     pub(crate) engines: Vec<Engine>,
     pub(crate) call: Call,
     expected: [Expectation; 2],
-    /// Whether an instance must answer a second request. Ours do; of others nobody knows: WASI 0.2 lets a host make a new
-    /// instance for each.
+    /// Whether an instance must answer a second request. Ours do; of others nobody knows: WASI 0.2
+    /// lets a host make a new instance for each.
     pub(crate) answers_twice: bool,
 }
 
@@ -42,9 +43,11 @@ pub(crate) struct Brought {
 }
 
 impl Target {
-    /// A workload of the registry in each form that some engine runs, the artifacts checked against their recorded digests.
+    /// A workload of the registry in each form that some engine runs, the artifacts checked against
+    /// their recorded digests.
     pub(crate) fn all_of(workload: Workload) -> Result<Vec<Self>, Error> {
-        let [component, sockets] = [Dialect::WasiHttp, Dialect::WasmEdgeSockets].map(|of| workload.artifact_for(of));
+        let [component, sockets] =
+            [Dialect::WasiHttp, Dialect::WasmEdgeSockets].map(|of| workload.artifact_for(of));
         if component == sockets {
             return Ok(vec![Self::of(workload, component, Engine::ALL.to_vec())?]);
         }
@@ -61,8 +64,13 @@ impl Target {
             workloads::Call::Http(request) => http(&request),
         };
         let is = match artifact.form() {
-            // Its imports beyond preview 1 are WasmEdge's own, which is the only engine that gets it.
-            Form::SocketsModule => Inspected { kind: Kind::Module, world: World::Preview1, serves: true },
+            // Its imports beyond preview 1 are WasmEdge's own, which is the only engine that gets
+            // it.
+            Form::SocketsModule => Inspected {
+                kind: Kind::Module,
+                world: World::Preview1,
+                serves: true,
+            },
             Form::CoreModule | Form::HttpComponent => inspect::inspect(&artifact.path(), &bytes)?,
         };
         Ok(Self {
@@ -83,8 +91,11 @@ impl Target {
         let path = &brought.file;
         let read = std::fs::canonicalize(path).and_then(|path| Ok((std::fs::read(&path)?, path)));
         let (bytes, path) = read.map_err(|error| {
-            Error::new(Exit::Artifact, format!("cannot read {}: {error}", path.display()))
-                .hint("--artifact takes the path of a Wasm module or component")
+            Error::new(
+                Exit::Artifact,
+                format!("cannot read {}: {error}", path.display()),
+            )
+            .hint("--artifact takes the path of a Wasm module or component")
         })?;
         let is = inspect::inspect(&brought.file, &bytes)?;
         let name = name_of(&path);
@@ -92,7 +103,10 @@ impl Target {
         let call = match (&brought.request, is.serves) {
             (Some(_), false) => {
                 return Err(usage(
-                    format!("{} runs to completion: it takes no --request", path.display()),
+                    format!(
+                        "{} runs to completion: it takes no --request",
+                        path.display()
+                    ),
                     "--arg passes it arguments",
                 ));
             }
@@ -107,7 +121,8 @@ impl Target {
         };
         let expected = expectation(brought.expect.as_deref(), is.serves)?;
         let (bytes, sha256) = (bytes.len() as u64, sha256_hex(&bytes));
-        // WasmEdge's component model is experimental and without wasi:http; a module is a command, which both run.
+        // WasmEdge's component model is experimental and without wasi:http; a module is a command,
+        // which both run.
         let engines = match is.kind {
             Kind::Module => Engine::ALL.to_vec(),
             Kind::Component => vec![Engine::Wasmtime],
@@ -128,22 +143,41 @@ impl Target {
     /// Compares the answer to the `nth` call, from 1, with what was expected.
     pub(crate) fn check(&self, nth: usize, answered: &Answered) -> Result<(), String> {
         let body = hex::decode(&answered.body_hex).map_err(|error| error.to_string())?;
-        self.expected[nth - 1].check(&Answer { code: answered.code, body })
+        self.expected[nth - 1].check(&Answer {
+            code: answered.code,
+            body,
+        })
     }
 }
 
 /// The file's name, made different from the name of any workload of ours.
 fn name_of(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if Workload::from_name(&name).is_some() { format!("{name}.wasm") } else { name }
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    if Workload::from_name(&name).is_some() {
+        format!("{name}.wasm")
+    } else {
+        name
+    }
 }
 
 fn run(name: &str, arguments: &[String]) -> Call {
-    Call::Run(std::iter::once(name.to_owned()).chain(arguments.iter().cloned()).collect())
+    Call::Run(
+        std::iter::once(name.to_owned())
+            .chain(arguments.iter().cloned())
+            .collect(),
+    )
 }
 
 fn http(request: &Request) -> Call {
-    Call::Http { method: request.method.clone(), target: request.target.clone(), body_hex: hex::encode(&request.body) }
+    Call::Http {
+        method: request.method.clone(),
+        target: request.target.clone(),
+        body_hex: hex::encode(&request.body),
+    }
 }
 
 fn parse_request(text: &str) -> Result<Request, Error> {
@@ -155,29 +189,50 @@ fn parse_request(text: &str) -> Result<Request, Error> {
         && target.starts_with('/')
         && target.parse::<hyper::Uri>().is_ok();
     if !valid {
-        return Err(Error::new(Exit::Usage, format!("--request {text:?} is no request"))
-            .hint("write a method in capitals, a path, and a body if there is one: `POST /items {\"n\":1}`"));
+        return Err(
+            Error::new(Exit::Usage, format!("--request {text:?} is no request")).hint(
+                "write a method in capitals, a path, and a body if there is one: `POST /items \
+                    {\"n\":1}`",
+            ),
+        );
     }
-    Ok(Request { method: method.into(), target: target.into(), body: parts.next().unwrap_or_default().into() })
+    Ok(Request {
+        method: method.into(),
+        target: target.into(),
+        body: parts.next().unwrap_or_default().into(),
+    })
 }
 
 /// Three digits or `status:` is a status or an exit code, all else or `body:` a body.
 fn expectation(text: Option<&str>, serves: bool) -> Result<Expectation, Error> {
-    let whole = if serves { Expectation::status(200) } else { Expectation::exit(0) };
+    let whole = if serves {
+        Expectation::status(200)
+    } else {
+        Expectation::exit(0)
+    };
     let Some(text) = text else { return Ok(whole) };
-    let is_code = |text: &str| !text.is_empty() && text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_code = |text: &str| {
+        !text.is_empty() && text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
     let code = match text.split_once(':') {
         Some(("body", body)) => return Ok(whole.with_body(body)),
         Some(("status", code)) if is_code(code) => code,
         Some(("status", code)) => {
-            return Err(Error::new(Exit::Usage, format!("--expect status:{code} is no status"))
-                .hint("a status or an exit code is up to three digits; `body:TEXT` expects a body"));
+            return Err(
+                Error::new(Exit::Usage, format!("--expect status:{code} is no status")).hint(
+                    "a status or an exit code is up to three digits; `body:TEXT` expects a body",
+                ),
+            );
         }
         _ if is_code(text) => text,
         _ => return Ok(whole.with_body(text)),
     };
     let code: u16 = code.parse().expect("up to three digits fit");
-    Ok(if serves { Expectation::status(code) } else { Expectation::exit(code.into()) })
+    Ok(if serves {
+        Expectation::status(code)
+    } else {
+        Expectation::exit(code.into())
+    })
 }
 
 #[cfg(test)]
@@ -187,9 +242,16 @@ mod tests {
     #[test]
     fn a_request_is_a_method_a_path_and_perhaps_a_body() {
         assert_eq!(parse_request("GET /x?y=1").unwrap(), Request::get("/x?y=1"));
-        assert_eq!(parse_request("POST /items {\"a b\": 1}").unwrap(), Request::post("/items", "{\"a b\": 1}"));
+        assert_eq!(
+            parse_request("POST /items {\"a b\": 1}").unwrap(),
+            Request::post("/items", "{\"a b\": 1}")
+        );
         for wrong in ["", "GET", "get /", "GET x", "/", "GET /\u{7f}"] {
-            assert_eq!(parse_request(wrong).unwrap_err().exit, Exit::Usage, "{wrong:?}");
+            assert_eq!(
+                parse_request(wrong).unwrap_err().exit,
+                Exit::Usage,
+                "{wrong:?}"
+            );
         }
     }
 
@@ -199,10 +261,22 @@ mod tests {
         assert_eq!(expect("404", true), Expectation::status(404));
         assert_eq!(expect("3", false), Expectation::exit(3));
         assert_eq!(expect("status:204", true), Expectation::status(204));
-        assert_eq!(expect("hello", true), Expectation::status(200).with_body("hello"));
-        assert_eq!(expect("body:404", true), Expectation::status(200).with_body("404"));
-        assert_eq!(expect("a:b", true), Expectation::status(200).with_body("a:b"));
-        assert_eq!(expectation(Some("status:abc"), true).unwrap_err().exit, Exit::Usage);
+        assert_eq!(
+            expect("hello", true),
+            Expectation::status(200).with_body("hello")
+        );
+        assert_eq!(
+            expect("body:404", true),
+            Expectation::status(200).with_body("404")
+        );
+        assert_eq!(
+            expect("a:b", true),
+            Expectation::status(200).with_body("a:b")
+        );
+        assert_eq!(
+            expectation(Some("status:abc"), true).unwrap_err().exit,
+            Exit::Usage
+        );
         assert_eq!(expectation(None, false).unwrap(), Expectation::exit(0));
     }
 }

@@ -7,7 +7,8 @@ use results::ledger::LedgerError;
 use results::run_folder::RunFolderError;
 use workloads::ArtifactError;
 
-/// How the program ends. The numbers are an interface: README documents them, a test holds both together.
+/// How the program ends. The numbers are an interface: README documents them, a test holds both
+/// together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -37,14 +38,26 @@ impl Exit {
     /// Every way to end, with its line in the documented table.
     pub const TABLE: [(Self, &'static str); 10] = [
         (Self::Ok, "everything planned was measured"),
-        (Self::Internal, "the harness itself failed, or `host serve` cannot listen where it was told to"),
+        (
+            Self::Internal,
+            "the harness itself failed, or `host serve` cannot listen where it was told to",
+        ),
         (Self::Usage, "the command line says something impossible"),
         (Self::Artifact, "the artifact cannot be used"),
-        (Self::Samples, "the guest misbehaved, or some samples failed or were skipped"),
-        (Self::Results, "the results folder cannot be written or read"),
+        (
+            Self::Samples,
+            "the guest misbehaved, or some samples failed or were skipped",
+        ),
+        (
+            Self::Results,
+            "the results folder cannot be written or read",
+        ),
         (Self::Locked, "another process is measuring into that run"),
         (Self::Resume, "the run cannot be resumed here"),
-        (Self::Nothing, "nothing could be measured: every sample was skipped"),
+        (
+            Self::Nothing,
+            "nothing could be measured: every sample was skipped",
+        ),
         (Self::Interrupted, "interrupted; what was measured is kept"),
     ];
 }
@@ -67,20 +80,29 @@ pub struct Error {
 impl Error {
     /// A failure without a hint.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hint: None }
+        Self {
+            exit,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The same, with what to do about it.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", self.message)?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
+        self.hint
+            .as_ref()
+            .map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
     }
 }
 
@@ -90,14 +112,12 @@ impl From<RunFolderError> for Error {
         match error {
             RunFolderError::Io { .. } => Self::new(Exit::Results, message)
                 .hint("--out FOLDER puts runs elsewhere; it needs a writable disk with room"),
-            RunFolderError::Locked(_) => {
-                Self::new(Exit::Locked, message).hint("wait for it to end; a run that was killed leaves no lock behind")
-            }
+            RunFolderError::Locked(_) => Self::new(Exit::Locked, message)
+                .hint("wait for it to end; a run that was killed leaves no lock behind"),
             RunFolderError::NoSuchRun { .. } => Self::new(Exit::Usage, message)
                 .hint("--resume takes a run's name or `latest`; --out FOLDER looks elsewhere"),
-            RunFolderError::BadManifest { .. } => {
-                Self::new(Exit::Resume, message).hint("use the version of coldphase that wrote it, or start a new run")
-            }
+            RunFolderError::BadManifest { .. } => Self::new(Exit::Resume, message)
+                .hint("use the version of coldphase that wrote it, or start a new run"),
         }
     }
 }

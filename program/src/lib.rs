@@ -1,5 +1,5 @@
-//! What the programs that measure share: exit codes and messages, a campaign from its folder to its summary, siblings that
-//! cargo builds, the page cache.
+//! What the programs that measure share: exit codes and messages, a campaign from its folder to its
+//! summary, siblings that cargo builds, the page cache.
 
 mod error;
 pub mod pages;

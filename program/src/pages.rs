@@ -1,4 +1,5 @@
-//! The page cache: putting files into it or out of it, by name, and proving that they are there or not.
+//! The page cache: putting files into it or out of it, by name, and proving that they are there or
+//! not.
 
 use std::fs::File;
 use std::io::{self, Seek as _};
@@ -30,13 +31,18 @@ pub struct Pages {
 /// # Errors
 /// Why not, with the remedy.
 pub fn put(path: &Path, state: Residency) -> Result<Pages, String> {
-    let fail = |error: io::Error| format!("cannot set the page cache of {}: {error}", path.display());
+    let fail =
+        |error: io::Error| format!("cannot set the page cache of {}: {error}", path.display());
     let file = File::open(path).map_err(fail)?;
     let mut pages = match state {
         Residency::Hot => read_in(&file).map_err(fail)?,
         Residency::Evicted => evict(path).map_err(fail)?,
     };
-    let wanted = if state == Residency::Hot { pages.all } else { 0 };
+    let wanted = if state == Residency::Hot {
+        pages.all
+    } else {
+        0
+    };
     // The kernel may take a page of a file that was just written back while the file is read.
     for _ in 1..READS {
         if state == Residency::Evicted || pages.resident == wanted {
@@ -46,8 +52,9 @@ pub fn put(path: &Path, state: Residency) -> Result<Pages, String> {
     }
     if pages.resident != wanted {
         return Err(format!(
-            "{} of {} pages of {} are in the page cache, {wanted} should be; if it lies on tmpfs or another file system \
-             without a page cache of its own, put the run on a disk with --out",
+            "{} of {} pages of {} are in the page cache, {wanted} should be; if it lies on tmpfs \
+                or another file system without a page cache of its own, put the run on a disk \
+                with --out",
             pages.resident,
             pages.all,
             path.display()
@@ -56,7 +63,8 @@ pub fn put(path: &Path, state: Residency) -> Result<Pages, String> {
     Ok(pages)
 }
 
-/// Puts out what can be put out, and tells what is left: pages that a process has mapped stay, whoever asks.
+/// Puts out what can be put out, and tells what is left: pages that a process has mapped stay,
+/// whoever asks.
 ///
 /// # Errors
 /// What the system says.
@@ -81,7 +89,8 @@ fn drop_pages(file: &File) -> io::Result<()> {
     posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).map_err(io::Error::from)
 }
 
-/// Which pages of the file are in the page cache. mincore(2), over a mapping that touches none of them.
+/// Which pages of the file are in the page cache. mincore(2), over a mapping that touches none of
+/// them.
 ///
 /// # Errors
 /// What the system says.
@@ -93,8 +102,8 @@ pub fn resident(file: &File) -> io::Result<Pages> {
         return Ok(Pages::default());
     }
     let mut states = vec![0_u8; length.div_ceil(PAGE)];
-    // SAFETY: a fresh private mapping of `length` bytes that nobody reads, asked about with a vector of one byte a page
-    // as mincore(2) wants it, and unmapped again.
+    // SAFETY: a fresh private mapping of `length` bytes that nobody reads, asked about with a
+    // vector of one byte a page as mincore(2) wants it, and unmapped again.
     let told = unsafe {
         let (none, shared) = (std::ptr::null_mut(), libc::MAP_SHARED);
         let mapping = libc::mmap(none, length, libc::PROT_READ, shared, file.as_raw_fd(), 0);
@@ -106,7 +115,10 @@ pub fn resident(file: &File) -> io::Result<Pages> {
         libc::munmap(mapping, length);
         if told == 0 { Ok(()) } else { Err(error) }
     };
-    told.map(|()| Pages { resident: states.iter().filter(|&&state| state & 1 == 1).count(), all: states.len() })
+    told.map(|()| Pages {
+        resident: states.iter().filter(|&&state| state & 1 == 1).count(),
+        all: states.len(),
+    })
 }
 
 #[cfg(test)]
@@ -119,15 +131,30 @@ mod tests {
         let folder = tempfile::tempdir_in(results::checkout::root()).unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, vec![7; 3 * 4096 + 1]).unwrap();
-        assert_eq!(put(&path, Residency::Evicted), Ok(Pages { resident: 0, all: 4 }));
-        assert_eq!(put(&path, Residency::Hot), Ok(Pages { resident: 4, all: 4 }));
+        assert_eq!(
+            put(&path, Residency::Evicted),
+            Ok(Pages {
+                resident: 0,
+                all: 4
+            })
+        );
+        assert_eq!(
+            put(&path, Residency::Hot),
+            Ok(Pages {
+                resident: 4,
+                all: 4
+            })
+        );
     }
 
     #[test]
     fn what_a_process_has_mapped_stays() {
         // This very program runs.
         let pages = evict(&std::env::current_exe().unwrap()).unwrap();
-        assert!(pages.resident > 0 && pages.resident <= pages.all, "{pages:?}");
+        assert!(
+            pages.resident > 0 && pages.resident <= pages.all,
+            "{pages:?}"
+        );
     }
 
     #[test]
@@ -136,6 +163,9 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, [7; 100]).unwrap();
         let reason = put(&path, Residency::Evicted).unwrap_err();
-        assert!(reason.contains("1 of 1 pages") && reason.contains("--out"), "{reason}");
+        assert!(
+            reason.contains("1 of 1 pages") && reason.contains("--out"),
+            "{reason}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What a person at a terminal sees of a running campaign. Drawn between two samples, never during one.
+//! What a person at a terminal sees of a running campaign. Drawn between two samples, never during
+//! one.
 
 use std::io::IsTerminal as _;
 
@@ -25,7 +26,9 @@ impl Progress {
         };
         let template = "[{bar:24}] {pos}/{len}  {eta} left  {wide_msg}";
         bar.set_style(
-            ProgressStyle::with_template(template).expect("the template is a constant").progress_chars("=> "),
+            ProgressStyle::with_template(template)
+                .expect("the template is a constant")
+                .progress_chars("=> "),
         );
         Self { bar, unusable: 0 }
     }
@@ -46,9 +49,18 @@ impl Reporter for Progress {
 
     fn before(&mut self, planned: &Planned) {
         let params: Vec<_> = planned.cell.params.values().map(String::as_str).collect();
-        let unusable = if self.unusable > 0 { format!("{} failed or skipped; ", self.unusable) } else { String::new() };
+        let unusable = if self.unusable > 0 {
+            format!("{} failed or skipped; ", self.unusable)
+        } else {
+            String::new()
+        };
         let cell = &planned.cell;
-        self.bar.set_message(format!("{unusable}{} {} {}", cell.system, cell.workload, params.join(" ")));
+        self.bar.set_message(format!(
+            "{unusable}{} {} {}",
+            cell.system,
+            cell.workload,
+            params.join(" ")
+        ));
     }
 
     fn after(&mut self, sample: &Sample) {

@@ -1,4 +1,5 @@
-//! A campaign, from its folder to its summary: what both programs do around `results::campaign::run`.
+//! A campaign, from its folder to its summary: what both programs do around
+//! `results::campaign::run`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,10 @@ pub fn refuse_debug_build(debug_assertions: bool) -> Result<(), Error> {
             Exit::Usage,
             "this binary has debug assertions on: its figures would be those of another program",
         )
-        .hint("build it with the profiles as they are in the repository: `cargo run`, without changes to them"));
+        .hint(
+            "build it with the profiles as they are in the repository: `cargo run`, without \
+                changes to them",
+        ));
     }
     Ok(())
 }
@@ -78,13 +82,23 @@ pub fn build(sha256: String) -> Build {
 /// A new run's folder, or that of an earlier one if what is measured now belongs into it.
 ///
 /// # Errors
-/// The folder cannot be made, found or locked; or samples measured now would be of another population.
-pub fn open(resume: Option<&str>, results: &Path, now: Manifest) -> Result<(RunFolder, Manifest), Error> {
-    let Some(run) = resume else { return Ok((RunFolder::create(results, &now)?, now)) };
+/// The folder cannot be made, found or locked; or samples measured now would be of another
+/// population.
+pub fn open(
+    resume: Option<&str>,
+    results: &Path,
+    now: Manifest,
+) -> Result<(RunFolder, Manifest), Error> {
+    let Some(run) = resume else {
+        return Ok((RunFolder::create(results, &now)?, now));
+    };
     let (folder, then) = RunFolder::open(results, run)?;
     if let Some(difference) = then.differs_from(&now) {
-        return Err(Error::new(Exit::Resume, format!("{} cannot be resumed: {difference}", then.run))
-            .hint("its samples stay as they are; start a new run"));
+        return Err(Error::new(
+            Exit::Resume,
+            format!("{} cannot be resumed: {difference}", then.run),
+        )
+        .hint("its samples stay as they are; start a new run"));
     }
     Ok((folder, then))
 }
@@ -108,14 +122,28 @@ pub fn measure<B: Bench>(
             torn.line, torn.bytes
         ));
     }
-    let plan = Plan { cells: manifest.cells.clone(), samples_per_cell: manifest.samples_per_cell, seed: manifest.seed };
+    let plan = Plan {
+        cells: manifest.cells.clone(),
+        samples_per_cell: manifest.samples_per_cell,
+        seed: manifest.seed,
+    };
     let work = folder.work()?;
     let mut bench = bench(work.clone()).map_err(|error| {
-        Error::new(Exit::Results, format!("cannot prepare {}: {error}", work.display()))
-            .hint("--out FOLDER puts runs elsewhere; it needs a writable disk with room")
+        Error::new(
+            Exit::Results,
+            format!("cannot prepare {}: {error}", work.display()),
+        )
+        .hint("--out FOLDER puts runs elsewhere; it needs a writable disk with room")
     })?;
-    let ended =
-        campaign::run(&plan, folder.run(), &mut ledger, &contents.samples, &mut bench, &mut Progress::new(), &stop)?;
+    let ended = campaign::run(
+        &plan,
+        folder.run(),
+        &mut ledger,
+        &contents.samples,
+        &mut bench,
+        &mut Progress::new(),
+        &stop,
+    )?;
     drop(bench);
     if ended == Ended::Complete {
         // Caches and compiled code served their purpose; the records stay.
@@ -124,7 +152,8 @@ pub fn measure<B: Bench>(
     Ok((results::ledger::read(&folder.ledger())?.samples, ended))
 }
 
-/// The first interrupt ends the campaign after the sample that runs; the second one ends the program.
+/// The first interrupt ends the campaign after the sample that runs; the second one ends the
+/// program.
 fn stop_on_signals() -> Result<Arc<AtomicBool>, Error> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::flag;
@@ -132,15 +161,17 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>, Error> {
     for signal in [SIGINT, SIGTERM] {
         flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop))
             .and_then(|_| flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| Error::new(Exit::Internal, format!("cannot watch for signals: {error}")))?;
+            .map_err(|error| {
+                Error::new(Exit::Internal, format!("cannot watch for signals: {error}"))
+            })?;
     }
     Ok(stop)
 }
 
 /// Prints a run's summary, counts what went wrong, and says with which code the program ends.
 ///
-/// `report` is what people are shown of a summary, and of the samples that it is of, at a width, with or without colours; `resume` is the command line that
-/// goes on with the run.
+/// `report` is what people are shown of a summary, and of the samples that it is of, at a width,
+/// with or without colours; `resume` is the command line that goes on with the run.
 ///
 /// # Errors
 /// If standard output cannot be written.
@@ -157,10 +188,14 @@ pub fn finish(
     match format {
         Format::Table => {
             let (width, colour) = terminal();
-            print(&format!("{}\nrun: {path}\n", report(&summary, samples, width, colour)))?;
+            print(&format!(
+                "{}\nrun: {path}\n",
+                report(&summary, samples, width, colour)
+            ))?;
         }
         Format::Json => {
-            let text = serde_json::to_string_pretty(&summary).expect("a summary is plain data: it always serialises");
+            let text = serde_json::to_string_pretty(&summary)
+                .expect("a summary is plain data: it always serialises");
             print(&(text + "\n"))?;
             say(&format!("run: {path}"));
         }
@@ -169,13 +204,19 @@ pub fn finish(
             say(&format!("run: {path}"));
         }
     }
-    let unusable = samples.iter().filter(|sample| sample.outcome != Outcome::Ok);
+    let unusable = samples
+        .iter()
+        .filter(|sample| sample.outcome != Outcome::Ok);
     let reasons = reasons(unusable.filter_map(|sample| sample.reason.as_deref()));
     for (reason, n) in reasons.iter().take(REASONS_SHOWN) {
         say(&format!("{n} × {reason}"));
     }
     if reasons.len() > REASONS_SHOWN {
-        say(&format!("and {} other reasons: see {}", reasons.len() - REASONS_SHOWN, folder.ledger().display()));
+        say(&format!(
+            "and {} other reasons: see {}",
+            reasons.len() - REASONS_SHOWN,
+            folder.ledger().display()
+        ));
     }
     if ended == Ended::Interrupted {
         say(&format!("interrupted; go on with `{resume}`"));
@@ -188,18 +229,32 @@ pub fn finish(
 fn reasons<'a>(reasons: impl Iterator<Item = &'a str>) -> Vec<(String, usize)> {
     let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
     reasons.for_each(|reason| *counted.entry(reason).or_default() += 1);
-    let mut counted: Vec<_> = counted.into_iter().map(|(reason, n)| (reason.to_owned(), n)).collect();
+    let mut counted: Vec<_> = counted
+        .into_iter()
+        .map(|(reason, n)| (reason.to_owned(), n))
+        .collect();
     counted.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     counted
 }
 
-/// A system that this machine does not have is no failure of a run, and neither is what a system can never do: rows say so. A run of nothing else is one.
+/// A system that this machine does not have is no failure of a run, and neither is what a system
+/// can never do: rows say so. A run of nothing else is one.
 fn verdict(samples: &[Sample], systems: &[System]) -> Exit {
     let absent = |sample: &&Sample| {
-        systems.iter().any(|system| system.name == sample.cell.system && system.unavailable.is_some())
+        systems
+            .iter()
+            .any(|system| system.name == sample.cell.system && system.unavailable.is_some())
     };
-    let never = |sample: &&Sample| sample.reason.as_deref().is_some_and(|reason| reason.starts_with(BY_NATURE));
-    let present: Vec<_> = samples.iter().filter(|sample| !absent(sample) && !never(sample)).collect();
+    let never = |sample: &&Sample| {
+        sample
+            .reason
+            .as_deref()
+            .is_some_and(|reason| reason.starts_with(BY_NATURE))
+    };
+    let present: Vec<_> = samples
+        .iter()
+        .filter(|sample| !absent(sample) && !never(sample))
+        .collect();
     let any = |outcome| present.iter().any(|sample| sample.outcome == outcome);
     if !any(Outcome::Ok) && !any(Outcome::Failed) {
         Exit::Nothing

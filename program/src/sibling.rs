@@ -16,8 +16,8 @@ pub struct Package {
     pub name: &'static str,
     /// Arguments for cargo beyond the package: features.
     pub arguments: &'static [&'static str],
-    /// Flags for the compiler. A build with flags of its own gets the folder `variant` of the target folder, so that it does
-    /// not have everything else built again.
+    /// Flags for the compiler. A build with flags of its own gets the folder `variant` of the
+    /// target folder, so that it does not have everything else built again.
     pub flags: Option<Flags>,
     /// What is said before a build that is the first one.
     pub first_build: &'static str,
@@ -30,27 +30,42 @@ pub struct Flags {
     pub variant: &'static str,
     /// What `RUSTFLAGS` is set to.
     pub rustflags: &'static str,
-    /// The target, if it must be named: flags that only concern the programs are then kept from what runs while building.
+    /// The target, if it must be named: flags that only concern the programs are then kept from
+    /// what runs while building.
     pub target: Option<&'static str>,
 }
 
 impl Package {
     /// The program `name` of the package, which is built first if cargo started this program.
     ///
-    /// Cargo sets `CARGO` for what it runs. Building anew each time keeps all programs at the same source, and takes a
-    /// fraction of a second when there is nothing to do.
+    /// Cargo sets `CARGO` for what it runs. Building anew each time keeps all programs at the same
+    /// source, and takes a fraction of a second when there is nothing to do.
     ///
     /// # Errors
     /// Why it cannot be had. [`Self::command`] is what mends it, unless that is what failed.
     pub fn program(&self, name: &str) -> Result<PathBuf, String> {
-        let this = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+        let this = std::env::current_exe()
+            .map_err(|error| format!("cannot find this program: {error}"))?;
         let folder = this.parent().ok_or("this program lies in no folder")?;
         // A test's program lies one folder deeper.
-        let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
-        let target = folder.parent().ok_or("this program lies in no folder of a build")?;
-        let profile = folder.file_name().ok_or("this program lies in no folder of a build")?;
-        let target = self.flags.map_or_else(|| target.to_owned(), |flags| target.join(flags.variant));
-        let triple = self.flags.and_then(|flags| flags.target).unwrap_or_default();
+        let folder = if folder.ends_with("deps") {
+            folder.parent().unwrap_or(folder)
+        } else {
+            folder
+        };
+        let target = folder
+            .parent()
+            .ok_or("this program lies in no folder of a build")?;
+        let profile = folder
+            .file_name()
+            .ok_or("this program lies in no folder of a build")?;
+        let target = self
+            .flags
+            .map_or_else(|| target.to_owned(), |flags| target.join(flags.variant));
+        let triple = self
+            .flags
+            .and_then(|flags| flags.target)
+            .unwrap_or_default();
         let path = target.join(triple).join(profile).join(name);
         if std::env::var_os("CARGO").is_some() {
             self.build(&target, profile, &path)?;
@@ -62,9 +77,15 @@ impl Package {
 
     /// The command that builds it.
     pub fn command(&self) -> String {
-        let arguments = self.arguments.iter().fold(String::new(), |text, argument| text + " " + argument);
+        let arguments = self
+            .arguments
+            .iter()
+            .fold(String::new(), |text, argument| text + " " + argument);
         let flags = self.flags.map_or_else(String::new, |flags| {
-            format!("RUSTFLAGS='{}' CARGO_TARGET_DIR=target/{} ", flags.rustflags, flags.variant)
+            format!(
+                "RUSTFLAGS='{}' CARGO_TARGET_DIR=target/{} ",
+                flags.rustflags, flags.variant
+            )
         });
         let triple = self.flags.and_then(|flags| flags.target);
         let triple = triple.map_or_else(String::new, |triple| format!(" --target {triple}"));
@@ -74,25 +95,42 @@ impl Package {
     /// Builds with the profile that this program was built with.
     fn build(&self, target: &Path, profile: &OsStr, path: &Path) -> Result<(), String> {
         // The folder of cargo's `dev` profile has a name of its own.
-        let profile = if profile == "debug" { OsStr::new("dev") } else { profile };
+        let profile = if profile == "debug" {
+            OsStr::new("dev")
+        } else {
+            profile
+        };
         if !path.exists() {
             say(self.first_build);
         }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
-        command.args(["build", "--locked", "--quiet", "--package", self.name]).args(self.arguments);
-        command.arg("--target-dir").arg(target).arg("--profile").arg(profile);
-        command.current_dir(results::checkout::root()).stdin(Stdio::null());
+        command
+            .args(["build", "--locked", "--quiet", "--package", self.name])
+            .args(self.arguments);
+        command
+            .arg("--target-dir")
+            .arg(target)
+            .arg("--profile")
+            .arg(profile);
+        command
+            .current_dir(results::checkout::root())
+            .stdin(Stdio::null());
         if let Some(flags) = self.flags {
             command.env("RUSTFLAGS", flags.rustflags);
             command.args(flags.target.iter().flat_map(|triple| ["--target", triple]));
         }
-        let output = command.output().map_err(|error| format!("cannot start cargo: {error}"))?;
+        let output = command
+            .output()
+            .map_err(|error| format!("cannot start cargo: {error}"))?;
         if output.status.success() {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+        let lines: Vec<_> = said
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
         let last = lines[lines.len().saturating_sub(LINES_TOLD)..].join(" | ");
         Err(format!("`{}` failed: {last}", self.command()))
     }

@@ -7,8 +7,12 @@ use crate::error::{Error, Exit};
 /// Columns of standard output, and whether to use colours there.
 pub fn terminal() -> (usize, bool) {
     let on_terminal = std::io::stdout().is_terminal();
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let width = console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+    let columns = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
+    let width = console::Term::stdout()
+        .size_checked()
+        .map(|(_, columns)| usize::from(columns));
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     (columns.or(width).unwrap_or(120), on_terminal && !no_colour)
 }

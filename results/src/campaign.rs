@@ -15,12 +15,12 @@ use crate::record::{Cell, Outcome, Requests, Resources, Sample, sum_rule};
 use crate::timeline::PhaseTime;
 use crate::{SCHEMA_VERSION, clock};
 
-/// Samples of one cell that may fail in a row before the rest of them are skipped: what fails three times over will
-/// fail again, and thirty time limits of thirty seconds are a quarter of an hour.
+/// Samples of one cell that may fail in a row before the rest of them are skipped: what fails three
+/// times over will fail again, and thirty time limits of thirty seconds are a quarter of an hour.
 pub const FAILURES_IN_A_ROW: u32 = 3;
 
-/// What the reason begins with of a sample that is skipped because its system can never do what the cell asks: a row that
-/// says so, and no failure of the run.
+/// What the reason begins with of a sample that is skipped because its system can never do what the
+/// cell asks: a row that says so, and no failure of the run.
 pub const BY_NATURE: &str = "it cannot keep ";
 
 /// What is to be measured, and in which order. Fixed before the run.
@@ -46,7 +46,8 @@ pub struct Planned {
 }
 
 impl Plan {
-    /// The order: in each block every cell once, shuffled. What drifts during a run then falls on all cells alike.
+    /// The order: in each block every cell once, shuffled. What drifts during a run then falls on
+    /// all cells alike.
     pub fn order(&self) -> Vec<Planned> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut order = Vec::with_capacity(self.cells.len() * self.samples_per_cell as usize);
@@ -55,7 +56,10 @@ impl Plan {
             cells.shuffle(&mut random);
             order.extend(cells.into_iter().map(|cell| (block, cell)));
         }
-        (0..).zip(order).map(|(order, (block, cell))| Planned { order, block, cell }).collect()
+        (0..)
+            .zip(order)
+            .map(|(order, (block, cell))| Planned { order, block, cell })
+            .collect()
     }
 }
 
@@ -66,7 +70,8 @@ pub struct Measurement {
     pub verdict: Result<(), String>,
     /// From the launch to the first complete answer.
     pub total_ns: Option<u64>,
-    /// The phases, in order. Empty if the start was not taken apart: then there is nothing that must add up.
+    /// The phases, in order. Empty if the start was not taken apart: then there is nothing that
+    /// must add up.
     pub phases: Vec<PhaseTime>,
     /// What the start cost its process.
     pub resources: Resources,
@@ -163,7 +168,10 @@ pub fn run(
     let done: HashSet<u64> = recorded.iter().map(|sample| sample.order).collect();
     let mut failures = Failures::replay(recorded);
     reporter.begin(order.len() as u64, done.len() as u64);
-    for planned in order.iter().filter(|planned| !done.contains(&planned.order)) {
+    for planned in order
+        .iter()
+        .filter(|planned| !done.contains(&planned.order))
+    {
         if stop.load(Ordering::Relaxed) {
             reporter.end();
             return Ok(Ended::Interrupted);
@@ -213,8 +221,13 @@ fn take(planned: &Planned, run: &str, bench: &mut dyn Bench, failures: &Failures
     let cleaned = bench.clean(planned);
 
     let taken_apart = measured.total_ns.filter(|_| !measured.phases.is_empty());
-    let summed = taken_apart.map(|total| sum_rule(total, &measured.phases)).transpose();
-    let verdict = measured.verdict.and(summed.as_ref().map(|_| ()).map_err(Clone::clone)).and(cleaned);
+    let summed = taken_apart
+        .map(|total| sum_rule(total, &measured.phases))
+        .transpose();
+    let verdict = measured
+        .verdict
+        .and(summed.as_ref().map(|_| ()).map_err(Clone::clone))
+        .and(cleaned);
     (sample.outcome, sample.reason) = match verdict {
         Ok(()) => (Outcome::Ok, None),
         Err(reason) => (Outcome::Failed, Some(reason)),
@@ -231,7 +244,8 @@ fn take(planned: &Planned, run: &str, bench: &mut dyn Bench, failures: &Failures
 struct Failures(BTreeMap<Cell, u32>);
 
 impl Failures {
-    /// What the samples of an interrupted run say: a resumed run gives up where an uninterrupted one would have.
+    /// What the samples of an interrupted run say: a resumed run gives up where an uninterrupted
+    /// one would have.
     fn replay(recorded: &[Sample]) -> Self {
         let mut failures = Self::default();
         recorded.iter().for_each(|sample| failures.note(sample));
@@ -247,7 +261,11 @@ impl Failures {
     }
 
     fn gave_up(&self, cell: &Cell) -> Option<String> {
-        (*self.0.get(cell)? >= FAILURES_IN_A_ROW)
-            .then(|| format!("given up: this cell failed {FAILURES_IN_A_ROW} times in a row; see its failed samples"))
+        (*self.0.get(cell)? >= FAILURES_IN_A_ROW).then(|| {
+            format!(
+                "given up: this cell failed {FAILURES_IN_A_ROW} times in a row; see its failed \
+                    samples"
+            )
+        })
     }
 }

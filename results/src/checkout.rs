@@ -1,4 +1,5 @@
-//! Where the checkout is that a program belongs to: its artifacts, its results, the programs that it has built.
+//! Where the checkout is that a program belongs to: its artifacts, its results, the programs that
+//! it has built.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -8,8 +9,9 @@ const MARK: &str = "workloads/artifacts/SHA256SUMS";
 
 /// The root of the checkout.
 ///
-/// Cargo tells it to what it runs, and that is believed before what was true when the program was built: two checkouts
-/// with one build folder share their programs, and cargo does not build them again for another path.
+/// Cargo tells it to what it runs, and that is believed before what was true when the program was
+/// built: two checkouts with one build folder share their programs, and cargo does not build them
+/// again for another path.
 pub fn root() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| of(std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)))
@@ -17,10 +19,17 @@ pub fn root() -> &'static Path {
 
 /// The root above the folder of a crate that is being run, or the one that this was built in.
 fn of(running: Option<PathBuf>) -> PathBuf {
-    let above =
-        running.and_then(|folder| folder.ancestors().find(|folder| folder.join(MARK).is_file()).map(Path::to_owned));
+    let above = running.and_then(|folder| {
+        folder
+            .ancestors()
+            .find(|folder| folder.join(MARK).is_file())
+            .map(Path::to_owned)
+    });
     above.unwrap_or_else(|| {
-        Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace").to_owned()
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .expect("the crate lies in the workspace")
+            .to_owned()
     })
 }
 

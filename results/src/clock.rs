@@ -1,7 +1,8 @@
 //! The one clock of a run: `CLOCK_MONOTONIC`, in nanoseconds since boot.
 //!
-//! Every process on the machine reads the same clock, containers included, so an instant taken by a parent and one
-//! taken by its child can be subtracted. `std::time::Instant` reads this clock too but does not tell the number.
+//! Every process on the machine reads the same clock, containers included, so an instant taken by a
+//! parent and one taken by its child can be subtracted. `std::time::Instant` reads this clock too
+//! but does not tell the number.
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -11,15 +12,18 @@ use nix::time::{ClockId, clock_gettime};
 /// Never on Linux: the clock has been there since 2.6 and a monotonic time is never negative.
 #[inline]
 pub fn now_ns() -> u64 {
-    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("CLOCK_MONOTONIC is always there on Linux");
+    let now =
+        clock_gettime(ClockId::CLOCK_MONOTONIC).expect("CLOCK_MONOTONIC is always there on Linux");
     let seconds = u64::try_from(now.tv_sec()).expect("monotonic time is not negative");
     let nanos = u64::try_from(now.tv_nsec()).expect("monotonic time is not negative");
     seconds * 1_000_000_000 + nanos
 }
 
-/// Now by the wall clock, in nanoseconds since 1970: only to find what another program has dated by that clock.
+/// Now by the wall clock, in nanoseconds since 1970: only to find what another program has dated by
+/// that clock.
 pub fn wall_ns() -> i64 {
-    let now = clock_gettime(ClockId::CLOCK_REALTIME).map_or((0, 0), |now| (now.tv_sec(), now.tv_nsec()));
+    let now =
+        clock_gettime(ClockId::CLOCK_REALTIME).map_or((0, 0), |now| (now.tv_sec(), now.tv_nsec()));
     now.0 * 1_000_000_000 + now.1
 }
 
@@ -43,7 +47,10 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "it is what the clock is compared with")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is what the clock is compared with"
+    )]
     fn is_the_clock_that_std_reads() {
         // Bracketed from both sides, so that no delay between two readings can break it.
         let (outer, std) = (now_ns(), std::time::Instant::now());
@@ -58,6 +65,9 @@ mod tests {
     #[test]
     fn tells_the_time_in_utc() {
         let now = wall_clock();
-        assert!(now.ends_with('Z') && now.len() == "2026-11-23T07:42:01.123456Z".len(), "{now}");
+        assert!(
+            now.ends_with('Z') && now.len() == "2026-11-23T07:42:01.123456Z".len(),
+            "{now}"
+        );
     }
 }

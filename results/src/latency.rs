@@ -10,7 +10,8 @@ use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerial
 /// Three significant digits: a value is off by less than 0.1 %, whatever its size.
 const DIGITS: u8 = 3;
 
-/// How many values must lie above a quantile before it is stated. Fewer, and the next run tells another number.
+/// How many values must lie above a quantile before it is stated. Fewer, and the next run tells
+/// another number.
 const VALUES_ABOVE: f64 = 10.0;
 
 /// An empty histogram of nanoseconds that grows as far as its values need.
@@ -38,15 +39,19 @@ pub fn encode(histogram: &Histogram<u64>) -> String {
 /// # Errors
 /// A sentence that says where the text stops being one of those.
 pub fn decode(text: &str) -> Result<Histogram<u64>, String> {
-    let bytes = STANDARD.decode(text).map_err(|error| format!("the histogram is no base64: {error}"))?;
+    let bytes = STANDARD
+        .decode(text)
+        .map_err(|error| format!("the histogram is no base64: {error}"))?;
     Deserializer::new()
         .deserialize(&mut Cursor::new(bytes))
         .map_err(|error| format!("the histogram cannot be read: {error:?}"))
 }
 
-/// The quantile `at` (0.99 is p99) in nanoseconds; `None` if the histogram is empty or holds too little to state it.
+/// The quantile `at` (0.99 is p99) in nanoseconds; `None` if the histogram is empty or holds too
+/// little to state it.
 ///
-/// A quantile beyond the median is stated if at least ten values lie above it: p90 from 100 values on, p99 from 1,000.
+/// A quantile beyond the median is stated if at least ten values lie above it: p90 from 100 values
+/// on, p99 from 1,000.
 pub fn quantile(histogram: &Histogram<u64>, at: f64) -> Option<u64> {
     let above = histogram.len() as f64 * (1.0 - at);
     // A little less than ten, since 1.0 - 0.99 is a little less than 0.01.
@@ -83,7 +88,11 @@ mod tests {
         for n in 1..=1_000 {
             count(&mut histogram, n);
             assert_eq!(quantile(&histogram, 0.9).is_some(), n >= 100, "p90 of {n}");
-            assert_eq!(quantile(&histogram, 0.99).is_some(), n >= 1_000, "p99 of {n}");
+            assert_eq!(
+                quantile(&histogram, 0.99).is_some(),
+                n >= 1_000,
+                "p99 of {n}"
+            );
         }
         assert_eq!(quantile(&histogram, 0.5), Some(500));
         assert_eq!(quantile(&histogram, 0.99), Some(990));

@@ -1,4 +1,5 @@
-//! The append-only file of samples: one JSON object a line, each on disk before the next sample begins.
+//! The append-only file of samples: one JSON object a line, each on disk before the next sample
+//! begins.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,7 +15,8 @@ use crate::record::Sample;
 pub struct Contents {
     /// The samples, in the order in which they were appended.
     pub samples: Vec<Sample>,
-    /// What stood behind the last whole line: the sample that was being written when the writer was killed.
+    /// What stood behind the last whole line: the sample that was being written when the writer was
+    /// killed.
     pub torn: Option<Torn>,
     /// The length in bytes of the whole lines.
     whole_bytes: u64,
@@ -53,7 +55,8 @@ pub enum LedgerError {
         reason: String,
     },
     /// A line was written by another version.
-    #[error("{} line {line} has schema version {found}; this program reads version {SCHEMA_VERSION}", path.display())]
+    #[error("{} line {line} has schema version {found}; this program reads version \
+        {SCHEMA_VERSION}", path.display())]
     UnknownSchema {
         /// The file.
         path: PathBuf,
@@ -66,26 +69,43 @@ pub enum LedgerError {
 
 /// Reads a ledger. One that does not exist yet is empty.
 ///
-/// A line counts as whole when its newline is there: a writer that was killed leaves at most one line without. That line
-/// is reported as [`Torn`] and everything before it is kept.
+/// A line counts as whole when its newline is there: a writer that was killed leaves at most one
+/// line without. That line is reported as [`Torn`] and everything before it is kept.
 ///
 /// # Errors
-/// [`LedgerError`] if the file cannot be read, a whole line is no sample, or its schema version is unknown.
+/// [`LedgerError`] if the file cannot be read, a whole line is no sample, or its schema version is
+/// unknown.
 pub fn read(path: &Path) -> Result<Contents, LedgerError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(source) => return Err(LedgerError::Io { action: "read", path: path.to_owned(), source }),
+        Err(source) => {
+            return Err(LedgerError::Io {
+                action: "read",
+                path: path.to_owned(),
+                source,
+            });
+        }
     };
-    let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let whole = bytes
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |at| at + 1);
     let samples = bytes[..whole]
         .split_inclusive(|&byte| byte == b'\n')
         .enumerate()
         .map(|(index, line)| parse(path, index + 1, line))
         .collect::<Result<Vec<_>, _>>()?;
     let rest = bytes.len() - whole;
-    let torn = (rest > 0).then_some(Torn { line: samples.len() + 1, bytes: rest });
-    Ok(Contents { samples, torn, whole_bytes: whole as u64 })
+    let torn = (rest > 0).then_some(Torn {
+        line: samples.len() + 1,
+        bytes: rest,
+    });
+    Ok(Contents {
+        samples,
+        torn,
+        whole_bytes: whole as u64,
+    })
 }
 
 fn parse(path: &Path, line: usize, bytes: &[u8]) -> Result<Sample, LedgerError> {
@@ -93,12 +113,19 @@ fn parse(path: &Path, line: usize, bytes: &[u8]) -> Result<Sample, LedgerError> 
     struct Version {
         schema: u64,
     }
-    let corrupt =
-        |error: serde_json::Error| LedgerError::Corrupt { path: path.to_owned(), line, reason: error.to_string() };
+    let corrupt = |error: serde_json::Error| LedgerError::Corrupt {
+        path: path.to_owned(),
+        line,
+        reason: error.to_string(),
+    };
     // The version first, alone: a line of another version need not have today's fields.
     let Version { schema } = serde_json::from_slice(bytes).map_err(corrupt)?;
     if schema != u64::from(SCHEMA_VERSION) {
-        return Err(LedgerError::UnknownSchema { path: path.to_owned(), line, found: schema });
+        return Err(LedgerError::UnknownSchema {
+            path: path.to_owned(),
+            line,
+            found: schema,
+        });
     }
     serde_json::from_slice(bytes).map_err(corrupt)
 }
@@ -112,35 +139,61 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger for appending and tells what it already holds. A torn last line is cut off, so that the next
-    /// sample does not become its tail.
+    /// Opens the ledger for appending and tells what it already holds. A torn last line is cut off,
+    /// so that the next sample does not become its tail.
     ///
     /// # Errors
     /// As [`read`], and if the file cannot be opened for writing.
     pub fn open(path: &Path) -> Result<(Self, Contents), LedgerError> {
         let contents = read(path)?;
-        let fail = |action| move |source| LedgerError::Io { action, path: path.to_owned(), source };
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(fail("open"))?;
+        let fail = |action| {
+            move |source| LedgerError::Io {
+                action,
+                path: path.to_owned(),
+                source,
+            }
+        };
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(fail("open"))?;
         if contents.torn.is_some() {
-            file.set_len(contents.whole_bytes).map_err(fail("cut the torn line off"))?;
+            file.set_len(contents.whole_bytes)
+                .map_err(fail("cut the torn line off"))?;
         }
         let length = contents.whole_bytes;
-        Ok((Self { path: path.to_owned(), file, length }, contents))
+        Ok((
+            Self {
+                path: path.to_owned(),
+                file,
+                length,
+            },
+            contents,
+        ))
     }
 
     /// Appends one sample, and returns when the disk has it.
     ///
     /// # Errors
-    /// [`LedgerError::Io`], for example on a full disk. What had been written of the line is taken back, so that the
-    /// ledger ends with a whole line.
+    /// [`LedgerError::Io`], for example on a full disk. What had been written of the line is taken
+    /// back, so that the ledger ends with a whole line.
     pub fn append(&mut self, sample: &Sample) -> Result<(), LedgerError> {
-        let mut line = serde_json::to_vec(sample).expect("a sample is plain data: it always serialises");
+        let mut line =
+            serde_json::to_vec(sample).expect("a sample is plain data: it always serialises");
         line.push(b'\n');
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        let written = self
+            .file
+            .write_all(&line)
+            .and_then(|()| self.file.sync_data());
         if let Err(source) = written {
             // If this fails too, the next reader meets a torn line and reports it.
             let _ = self.file.set_len(self.length);
-            return Err(LedgerError::Io { action: "append to", path: self.path.clone(), source });
+            return Err(LedgerError::Io {
+                action: "append to",
+                path: self.path.clone(),
+                source,
+            });
         }
         self.length += line.len() as u64;
         Ok(())
@@ -162,13 +215,25 @@ mod tests {
             run: "20261123T074200Z-3f9a".into(),
             order,
             block: 0,
-            cell: Cell { system: "s".into(), workload: "w".into(), scenario: Scenario::Cold, params: [].into() },
-            outcome: if reason.is_some() { Outcome::Failed } else { Outcome::Ok },
+            cell: Cell {
+                system: "s".into(),
+                workload: "w".into(),
+                scenario: Scenario::Cold,
+                params: [].into(),
+            },
+            outcome: if reason.is_some() {
+                Outcome::Failed
+            } else {
+                Outcome::Ok
+            },
             reason,
             started_at: "2026-11-23T07:42:01.123456Z".into(),
             total_ns: Some(order + 1),
             residual_ns: Some(-3),
-            phases: vec![PhaseTime { name: Phase::Engine, ns: order }],
+            phases: vec![PhaseTime {
+                name: Phase::Engine,
+                ns: order,
+            }],
             resources: Resources::default(),
             noise: Noise::default(),
             requests: None,
@@ -181,7 +246,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("samples.jsonl");
         let (mut ledger, _) = Ledger::open(&path).unwrap();
-        samples.iter().for_each(|sample| ledger.append(sample).unwrap());
+        samples
+            .iter()
+            .for_each(|sample| ledger.append(sample).unwrap());
         (folder, path)
     }
 
@@ -220,16 +287,33 @@ mod tests {
         text.push_str("{\"schema\":2,\"brand_new\":true}\n");
         std::fs::write(&path, text).unwrap();
         let error = read(&path).unwrap_err();
-        assert!(matches!(error, LedgerError::UnknownSchema { line: 2, found: 2, .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                LedgerError::UnknownSchema {
+                    line: 2,
+                    found: 2,
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
 
     #[test]
     fn names_the_line_that_is_no_sample() {
         let (_folder, path) = written(&[sample(0, None)]);
-        let text = format!("{}oops\n{}", std::fs::read_to_string(&path).unwrap(), "{\"sch");
+        let text = format!(
+            "{}oops\n{}",
+            std::fs::read_to_string(&path).unwrap(),
+            "{\"sch"
+        );
         std::fs::write(&path, text).unwrap();
         let error = read(&path).unwrap_err();
-        assert!(matches!(error, LedgerError::Corrupt { line: 2, .. }), "{error}");
+        assert!(
+            matches!(error, LedgerError::Corrupt { line: 2, .. }),
+            "{error}"
+        );
     }
 
     #[test]
@@ -243,7 +327,11 @@ mod tests {
     fn a_full_disk_is_an_error_and_not_a_lost_sample() {
         // /dev/full takes every open and fails every write with ENOSPC.
         let file = OpenOptions::new().append(true).open("/dev/full").unwrap();
-        let mut ledger = Ledger { path: "/dev/full".into(), file, length: 0 };
+        let mut ledger = Ledger {
+            path: "/dev/full".into(),
+            file,
+            length: 0,
+        };
         let error = ledger.append(&sample(0, None)).unwrap_err();
         assert!(
             matches!(&error, LedgerError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull),

@@ -39,19 +39,30 @@ pub struct Machine {
 impl Machine {
     /// Reads the facts below `root`, which is `/` but in tests.
     pub fn read(root: &Path) -> Self {
-        let text = |name: &str| std::fs::read_to_string(root.join(name)).ok().map(|text| text.trim().to_owned());
+        let text = |name: &str| {
+            std::fs::read_to_string(root.join(name))
+                .ok()
+                .map(|text| text.trim().to_owned())
+        };
         let cpuinfo = text("proc/cpuinfo").unwrap_or_default();
         let meminfo = text("proc/meminfo").unwrap_or_default();
         Self {
             cpu_model: field(&cpuinfo, "model name"),
             microcode: field(&cpuinfo, "microcode"),
-            cores: std::thread::available_parallelism().ok().map(|cores| cores.get() as u64),
+            cores: std::thread::available_parallelism()
+                .ok()
+                .map(|cores| cores.get() as u64),
             smt: text("sys/devices/system/cpu/smt/control"),
             memory_bytes: kibibytes(&meminfo, "MemTotal"),
             swap_bytes: kibibytes(&meminfo, "SwapTotal"),
-            kernel: text("proc/sys/kernel/osrelease")
-                .map(|release| format!("{release} {}", text("proc/sys/kernel/version").unwrap_or_default())),
-            virtualised: field(&cpuinfo, "flags").map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
+            kernel: text("proc/sys/kernel/osrelease").map(|release| {
+                format!(
+                    "{release} {}",
+                    text("proc/sys/kernel/version").unwrap_or_default()
+                )
+            }),
+            virtualised: field(&cpuinfo, "flags")
+                .map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
             governor: text("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             clock_source: text("sys/devices/system/clocksource/clocksource0/current_clocksource"),
             transparent_huge_pages: text("sys/kernel/mm/transparent_hugepage/enabled")
@@ -123,16 +134,36 @@ mod tests {
         write(
             root,
             "proc/cpuinfo",
-            "processor\t: 0\nmodel name\t: AMD EPYC\nmicrocode\t: 0xa1\nflags\t\t: fpu hypervisor sse\n",
+            "processor\t: 0\nmodel name\t: AMD EPYC\nmicrocode\t: 0xa1\nflags\t\t: fpu hypervisor \
+                sse\n",
         );
-        write(root, "proc/meminfo", "MemTotal:       24576 kB\nSwapTotal:             0 kB\n");
-        write(root, "sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
-        write(root, "sys/devices/system/cpu/vulnerabilities/spectre_v2", "Mitigation: Retpolines\n");
-        write(root, "sys/devices/system/cpu/vulnerabilities/l1tf", "Not affected\n");
+        write(
+            root,
+            "proc/meminfo",
+            "MemTotal:       24576 kB\nSwapTotal:             0 kB\n",
+        );
+        write(
+            root,
+            "sys/kernel/mm/transparent_hugepage/enabled",
+            "always [madvise] never\n",
+        );
+        write(
+            root,
+            "sys/devices/system/cpu/vulnerabilities/spectre_v2",
+            "Mitigation: Retpolines\n",
+        );
+        write(
+            root,
+            "sys/devices/system/cpu/vulnerabilities/l1tf",
+            "Not affected\n",
+        );
         write(root, "sys/fs/cgroup/cgroup.controllers", "cpu");
         let machine = Machine::read(root);
         assert_eq!(machine.cpu_model.as_deref(), Some("AMD EPYC"));
-        assert_eq!((machine.memory_bytes, machine.swap_bytes), (Some(24576 * 1024), Some(0)));
+        assert_eq!(
+            (machine.memory_bytes, machine.swap_bytes),
+            (Some(24576 * 1024), Some(0))
+        );
         assert_eq!(machine.virtualised, Some(true));
         assert_eq!(machine.transparent_huge_pages.as_deref(), Some("madvise"));
         assert_eq!(machine.mitigations, ["spectre_v2: Mitigation: Retpolines"]);
@@ -143,7 +174,10 @@ mod tests {
     #[test]
     fn an_unreadable_machine_is_all_null() {
         let root = tempfile::tempdir().unwrap();
-        let machine = Machine { cores: None, ..Machine::read(root.path()) };
+        let machine = Machine {
+            cores: None,
+            ..Machine::read(root.path())
+        };
         assert_eq!(machine, Machine::default());
     }
 }

@@ -112,25 +112,41 @@ pub struct ArtifactFact {
 }
 
 impl Manifest {
-    /// Why samples measured now would not belong to this run, if so: another program, another artifact, another
-    /// machine. Resuming would mix two populations in one ledger.
+    /// Why samples measured now would not belong to this run, if so: another program, another
+    /// artifact, another machine. Resuming would mix two populations in one ledger.
     pub fn differs_from(&self, now: &Self) -> Option<String> {
         let differs = |what: &str, then: &dyn std::fmt::Debug, now: &dyn std::fmt::Debug| {
             let (then, now) = (format!("{then:?}"), format!("{now:?}"));
             (then != now).then(|| format!("{what} was {then} and is now {now}"))
         };
-        differs("the measuring program's digest", &self.build.sha256, &now.build.sha256)
-            .or_else(|| differs("the machine", &self.machine, &now.machine))
-            .or_else(|| differs("the list of artifacts", &self.artifacts, &now.artifacts))
-            .or_else(|| differs("the list of systems", &self.systems, &now.systems))
+        differs(
+            "the measuring program's digest",
+            &self.build.sha256,
+            &now.build.sha256,
+        )
+        .or_else(|| differs("the machine", &self.machine, &now.machine))
+        .or_else(|| differs("the list of artifacts", &self.artifacts, &now.artifacts))
+        .or_else(|| differs("the list of systems", &self.systems, &now.systems))
     }
 }
 
-/// Commit and dirty state of the checkout at `folder`; nothing where there is no checkout or no `git`.
+/// Commit and dirty state of the checkout at `folder`; nothing where there is no checkout or no
+/// `git`.
 pub fn checkout(folder: &Path) -> (Option<String>, Option<bool>) {
     let git = |arguments: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(folder)
+            .args(arguments)
+            .output()
+            .ok()?;
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    (git(&["rev-parse", "HEAD"]), git(&["status", "--porcelain"]).map(|changes| !changes.is_empty()))
+    (
+        git(&["rev-parse", "HEAD"]),
+        git(&["status", "--porcelain"]).map(|changes| !changes.is_empty()),
+    )
 }

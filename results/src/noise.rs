@@ -8,17 +8,19 @@ use serde::{Deserialize, Serialize};
 /// What the machine suffered while one sample ran. `null` where the kernel does not tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Noise {
-    /// Time that the hypervisor gave to others, over all cores. Comes in the kernel's ticks of 10 ms.
+    /// Time that the hypervisor gave to others, over all cores. Comes in the kernel's ticks of 10
+    /// ms.
     pub steal_ns: Option<u64>,
-    /// Time in which at least one task on the machine waited for a core (PSI `some`); the sample's own threads count.
+    /// Time in which at least one task on the machine waited for a core (PSI `some`); the sample's
+    /// own threads count.
     pub cpu_pressure_ns: Option<u64>,
     /// The one-minute load average when the sample ended.
     pub load1: Option<f64>,
 }
 
 impl Noise {
-    /// Why the sample counts as noisy, if it does: time was stolen, or a task waited for a core for more than a tenth
-    /// of `total_ns`. Noisy samples are marked in summaries and never dropped.
+    /// Why the sample counts as noisy, if it does: time was stolen, or a task waited for a core for
+    /// more than a tenth of `total_ns`. Noisy samples are marked in summaries and never dropped.
     pub fn mark(&self, total_ns: u64) -> Option<&'static str> {
         if self.steal_ns.is_some_and(|ns| ns > 0) {
             Some("steal")
@@ -60,11 +62,16 @@ impl Counters {
     }
 }
 
-/// The eighth number of the `cpu` line, in ticks of 1/100 s (`USER_HZ`, fixed by the kernel's interface on x86-64 and
-/// arm64). proc(5).
+/// The eighth number of the `cpu` line, in ticks of 1/100 s (`USER_HZ`, fixed by the kernel's
+/// interface on x86-64 and arm64). proc(5).
 fn steal_ns(stat: &str) -> Option<u64> {
-    let ticks: u64 =
-        stat.lines().find_map(|line| line.strip_prefix("cpu "))?.split_whitespace().nth(7)?.parse().ok()?;
+    let ticks: u64 = stat
+        .lines()
+        .find_map(|line| line.strip_prefix("cpu "))?
+        .split_whitespace()
+        .nth(7)?
+        .parse()
+        .ok()?;
     Some(ticks * 10_000_000)
 }
 
@@ -83,7 +90,9 @@ mod tests {
         let proc = tempfile::tempdir().unwrap();
         std::fs::create_dir(proc.path().join("pressure")).unwrap();
         let stat = format!("cpu  1 2 3 4 5 6 7 {steal} 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\n");
-        let cpu = format!("some avg10=0.00 avg60=0.00 avg300=0.00 total={pressure}\nfull avg10=0.00 total=99\n");
+        let cpu = format!(
+            "some avg10=0.00 avg60=0.00 avg300=0.00 total={pressure}\nfull avg10=0.00 total=99\n"
+        );
         std::fs::write(proc.path().join("stat"), stat).unwrap();
         std::fs::write(proc.path().join("pressure/cpu"), cpu).unwrap();
         std::fs::write(proc.path().join("loadavg"), "0.31 0.2 0.1 1/99 1234\n").unwrap();
@@ -94,13 +103,24 @@ mod tests {
     fn counts_what_happened_between_two_readings() {
         let (before, after) = (fake(100, 2_000), fake(103, 2_500));
         let noise = Counters::read(after.path()).since(&Counters::read(before.path()));
-        assert_eq!(noise, Noise { steal_ns: Some(30_000_000), cpu_pressure_ns: Some(500_000), load1: Some(0.31) });
+        assert_eq!(
+            noise,
+            Noise {
+                steal_ns: Some(30_000_000),
+                cpu_pressure_ns: Some(500_000),
+                load1: Some(0.31)
+            }
+        );
         assert_eq!(noise.mark(1_000_000), Some("steal"));
     }
 
     #[test]
     fn marks_a_sample_that_waited_for_a_core() {
-        let noise = Noise { steal_ns: Some(0), cpu_pressure_ns: Some(100_001), load1: None };
+        let noise = Noise {
+            steal_ns: Some(0),
+            cpu_pressure_ns: Some(100_001),
+            load1: None,
+        };
         assert_eq!(noise.mark(1_000_000), Some("cpu_pressure"));
         assert_eq!(noise.mark(2_000_000), None);
     }
@@ -110,6 +130,9 @@ mod tests {
         let nothing = tempfile::tempdir().unwrap();
         let counters = Counters::read(nothing.path());
         assert_eq!(counters.since(&counters), Noise::default());
-        assert_eq!(serde_json::to_value(Noise::default()).unwrap()["steal_ns"], serde_json::Value::Null);
+        assert_eq!(
+            serde_json::to_value(Noise::default()).unwrap()["steal_ns"],
+            serde_json::Value::Null
+        );
     }
 }

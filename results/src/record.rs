@@ -11,7 +11,9 @@ use crate::noise::Noise;
 use crate::timeline::{Phase, PhaseTime};
 
 /// The unit of planning and of comparison: system × workload × scenario × parameters.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Cell {
     /// One way to run a workload, such as `wasmtime-embedded`.
     pub system: String,
@@ -25,33 +27,53 @@ pub struct Cell {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.system, self.workload, self.scenario.name())?;
-        self.params.iter().try_for_each(|(key, value)| write!(f, " {key}={value}"))
+        write!(
+            f,
+            "{} {} {}",
+            self.system,
+            self.workload,
+            self.scenario.name()
+        )?;
+        self.params
+            .iter()
+            .try_for_each(|(key, value)| write!(f, " {key}={value}"))
     }
 }
 
 /// What is asked of a system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scenario {
-    /// A start with nothing prepared beyond the built artifact: compile caches empty, the artifact's pages evicted.
+    /// A start with nothing prepared beyond the built artifact: compile caches empty, the
+    /// artifact's pages evicted.
     Cold,
     /// A new process; artifact or compiled code already on disk or cached.
     RuntimeCold,
     /// Latency on a running instance, one request at a time, after requests that are not recorded.
     Warm,
-    /// Requests at a running instance from several connections at once, after requests that are not recorded.
+    /// Requests at a running instance from several connections at once, after requests that are not
+    /// recorded.
     Throughput,
-    /// Several instances that are started one right after another and work at the same time: how much they do together.
+    /// Several instances that are started one right after another and work at the same time: how
+    /// much they do together.
     Scaling,
-    /// Several instances that are started one after another, each once the one before has answered: what they take.
+    /// Several instances that are started one after another, each once the one before has answered:
+    /// what they take.
     Density,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Cold, Self::RuntimeCold, Self::Warm, Self::Throughput, Self::Scaling, Self::Density];
+    pub const ALL: [Self; 6] = [
+        Self::Cold,
+        Self::RuntimeCold,
+        Self::Warm,
+        Self::Throughput,
+        Self::Scaling,
+        Self::Density,
+    ];
 
     /// Whether a sample is a start, and not requests at something that runs.
     pub const fn starts(self) -> bool {
@@ -88,7 +110,8 @@ pub enum Outcome {
     Skipped,
 }
 
-/// What the start cost its process, from exec to the first complete answer. `null` is what could not be read.
+/// What the start cost its process, from exec to the first complete answer. `null` is what could
+/// not be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resources {
     /// User and system CPU time of all threads.
@@ -166,7 +189,10 @@ pub struct Sample {
 impl Sample {
     /// The time of one phase, if the sample has it.
     pub fn phase_ns(&self, name: Phase) -> Option<u64> {
-        self.phases.iter().find(|phase| phase.name == name).map(|phase| phase.ns)
+        self.phases
+            .iter()
+            .find(|phase| phase.name == name)
+            .map(|phase| phase.ns)
     }
 }
 
@@ -181,12 +207,17 @@ pub const fn residual_bound_ns(total_ns: u64) -> u64 {
 /// # Errors
 /// A sentence for `reason` if the residual exceeds [`residual_bound_ns`].
 pub fn sum_rule(total_ns: u64, phases: &[PhaseTime]) -> Result<i64, String> {
-    let counted: u64 = phases.iter().filter(|phase| phase.name.counts()).map(|phase| phase.ns).sum();
+    let counted: u64 = phases
+        .iter()
+        .filter(|phase| phase.name.counts())
+        .map(|phase| phase.ns)
+        .sum();
     let residual = i64::try_from(i128::from(total_ns) - i128::from(counted)).unwrap_or(i64::MAX);
     let bound = residual_bound_ns(total_ns);
     if residual.unsigned_abs() > bound {
         return Err(format!(
-            "the phases do not add up: {residual} ns of {total_ns} ns are in no phase, {bound} ns are allowed"
+            "the phases do not add up: {residual} ns of {total_ns} ns are in no phase, {bound} ns \
+                are allowed"
         ));
     }
     Ok(residual)
@@ -197,7 +228,16 @@ mod tests {
     use super::*;
 
     fn phases(engine: u64, teardown: u64) -> Vec<PhaseTime> {
-        vec![PhaseTime { name: Phase::Engine, ns: engine }, PhaseTime { name: Phase::Teardown, ns: teardown }]
+        vec![
+            PhaseTime {
+                name: Phase::Engine,
+                ns: engine,
+            },
+            PhaseTime {
+                name: Phase::Teardown,
+                ns: teardown,
+            },
+        ]
     }
 
     #[test]
@@ -211,7 +251,11 @@ mod tests {
     #[test]
     fn phases_that_add_up_to_more_than_the_whole_fail_too() {
         assert_eq!(sum_rule(1_000_000, &phases(1_020_000, 0)), Ok(-20_000));
-        assert!(sum_rule(1_000_000, &phases(1_020_001, 0)).unwrap_err().contains("do not add up"));
+        assert!(
+            sum_rule(1_000_000, &phases(1_020_001, 0))
+                .unwrap_err()
+                .contains("do not add up")
+        );
     }
 
     #[test]
@@ -222,6 +266,9 @@ mod tests {
             scenario: Scenario::RuntimeCold,
             params: BTreeMap::from([("b".into(), "2".into()), ("a".into(), "1".into())]),
         };
-        assert_eq!(cell.to_string(), "wasmtime-embedded hello runtime-cold a=1 b=2");
+        assert_eq!(
+            cell.to_string(),
+            "wasmtime-embedded hello runtime-cold a=1 b=2"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Where a run lives: `<results>/<run>/` with its manifest, its ledger, its lock and its private working files.
+//! Where a run lives: `<results>/<run>/` with its manifest, its ledger, its lock and its private
+//! working files.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -52,15 +53,22 @@ pub enum RunFolderError {
 }
 
 fn fail<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> RunFolderError + 'a {
-    move |source| RunFolderError::Io { action, path: path.to_owned(), source }
+    move |source| RunFolderError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }
 
-/// A name for a run that begins now: `YYYYMMDDTHHMMSSZ-` and 4 hexadecimal digits drawn from `seed` and this process,
-/// so that two runs begun in the same second do not meet.
+/// A name for a run that begins now: `YYYYMMDDTHHMMSSZ-` and 4 hexadecimal digits drawn from `seed`
+/// and this process, so that two runs begun in the same second do not meet.
 pub fn new_run_name(seed: u64) -> String {
-    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
-    let draw =
-        crate::digest::sha256_hex(format!("{seed}/{}/{}", std::process::id(), crate::clock::now_ns()).as_bytes());
+    let now = jiff::Timestamp::now()
+        .strftime("%Y%m%dT%H%M%SZ")
+        .to_string();
+    let draw = crate::digest::sha256_hex(
+        format!("{seed}/{}/{}", std::process::id(), crate::clock::now_ns()).as_bytes(),
+    );
     format!("{now}-{}", &draw[..4])
 }
 
@@ -74,11 +82,18 @@ impl RunFolder {
         std::fs::create_dir_all(results).map_err(fail("make the results folder", results))?;
         std::fs::create_dir(&path).map_err(fail("make the run folder", &path))?;
         let folder = Self::lock(path, manifest.run.clone())?;
-        let text = serde_json::to_vec_pretty(manifest).expect("a manifest is plain data: it always serialises");
-        // Renamed into place: a manifest is whole or not there, so a killed start leaves nothing that `latest` would find.
-        let (draft, file) = (folder.path.join("manifest.json.draft"), folder.path.join("manifest.json"));
+        let text = serde_json::to_vec_pretty(manifest)
+            .expect("a manifest is plain data: it always serialises");
+        // Renamed into place: a manifest is whole or not there, so a killed start leaves nothing
+        // that `latest` would find.
+        let (draft, file) = (
+            folder.path.join("manifest.json.draft"),
+            folder.path.join("manifest.json"),
+        );
         std::fs::write(&draft, text).map_err(fail("write", &draft))?;
-        File::open(&draft).and_then(|file| file.sync_all()).map_err(fail("write", &draft))?;
+        File::open(&draft)
+            .and_then(|file| file.sync_all())
+            .map_err(fail("write", &draft))?;
         std::fs::rename(&draft, &file).map_err(fail("write", &file))?;
         Ok(folder)
     }
@@ -86,7 +101,8 @@ impl RunFolder {
     /// Opens the folder of an earlier run: `run` is its name, or `latest`.
     ///
     /// # Errors
-    /// [`RunFolderError`] if there is none, if it is in use, or if its manifest cannot be understood.
+    /// [`RunFolderError`] if there is none, if it is in use, or if its manifest cannot be
+    /// understood.
     pub fn open(results: &Path, run: &str) -> Result<(Self, Manifest), RunFolderError> {
         let name = resolve(results, run)?;
         let folder = Self::lock(results.join(&name), name)?;
@@ -102,9 +118,14 @@ impl RunFolder {
             .write(true)
             .open(&file)
             .map_err(fail("open the lock", &file))?;
-        // The kernel drops the lock with the process, however that ends: there are no stale locks to clear.
+        // The kernel drops the lock with the process, however that ends: there are no stale locks
+        // to clear.
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, run, _lock: lock }),
+            Ok(()) => Ok(Self {
+                path,
+                run,
+                _lock: lock,
+            }),
             Err(TryLockError::WouldBlock) => Err(RunFolderError::Locked(path)),
             Err(TryLockError::Error(source)) => Err(fail("lock", &file)(source)),
         }
@@ -141,10 +162,19 @@ impl RunFolder {
 /// # Errors
 /// [`RunFolderError::NoSuchRun`] if there is none.
 pub fn resolve(results: &Path, run: &str) -> Result<String, RunFolderError> {
-    let name = if run == "latest" { latest(results) } else { Some(run.to_owned()) };
+    let name = if run == "latest" {
+        latest(results)
+    } else {
+        Some(run.to_owned())
+    };
     // A name, not a path: `../elsewhere` is no run of this folder.
-    let is_run = |name: &String| !name.contains('/') && results.join(name).join("manifest.json").is_file();
-    name.filter(is_run).ok_or_else(|| RunFolderError::NoSuchRun { run: run.to_owned(), folder: results.to_owned() })
+    let is_run =
+        |name: &String| !name.contains('/') && results.join(name).join("manifest.json").is_file();
+    name.filter(is_run)
+        .ok_or_else(|| RunFolderError::NoSuchRun {
+            run: run.to_owned(),
+            folder: results.to_owned(),
+        })
 }
 
 /// Reads the manifest in a run's folder.
@@ -158,8 +188,12 @@ pub fn read_manifest(run_folder: &Path) -> Result<Manifest, RunFolderError> {
     }
     let path = run_folder.join("manifest.json");
     let bytes = std::fs::read(&path).map_err(fail("read", &path))?;
-    let bad = |reason: String| RunFolderError::BadManifest { path: path.clone(), reason };
-    let Version { schema } = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    let bad = |reason: String| RunFolderError::BadManifest {
+        path: path.clone(),
+        reason,
+    };
+    let Version { schema } =
+        serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
     if schema != u64::from(SCHEMA_VERSION) {
         return Err(bad(format!("it has version {schema}")));
     }

@@ -8,10 +8,14 @@ use crate::record::Sample;
 /// # Panics
 /// Never: the schemas are generated from types and are plain data.
 pub fn schemas() -> [(&'static str, String); 2] {
-    let pretty =
-        |schema: schemars::Schema| serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n";
+    let pretty = |schema: schemars::Schema| {
+        serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"
+    };
     [
         ("sample.schema.json", pretty(schemars::schema_for!(Sample))),
-        ("manifest.schema.json", pretty(schemars::schema_for!(Manifest))),
+        (
+            "manifest.schema.json",
+            pretty(schemars::schema_for!(Manifest)),
+        ),
     ]
 }

@@ -7,26 +7,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::now_ns;
 
-/// The named interval between two neighbouring milestones of a start, in the order in which they happen: first those seen
-/// from outside a process, then those of an engine that is embedded. A start has phases of one kind only.
+/// The named interval between two neighbouring milestones of a start, in the order in which they
+/// happen: first those seen from outside a process, then those of an engine that is embedded. A
+/// start has phases of one kind only.
 ///
-/// Which of them a start has depends on its configuration; one that it does not have is absent, never zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+/// Which of them a start has depends on its configuration; one that it does not have is absent,
+/// never zero.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Of a container: the order to create it → the engine's answer that it is there.
     Create,
-    /// Of a container: created → the first statement of its process, or the engine's answer that it has started where the
-    /// process does not tell. Namespaces, mounts, the network, exec.
+    /// Of a container: created → the first statement of its process, or the engine's answer that it
+    /// has started where the process does not tell. Namespaces, mounts, the network, exec.
     Start,
     /// From outside: launch → exec.
     Spawn,
     /// Of an orchestrator's host: exec → it says that it is ready for workloads.
     HostReady,
-    /// Of an orchestrated workload: the order to start it → the answer that it runs. Pulling or finding its image,
-    /// compiling, linking.
+    /// Of an orchestrated workload: the order to start it → the answer that it runs. Pulling or
+    /// finding its image, compiling, linking.
     Schedule,
-    /// From outside: exec → the runtime opens the artifact; of a native program that listens, exec → listen.
+    /// From outside: exec → the runtime opens the artifact; of a native program that listens, exec
+    /// → listen.
     Init,
     /// From outside: the artifact opened → listen. Reading, compiling or loading code, linking.
     Load,
@@ -34,7 +39,8 @@ pub enum Phase {
     Connect,
     /// From outside: accepted → the complete answer.
     Respond,
-    /// From outside, of a command: the artifact opened (of a native program: exec) → its end. Loading, linking, running.
+    /// From outside, of a command: the artifact opened (of a native program: exec) → its end.
+    /// Loading, linking, running.
     Run,
     /// The parent's launch → the probe's first statement: fork, exec, dynamic linking.
     Process,
@@ -44,7 +50,8 @@ pub enum Phase {
     Read,
     /// Bytes → executable code, compiled, with no cache.
     Compile,
-    /// Bytes → executable code through the engine's cache, which did not have it: compiled and stored.
+    /// Bytes → executable code through the engine's cache, which did not have it: compiled and
+    /// stored.
     CacheMiss,
     /// Bytes → executable code out of the engine's cache.
     CacheHit,
@@ -137,7 +144,10 @@ impl Phase {
     /// Whether the phase is one of those that turn bytes into executable code.
     pub const fn acquires(self) -> bool {
         use Phase::{CacheHit, CacheMiss, Compile, Deserialize, DeserializeFile, Validate};
-        matches!(self, Compile | CacheMiss | CacheHit | Deserialize | DeserializeFile | Validate)
+        matches!(
+            self,
+            Compile | CacheMiss | CacheHit | Deserialize | DeserializeFile | Validate
+        )
     }
 }
 
@@ -158,9 +168,10 @@ pub struct PhaseTime {
 
 /// The recorder that a start runs under, in the process that starts.
 ///
-/// Each phase is a pair of clock readings of its own, and the end of the start is a reading of its own: the residual
-/// — total less the phases — is therefore a measurement of what happens *between* phases, and not zero by construction.
-/// Room for all phases is set aside beforehand: recording one allocates nothing.
+/// Each phase is a pair of clock readings of its own, and the end of the start is a reading of its
+/// own: the residual — total less the phases — is therefore a measurement of what happens *between*
+/// phases, and not zero by construction. Room for all phases is set aside beforehand: recording one
+/// allocates nothing.
 #[derive(Debug)]
 pub struct Timeline {
     first_statement_ns: u64,
@@ -195,8 +206,17 @@ pub struct Span {
 impl Timeline {
     /// A timeline of a process whose first statement read the clock and got `first_statement_ns`.
     pub const fn new(first_statement_ns: u64) -> Self {
-        let nothing = Span { phase: Phase::Process, from_ns: 0, to_ns: 0 };
-        Self { first_statement_ns, answered_ns: None, spans: [nothing; Phase::ALL.len()], used: 0 }
+        let nothing = Span {
+            phase: Phase::Process,
+            from_ns: 0,
+            to_ns: 0,
+        };
+        Self {
+            first_statement_ns,
+            answered_ns: None,
+            spans: [nothing; Phase::ALL.len()],
+            used: 0,
+        }
     }
 
     /// Begins a phase: the last thing before its work.
@@ -210,9 +230,16 @@ impl Timeline {
     /// # Panics
     /// If more phases are recorded than exist: a mistake in an engine's adapter.
     #[inline]
-    #[expect(clippy::needless_pass_by_value, reason = "a phase that has ended cannot end again")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a phase that has ended cannot end again"
+    )]
     pub fn end(&mut self, phase: Phase, begun: Begun) {
-        self.spans[self.used] = Span { phase, from_ns: begun.0, to_ns: now_ns() };
+        self.spans[self.used] = Span {
+            phase,
+            from_ns: begun.0,
+            to_ns: now_ns(),
+        };
         self.used += 1;
     }
 
@@ -221,7 +248,11 @@ impl Timeline {
     /// # Panics
     /// As [`Self::end`].
     pub fn record(&mut self, phase: Phase, from_ns: u64, to_ns: u64) {
-        self.spans[self.used] = Span { phase, from_ns, to_ns };
+        self.spans[self.used] = Span {
+            phase,
+            from_ns,
+            to_ns,
+        };
         self.used += 1;
     }
 
@@ -267,28 +298,48 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// The phases, `process` before them, and the independently timed total of a start launched at `launched_ns`.
+    /// The phases, `process` before them, and the independently timed total of a start launched at
+    /// `launched_ns`.
     ///
     /// # Errors
-    /// [`TimelineError`] if this is not the timeline of a start: no answer, phases out of order or twice, or not
-    /// exactly one phase that acquires code.
+    /// [`TimelineError`] if this is not the timeline of a start: no answer, phases out of order or
+    /// twice, or not exactly one phase that acquires code.
     pub fn since(&self, launched_ns: u64) -> Result<Started, TimelineError> {
         let answered_ns = self.answered_ns.ok_or(TimelineError::NoAnswer)?;
-        let process = Span { phase: Phase::Process, from_ns: launched_ns, to_ns: self.first_statement_ns };
-        let spans: Vec<_> = std::iter::once(process).chain(self.spans.iter().copied()).collect();
+        let process = Span {
+            phase: Phase::Process,
+            from_ns: launched_ns,
+            to_ns: self.first_statement_ns,
+        };
+        let spans: Vec<_> = std::iter::once(process)
+            .chain(self.spans.iter().copied())
+            .collect();
         if let Some(span) = spans.iter().find(|span| span.from_ns > span.to_ns) {
             return Err(TimelineError::Backwards { phase: span.phase });
         }
-        let disorder = |pair: &&[Span]| pair[0].phase >= pair[1].phase || pair[0].to_ns > pair[1].from_ns;
+        let disorder =
+            |pair: &&[Span]| pair[0].phase >= pair[1].phase || pair[0].to_ns > pair[1].from_ns;
         if let Some(pair) = spans.windows(2).find(disorder) {
-            return Err(TimelineError::OutOfOrder { first: pair[0].phase, second: pair[1].phase });
+            return Err(TimelineError::OutOfOrder {
+                first: pair[0].phase,
+                second: pair[1].phase,
+            });
         }
         match spans.iter().filter(|span| span.phase.acquires()).count() {
             1 => {}
             found => return Err(TimelineError::Acquired { found }),
         }
-        let phases = spans.iter().map(|span| PhaseTime { name: span.phase, ns: span.to_ns - span.from_ns }).collect();
-        Ok(Started { total_ns: answered_ns.saturating_sub(launched_ns), phases })
+        let phases = spans
+            .iter()
+            .map(|span| PhaseTime {
+                name: span.phase,
+                ns: span.to_ns - span.from_ns,
+            })
+            .collect();
+        Ok(Started {
+            total_ns: answered_ns.saturating_sub(launched_ns),
+            phases,
+        })
     }
 }
 
@@ -301,14 +352,17 @@ pub struct Started {
     pub phases: Vec<PhaseTime>,
 }
 
-/// A timeline that is not that of a start. Each is a mistake in an engine's adapter, never a user's.
+/// A timeline that is not that of a start. Each is a mistake in an engine's adapter, never a
+/// user's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimelineError {
     /// [`Timeline::answered`] was never called.
     #[error("the start never recorded its first complete answer")]
     NoAnswer,
     /// Two neighbouring phases overlap or come in the wrong order.
-    #[error("phase `{second}` was recorded after `{first}`, which it should precede, or overlaps it")]
+    #[error(
+        "phase `{second}` was recorded after `{first}`, which it should precede, or overlaps it"
+    )]
     OutOfOrder {
         /// The one recorded first.
         first: Phase,
@@ -336,12 +390,17 @@ mod tests {
     fn started() -> Timeline {
         let mut timeline = Timeline::new(now_ns());
         timeline.time(Phase::Engine, || ());
-        timeline.time(Phase::Compile, || std::thread::sleep(std::time::Duration::from_millis(2)));
+        timeline.time(Phase::Compile, || {
+            std::thread::sleep(std::time::Duration::from_millis(2))
+        });
         timeline
     }
 
     fn error(timeline: &Timeline) -> TimelineError {
-        timeline.recorded().since(timeline.first_statement_ns - 1_000).unwrap_err()
+        timeline
+            .recorded()
+            .since(timeline.first_statement_ns - 1_000)
+            .unwrap_err()
     }
 
     #[test]
@@ -351,10 +410,17 @@ mod tests {
         std::thread::sleep(std::time::Duration::from_millis(5)); // belongs to no phase
         timeline.time(Phase::FirstRequest, || ());
         timeline.answered();
-        timeline.time(Phase::Teardown, || std::thread::sleep(std::time::Duration::from_millis(5)));
+        timeline.time(Phase::Teardown, || {
+            std::thread::sleep(std::time::Duration::from_millis(5))
+        });
         let started = timeline.recorded().since(launched).unwrap();
         assert_eq!(started.phases[0].name, Phase::Process);
-        let counted: u64 = started.phases.iter().filter(|phase| phase.name.counts()).map(|phase| phase.ns).sum();
+        let counted: u64 = started
+            .phases
+            .iter()
+            .filter(|phase| phase.name.counts())
+            .map(|phase| phase.ns)
+            .sum();
         let residual = started.total_ns - counted;
         assert!(residual >= 5_000_000, "{residual}");
     }
@@ -365,7 +431,13 @@ mod tests {
         timeline.time(Phase::Store, || ());
         timeline.time(Phase::Link, || ());
         timeline.answered();
-        assert_eq!(error(&timeline), TimelineError::OutOfOrder { first: Phase::Store, second: Phase::Link });
+        assert_eq!(
+            error(&timeline),
+            TimelineError::OutOfOrder {
+                first: Phase::Store,
+                second: Phase::Link
+            }
+        );
     }
 
     #[test]
@@ -374,7 +446,12 @@ mod tests {
         timeline.answered();
         let launched_later = timeline.first_statement_ns + 1;
         let error = timeline.recorded().since(launched_later).unwrap_err();
-        assert_eq!(error, TimelineError::Backwards { phase: Phase::Process });
+        assert_eq!(
+            error,
+            TimelineError::Backwards {
+                phase: Phase::Process
+            }
+        );
     }
 
     #[test]

@@ -1,10 +1,13 @@
-//! The real campaign loop over a mock system: what happens in which order, and what is left in the ledger.
+//! The real campaign loop over a mock system: what happens in which order, and what is left in the
+//! ledger.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use results::campaign::{Bench, Ended, FAILURES_IN_A_ROW, Measurement, Plan, Planned, Reporter, Silent, run};
+use results::campaign::{
+    Bench, Ended, FAILURES_IN_A_ROW, Measurement, Plan, Planned, Reporter, Silent, run,
+};
 use results::ledger::{self, Ledger};
 use results::record::Scenario;
 use results::{Cell, Outcome, Phase, PhaseTime, Sample};
@@ -31,7 +34,10 @@ struct Mock {
 impl Mock {
     fn new(behaviour: &[(&str, Behaviour)]) -> Self {
         Self {
-            behaviour: behaviour.iter().map(|&(name, behaviour)| (name.to_owned(), behaviour)).collect(),
+            behaviour: behaviour
+                .iter()
+                .map(|&(name, behaviour)| (name.to_owned(), behaviour))
+                .collect(),
             said: Vec::new(),
             stop: Arc::default(),
             stop_after_samples: usize::MAX,
@@ -55,16 +61,24 @@ impl Bench for Mock {
 
     fn sample(&mut self, planned: &Planned) -> Measurement {
         self.sampled += 1;
-        self.stop.store(self.sampled >= self.stop_after_samples, Ordering::Relaxed);
+        self.stop
+            .store(self.sampled >= self.stop_after_samples, Ordering::Relaxed);
         let behaviour = self.hears("sample", planned);
         if behaviour == Behaviour::Traps {
             return Measurement::failed("the guest trapped");
         }
-        let lost = if behaviour == Behaviour::LosesTimeBetweenPhases { 30_000 } else { 7 };
+        let lost = if behaviour == Behaviour::LosesTimeBetweenPhases {
+            30_000
+        } else {
+            7
+        };
         Measurement {
             verdict: Ok(()),
             total_ns: Some(1_000_000 + lost),
-            phases: vec![PhaseTime { name: Phase::Engine, ns: 1_000_000 }],
+            phases: vec![PhaseTime {
+                name: Phase::Engine,
+                ns: 1_000_000,
+            }],
             ..Measurement::failed("")
         }
     }
@@ -96,8 +110,16 @@ impl World {
             scenario: Scenario::Cold,
             params: BTreeMap::new(),
         };
-        let plan = Plan { cells: behaviour.iter().map(cell).collect(), samples_per_cell, seed: 7 };
-        Self { folder: tempfile::tempdir().unwrap(), plan, mock: Mock::new(behaviour) }
+        let plan = Plan {
+            cells: behaviour.iter().map(cell).collect(),
+            samples_per_cell,
+            seed: 7,
+        };
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            plan,
+            mock: Mock::new(behaviour),
+        }
     }
 
     fn run(&mut self) -> Ended {
@@ -107,7 +129,16 @@ impl World {
     fn run_for(&mut self, reporter: &mut dyn Reporter) -> Ended {
         let (mut ledger, held) = Ledger::open(&self.path()).unwrap();
         let stop = Arc::clone(&self.mock.stop);
-        run(&self.plan, "r", &mut ledger, &held.samples, &mut self.mock, reporter, &stop).unwrap()
+        run(
+            &self.plan,
+            "r",
+            &mut ledger,
+            &held.samples,
+            &mut self.mock,
+            reporter,
+            &stop,
+        )
+        .unwrap()
     }
 
     fn path(&self) -> std::path::PathBuf {
@@ -125,7 +156,12 @@ use Behaviour::{IsNotInstalled, LeavesAProcessBehind, LosesTimeBetweenPhases, Tr
 fn each_sample_is_prepared_measured_and_cleaned_up_before_the_next() {
     let mut world = World::new(2, &[("a", Works), ("b", Works)]);
     assert_eq!(world.run(), Ended::Complete);
-    let verbs: Vec<_> = world.mock.said.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    let verbs: Vec<_> = world
+        .mock
+        .said
+        .iter()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
     assert_eq!(verbs, ["prepare", "sample", "clean"].repeat(4));
 }
 
@@ -145,7 +181,14 @@ fn every_block_holds_every_cell_once_and_the_seed_alone_fixes_the_order() {
         assert_eq!(cells, planned);
     }
     assert_eq!(order, plan.order());
-    assert_ne!(order, Plan { seed: 8, ..plan.clone() }.order());
+    assert_ne!(
+        order,
+        Plan {
+            seed: 8,
+            ..plan.clone()
+        }
+        .order()
+    );
     assert_ne!(
         order[..12].iter().map(|p| &p.cell).collect::<Vec<_>>(),
         order[12..24].iter().map(|p| &p.cell).collect::<Vec<_>>()
@@ -173,7 +216,10 @@ fn what_cannot_be_measured_here_is_a_visible_row_and_is_never_launched() {
     let sample = &world.recorded()[0];
     assert_eq!(
         (sample.outcome, sample.reason.as_deref()),
-        (Outcome::Skipped, Some("not installed here: run ./setup mock"))
+        (
+            Outcome::Skipped,
+            Some("not installed here: run ./setup mock")
+        )
     );
     assert_eq!(world.mock.said, ["prepare a"]);
 }
@@ -183,7 +229,11 @@ fn a_cell_that_keeps_failing_is_given_up_and_the_others_go_on() {
     let mut world = World::new(6, &[("a", Traps), ("b", Works)]);
     world.run();
     let of = |name: &str, outcome| {
-        world.recorded().iter().filter(|sample| sample.cell.workload == name && sample.outcome == outcome).count()
+        world
+            .recorded()
+            .iter()
+            .filter(|sample| sample.cell.workload == name && sample.outcome == outcome)
+            .count()
     };
     assert_eq!(of("a", Outcome::Failed), FAILURES_IN_A_ROW as usize);
     assert_eq!(of("a", Outcome::Skipped), 3);
@@ -207,7 +257,15 @@ fn phases_that_do_not_add_up_fail_the_sample_and_its_figures_stay_visible() {
     world.run();
     let sample = &world.recorded()[0];
     assert_eq!(sample.outcome, Outcome::Failed);
-    assert!(sample.reason.as_deref().unwrap().contains("30000 ns of 1030000 ns"), "{:?}", sample.reason);
+    assert!(
+        sample
+            .reason
+            .as_deref()
+            .unwrap()
+            .contains("30000 ns of 1030000 ns"),
+        "{:?}",
+        sample.reason
+    );
     assert_eq!(sample.total_ns, Some(1_030_000));
 }
 
@@ -216,7 +274,10 @@ fn a_slate_that_is_not_clean_fails_the_sample() {
     let mut world = World::new(1, &[("a", LeavesAProcessBehind)]);
     world.run();
     let sample = &world.recorded()[0];
-    assert_eq!((sample.outcome, sample.reason.as_deref()), (Outcome::Failed, Some("a process was left behind")));
+    assert_eq!(
+        (sample.outcome, sample.reason.as_deref()),
+        (Outcome::Failed, Some("a process was left behind"))
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The kept schemas are those of the types. `UPDATE_SCHEMA=1 cargo test -p results --test schema` writes them anew.
+//! The kept schemas are those of the types. `UPDATE_SCHEMA=1 cargo test -p results --test schema`
+//! writes them anew.
 
 #[test]
 fn kept_schemas_are_those_of_the_types() {
@@ -9,7 +10,11 @@ fn kept_schemas_are_those_of_the_types() {
             std::fs::write(&path, &schema).unwrap();
         }
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(kept == schema, "{} is not what the types say: run with UPDATE_SCHEMA=1", path.display());
+        assert!(
+            kept == schema,
+            "{} is not what the types say: run with UPDATE_SCHEMA=1",
+            path.display()
+        );
     }
 }
 
@@ -32,5 +37,9 @@ fn the_example_of_the_design_is_a_valid_record() {
     let schema: serde_json::Value = serde_json::from_str(&results::schema::schemas()[0].1).unwrap();
     jsonschema::validate(&schema, &example).unwrap();
     let sample: results::Sample = serde_json::from_value(example.clone()).unwrap();
-    assert_eq!(serde_json::to_value(sample).unwrap(), example, "what is read is what is written");
+    assert_eq!(
+        serde_json::to_value(sample).unwrap(),
+        example,
+        "what is read is what is written"
+    );
 }

@@ -35,18 +35,29 @@ enum Kind {
 impl Expectation {
     /// An HTTP answer with this status.
     pub const fn status(status: u16) -> Self {
-        Self { kind: Kind::Http, code: Some(status as i64), body: None }
+        Self {
+            kind: Kind::Http,
+            code: Some(status as i64),
+            body: None,
+        }
     }
 
     /// A command that exits with this code.
     pub const fn exit(code: i32) -> Self {
-        Self { kind: Kind::Exit, code: Some(code as i64), body: None }
+        Self {
+            kind: Kind::Exit,
+            code: Some(code as i64),
+            body: None,
+        }
     }
 
     /// The same, and with this body.
     #[must_use]
     pub fn with_body(self, body: impl Into<Vec<u8>>) -> Self {
-        Self { body: Some(body.into()), ..self }
+        Self {
+            body: Some(body.into()),
+            ..self
+        }
     }
 
     /// Compares an answer with what was expected.
@@ -59,13 +70,22 @@ impl Expectation {
             Kind::Exit => "exited with code",
         };
         if let Some(code) = self.code.filter(|&code| code != answer.code) {
-            let said = if answer.body.is_empty() { String::new() } else { format!(", saying {}", shown(&answer.body)) };
-            return Err(format!("the guest {what} {}, expected {code}{said}", answer.code));
+            let said = if answer.body.is_empty() {
+                String::new()
+            } else {
+                format!(", saying {}", shown(&answer.body))
+            };
+            return Err(format!(
+                "the guest {what} {}, expected {code}{said}",
+                answer.code
+            ));
         }
         match &self.body {
-            Some(body) if *body != answer.body => {
-                Err(format!("the guest answered {}, expected {}", shown(&answer.body), shown(body)))
-            }
+            Some(body) if *body != answer.body => Err(format!(
+                "the guest answered {}, expected {}",
+                shown(&answer.body),
+                shown(body)
+            )),
             _ => Ok(()),
         }
     }
@@ -74,7 +94,11 @@ impl Expectation {
 /// A body as a message can show it: quoted, cut, and with its length if cut.
 fn shown(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(SHOWN)]);
-    let rest = if body.len() > SHOWN { format!("… ({} bytes)", body.len()) } else { String::new() };
+    let rest = if body.len() > SHOWN {
+        format!("… ({} bytes)", body.len())
+    } else {
+        String::new()
+    };
     format!("{text:?}{rest}")
 }
 
@@ -83,7 +107,10 @@ mod tests {
     use super::*;
 
     fn answer(code: i64, body: &str) -> Answer {
-        Answer { code, body: body.into() }
+        Answer {
+            code,
+            body: body.into(),
+        }
     }
 
     #[test]
@@ -91,7 +118,10 @@ mod tests {
         let hello = Expectation::status(200).with_body("hello");
         assert_eq!(hello.check(&answer(200, "hello")), Ok(()));
         let wrong = hello.check(&answer(500, "boom")).unwrap_err();
-        assert_eq!(wrong, r#"the guest answered with HTTP status 500, expected 200, saying "boom""#);
+        assert_eq!(
+            wrong,
+            r#"the guest answered with HTTP status 500, expected 200, saying "boom""#
+        );
         let wrong = hello.check(&answer(200, "hullo")).unwrap_err();
         assert_eq!(wrong, r#"the guest answered "hullo", expected "hello""#);
         let wrong = Expectation::exit(0).check(&answer(3, "")).unwrap_err();
@@ -100,8 +130,14 @@ mod tests {
 
     #[test]
     fn long_and_binary_bodies_are_cut() {
-        let wrong = Expectation::status(200).with_body([0xff; 4096]).check(&answer(200, "")).unwrap_err();
-        assert!(wrong.contains("(4096 bytes)") && wrong.len() < 1_000, "{wrong}");
+        let wrong = Expectation::status(200)
+            .with_body([0xff; 4096])
+            .check(&answer(200, ""))
+            .unwrap_err();
+        assert!(
+            wrong.contains("(4096 bytes)") && wrong.len() < 1_000,
+            "{wrong}"
+        );
     }
 
     #[test]

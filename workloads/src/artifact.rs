@@ -16,14 +16,19 @@ pub enum Artifact {
     CpuHash,
     /// The service as a `wasi:http` component.
     HttpComponent,
-    /// The service as a core module on WasmEdge's sockets. Its arguments are the address to listen on and, to have it
-    /// return, the number of answers to give.
+    /// The service as a core module on WasmEdge's sockets. Its arguments are the address to listen
+    /// on and, to have it return, the number of answers to give.
     HttpSockets,
 }
 
 impl Artifact {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Hello, Self::CpuHash, Self::HttpComponent, Self::HttpSockets];
+    pub const ALL: [Self; 4] = [
+        Self::Hello,
+        Self::CpuHash,
+        Self::HttpComponent,
+        Self::HttpSockets,
+    ];
 
     /// The file's name in the folder of artifacts.
     pub const fn file_name(self) -> &'static str {
@@ -70,7 +75,8 @@ pub(crate) const SUMS: &str = "SHA256SUMS";
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
     /// A file cannot be read.
-    #[error("cannot read {}: {source}\n  hint: `cargo run -p workloads -- build` builds the guests", path.display())]
+    #[error("cannot read {}: {source}\n  hint: `cargo run -p workloads -- build` builds the \
+        guests", path.display())]
     Io {
         /// Which one.
         path: PathBuf,
@@ -88,7 +94,7 @@ pub enum ArtifactError {
     /// The digest is another.
     #[error(
         "{} is not the guest that was built: its digest is {found}, recorded is {recorded}\n  \
-         hint: restore it with git, or build all guests with `cargo run -p workloads -- build`",
+            hint: restore it with git, or build all guests with `cargo run -p workloads -- build`",
         path.display()
     )]
     Damaged {
@@ -111,24 +117,42 @@ pub struct VerifyError(pub Vec<ArtifactError>);
 /// # Errors
 /// [`VerifyError`] with every guest that does not check out.
 pub fn verify(folder: &Path) -> Result<(), VerifyError> {
-    let wrong: Vec<_> =
-        Artifact::ALL.into_iter().filter_map(|artifact| read_checked(folder, artifact.file_name()).err()).collect();
-    if wrong.is_empty() { Ok(()) } else { Err(VerifyError(wrong)) }
+    let wrong: Vec<_> = Artifact::ALL
+        .into_iter()
+        .filter_map(|artifact| read_checked(folder, artifact.file_name()).err())
+        .collect();
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(VerifyError(wrong))
+    }
 }
 
 fn read_checked(folder: &Path, file: &str) -> Result<Vec<u8>, ArtifactError> {
-    let read = |path: PathBuf| std::fs::read(&path).map_err(|source| ArtifactError::Io { path, source });
+    let read =
+        |path: PathBuf| std::fs::read(&path).map_err(|source| ArtifactError::Io { path, source });
     let sums = folder.join(SUMS);
     let listed = String::from_utf8_lossy(&read(sums.clone())?).into_owned();
     let recorded = listed
         .lines()
         .find_map(|line| line.split_once("  ").filter(|&(_, name)| name == file))
         .map(|(digest, _)| digest.to_owned())
-        .ok_or_else(|| ArtifactError::NotListed { sums, file: file.to_owned() })?;
+        .ok_or_else(|| ArtifactError::NotListed {
+            sums,
+            file: file.to_owned(),
+        })?;
     let path = folder.join(file);
     let bytes = read(path.clone())?;
     let found = sha256_hex(&bytes);
-    if found == recorded { Ok(bytes) } else { Err(ArtifactError::Damaged { path, found, recorded }) }
+    if found == recorded {
+        Ok(bytes)
+    } else {
+        Err(ArtifactError::Damaged {
+            path,
+            found,
+            recorded,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -143,13 +167,23 @@ mod tests {
     #[test]
     fn a_changed_and_a_missing_guest_are_both_named() {
         let copy = tempfile::tempdir().unwrap();
-        for name in [SUMS, Artifact::Hello.file_name(), Artifact::CpuHash.file_name()] {
+        for name in [
+            SUMS,
+            Artifact::Hello.file_name(),
+            Artifact::CpuHash.file_name(),
+        ] {
             std::fs::copy(folder().join(name), copy.path().join(name)).unwrap();
         }
         std::fs::write(copy.path().join("hello.wasm"), "changed").unwrap();
         let message = verify(copy.path()).unwrap_err().to_string();
-        assert!(message.contains("hello.wasm is not the guest that was built"), "{message}");
-        assert!(message.contains("cannot read") && message.contains("http.component.wasm"), "{message}");
+        assert!(
+            message.contains("hello.wasm is not the guest that was built"),
+            "{message}"
+        );
+        assert!(
+            message.contains("cannot read") && message.contains("http.component.wasm"),
+            "{message}"
+        );
         assert!(!message.contains("cpu-hash.wasm"), "{message}");
     }
 }

@@ -1,4 +1,5 @@
-//! The programs under test: which artifact serves which kind of system, what each answers, and how that is checked.
+//! The programs under test: which artifact serves which kind of system, what each answers, and how
+//! that is checked.
 //!
 //! Guests are reached through this registry, never by a path written elsewhere.
 
@@ -52,12 +53,20 @@ pub struct Request {
 impl Request {
     /// `GET target`.
     pub fn get(target: &str) -> Self {
-        Self { method: "GET".into(), target: target.into(), body: Vec::new() }
+        Self {
+            method: "GET".into(),
+            target: target.into(),
+            body: Vec::new(),
+        }
     }
 
     /// `POST target` with a body.
     pub fn post(target: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { method: "POST".into(), target: target.into(), body: body.into() }
+        Self {
+            method: "POST".into(),
+            target: target.into(),
+            body: body.into(),
+        }
     }
 }
 
@@ -68,7 +77,8 @@ pub enum Form {
     CoreModule,
     /// A `wasi:http/proxy` component.
     HttpComponent,
-    /// A core module for WASI preview 1, with `_start`, that listens by itself on the sockets which WasmEdge adds.
+    /// A core module for WASI preview 1, with `_start`, that listens by itself on the sockets which
+    /// WasmEdge adds.
     SocketsModule,
 }
 
@@ -77,14 +87,21 @@ pub enum Form {
 pub enum Dialect {
     /// It calls the program for each request, by `wasi:http`.
     WasiHttp,
-    /// It gives the program sockets, as WasmEdge does beside WASI preview 1, and the program listens.
+    /// It gives the program sockets, as WasmEdge does beside WASI preview 1, and the program
+    /// listens.
     WasmEdgeSockets,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Hello, Self::CpuHash, Self::HttpHello, Self::HttpCpu, Self::HttpEcho, Self::HttpState];
+    pub const ALL: [Self; 6] = [
+        Self::Hello,
+        Self::CpuHash,
+        Self::HttpHello,
+        Self::HttpCpu,
+        Self::HttpEcho,
+        Self::HttpState,
+    ];
 
     /// The name in cells and on the command line.
     pub const fn name(self) -> &'static str {
@@ -100,7 +117,9 @@ impl Workload {
 
     /// The workload of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|workload| workload.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|workload| workload.name() == name)
     }
 
     /// The form in which an engine that speaks WASI 0.1 and 0.2 takes it.
@@ -129,7 +148,9 @@ impl Workload {
             Self::Hello => Call::Run(vec![]),
             Self::CpuHash => Call::Run(vec![DEFAULT_ITERATIONS.to_string()]),
             Self::HttpHello => Call::Http(Request::get("/")),
-            Self::HttpCpu => Call::Http(Request::get(&format!("/cpu?iterations={DEFAULT_ITERATIONS}"))),
+            Self::HttpCpu => Call::Http(Request::get(&format!(
+                "/cpu?iterations={DEFAULT_ITERATIONS}"
+            ))),
             Self::HttpEcho => Call::Http(Request::post("/echo", echo_body())),
             Self::HttpState => Call::Http(Request::post("/state", [])),
         }
@@ -139,7 +160,9 @@ impl Workload {
     pub fn expected(self, nth: u64) -> Expectation {
         match self {
             Self::Hello => Expectation::exit(0).with_body(format!("{HELLO}\n")),
-            Self::CpuHash => Expectation::exit(0).with_body(format!("{}\n", cpu_hash_hex(DEFAULT_ITERATIONS))),
+            Self::CpuHash => {
+                Expectation::exit(0).with_body(format!("{}\n", cpu_hash_hex(DEFAULT_ITERATIONS)))
+            }
             Self::HttpHello => Expectation::status(200).with_body(HELLO),
             Self::HttpCpu => Expectation::status(200).with_body(cpu_hash_hex(DEFAULT_ITERATIONS)),
             Self::HttpEcho => Expectation::status(200).with_body(echo_body()),
@@ -156,7 +179,8 @@ impl Workload {
     }
 }
 
-/// 1 KiB in which every byte value occurs, so that nothing that treats bodies as text goes unnoticed.
+/// 1 KiB in which every byte value occurs, so that nothing that treats bodies as text goes
+/// unnoticed.
 fn echo_body() -> Vec<u8> {
     (0..=u8::MAX).cycle().take(1024).collect()
 }
@@ -176,14 +200,23 @@ mod tests {
     #[test]
     fn only_services_differ_by_dialect() {
         for workload in Workload::ALL {
-            let [component, sockets] = [Dialect::WasiHttp, Dialect::WasmEdgeSockets].map(|d| workload.artifact_for(d));
+            let [component, sockets] =
+                [Dialect::WasiHttp, Dialect::WasmEdgeSockets].map(|d| workload.artifact_for(d));
             match workload.call() {
-                Call::Run(_) => assert_eq!((component, component.form()), (sockets, Form::CoreModule)),
+                Call::Run(_) => {
+                    assert_eq!((component, component.form()), (sockets, Form::CoreModule))
+                }
                 Call::Http(_) => {
-                    assert_eq!((component.form(), sockets.form()), (Form::HttpComponent, Form::SocketsModule));
+                    assert_eq!(
+                        (component.form(), sockets.form()),
+                        (Form::HttpComponent, Form::SocketsModule)
+                    );
                 }
             }
-            assert_eq!((workload.artifact(), workload.form()), (component, component.form()));
+            assert_eq!(
+                (workload.artifact(), workload.form()),
+                (component, component.form())
+            );
         }
     }
 
@@ -192,10 +225,21 @@ mod tests {
         let counter = workload_core::Counter::new();
         for workload in Workload::ALL {
             for nth in 1..=2 {
-                let Call::Http(request) = workload.call() else { continue };
-                let answer = workload_core::answer(&request.method, &request.target, request.body, &counter);
-                let answer = Answer { code: i64::from(answer.status), body: answer.body };
-                assert_eq!(workload.expected(nth).check(&answer), Ok(()), "{}", workload.name());
+                let Call::Http(request) = workload.call() else {
+                    continue;
+                };
+                let answer =
+                    workload_core::answer(&request.method, &request.target, request.body, &counter);
+                let answer = Answer {
+                    code: i64::from(answer.status),
+                    body: answer.body,
+                };
+                assert_eq!(
+                    workload.expected(nth).check(&answer),
+                    Ok(()),
+                    "{}",
+                    workload.name()
+                );
             }
         }
     }

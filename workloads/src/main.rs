@@ -36,7 +36,8 @@ enum Error {
 }
 
 impl Error {
-    /// 1: the guests could not be built. 3: a built guest is missing or damaged. (2 is a usage error.)
+    /// 1: the guests could not be built. 3: a built guest is missing or damaged. (2 is a usage
+    /// error.)
     const fn exit_code(&self) -> u8 {
         match self {
             Self::Build(_) => 1,
@@ -64,11 +65,18 @@ fn run(action: Action) -> Result<String, Error> {
         Action::Build { out } => {
             folders.artifacts = out.unwrap_or(folders.artifacts);
             builder::build(&Toolchain::find().map_err(BuildError::from)?, &folders)?;
-            Ok(format!("built {} guests into {}", Artifact::ALL.len(), folders.artifacts.display()))
+            Ok(format!(
+                "built {} guests into {}",
+                Artifact::ALL.len(),
+                folders.artifacts.display()
+            ))
         }
         Action::Verify => {
             workloads::verify(&folders.artifacts)?;
-            Ok(format!("{} guests are what SHA256SUMS says", Artifact::ALL.len()))
+            Ok(format!(
+                "{} guests are what SHA256SUMS says",
+                Artifact::ALL.len()
+            ))
         }
     }
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use crate::input::InputError;
 use crate::publish::PublishError;
 
-/// How the program ends. The numbers are an interface: `analysis --help` documents them, a test holds both together.
+/// How the program ends. The numbers are an interface: `analysis --help` documents them, a test
+/// holds both together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -18,7 +19,8 @@ pub enum Exit {
     Usage = 2,
     /// There is no such run, or it cannot be read.
     Input = 3,
-    /// Something is wrong with the run: damaged input, or `verify` found a contradiction. What could be done is done.
+    /// Something is wrong with the run: damaged input, or `verify` found a contradiction. What
+    /// could be done is done.
     Damaged = 4,
     /// The results folder cannot be written.
     Output = 5,
@@ -33,18 +35,31 @@ pub enum Exit {
 impl Exit {
     /// Every way to end, with its line in the documented table.
     pub const TABLE: [(Self, &'static str); 9] = [
-        (Self::Ok, "done, and nothing is wrong; `compare`: no regression"),
+        (
+            Self::Ok,
+            "done, and nothing is wrong; `compare`: no regression",
+        ),
         (Self::Internal, "the program itself failed"),
         (Self::Usage, "the command line says something impossible"),
         (Self::Input, "there is no such run, or it cannot be read"),
-        (Self::Damaged, "something is wrong with the run, and named; what could be done is done"),
+        (
+            Self::Damaged,
+            "something is wrong with the run, and named; what could be done is done",
+        ),
         (Self::Output, "the results folder cannot be written"),
-        (Self::Regression, "`compare`: at least one cell is slower than it was"),
+        (
+            Self::Regression,
+            "`compare`: at least one cell is slower than it was",
+        ),
         (
             Self::Inconclusive,
-            "`compare`: no cell is known to be slower, but there are too few samples to say so of all",
+            "`compare`: no cell is known to be slower, but there are too few samples to say so of \
+                all",
         ),
-        (Self::NotComparable, "`compare`: the two runs must not be compared"),
+        (
+            Self::NotComparable,
+            "`compare`: the two runs must not be compared",
+        ),
     ];
 }
 
@@ -66,20 +81,29 @@ pub struct Error {
 impl Error {
     /// A failure without a hint.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hint: None }
+        Self {
+            exit,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The same, with what to do about it.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", self.message)?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
+        self.hint
+            .as_ref()
+            .map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
     }
 }
 
@@ -87,10 +111,12 @@ impl From<InputError> for Error {
     fn from(error: InputError) -> Self {
         let hint = match &error {
             InputError::NoSuchRun { .. } => {
-                "`cargo run -p external -- suite` measures one; a run is the name of a folder there, or `latest`; \
-                 --in names another folder"
+                "`cargo run -p external -- suite` measures one; a run is the name of a folder \
+                    there, or `latest`; --in names another folder"
             }
-            InputError::Io { .. } => "look at its permissions, or copy the run's folder somewhere else and use --in",
+            InputError::Io { .. } => {
+                "look at its permissions, or copy the run's folder somewhere else and use --in"
+            }
         };
         Self::new(Exit::Input, error.to_string()).hint(hint)
     }

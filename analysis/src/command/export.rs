@@ -44,10 +44,17 @@ enum Values<'a> {
 pub fn export(raw: &Path, out: &Path, name: &str, format: Format) -> Result<PathBuf, Error> {
     let run = Run::read(&Run::find(raw, name)?)?;
     let folder = out.join(&run.name);
-    let path = folder.join(if format == Format::Csv { "samples.csv" } else { "samples.parquet" });
+    let path = folder.join(if format == Format::Csv {
+        "samples.csv"
+    } else {
+        "samples.parquet"
+    });
     let fail = |error: &dyn std::fmt::Display| {
-        Error::new(Exit::Output, format!("cannot write {}: {error}", path.display()))
-            .hint("--out names another folder to write to")
+        Error::new(
+            Exit::Output,
+            format!("cannot write {}: {error}", path.display()),
+        )
+        .hint("--out names another folder to write to")
     };
     let params: Vec<String> = run.cells.iter().map(params).collect();
     let columns = columns(&run, &params);
@@ -62,7 +69,12 @@ pub fn export(raw: &Path, out: &Path, name: &str, format: Format) -> Result<Path
 }
 
 fn params(data: &CellData) -> String {
-    data.cell.params.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+    data.cell
+        .params
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// A sample with its cell and the cell's parameters as one text.
@@ -74,7 +86,11 @@ fn columns<'a>(run: &'a Run, params: &'a [String]) -> Vec<Column<'a>> {
         .cells
         .iter()
         .zip(params)
-        .flat_map(|(data, params)| data.points.iter().map(move |point| (data, params.as_str(), point)))
+        .flat_map(|(data, params)| {
+            data.points
+                .iter()
+                .map(move |point| (data, params.as_str(), point))
+        })
         .collect();
     rows.sort_by_key(|(_, _, point)| point.order);
     let text = |name: &str, value: &dyn Fn(&Sampled<'a>) -> Option<&'a str>| Column {
@@ -101,38 +117,79 @@ fn columns<'a>(run: &'a Run, params: &'a [String]) -> Vec<Column<'a>> {
         whole("residual_ns", &|point| point.residual_ns),
     ];
     for phase in Phase::ALL {
-        if rows.iter().any(|(.., point)| point.phase_ns(phase).is_some()) {
-            columns.push(whole(&format!("phase_{}_ns", phase.name()), &|point| large(point.phase_ns(phase))));
+        if rows
+            .iter()
+            .any(|(.., point)| point.phase_ns(phase).is_some())
+        {
+            columns.push(whole(&format!("phase_{}_ns", phase.name()), &|point| {
+                large(point.phase_ns(phase))
+            }));
         }
     }
     columns.extend([
         whole("cpu_ns", &|point| large(point.resources.cpu_ns)),
-        whole("max_rss_bytes", &|point| large(point.resources.max_rss_bytes)),
+        whole("max_rss_bytes", &|point| {
+            large(point.resources.max_rss_bytes)
+        }),
         whole("minor_faults", &|point| large(point.resources.minor_faults)),
         whole("major_faults", &|point| large(point.resources.major_faults)),
-        whole("voluntary_switches", &|point| large(point.resources.voluntary_switches)),
-        whole("involuntary_switches", &|point| large(point.resources.involuntary_switches)),
+        whole("voluntary_switches", &|point| {
+            large(point.resources.voluntary_switches)
+        }),
+        whole("involuntary_switches", &|point| {
+            large(point.resources.involuntary_switches)
+        }),
     ]);
-    for measure in [Measure::PssBytes, Measure::PrivateBytes, Measure::ReadyNs, Measure::StartLastNs] {
+    for measure in [
+        Measure::PssBytes,
+        Measure::PrivateBytes,
+        Measure::ReadyNs,
+        Measure::StartLastNs,
+    ] {
         columns.push(whole(measure.name(), &|point| rounded(measure.of(point))));
     }
     columns.extend([
-        whole("requests_sent", &|point| large(point.load.as_ref().map(|load| load.sent))),
-        whole("requests_ok", &|point| large(point.load.as_ref().map(|load| load.ok))),
-        whole("requests_failed", &|point| large(point.load.as_ref().map(|load| load.failed))),
-        whole("requests_dropped", &|point| large(point.load.as_ref().map(|load| load.dropped))),
-        whole("requests_late", &|point| large(point.load.as_ref().map(|load| load.late))),
-        whole("requests_wall_ns", &|point| large(point.load.as_ref().map(|load| load.wall_ns))),
+        whole("requests_sent", &|point| {
+            large(point.load.as_ref().map(|load| load.sent))
+        }),
+        whole("requests_ok", &|point| {
+            large(point.load.as_ref().map(|load| load.ok))
+        }),
+        whole("requests_failed", &|point| {
+            large(point.load.as_ref().map(|load| load.failed))
+        }),
+        whole("requests_dropped", &|point| {
+            large(point.load.as_ref().map(|load| load.dropped))
+        }),
+        whole("requests_late", &|point| {
+            large(point.load.as_ref().map(|load| load.late))
+        }),
+        whole("requests_wall_ns", &|point| {
+            large(point.load.as_ref().map(|load| load.wall_ns))
+        }),
     ]);
-    for measure in [Measure::RequestNs, Measure::P50Ns, Measure::P90Ns, Measure::P95Ns, Measure::P99Ns] {
-        columns.push(whole(&format!("latency_{}", measure.name()), &|point| rounded(measure.of(point))));
+    for measure in [
+        Measure::RequestNs,
+        Measure::P50Ns,
+        Measure::P90Ns,
+        Measure::P95Ns,
+        Measure::P99Ns,
+    ] {
+        columns.push(whole(&format!("latency_{}", measure.name()), &|point| {
+            rounded(measure.of(point))
+        }));
     }
     columns
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a cast from a float keeps to the range of the integer")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a cast from a float keeps to the range of the integer"
+)]
 fn rounded(value: Option<f64>) -> Option<i64> {
-    value.filter(|value| value.is_finite()).map(|value| value.round() as i64)
+    value
+        .filter(|value| value.is_finite())
+        .map(|value| value.round() as i64)
 }
 
 const fn outcome(outcome: Outcome) -> &'static str {
@@ -154,7 +211,9 @@ impl Column<'_> {
     fn field(&self, row: usize) -> String {
         match &self.values {
             Values::Text(values) => values[row].map_or_else(String::new, quoted),
-            Values::Whole(values) => values[row].map_or_else(String::new, |value| value.to_string()),
+            Values::Whole(values) => {
+                values[row].map_or_else(String::new, |value| value.to_string())
+            }
         }
     }
 }
@@ -179,25 +238,43 @@ fn parquet(columns: &[Column<'_>]) -> Result<Vec<u8>, ParquetError> {
                 .with_logical_type(Some(LogicalType::String)),
             Values::Whole(_) => Type::primitive_type_builder(&column.name, Physical::INT64),
         };
-        builder.with_repetition(Repetition::OPTIONAL).build().map(Arc::new)
+        builder
+            .with_repetition(Repetition::OPTIONAL)
+            .build()
+            .map(Arc::new)
     };
     let fields = columns.iter().map(field).collect::<Result<Vec<_>, _>>()?;
-    let schema = Arc::new(Type::group_type_builder("sample").with_fields(fields).build()?);
+    let schema = Arc::new(
+        Type::group_type_builder("sample")
+            .with_fields(fields)
+            .build()?,
+    );
     // The library's own version would make two builds of this program write different bytes.
-    let properties = Arc::new(WriterProperties::builder().set_created_by("coldphase analysis".to_owned()).build());
+    let properties = Arc::new(
+        WriterProperties::builder()
+            .set_created_by("coldphase analysis".to_owned())
+            .build(),
+    );
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties)?;
     let mut group = writer.next_row_group()?;
     for column in columns {
-        let Some(mut open) = group.next_column()? else { break };
+        let Some(mut open) = group.next_column()? else {
+            break;
+        };
         match &column.values {
             Values::Text(values) => {
-                let there: Vec<ByteArray> =
-                    values.iter().flatten().map(|text| ByteArray::from(text.as_bytes().to_vec())).collect();
-                open.typed::<ByteArrayType>().write_batch(&there, Some(&levels(values)), None)?;
+                let there: Vec<ByteArray> = values
+                    .iter()
+                    .flatten()
+                    .map(|text| ByteArray::from(text.as_bytes().to_vec()))
+                    .collect();
+                open.typed::<ByteArrayType>()
+                    .write_batch(&there, Some(&levels(values)), None)?;
             }
             Values::Whole(values) => {
                 let there: Vec<i64> = values.iter().copied().flatten().collect();
-                open.typed::<Int64Type>().write_batch(&there, Some(&levels(values)), None)?;
+                open.typed::<Int64Type>()
+                    .write_batch(&there, Some(&levels(values)), None)?;
             }
         }
         open.close()?;
@@ -208,5 +285,8 @@ fn parquet(columns: &[Column<'_>]) -> Result<Vec<u8>, ParquetError> {
 
 /// 1 where there is a value, 0 where there is none.
 fn levels<T>(values: &[Option<T>]) -> Vec<i16> {
-    values.iter().map(|value| i16::from(value.is_some())).collect()
+    values
+        .iter()
+        .map(|value| i16::from(value.is_some()))
+        .collect()
 }

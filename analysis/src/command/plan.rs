@@ -33,8 +33,8 @@ pub fn share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("`{text}` is no effect such as 5% or 0.05"))
 }
 
-/// For every cell of the pilot run below `raw`: the smallest difference that so many samples find, and how many a wanted one
-/// needs.
+/// For every cell of the pilot run below `raw`: the smallest difference that so many samples find,
+/// and how many a wanted one needs.
 ///
 /// # Errors
 /// [`Error`] if there is no such run, or nothing in it to plan by.
@@ -43,7 +43,8 @@ pub fn plan(raw: &Path, name: &str, wanted: Wanted) -> Result<String, Error> {
     let analysis = Analysis::of(&run, Options::default());
     let design = Design::default();
     let mut text = format!(
-        "from the spread of run {}, with {} power at the {} level, before any correction for many comparisons\n",
+        "from the spread of run {}, with {} power at the {} level, before any correction for many \
+            comparisons\n",
         run.name,
         percent(design.power),
         percent(design.alpha)
@@ -51,7 +52,9 @@ pub fn plan(raw: &Path, name: &str, wanted: Wanted) -> Result<String, Error> {
     let mut most = 0;
     let mut planned = 0;
     for cell in &analysis.cells {
-        let Some((measure, values)) = headline(cell) else { continue };
+        let Some((measure, values)) = headline(cell) else {
+            continue;
+        };
         planned += 1;
         let finds = match detectable(values, wanted.samples, design) {
             Ok(effect) => format!("{} samples find {}", wanted.samples, percent(effect)),
@@ -64,28 +67,47 @@ pub fn plan(raw: &Path, name: &str, wanted: Wanted) -> Result<String, Error> {
             }
             Err(error) => format!("{} cannot be planned: {error}", percent(wanted.effect)),
         };
-        text.push_str(&format!("{}: `{}`, pilot of {}: {finds}; {takes}\n", cell.cell, measure.name(), values.len()));
+        text.push_str(&format!(
+            "{}: `{}`, pilot of {}: {finds}; {takes}\n",
+            cell.cell,
+            measure.name(),
+            values.len()
+        ));
     }
     if planned == 0 {
-        return Err(Error::new(Exit::Input, format!("run {} has no sample that counts", run.name))
-            .hint("a pilot needs some samples of every cell; `analysis verify` says what is wrong with it"));
+        return Err(Error::new(
+            Exit::Input,
+            format!("run {} has no sample that counts", run.name),
+        )
+        .hint(
+            "a pilot needs some samples of every cell; `analysis verify` says what is wrong with \
+                it",
+        ));
     }
     let floor = analysis.floor("cold", Measure::TotalNs);
     if let Some(floor) = floor.filter(|floor| *floor > wanted.effect) {
         text.push_str(&format!(
-            "beware: this machine differs from itself by {} (A/A); no number of samples finds {} above that\n",
+            "beware: this machine differs from itself by {} (A/A); no number of samples finds {} \
+                above that\n",
             percent(floor),
             percent(wanted.effect)
         ));
     }
-    text.push_str(&format!("every cell: {} samples find {}", grouped(most as f64), percent(wanted.effect)));
+    text.push_str(&format!(
+        "every cell: {} samples find {}",
+        grouped(most as f64),
+        percent(wanted.effect)
+    ));
     Ok(text)
 }
 
 /// What a cell is planned by.
 fn headline(cell: &CellFacts) -> Option<(Measure, &[f64])> {
     let measures = [Measure::TotalNs, Measure::P50Ns, Measure::PerSecond];
-    measures.into_iter().map(|measure| (measure, cell.values(measure))).find(|(_, values)| !values.is_empty())
+    measures
+        .into_iter()
+        .map(|measure| (measure, cell.values(measure)))
+        .find(|(_, values)| !values.is_empty())
 }
 
 #[cfg(test)]
@@ -94,7 +116,10 @@ mod tests {
 
     #[test]
     fn effects_are_written_in_several_ways() {
-        assert_eq!([share("5%"), share("5 %"), share("0.05")], [Ok(0.05), Ok(0.05), Ok(0.05)]);
+        assert_eq!(
+            [share("5%"), share("5 %"), share("0.05")],
+            [Ok(0.05), Ok(0.05), Ok(0.05)]
+        );
         assert!(share("none").unwrap_err().contains("such as 5%"));
         assert!(share("-1%").is_err());
     }

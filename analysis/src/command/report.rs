@@ -28,6 +28,14 @@ pub fn report(raw: &Path, out: &Path, name: &str, options: Options) -> Result<Re
     let (files, mut notes) = publish::files(&run, &analysis);
     let folder = publish::write(out, &run.name, &files)?;
     notes.extend(run.damage.iter().map(|damage| format!("damaged: {damage}")));
-    let exit = if run.damage.is_empty() { Exit::Ok } else { Exit::Damaged };
-    Ok(Report { folder, notes, exit })
+    let exit = if run.damage.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Damaged
+    };
+    Ok(Report {
+        folder,
+        notes,
+        exit,
+    })
 }

@@ -32,7 +32,8 @@ pub struct Verified {
 /// Of what is wrong, so much is told of each check: the rest is counted.
 const SHOWN: usize = 20;
 
-/// More places than any run has. A manifest that was damaged may plan so many that their order fits into no memory.
+/// More places than any run has. A manifest that was damaged may plan so many that their order fits
+/// into no memory.
 const MOST_PLACES: u64 = 2_000_000;
 
 /// Checks a run below `raw`, and its report below `out` if there is one.
@@ -44,15 +45,25 @@ pub fn verify(raw: &Path, out: &Path, name: &str) -> Result<Verified, Error> {
     let run = Run::read(&folder)?;
     let damage = run.damage.iter().map(ToString::to_string).collect();
     let checks = vec![
-        Check { what: "manifest and ledger: schema, whole lines, orders, sum rule, counts, histograms", wrong: damage },
-        Check { what: "the plan: seed and cells of the manifest give the order of the samples", wrong: plan(&run) },
+        Check {
+            what: "manifest and ledger: schema, whole lines, orders, sum rule, counts, histograms",
+            wrong: damage,
+        },
+        Check {
+            what: "the plan: seed and cells of the manifest give the order of the samples",
+            wrong: plan(&run),
+        },
         Check {
             what: "checksums: all samples of a cell ran one artifact, bundled files are unchanged",
             wrong: checksums(&run, &folder),
         },
         published(out, &run),
     ];
-    let exit = if checks.iter().all(|check| check.wrong.is_empty()) { Exit::Ok } else { Exit::Damaged };
+    let exit = if checks.iter().all(|check| check.wrong.is_empty()) {
+        Exit::Ok
+    } else {
+        Exit::Damaged
+    };
     Ok(Verified { checks, exit })
 }
 
@@ -61,8 +72,20 @@ impl Verified {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for check in &self.checks {
-            text.push_str(&format!("{}: {}\n", if check.wrong.is_empty() { "ok" } else { "WRONG" }, check.what));
-            check.wrong.iter().take(SHOWN).for_each(|wrong| text.push_str(&format!("  - {wrong}\n")));
+            text.push_str(&format!(
+                "{}: {}\n",
+                if check.wrong.is_empty() {
+                    "ok"
+                } else {
+                    "WRONG"
+                },
+                check.what
+            ));
+            check
+                .wrong
+                .iter()
+                .take(SHOWN)
+                .for_each(|wrong| text.push_str(&format!("  - {wrong}\n")));
             if check.wrong.len() > SHOWN {
                 text.push_str(&format!("  - and {} more\n", check.wrong.len() - SHOWN));
             }
@@ -71,7 +94,8 @@ impl Verified {
     }
 }
 
-/// Every sample stands where the plan put it. Samples may be missing: a run may have been interrupted.
+/// Every sample stands where the plan put it. Samples may be missing: a run may have been
+/// interrupted.
 fn plan(run: &Run) -> Vec<String> {
     let Some(manifest) = &run.manifest else {
         return vec!["there is no manifest, and so no plan to compare with".to_owned()];
@@ -79,15 +103,22 @@ fn plan(run: &Run) -> Vec<String> {
     let places = manifest.cells.len() as u64 * u64::from(manifest.samples_per_cell);
     if places > MOST_PLACES {
         return vec![format!(
-            "the manifest plans {places} samples; the order of more than {MOST_PLACES} is not derived again"
+            "the manifest plans {places} samples; the order of more than {MOST_PLACES} is not \
+                derived again"
         )];
     }
-    let plan = Plan { cells: manifest.cells.clone(), samples_per_cell: manifest.samples_per_cell, seed: manifest.seed };
+    let plan = Plan {
+        cells: manifest.cells.clone(),
+        samples_per_cell: manifest.samples_per_cell,
+        seed: manifest.seed,
+    };
     let order = plan.order();
     let mut wrong = Vec::new();
     for data in &run.cells {
         for point in &data.points {
-            let planned = usize::try_from(point.order).ok().and_then(|at| order.get(at));
+            let planned = usize::try_from(point.order)
+                .ok()
+                .and_then(|at| order.get(at));
             match planned {
                 None => wrong.push(format!(
                     "samples.jsonl line {}: order {} is beyond the plan's {} places",
@@ -114,8 +145,12 @@ fn plan(run: &Run) -> Vec<String> {
 fn checksums(run: &Run, folder: &Path) -> Vec<String> {
     let mut wrong = Vec::new();
     for data in &run.cells {
-        let mut used: Vec<&str> =
-            data.points.iter().filter(|point| point.is_good()).filter_map(|point| point.artifact.as_deref()).collect();
+        let mut used: Vec<&str> = data
+            .points
+            .iter()
+            .filter(|point| point.is_good())
+            .filter_map(|point| point.artifact.as_deref())
+            .collect();
         used.sort_unstable();
         used.dedup();
         if used.len() > 1 {
@@ -134,13 +169,19 @@ fn checksums(run: &Run, folder: &Path) -> Vec<String> {
 /// What an unpacked bundle says of its files.
 fn bundled(folder: &Path) -> Vec<String> {
     // In an archive the run's folder is `raw/<run>`, and the list stands above both.
-    let Some(base) = folder.parent().and_then(Path::parent) else { return Vec::new() };
-    let Ok(sums) = std::fs::read_to_string(base.join(super::bundle::SUMS)) else { return Vec::new() };
+    let Some(base) = folder.parent().and_then(Path::parent) else {
+        return Vec::new();
+    };
+    let Ok(sums) = std::fs::read_to_string(base.join(super::bundle::SUMS)) else {
+        return Vec::new();
+    };
     let check = |line: &str| {
         let (digest, name) = line.split_once("  ")?;
         match digest::sha256_file(&base.join(name)) {
             Ok(found) if found == digest => None,
-            Ok(found) => Some(format!("{name} has digest {found}, and was bundled with {digest}")),
+            Ok(found) => Some(format!(
+                "{name} has digest {found}, and was bundled with {digest}"
+            )),
             Err(error) => Some(format!("{name} was bundled and cannot be read: {error}")),
         }
     };
@@ -152,18 +193,28 @@ fn published(out: &Path, run: &Run) -> Check {
     let what = "the report: every published number is derived again";
     let path = out.join(&run.name).join(SUMMARY);
     let Ok(published) = std::fs::read(&path) else {
-        return Check { what: "the report: there is none to check", wrong: Vec::new() };
+        return Check {
+            what: "the report: there is none to check",
+            wrong: Vec::new(),
+        };
     };
     let value: serde_json::Value = match serde_json::from_slice(&published) {
         Ok(value) => value,
-        Err(error) => return Check { what, wrong: vec![format!("{} is no JSON: {error}", path.display())] },
+        Err(error) => {
+            return Check {
+                what,
+                wrong: vec![format!("{} is no JSON: {error}", path.display())],
+            };
+        }
     };
-    let options: Options =
-        value.get("options").and_then(|options| serde_json::from_value(options.clone()).ok()).unwrap_or_default();
+    let options: Options = value
+        .get("options")
+        .and_then(|options| serde_json::from_value(options.clone()).ok())
+        .unwrap_or_default();
     let analysis = Analysis::of(run, options);
     let mut wrong = Vec::new();
-    let derived: serde_json::Value =
-        serde_json::from_slice(&publish::summary(&analysis)).expect("what was just written can be read");
+    let derived: serde_json::Value = serde_json::from_slice(&publish::summary(&analysis))
+        .expect("what was just written can be read");
     differ("", &value, &derived, &mut wrong);
     wrong.extend(pages(out, run, &analysis));
     Check { what, wrong }
@@ -176,7 +227,11 @@ type Form = fn(&Document) -> String;
 fn pages(out: &Path, run: &Run, analysis: &Analysis) -> Vec<String> {
     use crate::document::{html, latex, markdown};
     let document = crate::report::document(run, analysis);
-    let forms: [(&str, Form); 3] = [("report.html", html), ("report.md", markdown), ("report.tex", latex)];
+    let forms: [(&str, Form); 3] = [
+        ("report.html", html),
+        ("report.md", markdown),
+        ("report.tex", latex),
+    ];
     let check = |(name, form): (&str, Form)| {
         let published = std::fs::read(out.join(&run.name).join(name)).ok()?;
         (published != form(&document).as_bytes())
@@ -190,9 +245,17 @@ fn differ(path: &str, one: &serde_json::Value, two: &serde_json::Value, wrong: &
     use serde_json::Value::{Array, Object};
     match (one, two) {
         (Object(one), Object(two)) => {
-            for key in one.keys().chain(two.keys().filter(|key| !one.contains_key(*key))) {
+            for key in one
+                .keys()
+                .chain(two.keys().filter(|key| !one.contains_key(*key)))
+            {
                 let null = serde_json::Value::Null;
-                differ(&format!("{path}/{key}"), one.get(key).unwrap_or(&null), two.get(key).unwrap_or(&null), wrong);
+                differ(
+                    &format!("{path}/{key}"),
+                    one.get(key).unwrap_or(&null),
+                    two.get(key).unwrap_or(&null),
+                    wrong,
+                );
             }
         }
         (Array(one), Array(two)) if one.len() == two.len() => {
@@ -201,7 +264,11 @@ fn differ(path: &str, one: &serde_json::Value, two: &serde_json::Value, wrong: &
             }
         }
         (one, two) if one != two => {
-            wrong.push(format!("{SUMMARY} {path} says {}, and the samples give {}", short(one), short(two)));
+            wrong.push(format!(
+                "{SUMMARY} {path} says {}, and the samples give {}",
+                short(one),
+                short(two)
+            ));
         }
         _ => {}
     }
@@ -209,5 +276,9 @@ fn differ(path: &str, one: &serde_json::Value, two: &serde_json::Value, wrong: &
 
 fn short(value: &serde_json::Value) -> String {
     let text = value.to_string();
-    if text.chars().count() > 60 { text.chars().take(60).chain(['…']).collect() } else { text }
+    if text.chars().count() > 60 {
+        text.chars().take(60).chain(['…']).collect()
+    } else {
+        text
+    }
 }

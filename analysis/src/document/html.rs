@@ -22,12 +22,28 @@ struct SectionView {
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum BlockView {
-    Heading { text: String },
-    Text { text: String },
-    Warning { text: String },
-    List { items: Vec<String> },
-    Table { table: TableView },
-    Figure { id: String, title: String, caption: String, svg: String, table: TableView },
+    Heading {
+        text: String,
+    },
+    Text {
+        text: String,
+    },
+    Warning {
+        text: String,
+    },
+    List {
+        items: Vec<String>,
+    },
+    Table {
+        table: TableView,
+    },
+    Figure {
+        id: String,
+        title: String,
+        caption: String,
+        svg: String,
+        table: TableView,
+    },
 }
 
 #[derive(Serialize)]
@@ -54,18 +70,24 @@ struct FieldView {
 pub fn html(document: &Document) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.add_template("page", PAGE).expect("the template is part of the program, and a test renders it");
+    environment
+        .add_template("page", PAGE)
+        .expect("the template is part of the program, and a test renders it");
     let page = environment.get_template("page").expect("it was just added");
     let sections: Vec<_> = document.sections.iter().map(section).collect();
-    let style =
-        format!("{STYLE}{}@media (prefers-color-scheme:dark){{{}}}", palette::style(false), palette::style(true));
+    let style = format!(
+        "{STYLE}{}@media (prefers-color-scheme:dark){{{}}}",
+        palette::style(false),
+        palette::style(true)
+    );
     let given = context! {
         title => document.title.as_str(),
         subtitle => inline(&document.subtitle),
         sections => Serde(sections),
         style => style,
     };
-    page.render(given).expect("everything that the template names is given, and a test renders it")
+    page.render(given)
+        .expect("everything that the template names is given, and a test renders it")
 }
 
 fn section(section: &super::Section) -> SectionView {
@@ -81,9 +103,19 @@ fn block(block: &Block) -> BlockView {
         Block::Heading(text) => BlockView::Heading { text: inline(text) },
         Block::Text(text) => BlockView::Text { text: inline(text) },
         Block::Warning(text) => BlockView::Warning { text: inline(text) },
-        Block::List(items) => BlockView::List { items: items.iter().map(|item| inline(item)).collect() },
-        Block::Table(table) => BlockView::Table { table: self::table(table) },
-        Block::Figure(Figure { id, title, caption, picture, table }) => BlockView::Figure {
+        Block::List(items) => BlockView::List {
+            items: items.iter().map(|item| inline(item)).collect(),
+        },
+        Block::Table(table) => BlockView::Table {
+            table: self::table(table),
+        },
+        Block::Figure(Figure {
+            id,
+            title,
+            caption,
+            picture,
+            table,
+        }) => BlockView::Figure {
             id: id.clone(),
             title: inline(title),
             caption: inline(caption),
@@ -94,12 +126,18 @@ fn block(block: &Block) -> BlockView {
 }
 
 fn table(table: &Table) -> TableView {
-    let field = |(text, column): (&String, &super::Column)| FieldView { text: inline(text), numeric: column.numeric };
+    let field = |(text, column): (&String, &super::Column)| FieldView {
+        text: inline(text),
+        numeric: column.numeric,
+    };
     let row = |row: &Row| RowView {
         anchor: row.anchor.clone(),
         fields: row.fields.iter().zip(&table.columns).map(field).collect(),
     };
-    let title = |column: &super::Column| FieldView { text: inline(&column.title), numeric: column.numeric };
+    let title = |column: &super::Column| FieldView {
+        text: inline(&column.title),
+        numeric: column.numeric,
+    };
     TableView {
         caption: inline(&table.caption),
         folded: table.folded,
@@ -126,12 +164,19 @@ fn joined(text: &str) -> String {
     for word in words {
         let unit = word.trim_end_matches(|c: char| ",.;:)".contains(c));
         let after_number = joined.ends_with(|c: char| c.is_ascii_digit());
-        joined.push_str(if after_number && UNITS.contains(&unit) { "&nbsp;" } else { " " });
+        joined.push_str(if after_number && UNITS.contains(&unit) {
+            "&nbsp;"
+        } else {
+            " "
+        });
         joined.push_str(word);
     }
     joined
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

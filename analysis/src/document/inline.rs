@@ -50,7 +50,10 @@ fn mark(text: &str) -> Option<(Span<'_>, usize)> {
     }
     let target = &rest[middle + 3..];
     let end = target.find(')')?;
-    Some((Span::Link(&rest[..middle], &target[..end]), 1 + middle + 3 + end + 1))
+    Some((
+        Span::Link(&rest[..middle], &target[..end]),
+        1 + middle + 3 + end + 1,
+    ))
 }
 
 #[cfg(test)]
@@ -63,7 +66,15 @@ mod tests {
     fn takes_prose_apart() {
         use Span::{Code, Link, Plain, Strong};
         let found = spans("a `b` **c d** [e](#f) g`");
-        let wanted = [Plain("a "), Code("b"), Plain(" "), Strong("c d"), Plain(" "), Link("e", "f"), Plain(" g`")];
+        let wanted = [
+            Plain("a "),
+            Code("b"),
+            Plain(" "),
+            Strong("c d"),
+            Plain(" "),
+            Link("e", "f"),
+            Plain(" g`"),
+        ];
         assert_eq!(found, wanted);
     }
 

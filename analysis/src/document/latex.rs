@@ -28,10 +28,21 @@ const HEAD: &str = r"\documentclass[a4paper,10pt]{article}
 /// The whole report as one file. Pictures are in the folder `plots` beside it.
 pub fn latex(document: &Document) -> String {
     let mut text = HEAD.to_owned();
-    text.push_str(&format!("{{\\LARGE {}\\par}}\n\n{}\n", inline(&document.title), inline(&document.subtitle)));
+    text.push_str(&format!(
+        "{{\\LARGE {}\\par}}\n\n{}\n",
+        inline(&document.title),
+        inline(&document.subtitle)
+    ));
     for section in &document.sections {
-        text.push_str(&format!("\n\\section*{{{}}}\\label{{{}}}\n", inline(&section.title), section.id));
-        section.blocks.iter().for_each(|block| text.push_str(&self::block(block)));
+        text.push_str(&format!(
+            "\n\\section*{{{}}}\\label{{{}}}\n",
+            inline(&section.title),
+            section.id
+        ));
+        section
+            .blocks
+            .iter()
+            .for_each(|block| text.push_str(&self::block(block)));
     }
     text.push_str("\n\\end{document}\n");
     text
@@ -43,9 +54,14 @@ fn block(block: &Block) -> String {
         Block::Text(text) => format!("\n{}\n", inline(text)),
         Block::Warning(text) => format!("\n\\textbf{{Note:}} {}\n", inline(text)),
         Block::List(items) => {
-            let items: Vec<_> = items.iter().map(|item| format!("  \\item {}", inline(item))).collect();
+            let items: Vec<_> = items
+                .iter()
+                .map(|item| format!("  \\item {}", inline(item)))
+                .collect();
             let items = items.join("\n");
-            format!("\n\\begin{{itemize}}\n\\setlength{{\\itemsep}}{{1pt}}\n{items}\n\\end{{itemize}}\n")
+            format!(
+                "\n\\begin{{itemize}}\n\\setlength{{\\itemsep}}{{1pt}}\n{items}\n\\end{{itemize}}\n"
+            )
         }
         // Every sample of every cell is in the other forms; on paper it would be most of the pages.
         Block::Table(table) if table.folded => String::new(),
@@ -55,8 +71,13 @@ fn block(block: &Block) -> String {
 }
 
 fn figure(figure: &Figure) -> String {
-    // The title is in the picture. What is folded up on a page would fill paper: there the picture stands alone.
-    let numbers = if figure.table.folded { String::new() } else { table(&figure.table) };
+    // The title is in the picture. What is folded up on a page would fill paper: there the picture
+    // stands alone.
+    let numbers = if figure.table.folded {
+        String::new()
+    } else {
+        table(&figure.table)
+    };
     format!(
         "\n% {}\n\\plot{{{}}}\n\n{{\\small {}\\par}}\n{}",
         figure.title.replace('\n', " "),
@@ -72,12 +93,23 @@ fn table(table: &Table) -> String {
         7..=8 => "\\footnotesize",
         _ => "\\scriptsize",
     };
-    let titles: Vec<_> = table.columns.iter().map(|column| inline(&column.title)).collect();
+    let titles: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| inline(&column.title))
+        .collect();
     let head = format!("\\toprule\n{} \\\\\n\\midrule\n", titles.join(" & "));
     let rows: String = table
         .rows
         .iter()
-        .map(|row| row.fields.iter().map(|field| inline(field)).collect::<Vec<_>>().join(" & ") + " \\\\\n")
+        .map(|row| {
+            row.fields
+                .iter()
+                .map(|field| inline(field))
+                .collect::<Vec<_>>()
+                .join(" & ")
+                + " \\\\\n"
+        })
         .collect();
     // Within the table, or a page could end between the two.
     let caption = if table.caption.is_empty() {
@@ -85,7 +117,10 @@ fn table(table: &Table) -> String {
     } else {
         let span = format!("\\multicolumn{{{}}}{{@{{}}l@{{}}}}", table.columns.len());
         // Of no width, so that it makes no column wider.
-        let within = format!("\\rlap{{\\parbox{{.98\\linewidth}}{{\\raggedright {}\\strut}}}}", inline(&table.caption));
+        let within = format!(
+            "\\rlap{{\\parbox{{.98\\linewidth}}{{\\raggedright {}\\strut}}}}",
+            inline(&table.caption)
+        );
         format!("{span}{{{within}}} \\\\\n")
     };
     let columns = columns(table);
@@ -100,12 +135,22 @@ fn table(table: &Table) -> String {
     }
 }
 
-/// A column is as wide as its longest field, up to a share of the page: what is longer is broken into lines.
+/// A column is as wide as its longest field, up to a share of the page: what is longer is broken
+/// into lines.
 fn columns(table: &Table) -> String {
     let longest = |index: usize| {
         let fields = table.rows.iter().filter_map(|row| row.fields.get(index));
-        let shown = |text: &str| spans(text).iter().map(|span| words(span).chars().count()).sum::<usize>();
-        fields.map(|field| shown(field)).chain([shown(&table.columns[index].title)]).max().unwrap_or(0)
+        let shown = |text: &str| {
+            spans(text)
+                .iter()
+                .map(|span| words(span).chars().count())
+                .sum::<usize>()
+        };
+        fields
+            .map(|field| shown(field))
+            .chain([shown(&table.columns[index].title)])
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<_> = (0..table.columns.len()).map(longest).collect();
     let room: usize = match table.columns.len() {
@@ -114,18 +159,38 @@ fn columns(table: &Table) -> String {
         _ => 140,
     };
     let total: usize = widths.iter().map(|width| width + 2).sum();
-    let text: usize =
-        widths.iter().zip(&table.columns).filter(|(_, column)| !column.numeric).map(|(width, _)| *width).sum();
+    let text: usize = widths
+        .iter()
+        .zip(&table.columns)
+        .filter(|(_, column)| !column.numeric)
+        .map(|(width, _)| *width)
+        .sum();
     // What is too much is taken from the columns of words, each by its share.
     let left = room.saturating_sub(total - text).max(18) as f64 / text.max(1) as f64;
     // Lines are broken between words and after hyphens only.
-    let piece = |text: &str| text.split([' ', '-']).map(|piece| piece.chars().count() + 1).max().unwrap_or(0);
+    let piece = |text: &str| {
+        text.split([' ', '-'])
+            .map(|piece| piece.chars().count() + 1)
+            .max()
+            .unwrap_or(0)
+    };
     let word = |index: usize| {
         let fields = table.rows.iter().filter_map(|row| row.fields.get(index));
-        let shown = |field: &String| spans(field).iter().map(|span| piece(words(span))).max().unwrap_or(0);
-        fields.map(shown).chain([piece(&table.columns[index].title)]).max().unwrap_or(0)
+        let shown = |field: &String| {
+            spans(field)
+                .iter()
+                .map(|span| piece(words(span)))
+                .max()
+                .unwrap_or(0)
+        };
+        fields
+            .map(shown)
+            .chain([piece(&table.columns[index].title)])
+            .max()
+            .unwrap_or(0)
     };
-    let column = |(index, (width, column)): (usize, (&usize, &super::Column))| match column.numeric {
+    let column = |(index, (width, column)): (usize, (&usize, &super::Column))| match column.numeric
+    {
         true => "r".to_owned(),
         false if total <= room => "l".to_owned(),
         false => {
@@ -133,7 +198,12 @@ fn columns(table: &Table) -> String {
             format!("L{{{:.3}\\linewidth}}", share.clamp(0.05, 0.7))
         }
     };
-    widths.iter().zip(&table.columns).enumerate().map(column).collect()
+    widths
+        .iter()
+        .zip(&table.columns)
+        .enumerate()
+        .map(column)
+        .collect()
 }
 
 fn words<'a>(span: &Span<'a>) -> &'a str {
@@ -154,7 +224,9 @@ fn inline(text: &str) -> String {
 
 /// Names may be broken after a hyphen or an underscore, or they stand out into the margin.
 fn breakable(code: &str) -> String {
-    code.replace("\\_", "\\_\\allowbreak{}").replace('-', "-\\allowbreak{}").replace('/', "/\\allowbreak{}")
+    code.replace("\\_", "\\_\\allowbreak{}")
+        .replace('-', "-\\allowbreak{}")
+        .replace('/', "/\\allowbreak{}")
 }
 
 /// What pdflatex with Latin Modern has as a character, and otherwise something that says the same.

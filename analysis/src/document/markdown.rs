@@ -6,7 +6,10 @@ use super::{Block, Document, Figure, Row, Table};
 pub fn markdown(document: &Document) -> String {
     let mut text = format!("# {}\n\n{}\n", document.title, document.subtitle);
     for section in &document.sections {
-        text.push_str(&format!("\n<a id=\"{}\"></a>\n\n## {}\n", section.id, section.title));
+        text.push_str(&format!(
+            "\n<a id=\"{}\"></a>\n\n## {}\n",
+            section.id, section.title
+        ));
         for block in &section.blocks {
             text.push('\n');
             text.push_str(&self::block(block));
@@ -27,20 +30,40 @@ fn block(block: &Block) -> String {
 }
 
 fn figure(figure: &Figure) -> String {
-    let Figure { id, title, caption, .. } = figure;
+    let Figure {
+        id, title, caption, ..
+    } = figure;
     // The title is in the picture.
-    format!("![{title}](plots/{id}.svg)\n\n{caption}\n\n{}", table(&figure.table))
+    format!(
+        "![{title}](plots/{id}.svg)\n\n{caption}\n\n{}",
+        table(&figure.table)
+    )
 }
 
 fn table(table: &Table) -> String {
-    let titles: Vec<_> = table.columns.iter().map(|column| escaped(&column.title)).collect();
-    let rules: Vec<_> = table.columns.iter().map(|column| if column.numeric { "--:" } else { ":--" }).collect();
+    let titles: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| escaped(&column.title))
+        .collect();
+    let rules: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| if column.numeric { "--:" } else { ":--" })
+        .collect();
     let mut text = String::new();
     if !table.caption.is_empty() {
         text.push_str(&format!("*{}*\n\n", table.caption));
     }
-    text.push_str(&format!("| {} |\n| {} |\n", titles.join(" | "), rules.join(" | ")));
-    table.rows.iter().for_each(|row| text.push_str(&self::row(row)));
+    text.push_str(&format!(
+        "| {} |\n| {} |\n",
+        titles.join(" | "),
+        rules.join(" | ")
+    ));
+    table
+        .rows
+        .iter()
+        .for_each(|row| text.push_str(&self::row(row)));
     text
 }
 

@@ -1,7 +1,8 @@
-//! A report as it is thought of, before it is a page, a text or a typeset paper: sections of paragraphs, tables and
-//! pictures. Whatever one of the forms shows, the others show too.
+//! A report as it is thought of, before it is a page, a text or a typeset paper: sections of
+//! paragraphs, tables and pictures. Whatever one of the forms shows, the others show too.
 //!
-//! Prose carries four marks, the same in every form: `` `code` ``, `**strong**`, and `[words](#anchor)`.
+//! Prose carries four marks, the same in every form: `` `code` ``, `**strong**`, and
+//! `[words](#anchor)`.
 
 mod html;
 mod inline;
@@ -63,7 +64,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Its rows.
     pub rows: Vec<Row>,
-    /// Whether it is long and of interest to few: folded up on a page, and left out where nothing can be.
+    /// Whether it is long and of interest to few: folded up on a page, and left out where nothing
+    /// can be.
     pub folded: bool,
 }
 
@@ -103,7 +105,11 @@ pub struct Figure {
 impl Section {
     /// One with nothing in it yet.
     pub fn new(id: &str, title: impl Into<String>) -> Self {
-        Self { id: id.to_owned(), title: title.into(), blocks: Vec::new() }
+        Self {
+            id: id.to_owned(),
+            title: title.into(),
+            blocks: Vec::new(),
+        }
     }
 
     /// Adds a paragraph.
@@ -130,10 +136,20 @@ impl Table {
     /// One without rows. A column whose title begins with `>` holds numbers.
     pub fn new(caption: impl Into<String>, columns: &[&str]) -> Self {
         let column = |title: &&str| match title.strip_prefix('>') {
-            Some(title) => Column { title: title.to_owned(), numeric: true },
-            None => Column { title: (*title).to_owned(), numeric: false },
+            Some(title) => Column {
+                title: title.to_owned(),
+                numeric: true,
+            },
+            None => Column {
+                title: (*title).to_owned(),
+                numeric: false,
+            },
         };
-        Self { caption: caption.into(), columns: columns.iter().map(column).collect(), ..Self::default() }
+        Self {
+            caption: caption.into(),
+            columns: columns.iter().map(column).collect(),
+            ..Self::default()
+        }
     }
 
     /// The same, folded up.
@@ -145,16 +161,22 @@ impl Table {
 
     /// Adds a row.
     pub fn row<S: Into<String>>(&mut self, fields: impl IntoIterator<Item = S>) {
-        self.rows.push(Row { anchor: None, fields: fields.into_iter().map(Into::into).collect() });
+        self.rows.push(Row {
+            anchor: None,
+            fields: fields.into_iter().map(Into::into).collect(),
+        });
     }
 }
 
 impl Document {
     /// Every picture, in order.
     pub fn figures(&self) -> impl Iterator<Item = &Figure> {
-        self.sections.iter().flat_map(|section| &section.blocks).filter_map(|block| match block {
-            Block::Figure(figure) => Some(figure),
-            _ => None,
-        })
+        self.sections
+            .iter()
+            .flat_map(|section| &section.blocks)
+            .filter_map(|block| match block {
+                Block::Figure(figure) => Some(figure),
+                _ => None,
+            })
     }
 }

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead};
 
-/// The longest line that is read: a thousand times that of a sample with a large histogram. A line of ten gigabytes is
-/// passed over without ever being in memory.
+/// The longest line that is read: a thousand times that of a sample with a large histogram. A line
+/// of ten gigabytes is passed over without ever being in memory.
 pub const LONGEST_LINE: usize = 64 << 20;
 
 /// What stood between two newlines.
@@ -57,7 +57,11 @@ impl<R: BufRead> Lines<R> {
             self.input.consume(used);
             if end.is_some() {
                 let whole = length <= self.longest as u64;
-                return Ok(Some(if whole { Line::Whole(line) } else { Line::TooLong(length) }));
+                return Ok(Some(if whole {
+                    Line::Whole(line)
+                } else {
+                    Line::TooLong(length)
+                }));
             }
         }
     }
@@ -82,7 +86,16 @@ mod tests {
         let lines = Lines::up_to(io::BufReader::with_capacity(2, text), 5);
         let found: Vec<_> = lines.map(Result::unwrap).collect();
         let whole = |text: &str| Line::Whole(text.into());
-        assert_eq!(found, [whole("one"), whole(""), Line::TooLong(7), whole("two"), Line::Torn(2)]);
+        assert_eq!(
+            found,
+            [
+                whole("one"),
+                whole(""),
+                Line::TooLong(7),
+                whole("two"),
+                Line::Torn(2)
+            ]
+        );
     }
 
     #[test]

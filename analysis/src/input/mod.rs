@@ -1,4 +1,5 @@
-//! A run as the report needs it: read once, line by line, grouped by cell, with everything that is wrong named.
+//! A run as the report needs it: read once, line by line, grouped by cell, with everything that is
+//! wrong named.
 
 mod damage;
 mod lines;

@@ -67,11 +67,19 @@ impl Point {
     pub(crate) fn of(sample: Sample, line: u64, load: Option<Load>) -> Self {
         let value = |name: &str| {
             let value = sample.attested.get(name)?;
-            value.as_f64().or_else(|| value.as_bool().map(|yes| f64::from(u8::from(yes))))
+            value
+                .as_f64()
+                .or_else(|| value.as_bool().map(|yes| f64::from(u8::from(yes))))
         };
-        let facts = Fact::NAMES.iter().filter_map(|(fact, name)| Some((*fact, value(name)?))).collect();
-        // What is timed under load is the wall time of its requests: without a total, that is what pressure compares to.
-        let timed = sample.total_ns.or_else(|| load.as_ref().map(|load| load.wall_ns));
+        let facts = Fact::NAMES
+            .iter()
+            .filter_map(|(fact, name)| Some((*fact, value(name)?)))
+            .collect();
+        // What is timed under load is the wall time of its requests: without a total, that is what
+        // pressure compares to.
+        let timed = sample
+            .total_ns
+            .or_else(|| load.as_ref().map(|load| load.wall_ns));
         Self {
             order: sample.order,
             block: sample.block,
@@ -83,7 +91,11 @@ impl Point {
             phases: sample.phases.into_boxed_slice(),
             resources: sample.resources,
             noisy: timed.and_then(|ns| sample.noise.mark(ns)),
-            keeps: sample.attested.get("state").and_then(|state| state.as_str()).map(Into::into),
+            keeps: sample
+                .attested
+                .get("state")
+                .and_then(|state| state.as_str())
+                .map(Into::into),
             artifact: sample.artifact_sha256.map(String::into_boxed_str),
             load: load.map(Box::new),
             facts,
@@ -97,11 +109,17 @@ impl Point {
 
     /// A piece of evidence, if there is it.
     pub fn fact(&self, fact: Fact) -> Option<f64> {
-        self.facts.iter().find(|(name, _)| *name == fact).map(|(_, value)| *value)
+        self.facts
+            .iter()
+            .find(|(name, _)| *name == fact)
+            .map(|(_, value)| *value)
     }
 
     /// The time of one phase.
     pub fn phase_ns(&self, name: results::Phase) -> Option<u64> {
-        self.phases.iter().find(|phase| phase.name == name).map(|phase| phase.ns)
+        self.phases
+            .iter()
+            .find(|phase| phase.name == name)
+            .map(|phase| phase.ns)
     }
 }

@@ -108,7 +108,11 @@ pub(crate) fn grouped(value: f64) -> String {
         return three_digits(value);
     }
     let digits = format!("{:.0}", value.abs());
-    let mut text = if value < 0.0 { "-".to_owned() } else { String::new() };
+    let mut text = if value < 0.0 {
+        "-".to_owned()
+    } else {
+        String::new()
+    };
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
@@ -122,7 +126,9 @@ impl Scale {
     /// From zero to a little more than the largest value.
     pub fn from_zero(values: impl Iterator<Item = f64>) -> Self {
         let max = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
-        Self::Linear { max: if max > 0.0 { max * 1.02 } else { 1.0 } }
+        Self::Linear {
+            max: if max > 0.0 { max * 1.02 } else { 1.0 },
+        }
     }
 
     /// Around all positive values.
@@ -130,7 +136,17 @@ impl Scale {
         let positive = values.filter(|value| value.is_finite() && *value > 0.0);
         let max = positive.clone().fold(0.0, f64::max);
         let min = positive.fold(f64::INFINITY, f64::min);
-        if max > 0.0 { Self::Log { min: min / 1.15, max: max * 1.15 } } else { Self::Log { min: 1.0, max: 10.0 } }
+        if max > 0.0 {
+            Self::Log {
+                min: min / 1.15,
+                max: max * 1.15,
+            }
+        } else {
+            Self::Log {
+                min: 1.0,
+                max: 10.0,
+            }
+        }
     }
 
     pub(crate) fn max(self) -> f64 {
@@ -143,7 +159,9 @@ impl Scale {
     pub fn place(self, value: f64) -> f64 {
         match self {
             Self::Linear { max } => (value / max).clamp(0.0, 1.0),
-            Self::Log { min, max } => ((value.max(min) / min).ln() / (max / min).ln()).clamp(0.0, 1.0),
+            Self::Log { min, max } => {
+                ((value.max(min) / min).ln() / (max / min).ln()).clamp(0.0, 1.0)
+            }
         }
     }
 
@@ -158,7 +176,14 @@ impl Scale {
                 let mut ticks = Vec::new();
                 while at <= count {
                     let value = at * step;
-                    ticks.push((value * size, if value >= 1000.0 { grouped(value) } else { plain(value) }));
+                    ticks.push((
+                        value * size,
+                        if value >= 1000.0 {
+                            grouped(value)
+                        } else {
+                            plain(value)
+                        },
+                    ));
                     at += 1.0;
                 }
                 ticks
@@ -177,7 +202,11 @@ impl Scale {
                 let mut power = first;
                 while power <= last {
                     let values = steps.iter().map(|step| step * 10_f64.powf(power));
-                    ticks.extend(values.filter(|v| (min..=max).contains(v)).map(|v| (v, unit.tick(v))));
+                    ticks.extend(
+                        values
+                            .filter(|v| (min..=max).contains(v))
+                            .map(|v| (v, unit.tick(v))),
+                    );
                     power += stride;
                 }
                 ticks
@@ -200,7 +229,12 @@ impl Scale {
             }
         }
         canvas.line("axis", [x, y + height, x + width, y + height]);
-        canvas.text("muted n m", x + width / 2.0, y + height + 33.0, &unit.title(what, self));
+        canvas.text(
+            "muted n m",
+            x + width / 2.0,
+            y + height + 33.0,
+            &unit.title(what, self),
+        );
     }
 
     /// The vertical axis at the left of a frame, with lines to its right.
@@ -219,7 +253,9 @@ impl Scale {
 /// The nearest of 1, 2, 2.5, 5 times a power of ten that is not below `step`.
 fn nice(step: f64) -> f64 {
     let power = 10_f64.powf(step.max(f64::MIN_POSITIVE).log10().floor());
-    let nice = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().find(|nice| nice * power >= step * (1.0 - 1e-9));
+    let nice = [1.0, 2.0, 2.5, 5.0, 10.0]
+        .into_iter()
+        .find(|nice| nice * power >= step * (1.0 - 1e-9));
     nice.unwrap_or(10.0) * power
 }
 
@@ -229,16 +265,37 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_tell_their_unit() {
-        let names = |scale: Scale, unit| scale.ticks(unit).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
-        assert_eq!(names(Scale::Linear { max: 23e6 }, Unit::Nanoseconds), ["0", "5", "10", "15", "20"]);
-        assert_eq!(names(Scale::Linear { max: 48_000.0 }, Unit::PerSecond)[4], "40,000");
-        let log = Scale::Log { min: 0.9e6, max: 120e6 };
-        assert_eq!(names(log, Unit::Nanoseconds), ["1 ms", "2 ms", "5 ms", "10 ms", "20 ms", "50 ms", "100 ms"]);
+        let names = |scale: Scale, unit| {
+            scale
+                .ticks(unit)
+                .into_iter()
+                .map(|(_, name)| name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(Scale::Linear { max: 23e6 }, Unit::Nanoseconds),
+            ["0", "5", "10", "15", "20"]
+        );
+        assert_eq!(
+            names(Scale::Linear { max: 48_000.0 }, Unit::PerSecond)[4],
+            "40,000"
+        );
+        let log = Scale::Log {
+            min: 0.9e6,
+            max: 120e6,
+        };
+        assert_eq!(
+            names(log, Unit::Nanoseconds),
+            ["1 ms", "2 ms", "5 ms", "10 ms", "20 ms", "50 ms", "100 ms"]
+        );
         assert_eq!((log.place(0.0), log.place(1e12)), (0.0, 1.0));
     }
 
     #[test]
     fn thousands_stand_apart() {
-        assert_eq!([0.0, 7.25, 999.0, 1_000.0, 1_234_567.0].map(grouped), ["0", "7.25", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0.0, 7.25, 999.0, 1_000.0, 1_234_567.0].map(grouped),
+            ["0", "7.25", "999", "1,000", "1,234,567"]
+        );
     }
 }

@@ -24,25 +24,59 @@ const ROW: f64 = 25.0;
 /// Draws bars one below the other. `what` is what the axis counts.
 pub fn bars(rows: &[Bar], unit: Unit, what: &str) -> Picture {
     let mut canvas = Canvas::default();
-    let left = rows.iter().map(|row| text_width(&row.label, 12.0)).fold(60.0, f64::max).min(380.0) + 32.0;
-    let note = rows.iter().map(|row| text_width(&told(row, unit), 11.0)).fold(40.0, f64::max) + 14.0;
-    let reach = rows.iter().flat_map(|row| [row.value, row.interval.map_or(row.value, |(_, high)| high)]);
+    let left = rows
+        .iter()
+        .map(|row| text_width(&row.label, 12.0))
+        .fold(60.0, f64::max)
+        .min(380.0)
+        + 32.0;
+    let note = rows
+        .iter()
+        .map(|row| text_width(&told(row, unit), 11.0))
+        .fold(40.0, f64::max)
+        + 14.0;
+    let reach = rows
+        .iter()
+        .flat_map(|row| [row.value, row.interval.map_or(row.value, |(_, high)| high)]);
     let scale = Scale::from_zero(reach);
     let frame = [left, 6.0, WIDTH - left - note, rows.len() as f64 * ROW];
     scale.draw_x(&mut canvas, frame, unit, what);
     for (index, row) in rows.iter().enumerate() {
-        draw(&mut canvas, row, scale, frame, frame[1] + index as f64 * ROW, unit);
+        draw(
+            &mut canvas,
+            row,
+            scale,
+            frame,
+            frame[1] + index as f64 * ROW,
+            unit,
+        );
     }
-    let values = rows.iter().map(|row| format!("{}: {}", row.label, told(row, unit)));
-    canvas.done(frame[1] + frame[3] + 42.0, format!("Bars. {}", values.collect::<Vec<_>>().join("; ")))
+    let values = rows
+        .iter()
+        .map(|row| format!("{}: {}", row.label, told(row, unit)));
+    canvas.done(
+        frame[1] + frame[3] + 42.0,
+        format!("Bars. {}", values.collect::<Vec<_>>().join("; ")),
+    )
 }
 
 fn told(row: &Bar, unit: Unit) -> String {
     let value = unit.shown(row.value);
-    if row.mark.is_empty() { value } else { format!("{value} {}", row.mark) }
+    if row.mark.is_empty() {
+        value
+    } else {
+        format!("{value} {}", row.mark)
+    }
 }
 
-fn draw(canvas: &mut Canvas, row: &Bar, scale: Scale, [left, _, width, _]: [f64; 4], y: f64, unit: Unit) {
+fn draw(
+    canvas: &mut Canvas,
+    row: &Bar,
+    scale: Scale,
+    [left, _, width, _]: [f64; 4],
+    y: f64,
+    unit: Unit,
+) {
     let look: Look = palette::system(&row.system);
     let at = |value: f64| left + scale.place(value) * width;
     let middle = y + ROW / 2.0;
@@ -50,7 +84,11 @@ fn draw(canvas: &mut Canvas, row: &Bar, scale: Scale, [left, _, width, _]: [f64;
     canvas.label(left - 22.0, middle + 4.0, &row.label, left - 26.0);
     let tip = format!("{}: {}", row.label, told(row, unit));
     let class = format!("f-{} faint outline", look.colour);
-    canvas.rect(&class, [left, y + 5.0, at(row.value) - left, ROW - 10.0], &tip);
+    canvas.rect(
+        &class,
+        [left, y + 5.0, at(row.value) - left, ROW - 10.0],
+        &tip,
+    );
     let mut end = at(row.value);
     if let Some((low, high)) = row.interval {
         let (low, high) = (at(low), at(high));

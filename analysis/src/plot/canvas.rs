@@ -2,11 +2,12 @@
 
 use super::palette::{self, Look, Marker};
 
-/// How wide every picture is. Pages scale it down to what they have, and let it be moved sideways on a phone.
+/// How wide every picture is. Pages scale it down to what they have, and let it be moved sideways
+/// on a phone.
 pub(crate) const WIDTH: f64 = 820.0;
 
-/// What a letter of the labels is wide on average, in parts of its size: that of the typeface in the PNG files, which is
-/// wider than those of browsers.
+/// What a letter of the labels is wide on average, in parts of its size: that of the typeface in
+/// the PNG files, which is wider than those of browsers.
 const LETTER: f64 = 0.61;
 
 /// Room for the title in a file of its own.
@@ -34,7 +35,10 @@ pub(crate) fn short(value: f64) -> String {
 }
 
 pub(crate) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 /// About how wide a text of this size is.
@@ -45,32 +49,51 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
 impl Canvas {
     pub(crate) fn rect(&mut self, class: &str, [x, y, width, height]: [f64; 4], tip: &str) {
         let [x, y, width, height] = [x, y, width.max(0.0), height].map(short);
-        let tip = if tip.is_empty() { String::new() } else { format!("<title>{}</title>", escaped(tip)) };
+        let tip = if tip.is_empty() {
+            String::new()
+        } else {
+            format!("<title>{}</title>", escaped(tip))
+        };
         self.body.push_str(&format!(
-            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\">{tip}</rect>\n"
+            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" \
+                height=\"{height}\">{tip}</rect>\n"
         ));
     }
 
     pub(crate) fn line(&mut self, class: &str, [x1, y1, x2, y2]: [f64; 4]) {
         let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(short);
-        self.body.push_str(&format!("<path class=\"{class}\" d=\"M{x1} {y1}L{x2} {y2}\"/>\n"));
+        self.body.push_str(&format!(
+            "<path class=\"{class}\" d=\"M{x1} {y1}L{x2} {y2}\"/>\n"
+        ));
     }
 
     pub(crate) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
-        let Some((first, rest)) = points.split_first() else { return };
+        let Some((first, rest)) = points.split_first() else {
+            return;
+        };
         let mut d = format!("M{} {}", short(first.0), short(first.1));
-        rest.iter().for_each(|(x, y)| d.push_str(&format!("L{} {}", short(*x), short(*y))));
-        self.body.push_str(&format!("<path class=\"{class}\" fill=\"none\" d=\"{d}\"/>\n"));
+        rest.iter()
+            .for_each(|(x, y)| d.push_str(&format!("L{} {}", short(*x), short(*y))));
+        self.body.push_str(&format!(
+            "<path class=\"{class}\" fill=\"none\" d=\"{d}\"/>\n"
+        ));
     }
 
     pub(crate) fn text(&mut self, class: &str, x: f64, y: f64, text: &str) {
         let [x, y] = [x, y].map(short);
-        self.body.push_str(&format!("<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}</text>\n", escaped(text)));
+        self.body.push_str(&format!(
+            "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}</text>\n",
+            escaped(text)
+        ));
     }
 
     /// A text that ends at `x` and must fit into `room`: smaller if need be, and cut off at last.
     pub(crate) fn label(&mut self, x: f64, y: f64, text: &str, room: f64) {
-        let class = if text_width(text, 12.0) <= room { "ink t e" } else { "ink n e" };
+        let class = if text_width(text, 12.0) <= room {
+            "ink t e"
+        } else {
+            "ink n e"
+        };
         if text_width(text, 11.0) <= room {
             return self.text(class, x, y, text);
         }
@@ -93,14 +116,29 @@ impl Canvas {
     pub(crate) fn marker(&mut self, look: Look, x: f64, y: f64, tip: &str) {
         let r = 4.5;
         let polygon = |points: &[(f64, f64)]| {
-            points.iter().map(|(dx, dy)| format!("{},{}", short(x + dx * r), short(y + dy * r))).collect::<Vec<_>>()
+            points
+                .iter()
+                .map(|(dx, dy)| format!("{},{}", short(x + dx * r), short(y + dy * r)))
+                .collect::<Vec<_>>()
         };
-        let fill = if look.hollow { "hollow".to_owned() } else { format!("f-{}", look.colour) };
+        let fill = if look.hollow {
+            "hollow".to_owned()
+        } else {
+            format!("f-{}", look.colour)
+        };
         let class = format!("{fill} k-{}", look.colour);
-        let tip = if tip.is_empty() { String::new() } else { format!("<title>{}</title>", escaped(tip)) };
+        let tip = if tip.is_empty() {
+            String::new()
+        } else {
+            format!("<title>{}</title>", escaped(tip))
+        };
         let shape = match look.marker {
             Marker::Circle => {
-                format!("<circle class=\"{class}\" cx=\"{}\" cy=\"{}\" r=\"{r}\"", short(x), short(y))
+                format!(
+                    "<circle class=\"{class}\" cx=\"{}\" cy=\"{}\" r=\"{r}\"",
+                    short(x),
+                    short(y)
+                )
             }
             Marker::Square => format!(
                 "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"8\" height=\"8\"",
@@ -115,14 +153,24 @@ impl Canvas {
                     Marker::Plus => &PLUS,
                     _ => &CROSS,
                 };
-                format!("<polygon class=\"{class}\" points=\"{}\"", polygon(points).join(" "))
+                format!(
+                    "<polygon class=\"{class}\" points=\"{}\"",
+                    polygon(points).join(" ")
+                )
             }
         };
-        self.body.push_str(&format!("{shape} stroke-width=\"1.5\">{tip}{}\n", closing(&shape)));
+        self.body.push_str(&format!(
+            "{shape} stroke-width=\"1.5\">{tip}{}\n",
+            closing(&shape)
+        ));
     }
 
     pub(crate) fn done(self, height: f64, summary: impl Into<String>) -> Picture {
-        Picture { height, body: self.body, summary: summary.into() }
+        Picture {
+            height,
+            body: self.body,
+            summary: summary.into(),
+        }
     }
 }
 
@@ -168,7 +216,8 @@ impl Picture {
     /// Within a page, which brings the style. `name` is what is read aloud first.
     pub fn inline(&self, id: &str, name: &str) -> String {
         format!(
-            "<svg class=\"plot\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\" viewBox=\"0 0 {} {}\">\n\
+            "<svg class=\"plot\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\" viewBox=\"0 0 {} \
+                {}\">\n\
              <title id=\"{id}-t\">{}</title>\n<desc id=\"{id}-d\">{}</desc>\n{}</svg>",
             short(WIDTH),
             short(self.height),
@@ -181,10 +230,15 @@ impl Picture {
     /// A file of its own, with the title in it.
     pub fn standalone(&self, title: &str) -> String {
         let height = self.height + TITLE;
-        let shown = if text_width(title, 15.0) > WIDTH - 20.0 { 13.0 } else { 15.0 };
+        let shown = if text_width(title, 15.0) > WIDTH - 20.0 {
+            13.0
+        } else {
+            15.0
+        };
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
-             font-family=\"'DejaVu Sans', Verdana, sans-serif\">\n<title>{title}</title>\n<desc>{}</desc>\n<style>{}</style>\n\
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{width}\" \
+                height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"'DejaVu Sans', \
+                Verdana, sans-serif\">\n<title>{title}</title>\n<desc>{}</desc>\n<style>{}</style>\n\
              <rect class=\"paper\" x=\"0\" y=\"0\" width=\"{width}\" height=\"{height}\"/>\n\
              <text class=\"ink b\" x=\"10\" y=\"22\" style=\"font-size:{}px\">{title}</text>\n\
              <g transform=\"translate(0 {})\">\n{}</g>\n</svg>\n",

@@ -17,7 +17,8 @@ pub struct Curve {
     pub system: String,
     /// Its points from left to right, with the interval of each.
     pub points: Vec<CurvePoint>,
-    /// Whether it is what is wished for, or was fitted, and not what was measured: it is thin and has no markers.
+    /// Whether it is what is wished for, or was fitted, and not what was measured: it is thin and
+    /// has no markers.
     pub is_reference: bool,
 }
 
@@ -40,27 +41,54 @@ const ROOM_FOR_WISHES: f64 = 1.35;
 /// Draws curves.
 pub fn curves(series: &[Curve], plane: &Plane<'_>) -> Picture {
     let mut canvas = Canvas::default();
-    let points: Vec<_> = series.iter().flat_map(|curve| curve.points.iter().copied()).collect();
+    let points: Vec<_> = series
+        .iter()
+        .flat_map(|curve| curve.points.iter().copied())
+        .collect();
     let scale = |log: bool, values: Vec<f64>| {
-        if log { Scale::log(values.into_iter()) } else { Scale::from_zero(values.into_iter()) }
+        if log {
+            Scale::log(values.into_iter())
+        } else {
+            Scale::from_zero(values.into_iter())
+        }
     };
     let x_scale = scale(plane.log_x, points.iter().map(|(x, ..)| *x).collect());
-    let measured: Vec<_> = series.iter().filter(|curve| !curve.is_reference).flat_map(|curve| &curve.points).collect();
-    let tops = measured.iter().flat_map(|(_, y, interval)| [*y, interval.map_or(*y, |(_, high)| high)]);
+    let measured: Vec<_> = series
+        .iter()
+        .filter(|curve| !curve.is_reference)
+        .flat_map(|curve| &curve.points)
+        .collect();
+    let tops = measured
+        .iter()
+        .flat_map(|(_, y, interval)| [*y, interval.map_or(*y, |(_, high)| high)]);
     let mut tops: Vec<f64> = tops.collect();
-    // What is wished for may leave the picture at its top, or what was measured would lie flat at its foot.
+    // What is wished for may leave the picture at its top, or what was measured would lie flat at
+    // its foot.
     let most = tops.iter().copied().fold(0.0, f64::max);
-    let wished = series.iter().filter(|curve| curve.is_reference).flat_map(|curve| &curve.points).map(|(_, y, _)| *y);
+    let wished = series
+        .iter()
+        .filter(|curve| curve.is_reference)
+        .flat_map(|curve| &curve.points)
+        .map(|(_, y, _)| *y);
     tops.extend(wished.map(|y| y.min(most * ROOM_FOR_WISHES)));
     let y_scale = scale(plane.log_y, tops);
     let frame = [86.0, 8.0, WIDTH - 86.0 - 24.0, 310.0];
     x_scale.draw_x(&mut canvas, frame, plane.x.1, plane.x.0);
     y_scale.draw_y(&mut canvas, frame, plane.y.1, plane.y.0);
-    let looks = palette::distinct(series.iter().filter(|curve| !curve.is_reference).map(|curve| curve.system.as_str()));
+    let looks = palette::distinct(
+        series
+            .iter()
+            .filter(|curve| !curve.is_reference)
+            .map(|curve| curve.system.as_str()),
+    );
     let mut next = looks.into_iter();
     let mut entries: Vec<(String, Look)> = Vec::new();
     for curve in series {
-        let look = if curve.is_reference { None } else { next.next() };
+        let look = if curve.is_reference {
+            None
+        } else {
+            next.next()
+        };
         let look = look.unwrap_or_else(|| palette::system(&curve.system));
         draw(&mut canvas, curve, look, plane, (x_scale, y_scale), frame);
         if !curve.is_reference {
@@ -70,7 +98,10 @@ pub fn curves(series: &[Curve], plane: &Plane<'_>) -> Picture {
     let foot = frame[1] + frame[3] + 56.0;
     let used = legend::of_series(&mut canvas, &entries, 12.0, foot);
     let names: Vec<_> = entries.iter().map(|(name, _)| name.as_str()).collect();
-    canvas.done(foot + used, format!("{} over {}: {}", plane.y.0, plane.x.0, names.join(", ")))
+    canvas.done(
+        foot + used,
+        format!("{} over {}: {}", plane.y.0, plane.x.0, names.join(", ")),
+    )
 }
 
 fn draw(
@@ -81,9 +112,17 @@ fn draw(
     (x_scale, y_scale): (Scale, Scale),
     [left, top, width, height]: [f64; 4],
 ) {
-    let at = |x: f64, y: f64| (left + x_scale.place(x) * width, top + (1.0 - y_scale.place(y)) * height);
+    let at = |x: f64, y: f64| {
+        (
+            left + x_scale.place(x) * width,
+            top + (1.0 - y_scale.place(y)) * height,
+        )
+    };
     if curve.is_reference {
-        let line: Vec<_> = below(&curve.points, y_scale.max()).into_iter().map(|(x, y)| at(x, y)).collect();
+        let line: Vec<_> = below(&curve.points, y_scale.max())
+            .into_iter()
+            .map(|(x, y)| at(x, y))
+            .collect();
         canvas.path(&format!("k-{} dot", look.colour), &line);
         return;
     }
@@ -97,7 +136,12 @@ fn draw(
             canvas.line("whisker", [x - 3.0, low, x + 3.0, low]);
             canvas.line("whisker", [x - 3.0, high, x + 3.0, high]);
         }
-        let tip = format!("{}: {} at {}", curve.label, plane.y.1.shown(*y), plane.x.1.shown(*x));
+        let tip = format!(
+            "{}: {} at {}",
+            curve.label,
+            plane.y.1.shown(*y),
+            plane.x.1.shown(*x)
+        );
         let (x, y) = at(*x, *y);
         canvas.marker(look, x, y, &tip);
     }
@@ -125,7 +169,12 @@ mod tests {
 
     #[test]
     fn a_line_ends_where_it_leaves_the_picture() {
-        let line = [(1.0, 10.0, None), (2.0, 20.0, None), (4.0, 40.0, None), (8.0, 80.0, None)];
+        let line = [
+            (1.0, 10.0, None),
+            (2.0, 20.0, None),
+            (4.0, 40.0, None),
+            (8.0, 80.0, None),
+        ];
         assert_eq!(below(&line, 30.0), [(1.0, 10.0), (2.0, 20.0), (3.0, 30.0)]);
         assert_eq!(below(&line, 100.0).len(), 4);
         assert!(below(&line, 5.0).is_empty());

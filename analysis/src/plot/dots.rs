@@ -36,8 +36,18 @@ pub fn dots(rows: &[DotRow], what: &str) -> Picture {
         }
     }
     let row_height = 16.0 + looks.len().max(1) as f64 * 11.0;
-    let left = rows.iter().map(|row| text_width(&row.label, 12.0)).fold(60.0, f64::max).min(360.0) + 16.0;
-    let frame = [left, 6.0, WIDTH - left - 30.0, rows.len() as f64 * row_height];
+    let left = rows
+        .iter()
+        .map(|row| text_width(&row.label, 12.0))
+        .fold(60.0, f64::max)
+        .min(360.0)
+        + 16.0;
+    let frame = [
+        left,
+        6.0,
+        WIDTH - left - 30.0,
+        rows.len() as f64 * row_height,
+    ];
     let values = rows.iter().flat_map(|row| &row.dots).flat_map(|dot| {
         let (low, high) = dot.interval.unwrap_or((dot.ratio, dot.ratio));
         [dot.ratio, low, high, 1.0]
@@ -52,9 +62,17 @@ pub fn dots(rows: &[DotRow], what: &str) -> Picture {
         if index > 0 {
             canvas.line("grid", [8.0, y, WIDTH - 30.0, y]);
         }
-        canvas.label(left - 10.0, y + row_height / 2.0 + 4.0, &row.label, left - 14.0);
+        canvas.label(
+            left - 10.0,
+            y + row_height / 2.0 + 4.0,
+            &row.label,
+            left - 14.0,
+        );
         for dot in &row.dots {
-            let place = looks.iter().position(|(name, _)| *name == dot.label).unwrap_or(0);
+            let place = looks
+                .iter()
+                .position(|(name, _)| *name == dot.label)
+                .unwrap_or(0);
             let y = y + 13.0 + place as f64 * 11.0;
             let at = |ratio: f64| left + scale.place(ratio) * frame[2];
             if let Some((low, high)) = dot.interval {
@@ -67,7 +85,17 @@ pub fn dots(rows: &[DotRow], what: &str) -> Picture {
     let foot = frame[1] + frame[3] + 56.0;
     let used = legend::of_series(&mut canvas, &looks, 12.0, foot);
     let told = rows.iter().flat_map(|row| {
-        row.dots.iter().map(move |dot| format!("{}, {}: {}", row.label, dot.label, Unit::Times.shown(dot.ratio)))
+        row.dots.iter().map(move |dot| {
+            format!(
+                "{}, {}: {}",
+                row.label,
+                dot.label,
+                Unit::Times.shown(dot.ratio)
+            )
+        })
     });
-    canvas.done(foot + used, format!("Ratios. {}", told.collect::<Vec<_>>().join("; ")))
+    canvas.done(
+        foot + used,
+        format!("Ratios. {}", told.collect::<Vec<_>>().join("; ")),
+    )
 }

@@ -22,25 +22,49 @@ const STEPS: usize = 260;
 /// Draws distributions upon one logarithmic axis.
 pub fn ecdf(series: &[Steps], unit: Unit, what: &str) -> Picture {
     let mut canvas = Canvas::default();
-    let ends = series
-        .iter()
-        .flat_map(|steps| [steps.counted.first(), steps.counted.last()].into_iter().flatten().map(|(value, _)| *value));
+    let ends = series.iter().flat_map(|steps| {
+        [steps.counted.first(), steps.counted.last()]
+            .into_iter()
+            .flatten()
+            .map(|(value, _)| *value)
+    });
     let scale = Scale::log(ends.collect::<Vec<_>>().into_iter());
     let frame = [62.0, 8.0, WIDTH - 62.0 - 24.0, 290.0];
     scale.draw_x(&mut canvas, frame, unit, what);
     Scale::Linear { max: 1.0 }.draw_y(&mut canvas, frame, Unit::Share, "values at most so large");
     let looks = palette::distinct(series.iter().map(|steps| steps.system.as_str()));
     for (index, steps) in series.iter().enumerate() {
-        draw(&mut canvas, steps, looks[index], scale, frame, (index as f64 + 0.5) / series.len() as f64);
+        draw(
+            &mut canvas,
+            steps,
+            looks[index],
+            scale,
+            frame,
+            (index as f64 + 0.5) / series.len() as f64,
+        );
     }
     let foot = frame[1] + frame[3] + 56.0;
-    let entries: Vec<_> = series.iter().zip(looks).map(|(steps, look)| (steps.label.clone(), look)).collect();
+    let entries: Vec<_> = series
+        .iter()
+        .zip(looks)
+        .map(|(steps, look)| (steps.label.clone(), look))
+        .collect();
     let used = legend::of_series(&mut canvas, &entries, 12.0, foot);
     let names: Vec<_> = series.iter().map(|steps| steps.label.as_str()).collect();
-    canvas.done(foot + used, format!("Cumulative distributions of {}", names.join(", ")))
+    canvas.done(
+        foot + used,
+        format!("Cumulative distributions of {}", names.join(", ")),
+    )
 }
 
-fn draw(canvas: &mut Canvas, steps: &Steps, look: Look, scale: Scale, frame: [f64; 4], marked: f64) {
+fn draw(
+    canvas: &mut Canvas,
+    steps: &Steps,
+    look: Look,
+    scale: Scale,
+    frame: [f64; 4],
+    marked: f64,
+) {
     let [left, top, width, height] = frame;
     let total: u64 = steps.counted.iter().map(|(_, count)| count).sum();
     let (mut seen, mut points, mut drawn) = (0, Vec::new(), -1.0);

@@ -17,7 +17,11 @@ fn lay_out(names: &[String], x: f64, y: f64, mut draw: impl FnMut(usize, f64, f6
         draw(index, at, line);
         at += width;
     }
-    if names.is_empty() { 0.0 } else { line - y + 19.0 }
+    if names.is_empty() {
+        0.0
+    } else {
+        line - y + 19.0
+    }
 }
 
 /// Lines with markers.
@@ -26,7 +30,10 @@ pub(crate) fn of_series(canvas: &mut Canvas, series: &[(String, Look)], x: f64, 
     lay_out(&names, x, y, |index, x, y| {
         let look = series[index].1;
         let dash = if look.hollow { " dash" } else { "" };
-        canvas.line(&format!("k-{} line{dash}", look.colour), [x, y, x + 22.0, y]);
+        canvas.line(
+            &format!("k-{} line{dash}", look.colour),
+            [x, y, x + 22.0, y],
+        );
         canvas.marker(look, x + 11.0, y, "");
         canvas.text("ink n", x + 28.0, y + 4.0, &names[index]);
     })
@@ -38,7 +45,12 @@ pub(crate) fn of_phases(canvas: &mut Canvas, phases: &[Phase], x: f64, y: f64) -
     lay_out(&names, x, y, |index, x, y| {
         let (colour, letter) = palette::phase(phases[index]);
         canvas.rect(&format!("f-{colour}"), [x, y - 8.0, 16.0, 16.0], "");
-        canvas.text(&format!("i-{colour} n b m"), x + 8.0, y + 4.0, &letter.to_string());
+        canvas.text(
+            &format!("i-{colour} n b m"),
+            x + 8.0,
+            y + 4.0,
+            &letter.to_string(),
+        );
         canvas.text("ink n", x + 21.0, y + 4.0, &names[index]);
     })
 }

@@ -1,8 +1,9 @@
 //! Pictures, written as SVG by hand.
 //!
-//! Not with a library of plots: what those write has its colours in every element, so that a dark page cannot change
-//! them, no titles for those who listen, and nothing that a style sheet could get hold of. Here every shape has a class,
-//! and the one list of colours in [`palette`] serves pages, files and PNG alike.
+//! Not with a library of plots: what those write has its colours in every element, so that a dark
+//! page cannot change them, no titles for those who listen, and nothing that a style sheet could
+//! get hold of. Here every shape has a class, and the one list of colours in [`palette`] serves
+//! pages, files and PNG alike.
 
 mod axis;
 mod bars;

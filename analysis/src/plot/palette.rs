@@ -1,7 +1,8 @@
 //! One look for each system and each phase, the same in every picture.
 //!
-//! Colours are those of Okabe and Ito, which people with any of the common colour blindnesses tell apart, and a few of
-//! Tol's where there are more than eight. None of them is ever the only difference: systems have markers, phases letters.
+//! Colours are those of Okabe and Ito, which people with any of the common colour blindnesses tell
+//! apart, and a few of Tol's where there are more than eight. None of them is ever the only
+//! difference: systems have markers, phases letters.
 
 use results::Phase;
 
@@ -36,7 +37,11 @@ pub struct Look {
 }
 
 const fn look(colour: &'static str, marker: Marker, hollow: bool) -> Look {
-    Look { colour, marker, hollow }
+    Look {
+        colour,
+        marker,
+        hollow,
+    }
 }
 
 /// Of a system, by its first name.
@@ -58,15 +63,25 @@ pub fn system(name: &str) -> Look {
     }
 }
 
-/// Looks for series beside each other. The second one of a system keeps its colour and gets another marker and line, as
-/// does the third.
+/// Looks for series beside each other. The second one of a system keeps its colour and gets another
+/// marker and line, as does the third.
 pub(crate) fn distinct<'a>(systems: impl Iterator<Item = &'a str>) -> Vec<Look> {
-    const MARKERS: [Marker; 7] =
-        [Marker::Circle, Marker::Square, Marker::Up, Marker::Diamond, Marker::Down, Marker::Plus, Marker::Cross];
+    const MARKERS: [Marker; 7] = [
+        Marker::Circle,
+        Marker::Square,
+        Marker::Up,
+        Marker::Diamond,
+        Marker::Down,
+        Marker::Plus,
+        Marker::Cross,
+    ];
     let mut looks: Vec<Look> = Vec::new();
     for name in systems {
         let mut look = system(name);
-        let first = MARKERS.iter().position(|marker| *marker == look.marker).unwrap_or(0);
+        let first = MARKERS
+            .iter()
+            .position(|marker| *marker == look.marker)
+            .unwrap_or(0);
         for turn in 0..2 * MARKERS.len() {
             look.marker = MARKERS[(first + turn.div_ceil(2)) % MARKERS.len()];
             look.hollow = (turn % 2 == 1) != system(name).hollow;
@@ -105,8 +120,9 @@ const COLOURS: [(&str, &str, &str, &str); 21] = [
     ("p-dark", "#444b54", "#6a7480", "#ffffff"),
 ];
 
-/// How a phase looks: its colour and its letter. What is the same work in embedded and in external starts has one colour:
-/// grey until the program runs, blue until the engine is ready, warm colours for coming by code, purple for the answer.
+/// How a phase looks: its colour and its letter. What is the same work in embedded and in external
+/// starts has one colour: grey until the program runs, blue until the engine is ready, warm colours
+/// for coming by code, purple for the answer.
 pub const fn phase(name: Phase) -> (&'static str, char) {
     match name {
         Phase::Create => ("p-dark", 'n'),
@@ -139,8 +155,11 @@ pub const fn phase(name: Phase) -> (&'static str, char) {
 
 /// The style of all pictures, on a light or on a dark page.
 pub fn style(dark: bool) -> String {
-    let [ink, muted, grid, paper] =
-        if dark { ["#ececec", "#b4b8be", "#3a3f46", "#15181c"] } else { ["#16181b", "#5a6068", "#dfe2e6", "#ffffff"] };
+    let [ink, muted, grid, paper] = if dark {
+        ["#ececec", "#b4b8be", "#3a3f46", "#15181c"]
+    } else {
+        ["#16181b", "#5a6068", "#dfe2e6", "#ffffff"]
+    };
     let mut css = format!(
         ".paper{{fill:{paper}}}.ink{{fill:{ink}}}.muted{{fill:{muted}}}.grid{{stroke:{grid};fill:none}}\
          .axis{{stroke:{muted};fill:none}}.whisker{{stroke:{ink};fill:none}}.edge{{stroke:{paper}}}.halo{{stroke:{paper};stroke-width:3.5;stroke-opacity:.75;fill:none}}\
@@ -152,8 +171,14 @@ pub fn style(dark: bool) -> String {
     for (name, light, night, upon) in COLOURS {
         let colour = if dark { night } else { light };
         // On the one dark page, ink upon the light colours of systems is dark again.
-        let upon = if dark && name == "native" { "#000000" } else { upon };
-        css.push_str(&format!(".f-{name}{{fill:{colour}}}.k-{name}{{stroke:{colour}}}.i-{name}{{fill:{upon}}}"));
+        let upon = if dark && name == "native" {
+            "#000000"
+        } else {
+            upon
+        };
+        css.push_str(&format!(
+            ".f-{name}{{fill:{colour}}}.k-{name}{{stroke:{colour}}}.i-{name}{{fill:{upon}}}"
+        ));
     }
     css
 }

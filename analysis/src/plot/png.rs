@@ -1,4 +1,5 @@
-//! Pictures as points, with a typeface that comes with the program: the same bytes on every machine.
+//! Pictures as points, with a typeface that comes with the program: the same bytes on every
+//! machine.
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
@@ -37,12 +38,27 @@ fn typefaces() -> Arc<fontdb::Database> {
 ///
 /// # Errors
 /// [`PngError`].
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a picture's size is small and positive")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a picture's size is small and positive"
+)]
 pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
-    let options = Options { fontdb: typefaces(), font_family: "DejaVu Sans".to_owned(), ..Options::default() };
+    let options = Options {
+        fontdb: typefaces(),
+        font_family: "DejaVu Sans".to_owned(),
+        ..Options::default()
+    };
     let tree = Tree::from_str(svg, &options).map_err(|error| PngError::Svg(error.to_string()))?;
-    let [width, height] = [tree.size().width(), tree.size().height()].map(|size| (size * SCALE).ceil() as u32);
+    let [width, height] =
+        [tree.size().width(), tree.size().height()].map(|size| (size * SCALE).ceil() as u32);
     let mut pixels = Pixmap::new(width, height).ok_or(PngError::Size(width, height))?;
-    resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
-    pixels.encode_png().map_err(|error| PngError::Encode(error.to_string()))
+    resvg::render(
+        &tree,
+        Transform::from_scale(SCALE, SCALE),
+        &mut pixels.as_mut(),
+    );
+    pixels
+        .encode_png()
+        .map_err(|error| PngError::Encode(error.to_string()))
 }

@@ -39,7 +39,8 @@ pub struct Analysis {
     pub confidence: f64,
     /// What is wrong with the run's files.
     pub damage: Vec<Damage>,
-    /// The largest relative difference that one system showed to itself, for each kind of scenario and measure.
+    /// The largest relative difference that one system showed to itself, for each kind of scenario
+    /// and measure.
     pub floors: BTreeMap<String, BTreeMap<Measure, f64>>,
     /// The cells, each with the places of its samples in the run's order.
     pub cells: Vec<CellFacts>,
@@ -114,9 +115,14 @@ impl Analysis {
         floor_in(&self.floors, scenario, measure)
     }
 
-    /// The workloads: first the one that most questions are about, then the others in alphabetical order.
+    /// The workloads: first the one that most questions are about, then the others in alphabetical
+    /// order.
     pub(crate) fn workloads(&self) -> Vec<&str> {
-        let mut names: Vec<_> = self.cells.iter().map(|cell| cell.cell.workload.as_str()).collect();
+        let mut names: Vec<_> = self
+            .cells
+            .iter()
+            .map(|cell| cell.cell.workload.as_str())
+            .collect();
         names.sort_unstable_by_key(|name| (*name != FIRST_WORKLOAD, *name));
         names.dedup();
         names
@@ -124,7 +130,9 @@ impl Analysis {
 
     /// The cells of a workload, under their first names.
     pub(crate) fn group_of<'a>(&'a self, workload: &'a str) -> impl Iterator<Item = &'a CellFacts> {
-        self.cells.iter().filter(move |cell| cell.cell.workload == workload && !is_twin(&cell.cell))
+        self.cells
+            .iter()
+            .filter(move |cell| cell.cell.workload == workload && !is_twin(&cell.cell))
     }
 
     /// The cells of a workload and a scenario.
@@ -133,10 +141,13 @@ impl Analysis {
         workload: &'a str,
         scenario: &'a str,
     ) -> impl Iterator<Item = &'a CellFacts> + Clone {
-        self.cells.iter().filter(move |cell| cell.cell.workload == workload && cell.cell.scenario.name() == scenario)
+        self.cells.iter().filter(move |cell| {
+            cell.cell.workload == workload && cell.cell.scenario.name() == scenario
+        })
     }
 
-    /// The cells that a comparison of a scenario shows: as people use the systems, watched by nobody, first names only.
+    /// The cells that a comparison of a scenario shows: as people use the systems, watched by
+    /// nobody, first names only.
     pub(crate) fn shown(&self, workload: &str, scenario: &str) -> Vec<&CellFacts> {
         let shown = |cell: &&CellFacts| {
             let of_group = cell.cell.workload == workload && cell.cell.scenario.name() == scenario;
@@ -156,7 +167,12 @@ impl Analysis {
     }
 
     /// The family of a table.
-    pub(crate) fn family(&self, workload: &str, scenario: &str, measure: Measure) -> Option<&Family> {
+    pub(crate) fn family(
+        &self,
+        workload: &str,
+        scenario: &str,
+        measure: Measure,
+    ) -> Option<&Family> {
         let name = family_name(workload, scenario, measure);
         self.families.iter().find(|family| family.name == name)
     }
@@ -165,18 +181,40 @@ impl Analysis {
 /// Each cell's numbers, half of the cells in a thread of its own.
 fn facts(cells: &[CellData]) -> Vec<CellFacts> {
     // Every other cell: neighbours are of one kind and take equally long.
-    let of_every_other = |from: usize| cells.iter().skip(from).step_by(2).map(CellFacts::of).collect::<Vec<_>>();
+    let of_every_other = |from: usize| {
+        cells
+            .iter()
+            .skip(from)
+            .step_by(2)
+            .map(CellFacts::of)
+            .collect::<Vec<_>>()
+    };
     let [even, odd] = std::thread::scope(|scope| {
         let odd = scope.spawn(|| of_every_other(1));
         let even = of_every_other(0);
-        [even, odd.join().expect("statistics do not panic: what they cannot compute they say")]
+        [
+            even,
+            odd.join()
+                .expect("statistics do not panic: what they cannot compute they say"),
+        ]
     });
     let (mut even, mut odd) = (even.into_iter(), odd.into_iter());
-    (0..cells.len()).filter_map(|index| if index % 2 == 0 { even.next() } else { odd.next() }).collect()
+    (0..cells.len())
+        .filter_map(|index| {
+            if index % 2 == 0 {
+                even.next()
+            } else {
+                odd.next()
+            }
+        })
+        .collect()
 }
 
 fn floor_in(floors: &Floors, scenario: &str, measure: Measure) -> Option<f64> {
-    floors.get(contrasts::kind(scenario))?.get(&measure).copied()
+    floors
+        .get(contrasts::kind(scenario))?
+        .get(&measure)
+        .copied()
 }
 
 pub(crate) fn family_name(workload: &str, scenario: &str, measure: Measure) -> String {
@@ -195,14 +233,24 @@ const COMPARED: [(&str, &[Measure]); 6] = [
 
 /// What a scenario is compared by.
 pub(crate) fn compared_by(scenario: &str) -> &'static [Measure] {
-    COMPARED.iter().find(|(name, _)| *name == scenario).map_or(&[], |(_, measures)| measures)
+    COMPARED
+        .iter()
+        .find(|(name, _)| *name == scenario)
+        .map_or(&[], |(_, measures)| measures)
 }
 
-/// One family for each workload, scenario and measure: every cell against the native program under the same parameters.
+/// One family for each workload, scenario and measure: every cell against the native program under
+/// the same parameters.
 fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
     let mut groups: BTreeMap<(&str, &str), Vec<&CellFacts>> = BTreeMap::new();
-    for cell in cells.iter().filter(|cell| is_headline(&cell.cell) && is_plain(&cell.cell)) {
-        groups.entry((&cell.cell.workload, cell.cell.scenario.name())).or_default().push(cell);
+    for cell in cells
+        .iter()
+        .filter(|cell| is_headline(&cell.cell) && is_plain(&cell.cell))
+    {
+        groups
+            .entry((&cell.cell.workload, cell.cell.scenario.name()))
+            .or_default()
+            .push(cell);
     }
     let mut families = Vec::new();
     for ((workload, scenario), group) in groups {
@@ -216,20 +264,35 @@ fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
                 .filter(|(cell, base)| cell.id != base.id)
                 .collect();
             let name = family_name(workload, scenario, measure);
-            families.extend(contrasts::family(name, measure, &pairs, floor_in(floors, scenario, measure)));
+            families.extend(contrasts::family(
+                name,
+                measure,
+                &pairs,
+                floor_in(floors, scenario, measure),
+            ));
         }
     }
     families
 }
 
 /// What must be the same of two cells for their systems to be all that differs.
-const CONDITIONS: [&str; 8] =
-    ["connections", "instances", "pace", "page_cache", "firewall", "path", "delay_ms", "rate_mbit"];
+const CONDITIONS: [&str; 8] = [
+    "connections",
+    "instances",
+    "pace",
+    "page_cache",
+    "firewall",
+    "path",
+    "delay_ms",
+    "rate_mbit",
+];
 
 /// The native cell under the same conditions.
 fn base_of<'a>(group: &'a [&'a CellFacts], cell: &CellFacts) -> Option<&'a &'a CellFacts> {
     let same = |key: &str, other: &Cell| param(&cell.cell, key) == param(other, key);
-    group.iter().find(|other| other.cell.system == BASE && CONDITIONS.iter().all(|key| same(key, &other.cell)))
+    group.iter().find(|other| {
+        other.cell.system == BASE && CONDITIONS.iter().all(|key| same(key, &other.cell))
+    })
 }
 
 /// The two systems of one engine, and whether they have the same version.
@@ -248,16 +311,25 @@ impl Engine<'_> {
 }
 
 /// The engines that are there both embedded and as a command line.
-pub(crate) fn engines<'a>(analysis: &'a Analysis, manifest: Option<&'a Manifest>) -> Vec<Engine<'a>> {
+pub(crate) fn engines<'a>(
+    analysis: &'a Analysis,
+    manifest: Option<&'a Manifest>,
+) -> Vec<Engine<'a>> {
     let has = |system: &str| analysis.cells.iter().any(|cell| cell.cell.system == system);
     let version = |system: &str| {
-        let known = manifest?.systems.iter().find(|known| known.name == system)?;
+        let known = manifest?
+            .systems
+            .iter()
+            .find(|known| known.name == system)?;
         (!known.version.is_empty()).then_some(known.version.as_str())
     };
     ["wasmtime", "wasmedge"]
         .into_iter()
         .map(|name| (name, format!("{name}-embedded"), format!("{name}-cli")))
         .filter(|(_, embedded, cli)| has(embedded) && has(cli))
-        .map(|(name, embedded, cli)| Engine { name, versions: version(&embedded).zip(version(&cli)) })
+        .map(|(name, embedded, cli)| Engine {
+            name,
+            versions: version(&embedded).zip(version(&cli)),
+        })
         .collect()
 }

@@ -1,4 +1,5 @@
-//! What the report opens with: what was measured, on what machine, what was found, and what cannot be said.
+//! What the report opens with: what was measured, on what machine, what was found, and what cannot
+//! be said.
 
 use results::manifest::Manifest;
 
@@ -16,15 +17,21 @@ use crate::units::percent;
 /// The opening.
 pub(crate) fn tell(run: &Run, analysis: &Analysis) -> Section {
     let mut section = Section::new("answer", "The answer");
-    section.blocks.push(Block::Heading("What was measured".to_owned()));
+    section
+        .blocks
+        .push(Block::Heading("What was measured".to_owned()));
     section.text(measured(run, analysis));
     section.text(machine(run.manifest.as_ref()));
-    section.blocks.push(Block::Heading("What was found".to_owned()));
+    section
+        .blocks
+        .push(Block::Heading("What was found".to_owned()));
     let found = found(analysis);
     // Other sections' findings come behind these: the list is there even if nothing is in it yet.
     section.blocks.push(Block::List(found));
     section.blocks.extend(overview(analysis).map(Block::Table));
-    section.blocks.push(Block::Heading("What cannot be said".to_owned()));
+    section
+        .blocks
+        .push(Block::Heading("What cannot be said".to_owned()));
     section.list(unsaid(run, analysis));
     section
 }
@@ -38,9 +45,17 @@ fn measured(run: &Run, analysis: &Analysis) -> String {
         .collect();
     systems.sort();
     systems.dedup();
-    let workloads: Vec<_> = analysis.workloads().into_iter().map(|name| format!("`{name}`")).collect();
+    let workloads: Vec<_> = analysis
+        .workloads()
+        .into_iter()
+        .map(|name| format!("`{name}`"))
+        .collect();
     let ok: usize = analysis.cells.iter().map(|cell| cell.orders.len()).sum();
-    let requests: u64 = analysis.cells.iter().map(|cell| cell.requests).fold(0, u64::saturating_add);
+    let requests: u64 = analysis
+        .cells
+        .iter()
+        .map(|cell| cell.requests)
+        .fold(0, u64::saturating_add);
     let mut text = format!(
         "Run `{}`: {} of {} in {}, of which {} count. Systems: {}. Workloads: {}.",
         run.name,
@@ -64,17 +79,26 @@ fn measured(run: &Run, analysis: &Analysis) -> String {
             manifest
                 .commit
                 .as_deref()
-                .map_or("unknown".to_owned(), |commit| format!("`{}`", commit.get(..12).unwrap_or(commit))),
+                .map_or("unknown".to_owned(), |commit| format!(
+                    "`{}`",
+                    commit.get(..12).unwrap_or(commit)
+                )),
         ));
     }
     text
 }
 
 fn machine(manifest: Option<&Manifest>) -> String {
-    let Some(manifest) = manifest else { return "The machine is not known: there is no manifest.".to_owned() };
+    let Some(manifest) = manifest else {
+        return "The machine is not known: there is no manifest.".to_owned();
+    };
     let machine = &manifest.machine;
     let told = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
-    let memory = machine.memory_bytes.map_or("unknown memory".to_owned(), |bytes| crate::units::bytes(bytes as f64));
+    let memory = machine
+        .memory_bytes
+        .map_or("unknown memory".to_owned(), |bytes| {
+            crate::units::bytes(bytes as f64)
+        });
     let kind = match machine.virtualised {
         Some(true) => "a virtual machine",
         Some(false) => "bare metal",
@@ -83,14 +107,20 @@ fn machine(manifest: Option<&Manifest>) -> String {
     let versions: Vec<_> = manifest
         .systems
         .iter()
-        .filter(|system| system.unavailable.is_none() && !system.version.is_empty() && !system.name.ends_with(TWIN))
+        .filter(|system| {
+            system.unavailable.is_none()
+                && !system.version.is_empty()
+                && !system.name.ends_with(TWIN)
+        })
         .map(|system| format!("{} {}", system.name, system.version))
         .collect();
     format!(
-        "The machine: {}, {} cores, {memory}, {kind}; Linux {}; governor {}, huge pages {}. Built as `{}` (optimisation {}). \
-         Versions: {}.",
+        "The machine: {}, {} cores, {memory}, {kind}; Linux {}; governor {}, huge pages {}. Built \
+            as `{}` (optimisation {}). Versions: {}.",
         told(&machine.cpu_model),
-        machine.cores.map_or("unknown".to_owned(), |cores| cores.to_string()),
+        machine
+            .cores
+            .map_or("unknown".to_owned(), |cores| cores.to_string()),
         told(&machine.kernel),
         told(&machine.governor),
         told(&machine.transparent_huge_pages),
@@ -105,11 +135,20 @@ const QUESTIONS: [(&str, Measure, &str); 4] = [
     ("cold", Measure::TotalNs, "a start takes"),
     ("runtime-cold", Measure::TotalNs, "a start takes"),
     ("warm", Measure::P50Ns, "the median request takes"),
-    ("throughput", Measure::PerSecond, "an instance answers, requests a second:"),
+    (
+        "throughput",
+        Measure::PerSecond,
+        "an instance answers, requests a second:",
+    ),
 ];
 
 /// The cells that answer a question, best first.
-fn answers<'a>(analysis: &'a Analysis, workload: &str, scenario: &str, measure: Measure) -> Vec<&'a CellFacts> {
+fn answers<'a>(
+    analysis: &'a Analysis,
+    workload: &str,
+    scenario: &str,
+    measure: Measure,
+) -> Vec<&'a CellFacts> {
     let mut cells = analysis.shown(workload, scenario);
     cells.retain(|cell| cell.median(measure).is_some());
     by(&mut cells, measure);
@@ -119,14 +158,21 @@ fn answers<'a>(analysis: &'a Analysis, workload: &str, scenario: &str, measure: 
     cells
 }
 
-/// One sentence for each scenario of the first workload, which claims nothing that the verdicts do not. Those of all
-/// workloads would be a page: they are a table.
+/// One sentence for each scenario of the first workload, which claims nothing that the verdicts do
+/// not. Those of all workloads would be a page: they are a table.
 fn found(analysis: &Analysis) -> Vec<String> {
     let workloads = analysis.workloads();
-    let Some(workload) = workloads.first() else { return Vec::new() };
+    let Some(workload) = workloads.first() else {
+        return Vec::new();
+    };
     let told = |(scenario, measure, verb): &(&str, Measure, &str)| {
-        let sentence =
-            sentence(analysis, workload, scenario, *measure, &answers(analysis, workload, scenario, *measure))?;
+        let sentence = sentence(
+            analysis,
+            workload,
+            scenario,
+            *measure,
+            &answers(analysis, workload, scenario, *measure),
+        )?;
         Some(format!("**{workload}, {scenario}:** {verb} {sentence}"))
     };
     QUESTIONS.iter().filter_map(told).collect()
@@ -145,8 +191,10 @@ fn overview(analysis: &Analysis) -> Option<Table> {
         ">docker",
         ">of native (95 %)",
     ];
-    let mut table =
-        Table::new("Every workload: medians, and what they cost compared with the native program", &columns);
+    let mut table = Table::new(
+        "Every workload: medians, and what they cost compared with the native program",
+        &columns,
+    );
     for workload in workloads.iter().filter(|_| workloads.len() > 1) {
         for (scenario, measure, _) in QUESTIONS {
             let cells = answers(analysis, workload, scenario, measure);
@@ -155,18 +203,32 @@ fn overview(analysis: &Analysis) -> Option<Table> {
             let family = analysis.family(workload, scenario, measure);
             let beside = |cell: &CellFacts| {
                 let member = family.and_then(|family| family.of(&cell.id));
-                member.zip(base).is_none_or(|(member, base)| member.baseline == base.id)
+                member
+                    .zip(base)
+                    .is_none_or(|(member, base)| member.baseline == base.id)
             };
             let first = |wanted: &dyn Fn(&str) -> bool| {
-                cells.iter().copied().find(|cell| wanted(&cell.cell.system) && beside(cell))
+                cells
+                    .iter()
+                    .copied()
+                    .find(|cell| wanted(&cell.cell.system) && beside(cell))
             };
             let (wasm, boxed) = (first(&is_wasm), first(&|name| name == "docker"));
             let shown = |cell: Option<&CellFacts>| {
-                cell.map_or_else(|| "–".to_owned(), |cell| format!("[{}](#{})", median(cell, measure), cell.id))
+                cell.map_or_else(
+                    || "–".to_owned(),
+                    |cell| format!("[{}](#{})", median(cell, measure), cell.id),
+                )
             };
             let judged = |cell: Option<&CellFacts>| {
-                let member = analysis.family(workload, scenario, measure)?.of(&cell?.id)?;
-                Some(format!("{} {}", ratio(&member.decision), mark(&member.decision.verdict, measure)))
+                let member = analysis
+                    .family(workload, scenario, measure)?
+                    .of(&cell?.id)?;
+                Some(format!(
+                    "{} {}",
+                    ratio(&member.decision),
+                    mark(&member.decision.verdict, measure)
+                ))
             };
             let judged = |cell| judged(cell).unwrap_or_else(|| "–".to_owned());
             if wasm.or(boxed).is_some() {
@@ -194,7 +256,14 @@ fn sentence(
     cells: &[&CellFacts],
 ) -> Option<String> {
     let names = Names::of(cells.iter().map(|cell| &cell.cell));
-    let told = |cell: &CellFacts| format!("{} with [{}](#{})", median(cell, measure), names.name(&cell.cell), cell.id);
+    let told = |cell: &CellFacts| {
+        format!(
+            "{} with [{}](#{})",
+            median(cell, measure),
+            names.name(&cell.cell),
+            cell.id
+        )
+    };
     let (first, last) = (cells.first()?, cells.last()?);
     if cells.len() == 1 {
         return Some(format!("{}.", told(first)));
@@ -204,18 +273,33 @@ fn sentence(
         Some(base) => told(base),
         None => format!("{}, and {}", told(first), told(last)),
     };
-    let Some(family) = analysis.family(workload, scenario, measure).filter(|_| base.is_some()) else {
+    let Some(family) = analysis
+        .family(workload, scenario, measure)
+        .filter(|_| base.is_some())
+    else {
         return Some(text + "; there is no native program of the same load to judge by.");
     };
-    // Those that were judged by the very cell that the sentence begins with, and not by one under other conditions.
+    // Those that were judged by the very cell that the sentence begins with, and not by one under
+    // other conditions.
     let judged = |cell: &CellFacts| {
         let member = family.of(&cell.id);
-        member.zip(base).is_some_and(|(member, base)| member.baseline == base.id)
+        member
+            .zip(base)
+            .is_some_and(|(member, base)| member.baseline == base.id)
     };
-    let first =
-        |wanted: &dyn Fn(&str) -> bool| cells.iter().copied().find(|cell| wanted(&cell.cell.system) && judged(cell));
-    for cell in first(&is_wasm).into_iter().chain(first(&|name| name == "docker")) {
-        let Some(member) = family.of(&cell.id) else { continue };
+    let first = |wanted: &dyn Fn(&str) -> bool| {
+        cells
+            .iter()
+            .copied()
+            .find(|cell| wanted(&cell.cell.system) && judged(cell))
+    };
+    for cell in first(&is_wasm)
+        .into_iter()
+        .chain(first(&|name| name == "docker"))
+    {
+        let Some(member) = family.of(&cell.id) else {
+            continue;
+        };
         let said = match &member.decision.verdict {
             Verdict::Faster | Verdict::Slower => format!("{} the cost", ratio(&member.decision)),
             Verdict::Indistinguishable => "not told apart from it".to_owned(),
@@ -229,36 +313,58 @@ fn sentence(
 
 /// Whether a system runs WebAssembly without a container around it.
 pub(crate) fn is_wasm(system: &str) -> bool {
-    ["wasmtime-", "wasmedge-"].iter().any(|engine| system.starts_with(engine)) || system == "wasmcloud"
+    ["wasmtime-", "wasmedge-"]
+        .iter()
+        .any(|engine| system.starts_with(engine))
+        || system == "wasmcloud"
 }
 
 /// Limits of this run, each one sentence.
 fn unsaid(run: &Run, analysis: &Analysis) -> Vec<String> {
     let mut limits = vec![floor(analysis)];
-    limits.extend(run.damage.iter().take(20).map(|damage| format!("Damaged input: {damage}.")));
+    limits.extend(
+        run.damage
+            .iter()
+            .take(20)
+            .map(|damage| format!("Damaged input: {damage}.")),
+    );
     if run.damage.len() > 20 {
-        limits.push(format!("Damaged input: {} more findings; `verify` lists all.", run.damage.len() - 20));
+        limits.push(format!(
+            "Damaged input: {} more findings; `verify` lists all.",
+            run.damage.len() - 20
+        ));
     }
     limits.extend(absent(run.manifest.as_ref(), analysis));
     limits.extend(failed(analysis));
     limits.extend(shaky(analysis));
     limits.extend(observer(analysis));
-    for engine in engines(analysis, run.manifest.as_ref()).iter().filter(|engine| !engine.matches()) {
+    for engine in engines(analysis, run.manifest.as_ref())
+        .iter()
+        .filter(|engine| !engine.matches())
+    {
         if let Some((embedded, cli)) = engine.versions {
             limits.push(format!(
-                "**Versions differ:** {} is {embedded} embedded and {cli} on the command line. Whatever is said of the two holds \
-                 the difference between versions too.",
+                "**Versions differ:** {} is {embedded} embedded and {cli} on the command line. \
+                    Whatever is said of the two holds the difference between versions too.",
                 engine.name
             ));
         }
     }
-    if run.manifest.as_ref().is_some_and(|manifest| manifest.dirty == Some(true)) {
+    if run
+        .manifest
+        .as_ref()
+        .is_some_and(|manifest| manifest.dirty == Some(true))
+    {
         limits.push(
-            "**The checkout had changes that are in no commit:** nobody else can build the same program.".to_owned(),
+            "**The checkout had changes that are in no commit:** nobody else can build the same \
+                program."
+                .to_owned(),
         );
     }
     limits.push(
-        "One machine, one day: other machines have other ratios. Re-measure before you decide by them.".to_owned(),
+        "One machine, one day: other machines have other ratios. Re-measure before you decide by \
+            them."
+            .to_owned(),
     );
     limits
 }
@@ -268,17 +374,32 @@ fn floor(analysis: &Analysis) -> String {
         ("cold", Measure::TotalNs, "of starts"),
         ("warm", Measure::P50Ns, "of warm requests"),
         ("throughput", Measure::PerSecond, "of throughput"),
-        ("scaling", Measure::PerSecond, "of throughput with several instances"),
-        ("density", Measure::PssBytes, "of the memory of many instances"),
+        (
+            "scaling",
+            Measure::PerSecond,
+            "of throughput with several instances",
+        ),
+        (
+            "density",
+            Measure::PssBytes,
+            "of the memory of many instances",
+        ),
     ];
-    let floor = |(scenario, measure, what)| Some(format!("{} {what}", percent(analysis.floor(scenario, measure)?)));
+    let floor = |(scenario, measure, what)| {
+        Some(format!(
+            "{} {what}",
+            percent(analysis.floor(scenario, measure)?)
+        ))
+    };
     let floors: Vec<_> = told.into_iter().filter_map(floor).collect();
     if floors.is_empty() {
-        return "There is no A/A control in this run: how far the same system differs from itself here is not known."
+        return "There is no A/A control in this run: how far the same system differs from itself \
+            here is not known."
             .to_owned();
     }
     format!(
-        "The A/A floor: the same system under two names differed by up to {}. No smaller difference is called one.",
+        "The A/A floor: the same system under two names differed by up to {}. No smaller \
+            difference is called one.",
         listed(&floors)
     )
 }
@@ -290,34 +411,56 @@ fn absent(manifest: Option<&Manifest>, analysis: &Analysis) -> Vec<String> {
         .iter()
         .filter(|system| !system.name.ends_with(TWIN))
         .filter_map(|system| {
-            Some(format!("**{}** could not be measured here: {}.", system.name, system.unavailable.as_deref()?))
+            Some(format!(
+                "**{}** could not be measured here: {}.",
+                system.name,
+                system.unavailable.as_deref()?
+            ))
         })
         .collect();
-    let known = |name: &str| systems.iter().any(|system| system.name == name && system.unavailable.is_some());
-    let mut skipped: std::collections::BTreeMap<(&str, &str), usize> = std::collections::BTreeMap::new();
-    for cell in analysis
-        .cells
-        .iter()
-        .filter(|cell| !cell.skipped.is_empty() && !is_twin(&cell.cell) && !known(&cell.cell.system))
-    {
-        let reason = cell.reasons.keys().next().map_or("no reason is recorded", String::as_str);
+    let known = |name: &str| {
+        systems
+            .iter()
+            .any(|system| system.name == name && system.unavailable.is_some())
+    };
+    let mut skipped: std::collections::BTreeMap<(&str, &str), usize> =
+        std::collections::BTreeMap::new();
+    for cell in analysis.cells.iter().filter(|cell| {
+        !cell.skipped.is_empty() && !is_twin(&cell.cell) && !known(&cell.cell.system)
+    }) {
+        let reason = cell
+            .reasons
+            .keys()
+            .next()
+            .map_or("no reason is recorded", String::as_str);
         *skipped.entry((&cell.cell.system, reason)).or_default() += cell.skipped.len();
     }
     let sentence = |((system, reason), n): ((&str, &str), usize)| {
-        format!("**{system}:** {} skipped: {reason}.", count(n as u64, "sample"))
+        format!(
+            "**{system}:** {} skipped: {reason}.",
+            count(n as u64, "sample")
+        )
     };
     told.extend(skipped.into_iter().map(sentence));
     told
 }
 
 fn failed(analysis: &Analysis) -> Vec<String> {
-    let mut failed: std::collections::BTreeMap<(&str, &str), usize> = std::collections::BTreeMap::new();
+    let mut failed: std::collections::BTreeMap<(&str, &str), usize> =
+        std::collections::BTreeMap::new();
     for cell in analysis.cells.iter().filter(|cell| !cell.failed.is_empty()) {
-        let reason = cell.reasons.keys().next().map_or("no reason is recorded", String::as_str);
+        let reason = cell
+            .reasons
+            .keys()
+            .next()
+            .map_or("no reason is recorded", String::as_str);
         *failed.entry((&cell.cell.system, reason)).or_default() += cell.failed.len();
     }
     let sentence = |((system, reason), n): ((&str, &str), usize)| {
-        format!("**{system}:** {} failed and in no figure, such as: {reason}.", count(n as u64, "sample"))
+        format!(
+            "**{system}:** {} failed and in no figure, such as: {reason}.",
+            count(n as u64, "sample")
+        )
     };
     failed.into_iter().map(sentence).collect()
 }
@@ -329,22 +472,33 @@ fn shaky(analysis: &Analysis) -> Vec<String> {
     let noisy: usize = analysis.cells.iter().map(|cell| cell.noisy.len()).sum();
     if ok > 0 {
         limits.push(format!(
-            "{} of the samples that count were noisy (time stolen by the hypervisor, or waiting for a core for more than a tenth \
-             of the time). They count; the table of all measures has the medians without them.",
+            "{} of the samples that count were noisy (time stolen by the hypervisor, or waiting \
+                for a core for more than a tenth of the time). They count; the table of all \
+                measures has the medians without them.",
             percent(noisy as f64 / ok as f64)
         ));
     }
     let warned = |wanted: fn(&Warning) -> bool| -> Vec<String> {
         let headline = [Measure::TotalNs, Measure::P50Ns, Measure::PerSecond];
         let of = |cell: &&CellFacts| {
-            headline
-                .iter()
-                .any(|measure| cell.measures.get(measure).is_some_and(|m| m.all.warnings().iter().any(wanted)))
+            headline.iter().any(|measure| {
+                cell.measures
+                    .get(measure)
+                    .is_some_and(|m| m.all.warnings().iter().any(wanted))
+            })
         };
-        analysis.cells.iter().filter(of).map(|cell| format!("[{}](#{})", cell.id, cell.id)).collect()
+        analysis
+            .cells
+            .iter()
+            .filter(of)
+            .map(|cell| format!("[{}](#{})", cell.id, cell.id))
+            .collect()
     };
     for (what, cells) in [
-        ("drift over the run", warned(|warning| matches!(warning, Warning::Drift { .. }))),
+        (
+            "drift over the run",
+            warned(|warning| matches!(warning, Warning::Drift { .. })),
+        ),
         (
             "have more than one mode, so that their medians may lie where hardly a value does",
             warned(|w| matches!(w, Warning::Multimodal { .. })),
@@ -352,8 +506,16 @@ fn shaky(analysis: &Analysis) -> Vec<String> {
     ] {
         if !cells.is_empty() {
             let (shown, rest) = cells.split_at(cells.len().min(6));
-            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            limits.push(format!("{} {what}: {}{more}.", count(cells.len() as u64, "cell"), shown.join(", ")));
+            let more = if rest.is_empty() {
+                String::new()
+            } else {
+                format!(" and {} more", rest.len())
+            };
+            limits.push(format!(
+                "{} {what}: {}{more}.",
+                count(cells.len() as u64, "cell"),
+                shown.join(", ")
+            ));
         }
     }
     limits
@@ -361,18 +523,24 @@ fn shaky(analysis: &Analysis) -> Vec<String> {
 
 /// What being watched costs.
 fn observer(analysis: &Analysis) -> Option<String> {
-    let watched = analysis.cells.iter().filter(|cell| !is_headline(&cell.cell) && cell.is_taken_apart());
+    let watched = analysis
+        .cells
+        .iter()
+        .filter(|cell| !is_headline(&cell.cell) && cell.is_taken_apart());
     let mut costs: Vec<f64> = watched
         .filter_map(|cell| {
-            let alone = analysis.find(&unwatched(&cell.cell))?.median(Measure::TotalNs)?;
+            let alone = analysis
+                .find(&unwatched(&cell.cell))?
+                .median(Measure::TotalNs)?;
             Some(cell.median(Measure::TotalNs)? / alone - 1.0)
         })
         .collect();
     costs.sort_by(f64::total_cmp);
     let middle = costs.get(costs.len() / 2)?;
     Some(format!(
-        "Being watched takes time: starts that were taken apart took {} more at the median of {} pairs of cells (from {} to {}; less \
-         than nothing is noise). Phases are theirs; every total is of starts that nothing watched.",
+        "Being watched takes time: starts that were taken apart took {} more at the median of {} \
+            pairs of cells (from {} to {}; less than nothing is noise). Phases are theirs; every \
+            total is of starts that nothing watched.",
         percent(*middle),
         costs.len(),
         percent(costs[0]),

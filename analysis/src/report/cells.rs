@@ -1,4 +1,5 @@
-//! Every cell with all of its numbers, and the places of its samples: where each figure of the report leads back to.
+//! Every cell with all of its numbers, and the places of its samples: where each figure of the
+//! report leads back to.
 
 use super::analysis::Analysis;
 use super::facts::{CellFacts, Measured};
@@ -9,21 +10,42 @@ use crate::units::percent;
 
 /// The section.
 pub(crate) fn tell(analysis: &Analysis) -> Section {
-    let mut section = Section::new("cells", "Every cell, and the samples that its numbers are made of");
+    let mut section = Section::new(
+        "cells",
+        "Every cell, and the samples that its numbers are made of",
+    );
     section.text(
-        "A cell is system × workload × scenario × parameters. Its samples are places in the run's order: the field `order` of \
-         lines in `samples.jsonl`. The same numbers, unrounded, are in `summary.json` and `summary.csv`.",
+        "A cell is system × workload × scenario × parameters. Its samples are places in the run's \
+            order: the field `order` of lines in `samples.jsonl`. The same numbers, unrounded, \
+            are in `summary.json` and `summary.csv`.",
     );
     let mut table = Table::new(
         "Cells and their samples",
-        &["cell", ">ok", ">failed", ">skipped", ">noisy", "orders of samples that count"],
+        &[
+            "cell",
+            ">ok",
+            ">failed",
+            ">skipped",
+            ">noisy",
+            "orders of samples that count",
+        ],
     );
     table.folded = true;
     for cell in &analysis.cells {
-        let counts = [cell.orders.len(), cell.failed.len(), cell.skipped.len(), cell.noisy.len()];
-        let fields =
-            [format!("`{}`", cell.cell)].into_iter().chain(counts.map(|n| n.to_string())).chain([ranges(&cell.orders)]);
-        table.rows.push(Row { anchor: Some(cell.id.clone()), fields: fields.collect() });
+        let counts = [
+            cell.orders.len(),
+            cell.failed.len(),
+            cell.skipped.len(),
+            cell.noisy.len(),
+        ];
+        let fields = [format!("`{}`", cell.cell)]
+            .into_iter()
+            .chain(counts.map(|n| n.to_string()))
+            .chain([ranges(&cell.orders)]);
+        table.rows.push(Row {
+            anchor: Some(cell.id.clone()),
+            fields: fields.collect(),
+        });
     }
     section.table(table);
     let mut table = Table::new(
@@ -53,17 +75,25 @@ pub(crate) fn tell(analysis: &Analysis) -> Section {
     }
     section.table(table);
     section.text(
-        "No p90 is stated below 100 samples, no p95 below 200 and no p99 below 1,000: ten values must lie beyond a quantile, or \
-         the next run tells another one.",
+        "No p90 is stated below 100 samples, no p95 below 200 and no p99 below 1,000: ten values \
+            must lie beyond a quantile, or the next run tells another one.",
     );
     section.blocks.push(Block::Text(methods()));
     section
 }
 
-fn measure_row(cell: &CellFacts, name: &str, measured: &Measured, unit: crate::plot::Unit) -> Vec<String> {
+fn measure_row(
+    cell: &CellFacts,
+    name: &str,
+    measured: &Measured,
+    unit: crate::plot::Unit,
+) -> Vec<String> {
     let all = &measured.all;
     let ends = |interval: Option<crate::statistics::Interval>| {
-        interval.map_or_else(|| "–".to_owned(), |interval| span((interval.low, interval.high), unit))
+        interval.map_or_else(
+            || "–".to_owned(),
+            |interval| span((interval.low, interval.high), unit),
+        )
     };
     vec![
         format!("[{}](#{})", cell.id, cell.id),
@@ -79,7 +109,11 @@ fn measure_row(cell: &CellFacts, name: &str, measured: &Measured, unit: crate::p
         shown(all.p99, unit),
         unit.shown(all.mad),
         shown(measured.median_without_noisy, unit),
-        all.warnings().iter().map(warning).collect::<Vec<_>>().join("; "),
+        all.warnings()
+            .iter()
+            .map(warning)
+            .collect::<Vec<_>>()
+            .join("; "),
     ]
 }
 
@@ -101,19 +135,30 @@ fn ranges(orders: &[u64]) -> String {
             _ => ranges.push((order, order)),
         }
     }
-    let told = |(first, last): &(u64, u64)| if first == last { first.to_string() } else { format!("{first}–{last}") };
+    let told = |(first, last): &(u64, u64)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}–{last}")
+        }
+    };
     // What is in this column of a large run would be megabytes; summary.json has all of it.
     let shown: Vec<_> = ranges.iter().take(60).map(told).collect();
     let rest = ranges.len().saturating_sub(60);
-    if rest == 0 { shown.join(", ") } else { format!("{}, and {rest} more: see `summary.json`", shown.join(", ")) }
+    if rest == 0 {
+        shown.join(", ")
+    } else {
+        format!("{}, and {rest} more: see `summary.json`", shown.join(", "))
+    }
 }
 
 fn methods() -> String {
-    "How the numbers are made: intervals of medians are order statistics and assume no distribution; ratios are Hodges–Lehmann's \
-     with their intervals; differences are tested with Mann–Whitney's U, exactly where samples are small and without ties, and \
-     corrected by Holm over each table; requests within a process are summarised by process before anything is compared. What \
-     lies outside of Tukey's fences is counted and never dropped; drift is Mann and Kendall's test, several modes are Hartigan's \
-     dip test, both at 1 %."
+    "How the numbers are made: intervals of medians are order statistics and assume no \
+        distribution; ratios are Hodges–Lehmann's with their intervals; differences are tested \
+        with Mann–Whitney's U, exactly where samples are small and without ties, and corrected by \
+        Holm over each table; requests within a process are summarised by process before anything \
+        is compared. What lies outside of Tukey's fences is counted and never dropped; drift is \
+        Mann and Kendall's test, several modes are Hartigan's dip test, both at 1 %."
         .to_owned()
 }
 

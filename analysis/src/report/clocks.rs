@@ -62,27 +62,54 @@ enum Clock {
 }
 
 const CLOCKS: [(&str, Clock); 7] = [
-    ("launch → first answer, nothing cached", Clock::Whole("cold")),
-    ("launch → first answer, all prepared", Clock::Whole("runtime-cold")),
-    ("the same, from `start` on (container created before)", Clock::Without(&[Phase::Create])),
+    (
+        "launch → first answer, nothing cached",
+        Clock::Whole("cold"),
+    ),
+    (
+        "launch → first answer, all prepared",
+        Clock::Whole("runtime-cold"),
+    ),
+    (
+        "the same, from `start` on (container created before)",
+        Clock::Without(&[Phase::Create]),
+    ),
     (
         "the same, from the process's first statement on",
         Clock::Without(&[Phase::Create, Phase::Start, Phase::Spawn, Phase::Process]),
     ),
     (
         "only the first answer, once the server listens",
-        Clock::Only(&[Phase::Connect, Phase::Respond, Phase::Instantiate, Phase::FirstRequest]),
+        Clock::Only(&[
+            Phase::Connect,
+            Phase::Respond,
+            Phase::Instantiate,
+            Phase::FirstRequest,
+        ]),
     ),
-    ("a later request, one at a time", Clock::Load("warm", Measure::RequestNs)),
-    ("a request under load", Clock::Load("throughput", Measure::PerSecond)),
+    (
+        "a later request, one at a time",
+        Clock::Load("warm", Measure::RequestNs),
+    ),
+    (
+        "a request under load",
+        Clock::Load("throughput", Measure::PerSecond),
+    ),
 ];
 
 /// The values of each system's quickest cell by one clock.
-fn timed<'a>(run: &Run, analysis: &'a Analysis, workload: &'a str, clock: Clock) -> Vec<(&'a CellFacts, Vec<f64>)> {
+fn timed<'a>(
+    run: &Run,
+    analysis: &'a Analysis,
+    workload: &'a str,
+    clock: Clock,
+) -> Vec<(&'a CellFacts, Vec<f64>)> {
     let mut found: Vec<(&CellFacts, Vec<f64>)> = match clock {
         Clock::Whole(scenario) => of_measure(analysis.shown(workload, scenario), Measure::TotalNs),
         Clock::Load(scenario, measure) => of_measure(analysis.shown(workload, scenario), measure),
-        Clock::Without(phases) => of_phases(run, analysis, workload, &|phase| !phases.contains(&phase)),
+        Clock::Without(phases) => {
+            of_phases(run, analysis, workload, &|phase| !phases.contains(&phase))
+        }
         Clock::Only(phases) => of_phases(run, analysis, workload, &|phase| phases.contains(&phase)),
     };
     let middle = |values: &[f64]| crate::statistics::median(values).unwrap_or(f64::INFINITY);
@@ -98,7 +125,10 @@ fn timed<'a>(run: &Run, analysis: &'a Analysis, workload: &'a str, clock: Clock)
 }
 
 fn of_measure(cells: Vec<&CellFacts>, measure: Measure) -> Vec<(&CellFacts, Vec<f64>)> {
-    cells.into_iter().map(|cell| (cell, super::contrasts::costs(cell, measure))).collect()
+    cells
+        .into_iter()
+        .map(|cell| (cell, super::contrasts::costs(cell, measure)))
+        .collect()
 }
 
 fn of_phases<'a>(
@@ -109,15 +139,24 @@ fn of_phases<'a>(
 ) -> Vec<(&'a CellFacts, Vec<f64>)> {
     let cells = taken_apart(analysis, workload, "runtime-cold");
     // What an orchestrator does before the process cannot be told from what the process does.
-    let served =
-        cells.into_iter().filter(|cell| cell.phase(Phase::Schedule).is_none() && cell.phase(Phase::Run).is_none());
+    let served = cells
+        .into_iter()
+        .filter(|cell| cell.phase(Phase::Schedule).is_none() && cell.phase(Phase::Run).is_none());
     let values = |cell: &CellFacts| -> Vec<f64> {
         let data = run.cells.iter().find(|data| data.id == cell.id);
-        let points = data.map_or(&[][..], |data| &data.points).iter().filter(|point| point.is_good());
+        let points = data
+            .map_or(&[][..], |data| &data.points)
+            .iter()
+            .filter(|point| point.is_good());
         points
             .map(|point| {
-                let phases = point.phases.iter().filter(|phase| phase.name.counts() && wanted(phase.name));
-                phases.map(|phase| phase.ns).fold(0_u64, u64::saturating_add) as f64
+                let phases = point
+                    .phases
+                    .iter()
+                    .filter(|phase| phase.name.counts() && wanted(phase.name));
+                phases
+                    .map(|phase| phase.ns)
+                    .fold(0_u64, u64::saturating_add) as f64
             })
             .filter(|ns| *ns > 0.0)
             .collect()
@@ -132,12 +171,16 @@ pub(crate) fn numbers(run: &Run, analysis: &Analysis) -> Vec<Clocks> {
         let mut ratios = Vec::new();
         for (name, clock) in CLOCKS {
             let timed = timed(run, analysis, workload, clock);
-            let Some((container, theirs)) = timed.iter().find(|(cell, _)| cell.cell.system == CONTAINER) else {
+            let Some((container, theirs)) =
+                timed.iter().find(|(cell, _)| cell.cell.system == CONTAINER)
+            else {
                 continue;
             };
             let shown = |system: &str| system == "native" || is_wasm(system);
             for (cell, ours) in timed.iter().filter(|(cell, _)| shown(&cell.cell.system)) {
-                let Ok(shift) = hodges_lehmann_ratio(ours, theirs) else { continue };
+                let Ok(shift) = hodges_lehmann_ratio(ours, theirs) else {
+                    continue;
+                };
                 ratios.push(ClockRatio {
                     clock: name,
                     cell: cell.id.clone(),
@@ -151,7 +194,10 @@ pub(crate) fn numbers(run: &Run, analysis: &Analysis) -> Vec<Clocks> {
             }
         }
         if !ratios.is_empty() {
-            all.push(Clocks { workload: workload.to_owned(), ratios });
+            all.push(Clocks {
+                workload: workload.to_owned(),
+                ratios,
+            });
         }
     }
     all
@@ -161,7 +207,8 @@ pub(crate) fn numbers(run: &Run, analysis: &Analysis) -> Vec<Clocks> {
 pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
     let title = match widest(analysis) {
         Some((system, quick, slow)) if quick < 1.0 && slow > 1.0 => format!(
-            "Why published numbers disagree: by one clock {system} takes 1/{} of a container's time, by another {} times it",
+            "Why published numbers disagree: by one clock {system} takes 1/{} of a container's \
+                time, by another {} times it",
             three_digits(1.0 / quick),
             three_digits(slow)
         ),
@@ -172,8 +219,9 @@ pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
     }
     let mut section = Section::new("clocks", title);
     section.text(
-        "\"Eight times faster than containers\" and \"slower than native containers\" can both be true of one machine on one day. \
-         Below is this run only; what moves is where the clock starts and where it stops, and whether code was compiled before.",
+        "\"Eight times faster than containers\" and \"slower than native containers\" can both be \
+            true of one machine on one day. Below is this run only; what moves is where the clock \
+            starts and where it stops, and whether code was compiled before.",
     );
     for clocks in &analysis.clocks {
         section.blocks.push(Block::Figure(figure(analysis, clocks)));
@@ -185,12 +233,21 @@ pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
 fn widest(analysis: &Analysis) -> Option<(&str, f64, f64)> {
     let mut widest: Option<(&str, f64, f64)> = None;
     for clocks in &analysis.clocks {
-        for system in clocks.ratios.iter().map(|ratio| ratio.system.as_str()).filter(|system| is_wasm(system)) {
+        for system in clocks
+            .ratios
+            .iter()
+            .map(|ratio| ratio.system.as_str())
+            .filter(|system| is_wasm(system))
+        {
             // Only what is told from 1 is claimed.
             let of = clocks.ratios.iter().filter(|ratio| ratio.system == system);
-            let sure =
-                of.filter(|ratio| ratio.interval.is_some_and(|ends| !ends.contains(1.0))).map(|ratio| ratio.ratio);
-            let (least, most) = (sure.clone().fold(f64::INFINITY, f64::min), sure.fold(0.0, f64::max));
+            let sure = of
+                .filter(|ratio| ratio.interval.is_some_and(|ends| !ends.contains(1.0)))
+                .map(|ratio| ratio.ratio);
+            let (least, most) = (
+                sure.clone().fold(f64::INFINITY, f64::min),
+                sure.fold(0.0, f64::max),
+            );
             if most > 0.0 && widest.is_none_or(|(_, low, high)| most / least > high / low) {
                 widest = Some((system, least, most));
             }
@@ -200,9 +257,19 @@ fn widest(analysis: &Analysis) -> Option<(&str, f64, f64)> {
 }
 
 fn figure(analysis: &Analysis, clocks: &Clocks) -> Figure {
-    let title = format!("{}: how many times a container's time, by which clock?", clocks.workload);
+    let title = format!(
+        "{}: how many times a container's time, by which clock?",
+        clocks.workload
+    );
     let mut rows: Vec<DotRow> = Vec::new();
-    let columns = ["clock", "system", ">its median", ">container's median", ">of the container's", ">95 % interval"];
+    let columns = [
+        "clock",
+        "system",
+        ">its median",
+        ">container's median",
+        ">of the container's",
+        ">95 % interval",
+    ];
     let mut table = Table::new(title.clone(), &columns);
     for ratio in &clocks.ratios {
         let dot = Dot {
@@ -214,28 +281,43 @@ fn figure(analysis: &Analysis, clocks: &Clocks) -> Figure {
         let label = ratio.clock.replace('`', "");
         match rows.last_mut() {
             Some(row) if row.label == label => row.dots.push(dot),
-            _ => rows.push(DotRow { label, dots: vec![dot] }),
+            _ => rows.push(DotRow {
+                label,
+                dots: vec![dot],
+            }),
         }
         let cell = analysis.cell(&ratio.cell);
-        let name = cell.map_or_else(String::new, |cell| Names::of(std::iter::once(&cell.cell)).name(&cell.cell));
+        let name = cell.map_or_else(String::new, |cell| {
+            Names::of(std::iter::once(&cell.cell)).name(&cell.cell)
+        });
         let network = analysis.cell(&ratio.container);
-        let network = network.and_then(|cell| param(&cell.cell, "network")).unwrap_or_default();
+        let network = network
+            .and_then(|cell| param(&cell.cell, "network"))
+            .unwrap_or_default();
         table.row([
             ratio.clock.to_owned(),
             format!("[{name}](#{})", ratio.cell),
             Unit::Nanoseconds.shown(ratio.median_ns),
-            format!("[{}](#{}) {network}", Unit::Nanoseconds.shown(ratio.container_ns), ratio.container),
+            format!(
+                "[{}](#{}) {network}",
+                Unit::Nanoseconds.shown(ratio.container_ns),
+                ratio.container
+            ),
             Unit::Times.shown(ratio.ratio),
-            ratio.interval.map_or_else(|| "–".to_owned(), |ends| span((ends.low, ends.high), Unit::Times)),
+            ratio.interval.map_or_else(
+                || "–".to_owned(),
+                |ends| span((ends.low, ends.high), Unit::Times),
+            ),
         ]);
     }
     Figure {
         id: format!("{}-clocks", clocks.workload),
         title,
         caption: format!(
-            "The dashed line is the container (`{CONTAINER}`, its quickest network): left of it takes less time, right of it more. \
-             Of each system the cell that is quickest by that clock. Ratios are Hodges–Lehmann's with 95 % intervals; below a \
-             few samples there are none."
+            "The dashed line is the container (`{CONTAINER}`, its quickest network): left of it \
+                takes less time, right of it more. Of each system the cell that is quickest by \
+                that clock. Ratios are Hodges–Lehmann's with 95 % intervals; below a few samples \
+                there are none."
         ),
         picture: dots(&rows, "times the container's time"),
         table,

@@ -44,17 +44,25 @@ pub struct Member {
     pub decision: Decision,
 }
 
-/// The largest difference between the same system under two names, for each kind of scenario and measure.
+/// The largest difference between the same system under two names, for each kind of scenario and
+/// measure.
 pub(crate) type Floors = BTreeMap<String, BTreeMap<Measure, f64>>;
 
 /// The scenarios that share a floor: a start is a start, however much was prepared for it.
 pub(crate) fn kind(scenario: &str) -> &str {
-    if super::starts::STARTS.contains(&scenario) { "start" } else { scenario }
+    if super::starts::STARTS.contains(&scenario) {
+        "start"
+    } else {
+        scenario
+    }
 }
 
 /// The floors of a run.
 pub(crate) fn floors(cells: &[CellFacts]) -> Floors {
-    let kinds: std::collections::BTreeSet<&str> = cells.iter().map(|cell| kind(cell.cell.scenario.name())).collect();
+    let kinds: std::collections::BTreeSet<&str> = cells
+        .iter()
+        .map(|cell| kind(cell.cell.scenario.name()))
+        .collect();
     let of = |name: &str| {
         let some = floors_of(cells, name);
         (!some.is_empty()).then(|| (name.to_owned(), some))
@@ -66,11 +74,24 @@ fn floors_of(cells: &[CellFacts], of_kind: &str) -> BTreeMap<Measure, f64> {
     let pairs: Vec<_> = cells
         .iter()
         .filter(|cell| is_twin(&cell.cell) && kind(cell.cell.scenario.name()) == of_kind)
-        .filter_map(|twin| Some((cells.iter().find(|cell| cell.cell == original(&twin.cell))?, twin)))
+        .filter_map(|twin| {
+            Some((
+                cells
+                    .iter()
+                    .find(|cell| cell.cell == original(&twin.cell))?,
+                twin,
+            ))
+        })
         .collect();
     let of = |measure: Measure| {
-        let costs: Vec<_> = pairs.iter().map(|(one, two)| (costs(one, measure), costs(two, measure))).collect();
-        let costs: Vec<_> = costs.iter().map(|(one, two)| (one.as_slice(), two.as_slice())).collect();
+        let costs: Vec<_> = pairs
+            .iter()
+            .map(|(one, two)| (costs(one, measure), costs(two, measure)))
+            .collect();
+        let costs: Vec<_> = costs
+            .iter()
+            .map(|(one, two)| (one.as_slice(), two.as_slice()))
+            .collect();
         Some((measure, aa_floor(&costs)?))
     };
     Measure::ALL.into_iter().filter_map(of).collect()
@@ -79,7 +100,11 @@ fn floors_of(cells: &[CellFacts], of_kind: &str) -> BTreeMap<Measure, f64> {
 /// Values of which less is better: of a rate, nanoseconds a request.
 pub(crate) fn costs(cell: &CellFacts, measure: Measure) -> Vec<f64> {
     let values = cell.values(measure);
-    if measure == Measure::PerSecond { values.iter().map(|rate| 1e9 / rate).collect() } else { values.to_vec() }
+    if measure == Measure::PerSecond {
+        values.iter().map(|rate| 1e9 / rate).collect()
+    } else {
+        values.to_vec()
+    }
 }
 
 /// Judges pairs of cells, (candidate, baseline), as one family.
@@ -100,29 +125,51 @@ pub(crate) fn family_unless(
     floor: Option<f64>,
     obstacle: impl Fn(&CellFacts, &CellFacts) -> Option<&'static str>,
 ) -> Option<Family> {
-    let costs: Vec<_> = pairs.iter().map(|(one, two)| (costs(one, measure), costs(two, measure))).collect();
+    let costs: Vec<_> = pairs
+        .iter()
+        .map(|(one, two)| (costs(one, measure), costs(two, measure)))
+        .collect();
     let obstacles = pairs.iter().map(|(one, two)| obstacle(one, two));
     let comparisons: Vec<_> = costs
         .iter()
         .zip(obstacles)
-        .map(|((candidate, baseline), obstacle)| Comparison { candidate, baseline, obstacle })
+        .map(|((candidate, baseline), obstacle)| Comparison {
+            candidate,
+            baseline,
+            obstacle,
+        })
         .collect();
-    let policy = Policy { floor: floor.unwrap_or(0.0), ..Policy::default() };
-    let decisions = decide(&comparisons, &policy);
-    let member = |((candidate, baseline), decision): (&(&CellFacts, &CellFacts), Decision)| Member {
-        candidate: candidate.id.clone(),
-        baseline: baseline.id.clone(),
-        decision,
+    let policy = Policy {
+        floor: floor.unwrap_or(0.0),
+        ..Policy::default()
     };
+    let decisions = decide(&comparisons, &policy);
+    let member =
+        |((candidate, baseline), decision): (&(&CellFacts, &CellFacts), Decision)| Member {
+            candidate: candidate.id.clone(),
+            baseline: baseline.id.clone(),
+            decision,
+        };
     let members: Vec<_> = pairs.iter().zip(decisions).map(member).collect();
-    let policy = PolicyFacts { alpha: policy.alpha, threshold: policy.threshold, floor };
-    (!members.is_empty()).then_some(Family { name, measure, policy, members })
+    let policy = PolicyFacts {
+        alpha: policy.alpha,
+        threshold: policy.threshold,
+        floor,
+    };
+    (!members.is_empty()).then_some(Family {
+        name,
+        measure,
+        policy,
+        members,
+    })
 }
 
 impl Family {
     /// What was said of a cell.
     pub(crate) fn of(&self, candidate: &str) -> Option<&Member> {
-        self.members.iter().find(|member| member.candidate == candidate)
+        self.members
+            .iter()
+            .find(|member| member.candidate == candidate)
     }
 }
 
@@ -170,10 +217,16 @@ pub(crate) fn word(verdict: &Verdict, measure: Measure) -> String {
 /// The ratio with its interval: `4.51× (4.38–4.66)`.
 pub(crate) fn ratio(decision: &Decision) -> String {
     use crate::units::three_digits;
-    let Some(contrast) = &decision.contrast else { return "–".to_owned() };
+    let Some(contrast) = &decision.contrast else {
+        return "–".to_owned();
+    };
     let ratio = contrast.ratio;
     let ends = ratio.interval.map_or_else(String::new, |interval| {
-        format!(" ({}–{})", three_digits(interval.low), three_digits(interval.high))
+        format!(
+            " ({}–{})",
+            three_digits(interval.low),
+            three_digits(interval.high)
+        )
     });
     format!("{}×{ends}", three_digits(ratio.estimate))
 }

@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::input::{CellData, Fact, Point};
 use crate::plot::Unit;
 use crate::statistics::{
-    Description, Interval, MINIMUM_BEYOND, Order, Process, Resampling, Stages, Statistic, describe, nested,
+    Description, Interval, MINIMUM_BEYOND, Order, Process, Resampling, Stages, Statistic, describe,
+    nested,
 };
 
 /// What can be read off a sample. All are costs, less being better, but for the rate.
@@ -98,7 +99,9 @@ impl Measure {
             Self::TotalNs => whole(point.total_ns),
             Self::CpuNs => whole(point.resources.cpu_ns),
             Self::MaxRssBytes => whole(point.resources.max_rss_bytes),
-            Self::PssBytes => point.fact(Fact::PssBytes).or(whole(point.resources.pss_bytes)),
+            Self::PssBytes => point
+                .fact(Fact::PssBytes)
+                .or(whole(point.resources.pss_bytes)),
             Self::PrivateBytes => point.fact(Fact::PrivateBytes),
             Self::ReadyNs => point.fact(Fact::ReadyNs),
             Self::StartLastNs => point.fact(Fact::StartLastNs),
@@ -192,13 +195,23 @@ impl CellFacts {
     pub fn of(data: &CellData) -> Self {
         let good: Vec<&Point> = data.points.iter().filter(|point| point.is_good()).collect();
         let orders = |wanted: &dyn Fn(&Point) -> bool| -> Vec<u64> {
-            data.points.iter().filter(|point| wanted(point)).map(|point| point.order).collect()
+            data.points
+                .iter()
+                .filter(|point| wanted(point))
+                .map(|point| point.order)
+                .collect()
         };
         let mut reasons = BTreeMap::new();
-        for reason in data.points.iter().filter_map(|point| point.reason.as_deref()) {
+        for reason in data
+            .points
+            .iter()
+            .filter_map(|point| point.reason.as_deref())
+        {
             *reasons.entry(reason.to_owned()).or_default() += 1;
         }
-        let measures = Measure::ALL.into_iter().filter_map(|measure| Some((measure, measured(&good, measure)?)));
+        let measures = Measure::ALL
+            .into_iter()
+            .filter_map(|measure| Some((measure, measured(&good, measure)?)));
         Self {
             id: data.id.clone(),
             cell: data.cell.clone(),
@@ -209,73 +222,157 @@ impl CellFacts {
             reasons,
             measures: measures.collect(),
             pooled: pooled(&good),
-            phases: Phase::ALL.into_iter().filter_map(|phase| phase_facts(&good, phase)).collect(),
-            max_residual_ns: good.iter().filter_map(|point| Some(point.residual_ns?.unsigned_abs())).max(),
-            keeps: good.iter().find_map(|point| point.keeps.as_deref()).map(str::to_owned),
-            oversubscribed: good.iter().any(|point| point.fact(Fact::Oversubscribed) == Some(1.0)),
-            requests: good.iter().filter_map(|point| Some(point.load.as_ref()?.sent)).fold(0, u64::saturating_add),
+            phases: Phase::ALL
+                .into_iter()
+                .filter_map(|phase| phase_facts(&good, phase))
+                .collect(),
+            max_residual_ns: good
+                .iter()
+                .filter_map(|point| Some(point.residual_ns?.unsigned_abs()))
+                .max(),
+            keeps: good
+                .iter()
+                .find_map(|point| point.keeps.as_deref())
+                .map(str::to_owned),
+            oversubscribed: good
+                .iter()
+                .any(|point| point.fact(Fact::Oversubscribed) == Some(1.0)),
+            requests: good
+                .iter()
+                .filter_map(|point| Some(point.load.as_ref()?.sent))
+                .fold(0, u64::saturating_add),
         }
     }
 
     /// The values of a measure; none if it was not measured.
     pub fn values(&self, measure: Measure) -> &[f64] {
-        self.measures.get(&measure).map_or(&[], |measured| &measured.values)
+        self.measures
+            .get(&measure)
+            .map_or(&[], |measured| &measured.values)
     }
 
     /// The median of a measure.
     pub fn median(&self, measure: Measure) -> Option<f64> {
-        self.measures.get(&measure).map(|measured| measured.all.median)
+        self.measures
+            .get(&measure)
+            .map(|measured| measured.all.median)
     }
 
     /// The interval of the median of a measure.
     pub fn interval(&self, measure: Measure) -> Option<(f64, f64)> {
-        self.measures.get(&measure)?.all.median_interval.map(|interval| (interval.low, interval.high))
+        self.measures
+            .get(&measure)?
+            .all
+            .median_interval
+            .map(|interval| (interval.low, interval.high))
     }
 
     /// The median time of a phase.
     pub fn phase(&self, name: Phase) -> Option<f64> {
-        self.phases.iter().find(|phase| phase.name == name).map(|phase| phase.median_ns)
+        self.phases
+            .iter()
+            .find(|phase| phase.name == name)
+            .map(|phase| phase.median_ns)
     }
 
     /// Whether its starts were taken apart.
     pub fn is_taken_apart(&self) -> bool {
-        self.median(Measure::TotalNs).is_some() && self.phases.iter().any(|phase| phase.name.counts())
+        self.median(Measure::TotalNs).is_some()
+            && self.phases.iter().any(|phase| phase.name.counts())
     }
 }
 
 fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
-    let with = good.iter().filter_map(|point| Some((point, measure.of(point)?)));
-    let (orders, values): (Vec<u64>, Vec<f64>) = with.clone().map(|(point, value)| (point.order, value)).unzip();
+    let with = good
+        .iter()
+        .filter_map(|point| Some((point, measure.of(point)?)));
+    let (orders, values): (Vec<u64>, Vec<f64>) = with
+        .clone()
+        .map(|(point, value)| (point.order, value))
+        .unzip();
     // Every process has memory of its own: it is times that a machine's state makes drift.
-    let order = if measure.unit() == Unit::Bytes { Order::Unknown } else { Order::By(&orders) };
+    let order = if measure.unit() == Unit::Bytes {
+        Order::Unknown
+    } else {
+        Order::By(&orders)
+    };
     let all = describe(&values, order).ok()?;
-    let quiet: Vec<f64> = with.filter(|(point, _)| point.noisy.is_none()).map(|(_, value)| value).collect();
-    let median_without_noisy = (quiet.len() < values.len()).then(|| crate::statistics::median(&quiet).ok()).flatten();
-    Some(Measured { values, all, median_without_noisy })
+    let quiet: Vec<f64> = with
+        .filter(|(point, _)| point.noisy.is_none())
+        .map(|(_, value)| value)
+        .collect();
+    let median_without_noisy = (quiet.len() < values.len())
+        .then(|| crate::statistics::median(&quiet).ok())
+        .flatten();
+    Some(Measured {
+        values,
+        all,
+        median_without_noisy,
+    })
 }
 
 /// Only quantiles beyond which ten requests lie; a quantile of few is another one in the next run.
 fn pooled(good: &[&Point]) -> Vec<Pooled> {
     let loads = good.iter().filter_map(|point| point.load.as_deref());
     let weighted = |load: &crate::input::Load| {
-        Process::new(load.latencies.iter().map(|(value, count)| (*value as f64, *count))).ok()
+        Process::new(
+            load.latencies
+                .iter()
+                .map(|(value, count)| (*value as f64, *count)),
+        )
+        .ok()
     };
-    let processes: Vec<Process> = loads.filter(|load| !load.latencies.is_empty()).filter_map(weighted).collect();
-    let requests: u64 = processes.iter().map(Process::requests).fold(0, u64::saturating_add);
-    let supported = |at: &f64| *at <= 0.5 || requests as f64 * (1.0 - at) >= MINIMUM_BEYOND as f64 - 1e-6;
+    let processes: Vec<Process> = loads
+        .filter(|load| !load.latencies.is_empty())
+        .filter_map(weighted)
+        .collect();
+    let requests: u64 = processes
+        .iter()
+        .map(Process::requests)
+        .fold(0, u64::saturating_add);
+    let supported =
+        |at: &f64| *at <= 0.5 || requests as f64 * (1.0 - at) >= MINIMUM_BEYOND as f64 - 1e-6;
     // As few resamples as the ends of an interval can do with.
-    let resampling = Resampling { resamples: 1_000, ..Resampling::default() };
-    let of = |at: f64| {
-        let found = nested(&processes, Statistic::Quantile(at), Stages::Processes, resampling).ok()?;
-        Some(Pooled { at, ns: found.estimate, interval_ns: found.interval })
+    let resampling = Resampling {
+        resamples: 1_000,
+        ..Resampling::default()
     };
-    POOLED.into_iter().filter(supported).filter_map(of).collect()
+    let of = |at: f64| {
+        let found = nested(
+            &processes,
+            Statistic::Quantile(at),
+            Stages::Processes,
+            resampling,
+        )
+        .ok()?;
+        Some(Pooled {
+            at,
+            ns: found.estimate,
+            interval_ns: found.interval,
+        })
+    };
+    POOLED
+        .into_iter()
+        .filter(supported)
+        .filter_map(of)
+        .collect()
 }
 
 fn phase_facts(good: &[&Point], name: Phase) -> Option<PhaseFacts> {
-    let values: Vec<u64> = good.iter().filter_map(|point| point.phase_ns(name)).collect();
+    let values: Vec<u64> = good
+        .iter()
+        .filter_map(|point| point.phase_ns(name))
+        .collect();
     let estimate = crate::median(&values)?;
     let mean_ns = values.iter().map(|ns| *ns as f64).sum::<f64>() / values.len() as f64;
-    let interval_ns = estimate.interval.map(|(low, high)| (low as f64, high as f64));
-    Some(PhaseFacts { name, n: values.len(), median_ns: estimate.value, mean_ns, interval_ns })
+    let interval_ns = estimate
+        .interval
+        .map(|(low, high)| (low as f64, high as f64));
+    Some(PhaseFacts {
+        name,
+        n: values.len(),
+        median_ns: estimate.value,
+        mean_ns,
+        interval_ns,
+    })
 }

@@ -56,7 +56,9 @@ pub(crate) fn numbers(analysis: &Analysis) -> Vec<Peeled> {
 fn peel(analysis: &Analysis, workload: &str, scenario: &str) -> Option<Peeled> {
     let shown = analysis.shown(workload, scenario);
     let cell = |system: &str, network: Option<&str>| {
-        let fits = |cell: &&&CellFacts| cell.cell.system == system && param(&cell.cell, "network") == network;
+        let fits = |cell: &&&CellFacts| {
+            cell.cell.system == system && param(&cell.cell, "network") == network
+        };
         shown.iter().find(fits).copied()
     };
     let found: Vec<(&CellFacts, Option<&str>, &'static str, f64)> = LAYERS
@@ -66,19 +68,40 @@ fn peel(analysis: &Analysis, workload: &str, scenario: &str) -> Option<Peeled> {
             Some((cell, *network, *work, cell.median(Measure::TotalNs)?))
         })
         .collect();
-    let pairs: Vec<_> = found.windows(2).map(|pair| (pair[1].0, pair[0].0)).collect();
+    let pairs: Vec<_> = found
+        .windows(2)
+        .map(|pair| (pair[1].0, pair[0].0))
+        .collect();
     let floor = analysis.floor(scenario, Measure::TotalNs);
-    let family = contrasts::family(format!("{workload} {scenario} layers"), Measure::TotalNs, &pairs, floor)?;
+    let family = contrasts::family(
+        format!("{workload} {scenario} layers"),
+        Measure::TotalNs,
+        &pairs,
+        floor,
+    )?;
     let mut inside = 0.0;
     let layer = |(cell, network, work, total): &(&CellFacts, Option<&str>, &'static str, f64)| {
-        let name =
-            network.map_or_else(|| cell.cell.system.clone(), |network| format!("{} {network}", cell.cell.system));
+        let name = network.map_or_else(
+            || cell.cell.system.clone(),
+            |network| format!("{} {network}", cell.cell.system),
+        );
         let added_ns = total - inside;
         inside = *total;
-        Layer { cell: cell.id.clone(), name, work, total_ns: *total, added_ns }
+        Layer {
+            cell: cell.id.clone(),
+            name,
+            work,
+            total_ns: *total,
+            added_ns,
+        }
     };
     let layers = found.iter().map(layer).collect();
-    Some(Peeled { workload: workload.to_owned(), scenario: scenario.to_owned(), layers, family })
+    Some(Peeled {
+        workload: workload.to_owned(),
+        scenario: scenario.to_owned(),
+        layers,
+        family,
+    })
 }
 
 /// The section, if there is anything to peel.
@@ -90,8 +113,12 @@ pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
     let interval = |layer: &Layer| cell_of(analysis, layer)?.interval(Measure::TotalNs);
     let mut claim: Option<(&Peeled, &Layer, f64)> = None;
     for peeled in &analysis.layers {
-        let (Some(first), Some(last)) = (peeled.layers.first(), peeled.layers.last()) else { continue };
-        let apart = interval(first).zip(interval(last)).is_some_and(|(inner, outer)| inner.1 < outer.0);
+        let (Some(first), Some(last)) = (peeled.layers.first(), peeled.layers.last()) else {
+            continue;
+        };
+        let apart = interval(first)
+            .zip(interval(last))
+            .is_some_and(|(inner, outer)| inner.1 < outer.0);
         let times = last.total_ns / first.total_ns;
         if apart && claim.is_none_or(|(.., most)| times > most) {
             claim = Some((peeled, last, times));
@@ -109,8 +136,9 @@ pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
     };
     let mut section = Section::new("layers", title);
     section.text(
-        "The same static program, alone and in each layer of a container. What a layer adds is a subtraction of medians; the \
-         verdict says whether the two layers' starts can be told apart.",
+        "The same static program, alone and in each layer of a container. What a layer adds is a \
+            subtraction of medians; the verdict says whether the two layers' starts can be told \
+            apart.",
     );
     for peeled in &analysis.layers {
         section.blocks.push(Block::Figure(figure(analysis, peeled)));
@@ -123,7 +151,12 @@ fn cell_of<'a>(analysis: &'a Analysis, layer: &Layer) -> Option<&'a CellFacts> {
 }
 
 fn figure(analysis: &Analysis, peeled: &Peeled) -> Figure {
-    let Peeled { workload, scenario, layers, family } = peeled;
+    let Peeled {
+        workload,
+        scenario,
+        layers,
+        family,
+    } = peeled;
     let title = format!("{workload}, {scenario}: what does each layer of a container add?");
     let cell = |layer: &Layer| cell_of(analysis, layer);
     let bar = |layer: &Layer| {
@@ -151,22 +184,31 @@ fn figure(analysis: &Analysis, peeled: &Peeled) -> Figure {
     for layer in layers {
         let Some(cell) = cell(layer) else { continue };
         let said = family.of(&layer.cell).map(|member| &member.decision);
-        let uncertain = said.is_some_and(|said| !matches!(said.verdict, Verdict::Faster | Verdict::Slower));
+        let uncertain =
+            said.is_some_and(|said| !matches!(said.verdict, Verdict::Faster | Verdict::Slower));
         table.row([
             format!("[{}](#{})", layer.name, layer.cell),
             median(cell, Measure::TotalNs),
             interval(cell, Measure::TotalNs),
-            format!("{}{}", if uncertain { "about " } else { "" }, nanoseconds(layer.added_ns)),
+            format!(
+                "{}{}",
+                if uncertain { "about " } else { "" },
+                nanoseconds(layer.added_ns)
+            ),
             percent(layer.added_ns / whole),
             said.map_or_else(|| "–".to_owned(), ratio),
-            said.map_or_else(|| "–".to_owned(), |said| word(&said.verdict, Measure::TotalNs)),
+            said.map_or_else(
+                || "–".to_owned(),
+                |said| word(&said.verdict, Measure::TotalNs),
+            ),
             layer.work.to_owned(),
         ]);
     }
     Figure {
         id: format!("{workload}-{scenario}-layers"),
         title,
-        caption: "Medians of whole starts with their 95 % intervals; behind each, what it adds to the one above."
+        caption: "Medians of whole starts with their 95 % intervals; behind each, what it adds to \
+            the one above."
             .to_owned(),
         picture: bars(
             &layers.iter().filter_map(bar).collect::<Vec<_>>(),

@@ -26,7 +26,12 @@ pub(crate) fn tell(run: &Run, analysis: &Analysis) -> Vec<Section> {
             if measure == Measure::PerSecond {
                 cells.reverse();
             }
-            sections.push(section(run, analysis, (workload, scenario, measure), &cells));
+            sections.push(section(
+                run,
+                analysis,
+                (workload, scenario, measure),
+                &cells,
+            ));
         }
     }
     sections
@@ -47,10 +52,17 @@ fn section(
         (1, true) => format!("{workload}, {scenario}: {first} requests a second"),
         (1, false) => format!("{workload}, {scenario}: the median request takes {first}"),
         (_, true) => format!("{workload}, {scenario}: from {last} to {first} requests a second"),
-        (_, false) => format!("{workload}, {scenario}: the median request takes from {first} to {last}"),
+        (_, false) => {
+            format!("{workload}, {scenario}: the median request takes from {first} to {last}")
+        }
     };
     let mut section = Section::new(&format!("{workload}-{scenario}"), title);
-    section.text(format!("`{scenario}`: {}. {}{}", meaning(scenario), pace(cells), names.unsaid()));
+    section.text(format!(
+        "`{scenario}`: {}. {}{}",
+        meaning(scenario),
+        pace(cells),
+        names.unsaid()
+    ));
     let table = table(analysis, (workload, scenario, measure), cells, &names);
     let (question, axis, unit) = if is_rate {
         (
@@ -59,34 +71,65 @@ fn section(
             measure.unit(),
         )
     } else {
-        (format!("How long does a warm request of {workload} take?"), "median latency", measure.unit())
+        (
+            format!("How long does a warm request of {workload} take?"),
+            "median latency",
+            measure.unit(),
+        )
     };
     section.blocks.push(Block::Figure(Figure {
         id: format!("{workload}-{scenario}"),
         title: question,
         caption: format!(
-            "Each sample is a process; of each its own figure, then the median over processes with its 95 % interval. {}{}",
+            "Each sample is a process; of each its own figure, then the median over processes \
+                with its 95 % interval. {}{}",
             marks(family),
-            if is_rate { " Of rates, what is compared is the time per request." } else { "" },
+            if is_rate {
+                " Of rates, what is compared is the time per request."
+            } else {
+                ""
+            },
         ),
         picture: bars(&measure_bars(cells, &names, family, measure), unit, axis),
         table,
     }));
-    section.blocks.extend(distributions(run, workload, scenario, cells, &names));
+    section
+        .blocks
+        .extend(distributions(run, workload, scenario, cells, &names));
     if is_rate {
-        section.blocks.extend(memory(analysis, workload, scenario, cells, &names));
+        section
+            .blocks
+            .extend(memory(analysis, workload, scenario, cells, &names));
     }
     section
 }
 
 /// What an instance that is being asked takes of memory.
-fn memory(analysis: &Analysis, workload: &str, scenario: &str, cells: &[&CellFacts], names: &Names) -> Option<Block> {
+fn memory(
+    analysis: &Analysis,
+    workload: &str,
+    scenario: &str,
+    cells: &[&CellFacts],
+    names: &Names,
+) -> Option<Block> {
     let measure = Measure::PssBytes;
-    let mut cells: Vec<_> = cells.iter().copied().filter(|cell| cell.median(measure).is_some()).collect();
+    let mut cells: Vec<_> = cells
+        .iter()
+        .copied()
+        .filter(|cell| cell.median(measure).is_some())
+        .collect();
     by(&mut cells, measure);
     let family = analysis.family(workload, scenario, measure);
     let title = format!("{workload}, {scenario}: how much memory does a system take?");
-    let columns = ["system", ">n", ">PSS", ">95 % interval", ">of native's (95 %)", "verdict", ">max RSS"];
+    let columns = [
+        "system",
+        ">n",
+        ">PSS",
+        ">95 % interval",
+        ">of native's (95 %)",
+        "verdict",
+        ">max RSS",
+    ];
     let mut table = Table::new(title.clone(), &columns);
     for cell in &cells {
         let [ratio, word] = verdict_fields(family, cell, measure);
@@ -105,11 +148,15 @@ fn memory(analysis: &Analysis, workload: &str, scenario: &str, cells: &[&CellFac
             id: format!("{workload}-{scenario}-memory"),
             title,
             caption: format!(
-                "The proportional set size after the last request: pages that several processes share are shared out among them. \
-                 {}",
+                "The proportional set size after the last request: pages that several processes \
+                    share are shared out among them. {}",
                 marks(family)
             ),
-            picture: bars(&measure_bars(&cells, names, family, measure), measure.unit(), "memory, median"),
+            picture: bars(
+                &measure_bars(&cells, names, family, measure),
+                measure.unit(),
+                "memory, median",
+            ),
             table,
         })
     })
@@ -119,8 +166,8 @@ fn memory(analysis: &Analysis, workload: &str, scenario: &str, cells: &[&CellFac
 fn pace(cells: &[&CellFacts]) -> &'static str {
     let closed = |cell: &&CellFacts| param(&cell.cell, "pace").is_none_or(|pace| pace == "closed");
     if cells.iter().all(closed) {
-        "The load is a closed loop: the next request goes out after the answer to the last, so that a slow answer delays \
-         those after it and is counted once."
+        "The load is a closed loop: the next request goes out after the answer to the last, so \
+            that a slow answer delays those after it and is counted once."
     } else {
         "Where the load is an open loop, latency counts from the planned time of sending."
     }
@@ -147,24 +194,51 @@ fn table(
         ">PSS",
     ];
     let mut table = Table::new(
-        format!("{workload}, {scenario}: a quantile is stated where ten requests of a sample lie beyond it"),
+        format!(
+            "{workload}, {scenario}: a quantile is stated where ten requests of a sample lie \
+                beyond it"
+        ),
         &columns,
     );
     for cell in cells {
         let [ratio, word] = verdict_fields(family, cell, measure);
-        let rate = [Measure::PerSecond, Measure::P50Ns, Measure::P90Ns, Measure::P99Ns].map(|of| median(cell, of));
-        let head = [linked(names, cell), cell.orders.len().to_string(), crate::plot::grouped(cell.requests as f64)];
-        let tail = [interval(cell, measure), ratio, word, median(cell, Measure::PssBytes)];
+        let rate = [
+            Measure::PerSecond,
+            Measure::P50Ns,
+            Measure::P90Ns,
+            Measure::P99Ns,
+        ]
+        .map(|of| median(cell, of));
+        let head = [
+            linked(names, cell),
+            cell.orders.len().to_string(),
+            crate::plot::grouped(cell.requests as f64),
+        ];
+        let tail = [
+            interval(cell, measure),
+            ratio,
+            word,
+            median(cell, Measure::PssBytes),
+        ];
         table.row(head.into_iter().chain(rate).chain(tail));
     }
     table
 }
 
 /// All requests of all samples of each system's quickest cell.
-fn distributions(run: &Run, workload: &str, scenario: &str, cells: &[&CellFacts], names: &Names) -> Option<Block> {
+fn distributions(
+    run: &Run,
+    workload: &str,
+    scenario: &str,
+    cells: &[&CellFacts],
+    names: &Names,
+) -> Option<Block> {
     let mut of_system: Vec<&CellFacts> = Vec::new();
     for cell in cells {
-        if !of_system.iter().any(|known| known.cell.system == cell.cell.system) {
+        if !of_system
+            .iter()
+            .any(|known| known.cell.system == cell.cell.system)
+        {
             of_system.push(cell);
         }
     }
@@ -189,26 +263,41 @@ fn distributions(run: &Run, workload: &str, scenario: &str, cells: &[&CellFacts]
     .folded();
     for cell in of_system {
         let counted = pooled(run, cell);
-        let total = counted.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+        let total = counted
+            .iter()
+            .fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
         if total == 0 {
             continue;
         }
-        let quantile = |at| super::words::shown(crate::input::quantile(&counted, at), Unit::Nanoseconds);
+        let quantile =
+            |at| super::words::shown(crate::input::quantile(&counted, at), Unit::Nanoseconds);
         let most = counted.last().map(|(value, _)| *value as f64);
         let head = [linked(names, cell), crate::plot::grouped(total as f64)];
         let tail = super::words::shown(most, Unit::Nanoseconds);
-        table.row(head.into_iter().chain([0.5, 0.9, 0.99, 0.999].map(quantile)).chain([tail]).chain(intervals(cell)));
-        let counted = counted.into_iter().map(|(value, count)| (value as f64, count)).collect();
-        series.push(Steps { label: names.name(&cell.cell), system: cell.cell.system.clone(), counted });
+        table.row(
+            head.into_iter()
+                .chain([0.5, 0.9, 0.99, 0.999].map(quantile))
+                .chain([tail])
+                .chain(intervals(cell)),
+        );
+        let counted = counted
+            .into_iter()
+            .map(|(value, count)| (value as f64, count))
+            .collect();
+        series.push(Steps {
+            label: names.name(&cell.cell),
+            system: cell.cell.system.clone(),
+            counted,
+        });
     }
     (!series.is_empty()).then(|| {
         Block::Figure(Figure {
             id: format!("{workload}-{scenario}-latencies"),
             title,
-            caption:
-                "All requests of all processes together. Requests of one process are not independent of each other: the \
-                 intervals come from resampling processes, and are in the numbers. Of a system with several ways, the quickest."
-                    .to_owned(),
+            caption: "All requests of all processes together. Requests of one process are not \
+                independent of each other: the intervals come from resampling processes, and are \
+                in the numbers. Of a system with several ways, the quickest."
+                .to_owned(),
             picture: ecdf(&series, Unit::Nanoseconds, "latency"),
             table,
         })
@@ -218,17 +307,31 @@ fn distributions(run: &Run, workload: &str, scenario: &str, cells: &[&CellFacts]
 /// The intervals of pooled quantiles, from resampling processes.
 fn intervals(cell: &CellFacts) -> [String; 3] {
     [0.5, 0.99, 0.999].map(|at: f64| {
-        let found = cell.pooled.iter().find(|pooled| pooled.at.total_cmp(&at).is_eq());
+        let found = cell
+            .pooled
+            .iter()
+            .find(|pooled| pooled.at.total_cmp(&at).is_eq());
         let ends = found.and_then(|pooled| pooled.interval_ns);
-        ends.map_or_else(|| "–".to_owned(), |ends| super::words::span((ends.low, ends.high), Unit::Nanoseconds))
+        ends.map_or_else(
+            || "–".to_owned(),
+            |ends| super::words::span((ends.low, ends.high), Unit::Nanoseconds),
+        )
     })
 }
 
 /// The latencies of all samples of a cell, in ascending order, each with how often it occurred.
 fn pooled(run: &Run, cell: &CellFacts) -> Vec<(u64, u64)> {
-    let points = run.cells.iter().filter(|data| data.id == cell.id).flat_map(|data| &data.points);
-    let loads = points.filter(|point| point.is_good()).filter_map(|point| point.load.as_ref());
-    let mut all: Vec<(u64, u64)> = loads.flat_map(|load| load.latencies.iter().copied()).collect();
+    let points = run
+        .cells
+        .iter()
+        .filter(|data| data.id == cell.id)
+        .flat_map(|data| &data.points);
+    let loads = points
+        .filter(|point| point.is_good())
+        .filter_map(|point| point.load.as_ref());
+    let mut all: Vec<(u64, u64)> = loads
+        .flat_map(|load| load.latencies.iter().copied())
+        .collect();
     all.sort_unstable();
     all.dedup_by(|next, kept| {
         let same = next.0 == kept.0;

@@ -1,4 +1,5 @@
-//! From a run to its report: numbers first, as one value that can be derived again; then sections that tell them.
+//! From a run to its report: numbers first, as one value that can be derived again; then sections
+//! that tell them.
 
 mod analysis;
 mod answer;
@@ -43,11 +44,14 @@ pub fn document(run: &Run, analysis: &Analysis) -> Document {
     sections.push(cells::tell(analysis));
     found_elsewhere(&mut sections);
     let workloads = analysis.workloads().len();
-    let made = run.manifest.as_ref().map_or_else(String::new, |manifest| format!(", measured {}", manifest.created_at));
+    let made = run.manifest.as_ref().map_or_else(String::new, |manifest| {
+        format!(", measured {}", manifest.created_at)
+    });
     Document {
         title: format!("Where does a cold start go? Run {}", run.name),
         subtitle: format!(
-            "{} in {} of {}{made}. Every number leads to its cell and its samples; every picture has its numbers below it.",
+            "{} in {} of {}{made}. Every number leads to its cell and its samples; every picture \
+                has its numbers below it.",
             words::count(run.samples, "sample"),
             words::count(analysis.cells.len() as u64, "cell"),
             words::count(workloads as u64, "workload"),
@@ -71,8 +75,12 @@ fn found_elsewhere(sections: &mut [Section]) {
         "ranking",
         "clocks",
     ];
-    let findings = sections.iter().filter(|section| FINDINGS.contains(&section.id.as_str()));
-    let findings: Vec<_> = findings.map(|section| format!("[{}](#{}).", section.title, section.id)).collect();
+    let findings = sections
+        .iter()
+        .filter(|section| FINDINGS.contains(&section.id.as_str()));
+    let findings: Vec<_> = findings
+        .map(|section| format!("[{}](#{}).", section.title, section.id))
+        .collect();
     let list = sections.first_mut().and_then(|answer| {
         answer.blocks.iter_mut().find_map(|block| match block {
             Block::List(items) => Some(items),

@@ -1,4 +1,5 @@
-//! Names of cells beside each other: the system, how it comes by code, and what else tells them apart.
+//! Names of cells beside each other: the system, how it comes by code, and what else tells them
+//! apart.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,10 @@ pub(crate) fn is_twin(cell: &Cell) -> bool {
 /// The cell under its system's first name.
 pub(crate) fn original(cell: &Cell) -> Cell {
     let system = cell.system.strip_suffix(TWIN).unwrap_or(&cell.system);
-    Cell { system: system.to_owned(), ..cell.clone() }
+    Cell {
+        system: system.to_owned(),
+        ..cell.clone()
+    }
 }
 
 /// A parameter's value.
@@ -27,7 +31,9 @@ pub(crate) fn param<'a>(cell: &'a Cell, key: &str) -> Option<&'a str> {
 /// The cell with nothing watching.
 pub(crate) fn unwatched(cell: &Cell) -> Cell {
     let mut cell = cell.clone();
-    cell.params.entry(OBSERVER.0.to_owned()).and_modify(|observer| OBSERVER.1.clone_into(observer));
+    cell.params
+        .entry(OBSERVER.0.to_owned())
+        .and_modify(|observer| OBSERVER.1.clone_into(observer));
     cell
 }
 
@@ -38,14 +44,16 @@ pub(crate) fn without(cell: &Cell, keys: &[&str]) -> Cell {
     cell
 }
 
-/// Whether a start is of the system as people would use it: nothing left out, no firewall in its way.
+/// Whether a start is of the system as people would use it: nothing left out, no firewall in its
+/// way.
 pub(crate) fn is_plain(cell: &Cell) -> bool {
     !cell.params.contains_key("without")
         && param(cell, "firewall").is_none_or(|firewall| firewall == "off")
         && param(cell, "path").is_none_or(|path| path != "veth")
 }
 
-/// Names for the cells of one table or picture. The value that most cells have of a parameter goes without saying.
+/// Names for the cells of one table or picture. The value that most cells have of a parameter goes
+/// without saying.
 pub(crate) struct Names {
     usual: BTreeMap<String, String>,
 }
@@ -64,16 +72,28 @@ impl Names {
             let (most, n) = values.into_iter().max_by_key(|(_, n)| *n)?;
             (2 * n > all).then(|| (key.to_owned(), most.to_owned()))
         });
-        Self { usual: usual.collect() }
+        Self {
+            usual: usual.collect(),
+        }
     }
 
-    /// What goes without saying and would be news to a reader, as a sentence; nothing if all is said.
+    /// What goes without saying and would be news to a reader, as a sentence; nothing if all is
+    /// said.
     pub(crate) fn unsaid(&self) -> String {
         // What a scenario is made of is told with it.
         const TOLD: [&str; 5] = ["acquire", "observer", "page_cache", "pace", "requests"];
-        let unsaid = self.usual.iter().filter(|(key, _)| !TOLD.contains(&key.as_str()));
-        let pairs: Vec<_> = unsaid.map(|(key, value)| format!("`{key}={value}`")).collect();
-        if pairs.is_empty() { String::new() } else { format!(" Where a name says nothing else: {}.", pairs.join(", ")) }
+        let unsaid = self
+            .usual
+            .iter()
+            .filter(|(key, _)| !TOLD.contains(&key.as_str()));
+        let pairs: Vec<_> = unsaid
+            .map(|(key, value)| format!("`{key}={value}`"))
+            .collect();
+        if pairs.is_empty() {
+            String::new()
+        } else {
+            format!(" Where a name says nothing else: {}.", pairs.join(", "))
+        }
     }
 
     /// The name of one.
@@ -82,11 +102,16 @@ impl Names {
         let mut words = vec![first.system];
         words.extend(param(cell, "acquire").map(str::to_owned));
         let told = |key: &&String| {
-            !["acquire", OBSERVER.0].contains(&key.as_str()) && self.usual.get(*key) != cell.params.get(*key)
+            !["acquire", OBSERVER.0].contains(&key.as_str())
+                && self.usual.get(*key) != cell.params.get(*key)
         };
         for key in cell.params.keys().filter(told) {
             let value = &cell.params[key];
-            words.push(if is_speaking(value) { value.clone() } else { format!("{key}={value}") });
+            words.push(if is_speaking(value) {
+                value.clone()
+            } else {
+                format!("{key}={value}")
+            });
         }
         if is_twin(cell) {
             words.push("(A/A)".to_owned());
@@ -99,7 +124,18 @@ impl Names {
 fn is_speaking(value: &str) -> bool {
     !matches!(
         value,
-        "none" | "host" | "new" | "running" | "off" | "on" | "true" | "false" | "kept" | "own" | "yes" | "no"
+        "none"
+            | "host"
+            | "new"
+            | "running"
+            | "off"
+            | "on"
+            | "true"
+            | "false"
+            | "kept"
+            | "own"
+            | "yes"
+            | "no"
     ) && !value.chars().all(|c| c.is_ascii_digit())
 }
 
@@ -110,23 +146,50 @@ mod tests {
     use super::*;
 
     fn cell(system: &str, params: &[(&str, &str)]) -> Cell {
-        let params = params.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Cell { system: system.into(), workload: "hello".into(), scenario: Scenario::Cold, params }
+        let params = params
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        Cell {
+            system: system.into(),
+            workload: "hello".into(),
+            scenario: Scenario::Cold,
+            params,
+        }
     }
 
     #[test]
     fn what_most_have_in_common_goes_without_saying() {
         let cells = [
             cell("docker", &[("network", "host"), ("page_cache", "evicted")]),
-            cell("docker", &[("network", "bridge"), ("page_cache", "evicted")]),
-            cell("wasmtime-cli-aa", &[("acquire", "compile"), ("page_cache", "evicted")]),
+            cell(
+                "docker",
+                &[("network", "bridge"), ("page_cache", "evicted")],
+            ),
+            cell(
+                "wasmtime-cli-aa",
+                &[("acquire", "compile"), ("page_cache", "evicted")],
+            ),
         ];
         let names = Names::of(cells.iter());
         let found: Vec<_> = cells.iter().map(|cell| names.name(cell)).collect();
-        assert_eq!(found, ["docker network=host", "docker bridge", "wasmtime-cli compile (A/A)"]);
+        assert_eq!(
+            found,
+            [
+                "docker network=host",
+                "docker bridge",
+                "wasmtime-cli compile (A/A)"
+            ]
+        );
         let most = cells.iter().chain(&cells[..1]);
         let names = Names::of(most);
-        assert_eq!((names.name(&cells[0]), names.name(&cells[1])), ("docker".to_owned(), "docker bridge".to_owned()));
-        assert_eq!(names.unsaid(), " Where a name says nothing else: `network=host`.");
+        assert_eq!(
+            (names.name(&cells[0]), names.name(&cells[1])),
+            ("docker".to_owned(), "docker bridge".to_owned())
+        );
+        assert_eq!(
+            names.unsaid(),
+            " Where a name says nothing else: `network=host`."
+        );
     }
 }

@@ -42,18 +42,32 @@ type Weights = &'static [(Criterion, f64)];
 const USES: [(&str, &str, Weights); 3] = [
     (
         "edge",
-        "many tenants on small machines, few requests each: instances come and go, and memory is what limits their number",
-        &[(Criterion::Start, 0.4), (Criterion::Memory, 0.5), (Criterion::Request, 0.1)],
+        "many tenants on small machines, few requests each: instances come and go, and memory is \
+            what limits their number",
+        &[
+            (Criterion::Start, 0.4),
+            (Criterion::Memory, 0.5),
+            (Criterion::Request, 0.1),
+        ],
     ),
     (
         "serverless",
-        "bursts after idle times: the start is in every burst's first answer, then requests come for a while",
-        &[(Criterion::Start, 0.5), (Criterion::Request, 0.3), (Criterion::Memory, 0.2)],
+        "bursts after idle times: the start is in every burst's first answer, then requests come \
+            for a while",
+        &[
+            (Criterion::Start, 0.5),
+            (Criterion::Request, 0.3),
+            (Criterion::Memory, 0.2),
+        ],
     ),
     (
         "long-running",
         "started once and loaded all day: requests count, starts hardly do",
-        &[(Criterion::Load, 0.6), (Criterion::Request, 0.25), (Criterion::Memory, 0.15)],
+        &[
+            (Criterion::Load, 0.6),
+            (Criterion::Request, 0.25),
+            (Criterion::Memory, 0.15),
+        ],
     ),
 ];
 
@@ -68,13 +82,20 @@ pub struct Place {
     pub system: String,
     /// How many samples its place rests on, of starts or of requests, whichever are fewer.
     pub starts: usize,
-    /// The weighted geometric mean of how many times the best system's cost each criterion is: 1 is best in everything.
+    /// The weighted geometric mean of how many times the best system's cost each criterion is: 1 is
+    /// best in everything.
     pub score: f64,
     /// Each criterion: its value and how many times the best one's it is.
     factors: Vec<(Criterion, f64, f64)>,
 }
 
-fn cost(analysis: &Analysis, workload: &str, start: &CellFacts, warm: &CellFacts, criterion: Criterion) -> Option<f64> {
+fn cost(
+    analysis: &Analysis,
+    workload: &str,
+    start: &CellFacts,
+    warm: &CellFacts,
+    criterion: Criterion,
+) -> Option<f64> {
     let loaded = || {
         let cells = analysis.shown(workload, "throughput").into_iter();
         let rates = cells
@@ -85,7 +106,9 @@ fn cost(analysis: &Analysis, workload: &str, start: &CellFacts, warm: &CellFacts
     match criterion {
         Criterion::Start => start.median(Measure::TotalNs),
         Criterion::Request => warm.median(Measure::P50Ns),
-        Criterion::Memory => warm.median(Measure::PssBytes).or(start.median(Measure::PssBytes)),
+        Criterion::Memory => warm
+            .median(Measure::PssBytes)
+            .or(start.median(Measure::PssBytes)),
         Criterion::Load => loaded(),
     }
 }
@@ -97,7 +120,11 @@ pub(crate) fn numbers(analysis: &Analysis) -> Vec<Place> {
         let all = configurations(analysis, workload);
         for (of, _, weights) in USES {
             let mut ranked = ranked(analysis, workload, of, weights, &all);
-            ranked.sort_by(|one, two| one.score.total_cmp(&two.score).then_with(|| one.system.cmp(&two.system)));
+            ranked.sort_by(|one, two| {
+                one.score
+                    .total_cmp(&two.score)
+                    .then_with(|| one.system.cmp(&two.system))
+            });
             // A race of one has no winner.
             if ranked.len() > 1 {
                 places.extend(ranked);
@@ -107,7 +134,8 @@ pub(crate) fn numbers(analysis: &Analysis) -> Vec<Place> {
     places
 }
 
-/// The systems of which everything was measured that counts: one of which something was not cannot be ranked by it.
+/// The systems of which everything was measured that counts: one of which something was not cannot
+/// be ranked by it.
 fn ranked(
     analysis: &Analysis,
     workload: &str,
@@ -116,18 +144,41 @@ fn ranked(
     all: &[Configuration<'_>],
 ) -> Vec<Place> {
     let costs = |one: &Configuration<'_>| -> Option<Vec<f64>> {
-        weights.iter().map(|(criterion, _)| cost(analysis, workload, one.start, one.warm, *criterion)).collect()
+        weights
+            .iter()
+            .map(|(criterion, _)| cost(analysis, workload, one.start, one.warm, *criterion))
+            .collect()
     };
-    let known: Vec<_> = all.iter().filter_map(|one| Some((one, costs(one)?))).collect();
-    let best = |at: usize| known.iter().map(|(_, costs)| costs[at]).fold(f64::INFINITY, f64::min);
+    let known: Vec<_> = all
+        .iter()
+        .filter_map(|one| Some((one, costs(one)?)))
+        .collect();
+    let best = |at: usize| {
+        known
+            .iter()
+            .map(|(_, costs)| costs[at])
+            .fold(f64::INFINITY, f64::min)
+    };
     let place = |(one, costs): &(&Configuration<'_>, Vec<f64>)| {
-        let factor = |(at, (criterion, _)): (usize, &(Criterion, f64))| (*criterion, costs[at], costs[at] / best(at));
+        let factor = |(at, (criterion, _)): (usize, &(Criterion, f64))| {
+            (*criterion, costs[at], costs[at] / best(at))
+        };
         let factors: Vec<_> = weights.iter().enumerate().map(factor).collect();
-        let logarithms = factors.iter().zip(weights).map(|((.., times), (_, weight))| weight * times.ln());
+        let logarithms = factors
+            .iter()
+            .zip(weights)
+            .map(|((.., times), (_, weight))| weight * times.ln());
         let score = logarithms.sum::<f64>().exp();
         let (workload, system) = (workload.to_owned(), one.start.cell.system.clone());
         let starts = one.start.orders.len().min(one.warm.orders.len());
-        score.is_finite().then_some(Place { of, workload, system, starts, score, factors })
+        score.is_finite().then_some(Place {
+            of,
+            workload,
+            system,
+            starts,
+            score,
+            factors,
+        })
     };
     known.iter().filter_map(place).collect()
 }
@@ -136,34 +187,64 @@ fn ranked(
 pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
     // One workload for the heading; the tables have all.
     let workload = analysis.places.first()?.workload.as_str();
-    let first = |of: &str| analysis.places.iter().find(|place| place.of == of && place.workload == workload);
+    let first = |of: &str| {
+        analysis
+            .places
+            .iter()
+            .find(|place| place.of == of && place.workload == workload)
+    };
     let winners: Vec<_> = USES.iter().filter_map(|(of, ..)| first(of)).collect();
-    let enough = analysis.places.iter().filter(|place| place.workload == workload).all(|place| place.starts >= ENOUGH);
-    let same = winners.iter().all(|place| place.system == winners[0].system);
+    let enough = analysis
+        .places
+        .iter()
+        .filter(|place| place.workload == workload)
+        .all(|place| place.starts >= ENOUGH);
+    let same = winners
+        .iter()
+        .all(|place| place.system == winners[0].system);
     let told = if !enough {
         "too few samples to name a first".to_owned()
     } else if same {
         format!("{} comes first in each", winners[0].system)
     } else {
-        listed(&winners.iter().map(|place| format!("{} for {}", place.system, place.of)).collect::<Vec<_>>())
+        listed(
+            &winners
+                .iter()
+                .map(|place| format!("{} for {}", place.system, place.of))
+                .collect::<Vec<_>>(),
+        )
     };
     let title = format!("Edge, serverless, long-running: of {workload}, {told}");
     let mut section = Section::new("ranking", title);
     section.text(
-        "A ranking is a matter of what counts. Here it is the weighted geometric mean of how many times the best system's cost \
-         each criterion is: 1 would be best in everything. The weights are an opinion and are told; the factors are \
-         measurements. Places whose scores differ by little are no finding. Isolation, tooling and what a guest may do count too, \
-         and are not measured here.",
+        "A ranking is a matter of what counts. Here it is the weighted geometric mean of how many \
+            times the best system's cost each criterion is: 1 would be best in everything. The \
+            weights are an opinion and are told; the factors are measurements. Places whose \
+            scores differ by little are no finding. Isolation, tooling and what a guest may do \
+            count too, and are not measured here.",
     );
     for (of, like, weights) in USES {
-        let told: Vec<_> = weights.iter().map(|(c, weight)| format!("{} {}", c.name(), percent(*weight))).collect();
+        let told: Vec<_> = weights
+            .iter()
+            .map(|(c, weight)| format!("{} {}", c.name(), percent(*weight)))
+            .collect();
         section.text(format!("**{of}:** {like}. Weights: {}.", listed(&told)));
-        let columns = ["system", "workload", ">place", ">score", "why: value (times the best)"];
+        let columns = [
+            "system",
+            "workload",
+            ">place",
+            ">score",
+            "why: value (times the best)",
+        ];
         let mut table = Table::new(format!("{of}: systems by score"), &columns);
         let mut place = 0;
         let mut workload = "";
         for ranked in analysis.places.iter().filter(|ranked| ranked.of == of) {
-            place = if ranked.workload == workload { place + 1 } else { 1 };
+            place = if ranked.workload == workload {
+                place + 1
+            } else {
+                1
+            };
             workload = &ranked.workload;
             table.row([
                 ranked.system.clone(),
@@ -180,12 +261,25 @@ pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
 
 fn reasons(place: &Place) -> String {
     let told = |(criterion, value, times): &(Criterion, f64, f64)| {
-        let value = if *criterion == Criterion::Memory { Unit::Bytes.shown(*value) } else { nanoseconds(*value) };
+        let value = if *criterion == Criterion::Memory {
+            Unit::Bytes.shown(*value)
+        } else {
+            nanoseconds(*value)
+        };
         format!(
             "{} {value} ({})",
             criterion.name(),
-            if *times <= 1.0 { "best".to_owned() } else { format!("{}×", three_digits(*times)) }
+            if *times <= 1.0 {
+                "best".to_owned()
+            } else {
+                format!("{}×", three_digits(*times))
+            }
         )
     };
-    place.factors.iter().map(told).collect::<Vec<_>>().join("; ")
+    place
+        .factors
+        .iter()
+        .map(told)
+        .collect::<Vec<_>>()
+        .join("; ")
 }

@@ -58,5 +58,9 @@ pub(crate) fn listed(names: &[String]) -> String {
 /// Cells ordered by the median of a measure, least first; those without it last.
 pub(crate) fn by(cells: &mut [&CellFacts], measure: Measure) {
     let key = |cell: &CellFacts| cell.median(measure).unwrap_or(f64::INFINITY);
-    cells.sort_by(|one, two| key(one).total_cmp(&key(two)).then_with(|| one.cell.cmp(&two.cell)));
+    cells.sort_by(|one, two| {
+        key(one)
+            .total_cmp(&key(two))
+            .then_with(|| one.cell.cmp(&two.cell))
+    });
 }

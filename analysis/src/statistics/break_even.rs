@@ -19,7 +19,8 @@ pub struct Costs<'a> {
     pub request: &'a [f64],
 }
 
-/// For which numbers of requests per start a candidate's start and requests together cost less than the baseline's.
+/// For which numbers of requests per start a candidate's start and requests together cost less than
+/// the baseline's.
 ///
 /// Costs add up, so it is means that decide here and not medians.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -53,8 +54,9 @@ pub struct Shares {
 pub struct Answer {
     /// From the samples themselves.
     pub estimate: BreakEven,
-    /// The lower end of the interval of the number of requests, for [`BreakEven::From`] and [`BreakEven::UpTo`]; else
-    /// `None`. Zero where the candidate may be better (or worse) from the first request on.
+    /// The lower end of the interval of the number of requests, for [`BreakEven::From`] and
+    /// [`BreakEven::UpTo`]; else `None`. Zero where the candidate may be better (or worse) from the
+    /// first request on.
     pub low: Option<f64>,
     /// Its upper end. `None` also where the crossing may never come.
     pub high: Option<f64>,
@@ -64,10 +66,19 @@ pub struct Answer {
 
 /// Where the cumulative costs of two systems cross, with a percentile bootstrap interval.
 ///
-/// Starts and requests of both systems are resampled independently of each other, as they are measured in cells of
-/// their own.
-pub fn break_even(candidate: Costs<'_>, baseline: Costs<'_>, resampling: Resampling) -> Result<Answer, DataError> {
-    let samples = [candidate.start, baseline.start, candidate.request, baseline.request];
+/// Starts and requests of both systems are resampled independently of each other, as they are
+/// measured in cells of their own.
+pub fn break_even(
+    candidate: Costs<'_>,
+    baseline: Costs<'_>,
+    resampling: Resampling,
+) -> Result<Answer, DataError> {
+    let samples = [
+        candidate.start,
+        baseline.start,
+        candidate.request,
+        baseline.request,
+    ];
     samples.into_iter().try_for_each(finite)?;
     let means = samples.map(mean_and_sd);
     let estimate = crossing(means.map(|(mean, _)| mean));
@@ -76,12 +87,15 @@ pub fn break_even(candidate: Costs<'_>, baseline: Costs<'_>, resampling: Resampl
         .map(|_| {
             let mut each = samples.iter().zip(means);
             crossing(std::array::from_fn(|_| {
-                each.next().map_or(f64::NAN, |(sample, spread)| resampled_mean(sample, spread, &mut random))
+                each.next().map_or(f64::NAN, |(sample, spread)| {
+                    resampled_mean(sample, spread, &mut random)
+                })
             }))
         })
         .collect();
-    let share =
-        |of: fn(&BreakEven) -> bool| drawn.iter().filter(|answer| of(answer)).count() as f64 / drawn.len() as f64;
+    let share = |of: fn(&BreakEven) -> bool| {
+        drawn.iter().filter(|answer| of(answer)).count() as f64 / drawn.len() as f64
+    };
     let shares = Shares {
         always: share(|answer| matches!(answer, BreakEven::Always)),
         from: share(|answer| matches!(answer, BreakEven::From(_))),
@@ -89,7 +103,12 @@ pub fn break_even(candidate: Costs<'_>, baseline: Costs<'_>, resampling: Resampl
         never: share(|answer| matches!(answer, BreakEven::Never)),
     };
     let (low, high) = ends(estimate, &drawn);
-    Ok(Answer { estimate, low, high, shares })
+    Ok(Answer {
+        estimate,
+        low,
+        high,
+        shares,
+    })
 }
 
 /// The mean of a resample; of many values from the normal distribution that it then has.
@@ -105,20 +124,34 @@ fn resampled_mean(sample: &[f64], (mean, sd): (f64, Option<f64>), random: &mut R
 fn crossing([start, other_start, request, other_request]: [f64; 4]) -> BreakEven {
     let (dearer, saved) = (start - other_start, other_request - request);
     if dearer > 0.0 {
-        return if saved > 0.0 { BreakEven::From(dearer / saved) } else { BreakEven::Never };
+        return if saved > 0.0 {
+            BreakEven::From(dearer / saved)
+        } else {
+            BreakEven::Never
+        };
     }
     if saved < 0.0 {
         return BreakEven::UpTo(dearer / saved);
     }
     // Two systems without any difference do not pay for a change.
-    if dearer < 0.0 || saved > 0.0 { BreakEven::Always } else { BreakEven::Never }
+    if dearer < 0.0 || saved > 0.0 {
+        BreakEven::Always
+    } else {
+        BreakEven::Never
+    }
 }
 
 /// Quantiles of the crossing, where "at once" is zero and "not in sight" lies beyond all numbers.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positions among the resamples")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positions among the resamples"
+)]
 fn ends(estimate: BreakEven, drawn: &[BreakEven]) -> (Option<f64>, Option<f64>) {
     let number = |answer: &BreakEven| match (estimate, answer) {
-        (BreakEven::From(_), BreakEven::From(at)) | (BreakEven::UpTo(_), BreakEven::UpTo(at)) => *at,
+        (BreakEven::From(_), BreakEven::From(at)) | (BreakEven::UpTo(_), BreakEven::UpTo(at)) => {
+            *at
+        }
         (BreakEven::From(_), BreakEven::Always) | (BreakEven::UpTo(_), BreakEven::Never) => 0.0,
         _ => f64::INFINITY,
     };
@@ -133,15 +166,17 @@ fn ends(estimate: BreakEven, drawn: &[BreakEven]) -> (Option<f64>, Option<f64>) 
     (end((below * last).floor()), end((above * last).ceil()))
 }
 
-/// The mean number of requests that a process serves before it has been idle for so long that it is stopped.
+/// The mean number of requests that a process serves before it has been idle for so long that it is
+/// stopped.
 ///
-/// For requests that arrive independently at `rate` per second and a timeout in seconds: e^(rate·timeout), since a gap
-/// outlasts the timeout with probability e^(−rate·timeout).
+/// For requests that arrive independently at `rate` per second and a timeout in seconds:
+/// e^(rate·timeout), since a gap outlasts the timeout with probability e^(−rate·timeout).
 pub fn requests_per_start(rate: f64, idle_timeout: f64) -> f64 {
     (rate * idle_timeout).exp()
 }
 
-/// The rate per second from which on a process serves so many requests per start: [`requests_per_start`] turned round.
+/// The rate per second from which on a process serves so many requests per start:
+/// [`requests_per_start`] turned round.
 ///
 /// Zero for up to one request, which every start serves.
 pub fn rate_for(requests: f64, idle_timeout: f64) -> f64 {

@@ -39,8 +39,12 @@ pub struct Contrast {
 ///
 /// `None` without a pair that can be compared.
 pub fn aa_floor(controls: &[(&[f64], &[f64])]) -> Option<f64> {
-    let differences = controls.iter().filter_map(|(one, two)| hodges_lehmann_ratio(one, two).ok());
-    differences.map(|ratio| relative_difference(ratio.estimate)).reduce(f64::max)
+    let differences = controls
+        .iter()
+        .filter_map(|(one, two)| hodges_lehmann_ratio(one, two).ok());
+    differences
+        .map(|ratio| relative_difference(ratio.estimate))
+        .reduce(f64::max)
 }
 
 /// Everything between two samples of positive values.
@@ -53,23 +57,37 @@ pub fn contrast(candidate: &[f64], baseline: &[f64]) -> Result<Contrast, DataErr
     Ok(Contrast {
         test: mann_whitney::of_sorted(&candidate, &baseline, &null),
         shift: shift::of_sorted(&candidate, &baseline, &null),
-        ratio: shift::of_sorted(&logarithms(&candidate)?, &logarithms(&baseline)?, &null).exponential(),
+        ratio: shift::of_sorted(&logarithms(&candidate)?, &logarithms(&baseline)?, &null)
+            .exponential(),
         delta: effect::of_sorted(&candidate, &baseline),
     })
 }
 
 /// The whole procedure over a family of comparisons, in their order.
 pub fn decide(family: &[Comparison<'_>], policy: &Policy) -> Vec<Decision> {
-    let measured = family.iter().map(|comparison| measured(comparison, policy)).collect();
+    let measured = family
+        .iter()
+        .map(|comparison| measured(comparison, policy))
+        .collect();
     judge(measured, policy, |index, members| {
         // Two samples of different sizes say as much as two of their harmonic mean.
-        let (n, m) = (family[index].candidate.len() as f64, family[index].baseline.len() as f64);
-        Samples { taken: 2.0 * n * m / (n + m), planned: needed(&family[index], members, policy) }
+        let (n, m) = (
+            family[index].candidate.len() as f64,
+            family[index].baseline.len() as f64,
+        );
+        Samples {
+            taken: 2.0 * n * m / (n + m),
+            planned: needed(&family[index], members, policy),
+        }
     })
 }
 
 fn measured(comparison: &Comparison<'_>, policy: &Policy) -> Result<Measured<Contrast>, String> {
-    let Comparison { candidate, baseline, obstacle } = *comparison;
+    let Comparison {
+        candidate,
+        baseline,
+        obstacle,
+    } = *comparison;
     if let Some(why) = obstacle {
         return Err(why.to_owned());
     }
@@ -77,28 +95,48 @@ fn measured(comparison: &Comparison<'_>, policy: &Policy) -> Result<Measured<Con
         positive(values).map_err(|error| format!("the {side}: {error}"))?;
     }
     let contrast = contrast(candidate, baseline).map_err(|error| error.to_string())?;
-    let threshold_p = policy.allowance(contrast.ratio.estimate).and_then(|allowed| {
-        // What is left of the difference once the threshold has been taken off.
-        let nearer: Vec<_> = candidate.iter().map(|value| value / allowed).collect();
-        mann_whitney(&nearer, baseline).ok().map(|test| test.p)
-    });
-    Ok(Measured { ratio: contrast.ratio, p: contrast.test.p, threshold_p: threshold_p.unwrap_or(1.0), contrast })
+    let threshold_p = policy
+        .allowance(contrast.ratio.estimate)
+        .and_then(|allowed| {
+            // What is left of the difference once the threshold has been taken off.
+            let nearer: Vec<_> = candidate.iter().map(|value| value / allowed).collect();
+            mann_whitney(&nearer, baseline).ok().map(|test| test.p)
+        });
+    Ok(Measured {
+        ratio: contrast.ratio,
+        p: contrast.test.p,
+        threshold_p: threshold_p.unwrap_or(1.0),
+        contrast,
+    })
 }
 
-/// How many per cell would show the wanted effect, from the spread of these samples about their own medians.
+/// How many per cell would show the wanted effect, from the spread of these samples about their own
+/// medians.
 ///
-/// The level is α for the power, since Holm's is between that and α over the number of comparisons; but a cell must be
-/// able to pass the strictest of them at all.
+/// The level is α for the power, since Holm's is between that and α over the number of comparisons;
+/// but a cell must be able to pass the strictest of them at all.
 fn needed(comparison: &Comparison<'_>, members: usize, policy: &Policy) -> usize {
     let design = policy.design();
-    let least = Design { alpha: policy.alpha / members.max(1) as f64, ..design }.least();
-    let Some(beyond) = policy.visible_effect() else { return least };
-    let residuals = [comparison.candidate, comparison.baseline].into_iter().flat_map(|values| {
-        let mut values = logarithms(values).unwrap_or_default();
-        values.sort_unstable_by(f64::total_cmp);
-        let centre = if values.is_empty() { 0.0 } else { of_sorted(&values, 0.5) };
-        values.into_iter().map(move |value| value - centre)
-    });
+    let least = Design {
+        alpha: policy.alpha / members.max(1) as f64,
+        ..design
+    }
+    .least();
+    let Some(beyond) = policy.visible_effect() else {
+        return least;
+    };
+    let residuals = [comparison.candidate, comparison.baseline]
+        .into_iter()
+        .flat_map(|values| {
+            let mut values = logarithms(values).unwrap_or_default();
+            values.sort_unstable_by(f64::total_cmp);
+            let centre = if values.is_empty() {
+                0.0
+            } else {
+                of_sorted(&values, 0.5)
+            };
+            values.into_iter().map(move |value| value - centre)
+        });
     let spread = LogSpread::of_logarithms(residuals.collect());
     noether(spread.superiority(beyond), design).max(least)
 }

@@ -10,7 +10,8 @@ use super::trend::{Trend, mann_kendall, sen_slope};
 use super::{CONFIDENCE, Interval};
 use crate::median;
 
-/// A p-value below which a warning is given. Stricter than a finding's: a report has a warning's chance in every cell.
+/// A p-value below which a warning is given. Stricter than a finding's: a report has a warning's
+/// chance in every cell.
 pub(crate) const WARNING_LEVEL: f64 = 0.01;
 
 /// In which order the values were measured.
@@ -84,7 +85,8 @@ pub struct Description {
     pub q3: f64,
     /// The largest value.
     pub max: f64,
-    /// The 90 % quantile; `None` below 100 values. At least 10 must lie beyond a quantile that is published.
+    /// The 90 % quantile; `None` below 100 values. At least 10 must lie beyond a quantile that is
+    /// published.
     pub p90: Option<f64>,
     /// The 95 % quantile; `None` below 200 values.
     pub p95: Option<f64>,
@@ -111,14 +113,19 @@ impl Description {
     pub fn warnings(&self) -> Vec<Warning> {
         let mut warnings = Vec::new();
         if self.outliers.extreme > 0 {
-            warnings.push(Warning::ExtremeOutliers { count: self.outliers.extreme });
+            warnings.push(Warning::ExtremeOutliers {
+                count: self.outliers.extreme,
+            });
         }
         if let Some(dip) = self.dip.filter(|dip| dip.p < WARNING_LEVEL) {
             warnings.push(Warning::Multimodal { p: dip.p });
         }
         if let Some(drift) = self.drift.filter(|drift| drift.trend.p < WARNING_LEVEL) {
             let change = drift.slope * (self.n - 1) as f64 / self.median;
-            warnings.push(Warning::Drift { p: drift.trend.p, change });
+            warnings.push(Warning::Drift {
+                p: drift.trend.p,
+                change,
+            });
         }
         warnings
     }
@@ -154,13 +161,19 @@ pub fn describe(values: &[f64], order: Order<'_>) -> Result<Description, DataErr
     })
 }
 
-/// The mean and the standard deviation, both taken from the first value so that equal values have no spread at all.
+/// The mean and the standard deviation, both taken from the first value so that equal values have
+/// no spread at all.
 pub(crate) fn mean_and_sd(values: &[f64]) -> (f64, Option<f64>) {
     let n = values.len() as f64;
-    let Some(origin) = values.first() else { return (f64::NAN, None) };
+    let Some(origin) = values.first() else {
+        return (f64::NAN, None);
+    };
     let mean = origin + values.iter().map(|value| value - origin).sum::<f64>() / n;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()))
+    (
+        mean,
+        (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()),
+    )
 }
 
 /// Student's interval of a mean.
@@ -172,10 +185,16 @@ pub(crate) fn t_interval(mean: f64, sd: f64, n: usize) -> Option<Interval> {
 fn outliers(sorted: &[f64], q1: f64, q3: f64) -> Outliers {
     let beyond = |fence: f64| {
         let reach = fence * (q3 - q1);
-        sorted.iter().filter(|value| **value < q1 - reach || **value > q3 + reach).count()
+        sorted
+            .iter()
+            .filter(|value| **value < q1 - reach || **value > q3 + reach)
+            .count()
     };
     let extreme = beyond(3.0);
-    Outliers { mild: beyond(1.5) - extreme, extreme }
+    Outliers {
+        mild: beyond(1.5) - extreme,
+        extreme,
+    }
 }
 
 fn drift(values: &[f64], order: Order<'_>) -> Result<Option<Drift>, DataError> {
@@ -192,6 +211,11 @@ fn drift(values: &[f64], order: Order<'_>) -> Result<Option<Drift>, DataError> {
             pairs.into_iter().map(|(_, value)| *value).collect()
         }
     };
-    let Ok(trend) = mann_kendall(&ordered) else { return Ok(None) };
-    Ok(Some(Drift { trend, slope: sen_slope(&ordered)? }))
+    let Ok(trend) = mann_kendall(&ordered) else {
+        return Ok(None);
+    };
+    Ok(Some(Drift {
+        trend,
+        slope: sen_slope(&ordered)?,
+    }))
 }

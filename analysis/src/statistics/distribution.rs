@@ -9,7 +9,11 @@ pub(crate) fn normal_cdf(z: f64) -> f64 {
 
 /// The z with P(Z ≤ z) = p; infinite at the ends, and not a number for what is none.
 pub(crate) fn normal_quantile(p: f64) -> f64 {
-    if p.is_nan() { p } else { Normal::standard().inverse_cdf(p.clamp(0.0, 1.0)) }
+    if p.is_nan() {
+        p
+    } else {
+        Normal::standard().inverse_cdf(p.clamp(0.0, 1.0))
+    }
 }
 
 /// P(|Z| ≥ z): the two-sided p-value of a standardised statistic.
@@ -17,32 +21,53 @@ pub(crate) fn two_sided(z: f64) -> f64 {
     (2.0 * Normal::standard().sf(z.abs())).min(1.0)
 }
 
-/// The t that Student's distribution with so many degrees of freedom stays below with probability p.
+/// The t that Student's distribution with so many degrees of freedom stays below with probability
+/// p.
 ///
 /// `None` without a degree of freedom.
 pub(crate) fn t_quantile(p: f64, freedom: f64) -> Option<f64> {
     let p = p.clamp(0.0, 1.0);
-    if freedom > EXPANDED_FROM { Some(expanded(normal_quantile(p), freedom)) } else { exact(p, freedom) }
+    if freedom > EXPANDED_FROM {
+        Some(expanded(normal_quantile(p), freedom))
+    } else {
+        exact(p, freedom)
+    }
 }
 
 /// The crate's own search ends a few millionths early for many degrees of freedom.
 const EXPANDED_FROM: f64 = 200.0;
 
-/// Fisher's expansion about the normal quantile: right to 10⁻¹⁰ from 200 degrees of freedom on. (Abramowitz and Stegun,
-/// 26.7.5.)
+/// Fisher's expansion about the normal quantile: right to 10⁻¹⁰ from 200 degrees of freedom on.
+/// (Abramowitz and Stegun, 26.7.5.)
 fn expanded(z: f64, freedom: f64) -> f64 {
     let terms: [&[f64]; 4] = [
         &[1.0 / 4.0, 1.0 / 4.0],
         &[3.0 / 96.0, 16.0 / 96.0, 5.0 / 96.0],
         &[-15.0 / 384.0, 17.0 / 384.0, 19.0 / 384.0, 3.0 / 384.0],
-        &[-945.0 / 92_160.0, -1_920.0 / 92_160.0, 1_482.0 / 92_160.0, 776.0 / 92_160.0, 79.0 / 92_160.0],
+        &[
+            -945.0 / 92_160.0,
+            -1_920.0 / 92_160.0,
+            1_482.0 / 92_160.0,
+            776.0 / 92_160.0,
+            79.0 / 92_160.0,
+        ],
     ];
-    let in_z = |odd: &&[f64]| z * odd.iter().rev().fold(0.0, |sum, factor| sum * z * z + factor);
-    z + terms.iter().rev().fold(0.0, |sum, odd| (sum + in_z(odd)) / freedom)
+    let in_z = |odd: &&[f64]| {
+        z * odd
+            .iter()
+            .rev()
+            .fold(0.0, |sum, factor| sum * z * z + factor)
+    };
+    z + terms
+        .iter()
+        .rev()
+        .fold(0.0, |sum, odd| (sum + in_z(odd)) / freedom)
 }
 
 fn exact(p: f64, freedom: f64) -> Option<f64> {
-    StudentsT::new(0.0, 1.0, freedom).ok().map(|t| t.inverse_cdf(p))
+    StudentsT::new(0.0, 1.0, freedom)
+        .ok()
+        .map(|t| t.inverse_cdf(p))
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ pub enum DataError {
     /// There is nothing to compute from.
     #[error("there are no values")]
     Empty,
-    /// The value at this index is not a number, is infinite, or is so large that its square would be.
+    /// The value at this index is not a number, is infinite, or is so large that its square would
+    /// be.
     #[error("value {0} is not a finite number of a usable size")]
     NotFinite(usize),
     /// The value at this index is zero or negative where a ratio or a logarithm is taken.
@@ -42,7 +43,10 @@ pub(crate) fn finite(values: &[f64]) -> Result<(), DataError> {
     if values.is_empty() {
         return Err(DataError::Empty);
     }
-    match values.iter().position(|value| value.is_nan() || value.abs() > LARGEST) {
+    match values
+        .iter()
+        .position(|value| value.is_nan() || value.abs() > LARGEST)
+    {
         Some(index) => Err(DataError::NotFinite(index)),
         None => Ok(()),
     }
@@ -51,7 +55,14 @@ pub(crate) fn finite(values: &[f64]) -> Result<(), DataError> {
 /// At least `needed` finite values.
 pub(crate) fn at_least(needed: usize, values: &[f64]) -> Result<(), DataError> {
     finite(values)?;
-    if values.len() < needed { Err(DataError::TooFew { needed, got: values.len() }) } else { Ok(()) }
+    if values.len() < needed {
+        Err(DataError::TooFew {
+            needed,
+            got: values.len(),
+        })
+    } else {
+        Ok(())
+    }
 }
 
 /// The values in ascending order.

@@ -14,7 +14,10 @@ pub struct Interval {
 impl Interval {
     /// Both ends, in either order.
     pub fn new(one: f64, two: f64) -> Self {
-        Self { low: one.min(two), high: one.max(two) }
+        Self {
+            low: one.min(two),
+            high: one.max(two),
+        }
     }
 
     /// Around `centre`, by `reach` to both sides.

@@ -23,21 +23,23 @@ pub struct Fit {
     pub r_squared: Option<f64>,
     /// The standard deviation about the line, with n − 2. `None` with fewer than three points.
     pub residual_sd: Option<f64>,
-    /// The Theil–Sen line: where its slope is outside of the other's interval, a few points bend the fit.
+    /// The Theil–Sen line: where its slope is outside of the other's interval, a few points bend
+    /// the fit.
     pub robust: Line,
 }
 
 impl Fit {
     /// Whether the robust slope agrees with the fitted one; unknown without an interval.
     pub fn is_robust(&self) -> Option<bool> {
-        self.slope_interval.map(|interval| interval.contains(self.robust.slope))
+        self.slope_interval
+            .map(|interval| interval.contains(self.robust.slope))
     }
 }
 
 /// Fits y = intercept + slope·x through (x, y) points that differ in x.
 ///
-/// The intervals are Student's, for independent deviations of equal spread (Draper and Smith, *Applied Regression
-/// Analysis*, 3rd ed., ch. 1).
+/// The intervals are Student's, for independent deviations of equal spread (Draper and Smith,
+/// *Applied Regression Analysis*, 3rd ed., ch. 1).
 pub fn linear_fit(points: &[(f64, f64)]) -> Result<Fit, DataError> {
     let robust = theil_sen(points)?;
     let (xs, ys): (Vec<_>, Vec<_>) = points.iter().copied().unzip();
@@ -45,7 +47,12 @@ pub fn linear_fit(points: &[(f64, f64)]) -> Result<Fit, DataError> {
     finite(&ys)?;
     let n = points.len() as f64;
     let ((x_mean, _), (y_mean, _)) = (mean_and_sd(&xs), mean_and_sd(&ys));
-    let sum = |of: &dyn Fn(f64, f64) -> f64| points.iter().map(|(x, y)| of(x - x_mean, y - y_mean)).sum::<f64>();
+    let sum = |of: &dyn Fn(f64, f64) -> f64| {
+        points
+            .iter()
+            .map(|(x, y)| of(x - x_mean, y - y_mean))
+            .sum::<f64>()
+    };
     let (sxx, sxy, syy) = (sum(&|x, _| x * x), sum(&|x, y| x * y), sum(&|_, y| y * y));
     if sxx == 0.0 {
         return Err(DataError::Constant);

@@ -6,7 +6,8 @@ use super::distribution::two_sided;
 use super::error::{DataError, sorted};
 use super::ranks::{counts_below, tie_sizes};
 
-/// Up to so many values in either sample the distribution of U is counted out, unless there are ties.
+/// Up to so many values in either sample the distribution of U is counted out, unless there are
+/// ties.
 ///
 /// Beyond, the normal approximation with continuity correction is right to three digits at 5 %.
 pub(crate) const EXACT_UP_TO: usize = 50;
@@ -24,18 +25,22 @@ pub struct MannWhitney {
 
 /// The Mann–Whitney U test, two-sided.
 ///
-/// Exact for samples of up to 50 values each without a tie, from the counts of all orders (Mann and Whitney, *Annals of
-/// Mathematical Statistics* 18, 1947). Otherwise from the normal distribution, its variance corrected for ties and the
-/// statistic for continuity (Hollander, Wolfe and Chicken, *Nonparametric Statistical Methods*, 3rd ed., §4.1); but
-/// never less than 2 / C(n + m, n), below which the approximation falls for three tied values against three. Takes O(n
-/// log n).
+/// Exact for samples of up to 50 values each without a tie, from the counts of all orders (Mann and
+/// Whitney, *Annals of Mathematical Statistics* 18, 1947). Otherwise from the normal distribution,
+/// its variance corrected for ties and the statistic for continuity (Hollander, Wolfe and Chicken,
+/// *Nonparametric Statistical Methods*, 3rd ed., §4.1); but never less than 2 / C(n + m, n), below
+/// which the approximation falls for three tied values against three. Takes O(n log n).
 ///
-/// The level is that of "both come from one distribution". Where only the medians are the same and one sample scatters
-/// four times as much, 5 % become 8 % with samples of the same size, and 13 % if the wilder sample is a third of the
-/// other: compare samples of the same size.
+/// The level is that of "both come from one distribution". Where only the medians are the same and
+/// one sample scatters four times as much, 5 % become 8 % with samples of the same size, and 13 %
+/// if the wilder sample is a third of the other: compare samples of the same size.
 pub fn mann_whitney(candidate: &[f64], baseline: &[f64]) -> Result<MannWhitney, DataError> {
     let (candidate, baseline) = (sorted(candidate)?, sorted(baseline)?);
-    Ok(of_sorted(&candidate, &baseline, &Null::of(&candidate, &baseline)))
+    Ok(of_sorted(
+        &candidate,
+        &baseline,
+        &Null::of(&candidate, &baseline),
+    ))
 }
 
 /// The test of two ascending samples.
@@ -44,7 +49,11 @@ pub(crate) fn of_sorted(candidate: &[f64], baseline: &[f64], null: &Null) -> Man
         .into_iter()
         .map(|(smaller, not_larger)| (smaller + not_larger) as f64 / 2.0)
         .sum::<f64>();
-    MannWhitney { u, p: null.p(u), exact: null.exact.is_some() }
+    MannWhitney {
+        u,
+        p: null.p(u),
+        exact: null.exact.is_some(),
+    }
 }
 
 /// The distribution of U where neither sample tends to be larger.
@@ -69,33 +78,53 @@ impl Null {
         let ties: f64 = tie_sizes(&all).map(|size| size.powi(3) - size).sum();
         let variance = pairs / 12.0 * (total + 1.0 - ties / (total * (total - 1.0)));
         let exact = (ties == 0.0 && n.max(m) <= EXACT_UP_TO).then(|| distribution(n, m));
-        Self { exact, mean: pairs / 2.0, sd: variance.max(0.0).sqrt(), least: 2.0 / orders(n, m) }
+        Self {
+            exact,
+            mean: pairs / 2.0,
+            sd: variance.max(0.0).sqrt(),
+            least: 2.0 / orders(n, m),
+        }
     }
 
     /// The two-sided p-value of U.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "without ties U is a count")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "without ties U is a count"
+    )]
     fn p(&self, u: f64) -> f64 {
         let from_centre = (u - self.mean).abs();
         if let Some(exact) = &self.exact {
             // The distribution is symmetric: the tail that U is in, twice.
-            let below: f64 = exact.iter().take((self.mean - from_centre) as usize + 1).sum();
+            let below: f64 = exact
+                .iter()
+                .take((self.mean - from_centre) as usize + 1)
+                .sum();
             return (2.0 * below).min(1.0);
         }
         let distance = from_centre - 0.5;
-        if self.sd > 0.0 && distance > 0.0 { two_sided(distance / self.sd).max(self.least) } else { 1.0 }
+        if self.sd > 0.0 && distance > 0.0 {
+            two_sided(distance / self.sd).max(self.least)
+        } else {
+            1.0
+        }
     }
 }
 
-/// In how many orders n and m values can stand: C(n + m, n), which is infinity for hundreds of them.
+/// In how many orders n and m values can stand: C(n + m, n), which is infinity for hundreds of
+/// them.
 fn orders(n: usize, m: usize) -> f64 {
-    (1..=n.min(m)).map(|i| (n.max(m) + i) as f64 / i as f64).product()
+    (1..=n.min(m))
+        .map(|i| (n.max(m) + i) as f64 / i as f64)
+        .product()
 }
 
 /// P(U = u) for u = 0..=n·m, for samples of n and m values without ties.
 ///
-/// The numbers of orders are the coefficients of the Gaussian binomial coefficient, the product of (1 − q^(m+i)) over
-/// (1 − q^i) for i = 1..=n (Harding, *Applied Statistics* 33, 1984). In whole numbers, so that the differences cancel
-/// nothing: there are no more than C(100, 50) ≈ 10²⁹ orders.
+/// The numbers of orders are the coefficients of the Gaussian binomial coefficient, the product of
+/// (1 − q^(m+i)) over (1 − q^i) for i = 1..=n (Harding, *Applied Statistics* 33, 1984). In whole
+/// numbers, so that the differences cancel nothing: there are no more than C(100, 50) ≈ 10²⁹
+/// orders.
 fn distribution(n: usize, m: usize) -> Vec<f64> {
     let mut orders = vec![0_i128; n * m + 1];
     orders[0] = 1;

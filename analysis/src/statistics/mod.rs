@@ -1,18 +1,25 @@
 //! The statistics that findings rest on: pure functions from numbers to numbers.
 //!
-//! Nothing here reads a file or a clock, and what draws random numbers takes its seed from the caller: the same samples
-//! give the same bytes. No input panics: what cannot be computed is a [`DataError`] or `None`.
+//! Nothing here reads a file or a clock, and what draws random numbers takes its seed from the
+//! caller: the same samples give the same bytes. No input panics: what cannot be computed is a
+//! [`DataError`] or `None`.
 //!
 //! The conventions, once for all of it:
 //!
-//! - Values are costs in any unit (nanoseconds, bytes): less is better. Whoever compares rates passes the reciprocals.
-//! - A value is one *process*, the unit of replication. What repeats inside a process goes through [`nested()`].
-//! - Two samples are always (candidate, baseline): a shift is candidate − baseline, a ratio candidate ÷ baseline.
+//! - Values are costs in any unit (nanoseconds, bytes): less is better. Whoever compares rates
+//!   passes the reciprocals.
+//! - A value is one *process*, the unit of replication. What repeats inside a process goes through
+//!   [`nested()`].
+//! - Two samples are always (candidate, baseline): a shift is candidate − baseline, a ratio
+//!   candidate ÷ baseline.
 //! - Every interval is a two-sided one at [`CONFIDENCE`].
-//! - Quantiles are those of type 7 in Hyndman and Fan's count (*The American Statistician* 50, 1996), the default of
-//!   R and `NumPy`: linear between the values at positions (n − 1)·p.
+//! - Quantiles are those of type 7 in Hyndman and Fan's count (*The American Statistician* 50,
+//!   1996), the default of R and `NumPy`: linear between the values at positions (n − 1)·p.
 
-#![expect(clippy::missing_errors_doc, reason = "each kind of `DataError` says when it comes, and there is no other")]
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "each kind of `DataError` says when it comes, and there is no other"
+)]
 
 mod bootstrap;
 mod break_even;
@@ -55,7 +62,9 @@ pub use nested::{Process, Stages, Statistic, nested};
 pub use paired::{Paired, SignedRank, paired, signed_rank};
 pub use paired_verdict::{PairedComparison, decide_paired};
 pub use power::{Design, detectable, needed};
-pub use quantile::{MINIMUM_BEYOND, median, median_absolute_deviation, quantile, supported_quantile};
+pub use quantile::{
+    MINIMUM_BEYOND, median, median_absolute_deviation, quantile, supported_quantile,
+};
 pub use ratio::{Ratio, ratio_of_means, ratio_of_medians};
 pub use shift::{Shift, hodges_lehmann, hodges_lehmann_ratio};
 pub use trend::{Line, Trend, mann_kendall, theil_sen};

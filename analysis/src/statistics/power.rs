@@ -5,7 +5,8 @@ use super::distribution::{normal_cdf, normal_quantile};
 use super::error::{DataError, at_least, logarithms};
 use super::ranks::counts_below;
 
-/// From so many pilot values on, their own distribution is used instead of the normal one of their spread.
+/// From so many pilot values on, their own distribution is used instead of the normal one of their
+/// spread.
 const OWN_DISTRIBUTION_FROM: usize = 20;
 
 /// No design asks for more per cell: whoever needs more needs another method.
@@ -23,14 +24,21 @@ pub struct Design {
 impl Default for Design {
     /// 5 % and 80 %.
     fn default() -> Self {
-        Self { alpha: 0.05, power: 0.8 }
+        Self {
+            alpha: 0.05,
+            power: 0.8,
+        }
     }
 }
 
 impl Design {
     fn check(self) -> Result<Self, DataError> {
         let inside = |p: f64| p > 0.0 && p < 1.0;
-        if inside(self.alpha) && inside(self.power) { Ok(self) } else { Err(DataError::Parameter) }
+        if inside(self.alpha) && inside(self.power) {
+            Ok(self)
+        } else {
+            Err(DataError::Parameter)
+        }
     }
 
     /// (z(1 − α/2) + z(power))².
@@ -38,8 +46,8 @@ impl Design {
         (normal_quantile(1.0 - self.alpha / 2.0) + normal_quantile(self.power)).powi(2)
     }
 
-    /// Below so many values per cell no result whatever is significant: 2 of all orders of the values are the extreme
-    /// ones.
+    /// Below so many values per cell no result whatever is significant: 2 of all orders of the
+    /// values are the extreme ones.
     pub(crate) fn least(self) -> usize {
         // C(2n, n) grows fourfold with every n, so that this ends soon.
         let mut orders = 1.0;
@@ -52,11 +60,13 @@ impl Design {
     }
 }
 
-/// How many processes *per cell* it takes to find that one cell is slower than another by the factor 1 + `effect`.
+/// How many processes *per cell* it takes to find that one cell is slower than another by the
+/// factor 1 + `effect`.
 ///
-/// Noether's formula for the Mann–Whitney test, N = (z(1 − α/2) + z(power))² / (3·(P(X < Y) − ½)²) in all (*JASA* 82,
-/// 1987). The probability comes from the pilot: its values against the same values times 1 + effect, from 20 of them
-/// on; with fewer from a log-normal distribution of their spread.
+/// Noether's formula for the Mann–Whitney test, N = (z(1 − α/2) + z(power))² / (3·(P(X < Y) − ½)²)
+/// in all (*JASA* 82, 1987). The probability comes from the pilot: its values against the same
+/// values times 1 + effect, from 20 of them on; with fewer from a log-normal distribution of their
+/// spread.
 pub fn needed(pilot: &[f64], effect: f64, design: Design) -> Result<usize, DataError> {
     if !(effect > 0.0 && effect.is_finite()) {
         return Err(DataError::Parameter);
@@ -65,9 +75,11 @@ pub fn needed(pilot: &[f64], effect: f64, design: Design) -> Result<usize, DataE
     Ok(noether(spread.superiority(effect.ln_1p()), design.check()?))
 }
 
-/// The smallest relative difference that `n` processes per cell find with the wanted power: 0.05 is 5 %.
+/// The smallest relative difference that `n` processes per cell find with the wanted power: 0.05 is
+/// 5 %.
 ///
-/// [`needed`] turned round. A design that cannot find any difference at all is [`DataError::TooFew`].
+/// [`needed`] turned round. A design that cannot find any difference at all is
+/// [`DataError::TooFew`].
 pub fn detectable(pilot: &[f64], n: usize, design: Design) -> Result<f64, DataError> {
     let spread = LogSpread::of(pilot)?;
     let design = design.check()?;
@@ -75,13 +87,20 @@ pub fn detectable(pilot: &[f64], n: usize, design: Design) -> Result<f64, DataEr
     let (mut low, mut high) = (0.0, 1e-6);
     while !finds(high) {
         if high > 100.0 {
-            return Err(DataError::TooFew { needed: noether(1.0, design), got: n });
+            return Err(DataError::TooFew {
+                needed: noether(1.0, design),
+                got: n,
+            });
         }
         (low, high) = (high, high * 2.0);
     }
     for _ in 0..40 {
         let middle = f64::midpoint(low, high);
-        if finds(middle) { high = middle } else { low = middle }
+        if finds(middle) {
+            high = middle
+        } else {
+            low = middle
+        }
     }
     Ok(high.exp_m1())
 }
@@ -91,13 +110,17 @@ pub(crate) fn noether(superiority: f64, design: Design) -> usize {
     processes(design.z() / (6.0 * (superiority - 0.5).powi(2))).max(design.least())
 }
 
-/// Pairs, from the probability that the sum of two differences is above zero: Noether's formula for the signed-rank
-/// test.
+/// Pairs, from the probability that the sum of two differences is above zero: Noether's formula for
+/// the signed-rank test.
 pub(crate) fn signed_rank_pairs(superiority: f64, design: Design) -> usize {
     processes(design.z() / (3.0 * (superiority - 0.5).powi(2)))
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to MOST")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "from 1 to MOST"
+)]
 fn processes(number: f64) -> usize {
     number.ceil().clamp(1.0, MOST as f64) as usize
 }
@@ -124,7 +147,11 @@ impl LogSpread {
     pub(crate) fn superiority(&self, shift: f64) -> f64 {
         let n = self.sorted.len();
         if n < OWN_DISTRIBUTION_FROM {
-            return if self.sd > 0.0 { normal_cdf(shift / (self.sd * std::f64::consts::SQRT_2)) } else { 1.0 };
+            return if self.sd > 0.0 {
+                normal_cdf(shift / (self.sd * std::f64::consts::SQRT_2))
+            } else {
+                1.0
+            };
         }
         let shifted: Vec<_> = self.sorted.iter().map(|value| value + shift).collect();
         let below: f64 = counts_below(&shifted, &self.sorted)

@@ -14,7 +14,10 @@ impl Random {
     }
 
     /// A whole number below `n`, which is not zero.
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half of a product is below n")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the upper half of a product is below n"
+    )]
     pub(crate) fn below(&mut self, n: usize) -> usize {
         // Off from uniform by n/2⁶⁴ at most.
         ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
@@ -31,7 +34,8 @@ impl Random {
         radius * (TAU * self.uniform()).cos()
     }
 
-    /// A gamma number of a shape of at least 1 and scale 1. (Marsaglia and Tsang, *ACM TOMS* 26, 2000.)
+    /// A gamma number of a shape of at least 1 and scale 1. (Marsaglia and Tsang, *ACM TOMS* 26,
+    /// 2000.)
     pub(crate) fn gamma(&mut self, shape: f64) -> f64 {
         let d = shape - 1.0 / 3.0;
         let c = 1.0 / (9.0 * d).sqrt();
@@ -46,9 +50,13 @@ impl Random {
 
     /// How many of `n` independent trials succeed, each with probability `p`.
     ///
-    /// By inversion as long as few successes (or few failures) are expected; else from the normal distribution, which
-    /// is then right to a few thousandths of its own spread.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to n")]
+    /// By inversion as long as few successes (or few failures) are expected; else from the normal
+    /// distribution, which is then right to a few thousandths of its own spread.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to n"
+    )]
     pub(crate) fn binomial(&mut self, n: u64, p: f64) -> u64 {
         if p > 0.5 {
             return n - self.binomial(n, 1.0 - p);
@@ -73,15 +81,22 @@ impl Random {
 
 /// The median of a resample of ascending values, without drawing the resample.
 ///
-/// The middle one of n uniform positions has a beta distribution, and for an even n the next one is the smallest of the
-/// rest above it. One draw costs the same for ten values as for a million. (David and Nagaraja, *Order Statistics*, 3rd
-/// ed., §2.1.)
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positions among the values")]
+/// The middle one of n uniform positions has a beta distribution, and for an even n the next one is
+/// the smallest of the rest above it. One draw costs the same for ten values as for a million.
+/// (David and Nagaraja, *Order Statistics*, 3rd ed., §2.1.)
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positions among the values"
+)]
 pub(crate) fn resampled_median(sorted: &[f64], random: &mut Random) -> f64 {
     let n = sorted.len();
     let at = |position: f64| sorted[((position * n as f64) as usize).min(n - 1)];
     let lower = n.div_ceil(2);
-    let (below, above) = (random.gamma(lower as f64), random.gamma((n + 1 - lower) as f64));
+    let (below, above) = (
+        random.gamma(lower as f64),
+        random.gamma((n + 1 - lower) as f64),
+    );
     let position = below / (below + above);
     if n % 2 == 1 {
         return at(position);
@@ -96,24 +111,43 @@ mod tests {
 
     fn shares(values: &[f64], of: &[f64]) -> Vec<f64> {
         let mut random = Random::new(5);
-        let drawn: Vec<_> = (0..200_000).map(|_| resampled_median(values, &mut random)).collect();
-        let share =
-            |value: &f64| drawn.iter().filter(|median| (*median - value).abs() < 1e-12).count() as f64 / 200_000.0;
+        let drawn: Vec<_> = (0..200_000)
+            .map(|_| resampled_median(values, &mut random))
+            .collect();
+        let share = |value: &f64| {
+            drawn
+                .iter()
+                .filter(|median| (*median - value).abs() < 1e-12)
+                .count() as f64
+                / 200_000.0
+        };
         of.iter().map(share).collect()
     }
 
     #[test]
     fn resampled_medians_are_as_frequent_as_counting_all_resamples_says() {
-        // Of 27 resamples of three values, 7 have the smallest as their median and 13 the middle one.
+        // Of 27 resamples of three values, 7 have the smallest as their median and 13 the middle
+        // one.
         let cases: [(&[f64], &[f64], &[f64]); 3] = [
-            (&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0], &[7.0 / 27.0, 13.0 / 27.0, 7.0 / 27.0]),
+            (
+                &[1.0, 2.0, 3.0],
+                &[1.0, 2.0, 3.0],
+                &[7.0 / 27.0, 13.0 / 27.0, 7.0 / 27.0],
+            ),
             (&[1.0, 2.0], &[1.0, 1.5, 2.0], &[0.25, 0.5, 0.25]),
             // Of 256 resamples of four values: by counting.
-            (&[1.0, 2.0, 4.0, 8.0], &[1.0, 1.5, 2.0, 8.0], &[13.0 / 256.0, 30.0 / 256.0, 37.0 / 256.0, 13.0 / 256.0]),
+            (
+                &[1.0, 2.0, 4.0, 8.0],
+                &[1.0, 1.5, 2.0, 8.0],
+                &[13.0 / 256.0, 30.0 / 256.0, 37.0 / 256.0, 13.0 / 256.0],
+            ),
         ];
         for (values, medians, wanted) in cases {
             for (found, wanted) in shares(values, medians).iter().zip(wanted) {
-                assert!((found - wanted).abs() < 0.005, "{values:?}: {found} for {wanted}");
+                assert!(
+                    (found - wanted).abs() < 0.005,
+                    "{values:?}: {found} for {wanted}"
+                );
             }
         }
     }
@@ -121,14 +155,27 @@ mod tests {
     #[test]
     fn binomial_numbers_have_the_mean_and_spread_of_theirs() {
         let mut random = Random::new(6);
-        for (n, p) in
-            [(1_u64, 0.3), (20, 0.5), (20, 0.97), (1_000, 0.02), (1_000, 0.4), (10_000_000, 0.99), (7, 0.0), (7, 1.0)]
-        {
+        for (n, p) in [
+            (1_u64, 0.3),
+            (20, 0.5),
+            (20, 0.97),
+            (1_000, 0.02),
+            (1_000, 0.4),
+            (10_000_000, 0.99),
+            (7, 0.0),
+            (7, 1.0),
+        ] {
             let drawn: Vec<_> = (0..40_000).map(|_| random.binomial(n, p) as f64).collect();
             let (mean, sd) = super::super::describe::mean_and_sd(&drawn);
             let (expected, spread) = (n as f64 * p, (n as f64 * p * (1.0 - p)).sqrt());
-            assert!((mean - expected).abs() <= 5.0 * spread / 200.0, "{n} {p}: {mean}");
-            assert!((sd.unwrap() - spread).abs() <= 0.03 * spread, "{n} {p}: {sd:?}");
+            assert!(
+                (mean - expected).abs() <= 5.0 * spread / 200.0,
+                "{n} {p}: {mean}"
+            );
+            assert!(
+                (sd.unwrap() - spread).abs() <= 0.03 * spread,
+                "{n} {p}: {sd:?}"
+            );
         }
     }
 }

@@ -20,17 +20,23 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    /// The same multiplied by a positive number: a speed-up by four cores times ¼ is their efficiency.
+    /// The same multiplied by a positive number: a speed-up by four cores times ¼ is their
+    /// efficiency.
     #[must_use]
     pub fn scaled(&self, by: f64) -> Self {
-        Self { estimate: self.estimate * by, interval: self.interval.map(|interval| interval.map(|end| end * by)) }
+        Self {
+            estimate: self.estimate * by,
+            interval: self.interval.map(|interval| interval.map(|end| end * by)),
+        }
     }
 }
 
-/// The ratio of the medians of two independent samples, candidate ÷ baseline, with its percentile bootstrap interval.
+/// The ratio of the medians of two independent samples, candidate ÷ baseline, with its percentile
+/// bootstrap interval.
 ///
-/// Each resample's median is drawn from its exact distribution, so that the cost does not grow with the samples. A
-/// quantile is not smooth enough for the bias-corrected interval (Efron and Tibshirani, 1993, §14.3).
+/// Each resample's median is drawn from its exact distribution, so that the cost does not grow with
+/// the samples. A quantile is not smooth enough for the bias-corrected interval (Efron and
+/// Tibshirani, 1993, §14.3).
 pub fn ratio_of_medians(
     candidate: &[f64],
     baseline: &[f64],
@@ -40,7 +46,11 @@ pub fn ratio_of_medians(
     let (candidate, baseline) = (sorted(candidate)?, sorted(baseline)?);
     let estimate = of_sorted(&candidate, 0.5) / of_sorted(&baseline, 0.5);
     if candidate.len().min(baseline.len()) < 2 {
-        return Ok(Bootstrapped { estimate, standard_error: None, interval: None });
+        return Ok(Bootstrapped {
+            estimate,
+            standard_error: None,
+            interval: None,
+        });
     }
     let mut random = Random::new(resampling.seed);
     let replicates = bootstrap::replicates(resampling, || {
@@ -49,11 +59,12 @@ pub fn ratio_of_medians(
     Ok(bootstrap::summary(estimate, replicates, bootstrap::plain()))
 }
 
-/// The ratio of the means of two independent samples, numerator ÷ denominator, with Fieller's interval.
+/// The ratio of the means of two independent samples, numerator ÷ denominator, with Fieller's
+/// interval.
 ///
-/// For scaling: the mean throughput at N workers over that at one is the speed-up, and [`Ratio::scaled`] by 1/N the
-/// efficiency. The degrees of freedom are Welch's for the difference numerator − ratio · denominator. (Fieller,
-/// *JRSS B* 16, 1954.)
+/// For scaling: the mean throughput at N workers over that at one is the speed-up, and
+/// [`Ratio::scaled`] by 1/N the efficiency. The degrees of freedom are Welch's for the difference
+/// numerator − ratio · denominator. (Fieller, *JRSS B* 16, 1954.)
 pub fn ratio_of_means(numerator: &[f64], denominator: &[f64]) -> Result<Ratio, DataError> {
     finite(numerator)?;
     finite(denominator)?;
@@ -80,22 +91,29 @@ impl Mean {
     fn of(values: &[f64]) -> Self {
         let (mean, sd) = mean_and_sd(values);
         let n = values.len() as f64;
-        Self { value: mean, variance: sd.map(|sd| sd * sd / n), freedom: n - 1.0 }
+        Self {
+            value: mean,
+            variance: sd.map(|sd| sd * sd / n),
+            freedom: n - 1.0,
+        }
     }
 }
 
-/// The ratios θ for which top − θ·bottom does not differ from zero: those between the roots of a parabola.
+/// The ratios θ for which top − θ·bottom does not differ from zero: those between the roots of a
+/// parabola.
 fn fieller(top: &Mean, bottom: &Mean, above: f64, below: f64) -> Option<Interval> {
     let estimate = top.value / bottom.value;
     let scaled = estimate * estimate * below;
     if above + scaled == 0.0 {
         return Some(Interval::new(estimate, estimate));
     }
-    let freedom = (above + scaled).powi(2) / (above * above / top.freedom + scaled * scaled / bottom.freedom);
+    let freedom =
+        (above + scaled).powi(2) / (above * above / top.freedom + scaled * scaled / bottom.freedom);
     let t2 = t_quantile(f64::midpoint(1.0, super::CONFIDENCE), freedom)?.powi(2);
     let square = bottom.value * bottom.value - t2 * below;
     let product = top.value * bottom.value;
     let root = (product * product - square * (top.value * top.value - t2 * above)).sqrt();
     // Not a parabola that opens upwards: the denominator does not differ from zero.
-    (square > 0.0 && root.is_finite()).then(|| Interval::new((product - root) / square, (product + root) / square))
+    (square > 0.0 && root.is_finite())
+        .then(|| Interval::new((product - root) / square, (product + root) / square))
 }

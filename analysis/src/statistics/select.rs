@@ -1,11 +1,14 @@
-//! The k-th smallest of very many numbers that are only implied: all differences, all averages of two.
+//! The k-th smallest of very many numbers that are only implied: all differences, all averages of
+//! two.
 //!
-//! A hundred thousand samples against as many have 10¹⁰ differences. They are never written down: how many do not
-//! exceed a given number takes one walk along both sorted samples, and the k-th smallest is found by halving the range
-//! of floating-point numbers, at most 64 times. Subtraction and addition round monotonically, so that what comes out is
-//! exactly the number that sorting all differences would have given.
+//! A hundred thousand samples against as many have 10¹⁰ differences. They are never written down:
+//! how many do not exceed a given number takes one walk along both sorted samples, and the k-th
+//! smallest is found by halving the range of floating-point numbers, at most 64 times. Subtraction
+//! and addition round monotonically, so that what comes out is exactly the number that sorting all
+//! differences would have given.
 
-/// The smallest number from `low` to `high` that at least `rank` (from 1) of the implied numbers do not exceed.
+/// The smallest number from `low` to `high` that at least `rank` (from 1) of the implied numbers do
+/// not exceed.
 ///
 /// `count` says how many do not exceed a number, and must not fall.
 pub(crate) fn kth_smallest(rank: u64, low: f64, high: f64, count: impl Fn(f64) -> u64) -> f64 {
@@ -37,18 +40,29 @@ fn number(position: i64) -> f64 {
 /// The middle of `total` implied numbers: the mean of the middle two of an even number.
 pub(crate) fn middle(total: u64, kth: impl Fn(u64) -> f64) -> f64 {
     let lower = kth(total.div_ceil(2));
-    if total % 2 == 1 { lower } else { f64::midpoint(lower, kth(total / 2 + 1)) }
+    if total % 2 == 1 {
+        lower
+    } else {
+        f64::midpoint(lower, kth(total / 2 + 1))
+    }
 }
 
 /// The `rank`-th smallest of all differences candidate − baseline of two ascending samples.
 pub(crate) fn kth_difference(candidate: &[f64], baseline: &[f64], rank: u64) -> f64 {
-    let (Some(least), Some(most)) = (candidate.first(), candidate.last()) else { return f64::NAN };
-    let (Some(low), Some(high)) = (baseline.first(), baseline.last()) else { return f64::NAN };
+    let (Some(least), Some(most)) = (candidate.first(), candidate.last()) else {
+        return f64::NAN;
+    };
+    let (Some(low), Some(high)) = (baseline.first(), baseline.last()) else {
+        return f64::NAN;
+    };
     kth_smallest(rank, least - high, most - low, |limit| {
         let mut first = 0;
         let mut total = 0;
         for value in candidate {
-            first += baseline[first..].iter().take_while(|other| value - *other > limit).count();
+            first += baseline[first..]
+                .iter()
+                .take_while(|other| value - *other > limit)
+                .count();
             total += (baseline.len() - first) as u64;
         }
         total
@@ -57,7 +71,9 @@ pub(crate) fn kth_difference(candidate: &[f64], baseline: &[f64], rank: u64) -> 
 
 /// The `rank`-th smallest of the Walsh averages (dᵢ + dⱼ)/2, i ≤ j, of ascending values.
 pub(crate) fn kth_average(values: &[f64], rank: u64) -> f64 {
-    let (Some(least), Some(most)) = (values.first(), values.last()) else { return f64::NAN };
+    let (Some(least), Some(most)) = (values.first(), values.last()) else {
+        return f64::NAN;
+    };
     kth_smallest(rank, *least, *most, |limit| {
         let mut end = values.len();
         let mut total = 0;

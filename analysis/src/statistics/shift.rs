@@ -13,28 +13,39 @@ use super::{CONFIDENCE, Interval};
 pub struct Shift {
     /// The estimate.
     pub estimate: f64,
-    /// The interval that goes with the rank test. `None` when the samples are too small to carry one.
+    /// The interval that goes with the rank test. `None` when the samples are too small to carry
+    /// one.
     pub interval: Option<Interval>,
     /// Whether the interval's ranks are from the exact distribution.
     pub exact: bool,
 }
 
-/// The Hodges–Lehmann estimate of the shift candidate − baseline: the median of all differences between the two.
+/// The Hodges–Lehmann estimate of the shift candidate − baseline: the median of all differences
+/// between the two.
 ///
-/// Its interval holds the shifts that the Mann–Whitney test would not reject: from the k-th smallest to the k-th
-/// largest difference, with k from the exact distribution of U up to 50 values each without ties, and from its normal
-/// approximation otherwise. (Hodges and Lehmann, *Annals of Mathematical Statistics* 34, 1963; Hollander, Wolfe and
-/// Chicken, 3rd ed., §4.2–4.3.) Takes O(n log n) and no memory for the differences.
+/// Its interval holds the shifts that the Mann–Whitney test would not reject: from the k-th
+/// smallest to the k-th largest difference, with k from the exact distribution of U up to 50 values
+/// each without ties, and from its normal approximation otherwise. (Hodges and Lehmann, *Annals of
+/// Mathematical Statistics* 34, 1963; Hollander, Wolfe and Chicken, 3rd ed., §4.2–4.3.) Takes O(n
+/// log n) and no memory for the differences.
 pub fn hodges_lehmann(candidate: &[f64], baseline: &[f64]) -> Result<Shift, DataError> {
     let (candidate, baseline) = (sorted(candidate)?, sorted(baseline)?);
-    Ok(of_sorted(&candidate, &baseline, &Null::of(&candidate, &baseline)))
+    Ok(of_sorted(
+        &candidate,
+        &baseline,
+        &Null::of(&candidate, &baseline),
+    ))
 }
 
-/// The Hodges–Lehmann estimate of the ratio candidate ÷ baseline: that of the logarithms, taken back.
+/// The Hodges–Lehmann estimate of the ratio candidate ÷ baseline: that of the logarithms, taken
+/// back.
 ///
 /// The median of all ratios between the two samples. It needs values above zero.
 pub fn hodges_lehmann_ratio(candidate: &[f64], baseline: &[f64]) -> Result<Shift, DataError> {
-    let (candidate, baseline) = (sorted(&logarithms(candidate)?)?, sorted(&logarithms(baseline)?)?);
+    let (candidate, baseline) = (
+        sorted(&logarithms(candidate)?)?,
+        sorted(&logarithms(baseline)?)?,
+    );
     Ok(of_sorted(&candidate, &baseline, &Null::of(&candidate, &baseline)).exponential())
 }
 
@@ -42,7 +53,11 @@ impl Shift {
     /// A shift of logarithms as the ratio that it is.
     pub(crate) fn exponential(self) -> Self {
         let interval = self.interval.map(|interval| interval.map(f64::exp));
-        Self { estimate: self.estimate.exp(), interval, ..self }
+        Self {
+            estimate: self.estimate.exp(),
+            interval,
+            ..self
+        }
     }
 }
 
@@ -55,7 +70,11 @@ pub(crate) fn of_sorted(candidate: &[f64], baseline: &[f64], null: &Null) -> Shi
     };
     let kth = |rank| kth_difference(candidate, baseline, rank);
     let interval = rank.map(|rank| Interval::new(kth(rank), kth(pairs + 1 - rank)));
-    Shift { estimate: middle(pairs, kth), interval, exact: null.exact.is_some() }
+    Shift {
+        estimate: middle(pairs, kth),
+        interval,
+        exact: null.exact.is_some(),
+    }
 }
 
 /// The largest k from 1 with P(statistic ≤ k − 1) no more than the tail left outside the interval.
@@ -70,7 +89,11 @@ pub(crate) fn exact_rank(distribution: &[f64]) -> Option<u64> {
 }
 
 /// The same from the normal approximation: with continuity correction, k − ½ is the border.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at least one, at most all pairs")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at least one, at most all pairs"
+)]
 pub(crate) fn approximate_rank(mean: f64, sd: f64) -> Option<u64> {
     let rank = (mean + 0.5 - normal_quantile(f64::midpoint(1.0, CONFIDENCE)) * sd).floor();
     // With no spread at all, every difference is the same and the middle one stands for all.

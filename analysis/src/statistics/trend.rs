@@ -32,9 +32,10 @@ pub struct Trend {
 
 /// The Mann–Kendall test for a trend in values that stand in their order.
 ///
-/// Exact up to 50 values without a tie; otherwise from the normal distribution with the correction for ties and for
-/// continuity, and no less than 2 / n!. S is counted by merge sort in O(n log n). (Mann, *Econometrica* 13, 1945;
-/// Kendall and Gibbons, *Rank Correlation Methods*, 5th ed., ch. 4; Knight, *JASA* 61, 1966.)
+/// Exact up to 50 values without a tie; otherwise from the normal distribution with the correction
+/// for ties and for continuity, and no less than 2 / n!. S is counted by merge sort in O(n log n).
+/// (Mann, *Econometrica* 13, 1945; Kendall and Gibbons, *Rank Correlation Methods*, 5th ed., ch. 4;
+/// Knight, *JASA* 61, 1966.)
 pub fn mann_kendall(values: &[f64]) -> Result<Trend, DataError> {
     at_least(3, values)?;
     let n = values.len() as f64;
@@ -51,25 +52,50 @@ pub fn mann_kendall(values: &[f64]) -> Result<Trend, DataError> {
     let p = if exact {
         exact_p(values.len(), falling.min(pairs - falling))
     } else {
-        let sd = ((n * (n - 1.0) * (2.0 * n + 5.0) - correction) / 18.0).max(0.0).sqrt();
+        let sd = ((n * (n - 1.0) * (2.0 * n + 5.0) - correction) / 18.0)
+            .max(0.0)
+            .sqrt();
         // Two of all n! orders are the extreme ones.
-        let least = (1..=values.len()).map(|factor| 1.0 / factor as f64).product::<f64>() * 2.0;
-        if sd > 0.0 && s.abs() > 1.0 { two_sided((s.abs() - 1.0) / sd).max(least) } else { 1.0 }
+        let least = (1..=values.len())
+            .map(|factor| 1.0 / factor as f64)
+            .product::<f64>()
+            * 2.0;
+        if sd > 0.0 && s.abs() > 1.0 {
+            two_sided((s.abs() - 1.0) / sd).max(least)
+        } else {
+            1.0
+        }
     };
-    let tau = if tied < pairs { s / (pairs * (pairs - tied)).sqrt() } else { 0.0 };
+    let tau = if tied < pairs {
+        s / (pairs * (pairs - tied)).sqrt()
+    } else {
+        0.0
+    };
     #[expect(clippy::cast_possible_truncation, reason = "a count of pairs")]
-    Ok(Trend { s: s as i64, tau, p, exact })
+    Ok(Trend {
+        s: s as i64,
+        tau,
+        p,
+        exact,
+    })
 }
 
 /// Twice the probability that a random order of n values has no more than so many inversions.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of pairs")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count of pairs"
+)]
 fn exact_p(n: usize, inversions: f64) -> f64 {
-    // The i-th value is smaller than any number of those before it, from 0 to i, with equal probability.
+    // The i-th value is smaller than any number of those before it, from 0 to i, with equal
+    // probability.
     let mut distribution = vec![1.0];
     for before in 1..n {
         let mut next = vec![0.0; distribution.len() + before];
         for (count, p) in distribution.iter().enumerate() {
-            next[count..=count + before].iter_mut().for_each(|slot| *slot += p / (before + 1) as f64);
+            next[count..=count + before]
+                .iter_mut()
+                .for_each(|slot| *slot += p / (before + 1) as f64);
         }
         distribution = next;
     }
@@ -88,24 +114,34 @@ pub struct Line {
     pub interval: Option<Interval>,
 }
 
-/// The Theil–Sen line: its slope is the median of the slopes between all pairs of points that differ in x.
+/// The Theil–Sen line: its slope is the median of the slopes between all pairs of points that
+/// differ in x.
 ///
-/// The interval is Sen's, from the variance of Kendall's S (Sen, *JASA* 63, 1968). Up to 1,000 points all slopes are
-/// sorted. Beyond, the wanted ones are found by halving, each step counting by merge sort how many slopes are smaller:
-/// O(n log n), right to 10⁻¹² of the range of slopes, and without memory for the pairs. Of an even number of slopes the
-/// lower middle one is taken then.
+/// The interval is Sen's, from the variance of Kendall's S (Sen, *JASA* 63, 1968). Up to 1,000
+/// points all slopes are sorted. Beyond, the wanted ones are found by halving, each step counting
+/// by merge sort how many slopes are smaller: O(n log n), right to 10⁻¹² of the range of slopes,
+/// and without memory for the pairs. Of an even number of slopes the lower middle one is taken
+/// then.
 pub fn theil_sen(points: &[(f64, f64)]) -> Result<Line, DataError> {
     let slopes = Slopes::of(points)?;
     let ranks = slopes.interval_ranks();
     let slope = slopes.median();
     let (xs, ys): (Vec<_>, Vec<_>) = points.iter().copied().unzip();
     let intercept = quantile::median(&ys)? - slope * quantile::median(&xs)?;
-    Ok(Line { slope, intercept, interval: ranks.map(|(low, high)| Interval::new(slopes.kth(low), slopes.kth(high))) })
+    Ok(Line {
+        slope,
+        intercept,
+        interval: ranks.map(|(low, high)| Interval::new(slopes.kth(low), slopes.kth(high))),
+    })
 }
 
 /// Sen's slope of values that stand at 0, 1, 2 …, without its interval.
 pub(crate) fn sen_slope(values: &[f64]) -> Result<f64, DataError> {
-    let points: Vec<_> = values.iter().enumerate().map(|(index, value)| (index as f64, *value)).collect();
+    let points: Vec<_> = values
+        .iter()
+        .enumerate()
+        .map(|(index, value)| (index as f64, *value))
+        .collect();
     Ok(Slopes::of(&points)?.median())
 }
 
@@ -127,14 +163,19 @@ impl Slopes {
         points.sort_unstable_by(|one, two| one.0.total_cmp(&two.0).then(one.1.total_cmp(&two.1)));
         let n = points.len() as u64;
         #[expect(clippy::float_cmp, reason = "ties are values that are the same")]
-        let tied = points.chunk_by(|one, two| one.0 == two.0).map(|group| group.len() as u64);
+        let tied = points
+            .chunk_by(|one, two| one.0 == two.0)
+            .map(|group| group.len() as u64);
         let count = n * (n - 1) / 2 - tied.map(|size| size * (size - 1) / 2).sum::<u64>();
         if count == 0 {
             return Err(DataError::Constant);
         }
         let all = (points.len() <= ALL_SLOPES_UP_TO).then(|| {
             let pairs = points.iter().enumerate().flat_map(|(index, one)| {
-                points[index + 1..].iter().filter(|two| two.0 > one.0).map(|two| (two.1 - one.1) / (two.0 - one.0))
+                points[index + 1..]
+                    .iter()
+                    .filter(|two| two.0 > one.0)
+                    .map(|two| (two.1 - one.1) / (two.0 - one.0))
             });
             let mut all: Vec<_> = pairs.collect();
             all.sort_unstable_by(f64::total_cmp);
@@ -158,9 +199,16 @@ impl Slopes {
         }
         let smaller = |slope: f64| {
             // A pair that falls once the line of this slope is taken away has a smaller slope.
-            inversions(&mut self.points.iter().map(|(x, y)| y - slope * x).collect::<Vec<_>>())
+            inversions(
+                &mut self
+                    .points
+                    .iter()
+                    .map(|(x, y)| y - slope * x)
+                    .collect::<Vec<_>>(),
+            )
         };
-        let (mut low, mut high) = self.bracket(|low, high| smaller(low) < rank && rank <= smaller(high));
+        let (mut low, mut high) =
+            self.bracket(|low, high| smaller(low) < rank && rank <= smaller(high));
         for _ in 0..STEPS {
             let middle = f64::midpoint(low, high);
             if smaller(middle) >= rank {
@@ -172,12 +220,17 @@ impl Slopes {
         f64::midpoint(low, high)
     }
 
-    /// Slopes to search between: those that lead from bottom to top in half of the range of x, unless the wanted one is
-    /// steeper. None is steeper than from bottom to top between two neighbours.
+    /// Slopes to search between: those that lead from bottom to top in half of the range of x,
+    /// unless the wanted one is steeper. None is steeper than from bottom to top between two
+    /// neighbours.
     fn bracket(&self, encloses: impl Fn(f64, f64) -> bool) -> (f64, f64) {
         let ys = self.points.iter().map(|(_, y)| *y);
         let rise = ys.clone().fold(f64::NEG_INFINITY, f64::max) - ys.fold(f64::INFINITY, f64::min);
-        let steps = self.points.windows(2).map(|pair| pair[1].0 - pair[0].0).filter(|step| *step > 0.0);
+        let steps = self
+            .points
+            .windows(2)
+            .map(|pair| pair[1].0 - pair[0].0)
+            .filter(|step| *step > 0.0);
         let usual = 2.0 * rise / (self.points[self.points.len() - 1].0 - self.points[0].0);
         if encloses(-usual, usual) {
             return (-usual, usual);
@@ -187,11 +240,17 @@ impl Slopes {
     }
 
     /// The ranks of the interval's ends among the slopes.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ranks among the slopes")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "ranks among the slopes"
+    )]
     fn interval_ranks(&self) -> Option<(u64, u64)> {
         let ties = |mut values: Vec<f64>| {
             values.sort_unstable_by(f64::total_cmp);
-            tie_sizes(&values).map(|size| size * (size - 1.0) * (2.0 * size + 5.0)).sum::<f64>()
+            tie_sizes(&values)
+                .map(|size| size * (size - 1.0) * (2.0 * size + 5.0))
+                .sum::<f64>()
         };
         let (xs, ys): (Vec<_>, Vec<_>) = self.points.iter().copied().unzip();
         let n = xs.len() as f64;
@@ -199,7 +258,8 @@ impl Slopes {
         let reach = normal_quantile(f64::midpoint(1.0, CONFIDENCE)) * variance.max(0.0).sqrt();
         let low = ((self.count as f64 - reach) / 2.0).round_ties_even();
         let high = f64::midpoint(self.count as f64, reach).round_ties_even();
-        // Fewer slopes than the interval would leave out at its ends: there is none at this confidence.
+        // Fewer slopes than the interval would leave out at its ends: there is none at this
+        // confidence.
         (low >= 1.0 && high < self.count as f64).then_some((low as u64, high as u64 + 1))
     }
 }

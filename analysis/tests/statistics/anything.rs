@@ -1,14 +1,18 @@
 //! Any numbers whatever: an answer or a reason, never a panic; and what must hold for all data.
 
 use analysis::statistics::{
-    Comparison, Costs, DataError, Design, Kind, Order, PairedComparison, Policy, Process, Resampling, Stages,
-    Statistic, Verdict, aa_floor, bootstrap, break_even, cliffs_delta, decide, decide_paired, describe, detectable,
-    dip, hodges_lehmann, hodges_lehmann_ratio, holm, linear_fit, mann_kendall, mann_whitney, median, needed, nested,
-    paired, quantile, ratio_of_means, ratio_of_medians, signed_rank, supported_quantile, theil_sen,
+    Comparison, Costs, DataError, Design, Kind, Order, PairedComparison, Policy, Process,
+    Resampling, Stages, Statistic, Verdict, aa_floor, bootstrap, break_even, cliffs_delta, decide,
+    decide_paired, describe, detectable, dip, hodges_lehmann, hodges_lehmann_ratio, holm,
+    linear_fit, mann_kendall, mann_whitney, median, needed, nested, paired, quantile,
+    ratio_of_means, ratio_of_medians, signed_rank, supported_quantile, theil_sen,
 };
 use proptest::prelude::*;
 
-const RESAMPLING: Resampling = Resampling { resamples: 20, seed: 1 };
+const RESAMPLING: Resampling = Resampling {
+    resamples: 20,
+    seed: 1,
+};
 
 /// Damaged numbers, extreme numbers, many ties, and ordinary times.
 fn number() -> impl Strategy<Value = f64> {
@@ -31,7 +35,10 @@ fn numbers() -> impl Strategy<Value = Vec<f64>> {
 
 /// Positive and finite, with or without ties.
 fn times() -> impl Strategy<Value = Vec<f64>> {
-    prop_oneof![prop::collection::vec(1e3..1e9_f64, 6..60), prop::collection::vec((1_u8..9).prop_map(f64::from), 6..60)]
+    prop_oneof![
+        prop::collection::vec(1e3..1e9_f64, 6..60),
+        prop::collection::vec((1_u8..9).prop_map(f64::from), 6..60)
+    ]
 }
 
 proptest! {
@@ -149,11 +156,26 @@ proptest! {
 #[test]
 fn reasons_are_given() {
     assert_eq!(describe(&[], Order::Unknown), Err(DataError::Empty));
-    assert_eq!(describe(&[1.0, f64::NAN], Order::Unknown), Err(DataError::NotFinite(1)));
-    assert_eq!(describe(&[1.0, 2.0], Order::By(&[1])), Err(DataError::Mismatch(2, 1)));
-    assert_eq!(hodges_lehmann_ratio(&[1.0, 0.0], &[1.0]).unwrap_err(), DataError::NotPositive(1));
-    assert_eq!(dip(&[1.0, 2.0, 3.0]).unwrap_err(), DataError::TooFew { needed: 4, got: 3 });
-    assert_eq!(linear_fit(&[(1.0, 2.0), (1.0, 3.0)]).unwrap_err(), DataError::Constant);
+    assert_eq!(
+        describe(&[1.0, f64::NAN], Order::Unknown),
+        Err(DataError::NotFinite(1))
+    );
+    assert_eq!(
+        describe(&[1.0, 2.0], Order::By(&[1])),
+        Err(DataError::Mismatch(2, 1))
+    );
+    assert_eq!(
+        hodges_lehmann_ratio(&[1.0, 0.0], &[1.0]).unwrap_err(),
+        DataError::NotPositive(1)
+    );
+    assert_eq!(
+        dip(&[1.0, 2.0, 3.0]).unwrap_err(),
+        DataError::TooFew { needed: 4, got: 3 }
+    );
+    assert_eq!(
+        linear_fit(&[(1.0, 2.0), (1.0, 3.0)]).unwrap_err(),
+        DataError::Constant
+    );
 }
 
 #[test]
@@ -162,7 +184,14 @@ fn equal_values_have_no_spread_and_no_difference() {
     let description = describe(&same, Order::AsGiven).unwrap();
     assert_eq!(description.sd, Some(0.0));
     assert_eq!(description.warnings(), []);
-    let decision =
-        decide(&[Comparison { candidate: &same, baseline: &same, obstacle: None }], &Policy::default()).remove(0);
+    let decision = decide(
+        &[Comparison {
+            candidate: &same,
+            baseline: &same,
+            obstacle: None,
+        }],
+        &Policy::default(),
+    )
+    .remove(0);
     assert_eq!(decision.verdict, Verdict::Indistinguishable);
 }

@@ -10,6 +10,10 @@ fn dips_are_those_of_the_reference() {
         let values: Vec<f64> = serde_json::from_value(case["values"].clone()).unwrap();
         let found = dip(&values).unwrap().dip;
         let wanted = case["dip"].as_f64().unwrap();
-        assert!((found - wanted).abs() < 1e-9, "n = {}: {found} for {wanted}", values.len());
+        assert!(
+            (found - wanted).abs() < 1e-9,
+            "n = {}: {found} for {wanted}",
+            values.len()
+        );
     }
 }

@@ -1,12 +1,15 @@
 //! Values that are in everybody's textbook, or can be had by hand.
 
 use analysis::statistics::{
-    Comparison, DataError, Order, Policy, Verdict, aa_floor, cliffs_delta, decide, describe, hodges_lehmann, holm,
-    mann_kendall, mann_whitney, paired,
+    Comparison, DataError, Order, Policy, Verdict, aa_floor, cliffs_delta, decide, describe,
+    hodges_lehmann, holm, mann_kendall, mann_whitney, paired,
 };
 
 fn close(one: f64, two: f64) {
-    assert!((one - two).abs() <= 1e-9 * two.abs().max(1.0), "{one} for {two}");
+    assert!(
+        (one - two).abs() <= 1e-9 * two.abs().max(1.0),
+        "{one} for {two}"
+    );
 }
 
 #[test]
@@ -18,7 +21,8 @@ fn two_samples_of_five_that_do_not_overlap() {
     close(test.p, 2.0 / 252.0);
     let shift = hodges_lehmann(&high, &low).unwrap();
     close(shift.estimate, 9.0);
-    // The third smallest and third largest of the 25 differences: P(U ≤ 2) = 4/252 < 2.5 % < P(U ≤ 3).
+    // The third smallest and third largest of the 25 differences: P(U ≤ 2) = 4/252 < 2.5 % < P(U ≤
+    // 3).
     let interval = shift.interval.unwrap();
     close(interval.low, 6.0);
     close(interval.high, 12.0);
@@ -47,18 +51,27 @@ fn four_rising_values() {
 #[test]
 fn quantiles_come_with_enough_beyond_them() {
     let ramp = |n: u32| (1..=n).map(f64::from).collect::<Vec<_>>();
-    for (n, p90, p95, p99) in
-        [(99, false, false, false), (100, true, false, false), (200, true, true, false), (1_000, true, true, true)]
-    {
+    for (n, p90, p95, p99) in [
+        (99, false, false, false),
+        (100, true, false, false),
+        (200, true, true, false),
+        (1_000, true, true, true),
+    ] {
         let description = describe(&ramp(n), Order::Unknown).unwrap();
-        let found = (description.p90.is_some(), description.p95.is_some(), description.p99.is_some());
+        let found = (
+            description.p90.is_some(),
+            description.p95.is_some(),
+            description.p99.is_some(),
+        );
         assert_eq!(found, (p90, p95, p99), "n = {n}");
     }
 }
 
 #[test]
 fn pairs_of_six() {
-    let pairs: Vec<_> = (1..=6).map(|i| (f64::from(10 + 2 * i), f64::from(10 + i))).collect();
+    let pairs: Vec<_> = (1..=6)
+        .map(|i| (f64::from(10 + 2 * i), f64::from(10 + i)))
+        .collect();
     let paired = paired(&pairs).unwrap();
     assert!(paired.test.exact);
     close(paired.test.p, 2.0 / 64.0);
@@ -67,23 +80,63 @@ fn pairs_of_six() {
 
 #[test]
 fn every_verdict_can_be_had() {
-    let spread = |factor: f64, n: u32| (0..n).map(|i| factor * (100.0 + f64::from(i * 7 % 11))).collect::<Vec<_>>();
-    let (base, half, same, few) = (spread(1.0, 40), spread(0.5, 40), spread(1.001, 40), spread(1.0, 3));
-    let against = |candidate, obstacle| Comparison { candidate, baseline: &base, obstacle };
-    let double = Comparison { candidate: &base, baseline: &half, obstacle: None };
+    let spread = |factor: f64, n: u32| {
+        (0..n)
+            .map(|i| factor * (100.0 + f64::from(i * 7 % 11)))
+            .collect::<Vec<_>>()
+    };
+    let (base, half, same, few) = (
+        spread(1.0, 40),
+        spread(0.5, 40),
+        spread(1.001, 40),
+        spread(1.0, 3),
+    );
+    let against = |candidate, obstacle| Comparison {
+        candidate,
+        baseline: &base,
+        obstacle,
+    };
+    let double = Comparison {
+        candidate: &base,
+        baseline: &half,
+        obstacle: None,
+    };
     let family = [
         against(&half, None),
         double,
         against(&same, None),
-        Comparison { candidate: &few, baseline: &few, obstacle: None },
+        Comparison {
+            candidate: &few,
+            baseline: &few,
+            obstacle: None,
+        },
         against(&half, Some("other versions")),
         against(&[0.0], None),
     ];
-    let verdicts: Vec<_> = decide(&family, &Policy::default()).into_iter().map(|decision| decision.verdict).collect();
-    assert_eq!(verdicts[..3], [Verdict::Faster, Verdict::Slower, Verdict::Indistinguishable]);
-    assert!(matches!(verdicts[3], Verdict::TooFewSamples { needed: 4.. }), "{:?}", verdicts[3]);
-    assert_eq!(verdicts[4], Verdict::NotComparable { why: "other versions".to_owned() });
-    assert!(matches!(&verdicts[5], Verdict::NotComparable { why } if why.contains("above zero")), "{:?}", verdicts[5]);
+    let verdicts: Vec<_> = decide(&family, &Policy::default())
+        .into_iter()
+        .map(|decision| decision.verdict)
+        .collect();
+    assert_eq!(
+        verdicts[..3],
+        [Verdict::Faster, Verdict::Slower, Verdict::Indistinguishable]
+    );
+    assert!(
+        matches!(verdicts[3], Verdict::TooFewSamples { needed: 4.. }),
+        "{:?}",
+        verdicts[3]
+    );
+    assert_eq!(
+        verdicts[4],
+        Verdict::NotComparable {
+            why: "other versions".to_owned()
+        }
+    );
+    assert!(
+        matches!(&verdicts[5], Verdict::NotComparable { why } if why.contains("above zero")),
+        "{:?}",
+        verdicts[5]
+    );
     assert!(aa_floor(&[(&base, &same)]).unwrap() < 0.01);
     assert_eq!(mann_whitney(&[], &base), Err(DataError::Empty));
 }

@@ -1,8 +1,8 @@
 //! Everything that `SciPy` has too, against what it says: see `tests/fixtures/scipy.py`.
 
 use analysis::statistics::{
-    Order, cliffs_delta, describe, hodges_lehmann, holm, linear_fit, mann_kendall, mann_whitney, paired,
-    ratio_of_means, signed_rank, theil_sen,
+    Order, cliffs_delta, describe, hodges_lehmann, holm, linear_fit, mann_kendall, mann_whitney,
+    paired, ratio_of_means, signed_rank, theil_sen,
 };
 use serde_json::Value;
 
@@ -26,7 +26,10 @@ fn list(case: &Value, name: &str) -> Vec<f64> {
 #[track_caller]
 fn close(found: f64, wanted: &Value, tolerance: f64) {
     let wanted = wanted.as_f64().unwrap();
-    assert!((found - wanted).abs() <= tolerance * wanted.abs().max(1.0), "{found} for {wanted}");
+    assert!(
+        (found - wanted).abs() <= tolerance * wanted.abs().max(1.0),
+        "{found} for {wanted}"
+    );
 }
 
 /// Relative to the value itself: a p-value of 10⁻⁸ is not right because it is small.
@@ -34,7 +37,10 @@ fn close(found: f64, wanted: &Value, tolerance: f64) {
 fn close_p(found: f64, case: &Value, exact: bool) {
     let wanted = case["p"].as_f64().unwrap();
     let tolerance = if exact { EXACT } else { NUMERIC };
-    assert!((found - wanted).abs() <= tolerance * wanted, "{found} for {wanted} in {case}");
+    assert!(
+        (found - wanted).abs() <= tolerance * wanted,
+        "{found} for {wanted} in {case}"
+    );
 }
 
 #[test]
@@ -45,8 +51,16 @@ fn rank_tests_of_two_samples() {
         assert_eq!(test.exact, case["exact"].as_bool().unwrap());
         close(test.u, &case["u"], EXACT);
         close_p(test.p, &case, test.exact);
-        close(hodges_lehmann(&candidate, &baseline).unwrap().estimate, &case["shift"], EXACT);
-        close(cliffs_delta(&candidate, &baseline).unwrap().estimate, &case["delta"], EXACT);
+        close(
+            hodges_lehmann(&candidate, &baseline).unwrap().estimate,
+            &case["shift"],
+            EXACT,
+        );
+        close(
+            cliffs_delta(&candidate, &baseline).unwrap().estimate,
+            &case["delta"],
+            EXACT,
+        );
     }
     let first = &cases("mann_whitney")[0];
     assert_eq!(format!("{:.7}", first["p"].as_f64().unwrap()), "0.0079365");
@@ -60,12 +74,19 @@ fn intervals_of_shifts_end_at_the_ranks_that_enumeration_gives() {
         // All differences are different: multiples of 100 less units.
         let candidate: Vec<_> = (0..n).map(|i| f64::from(100 * i) + 0.5).collect();
         let baseline: Vec<_> = (0..m).map(f64::from).collect();
-        let mut differences: Vec<_> = candidate.iter().flat_map(|c| baseline.iter().map(move |b| c - b)).collect();
+        let mut differences: Vec<_> = candidate
+            .iter()
+            .flat_map(|c| baseline.iter().map(move |b| c - b))
+            .collect();
         differences.sort_by(f64::total_cmp);
         let interval = hodges_lehmann(&candidate, &baseline).unwrap().interval;
-        let rank = case["rank"].as_u64().map(|rank| usize::try_from(rank).unwrap()).unwrap();
+        let rank = case["rank"]
+            .as_u64()
+            .map(|rank| usize::try_from(rank).unwrap())
+            .unwrap();
         let ends = interval.map(|interval| (interval.low, interval.high));
-        let wanted = (rank > 0).then(|| (differences[rank - 1], differences[differences.len() - rank]));
+        let wanted =
+            (rank > 0).then(|| (differences[rank - 1], differences[differences.len() - rank]));
         assert_eq!(ends, wanted, "{n} and {m}");
     }
 }
@@ -78,8 +99,18 @@ fn descriptions() {
         close(found.sd.unwrap(), &case["sd"], EXACT);
         close(found.mad, &case["mad"], EXACT);
         close(found.mad_scaled, &case["mad_scaled"], EXACT);
-        let quantiles = [Some(found.q1), Some(found.median), Some(found.q3), found.p90, found.p95, found.p99];
-        for (found, wanted) in quantiles.into_iter().zip(case["quantiles"].as_array().unwrap()) {
+        let quantiles = [
+            Some(found.q1),
+            Some(found.median),
+            Some(found.q3),
+            found.p90,
+            found.p95,
+            found.p99,
+        ];
+        for (found, wanted) in quantiles
+            .into_iter()
+            .zip(case["quantiles"].as_array().unwrap())
+        {
             if let Some(found) = found {
                 close(found, wanted, EXACT);
             }
@@ -89,8 +120,13 @@ fn descriptions() {
             close(interval.low, &wanted[0], NUMERIC);
             close(interval.high, &wanted[1], NUMERIC);
         }
-        let interval = found.median_interval.map(|interval| vec![interval.low, interval.high]);
-        assert_eq!(interval, serde_json::from_value(case["median_interval"].clone()).unwrap());
+        let interval = found
+            .median_interval
+            .map(|interval| vec![interval.low, interval.high]);
+        assert_eq!(
+            interval,
+            serde_json::from_value(case["median_interval"].clone()).unwrap()
+        );
     }
 }
 
@@ -113,8 +149,10 @@ fn lines() {
         close(fit.slope, &case["slope"], EXACT);
         close(fit.intercept, &case["intercept"], EXACT);
         close(fit.r_squared.unwrap(), &case["r_squared"], EXACT);
-        for (interval, name) in [(fit.slope_interval, "slope_interval"), (fit.intercept_interval, "intercept_interval")]
-        {
+        for (interval, name) in [
+            (fit.slope_interval, "slope_interval"),
+            (fit.intercept_interval, "intercept_interval"),
+        ] {
             let interval = interval.unwrap();
             close(interval.low, &case[name][0], NUMERIC);
             close(interval.high, &case[name][1], NUMERIC);
@@ -138,8 +176,15 @@ fn signed_ranks() {
         assert_eq!(test.exact, case["exact"].as_bool().unwrap());
         close(test.w, &case["w"], EXACT);
         close_p(test.p, &case, test.exact);
-        let pairs: Vec<_> = differences.iter().map(|difference| (*difference, 0.0)).collect();
-        close(paired(&pairs).unwrap().shift.estimate, &case["shift"], EXACT);
+        let pairs: Vec<_> = differences
+            .iter()
+            .map(|difference| (*difference, 0.0))
+            .collect();
+        close(
+            paired(&pairs).unwrap().shift.estimate,
+            &case["shift"],
+            EXACT,
+        );
     }
 }
 
@@ -157,7 +202,10 @@ fn ratios_of_means() {
 #[test]
 fn adjusted_p_values() {
     for case in cases("holm") {
-        for (found, wanted) in holm(&list(&case, "p_values")).iter().zip(case["adjusted"].as_array().unwrap()) {
+        for (found, wanted) in holm(&list(&case, "p_values"))
+            .iter()
+            .zip(case["adjusted"].as_array().unwrap())
+        {
             close(*found, wanted, EXACT);
         }
     }
@@ -165,21 +213,40 @@ fn adjusted_p_values() {
 
 #[test]
 fn selection_among_a_million_differences_is_that_of_sorting_them() {
-    let values = |n: u32, step: f64| (0..n).map(|i| (f64::from(i) * step).sin() * 1e6).collect::<Vec<_>>();
+    let values = |n: u32, step: f64| {
+        (0..n)
+            .map(|i| (f64::from(i) * step).sin() * 1e6)
+            .collect::<Vec<_>>()
+    };
     let (candidate, baseline) = (values(1_001, 0.7), values(999, 1.3));
-    let mut all: Vec<_> = candidate.iter().flat_map(|c| baseline.iter().map(move |b| c - b)).collect();
+    let mut all: Vec<_> = candidate
+        .iter()
+        .flat_map(|c| baseline.iter().map(move |b| c - b))
+        .collect();
     all.sort_by(f64::total_cmp);
     let shift = hodges_lehmann(&candidate, &baseline).unwrap();
     assert_eq!(shift.estimate.to_bits(), all[all.len() / 2].to_bits());
     let interval = shift.interval.unwrap();
-    assert!(all.binary_search_by(|value| value.total_cmp(&interval.low)).is_ok());
-    assert!(all.binary_search_by(|value| value.total_cmp(&interval.high)).is_ok());
+    assert!(
+        all.binary_search_by(|value| value.total_cmp(&interval.low))
+            .is_ok()
+    );
+    assert!(
+        all.binary_search_by(|value| value.total_cmp(&interval.high))
+            .is_ok()
+    );
 }
 
 #[test]
 fn a_slope_found_by_halving_is_that_of_sorting_all_slopes() {
-    let points: Vec<_> =
-        (0..1_500_u32).map(|i| (f64::from(i % 700), f64::from(i) * 0.3 + (f64::from(i) * 7.7).sin() * 90.0)).collect();
+    let points: Vec<_> = (0..1_500_u32)
+        .map(|i| {
+            (
+                f64::from(i % 700),
+                f64::from(i) * 0.3 + (f64::from(i) * 7.7).sin() * 90.0,
+            )
+        })
+        .collect();
     let mut all = Vec::new();
     for (index, one) in points.iter().enumerate() {
         all.extend(

@@ -41,7 +41,11 @@ pub(crate) enum Population {
     Bimodal,
 }
 
-pub(crate) const POPULATIONS: [Population; 3] = [Population::Normal, Population::LogNormal, Population::Bimodal];
+pub(crate) const POPULATIONS: [Population; 3] = [
+    Population::Normal,
+    Population::LogNormal,
+    Population::Bimodal,
+];
 
 impl Population {
     fn one(self, draw: &mut Draw) -> f64 {
@@ -70,10 +74,12 @@ impl Population {
     }
 }
 
-/// In how many of so many trials something holds, in per cent; shown by `cargo test -- --nocapture`.
+/// In how many of so many trials something holds, in per cent; shown by `cargo test --
+/// --nocapture`.
 #[expect(clippy::print_stderr, reason = "the figures, for who asks for them")]
 pub(crate) fn share(what: &str, trials: u32, mut holds: impl FnMut() -> bool) -> f64 {
-    let share = f64::from((0..trials).map(|_| u32::from(holds())).sum::<u32>()) / f64::from(trials) * 100.0;
+    let share =
+        f64::from((0..trials).map(|_| u32::from(holds())).sum::<u32>()) / f64::from(trials) * 100.0;
     eprintln!("{share:6.2} %  {what}");
     share
 }

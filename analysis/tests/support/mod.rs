@@ -1,6 +1,11 @@
 //! Runs that nobody measured: every byte of them follows from their shape.
 
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "each user of this module uses another part of it")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "each user of this module uses another part of it"
+)]
 
 mod draw;
 
@@ -46,28 +51,50 @@ impl Shape {
     }
 }
 
-/// A system: its name, how it comes by code, its phases in microseconds, a request in nanoseconds, memory in MiB.
-type Kind = (&'static str, Option<&'static str>, &'static [(Phase, f64)], f64, f64);
+/// A system: its name, how it comes by code, its phases in microseconds, a request in nanoseconds,
+/// memory in MiB.
+type Kind = (
+    &'static str,
+    Option<&'static str>,
+    &'static [(Phase, f64)],
+    f64,
+    f64,
+);
 
 const KINDS: [Kind; 10] = [
     (
         "native",
         None,
-        &[(Phase::Spawn, 600.0), (Phase::Init, 700.0), (Phase::Connect, 150.0), (Phase::Respond, 350.0)],
+        &[
+            (Phase::Spawn, 600.0),
+            (Phase::Init, 700.0),
+            (Phase::Connect, 150.0),
+            (Phase::Respond, 350.0),
+        ],
         24e3,
         1.2,
     ),
     (
         "wasmtime-embedded",
         Some("compile"),
-        &[(Phase::Spawn, 800.0), (Phase::Init, 1200.0), (Phase::Load, 88_000.0), (Phase::Respond, 700.0)],
+        &[
+            (Phase::Spawn, 800.0),
+            (Phase::Init, 1200.0),
+            (Phase::Load, 88_000.0),
+            (Phase::Respond, 700.0),
+        ],
         61e3,
         38.0,
     ),
     (
         "wasmtime-embedded",
         Some("deserialize_file"),
-        &[(Phase::Spawn, 800.0), (Phase::Init, 1100.0), (Phase::Load, 1500.0), (Phase::Respond, 600.0)],
+        &[
+            (Phase::Spawn, 800.0),
+            (Phase::Init, 1100.0),
+            (Phase::Load, 1500.0),
+            (Phase::Respond, 600.0),
+        ],
         61e3,
         11.0,
     ),
@@ -100,35 +127,60 @@ const KINDS: [Kind; 10] = [
     (
         "wasmedge-cli",
         Some("aot"),
-        &[(Phase::Spawn, 1000.0), (Phase::Init, 15_000.0), (Phase::Load, 6000.0), (Phase::Respond, 800.0)],
+        &[
+            (Phase::Spawn, 1000.0),
+            (Phase::Init, 15_000.0),
+            (Phase::Load, 6000.0),
+            (Phase::Respond, 800.0),
+        ],
         120e3,
         31.0,
     ),
     (
         "runc",
         None,
-        &[(Phase::Create, 38_000.0), (Phase::Start, 9000.0), (Phase::Init, 700.0), (Phase::Respond, 350.0)],
+        &[
+            (Phase::Create, 38_000.0),
+            (Phase::Start, 9000.0),
+            (Phase::Init, 700.0),
+            (Phase::Respond, 350.0),
+        ],
         26e3,
         4.0,
     ),
     (
         "containerd",
         None,
-        &[(Phase::Create, 52_000.0), (Phase::Start, 61_000.0), (Phase::Init, 700.0), (Phase::Respond, 350.0)],
+        &[
+            (Phase::Create, 52_000.0),
+            (Phase::Start, 61_000.0),
+            (Phase::Init, 700.0),
+            (Phase::Respond, 350.0),
+        ],
         26e3,
         9.0,
     ),
     (
         "docker",
         None,
-        &[(Phase::Create, 61_000.0), (Phase::Start, 170_000.0), (Phase::Init, 800.0), (Phase::Respond, 400.0)],
+        &[
+            (Phase::Create, 61_000.0),
+            (Phase::Start, 170_000.0),
+            (Phase::Init, 800.0),
+            (Phase::Respond, 400.0),
+        ],
         27e3,
         5.0,
     ),
     (
         "wasmcloud",
         None,
-        &[(Phase::Spawn, 900.0), (Phase::HostReady, 310_000.0), (Phase::Schedule, 120_000.0), (Phase::Respond, 2500.0)],
+        &[
+            (Phase::Spawn, 900.0),
+            (Phase::HostReady, 310_000.0),
+            (Phase::Schedule, 120_000.0),
+            (Phase::Respond, 2500.0),
+        ],
         210e3,
         96.0,
     ),
@@ -137,7 +189,10 @@ const KINDS: [Kind; 10] = [
 fn kind(cell: &Cell) -> &'static Kind {
     let system = cell.system.strip_suffix("-aa").unwrap_or(&cell.system);
     let acquire = cell.params.get("acquire").map(String::as_str);
-    KINDS.iter().find(|kind| kind.0 == system && kind.1 == acquire).expect("cells are made of kinds")
+    KINDS
+        .iter()
+        .find(|kind| kind.0 == system && kind.1 == acquire)
+        .expect("cells are made of kinds")
 }
 
 /// The cells of a shape.
@@ -159,8 +214,16 @@ pub fn cells(shape: &Shape) -> Vec<Cell> {
                     "runc" | "containerd" => &[Some("host")],
                     _ => &[None],
                 };
-                let observers: &[Option<&str>] = if starts { &[Some("none"), Some("seccomp")] } else { &[None] };
-                let twins: &[&str] = if system == "native" { &["", "-aa"] } else { &[""] };
+                let observers: &[Option<&str>] = if starts {
+                    &[Some("none"), Some("seccomp")]
+                } else {
+                    &[None]
+                };
+                let twins: &[&str] = if system == "native" {
+                    &["", "-aa"]
+                } else {
+                    &[""]
+                };
                 for ((network, observer), twin) in networks
                     .iter()
                     .flat_map(|n| observers.iter().map(move |o| (*n, *o)))
@@ -169,8 +232,16 @@ pub fn cells(shape: &Shape) -> Vec<Cell> {
                     if !twin.is_empty() && observer == Some("seccomp") {
                         continue;
                     }
-                    let page_cache = if scenario == Scenario::Cold { "evicted" } else { "hot" };
-                    let connections = if scenario == Scenario::Throughput { "10" } else { "1" };
+                    let page_cache = if scenario == Scenario::Cold {
+                        "evicted"
+                    } else {
+                        "hot"
+                    };
+                    let connections = if scenario == Scenario::Throughput {
+                        "10"
+                    } else {
+                        "1"
+                    };
                     let mut params = BTreeMap::new();
                     let mut set = |key: &str, value: Option<&str>| {
                         if let Some(value) = value {
@@ -201,34 +272,59 @@ pub fn cells(shape: &Shape) -> Vec<Cell> {
 fn growing(shape: &Shape) -> Vec<Cell> {
     let mut cells = Vec::new();
     let mut add = |system: &str, acquire: Option<&str>, scenario, params: &[(&str, &str)]| {
-        let mut params: BTreeMap<_, _> =
-            params.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let mut params: BTreeMap<_, _> = params
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         params.extend(acquire.map(|acquire| ("acquire".to_owned(), acquire.to_owned())));
-        cells.push(Cell { system: system.to_owned(), workload: "http-hello".to_owned(), scenario, params });
+        cells.push(Cell {
+            system: system.to_owned(),
+            workload: "http-hello".to_owned(),
+            scenario,
+            params,
+        });
     };
-    for (system, acquire) in [("native", None), ("wasmtime-embedded", Some("deserialize_file")), ("docker", None)] {
+    for (system, acquire) in [
+        ("native", None),
+        ("wasmtime-embedded", Some("deserialize_file")),
+        ("docker", None),
+    ] {
         if shape.scenarios.contains(&Scenario::Scaling) {
             for instances in ["1", "2", "4"] {
                 add(
                     system,
                     acquire,
                     Scenario::Scaling,
-                    &[("instances", instances), ("connections", "8"), ("pace", "closed")],
+                    &[
+                        ("instances", instances),
+                        ("connections", "8"),
+                        ("pace", "closed"),
+                    ],
                 );
             }
         }
         if shape.scenarios.contains(&Scenario::Density) {
             for instances in ["1", "10", "40"] {
-                add(system, acquire, Scenario::Density, &[("instances", instances)]);
+                add(
+                    system,
+                    acquire,
+                    Scenario::Density,
+                    &[("instances", instances)],
+                );
             }
         }
-        if shape.scenarios.contains(&Scenario::Warm) && shape.scenarios.contains(&Scenario::Scaling) {
+        if shape.scenarios.contains(&Scenario::Warm) && shape.scenarios.contains(&Scenario::Scaling)
+        {
             for firewall in ["baseline", "rules:100", "rules:1000"] {
                 add(
                     system,
                     acquire,
                     Scenario::Warm,
-                    &[("firewall", firewall), ("connections", "1"), ("pace", "closed")],
+                    &[
+                        ("firewall", firewall),
+                        ("connections", "1"),
+                        ("pace", "closed"),
+                    ],
                 );
             }
         }
@@ -274,7 +370,11 @@ pub fn manifest(shape: &Shape) -> Manifest {
             system("native", "0.1.0", None),
             system("wasmtime-embedded", "48.0.2", None),
             system("wasmtime-cli", "48.0.2", None),
-            system("wasmedge-embedded", "", Some("libwasmedge is not there; `./setup wasmedge` installs it")),
+            system(
+                "wasmedge-embedded",
+                "",
+                Some("libwasmedge is not there; `./setup wasmedge` installs it"),
+            ),
         ],
         artifacts: Vec::new(),
     }
@@ -302,17 +402,43 @@ fn histogram(draw: &mut Draw, requests: u64, ns: f64) -> String {
 fn sample(shape: &Shape, planned: &results::campaign::Planned, draw: &mut Draw) -> Sample {
     let cell = &planned.cell;
     let (_, _, phases, request, mib) = *kind(cell);
-    let bridge = if cell.params.get("network").is_some_and(|network| network == "bridge") { 1.35 } else { 1.0 };
-    let slower = if cell.system.starts_with("native") { 1.0 } else { shape.slower } * bridge;
+    let bridge = if cell
+        .params
+        .get("network")
+        .is_some_and(|network| network == "bridge")
+    {
+        1.35
+    } else {
+        1.0
+    };
+    let slower = if cell.system.starts_with("native") {
+        1.0
+    } else {
+        shape.slower
+    } * bridge;
     let starts = cell.scenario.starts();
-    let watched = cell.params.get("observer").is_some_and(|observer| observer != "none");
-    let cold = if cell.scenario == Scenario::Cold { 1.6 } else { 1.0 };
+    let watched = cell
+        .params
+        .get("observer")
+        .is_some_and(|observer| observer != "none");
+    let cold = if cell.scenario == Scenario::Cold {
+        1.6
+    } else {
+        1.0
+    };
     let times: Vec<_> = phases
         .iter()
-        .map(|(name, micros)| PhaseTime { name: *name, ns: whole(micros * 1e3 * slower * cold * draw.factor(0.08)) })
+        .map(|(name, micros)| PhaseTime {
+            name: *name,
+            ns: whole(micros * 1e3 * slower * cold * draw.factor(0.08)),
+        })
         .collect();
-    let total: u64 = times.iter().map(|phase| phase.ns).sum::<u64>() + if watched { 1_200 } else { 0 };
-    let instances: f64 = cell.params.get("instances").map_or(1.0, |n| n.parse().unwrap());
+    let total: u64 =
+        times.iter().map(|phase| phase.ns).sum::<u64>() + if watched { 1_200 } else { 0 };
+    let instances: f64 = cell
+        .params
+        .get("instances")
+        .map_or(1.0, |n| n.parse().unwrap());
     let firewall: f64 = match cell.params.get("firewall").map(String::as_str) {
         Some("rules:100") => 1.02,
         Some("rules:1000") => 1.3,
@@ -321,14 +447,27 @@ fn sample(shape: &Shape, planned: &results::campaign::Planned, draw: &mut Draw) 
     let slower = slower * firewall;
     let is_density = cell.scenario == Scenario::Density;
     let requests = (!starts && !is_density).then(|| {
-        let busy = if cell.scenario == Scenario::Throughput { 5.0 } else { 1.0 };
+        let busy = if cell.scenario == Scenario::Throughput {
+            5.0
+        } else {
+            1.0
+        };
         let ns = request * slower * busy * draw.factor(0.05);
         let wall_ns = whole(ns * shape.requests as f64 / busy / 1.7 / instances.powf(0.8));
         let latency_hdr = Some(histogram(draw, shape.requests, ns));
-        Requests { sent: shape.requests, ok: shape.requests, failed: 0, dropped: 0, late: 0, wall_ns, latency_hdr }
+        Requests {
+            sent: shape.requests,
+            ok: shape.requests,
+            failed: 0,
+            dropped: 0,
+            late: 0,
+            wall_ns,
+            latency_hdr,
+        }
     });
     let phases = if starts && watched { times } else { Vec::new() };
-    let residual_ns = (!phases.is_empty()).then(|| sum_rule(total, &phases).expect("1.2 µs are allowed"));
+    let residual_ns =
+        (!phases.is_empty()).then(|| sum_rule(total, &phases).expect("1.2 µs are allowed"));
     let bytes = whole(mib * 1_048_576.0 * (0.4 + 0.6 * instances) * draw.factor(0.01));
     let mut attested = BTreeMap::new();
     if cell.params.contains_key("instances") {
@@ -373,8 +512,16 @@ pub fn write(raw: &Path, shape: &Shape) -> PathBuf {
     let folder = raw.join(shape.run);
     std::fs::create_dir_all(&folder).unwrap();
     let manifest = manifest(shape);
-    std::fs::write(folder.join("manifest.json"), serde_json::to_vec_pretty(&manifest).unwrap()).unwrap();
-    let plan = Plan { cells: manifest.cells, samples_per_cell: shape.samples, seed: shape.seed };
+    std::fs::write(
+        folder.join("manifest.json"),
+        serde_json::to_vec_pretty(&manifest).unwrap(),
+    )
+    .unwrap();
+    let plan = Plan {
+        cells: manifest.cells,
+        samples_per_cell: shape.samples,
+        seed: shape.seed,
+    };
     let mut draw = Draw::new(shape.seed);
     let mut ledger = BufWriter::new(File::create(folder.join("samples.jsonl")).unwrap());
     for planned in plan.order() {

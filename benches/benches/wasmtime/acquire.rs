@@ -1,4 +1,5 @@
-//! From bytes to a linked guest. All of it is synchronous: set-up and drop of each iteration are outside its timing.
+//! From bytes to a linked guest. All of it is synchronous: set-up and drop of each iteration are
+//! outside its timing.
 
 use std::time::Duration;
 
@@ -13,13 +14,24 @@ use crate::group;
 /// Wasm in memory → executable code, by each compiler, on all cores and on one.
 pub(crate) fn compile(criterion: &mut Criterion) {
     let mut group = group(criterion, Phase::Compile.name());
-    group.sample_size(10).measurement_time(Duration::from_millis(500));
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_millis(500));
     for guest in Guest::all() {
         for &compiler in Compiler::ALL {
             for &compile_threads in CompileThreads::ALL {
-                let settings = EngineSettings { compiler, compile_threads, ..benches::BASELINE };
+                let settings = EngineSettings {
+                    compiler,
+                    compile_threads,
+                    ..benches::BASELINE
+                };
                 let engine = new_engine(settings, None).expect("an engine");
-                let name = format!("{}/{}-{}", guest.name, compiler.name(), compile_threads.name());
+                let name = format!(
+                    "{}/{}-{}",
+                    guest.name,
+                    compiler.name(),
+                    compile_threads.name()
+                );
                 group.bench_function(name, |bencher| {
                     bencher.iter_batched(
                         || guest.wasm.clone(),
@@ -38,7 +50,9 @@ pub(crate) fn serialize(criterion: &mut Criterion) {
     let mut group = group(criterion, "serialize");
     for guest in Guest::all() {
         let ready = guest.ready(benches::BASELINE);
-        group.bench_function(guest.name, |bencher| bencher.iter_with_large_drop(|| ready.code.serialize()));
+        group.bench_function(guest.name, |bencher| {
+            bencher.iter_with_large_drop(|| ready.code.serialize())
+        });
     }
     group.finish();
 }

@@ -1,5 +1,6 @@
-//! From a linked guest to its teardown. Most of it is asynchronous: all iterations of a sample run within one entry into
-//! the executor, and each is timed by two readings of the clock, set-up before the first and drop after the second.
+//! From a linked guest to its teardown. Most of it is asynchronous: all iterations of a sample run
+//! within one entry into the executor, and each is timed by two readings of the clock, set-up
+//! before the first and drop after the second.
 
 use benches::plain::Plain;
 use benches::{Guest, each, timed};
@@ -24,7 +25,9 @@ pub(crate) fn store(criterion: &mut Criterion) {
     let mut group = group(criterion, Phase::Store.name());
     for guest in Guest::all() {
         let ready = guest.ready(benches::BASELINE);
-        bench(&mut group, guest.name, async || timed(async || ready.store()).await);
+        bench(&mut group, guest.name, async || {
+            timed(async || ready.store()).await
+        });
     }
     group.finish();
 }
@@ -50,12 +53,16 @@ pub(crate) fn store_instantiate(criterion: &mut Criterion) {
             for &memory_init in MemoryInit::ALL {
                 let ready = guest.ready(benches::settings(allocator, memory_init));
                 let name = format!("{}/{}-{}", guest.name, allocator.name(), memory_init.name());
-                bench(&mut group, &name, async || timed(async || ready.store_instantiate().await).await);
+                bench(&mut group, &name, async || {
+                    timed(async || ready.store_instantiate().await).await
+                });
             }
         }
         let plain = Plain::new(&guest, &Plain::precompile(&guest));
         let name = format!("{}/plain", guest.name);
-        bench(&mut group, &name, async || timed(async || plain.store_instantiate().await).await);
+        bench(&mut group, &name, async || {
+            timed(async || plain.store_instantiate().await).await
+        });
     }
     group.finish();
 }
@@ -92,11 +99,15 @@ pub(crate) fn teardown(criterion: &mut Criterion) {
     for guest in Guest::all() {
         for &allocator in Allocator::ALL {
             let ready = guest.ready(benches::settings(allocator, MemoryInit::Cow));
-            bench(&mut group, &format!("{}/{}", guest.name, allocator.name()), async || {
-                let (mut store, live) = ready.store_instantiate().await;
-                ready.call(&live, &mut store, 1).await;
-                timed(async || drop((live, store))).await
-            });
+            bench(
+                &mut group,
+                &format!("{}/{}", guest.name, allocator.name()),
+                async || {
+                    let (mut store, live) = ready.store_instantiate().await;
+                    ready.call(&live, &mut store, 1).await;
+                    timed(async || drop((live, store))).await
+                },
+            );
         }
     }
     group.finish();

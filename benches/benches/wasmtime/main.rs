@@ -1,4 +1,5 @@
-//! Wasmtime, phase by phase: the functions that a probe runs once in a fresh process, a thousand times in a warm one.
+//! Wasmtime, phase by phase: the functions that a probe runs once in a fresh process, a thousand
+//! times in a warm one.
 //!
 //! Names are `wasmtime/<phase>/<guest>[/<variant>]`, and stable. README.md says what each times.
 
@@ -9,7 +10,9 @@ mod threads;
 use std::time::Duration;
 
 use criterion::measurement::WallTime;
-use criterion::{BatchSize, BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main};
+use criterion::{
+    BatchSize, BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main,
+};
 use host::engine::wasmtime::{new_engine, new_engine_without_compiler, new_executor};
 use host_probe::settings::{Allocator, MemoryInit, Parameter as _};
 use results::Phase;
@@ -42,7 +45,12 @@ fn engine(criterion: &mut Criterion) {
         group.bench_function(format!("{}-no_compiler", allocator.name()), |bencher| {
             bencher.iter_batched(
                 || settings,
-                |settings| (new_engine_without_compiler(settings).expect("an engine"), executor()),
+                |settings| {
+                    (
+                        new_engine_without_compiler(settings).expect("an engine"),
+                        executor(),
+                    )
+                },
                 BatchSize::PerIteration,
             );
         });

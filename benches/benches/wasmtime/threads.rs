@@ -12,9 +12,9 @@ use results::clock::now_ns;
 
 use crate::group;
 
-/// Throughput: the time from which all threads run until the last has made its share, divided by the instances that all
-/// of them made. Each makes a store and an instance, drops both, and makes the next, so teardown is in it; with one
-/// thread too, which is what the others compare with.
+/// Throughput: the time from which all threads run until the last has made its share, divided by
+/// the instances that all of them made. Each makes a store and an instance, drops both, and makes
+/// the next, so teardown is in it; with one thread too, which is what the others compare with.
 pub(crate) fn store_instantiate(criterion: &mut Criterion) {
     let mut group = group(criterion, "store_instantiate");
     group.sample_size(20).throughput(Throughput::Elements(1));
@@ -35,7 +35,8 @@ pub(crate) fn store_instantiate(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The time of `iterations` instances at the rate at which so many threads make them. Starting the threads is not in it.
+/// The time of `iterations` instances at the rate at which so many threads make them. Starting the
+/// threads is not in it.
 fn together(ready: &Ready<'_>, threads: usize, iterations: u64) -> Duration {
     let share = iterations.div_ceil(threads as u64);
     let (started, done) = (Barrier::new(threads + 1), Barrier::new(threads + 1));
@@ -61,5 +62,8 @@ fn together(ready: &Ready<'_>, threads: usize, iterations: u64) -> Duration {
         now_ns() - begun
     });
     let made = share * threads as u64;
-    Duration::from_nanos(u64::try_from(u128::from(ns) * u128::from(iterations) / u128::from(made)).unwrap_or(u64::MAX))
+    Duration::from_nanos(
+        u64::try_from(u128::from(ns) * u128::from(iterations) / u128::from(made))
+            .unwrap_or(u64::MAX),
+    )
 }

@@ -1,4 +1,5 @@
-//! A server that misbehaves as it is told, for tests of what drives servers: `mock-server BEHAVIOUR IP:PORT`.
+//! A server that misbehaves as it is told, for tests of what drives servers: `mock-server BEHAVIOUR
+//! IP:PORT`.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -17,7 +18,9 @@ const HELLO: &str = "Hello from coldphase";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [behaviour, address] = arguments.as_slice() else { return ExitCode::from(2) };
+    let [behaviour, address] = arguments.as_slice() else {
+        return ExitCode::from(2);
+    };
     match behaviour.as_str() {
         "never-listens" => forever(),
         "dies" => {
@@ -61,7 +64,9 @@ fn flood() -> ExitCode {
 }
 
 fn serve(address: &str, behaviour: &str) -> ExitCode {
-    let Ok(listener) = TcpListener::bind(address) else { return ExitCode::FAILURE };
+    let Ok(listener) = TcpListener::bind(address) else {
+        return ExitCode::FAILURE;
+    };
     for stream in listener.incoming().flatten() {
         let behaviour = behaviour.to_owned();
         std::thread::spawn(move || converse(stream, &behaviour));
@@ -83,7 +88,11 @@ fn converse(mut stream: TcpStream, behaviour: &str) {
         let increments = buffer.starts_with(b"POST");
         read = 0;
         let count = COUNT.fetch_add(u64::from(increments), Relaxed) + u64::from(increments);
-        let count = if behaviour == "forgets" { "1".to_owned() } else { count.to_string() };
+        let count = if behaviour == "forgets" {
+            "1".to_owned()
+        } else {
+            count.to_string()
+        };
         let (status, body, promised) = match behaviour {
             "status-500" => ("500 Internal Server Error", "it broke", 8),
             "wrong-body" => ("200 OK", "Hello from elsewhere", 20),

@@ -1,7 +1,8 @@
 //! `external compare`: questions that are asked of several systems at once.
 //!
-//! `embedded-vs-cli`: the same engine at the same version, embedded and under its own command line, aligned where both do
-//! the same work. `cold-start`: every system's start on one axis, and a container's start peeled into its layers.
+//! `embedded-vs-cli`: the same engine at the same version, embedded and under its own command line,
+//! aligned where both do the same work. `cold-start`: every system's start on one axis, and a
+//! container's start peeled into its layers.
 
 use std::path::PathBuf;
 
@@ -63,8 +64,20 @@ const COLD_START: &str = include_str!("../../profiles/cold-start.toml");
 
 /// An engine under both of its systems, and the ways of coming by code that both have.
 const PAIRS: [(Name, Name, &[Acquire]); 2] = [
-    (Name::WasmtimeEmbedded, Name::WasmtimeCli, &[Acquire::Compile, Acquire::CacheHit, Acquire::DeserializeFile]),
-    (Name::WasmEdgeEmbedded, Name::WasmEdgeCli, &[Acquire::Interpret, Acquire::Aot]),
+    (
+        Name::WasmtimeEmbedded,
+        Name::WasmtimeCli,
+        &[
+            Acquire::Compile,
+            Acquire::CacheHit,
+            Acquire::DeserializeFile,
+        ],
+    ),
+    (
+        Name::WasmEdgeEmbedded,
+        Name::WasmEdgeCli,
+        &[Acquire::Interpret, Acquire::Aot],
+    ),
 ];
 
 /// Runs the comparison.
@@ -75,19 +88,29 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let what = arguments.what;
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
-    let resume = arguments.resume.as_deref().map(|run| run_folder::resolve(&out, run)).transpose()?;
+    let resume = arguments
+        .resume
+        .as_deref()
+        .map(|run| run_folder::resolve(&out, run))
+        .transpose()?;
     let settings = match (&resume, what) {
         (Some(run), _) => settings::of_run(&out.join(run))?,
         (None, What::EmbeddedVsCli) => Settings::of_comparison(arguments.samples, arguments.seed),
-        (None, What::ColdStart) => Settings::of_text(what.name(), COLD_START, arguments.samples, arguments.seed),
+        (None, What::ColdStart) => {
+            Settings::of_text(what.name(), COLD_START, arguments.samples, arguments.seed)
+        }
     };
     let cells = match what {
         What::EmbeddedVsCli => cells(),
         What::ColdStart => plan::cells(&settings)?,
     };
     let systems = Systems::find(cells.iter().map(|planned| planned.system));
-    let campaign =
-        Campaign { settings: &settings, origins: &settings::Origins::new(), cells: &cells, systems: &systems };
+    let campaign = Campaign {
+        settings: &settings,
+        origins: &settings::Origins::new(),
+        cells: &cells,
+        systems: &systems,
+    };
     let report = |summary: &analysis::Summary, _: &[results::Sample], width, colour| match what {
         What::EmbeddedVsCli => analysis::embedded_vs_cli(summary, &systems.pairs(), width),
         What::ColdStart => analysis::cold_start(summary, width, colour),
@@ -105,22 +128,42 @@ fn cells() -> Vec<Planned> {
     let mut cells = Vec::new();
     for (embedded, cli, acquires) in PAIRS {
         for &acquire in acquires {
-            let start = |system| Planned::start(system, Workload::HttpHello, Some(acquire), Scenario::RuntimeCold);
+            let start = |system| {
+                Planned::start(
+                    system,
+                    Workload::HttpHello,
+                    Some(acquire),
+                    Scenario::RuntimeCold,
+                )
+            };
             for observer in [Observer::None, Observer::Seccomp, Observer::Own] {
-                cells.push(Planned { observer, ..start(embedded) });
+                cells.push(Planned {
+                    observer,
+                    ..start(embedded)
+                });
             }
             for observer in [Observer::None, Observer::Seccomp] {
-                cells.push(Planned { observer, ..start(cli) });
+                cells.push(Planned {
+                    observer,
+                    ..start(cli)
+                });
             }
-            cells.extend([embedded, cli].map(|system| Planned { without: Some(WORK), ..start(system) }));
-            cells
-                .extend(cli.adapter().extras().iter().map(|extra| Planned { without: Some(extra.name), ..start(cli) }));
+            cells.extend([embedded, cli].map(|system| Planned {
+                without: Some(WORK),
+                ..start(system)
+            }));
+            cells.extend(cli.adapter().extras().iter().map(|extra| Planned {
+                without: Some(extra.name),
+                ..start(cli)
+            }));
         }
     }
     let mut cells: Vec<_> = cells.into_iter().map(|planned| planned.named(0)).collect();
     // The same system twice under two names: no difference smaller than theirs is called one.
     let twin = cells.iter().find(|planned| {
-        planned.system == Name::WasmtimeCli && planned.observer == Observer::None && planned.without.is_none()
+        planned.system == Name::WasmtimeCli
+            && planned.observer == Observer::None
+            && planned.without.is_none()
     });
     if let Some(mut twin) = twin.cloned() {
         twin.cell.system.push_str("-aa");

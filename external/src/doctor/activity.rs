@@ -12,8 +12,8 @@ use super::finding::Severity::{Bad, Good, Note, Warning};
 const TICK_NS: u64 = 10_000_000;
 /// The part of one core from which a process is named.
 const NAMED: f64 = 0.05;
-/// The part of one core from which time of processes that nobody saw is named. Ticks are counted for each process and
-/// for all of them on their own, so a few of them always differ.
+/// The part of one core from which time of processes that nobody saw is named. Ticks are counted
+/// for each process and for all of them on their own, so a few of them always differ.
 const UNSEEN_NAMED: f64 = 0.15;
 /// Names that are told: whoever comes after them matters less.
 const NAMES_SHOWN: usize = 5;
@@ -31,19 +31,37 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Reads them below `proc`, which is `/proc` but in tests, at the instant `at_ns`. The process `own` is nobody's
-    /// background.
+    /// Reads them below `proc`, which is `/proc` but in tests, at the instant `at_ns`. The process
+    /// `own` is nobody's background.
     pub fn take(proc: &Path, own: u32, at_ns: u64) -> Self {
-        let mut reading =
-            Self { at_ns, counters: Counters::read(proc), busy: None, own: 0, processes: BTreeMap::new() };
-        reading.busy = std::fs::read_to_string(proc.join("stat")).ok().as_deref().and_then(busy);
+        let mut reading = Self {
+            at_ns,
+            counters: Counters::read(proc),
+            busy: None,
+            own: 0,
+            processes: BTreeMap::new(),
+        };
+        reading.busy = std::fs::read_to_string(proc.join("stat"))
+            .ok()
+            .as_deref()
+            .and_then(busy);
         for entry in std::fs::read_dir(proc).into_iter().flatten().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            else {
+                continue;
+            };
             // It may have ended since the folder was listed.
-            let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+            let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else {
+                continue;
+            };
             match process(&stat) {
                 Some((_, _, ticks)) if pid == own => reading.own = ticks,
-                Some((name, since, ticks)) => _ = reading.processes.insert((pid, since), (name, ticks)),
+                Some((name, since, ticks)) => {
+                    _ = reading.processes.insert((pid, since), (name, ticks))
+                }
                 None => {}
             }
         }
@@ -57,32 +75,54 @@ impl Reading {
         let mut names: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
         for (key, (name, ticks)) in &self.processes {
             // One that was not there before has used all its time since.
-            let used = ticks.saturating_sub(earlier.processes.get(key).map_or(0, |(_, ticks)| *ticks));
+            let used =
+                ticks.saturating_sub(earlier.processes.get(key).map_or(0, |(_, ticks)| *ticks));
             if used > 0 {
                 let (count, sum) = names.entry(name).or_default();
                 (*count, *sum) = (*count + 1, *sum + used);
             }
         }
-        let seen = names.values().map(|(_, ticks)| ticks).sum::<u64>() + self.own.saturating_sub(earlier.own);
-        let busy = self.busy.zip(earlier.busy).map_or(0, |(now, then)| now.saturating_sub(then));
+        let seen = names.values().map(|(_, ticks)| ticks).sum::<u64>()
+            + self.own.saturating_sub(earlier.own);
+        let busy = self
+            .busy
+            .zip(earlier.busy)
+            .map_or(0, |(now, then)| now.saturating_sub(then));
         let mut background: Vec<_> = names
             .into_iter()
-            .map(|(name, (processes, ticks))| Background { name: name.to_owned(), processes, share: share(ticks) })
+            .map(|(name, (processes, ticks))| Background {
+                name: name.to_owned(),
+                processes,
+                share: share(ticks),
+            })
             .collect();
         background.sort_by(|a, b| b.share.total_cmp(&a.share));
         let unseen = share(busy.saturating_sub(seen));
-        Activity { interval_ns, noise: self.counters.since(&earlier.counters), background, unseen }
+        Activity {
+            interval_ns,
+            noise: self.counters.since(&earlier.counters),
+            background,
+            unseen,
+        }
     }
 }
 
-/// User, nice, system, interrupts: what is neither idle nor given to others, from the line `cpu` of `/proc/stat`.
+/// User, nice, system, interrupts: what is neither idle nor given to others, from the line `cpu` of
+/// `/proc/stat`.
 fn busy(stat: &str) -> Option<u64> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
-    let ticks: Vec<u64> = line.split_whitespace().filter_map(|ticks| ticks.parse().ok()).collect();
-    [0, 1, 2, 5, 6].into_iter().map(|column| ticks.get(column).copied()).sum()
+    let ticks: Vec<u64> = line
+        .split_whitespace()
+        .filter_map(|ticks| ticks.parse().ok())
+        .collect();
+    [0, 1, 2, 5, 6]
+        .into_iter()
+        .map(|column| ticks.get(column).copied())
+        .sum()
 }
 
-/// Name, start and ticks used, from `/proc/PID/stat`. The name may hold blanks and parentheses: the last one ends it.
+/// Name, start and ticks used, from `/proc/PID/stat`. The name may hold blanks and parentheses: the
+/// last one ends it.
 fn process(stat: &str) -> Option<(String, u64, u64)> {
     let (head, tail) = stat.rsplit_once(')')?;
     let name = head.split_once('(')?.1.to_owned();
@@ -101,8 +141,8 @@ pub struct Activity {
     pub noise: Noise,
     /// Who used the cores, the busiest first; this process is not among them.
     pub background: Vec<Background>,
-    /// The part of one core that nobody in sight used: processes that began and ended in between, or that a container
-    /// does not show.
+    /// The part of one core that nobody in sight used: processes that began and ended in between,
+    /// or that a container does not show.
     pub unseen: f64,
 }
 
@@ -118,12 +158,21 @@ pub struct Background {
 }
 
 fn percent(part: f64) -> String {
-    if part < 0.0995 { format!("{:.1} %", part * 100.0) } else { format!("{:.0} %", part * 100.0) }
+    if part < 0.0995 {
+        format!("{:.1} %", part * 100.0)
+    } else {
+        format!("{:.0} %", part * 100.0)
+    }
 }
 
 impl Activity {
     pub(super) fn findings(&self, cores: usize) -> Vec<Finding> {
-        vec![self.load(cores), self.steal(cores), self.pressure(), self.who(cores)]
+        vec![
+            self.load(cores),
+            self.steal(cores),
+            self.pressure(),
+            self.who(cores),
+        ]
     }
 
     fn load(&self, cores: usize) -> Finding {
@@ -138,34 +187,52 @@ impl Activity {
         let cores = cores.max(1) as f64;
         let found = format!("{load:.2} on {cores} cores, over the last minute");
         if load <= cores / 4.0 {
-            return Finding::new("load", Good, found, "The machine was idle: what is measured has it to itself.");
+            return Finding::new(
+                "load",
+                Good,
+                found,
+                "The machine was idle: what is measured has it to itself.",
+            );
         }
         let severity = if load <= cores { Warning } else { Bad };
         Finding::new(
             "load",
             severity,
             found,
-            "Work that goes on takes cores and caches from what is measured: starts become longer and vary more.",
+            "Work that goes on takes cores and caches from what is measured: starts become longer \
+                and vary more.",
         )
         .remedy("wait a minute (a build that has just ended still counts), or stop what runs")
     }
 
     fn steal(&self, cores: usize) -> Finding {
         let Some(steal_ns) = self.noise.steal_ns else {
-            return Finding::new("steal", Note, "the kernel does not tell", "Noisy samples cannot be marked by it.");
+            return Finding::new(
+                "steal",
+                Note,
+                "the kernel does not tell",
+                "Noisy samples cannot be marked by it.",
+            );
         };
         if steal_ns == 0 {
-            return Finding::new("steal", Good, "0 %", "The hypervisor gave no time of these cores to others.");
+            return Finding::new(
+                "steal",
+                Good,
+                "0 %",
+                "The hypervisor gave no time of these cores to others.",
+            );
         }
         let part = steal_ns as f64 / (self.interval_ns as f64 * cores.max(1) as f64);
         Finding::new(
             "steal",
             if part < 0.05 { Warning } else { Bad },
             format!("{} of all cores", percent(part)),
-            "The hypervisor gives time of these cores to others: a start that loses some is longer by it. Such samples \
-             are marked as noisy and stay in.",
+            "The hypervisor gives time of these cores to others: a start that loses some is \
+                longer by it. Such samples are marked as noisy and stay in.",
         )
-        .remedy("measure at another hour, take more samples, or use a machine with cores of its own")
+        .remedy(
+            "measure at another hour, take more samples, or use a machine with cores of its own",
+        )
     }
 
     fn pressure(&self) -> Finding {
@@ -180,42 +247,71 @@ impl Activity {
         let part = waited_ns as f64 / self.interval_ns as f64;
         let found = format!("something waited for a core {} of the time", percent(part));
         match part {
-            part if part < 0.02 => Finding::new("cpu pressure", Good, found, "Who wants a core has one."),
+            part if part < 0.02 => {
+                Finding::new("cpu pressure", Good, found, "Who wants a core has one.")
+            }
             part => Finding::new(
                 "cpu pressure",
                 if part < 0.25 { Warning } else { Bad },
                 found,
-                "More wants to run than there are cores: what is measured will wait too, and wall time then says more \
-                 about its neighbours than about it. Such samples are marked as noisy and stay in.",
+                "More wants to run than there are cores: what is measured will wait too, and wall \
+                    time then says more about its neighbours than about it. Such samples are \
+                    marked as noisy and stay in.",
             )
             .remedy("stop what runs"),
         }
     }
 
     fn who(&self, cores: usize) -> Finding {
-        let named: Vec<_> = self.background.iter().filter(|background| background.share > NAMED).collect();
+        let named: Vec<_> = self
+            .background
+            .iter()
+            .filter(|background| background.share > NAMED)
+            .collect();
         let mut told: Vec<_> = named
             .iter()
             .take(NAMES_SHOWN)
-            .map(|Background { name, processes, share }| match processes {
-                1 => format!("{name} {}", percent(*share)),
-                n => format!("{name} ({n} processes) {}", percent(*share)),
-            })
+            .map(
+                |Background {
+                     name,
+                     processes,
+                     share,
+                 }| match processes {
+                    1 => format!("{name} {}", percent(*share)),
+                    n => format!("{name} ({n} processes) {}", percent(*share)),
+                },
+            )
             .collect();
         if named.len() > NAMES_SHOWN {
             told.push(format!("{} more", named.len() - NAMES_SHOWN));
         }
-        let unseen = if self.unseen > UNSEEN_NAMED { self.unseen } else { 0.0 };
+        let unseen = if self.unseen > UNSEEN_NAMED {
+            self.unseen
+        } else {
+            0.0
+        };
         if unseen > 0.0 {
-            told.push(format!("{} by what ended meanwhile or is not shown here", percent(unseen)));
+            told.push(format!(
+                "{} by what ended meanwhile or is not shown here",
+                percent(unseen)
+            ));
         }
         if told.is_empty() {
-            return Finding::new("on the cores", Good, "nobody above 5 % of one", "The cores are free.");
+            return Finding::new(
+                "on the cores",
+                Good,
+                "nobody above 5 % of one",
+                "The cores are free.",
+            );
         }
         let all: f64 = named.iter().map(|background| background.share).sum::<f64>() + unseen;
         Finding::new(
             "on the cores",
-            if all * 2.0 < cores as f64 { Warning } else { Bad },
+            if all * 2.0 < cores as f64 {
+                Warning
+            } else {
+                Bad
+            },
             format!("{} (of one core)", told.join(", ")),
             "They take time and caches from what is measured, and by no pattern that averages out.",
         )

@@ -29,51 +29,86 @@ impl ClockCost {
         };
         // The fastest: the others were interrupted.
         let fastest = (0..BATCHES).map(|_| batch()).min().unwrap_or(0);
-        let resolution_ns = clock_getres(ClockId::CLOCK_MONOTONIC).ok().and_then(|resolution| {
-            let (seconds, nanos) =
-                (u64::try_from(resolution.tv_sec()).ok()?, u64::try_from(resolution.tv_nsec()).ok()?);
-            Some(seconds * 1_000_000_000 + nanos)
-        });
-        Self { reading_ns: fastest as f64 / f64::from(READINGS), resolution_ns }
+        let resolution_ns = clock_getres(ClockId::CLOCK_MONOTONIC)
+            .ok()
+            .and_then(|resolution| {
+                let (seconds, nanos) = (
+                    u64::try_from(resolution.tv_sec()).ok()?,
+                    u64::try_from(resolution.tv_nsec()).ok()?,
+                );
+                Some(seconds * 1_000_000_000 + nanos)
+            });
+        Self {
+            reading_ns: fastest as f64 / f64::from(READINGS),
+            resolution_ns,
+        }
     }
 }
 
 /// What the clock is read from.
 pub(super) fn source(machine: &Machine) -> Finding {
     let Some(source) = machine.clock_source.as_deref() else {
-        return Finding::new("clock source", Note, "the kernel does not tell", "See the cost of a reading instead.");
+        return Finding::new(
+            "clock source",
+            Note,
+            "the kernel does not tell",
+            "See the cost of a reading instead.",
+        );
     };
     let (severity, effect) = match source {
         "tsc" | "kvm-clock" | "arch_sys_counter" | "hyperv_clocksource_tsc_page" => {
-            return Finding::new("clock source", Good, source, "Read without a system call, the same on all cores.");
+            return Finding::new(
+                "clock source",
+                Good,
+                source,
+                "Read without a system call, the same on all cores.",
+            );
         }
         "hpet" | "acpi_pm" | "jiffies" | "refined-jiffies" => (
             Bad,
-            "A reading is a system call and a slow access to a device, or comes in steps of milliseconds: the shortest \
-             phases are mostly clock.",
+            "A reading is a system call and a slow access to a device, or comes in steps of \
+                milliseconds: the shortest phases are mostly clock.",
         ),
-        _ => (Warning, "A reading may be a system call: the shortest phases then hold some of the clock itself."),
+        _ => (
+            Warning,
+            "A reading may be a system call: the shortest phases then hold some of the clock \
+                itself.",
+        ),
     };
     Finding::new("clock source", severity, source, effect).remedy(
-        "see available_clocksource beside /sys/devices/system/clocksource/clocksource0/current_clocksource; tsc is \
-         left out when the kernel found it unstable (dmesg says why)",
+        "see available_clocksource beside \
+            /sys/devices/system/clocksource/clocksource0/current_clocksource; tsc is left out \
+            when the kernel found it unstable (dmesg says why)",
     )
 }
 
 /// What reading it costs.
-pub(super) fn cost(ClockCost { reading_ns, resolution_ns }: ClockCost) -> Finding {
+pub(super) fn cost(
+    ClockCost {
+        reading_ns,
+        resolution_ns,
+    }: ClockCost,
+) -> Finding {
     let resolution = resolution_ns.map_or_else(String::new, |ns| format!(", resolution {ns} ns"));
     let found = format!("{reading_ns:.0} ns a reading{resolution}");
-    let remedy = "mend the clock source; for the resolution, high-resolution timers must be on in the kernel";
+    let remedy = "mend the clock source; for the resolution, high-resolution timers must be on in \
+        the kernel";
     if resolution_ns.is_some_and(|ns| ns > 1_000) || reading_ns >= 1_000.0 {
-        let effect = "Phases of a few microseconds (store, instantiate) cannot be told from the clock.";
+        let effect = "Phases of a few microseconds (store, instantiate) cannot be told from the \
+            clock.";
         return Finding::new("clock cost", Bad, found, effect).remedy(remedy);
     }
     if reading_ns >= 150.0 {
-        let effect = "Each phase is longer by one reading: more than a hundredth of the shortest ones.";
+        let effect = "Each phase is longer by one reading: more than a hundredth of the shortest \
+            ones.";
         return Finding::new("clock cost", Warning, found, effect).remedy(remedy);
     }
-    Finding::new("clock cost", Good, found, "A phase is longer by one reading, which no phase notices.")
+    Finding::new(
+        "clock cost",
+        Good,
+        found,
+        "A phase is longer by one reading, which no phase notices.",
+    )
 }
 
 /// How much later than asked for a sleep may end.
@@ -81,13 +116,14 @@ pub(super) fn timer_slack(root: Root) -> Option<Finding> {
     let slack: u64 = root.number("proc/self/timerslack_ns")?;
     let found = format!("{} µs", slack / 1_000);
     if slack <= 50_000 {
-        let effect =
-            "A sleep may end that much late. It moves no phase; under load the generator records its lateness.";
+        let effect = "A sleep may end that much late. It moves no phase; under load the generator \
+            records its lateness.";
         return Some(Finding::new("timer slack", Good, found, effect));
     }
-    let effect = "Sleeps end late: an open-loop generator falls behind its plan and reports it as lateness.";
+    let effect = "Sleeps end late: an open-loop generator falls behind its plan and reports it as \
+        lateness.";
     Some(Finding::new("timer slack", Warning, found, effect).remedy(
         "start from a shell that has the default of 50 µs: what started this one (systemd's \
-                     TimerSlackNSec=) changed it",
+            TimerSlackNSec=) changed it",
     ))
 }

@@ -52,7 +52,8 @@ pub struct Finding {
     pub found: String,
     /// What that does to results.
     pub effect: String,
-    /// What mends it: a command, or what to do. Nothing where it needs no mending or nobody could do it from here.
+    /// What mends it: a command, or what to do. Nothing where it needs no mending or nobody could
+    /// do it from here.
     pub remedy: Option<String>,
 }
 
@@ -63,10 +64,19 @@ impl Finding {
         found: impl Into<String>,
         effect: impl Into<String>,
     ) -> Self {
-        Self { check, severity, found: found.into(), effect: effect.into(), remedy: None }
+        Self {
+            check,
+            severity,
+            found: found.into(),
+            effect: effect.into(),
+            remedy: None,
+        }
     }
 
     pub(super) fn remedy(self, remedy: impl Into<String>) -> Self {
-        Self { remedy: Some(remedy.into()), ..self }
+        Self {
+            remedy: Some(remedy.into()),
+            ..self
+        }
     }
 }

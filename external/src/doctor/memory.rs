@@ -15,12 +15,19 @@ const GIB: u64 = 1 << 30;
 
 /// A size as people read it.
 pub(super) fn size(bytes: u64) -> String {
-    if bytes < GIB { format!("{} MiB", bytes / MIB) } else { format!("{:.1} GiB", bytes as f64 / GIB as f64) }
+    if bytes < GIB {
+        format!("{} MiB", bytes / MIB)
+    } else {
+        format!("{:.1} GiB", bytes as f64 / GIB as f64)
+    }
 }
 
 /// Whether the kernel backs memory with pages of 2 MiB that nobody asked for.
 pub(super) fn huge_pages(machine: &Machine) -> Finding {
-    let found = machine.transparent_huge_pages.as_deref().unwrap_or("the kernel has none");
+    let found = machine
+        .transparent_huge_pages
+        .as_deref()
+        .unwrap_or("the kernel has none");
     if found != "always" {
         return Finding::new(
             "huge pages",
@@ -33,8 +40,9 @@ pub(super) fn huge_pages(machine: &Machine) -> Finding {
         "huge pages",
         Warning,
         found,
-        "The first touch of a pool's or a heap's memory may take 2 MiB: memory for each instance looks larger, faults \
-         are fewer and longer, and both depend on how fragmented memory is at the time.",
+        "The first touch of a pool's or a heap's memory may take 2 MiB: memory for each instance \
+            looks larger, faults are fewer and longer, and both depend on how fragmented memory \
+            is at the time.",
     )
     .remedy("echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled")
 }
@@ -48,16 +56,22 @@ pub(super) fn swap(root: Root) -> Finding {
     let used = total.saturating_sub(root.memory_bytes("SwapFree").unwrap_or(total));
     let remedy = "sudo swapoff -a";
     if used == 0 {
-        let effect = "Under density samples memory may go to a disk instead of running out: figures per instance would \
-                      then be too small.";
-        return Finding::new("swap", Note, format!("{}, none of it in use", size(total)), effect).remedy(remedy);
+        let effect = "Under density samples memory may go to a disk instead of running out: \
+            figures per instance would then be too small.";
+        return Finding::new(
+            "swap",
+            Note,
+            format!("{}, none of it in use", size(total)),
+            effect,
+        )
+        .remedy(remedy);
     }
     Finding::new(
         "swap",
         Warning,
         format!("{} of {} in use", size(used), size(total)),
-        "What was moved out comes back by major faults, possibly within a start; memory figures leave out what is \
-         there.",
+        "What was moved out comes back by major faults, possibly within a start; memory figures \
+            leave out what is there.",
     )
     .remedy(remedy)
 }
@@ -76,12 +90,13 @@ pub(super) fn free(root: Root) -> Finding {
     let (severity, effect) = match available {
         bytes if bytes < 512 * MIB => (
             Bad,
-            "The kernel takes pages back while something is measured: what should be in the page cache is not, and a \
-             compiler or a container engine may be killed.",
+            "The kernel takes pages back while something is measured: what should be in the page \
+                cache is not, and a compiler or a container engine may be killed.",
         ),
         bytes if bytes < 2 * GIB => (
             Warning,
-            "Enough for single starts; density samples end early, and compiling may push files out of the cache.",
+            "Enough for single starts; density samples end early, and compiling may push files \
+                out of the cache.",
         ),
         _ => {
             return Finding::new(
@@ -107,19 +122,29 @@ pub enum PageCache {
 }
 
 impl PageCache {
-    /// Tries it with a file in `folder`, or in the nearest folder above it that is there: a run would make the rest.
-    /// The file is gone afterwards.
+    /// Tries it with a file in `folder`, or in the nearest folder above it that is there: a run
+    /// would make the rest. The file is gone afterwards.
     pub fn try_in(folder: &Path) -> Self {
         const LENGTH: usize = 64 * 4096;
         let written = std::path::absolute(folder).and_then(|folder| {
-            let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(&folder);
-            let mut file = tempfile::Builder::new().prefix(".coldphase-doctor-").tempfile_in(there)?;
+            let there = folder
+                .ancestors()
+                .find(|folder| folder.is_dir())
+                .unwrap_or(&folder);
+            let mut file = tempfile::Builder::new()
+                .prefix(".coldphase-doctor-")
+                .tempfile_in(there)?;
             file.write_all(&vec![7; LENGTH])?;
             Ok(file)
         });
         let file = match written {
             Ok(file) => file,
-            Err(error) => return Self::Unwritable(format!("cannot write into {}: {error}", folder.display())),
+            Err(error) => {
+                return Self::Unwritable(format!(
+                    "cannot write into {}: {error}",
+                    folder.display()
+                ));
+            }
         };
         // Twice: pages that were just written take another way out than pages that were read.
         let trial = [Residency::Evicted, Residency::Hot, Residency::Evicted]
@@ -136,19 +161,23 @@ pub(super) fn page_cache(trial: &PageCache) -> Finding {
             "page cache",
             Good,
             "files go out and come back, seen by mincore",
-            "Cold starts read cold files, and each sample proves it. The cache of a host below stays invisible.",
+            "Cold starts read cold files, and each sample proves it. The cache of a host below \
+                stays invisible.",
         ),
         PageCache::Stuck(why) => Finding::new(
             "page cache",
             Warning,
             why,
-            "Files cannot be made cold there: every sample with `page_cache=evicted` fails rather than being hot in \
-             secret.",
+            "Files cannot be made cold there: every sample with `page_cache=evicted` fails rather \
+                than being hot in secret.",
         )
         .remedy("--out FOLDER on a disk: not tmpfs, not a network file system"),
-        PageCache::Unwritable(why) => {
-            Finding::new("page cache", Bad, why, "Runs cannot be kept there, so nothing is measured.")
-                .remedy("--out FOLDER that can be written")
-        }
+        PageCache::Unwritable(why) => Finding::new(
+            "page cache",
+            Bad,
+            why,
+            "Runs cannot be kept there, so nothing is measured.",
+        )
+        .remedy("--out FOLDER that can be written"),
     }
 }

@@ -1,8 +1,8 @@
 //! What can be measured here, and what the machine does to results.
 //!
-//! Nothing is changed: what is wrong is said, with what it does to figures and the command that mends it. Checks read
-//! `/proc` and `/sys` below a root that tests fake; what has to be tried or timed comes in as [`Trials`], so that every
-//! finding is a function of its inputs.
+//! Nothing is changed: what is wrong is said, with what it does to figures and the command that
+//! mends it. Checks read `/proc` and `/sys` below a root that tests fake; what has to be tried or
+//! timed comes in as [`Trials`], so that every finding is a function of its inputs.
 
 mod activity;
 mod clock;
@@ -33,7 +33,8 @@ pub use system::{SystemState, Unavailable};
 
 use root::Root;
 
-/// The time between the two readings of the kernel's counters. They count in ticks of 10 ms: this is 2 % of a core.
+/// The time between the two readings of the kernel's counters. They count in ticks of 10 ms: this
+/// is 2 % of a core.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// What `doctor` is asked.
@@ -42,10 +43,12 @@ pub struct DoctorArguments {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
-    /// End with 4 if a system cannot be measured or a finding is bad or a warning, with 8 if no system can be measured
+    /// End with 4 if a system cannot be measured or a finding is bad or a warning, with 8 if no
+    /// system can be measured
     #[arg(long)]
     pub strict: bool,
-    /// The folder that runs will be kept in, where the page cache is tried [default: results/raw of the checkout]
+    /// The folder that runs will be kept in, where the page cache is tried [default: results/raw of
+    /// the checkout]
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
 }
@@ -68,7 +71,8 @@ pub struct Trials {
 }
 
 impl Trials {
-    /// Tries everything on this machine, which takes half a second. `results` is the folder that runs will be kept in.
+    /// Tries everything on this machine, which takes half a second. `results` is the folder that
+    /// runs will be kept in.
     pub fn here(results: &Path, observer: Result<(), String>) -> Self {
         let reading = || Reading::take(Path::new("/proc"), std::process::id(), now_ns());
         // Before all else: what the other trials do is no background of the machine's.
@@ -101,16 +105,29 @@ impl Report {
     /// Looks at the machine whose `proc` and `sys` lie below `root`, which is `/` but in tests.
     pub fn of(root: &Path, trials: &Trials, systems: Vec<SystemState>) -> Self {
         let machine = Machine::read(root);
-        Self { findings: examine(Root(root), &machine, trials), machine, systems }
+        Self {
+            findings: examine(Root(root), &machine, trials),
+            machine,
+            systems,
+        }
     }
 
-    /// With which code a strict `doctor` ends: 8 if no system can be measured; 4 if one cannot, or if a finding is bad
-    /// or a warning; otherwise 0.
+    /// With which code a strict `doctor` ends: 8 if no system can be measured; 4 if one cannot, or
+    /// if a finding is bad or a warning; otherwise 0.
     pub fn verdict(&self) -> Exit {
-        let absent = self.systems.iter().filter(|system| system.state.is_err()).count();
+        let absent = self
+            .systems
+            .iter()
+            .filter(|system| system.state.is_err())
+            .count();
         if absent > 0 && absent == self.systems.len() {
             Exit::Nothing
-        } else if absent > 0 || self.findings.iter().any(|finding| finding.severity >= Severity::Warning) {
+        } else if absent > 0
+            || self
+                .findings
+                .iter()
+                .any(|finding| finding.severity >= Severity::Warning)
+        {
             Exit::Samples
         } else {
             Exit::Ok
@@ -118,10 +135,14 @@ impl Report {
     }
 }
 
-/// All checks, in the order in which a person would ask: processor, who uses it, memory, clock, permissions.
+/// All checks, in the order in which a person would ask: processor, who uses it, memory, clock,
+/// permissions.
 fn examine(root: Root, machine: &Machine, trials: &Trials) -> Vec<Finding> {
     let virtualised = machine.virtualised == Some(true);
-    let mut findings = vec![processor::virtualised(root, machine), processor::governor(root, virtualised)];
+    let mut findings = vec![
+        processor::virtualised(root, machine),
+        processor::governor(root, virtualised),
+    ];
     findings.extend(processor::turbo(root));
     findings.extend([
         processor::smt(root, virtualised),
@@ -146,8 +167,8 @@ fn examine(root: Root, machine: &Machine, trials: &Trials) -> Vec<Finding> {
     findings
 }
 
-/// `doctor`: looks at everything and prints it. `systems` is what the adapters found, `observer` whether system calls
-/// can be watched.
+/// `doctor`: looks at everything and prints it. `systems` is what the adapters found, `observer`
+/// whether system calls can be watched.
 ///
 /// Ends with 0 whatever was found, unless it is strict: then see [`Report::verdict`].
 ///
@@ -161,7 +182,8 @@ pub fn command(
     let results = arguments.out.clone().unwrap_or_else(default_results);
     let report = Report::of(Path::new("/"), &Trials::here(&results, observer), systems);
     if arguments.json {
-        let text = serde_json::to_string_pretty(&report).expect("a report is plain data: it always serialises");
+        let text = serde_json::to_string_pretty(&report)
+            .expect("a report is plain data: it always serialises");
         print(&(text + "\n"))?;
     } else {
         print(&report.text(terminal().0))?;
@@ -171,10 +193,19 @@ pub fn command(
     }
     let verdict = report.verdict();
     if verdict != Exit::Ok {
-        let absent = report.systems.iter().filter(|system| system.state.is_err()).count();
-        let findings = report.findings.iter().filter(|finding| finding.severity >= Severity::Warning).count();
+        let absent = report
+            .systems
+            .iter()
+            .filter(|system| system.state.is_err())
+            .count();
+        let findings = report
+            .findings
+            .iter()
+            .filter(|finding| finding.severity >= Severity::Warning)
+            .count();
         say(&format!(
-            "strict: systems that cannot be measured: {absent}; findings that are bad or warnings: {findings}"
+            "strict: systems that cannot be measured: {absent}; findings that are bad or \
+                warnings: {findings}"
         ));
     }
     Ok(verdict)

@@ -12,10 +12,14 @@ use super::root::Root;
 /// # Errors
 /// What the kernel says.
 pub(super) fn try_network_namespace() -> Result<(), Errno> {
-    // On a thread of its own: unshare(2) moves only the thread that calls it, and the namespace ends with that. Called
-    // on this one, it would cut the rest of the program off from its loopback.
+    // On a thread of its own: unshare(2) moves only the thread that calls it, and the namespace
+    // ends with that. Called on this one, it would cut the rest of the program off from its
+    // loopback.
     let thread = std::thread::Builder::new().spawn(|| unshare(CloneFlags::CLONE_NEWNET));
-    thread.map_err(|_| Errno::EAGAIN)?.join().unwrap_or(Err(Errno::UnknownErrno))
+    thread
+        .map_err(|_| Errno::EAGAIN)?
+        .join()
+        .unwrap_or(Err(Errno::UnknownErrno))
 }
 
 /// Whether a service can have a network of its own.
@@ -38,9 +42,16 @@ pub(super) fn namespaces(root: Root, tried: Result<(), Errno>) -> Finding {
     } else if for_users {
         "run as root; or in a user namespace, where you are: unshare --map-root-user --net COMMAND"
     } else {
-        "run as root; in a container also with the capability SYS_ADMIN (docker's --cap-add SYS_ADMIN)"
+        "run as root; in a container also with the capability SYS_ADMIN (docker's --cap-add \
+            SYS_ADMIN)"
     };
-    Finding::new("namespaces", Warning, format!("no network namespace: {}", errno.desc()), effect).remedy(remedy)
+    Finding::new(
+        "namespaces",
+        Warning,
+        format!("no network namespace: {}", errno.desc()),
+        effect,
+    )
+    .remedy(remedy)
 }
 
 /// Whether a system's own system calls can date its milestones.
@@ -50,14 +61,15 @@ pub(super) fn observer(available: &Result<(), String>) -> Finding {
             "observer",
             Good,
             "seccomp user notification works",
-            "A start from outside is taken apart where the process opens its artifact, listens and accepts.",
+            "A start from outside is taken apart where the process opens its artifact, listens \
+                and accepts.",
         ),
         Err(why) => Finding::new(
             "observer",
             Bad,
             why,
-            "Milestones between launch and first answer cannot be seen: the phases init, load and connect of systems \
-             from outside cannot be had.",
+            "Milestones between launch and first answer cannot be seen: the phases init, load and \
+                connect of systems from outside cannot be had.",
         )
         .remedy("Linux 5.5 or later; in a container, --security-opt seccomp=unconfined"),
     }
@@ -66,20 +78,31 @@ pub(super) fn observer(available: &Result<(), String>) -> Finding {
 /// How many files and connections a process may have open.
 pub(super) fn open_files(root: Root) -> Option<Finding> {
     let limits = root.text("proc/self/limits")?;
-    let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let limit = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
     // `unlimited` is the other thing that may stand there.
-    let mut limits = limit.split_whitespace().map(|limit| limit.parse().unwrap_or(u64::MAX));
+    let mut limits = limit
+        .split_whitespace()
+        .map(|limit| limit.parse().unwrap_or(u64::MAX));
     let (soft, hard) = (limits.next()?, limits.next()?);
     if soft >= 4096 {
         let effect = "Room for all connections of a load and for many instances.";
-        return Some(Finding::new("open files", Good, format!("up to {soft}"), effect));
+        return Some(Finding::new(
+            "open files",
+            Good,
+            format!("up to {soft}"),
+            effect,
+        ));
     }
     let severity = if soft >= 1024 { Note } else { Warning };
-    let effect = "Connections of a load and instances of a density sample take one each, or more: beyond the limit \
-                  they fail.";
+    let effect = "Connections of a load and instances of a density sample take one each, or more: \
+        beyond the limit they fail.";
     let remedy = match hard {
         hard if hard >= 4096 => format!("ulimit -n {}", hard.min(65_536)),
-        _ => "raise the hard limit: /etc/security/limits.conf, systemd's LimitNOFILE=, docker's --ulimit".to_owned(),
+        _ => "raise the hard limit: /etc/security/limits.conf, systemd's LimitNOFILE=, docker's \
+            --ulimit"
+            .to_owned(),
     };
     Some(Finding::new("open files", severity, format!("up to {soft}"), effect).remedy(remedy))
 }
@@ -92,8 +115,8 @@ pub(super) fn address_layout(root: Root) -> Option<Finding> {
             "address layout",
             Warning,
             "the same for every process",
-            "All samples of a program share one layout of memory: a lucky one looks like a difference between systems, \
-             and repeating does not help.",
+            "All samples of a program share one layout of memory: a lucky one looks like a \
+                difference between systems, and repeating does not help.",
         )
         .remedy("echo 2 | sudo tee /proc/sys/kernel/randomize_va_space")
     } else {

@@ -11,17 +11,22 @@ use crate::cores;
 
 /// How fast the cores run, and what decides it.
 pub(super) fn governor(root: Root, virtualised: bool) -> Finding {
-    let governor = |core| root.text(&format!("sys/devices/system/cpu/cpu{core}/cpufreq/scaling_governor"));
+    let governor = |core| {
+        root.text(&format!(
+            "sys/devices/system/cpu/cpu{core}/cpufreq/scaling_governor"
+        ))
+    };
     let governors: BTreeSet<_> = root.cores().into_iter().filter_map(governor).collect();
     let governors: Vec<_> = governors.iter().map(String::as_str).collect();
-    let finding = |severity, effect| Finding::new("governor", severity, governors.join(", "), effect);
+    let finding =
+        |severity, effect| Finding::new("governor", severity, governors.join(", "), effect);
     match governors[..] {
         [] if virtualised => Finding::new(
             "governor",
             Note,
             "none: the hypervisor decides",
-            "The frequency can be neither read nor held here; runs at different times may have had different ones. \
-             Compare within a run, where the order is shuffled.",
+            "The frequency can be neither read nor held here; runs at different times may have \
+                had different ones. Compare within a run, where the order is shuffled.",
         ),
         [] => Finding::new(
             "governor",
@@ -32,14 +37,18 @@ pub(super) fn governor(root: Root, virtualised: bool) -> Finding {
         ["performance"] => finding(Good, "A start does not wait until its core has sped up."),
         ["userspace"] => finding(
             Note,
-            "Somebody set the frequency by hand: figures belong to that frequency and not to the processor's own.",
+            "Somebody set the frequency by hand: figures belong to that frequency and not to the \
+                processor's own.",
         ),
         _ => finding(
             Warning,
-            "A core speeds up only after it has been busy for a while: short starts run at a low frequency, long ones \
-             at a high one, and the same start varies with what ran before it.",
+            "A core speeds up only after it has been busy for a while: short starts run at a low \
+                frequency, long ones at a high one, and the same start varies with what ran \
+                before it.",
         )
-        .remedy("echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"),
+        .remedy(
+            "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor",
+        ),
     }
 }
 
@@ -47,39 +56,62 @@ pub(super) fn governor(root: Root, virtualised: bool) -> Finding {
 pub(super) fn turbo(root: Root) -> Option<Finding> {
     // One driver has a switch that turns it off, the others one that turns it on.
     const FOLDER: &str = "sys/devices/system/cpu";
-    let of = |file: &'static str| root.text(&format!("{FOLDER}/{file}")).map(|value| (file, value));
+    let of = |file: &'static str| {
+        root.text(&format!("{FOLDER}/{file}"))
+            .map(|value| (file, value))
+    };
     let ((file, value), off) = match of("intel_pstate/no_turbo") {
         Some(found) => (found, "1"),
         None => (of("cpufreq/boost")?, "0"),
     };
     if value == off {
-        return Some(Finding::new("turbo", Good, "off", "All cores keep to one frequency, cool or hot, alone or not."));
+        return Some(Finding::new(
+            "turbo",
+            Good,
+            "off",
+            "All cores keep to one frequency, cool or hot, alone or not.",
+        ));
     }
-    let effect = "The frequency depends on temperature and on how many cores are busy: one busy core runs faster than \
-                  several, and the first minutes faster than the rest.";
-    Some(Finding::new("turbo", Note, "on", effect).remedy(format!("echo {off} | sudo tee /{FOLDER}/{file}")))
+    let effect = "The frequency depends on temperature and on how many cores are busy: one busy \
+        core runs faster than several, and the first minutes faster than the rest.";
+    Some(
+        Finding::new("turbo", Note, "on", effect)
+            .remedy(format!("echo {off} | sudo tee /{FOLDER}/{file}")),
+    )
 }
 
 /// Whether two of the cores are threads of one.
 pub(super) fn smt(root: Root, virtualised: bool) -> Finding {
-    let shared = || root.cores().into_iter().any(|core| cores::siblings(root.0, core).len() > 1);
-    let on = root.text("sys/devices/system/cpu/smt/active").map_or_else(shared, |active| active == "1");
+    let shared = || {
+        root.cores()
+            .into_iter()
+            .any(|core| cores::siblings(root.0, core).len() > 1)
+    };
+    let on = root
+        .text("sys/devices/system/cpu/smt/active")
+        .map_or_else(shared, |active| active == "1");
     if on {
         return Finding::new(
             "smt",
             Warning,
             "on: threads share physical cores",
-            "What runs on the sibling of a core slows what is measured on it. System and generator are kept off each \
-             other's siblings where there are two physical cores; everything else is not.",
+            "What runs on the sibling of a core slows what is measured on it. System and \
+                generator are kept off each other's siblings where there are two physical cores; \
+                everything else is not.",
         )
         .remedy("echo off | sudo tee /sys/devices/system/cpu/smt/control");
     }
     if virtualised {
-        let effect = "Whether two of these cores are threads of one physical core, with each other or with another \
-                      machine's, only the host knows.";
+        let effect = "Whether two of these cores are threads of one physical core, with each \
+            other or with another machine's, only the host knows.";
         return Finding::new("smt", Note, "not visible to this virtual machine", effect);
     }
-    Finding::new("smt", Good, "off", "Each core has its units and caches to itself.")
+    Finding::new(
+        "smt",
+        Good,
+        "off",
+        "Each core has its units and caches to itself.",
+    )
 }
 
 /// How many cores there are to share.
@@ -95,18 +127,19 @@ pub(super) fn count(allowed: &[usize]) -> Finding {
             "cores",
             Bad,
             "1",
-            "The load generator shares the core with the system: latency under load and throughput are those of the \
-             pair. Cold starts share it with whatever else runs.",
+            "The load generator shares the core with the system: latency under load and \
+                throughput are those of the pair. Cold starts share it with whatever else runs.",
         )
         .remedy(
-            "use a machine with at least two cores; if this one has them, look at taskset, cpuset and container limits",
+            "use a machine with at least two cores; if this one has them, look at taskset, cpuset \
+                and container limits",
         ),
         2 => Finding::new(
             "cores",
             Note,
             "2",
-            "System and generator have one each: there is no room for background work, a server's second thread \
-             competes with the generator, and two points make no scaling curve.",
+            "System and generator have one each: there is no room for background work, a server's \
+                second thread competes with the generator, and two points make no scaling curve.",
         ),
         n => Finding::new(
             "cores",
@@ -120,26 +153,38 @@ pub(super) fn count(allowed: &[usize]) -> Finding {
 /// A limit on CPU time, which stops a process in the middle of a start.
 pub(super) fn quota(root: Root) -> Finding {
     let Some((quota_us, period_us)) = tightest_quota(root) else {
-        return Finding::new("cpu quota", Good, "none", "No control group stops a process when it has used its share.");
+        return Finding::new(
+            "cpu quota",
+            Good,
+            "none",
+            "No control group stops a process when it has used its share.",
+        );
     };
     let cores = quota_us as f64 / period_us as f64;
     Finding::new(
         "cpu quota",
         Warning,
         format!("{cores:.2} cores: {quota_us} µs of each {period_us} µs"),
-        "What has used up its share stands still until the next period: a start that compiles on all cores grows by up \
-         to a period, and tails under load show the limit and not the system.",
+        "What has used up its share stands still until the next period: a start that compiles on \
+            all cores grows by up to a period, and tails under load show the limit and not the \
+            system.",
     )
-    .remedy("run outside that limit: docker's --cpus, systemd's CPUQuota=, Kubernetes' limits.cpu set it")
+    .remedy(
+        "run outside that limit: docker's --cpus, systemd's CPUQuota=, Kubernetes' limits.cpu set \
+            it",
+    )
 }
 
-/// Quota and period in microseconds of the tightest limit among this process's control group and those above it.
+/// Quota and period in microseconds of the tightest limit among this process's control group and
+/// those above it.
 fn tightest_quota(root: Root) -> Option<(u64, u64)> {
     let groups = root.text("proc/self/cgroup")?;
     let mut limits = Vec::new();
     for line in groups.lines() {
         let mut parts = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(group)) = (parts.next(), parts.next()) else { continue };
+        let (Some(controllers), Some(group)) = (parts.next(), parts.next()) else {
+            continue;
+        };
         let group = group.trim_start_matches('/');
         if controllers.is_empty() {
             limits.extend(up(group).filter_map(|group| version2(root, &group)));
@@ -148,12 +193,17 @@ fn tightest_quota(root: Root) -> Option<(u64, u64)> {
         }
     }
     // Quotas of different periods: a/b < c/d without a division.
-    limits.into_iter().min_by(|(a, b), (c, d)| (a * d).cmp(&(c * b)))
+    limits
+        .into_iter()
+        .min_by(|(a, b), (c, d)| (a * d).cmp(&(c * b)))
 }
 
-/// The group and all above it, up to the root of the hierarchy, which in a container is all that there is.
+/// The group and all above it, up to the root of the hierarchy, which in a container is all that
+/// there is.
 fn up(group: &str) -> impl Iterator<Item = String> {
-    std::path::Path::new(group).ancestors().map(|group| group.display().to_string())
+    std::path::Path::new(group)
+        .ancestors()
+        .map(|group| group.display().to_string())
 }
 
 fn version2(root: Root, group: &str) -> Option<(u64, u64)> {
@@ -174,16 +224,23 @@ fn version1(root: Root, controllers: &str, group: &str) -> Option<(u64, u64)> {
 
 /// Whether a hypervisor runs below.
 pub(super) fn virtualised(root: Root, machine: &Machine) -> Finding {
-    let vendor = root.text("sys/class/dmi/id/sys_vendor").filter(|vendor| !vendor.is_empty());
+    let vendor = root
+        .text("sys/class/dmi/id/sys_vendor")
+        .filter(|vendor| !vendor.is_empty());
     match machine.virtualised {
         Some(true) => Finding::new(
             "virtualised",
             Note,
             vendor.map_or_else(|| "yes".to_owned(), |vendor| format!("yes, by {vendor}")),
-            "Page faults, interrupts and timers cost more than on the metal, and neighbours may take time (see steal). \
-             Compare with figures from the same kind of machine only.",
+            "Page faults, interrupts and timers cost more than on the metal, and neighbours may \
+                take time (see steal). Compare with figures from the same kind of machine only.",
         ),
-        Some(false) => Finding::new("virtualised", Good, "no", "Nothing below the kernel takes time from it."),
+        Some(false) => Finding::new(
+            "virtualised",
+            Good,
+            "no",
+            "Nothing below the kernel takes time from it.",
+        ),
         None => Finding::new(
             "virtualised",
             Note,
@@ -196,14 +253,24 @@ pub(super) fn virtualised(root: Root, machine: &Machine) -> Finding {
 /// What the kernel does against flaws of the processor.
 pub(super) fn mitigations(machine: &Machine) -> Finding {
     if machine.mitigations.is_empty() {
-        return Finding::new("mitigations", Good, "none", "System calls cost what the processor makes them cost.");
+        return Finding::new(
+            "mitigations",
+            Good,
+            "none",
+            "System calls cost what the processor makes them cost.",
+        );
     }
-    let names: Vec<_> = machine.mitigations.iter().filter_map(|line| Some(line.split_once(':')?.0)).collect();
+    let names: Vec<_> = machine
+        .mitigations
+        .iter()
+        .filter_map(|line| Some(line.split_once(':')?.0))
+        .collect();
     Finding::new(
         "mitigations",
         Note,
         format!("{}: {}", names.len(), names.join(", ")),
-        "System calls, context switches and page faults cost more with some of them: a process's launch and a server's \
-         answers most, a guest's computing least. The manifest records them; compare runs with the same ones.",
+        "System calls, context switches and page faults cost more with some of them: a process's \
+            launch and a server's answers most, a guest's computing least. The manifest records \
+            them; compare runs with the same ones.",
     )
 }

@@ -9,10 +9,12 @@ pub struct SystemState {
     pub name: &'static str,
     /// Its version, where there is one to ask.
     pub version: Option<String>,
-    /// That it can be measured, or why not. In JSON it is `unavailable`, which is `null` where it can.
+    /// That it can be measured, or why not. In JSON it is `unavailable`, which is `null` where it
+    /// can.
     #[serde(rename = "unavailable", serialize_with = "unavailable")]
     pub state: Result<(), Unavailable>,
-    /// What else a reader of its figures should know: the mode that it runs in, a version that matches no engine.
+    /// What else a reader of its figures should know: the mode that it runs in, a version that
+    /// matches no engine.
     pub notes: Vec<String>,
 }
 
@@ -26,6 +28,9 @@ pub struct Unavailable {
     pub remedy: String,
 }
 
-fn unavailable<S: Serializer>(state: &Result<(), Unavailable>, serializer: S) -> Result<S::Ok, S::Error> {
+fn unavailable<S: Serializer>(
+    state: &Result<(), Unavailable>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     state.as_ref().err().serialize(serializer)
 }

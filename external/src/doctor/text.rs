@@ -1,5 +1,5 @@
-//! The report for people: systems as a table, findings from the worst to the best. Words and symbols carry the meaning;
-//! there is no colour to miss.
+//! The report for people: systems as a table, findings from the worst to the best. Words and
+//! symbols carry the meaning; there is no colour to miss.
 
 use results::machine::Machine;
 
@@ -14,19 +14,25 @@ const WIDEST: usize = 100;
 const NARROWEST: usize = 40;
 
 impl Report {
-    /// The report as lines of at most `width` columns, and never more than 100. A word that is longer stands alone: a
-    /// command or a path that was cut could not be copied.
+    /// The report as lines of at most `width` columns, and never more than 100. A word that is
+    /// longer stands alone: a command or a path that was cut could not be copied.
     pub fn text(&self, width: usize) -> String {
         let width = width.clamp(NARROWEST, WIDEST);
         let mut text = systems(&self.systems, width);
         text.push_str("Machine\n");
         text.push_str(&paragraph(&machine(&self.machine), "  ", "  ", width));
         for severity in Severity::WORST_FIRST {
-            let findings: Vec<_> = self.findings.iter().filter(|finding| finding.severity == severity).collect();
+            let findings: Vec<_> = self
+                .findings
+                .iter()
+                .filter(|finding| finding.severity == severity)
+                .collect();
             if !findings.is_empty() {
                 text.push('\n');
                 text.push_str(&paragraph(severity.heading(), "", "  ", width));
-                findings.iter().for_each(|finding| text.push_str(&one(finding, width)));
+                findings
+                    .iter()
+                    .for_each(|finding| text.push_str(&one(finding, width)));
             }
         }
         text
@@ -34,8 +40,19 @@ impl Report {
 }
 
 fn one(finding: &Finding, width: usize) -> String {
-    let Finding { check, severity, found, effect, remedy } = finding;
-    let mut text = paragraph(&format!("{check}: {found}"), &format!("  {} ", severity.symbol()), "      ", width);
+    let Finding {
+        check,
+        severity,
+        found,
+        effect,
+        remedy,
+    } = finding;
+    let mut text = paragraph(
+        &format!("{check}: {found}"),
+        &format!("  {} ", severity.symbol()),
+        "      ",
+        width,
+    );
     text.push_str(&paragraph(effect, "      ", "      ", width));
     if let Some(remedy) = remedy {
         text.push_str(&paragraph(remedy, "      → ", "        ", width));
@@ -50,15 +67,41 @@ fn systems(systems: &[SystemState], width: usize) -> String {
     }
     let version = |system: &SystemState| system.version.clone().unwrap_or_else(|| "–".to_owned());
     let widest = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
-    let names = widest(&mut systems.iter().map(|system| system.name.chars().count()).chain(["system".len()]));
-    let versions = widest(&mut systems.iter().map(|system| version(system).chars().count()).chain(["version".len()]));
+    let names = widest(
+        &mut systems
+            .iter()
+            .map(|system| system.name.chars().count())
+            .chain(["system".len()]),
+    );
+    let versions = widest(
+        &mut systems
+            .iter()
+            .map(|system| version(system).chars().count())
+            .chain(["version".len()]),
+    );
     let row = |name: &str, version: &str, here: &str| {
         let head = format!("  {name:names$}  {version:versions$}  ");
         // Where the columns leave no room for sentences, these go below.
-        let indent = if width >= names + versions + 36 { names + versions + 6 } else { 6 };
+        let indent = if width >= names + versions + 36 {
+            names + versions + 6
+        } else {
+            6
+        };
         let mut lines = here.lines();
-        let mut text = paragraph(lines.next().unwrap_or_default(), &head, &" ".repeat(indent), width);
-        lines.for_each(|line| text.push_str(&paragraph(line, &" ".repeat(indent), &" ".repeat(indent + 2), width)));
+        let mut text = paragraph(
+            lines.next().unwrap_or_default(),
+            &head,
+            &" ".repeat(indent),
+            width,
+        );
+        lines.for_each(|line| {
+            text.push_str(&paragraph(
+                line,
+                &" ".repeat(indent),
+                &" ".repeat(indent + 2),
+                width,
+            ))
+        });
         text
     };
     let mut text = row("system", "version", "can be measured here");
@@ -68,7 +111,10 @@ fn systems(systems: &[SystemState], width: usize) -> String {
             Ok(()) => "✓ yes".to_owned(),
             Err(unavailable) => format!("✗ no: {}\n→ {}", unavailable.reason, unavailable.remedy),
         };
-        system.notes.iter().for_each(|note| here.push_str(&format!("\n· {note}")));
+        system
+            .notes
+            .iter()
+            .for_each(|note| here.push_str(&format!("\n· {note}")));
         text.push_str(&row(system.name, &version(system), &here));
     }
     text.push('\n');
@@ -78,13 +124,30 @@ fn systems(systems: &[SystemState], width: usize) -> String {
 fn machine(machine: &Machine) -> String {
     let facts = [
         machine.cpu_model.clone(),
-        machine.cores.map(|cores| if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") }),
-        machine.memory_bytes.map(|bytes| format!("{} of memory", size(bytes))),
-        machine.kernel.as_ref().map(|kernel| format!("Linux {}", kernel.trim())),
-        machine.cgroup_version.map(|version| format!("cgroup v{version}")),
+        machine.cores.map(|cores| {
+            if cores == 1 {
+                "1 core".to_owned()
+            } else {
+                format!("{cores} cores")
+            }
+        }),
+        machine
+            .memory_bytes
+            .map(|bytes| format!("{} of memory", size(bytes))),
+        machine
+            .kernel
+            .as_ref()
+            .map(|kernel| format!("Linux {}", kernel.trim())),
+        machine
+            .cgroup_version
+            .map(|version| format!("cgroup v{version}")),
     ];
     let facts: Vec<_> = facts.into_iter().flatten().collect();
-    if facts.is_empty() { "the kernel tells nothing about it".to_owned() } else { facts.join(", ") }
+    if facts.is_empty() {
+        "the kernel tells nothing about it".to_owned()
+    } else {
+        facts.join(", ")
+    }
 }
 
 /// Words in lines of at most `width` columns, the first after `head` and all others after `indent`.
@@ -116,8 +179,14 @@ mod tests {
 
     #[test]
     fn wraps_between_words_and_never_within_one() {
-        assert_eq!(paragraph("one two three", "* ", "  ", 9), "* one two\n  three\n");
-        assert_eq!(paragraph("a-word-that-is-too-long b", "", "", 10), "a-word-that-is-too-long\nb\n");
+        assert_eq!(
+            paragraph("one two three", "* ", "  ", 9),
+            "* one two\n  three\n"
+        );
+        assert_eq!(
+            paragraph("a-word-that-is-too-long b", "", "", 10),
+            "a-word-that-is-too-long\nb\n"
+        );
         assert_eq!(paragraph("", "head  ", "", 10), "head\n");
     }
 }

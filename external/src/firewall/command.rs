@@ -14,8 +14,9 @@ use crate::observe::ports;
 /// What `external firewall` is told.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "The firewall is one nftables table, inet coldphase. Nothing outside it is read or changed, whatever none \
-                        of its rules names is accepted, and open connections are never cut: it cannot lock anybody out."
+    after_help = "The firewall is one nftables table, inet coldphase. Nothing outside it is read \
+        or changed, whatever none of its rules names is accepted, and open connections are never \
+        cut: it cannot lock anybody out."
 )]
 pub struct FirewallArguments {
     #[command(subcommand)]
@@ -39,7 +40,8 @@ enum What {
     Status,
 }
 
-/// Ports as people write them. Those of the system are refused: a machine that is reached over one must stay so.
+/// Ports as people write them. Those of the system are refused: a machine that is reached over one
+/// must stay so.
 fn range(text: &str) -> Result<RangeInclusive<u16>, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     match (first.parse(), last.parse()) {
@@ -65,24 +67,30 @@ pub fn command(arguments: &FirewallArguments) -> Result<Exit, Error> {
 fn enable(nft: &Nft, level: Level, wanted: &[RangeInclusive<u16>]) -> Result<(), Error> {
     if !level.is_on() {
         return Err(
-            Error::new(Exit::Usage, "a firewall that is off is not enabled").hint("`external firewall disable`")
+            Error::new(Exit::Usage, "a firewall that is off is not enabled")
+                .hint("`external firewall disable`"),
         );
     }
     let before = removable(nft)?;
     let (blocked, open) = blockable(wanted)?;
     if !open.is_empty() {
         let open: Vec<_> = open.iter().map(ToString::to_string).collect();
-        say(&format!("left open, since something listens there for others than this machine: {}", open.join(", ")));
+        say(&format!(
+            "left open, since something listens there for others than this machine: {}",
+            open.join(", ")
+        ));
     }
     nft.apply(&ruleset::replacing(level, &blocked, None, PERSON))?;
-    let instead = before.map_or_else(String::new, |table| format!(", in the place of {}", table.level));
+    let instead = before.map_or_else(String::new, |table| {
+        format!(", in the place of {}", table.level)
+    });
     let rules = match level.rules() {
         0 => String::new(),
         rules => format!(", behind {rules} rules that match nothing"),
     };
     say(&format!(
-        "the firewall is on{instead}: what comes to TCP ports {} from elsewhere than this machine is dropped{rules}; \
-         `external firewall disable` removes it",
+        "the firewall is on{instead}: what comes to TCP ports {} from elsewhere than this machine \
+            is dropped{rules}; `external firewall disable` removes it",
         ruleset::shown(&blocked)
     ));
     Ok(())
@@ -103,33 +111,53 @@ fn disable(nft: &Nft) -> Result<(), Error> {
 }
 
 fn status(nft: &Nft) -> Result<Exit, Error> {
-    let Some(Table { owner, level, counted }) = nft.table()? else {
+    let Some(Table {
+        owner,
+        level,
+        counted,
+    }) = nft.table()?
+    else {
         print("off\n")?;
         return Ok(Exit::Ok);
     };
-    let whose = if owner == PERSON { "enabled by a person".to_owned() } else { format!("of the suite {owner}") };
+    let whose = if owner == PERSON {
+        "enabled by a person".to_owned()
+    } else {
+        format!("of the suite {owner}")
+    };
     print(&format!(
-        "{level}, {whose}\npackets over the loopback: {}\npackets to containers: {}, and from them: {}\nconnections from \
-         elsewhere that were dropped, in packets: {}\n",
+        "{level}, {whose}\npackets over the loopback: {}\npackets to containers: {}, and from \
+            them: {}\nconnections from elsewhere that were dropped, in packets: {}\n",
         counted.loopback, counted.to_container, counted.from_container, counted.blocked
     ))?;
     Ok(Exit::Ok)
 }
 
-/// The ports to be blocked, and those of them that are left open: somebody who listens there for others, such as a remote
-/// shell on an unusual port, must stay within reach.
-fn blockable(wanted: &[RangeInclusive<u16>]) -> Result<(Vec<RangeInclusive<u16>>, Vec<u16>), Trouble> {
-    let unreadable =
-        |error: std::io::Error| Trouble::Ports(format!("the kernel's tables of ports cannot be read: {error}"));
+/// The ports to be blocked, and those of them that are left open: somebody who listens there for
+/// others, such as a remote shell on an unusual port, must stay within reach.
+fn blockable(
+    wanted: &[RangeInclusive<u16>],
+) -> Result<(Vec<RangeInclusive<u16>>, Vec<u16>), Trouble> {
+    let unreadable = |error: std::io::Error| {
+        Trouble::Ports(format!(
+            "the kernel's tables of ports cannot be read: {error}"
+        ))
+    };
     let open = ports::open_to_others().map_err(unreadable)?;
-    let all = if wanted.is_empty() { ports::for_servers().map_err(unreadable)? } else { wanted.to_vec() };
+    let all = if wanted.is_empty() {
+        ports::for_servers().map_err(unreadable)?
+    } else {
+        wanted.to_vec()
+    };
     let mut blocked: Vec<u16> = all.into_iter().flatten().collect();
     blocked.sort_unstable();
     blocked.dedup();
-    let (left, blocked): (Vec<_>, Vec<_>) = blocked.into_iter().partition(|port| open.contains(port));
+    let (left, blocked): (Vec<_>, Vec<_>) =
+        blocked.into_iter().partition(|port| open.contains(port));
     if blocked.is_empty() {
         return Err(Trouble::Ports(
-            "on every port that was named, something listens for others than this machine".to_owned(),
+            "on every port that was named, something listens for others than this machine"
+                .to_owned(),
         ));
     }
     Ok((ports::ranges(&blocked), left))
@@ -152,10 +180,21 @@ mod tests {
 
     #[test]
     fn a_port_that_is_open_to_others_stays_open() {
-        let (open, ours) = (TcpListener::bind("0.0.0.0:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
-        let (open, ours) = (open.local_addr().unwrap().port(), ours.local_addr().unwrap().port());
+        let (open, ours) = (
+            TcpListener::bind("0.0.0.0:0").unwrap(),
+            TcpListener::bind("127.0.0.1:0").unwrap(),
+        );
+        let (open, ours) = (
+            open.local_addr().unwrap().port(),
+            ours.local_addr().unwrap().port(),
+        );
         let (blocked, left) = blockable(&[open..=open, ours..=ours]).unwrap();
         assert_eq!((blocked, left), (vec![ours..=ours], vec![open]));
-        assert!(blockable(&[open..=open]).unwrap_err().to_string().contains("something listens"));
+        assert!(
+            blockable(&[open..=open])
+                .unwrap_err()
+                .to_string()
+                .contains("something listens")
+        );
     }
 }

@@ -1,12 +1,15 @@
 //! A firewall for the benchmark's ports, and what it costs to stand behind one.
 //!
-//! It is one nftables table of our own, `inet coldphase`, and nothing outside it is ever read, changed or relied on. It can
-//! cut nobody off: its chains accept whatever no rule of theirs names, its rules name the benchmark's ports alone, and of
-//! what comes to those from elsewhere it drops what opens a connection, never a packet of one that is open.
+//! It is one nftables table of our own, `inet coldphase`, and nothing outside it is ever read,
+//! changed or relied on. It can cut nobody off: its chains accept whatever no rule of theirs names,
+//! its rules name the benchmark's ports alone, and of what comes to those from elsewhere it drops
+//! what opens a connection, never a packet of one that is open.
 //!
-//! - [`Level`] is how much of it there is: none, the baseline, or the baseline behind rules that match nothing.
+//! - [`Level`] is how much of it there is: none, the baseline, or the baseline behind rules that
+//!   match nothing.
 //! - [`ruleset`] is its text, [`nft`] hands it to the kernel and reads its counters back.
-//! - [`Wall`] is the firewall of a suite, which puts another level before each sample and removes what it has made.
+//! - [`Wall`] is the firewall of a suite, which puts another level before each sample and removes
+//!   what it has made.
 //! - [`command`] is `external firewall`.
 
 mod command;
@@ -34,7 +37,8 @@ pub enum Level {
 }
 
 impl Level {
-    /// As many rules as there are addresses that they name: all of 198.18.0.0/16, which no machine on a network has.
+    /// As many rules as there are addresses that they name: all of 198.18.0.0/16, which no machine
+    /// on a network has.
     pub const MOST: u32 = 65_536;
 
     /// The rules that every packet goes through in vain.
@@ -65,14 +69,23 @@ impl FromStr for Level {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is no level of a firewall: off, baseline, or rules:N with N from 1 to {}", Self::MOST);
+        let wrong = || {
+            format!(
+                "`{text}` is no level of a firewall: off, baseline, or rules:N with N from 1 to {}",
+                Self::MOST
+            )
+        };
         match text {
             "off" => Ok(Self::Off),
             "baseline" => Ok(Self::Baseline),
             _ => {
-                let rules = text.strip_prefix("rules:").and_then(|rules| rules.parse().ok());
-                rules.filter(|rules| (1..=Self::MOST).contains(rules)).map(Self::Rules).ok_or_else(wrong)
+                let rules = text
+                    .strip_prefix("rules:")
+                    .and_then(|rules| rules.parse().ok());
+                rules
+                    .filter(|rules| (1..=Self::MOST).contains(rules))
+                    .map(Self::Rules)
+                    .ok_or_else(wrong)
             }
         }
     }
@@ -88,7 +101,12 @@ mod tests {
             assert_eq!(text.parse::<Level>().unwrap().to_string(), text);
         }
         for text in ["on", "rules", "rules:0", "rules:65537", "rules:-1", ""] {
-            assert!(text.parse::<Level>().unwrap_err().contains("is no level of a firewall"), "{text}");
+            assert!(
+                text.parse::<Level>()
+                    .unwrap_err()
+                    .contains("is no level of a firewall"),
+                "{text}"
+            );
         }
     }
 }

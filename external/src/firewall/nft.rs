@@ -61,7 +61,9 @@ impl Nft {
     /// [`Trouble::NoProgram`].
     pub fn find() -> Result<Self, Trouble> {
         let folders = FOLDERS.map(|folder| PathBuf::from(folder).join("nft"));
-        crate::system::find_program("nft", &folders).map(Self).ok_or(Trouble::NoProgram)
+        crate::system::find_program("nft", &folders)
+            .map(Self)
+            .ok_or(Trouble::NoProgram)
     }
 
     /// Has the kernel take a transaction: all of it, or nothing.
@@ -77,7 +79,10 @@ impl Nft {
     /// # Errors
     /// There is one that is not ours, or what nft says.
     pub fn table(&self) -> Result<Option<Table>, Trouble> {
-        match self.run(&["-j", "list", "counters", "table", "inet", "coldphase"], "") {
+        match self.run(
+            &["-j", "list", "counters", "table", "inet", "coldphase"],
+            "",
+        ) {
             Ok(json) => read(&json),
             Err(Trouble::Nft(said)) if said.contains("No such file or directory") => Ok(None),
             Err(trouble) => Err(trouble),
@@ -88,13 +93,22 @@ impl Nft {
         let wrong = |error: std::io::Error| Trouble::Nft(error.to_string());
         let mut command = Command::new(&self.0);
         command.args(arguments).env("LC_ALL", "C");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(wrong)?;
-        // It reads all before it says anything, so neither can wait for the other. If it ended early, it says why.
-        let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(input.as_bytes()));
+        // It reads all before it says anything, so neither can wait for the other. If it ended
+        // early, it says why.
+        let written = child
+            .stdin
+            .take()
+            .map_or(Ok(()), |mut stdin| stdin.write_all(input.as_bytes()));
         let output = child.wait_with_output().map_err(wrong)?;
         if output.status.success() {
-            return written.map_err(wrong).map(|()| String::from_utf8_lossy(&output.stdout).into_owned());
+            return written
+                .map_err(wrong)
+                .map(|()| String::from_utf8_lossy(&output.stdout).into_owned());
         }
         Err(trouble(&String::from_utf8_lossy(&output.stderr)))
     }
@@ -102,12 +116,20 @@ impl Nft {
 
 /// What it means when nft fails with these words.
 fn trouble(said: &str) -> Trouble {
-    let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("without a word").trim();
+    let first = said
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("without a word")
+        .trim();
     if said.contains("Operation not permitted") || said.contains("you must be root") {
         Trouble::Denied
-    } else if ["Protocol not supported", "Address family not supported", "Operation not supported"]
-        .iter()
-        .any(|sign| said.contains(sign))
+    } else if [
+        "Protocol not supported",
+        "Address family not supported",
+        "Operation not supported",
+    ]
+    .iter()
+    .any(|sign| said.contains(sign))
     {
         Trouble::NoKernel(first.to_owned())
     } else {
@@ -134,8 +156,8 @@ struct Counter {
 
 /// The table that a listing of counters is of.
 fn read(json: &str) -> Result<Option<Table>, Trouble> {
-    let listing: Listing =
-        serde_json::from_str(json).map_err(|error| Trouble::Nft(format!("it does not list as expected: {error}")))?;
+    let listing: Listing = serde_json::from_str(json)
+        .map_err(|error| Trouble::Nft(format!("it does not list as expected: {error}")))?;
     let counters: BTreeMap<_, _> = listing
         .nftables
         .into_iter()
@@ -153,7 +175,11 @@ fn read(json: &str) -> Result<Option<Table>, Trouble> {
         from_container: of("from_container"),
         blocked: of("blocked"),
     };
-    Ok(Some(Table { owner: owner.to_owned(), level, counted }))
+    Ok(Some(Table {
+        owner: owner.to_owned(),
+        level,
+        counted,
+    }))
 }
 
 #[cfg(test)]
@@ -168,24 +194,55 @@ mod tests {
             {"counter": {"family": "inet", "name": "loopback", "table": "coldphase", "handle": 5, "packets": 17, "bytes": 900}},
             {"counter": {"family": "inet", "name": "blocked", "table": "coldphase", "handle": 6, "packets": 2, "bytes": 80}}]}"#;
         let table = read(json).unwrap().unwrap();
-        let counted = Counted { loopback: 17, blocked: 2, ..Counted::default() };
-        assert_eq!(table, Table { owner: "12-34".into(), level: Level::Rules(100), counted });
-        assert_eq!(counted.since(Counted { loopback: 10, ..Counted::default() }).loopback, 7);
-        let other =
-            r#"{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"counter": {"name": "mine", "packets": 1}}]}"#;
+        let counted = Counted {
+            loopback: 17,
+            blocked: 2,
+            ..Counted::default()
+        };
+        assert_eq!(
+            table,
+            Table {
+                owner: "12-34".into(),
+                level: Level::Rules(100),
+                counted
+            }
+        );
+        assert_eq!(
+            counted
+                .since(Counted {
+                    loopback: 10,
+                    ..Counted::default()
+                })
+                .loopback,
+            7
+        );
+        let other = r#"{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"counter": {"name": "mine", "packets": 1}}]}"#;
         assert_eq!(read(other), Err(Trouble::Foreign));
-        assert_eq!(read(r#"{"nftables": []}"#), Err(Trouble::Foreign), "an empty table of that name");
+        assert_eq!(
+            read(r#"{"nftables": []}"#),
+            Err(Trouble::Foreign),
+            "an empty table of that name"
+        );
         assert!(matches!(read("text"), Err(Trouble::Nft(_))));
     }
 
     #[test]
     fn failures_are_told_apart() {
-        assert_eq!(trouble("Operation not permitted (you must be root)\nnetlink: Error: …"), Trouble::Denied);
-        assert_eq!(trouble("netlink: Error: Could not process rule: Operation not permitted"), Trouble::Denied);
+        assert_eq!(
+            trouble("Operation not permitted (you must be root)\nnetlink: Error: …"),
+            Trouble::Denied
+        );
+        assert_eq!(
+            trouble("netlink: Error: Could not process rule: Operation not permitted"),
+            Trouble::Denied
+        );
         assert!(matches!(
             trouble("internal:0:0-0: Error: Could not process rule: Protocol not supported"),
             Trouble::NoKernel(_)
         ));
-        assert_eq!(trouble("\n  syntax error  \nmore"), Trouble::Nft("syntax error".into()));
+        assert_eq!(
+            trouble("\n  syntax error  \nmore"),
+            Trouble::Nft("syntax error".into())
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The firewall as text that `nft -f -` takes.
 //!
-//! What a packet of the benchmark passes, and where it is led through the rules, once for each link that it crosses:
+//! What a packet of the benchmark passes, and where it is led through the rules, once for each link
+//! that it crosses:
 //!
 //! | link | hook |
 //! |---|---|
@@ -17,8 +18,8 @@ use super::Level;
 /// The table, as nft names it.
 pub const TABLE: &str = "inet coldphase";
 
-/// What begins the name of the counter that says whose the table is. The kernel keeps the table's comment, but nft's JSON
-/// does not show it, and a table is not to be recognised by its name alone.
+/// What begins the name of the counter that says whose the table is. The kernel keeps the table's
+/// comment, but nft's JSON does not show it, and a table is not to be recognised by its name alone.
 pub const OWNER: &str = "owner.";
 
 /// What begins the name of the counter that says which level the table is.
@@ -27,19 +28,30 @@ pub const LEVEL: &str = "level.";
 /// Removes the table, if there is one: adding it first makes removing it no error.
 pub const REMOVAL: &str = "add table inet coldphase\ndelete table inet coldphase\n";
 
-/// The whole table in the place of whatever table of that name there is, in one transaction: no packet meets half of it.
-/// For [`Level::Off`], the removal alone.
+/// The whole table in the place of whatever table of that name there is, in one transaction: no
+/// packet meets half of it. For [`Level::Off`], the removal alone.
 ///
 /// `inner` is the port that a container listens on behind a published one.
-pub fn replacing(level: Level, ports: &[RangeInclusive<u16>], inner: Option<u16>, owner: &str) -> String {
+pub fn replacing(
+    level: Level,
+    ports: &[RangeInclusive<u16>],
+    inner: Option<u16>,
+    owner: &str,
+) -> String {
     let mut text = REMOVAL.to_owned();
     if !level.is_on() {
         return text;
     }
     let mut rules = String::new();
     for rule in 0..level.rules() {
-        // The first comparison fails, and what follows it is not looked at, as with most rules of most firewalls.
-        let _ = writeln!(rules, "        ip saddr 198.18.{}.{} drop", rule / 256, rule % 256);
+        // The first comparison fails, and what follows it is not looked at, as with most rules of
+        // most firewalls.
+        let _ = writeln!(
+            rules,
+            "        ip saddr 198.18.{}.{} drop",
+            rule / 256,
+            rule % 256
+        );
     }
     let _ = write!(
         text,
@@ -92,8 +104,9 @@ pub fn replacing(level: Level, ports: &[RangeInclusive<u16>], inner: Option<u16>
 
 /// Another sample's ports in a table that stays.
 pub fn for_port(port: u16, inner: Option<u16>) -> String {
-    let mut text =
-        format!("flush set {TABLE} ports\nflush set {TABLE} inner\nadd element {TABLE} ports {{ {port} }}\n");
+    let mut text = format!(
+        "flush set {TABLE} ports\nflush set {TABLE} inner\nadd element {TABLE} ports {{ {port} }}\n"
+    );
     if let Some(inner) = inner {
         let _ = writeln!(text, "add element {TABLE} inner {{ {inner} }}");
     }
@@ -116,12 +129,19 @@ fn elements(ports: &[RangeInclusive<u16>]) -> String {
         (first, last) => format!("{first}-{last}"),
     };
     let all: Vec<_> = ports.iter().map(one).collect();
-    if all.is_empty() { String::new() } else { format!("elements = {{ {} }};", all.join(", ")) }
+    if all.is_empty() {
+        String::new()
+    } else {
+        format!("elements = {{ {} }};", all.join(", "))
+    }
 }
 
 /// Ports as people write them.
 pub fn shown(ports: &[RangeInclusive<u16>]) -> String {
-    elements(ports).trim_start_matches("elements = { ").trim_end_matches(" };").to_owned()
+    elements(ports)
+        .trim_start_matches("elements = { ")
+        .trim_end_matches(" };")
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -134,7 +154,10 @@ mod tests {
             let text = replacing(level, &[10_000..=20_000, 9..=9], Some(8_080), "1-2");
             assert!(text.starts_with(REMOVAL), "{text}");
             assert_eq!(text.contains("table inet coldphase {"), level.is_on());
-            assert_eq!(text.matches("ip saddr 198.18.").count(), level.rules() as usize);
+            assert_eq!(
+                text.matches("ip saddr 198.18.").count(),
+                level.rules() as usize
+            );
         }
         assert_eq!(replacing(Level::Off, &[], None, "x"), REMOVAL);
     }
@@ -142,8 +165,14 @@ mod tests {
     #[test]
     fn every_chain_accepts_what_no_rule_names_and_every_rule_of_a_hook_names_ports() {
         let text = replacing(Level::Rules(2), &[10_000..=20_000], None, "1-2");
-        assert_eq!(text.matches("policy accept").count(), text.matches(" hook ").count());
-        for line in text.lines().filter(|line| line.contains("goto") || line.contains("blocked drop")) {
+        assert_eq!(
+            text.matches("policy accept").count(),
+            text.matches(" hook ").count()
+        );
+        for line in text
+            .lines()
+            .filter(|line| line.contains("goto") || line.contains("blocked drop"))
+        {
             assert!(line.contains("port @"), "{line}");
         }
         assert!(text.contains("elements = { 10000-20000 };"), "{text}");
@@ -152,7 +181,10 @@ mod tests {
     #[test]
     fn rules_are_distinct_and_name_addresses_that_nobody_has() {
         let text = replacing(Level::Rules(600), &[], None, "1-2");
-        let mut rules: Vec<_> = text.lines().filter(|line| line.contains("ip saddr")).collect();
+        let mut rules: Vec<_> = text
+            .lines()
+            .filter(|line| line.contains("ip saddr"))
+            .collect();
         assert!(rules.contains(&"        ip saddr 198.18.2.87 drop"));
         rules.sort_unstable();
         rules.dedup();

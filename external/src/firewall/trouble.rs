@@ -21,7 +21,10 @@ pub enum Trouble {
     #[error("the table inet coldphase belongs to a suite that runs, process {0}")]
     InUse(u32),
     /// The table was put up by a person, and a suite must not take it down.
-    #[error("the firewall was enabled by `external firewall enable`, and a suite that changes it would take it away")]
+    #[error(
+        "the firewall was enabled by `external firewall enable`, and a suite that changes it \
+            would take it away"
+    )]
     Enabled,
     /// No port is left to be blocked.
     #[error("{0}")]
@@ -37,11 +40,13 @@ impl Trouble {
         match self {
             Self::NoProgram => "`./setup firewall` installs it",
             Self::Denied => {
-                "be root; in a container also with the capability NET_ADMIN, or in a namespace of your own: \
-                             unshare --map-root-user --net COMMAND"
+                "be root; in a container also with the capability NET_ADMIN, or in a namespace of \
+                    your own: unshare --map-root-user --net COMMAND"
             }
             Self::NoKernel(_) => "it needs CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET",
-            Self::Foreign => "`nft list table inet coldphase` shows it; rename or remove it yourself",
+            Self::Foreign => {
+                "`nft list table inet coldphase` shows it; rename or remove it yourself"
+            }
             Self::InUse(_) => "wait for it to end; it removes its table itself",
             Self::Enabled => "`external firewall disable` removes it",
             Self::Ports(_) => "--ports FIRST-LAST says which",
@@ -59,7 +64,9 @@ impl From<Trouble> for Error {
     fn from(trouble: Trouble) -> Self {
         let exit = match trouble {
             Trouble::NoProgram | Trouble::Denied | Trouble::NoKernel(_) => Exit::Nothing,
-            Trouble::Foreign | Trouble::InUse(_) | Trouble::Enabled | Trouble::Ports(_) => Exit::Usage,
+            Trouble::Foreign | Trouble::InUse(_) | Trouble::Enabled | Trouble::Ports(_) => {
+                Exit::Usage
+            }
             Trouble::Nft(_) => Exit::Internal,
         };
         Self::new(exit, trouble.to_string()).hint(trouble.remedy())

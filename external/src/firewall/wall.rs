@@ -11,8 +11,8 @@ use crate::system;
 /// Who has made a table that a person has asked for.
 pub(super) const PERSON: &str = "person";
 
-/// The firewall of a suite: another level before each sample, none after the last. If the suite is killed, the janitor
-/// removes what it has left.
+/// The firewall of a suite: another level before each sample, none after the last. If the suite is
+/// killed, the janitor removes what it has left.
 #[derive(Debug)]
 pub struct Wall {
     nft: Nft,
@@ -33,23 +33,35 @@ impl Wall {
         }
         let owner = system::owner();
         // Told before there is anything, so that no kill comes between.
-        let guard = system::guard(janitor, &[OsStr::new("firewall"), OsStr::new(&owner)]).map_err(Trouble::Nft)?;
-        let wall = Self { nft, owner, _guard: guard };
+        let guard = system::guard(janitor, &[OsStr::new("firewall"), OsStr::new(&owner)])
+            .map_err(Trouble::Nft)?;
+        let wall = Self {
+            nft,
+            owner,
+            _guard: guard,
+        };
         // Tried once: what does not work here is one reason, and not as many as there are samples.
-        wall.nft.apply(&ruleset::replacing(Level::Baseline, &[], None, &wall.owner))?;
+        wall.nft
+            .apply(&ruleset::replacing(Level::Baseline, &[], None, &wall.owner))?;
         wall.nft.apply(ruleset::REMOVAL)?;
         Ok(wall)
     }
 
-    /// Puts up a level for one port, with what is behind it. Looks first at what is there, also where nothing is wanted: so
-    /// every level costs as many runs of nft right before a sample, and a table that has been taken away is noticed.
+    /// Puts up a level for one port, with what is behind it. Looks first at what is there, also
+    /// where nothing is wanted: so every level costs as many runs of nft right before a sample, and
+    /// a table that has been taken away is noticed.
     ///
     /// # Errors
     /// What nft says; somebody has put another table in its place.
     pub fn put(&self, level: Level, port: u16, inner: Option<u16>) -> Result<Counted, Trouble> {
         let found = self.mine()?;
         if found.as_ref().map_or(Level::Off, |table| table.level) != level {
-            self.nft.apply(&ruleset::replacing(level, &[port..=port], inner, &self.owner))?;
+            self.nft.apply(&ruleset::replacing(
+                level,
+                &[port..=port],
+                inner,
+                &self.owner,
+            ))?;
         } else if level.is_on() {
             self.nft.apply(&ruleset::for_port(port, inner))?;
         } else {
@@ -63,7 +75,11 @@ impl Wall {
     /// # Errors
     /// As [`Self::put`].
     pub fn look(&self) -> Result<(Level, Counted), Trouble> {
-        Ok(self.mine()?.map_or((Level::Off, Counted::default()), |table| (table.level, table.counted)))
+        Ok(self
+            .mine()?
+            .map_or((Level::Off, Counted::default()), |table| {
+                (table.level, table.counted)
+            }))
     }
 
     fn mine(&self) -> Result<Option<Table>, Trouble> {
@@ -82,12 +98,15 @@ impl Drop for Wall {
     }
 }
 
-/// The table, if it may be replaced or removed: a person's. One that a killed suite has left is removed here.
+/// The table, if it may be replaced or removed: a person's. One that a killed suite has left is
+/// removed here.
 ///
 /// # Errors
 /// It is somebody else's, or a suite's that runs.
 pub(super) fn removable(nft: &Nft) -> Result<Option<Table>, Trouble> {
-    let Some(table) = nft.table()? else { return Ok(None) };
+    let Some(table) = nft.table()? else {
+        return Ok(None);
+    };
     if table.owner == PERSON {
         return Ok(Some(table));
     }
@@ -110,8 +129,9 @@ pub fn notice() -> Option<String> {
     let table = Nft::find().ok()?.table().ok()??;
     let notice = || {
         format!(
-            "the firewall is on ({}), by `external firewall enable`: packets of every sample go through it; \
-             `external firewall disable` removes it, and --firewall compares levels of it",
+            "the firewall is on ({}), by `external firewall enable`: packets of every sample go \
+                through it; `external firewall disable` removes it, and --firewall compares \
+                levels of it",
             table.level
         )
     };
@@ -143,7 +163,11 @@ mod tests {
     fn a_suite_that_runs_is_told_from_one_that_has_ended() {
         let this = std::process::id();
         assert_eq!(living(&system::owner()), Some(this));
-        assert_eq!(living(&format!("{this}-1")), None, "another process of that number");
+        assert_eq!(
+            living(&format!("{this}-1")),
+            None,
+            "another process of that number"
+        );
         assert_eq!(living("person"), None);
     }
 }

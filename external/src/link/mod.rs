@@ -1,9 +1,11 @@
-//! A network between client and service: the service in a network namespace of its own, the client in the machine's, joined by
-//! a veth pair with addresses, and if asked for with a delay and a rate.
+//! A network between client and service: the service in a network namespace of its own, the client
+//! in the machine's, joined by a veth pair with addresses, and if asked for with a delay and a
+//! rate.
 //!
-//! The loopback has no wire. Two ends of a veth pair are one: packets leave one network stack and arrive in another, through
-//! queues that can hold them back. Addresses are out of 198.19.0.0/16, which is set apart for benchmarks and which no
-//! machine on a network has. Everything is named `coldphase-…` and is gone when it is dropped, or by the janitor.
+//! The loopback has no wire. Two ends of a veth pair are one: packets leave one network stack and
+//! arrive in another, through queues that can hold them back. Addresses are out of 198.19.0.0/16,
+//! which is set apart for benchmarks and which no machine on a network has. Everything is named
+//! `coldphase-…` and is gone when it is dropped, or by the janitor.
 
 mod namespace;
 mod trouble;
@@ -33,23 +35,30 @@ impl Link {
         if self.delay_ms > 0 {
             params.insert("delay_ms".to_owned(), self.delay_ms.to_string());
         }
-        params.extend(self.rate_mbit.map(|rate| ("rate_mbit".to_owned(), rate.to_string())));
+        params.extend(
+            self.rate_mbit
+                .map(|rate| ("rate_mbit".to_owned(), rate.to_string())),
+        );
         params
     }
 
-    /// What `tc qdisc add dev … root` is told for each end; nothing where nothing is to be held back.
+    /// What `tc qdisc add dev … root` is told for each end; nothing where nothing is to be held
+    /// back.
     fn queue(self) -> Option<String> {
         match (self.delay_ms, self.rate_mbit) {
             (0, None) => None,
             // A bucket of one large segment: more would let an answer pass before the rate is felt.
             (0, Some(rate)) => Some(format!("tbf rate {rate}mbit burst 64kb latency 400ms")),
             (delay, None) => Some(format!("netem delay {delay}ms limit 10000")),
-            (delay, Some(rate)) => Some(format!("netem delay {delay}ms rate {rate}mbit limit 10000")),
+            (delay, Some(rate)) => {
+                Some(format!("netem delay {delay}ms rate {rate}mbit limit 10000"))
+            }
         }
     }
 }
 
-/// One of the 16,384 networks of four addresses in 198.19.0.0/16: the machine's end has the second, the namespace's the third.
+/// One of the 16,384 networks of four addresses in 198.19.0.0/16: the machine's end has the second,
+/// the namespace's the third.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Block(u16);
 
@@ -76,16 +85,24 @@ impl Block {
 
 /// The addresses of this machine's ends of links of ours.
 fn ends() -> Vec<Ipv4Addr> {
-    let Ok(addresses) = nix::ifaddrs::getifaddrs() else { return Vec::new() };
+    let Ok(addresses) = nix::ifaddrs::getifaddrs() else {
+        return Vec::new();
+    };
     let of_ours = addresses.filter(|found| found.interface_name.starts_with(NAME));
-    of_ours.filter_map(|found| Some(found.address?.as_sockaddr_in()?.ip())).collect()
+    of_ours
+        .filter_map(|found| Some(found.address?.as_sockaddr_in()?.ip()))
+        .collect()
 }
 
 /// Whether an address is of a namespace that was made here, on this machine.
 pub fn is_ours(address: IpAddr) -> bool {
-    let IpAddr::V4(address) = address else { return false };
+    let IpAddr::V4(address) = address else {
+        return false;
+    };
     let block = |address: Ipv4Addr| u32::from(address) / 4;
-    ends().into_iter().any(|end| block(end) == block(address) && end.octets()[..2] == [198, 19])
+    ends()
+        .into_iter()
+        .any(|end| block(end) == block(address) && end.octets()[..2] == [198, 19])
 }
 
 #[cfg(test)]
@@ -103,19 +120,38 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_no_parameter() {
-        let plain = Link { delay_ms: 0, rate_mbit: None };
-        assert_eq!(plain.params(), BTreeMap::from([("path".to_owned(), "veth".to_owned())]));
+        let plain = Link {
+            delay_ms: 0,
+            rate_mbit: None,
+        };
+        assert_eq!(
+            plain.params(),
+            BTreeMap::from([("path".to_owned(), "veth".to_owned())])
+        );
         assert_eq!(plain.queue(), None);
-        let slow = Link { delay_ms: 10, rate_mbit: Some(100) };
-        let params: Vec<_> = slow.params().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let slow = Link {
+            delay_ms: 10,
+            rate_mbit: Some(100),
+        };
+        let params: Vec<_> = slow
+            .params()
+            .into_iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
         assert_eq!(params, ["delay_ms=10", "path=veth", "rate_mbit=100"]);
-        assert_eq!(slow.queue().unwrap(), "netem delay 10ms rate 100mbit limit 10000");
+        assert_eq!(
+            slow.queue().unwrap(),
+            "netem delay 10ms rate 100mbit limit 10000"
+        );
     }
 
     #[test]
     fn a_strangers_address_is_not_ours() {
         for address in ["198.19.0.2", "10.0.0.1", "::1", "127.0.0.1"] {
-            assert!(!is_ours(address.parse().unwrap()) || !ends().is_empty(), "{address}");
+            assert!(
+                !is_ours(address.parse().unwrap()) || !ends().is_empty(),
+                "{address}"
+            );
         }
     }
 }

@@ -8,14 +8,14 @@ pub enum Trouble {
     NoProgram(&'static str),
     /// This process may not.
     #[error(
-        "making a network namespace is not permitted to this process; be root, in a container also with the capabilities \
-         NET_ADMIN and SYS_ADMIN"
+        "making a network namespace is not permitted to this process; be root, in a container \
+            also with the capabilities NET_ADMIN and SYS_ADMIN"
     )]
     Denied,
     /// The kernel cannot hold packets back.
     #[error(
-        "this kernel has no {kind}, so {what} cannot be made here: `tc` says {said:?}; it needs CONFIG_NET_SCH_{}, and \
-         --path veth without it works all the same", kind.to_uppercase()
+        "this kernel has no {kind}, so {what} cannot be made here: `tc` says {said:?}; it needs \
+            CONFIG_NET_SCH_{}, and --path veth without it works all the same", kind.to_uppercase()
     )]
     NoQueue {
         /// What holds packets back.

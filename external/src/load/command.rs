@@ -13,7 +13,8 @@ use super::{Amount, CONNECTIONS, Load, LoadError, Pace, REQUESTS, Target, WARM_U
 /// What `external load` is told.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Only this machine is put under load: http:// to 127.0.0.0/8, [::1] or localhost, or to a namespace that a suite has made."
+    after_help = "Only this machine is put under load: http:// to 127.0.0.0/8, [::1] or \
+        localhost, or to a namespace that a suite has made."
 )]
 pub struct LoadArguments {
     /// What to put under load
@@ -30,7 +31,8 @@ pub struct LoadArguments {
     /// How many requests go before, and are not recorded
     #[arg(long, value_name = "N", default_value_t = WARM_UP)]
     pub warm_up: u64,
-    /// Open loop: send at this many requests per second, whatever the system does [default: closed loop]
+    /// Open loop: send at this many requests per second, whatever the system does [default: closed
+    /// loop]
     #[arg(long, value_name = "PER_SECOND")]
     pub rate: Option<f64>,
     /// Open a connection for each request
@@ -70,7 +72,10 @@ pub enum LoadFormat {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let duration = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let duration = text
+        .parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let possible = Duration::from_millis(1)..=Duration::from_hours(24);
     duration
         .filter(|duration| possible.contains(duration))
@@ -79,11 +84,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// Puts a URL under load and prints what came of it.
 ///
-/// Requests that failed or were dropped make [`Exit::Samples`] of it; if no request was answered rightly,
-/// [`Exit::Nothing`].
+/// Requests that failed or were dropped make [`Exit::Samples`] of it; if no request was answered
+/// rightly, [`Exit::Nothing`].
 ///
 /// # Errors
-/// The URL is not this machine's loopback, the load makes no sense, or there is nobody who accepts a connection.
+/// The URL is not this machine's loopback, the load makes no sense, or there is nobody who accepts
+/// a connection.
 pub fn command(arguments: &LoadArguments) -> Result<Exit, Error> {
     let load = planned(arguments).map_err(|why| Error::new(Exit::Usage, why))?;
     let loaded = run(&load)?;
@@ -116,11 +122,15 @@ fn planned(arguments: &LoadArguments) -> Result<Load, String> {
             Some(body) => expected.with_body(body.as_bytes()),
             None => expected,
         },
-        pace: arguments.rate.map_or(Pace::Closed, |per_second| Pace::Open { per_second }),
+        pace: arguments
+            .rate
+            .map_or(Pace::Closed, |per_second| Pace::Open { per_second }),
         connections: arguments.connections,
         keep_alive: !arguments.no_keep_alive,
         warm_up: arguments.warm_up,
-        amount: arguments.duration.map_or(Amount::Requests(arguments.requests), Amount::Time),
+        amount: arguments
+            .duration
+            .map_or(Amount::Requests(arguments.requests), Amount::Time),
         patience: arguments.timeout,
         core: arguments.core,
     })
@@ -130,7 +140,9 @@ impl From<LoadError> for Error {
     fn from(error: LoadError) -> Self {
         let message = error.to_string();
         match error {
-            LoadError::Foreign(_) | LoadError::Senseless(_) | LoadError::Request(_) => Self::new(Exit::Usage, message),
+            LoadError::Foreign(_) | LoadError::Senseless(_) | LoadError::Request(_) => {
+                Self::new(Exit::Usage, message)
+            }
             LoadError::Pin { .. } => Self::new(Exit::Usage, message)
                 .hint("`nproc --all` counts cores; `taskset -p $$` shows which are allowed"),
             LoadError::Connect { .. } => Self::new(Exit::Nothing, message)
@@ -159,26 +171,53 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_classic_suite() {
         let load = planned(&parsed(&["http://127.0.0.1:1/x?y"]).unwrap()).unwrap();
-        assert_eq!((load.warm_up, load.amount, load.connections), (5, Amount::Requests(200), 10));
-        assert_eq!((load.pace, load.keep_alive, load.core), (Pace::Closed, true, None));
-        assert_eq!((load.request, load.expected), (Request::get("/x?y"), Expectation::status(200)));
+        assert_eq!(
+            (load.warm_up, load.amount, load.connections),
+            (5, Amount::Requests(200), 10)
+        );
+        assert_eq!(
+            (load.pace, load.keep_alive, load.core),
+            (Pace::Closed, true, None)
+        );
+        assert_eq!(
+            (load.request, load.expected),
+            (Request::get("/x?y"), Expectation::status(200))
+        );
     }
 
     #[test]
     fn a_load_is_told_in_full() {
-        let words = "http://localhost:1/ --rate 50 --duration 1.5 --no-keep-alive --method POST --body b --expect-status 201 \
-                     --expect-body e --core 1 --timeout 2";
-        let load = planned(&parsed(&words.split_whitespace().collect::<Vec<_>>()).unwrap()).unwrap();
-        assert_eq!((load.pace, load.keep_alive, load.core), (Pace::Open { per_second: 50.0 }, false, Some(1)));
-        assert_eq!((load.amount, load.patience), (Amount::Time(Duration::from_millis(1500)), Duration::from_secs(2)));
+        let words = "http://localhost:1/ --rate 50 --duration 1.5 --no-keep-alive --method POST \
+            --body b --expect-status 201 --expect-body e --core 1 --timeout 2";
+        let load =
+            planned(&parsed(&words.split_whitespace().collect::<Vec<_>>()).unwrap()).unwrap();
+        assert_eq!(
+            (load.pace, load.keep_alive, load.core),
+            (Pace::Open { per_second: 50.0 }, false, Some(1))
+        );
+        assert_eq!(
+            (load.amount, load.patience),
+            (
+                Amount::Time(Duration::from_millis(1500)),
+                Duration::from_secs(2)
+            )
+        );
         assert_eq!(load.request, Request::post("/", "b"));
         assert_eq!(load.expected, Expectation::status(201).with_body("e"));
     }
 
     #[test]
     fn what_makes_no_sense_is_a_usage_error() {
-        for rest in ["--duration 0", "--duration -1", "--duration 1 --requests 5", "--timeout nan"] {
-            let words: Vec<_> = ["http://127.0.0.1:1/"].into_iter().chain(rest.split(' ')).collect();
+        for rest in [
+            "--duration 0",
+            "--duration -1",
+            "--duration 1 --requests 5",
+            "--timeout nan",
+        ] {
+            let words: Vec<_> = ["http://127.0.0.1:1/"]
+                .into_iter()
+                .chain(rest.split(' '))
+                .collect();
             assert!(parsed(&words).is_err(), "{rest}");
         }
         for words in [
@@ -190,7 +229,11 @@ mod tests {
             &["http://127.0.0.1:1/", "--method", "GE T"],
             &["http://127.0.0.1:1/", "--core", "99999"],
         ] {
-            assert_eq!(command(&parsed(words).unwrap()).unwrap_err().exit, Exit::Usage, "{words:?}");
+            assert_eq!(
+                command(&parsed(words).unwrap()).unwrap_err().exit,
+                Exit::Usage,
+                "{words:?}"
+            );
         }
     }
 }

@@ -42,8 +42,12 @@ impl Question {
         let Load { request, .. } = load;
         Ok(Self {
             address,
-            method: Method::from_bytes(request.method.as_bytes()).map_err(|_| bad("the method", &request.method))?,
-            target: request.target.parse().map_err(|_| bad("the target", &request.target))?,
+            method: Method::from_bytes(request.method.as_bytes())
+                .map_err(|_| bad("the method", &request.method))?,
+            target: request
+                .target
+                .parse()
+                .map_err(|_| bad("the target", &request.target))?,
             host: HeaderValue::from_str(host).map_err(|_| bad("the host", host))?,
             body: Bytes::from(request.body.clone()),
             keep_alive: load.keep_alive,
@@ -75,7 +79,10 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new() -> Self {
-        Self { open: None, headers: HeaderMap::new() }
+        Self {
+            open: None,
+            headers: HeaderMap::new(),
+        }
     }
 
     /// Opens the connection if it is not.
@@ -107,7 +114,8 @@ impl Line {
         .await
     }
 
-    /// Asks once, over the open connection if there is one that the system has not closed, and checks the answer.
+    /// Asks once, over the open connection if there is one that the system has not closed, and
+    /// checks the answer.
     ///
     /// # Errors
     /// Why there was no answer, or how it was wrong. The connection is of no use after that.
@@ -117,19 +125,24 @@ impl Line {
         {
             self.close();
         }
-        self.open(question).await.map_err(|error| format!("cannot connect: {error}"))?;
-        let Some(open) = &mut self.open else { return Err("the connection is closed".into()) };
+        self.open(question)
+            .await
+            .map_err(|error| format!("cannot connect: {error}"))?;
+        let Some(open) = &mut self.open else {
+            return Err("the connection is closed".into());
+        };
         let request = question.request(std::mem::take(&mut self.headers));
         let answer = open.send(request).await.map_err(|error| told(&error))?;
         let (head, body) = answer.into_parts();
-        open.check(head.status.as_u16(), body, &question.expected).await?;
+        open.check(head.status.as_u16(), body, &question.expected)
+            .await?;
         self.headers = head.headers;
         Ok(())
     }
 }
 
-/// An open connection with hyper's two ends of it. Both are driven by the task that asks: a second task would be woken
-/// twice for each request.
+/// An open connection with hyper's two ends of it. Both are driven by the task that asks: a second
+/// task would be woken twice for each request.
 #[derive(Debug)]
 struct Open {
     sender: http1::SendRequest<Full<Bytes>>,
@@ -141,14 +154,24 @@ impl Open {
         let stream = TcpStream::connect(question.address).await?;
         stream.set_nodelay(true)?;
         if !question.keep_alive {
-            // Closing is then a reset, which leaves nobody in TIME_WAIT: else the ports of a minute's connections, 28,000,
-            // would be all that there are. By then the whole answer was read, so the reset loses nothing.
+            // Closing is then a reset, which leaves nobody in TIME_WAIT: else the ports of a
+            // minute's connections, 28,000, would be all that there are. By then the whole answer
+            // was read, so the reset loses nothing.
             stream.set_zero_linger()?;
         }
         // A request is small: from one buffer it goes out by a cheaper call than from several.
-        let hyper = http1::Builder::new().writev(false).handshake(TokioIo::new(stream)).await;
+        let hyper = http1::Builder::new()
+            .writev(false)
+            .handshake(TokioIo::new(stream))
+            .await;
         let (sender, connection) = hyper.map_err(io::Error::other)?;
-        Ok(Self { sender, socket: Socket { connection: Some(connection), muffled: Muffled::new() } })
+        Ok(Self {
+            sender,
+            socket: Socket {
+                connection: Some(connection),
+                muffled: Muffled::new(),
+            },
+        })
     }
 
     /// Whether it takes a request; not if the system has closed it.
@@ -170,30 +193,45 @@ impl Open {
     }
 
     /// Reads the body to its end and compares. What is right is never copied.
-    async fn check(&mut self, status: u16, mut body: Incoming, expected: &Expectation) -> Result<(), String> {
+    async fn check(
+        &mut self,
+        status: u16,
+        mut body: Incoming,
+        expected: &Expectation,
+    ) -> Result<(), String> {
         let code = i64::from(status);
-        let any_body = expected.body.is_none() && expected.code.is_none_or(|expected| expected == code);
+        let any_body =
+            expected.body.is_none() && expected.code.is_none_or(|expected| expected == code);
         let right = expected.body.as_deref().unwrap_or_default();
         let mut matched = 0;
         let mut wrong = Vec::new();
         while !body.is_end_stream() {
-            let Some(frame) = self.socket.bring(body.frame()).await else { break };
-            let Ok(data) = frame.map_err(|error| told(&error))?.into_data() else { continue };
+            let Some(frame) = self.socket.bring(body.frame()).await else {
+                break;
+            };
+            let Ok(data) = frame.map_err(|error| told(&error))?.into_data() else {
+                continue;
+            };
             if wrong.is_empty() && right[matched..].starts_with(&data) {
                 matched += data.len();
             } else if !any_body {
-                wrong.extend_from_slice(&data[..data.len().min(WRONG_BYTES.saturating_sub(wrong.len()))]);
+                wrong.extend_from_slice(
+                    &data[..data.len().min(WRONG_BYTES.saturating_sub(wrong.len()))],
+                );
             }
         }
         if any_body || (wrong.is_empty() && matched == right.len() && expected.code == Some(code)) {
             return Ok(());
         }
-        expected.check(&Answer { code, body: [&right[..matched], &wrong].concat() })
+        expected.check(&Answer {
+            code,
+            body: [&right[..matched], &wrong].concat(),
+        })
     }
 }
 
-/// The end of a connection at which bytes come and go; nothing once it is closed, for whatever reason. Dropping it then
-/// makes all who wait for something from it hear that nothing will come.
+/// The end of a connection at which bytes come and go; nothing once it is closed, for whatever
+/// reason. Dropping it then makes all who wait for something from it hear that nothing will come.
 #[derive(Debug)]
 struct Socket {
     connection: Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>,
@@ -205,7 +243,11 @@ impl Socket {
     fn advance(&mut self, context: &Context<'_>) {
         let mut context = self.muffled.context(context);
         // Without hyper's own shutdown, since a connection that is shut is not reset any more.
-        if self.connection.as_mut().is_some_and(|open| open.poll_without_shutdown(&mut context).is_ready()) {
+        if self
+            .connection
+            .as_mut()
+            .is_some_and(|open| open.poll_without_shutdown(&mut context).is_ready())
+        {
             self.connection = None;
         }
     }
@@ -214,7 +256,8 @@ impl Socket {
     async fn bring<F: Future>(&mut self, what: F) -> F::Output {
         let mut what = pin!(what);
         poll_fn(|context| {
-            // Nothing but moving bytes makes it ready, and it is looked at after each move: it need not wake anybody.
+            // Nothing but moving bytes makes it ready, and it is looked at after each move: it need
+            // not wake anybody.
             let mut unheard = Context::from_waker(Waker::noop());
             // First what is there already: the body mostly comes with the head.
             if let Poll::Ready(output) = what.as_mut().poll(&mut unheard) {

@@ -7,12 +7,13 @@
 //! | [`Pace::Closed`] | the answer to the one before, on each connection | the send |
 //! | [`Pace::Open`] | a plan with a constant rate, whatever the system does | the planned instant |
 //!
-//! A closed loop finds how much a system can do. It says little about latency under a given load: while the system is
-//! stalled it asks nothing, so one stall is one slow answer. An open loop goes on planning, and each request that would have
-//! been sent meanwhile is as late as its client would have found it.
+//! A closed loop finds how much a system can do. It says little about latency under a given load:
+//! while the system is stalled it asks nothing, so one stall is one slow answer. An open loop goes
+//! on planning, and each request that would have been sent meanwhile is as late as its client would
+//! have found it.
 //!
-//! The generator is one thread with hyper on it. It can be kept on a core of its own, and tells its CPU time: a load whose
-//! generator took its whole core was limited by the generator.
+//! The generator is one thread with hyper on it. It can be kept on a core of its own, and tells its
+//! CPU time: a load whose generator took its whole core was limited by the generator.
 
 mod command;
 mod connection;
@@ -50,7 +51,8 @@ use target::is_of_this_machine;
 /// A send that is later than planned by more than this is counted as late: 1 ms, in nanoseconds.
 pub const LATE_NS: u64 = 1_000_000;
 
-/// The highest rate of an open loop, in requests per second: some ten times what one thread can send.
+/// The highest rate of an open loop, in requests per second: some ten times what one thread can
+/// send.
 pub const MAX_PER_SECOND: f64 = 1_000_000.0;
 
 /// How many requests are sent before those that count, in the classic suite.
@@ -67,8 +69,8 @@ pub struct Load {
     pub address: SocketAddr,
     /// The `Host` header.
     pub host: String,
-    /// More places that the same is asked of, each over as many connections: instances of one system. Requests are counted
-    /// together, and each goes wherever a connection is free.
+    /// More places that the same is asked of, each over as many connections: instances of one
+    /// system. Requests are counted together, and each goes wherever a connection is free.
     pub also: Vec<crate::observe::ready::Target>,
     /// What is asked.
     pub request: Request,
@@ -78,19 +80,21 @@ pub struct Load {
     pub pace: Pace,
     /// How many connections there are: at most as many requests are under way.
     pub connections: usize,
-    /// Whether connections are kept for further requests. If not, each request opens its own, with `Connection: close`, and
-    /// its latency includes that; the connection is then reset rather than shut, so that no port has to rest for a minute.
+    /// Whether connections are kept for further requests. If not, each request opens its own, with
+    /// `Connection: close`, and its latency includes that; the connection is then reset rather than
+    /// shut, so that no port has to rest for a minute.
     ///
-    /// Kept connections are opened before the clock starts. One that breaks, or that the system closes, is opened again by the
-    /// request that needs it, within its latency.
+    /// Kept connections are opened before the clock starts. One that breaks, or that the system
+    /// closes, is opened again by the request that needs it, within its latency.
     pub keep_alive: bool,
     /// How many requests go first, in a closed loop, and are not recorded.
     pub warm_up: u64,
     /// How much is asked.
     pub amount: Amount,
-    /// How long an answer may take, from the send: after that the request has failed. In an open loop it is also how long a
-    /// request may wait for a free connection: after that it is dropped, for nobody waits for it any more. So no more
-    /// requests than the rate times this time ever wait.
+    /// How long an answer may take, from the send: after that the request has failed. In an open
+    /// loop it is also how long a request may wait for a free connection: after that it is dropped,
+    /// for nobody waits for it any more. So no more requests than the rate times this time ever
+    /// wait.
     pub patience: Duration,
     /// The core that the generator is kept on; anywhere if `None`.
     pub core: Option<usize>,
@@ -101,7 +105,8 @@ pub struct Load {
 pub enum Pace {
     /// Each connection sends its next request after the answer to the one before.
     Closed,
-    /// A plan does: the `n`th request is due `n` periods after the start. If no connection is free then, it waits.
+    /// A plan does: the `n`th request is due `n` periods after the start. If no connection is free
+    /// then, it waits.
     Open {
         /// The rate, in requests per second.
         per_second: f64,
@@ -113,7 +118,8 @@ pub enum Pace {
 pub enum Amount {
     /// This many requests.
     Requests(u64),
-    /// Whatever a closed loop begins, or an open one plans, within this time. What was begun is brought to its end.
+    /// Whatever a closed loop begins, or an open one plans, within this time. What was begun is
+    /// brought to its end.
     Time(Duration),
 }
 
@@ -128,7 +134,8 @@ pub struct Loaded {
     pub lateness: Option<Lateness>,
     /// CPU time of the generator from the first send to the last answer.
     pub cpu_ns: u64,
-    /// Why requests failed, in the order in which reasons came up. The ninth and later reasons are one.
+    /// Why requests failed, in the order in which reasons came up. The ninth and later reasons are
+    /// one.
     pub failures: Vec<Failure>,
     /// How many requests of the warm-up failed. They are in none of the counts.
     pub warm_up_failed: u64,
@@ -143,13 +150,14 @@ impl Loaded {
         (ok > 0 && wall_ns > 0).then(|| ok as f64 * 1e9 / wall_ns as f64)
     }
 
-    /// The latency in nanoseconds at a quantile, such as 0.99; `None` if there are too few answers to state it: see
-    /// [`histogram::quantile`].
+    /// The latency in nanoseconds at a quantile, such as 0.99; `None` if there are too few answers
+    /// to state it: see [`histogram::quantile`].
     pub fn latency_ns(&self, quantile: f64) -> Option<u64> {
         histogram::quantile(&self.latency, quantile)
     }
 
-    /// Which part of one core the generator took, from 0 to 1. Near 1, it is the generator that was measured.
+    /// Which part of one core the generator took, from 0 to 1. Near 1, it is the generator that was
+    /// measured.
     pub fn cpu_share(&self) -> Option<f64> {
         let wall_ns = self.requests.wall_ns;
         (wall_ns > 0).then(|| self.cpu_ns as f64 / wall_ns as f64)
@@ -160,7 +168,10 @@ impl Loaded {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The address is another machine's, or is reached by others.
-    #[error("{0} is not of this machine's loopback, nor of a namespace of ours: load goes to this machine alone")]
+    #[error(
+        "{0} is not of this machine's loopback, nor of a namespace of ours: load goes to this \
+            machine alone"
+    )]
     Foreign(SocketAddr),
     /// The load is none: no connections, or a rate that cannot be.
     #[error("{0}")]
@@ -191,16 +202,19 @@ pub enum LoadError {
 
 /// Puts a system under load and waits until all is answered, failed or dropped.
 ///
-/// The generator is a thread of its own, in the network namespace of the calling thread. So a caller that has made a
-/// namespace and entered it reaches what listens on loopback there; nothing is ever reached but a loopback, and namespaces
-/// that this program has made on this machine.
+/// The generator is a thread of its own, in the network namespace of the calling thread. So a
+/// caller that has made a namespace and entered it reaches what listens on loopback there; nothing
+/// is ever reached but a loopback, and namespaces that this program has made on this machine.
 ///
 /// # Errors
-/// The load is for another machine or makes no sense, its core cannot be had, or the system does not accept connections at the
-/// beginning. What happens to requests later is in the result.
+/// The load is for another machine or makes no sense, its core cannot be had, or the system does
+/// not accept connections at the beginning. What happens to requests later is in the result.
 pub fn run(load: &Load) -> Result<Loaded, LoadError> {
     let places = std::iter::once(load.address).chain(load.also.iter().map(|place| place.address));
-    if let Some(foreign) = places.into_iter().find(|address| !is_of_this_machine(address.ip())) {
+    if let Some(foreign) = places
+        .into_iter()
+        .find(|address| !is_of_this_machine(address.ip()))
+    {
         return Err(LoadError::Foreign(foreign));
     }
     if load.connections == 0 {
@@ -209,11 +223,17 @@ pub fn run(load: &Load) -> Result<Loaded, LoadError> {
     if let Pace::Open { per_second } = load.pace
         && !(per_second > 0.0 && per_second <= MAX_PER_SECOND)
     {
-        return Err(LoadError::Senseless("a rate is more than 0 and at most 1,000,000 requests per second"));
+        return Err(LoadError::Senseless(
+            "a rate is more than 0 and at most 1,000,000 requests per second",
+        ));
     }
     std::thread::scope(|scope| {
-        let generator = std::thread::Builder::new().name("load".into()).spawn_scoped(scope, || generate(load))?;
-        generator.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let generator = std::thread::Builder::new()
+            .name("load".into())
+            .spawn_scoped(scope, || generate(load))?;
+        generator
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
@@ -222,18 +242,27 @@ fn generate(load: &Load) -> Result<Loaded, LoadError> {
     if let Some(core) = load.core {
         thread::pin(core).map_err(|error| LoadError::Pin { core, error })?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
     runtime.block_on(drive(load))
 }
 
 /// Opens, warms up, measures, counts.
 async fn drive(load: &Load) -> Result<Loaded, LoadError> {
     let tally = Arc::default();
-    let places = std::iter::once((load.address, &load.host)).chain(load.also.iter().map(|it| (it.address, &it.host)));
+    let places = std::iter::once((load.address, &load.host))
+        .chain(load.also.iter().map(|it| (it.address, &it.host)));
     let mut clients = Vec::new();
     for (address, host) in places {
         let question = Question::new(load, address, host)?;
-        let shared = Arc::new(Shared::new(question, load.patience, load.keep_alive, Arc::clone(&tally)));
+        let shared = Arc::new(Shared::new(
+            question,
+            load.patience,
+            load.keep_alive,
+            Arc::clone(&tally),
+        ));
         for _ in 0..load.connections {
             let mut client = Client::new(Arc::clone(&shared));
             if load.keep_alive {
@@ -258,7 +287,15 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
     let cpu_ns = thread::cpu_ns() - cpu_ns;
     let (requests, latency, failures, lateness) = take(&tally).finish();
     let lateness = matches!(load.pace, Pace::Open { .. }).then_some(lateness);
-    Ok(Loaded { requests, latency, lateness, cpu_ns, failures, warm_up_failed: warm_up.failed, core: load.core })
+    Ok(Loaded {
+        requests,
+        latency,
+        lateness,
+        cpu_ns,
+        failures,
+        warm_up_failed: warm_up.failed,
+        core: load.core,
+    })
 }
 
 /// A time in nanoseconds; what has no room in 64 bits is 584 years, which is for ever here.
@@ -269,12 +306,20 @@ fn nanos(time: Duration) -> u64 {
 /// Lets all clients ask until the quota is used up.
 async fn closed(clients: Vec<Client>, quota: Quota) -> Vec<Client> {
     let quota = Arc::new(quota);
-    let tasks: Vec<_> = clients.into_iter().map(|client| tokio::spawn(client.closed(Arc::clone(&quota)))).collect();
+    let tasks: Vec<_> = clients
+        .into_iter()
+        .map(|client| tokio::spawn(client.closed(Arc::clone(&quota))))
+        .collect();
     joined(tasks).await
 }
 
 /// Lets requests become due, and all clients send what is due.
-async fn open(clients: Vec<Client>, tally: &Counts, per_second: f64, amount: Amount) -> io::Result<()> {
+async fn open(
+    clients: Vec<Client>,
+    tally: &Counts,
+    per_second: f64,
+    amount: Amount,
+) -> io::Result<()> {
     let requests = match amount {
         Amount::Requests(requests) => requests,
         #[expect(
@@ -284,8 +329,15 @@ async fn open(clients: Vec<Client>, tally: &Counts, per_second: f64, amount: Amo
         )]
         Amount::Time(time) => (time.as_secs_f64() * per_second).ceil() as u64,
     };
-    let due = Arc::new(Due::new(Plan { start_ns: now_ns(), per_second, requests }));
-    let tasks: Vec<_> = clients.into_iter().map(|client| tokio::spawn(client.open(Arc::clone(&due)))).collect();
+    let due = Arc::new(Due::new(Plan {
+        start_ns: now_ns(),
+        per_second,
+        requests,
+    }));
+    let tasks: Vec<_> = clients
+        .into_iter()
+        .map(|client| tokio::spawn(client.open(Arc::clone(&due))))
+        .collect();
     due.follow(tally).await?;
     joined(tasks).await;
     Ok(())

@@ -1,4 +1,5 @@
-//! Who sends when: a closed loop, whose next request follows an answer, and an open one, which follows a plan.
+//! Who sends when: a closed loop, whose next request follows an answer, and an open one, which
+//! follows a plan.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,7 +18,8 @@ use super::timer::Timer;
 /// The counts of a load, wherever its requests go.
 pub(super) type Counts = Arc<Mutex<Tally>>;
 
-/// All tasks are on one thread and none holds the counts while it waits, so the lock is always free.
+/// All tasks are on one thread and none holds the counts while it waits, so the lock is always
+/// free.
 fn counts(counts: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -37,8 +39,18 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(question: Question, patience: Duration, keep_alive: bool, tally: Counts) -> Self {
-        Self { question, patience, keep_alive, tally }
+    pub(super) fn new(
+        question: Question,
+        patience: Duration,
+        keep_alive: bool,
+        tally: Counts,
+    ) -> Self {
+        Self {
+            question,
+            patience,
+            keep_alive,
+            tally,
+        }
     }
 
     fn tally(&self) -> MutexGuard<'_, Tally> {
@@ -57,14 +69,25 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let patience = Patience::new(shared.patience);
-        Self { shared, line: Line::new(), patience }
+        Self {
+            shared,
+            line: Line::new(),
+            patience,
+        }
     }
 
     /// Asks once, at `sent_ns`, and tells when that ended. The latency counts from `from_ns`.
     async fn ask(&mut self, from_ns: u64, sent_ns: u64) -> u64 {
-        let Self { shared, line, patience } = self;
+        let Self {
+            shared,
+            line,
+            patience,
+        } = self;
         let deadline_ns = sent_ns.saturating_add(super::nanos(shared.patience));
-        let outcome = match patience.limit(deadline_ns, line.ask(&shared.question)).await {
+        let outcome = match patience
+            .limit(deadline_ns, line.ask(&shared.question))
+            .await
+        {
             Some(outcome) => outcome,
             None => Err(format!("no complete answer within {:?}", shared.patience)),
         };
@@ -72,7 +95,9 @@ impl Client {
         if outcome.is_err() || !shared.keep_alive {
             line.close();
         }
-        shared.tally().end(now_ns, now_ns.saturating_sub(from_ns), outcome);
+        shared
+            .tally()
+            .end(now_ns, now_ns.saturating_sub(from_ns), outcome);
         now_ns
     }
 
@@ -113,7 +138,9 @@ pub(super) enum Quota {
 impl Quota {
     fn take(&self, now_ns: u64) -> bool {
         match self {
-            Self::Requests(left) => left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok(),
+            Self::Requests(left) => left
+                .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
+                .is_ok(),
             Self::Until(end_ns) => now_ns < *end_ns,
         }
     }
@@ -151,7 +178,12 @@ pub(super) struct Due {
 
 impl Due {
     pub(super) fn new(plan: Plan) -> Self {
-        Self { plan, come: AtomicU64::new(0), taken: AtomicU64::new(0), news: Notify::new() }
+        Self {
+            plan,
+            come: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            news: Notify::new(),
+        }
     }
 
     /// The planned instant of the next one, as soon as it is due; `None` after the last.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use results::clock::now_ns;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// One timer that limits one thing after another. It is set again only when it fires before the limit of the day, so
-/// requests that are answered in time cost no setting of timers.
+/// One timer that limits one thing after another. It is set again only when it fires before the
+/// limit of the day, so requests that are answered in time cost no setting of timers.
 #[derive(Debug)]
 pub(super) struct Patience {
     timer: Pin<Box<Sleep>>,
@@ -18,11 +18,18 @@ pub(super) struct Patience {
 impl Patience {
     /// To be made within a runtime. The first limit is not earlier than after `patience`.
     pub(super) fn new(patience: Duration) -> Self {
-        Self { timer: Box::pin(sleep(patience)) }
+        Self {
+            timer: Box::pin(sleep(patience)),
+        }
     }
 
-    /// Waits for `what` until the instant `deadline_ns` of the one clock; `None` if it takes longer.
-    pub(super) async fn limit<F: Future>(&mut self, deadline_ns: u64, what: F) -> Option<F::Output> {
+    /// Waits for `what` until the instant `deadline_ns` of the one clock; `None` if it takes
+    /// longer.
+    pub(super) async fn limit<F: Future>(
+        &mut self,
+        deadline_ns: u64,
+        what: F,
+    ) -> Option<F::Output> {
         let mut what = pin!(what);
         poll_fn(|context| match what.as_mut().poll(context) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
@@ -37,7 +44,9 @@ impl Patience {
             if now_ns >= deadline_ns {
                 return Poll::Ready(());
             }
-            self.timer.as_mut().reset(Instant::now() + Duration::from_nanos(deadline_ns - now_ns));
+            self.timer
+                .as_mut()
+                .reset(Instant::now() + Duration::from_nanos(deadline_ns - now_ns));
         }
         Poll::Pending
     }

@@ -16,14 +16,35 @@ pub(super) fn text(url: &str, load: &Load, loaded: &Loaded) -> String {
     let requests = &loaded.requests;
     let (pace, from) = match load.pace {
         Pace::Closed => ("closed loop".to_owned(), "from each send"),
-        Pace::Open { per_second } => (format!("open loop at {per_second} requests/s"), "from each planned instant"),
+        Pace::Open { per_second } => (
+            format!("open loop at {per_second} requests/s"),
+            "from each planned instant",
+        ),
     };
-    let connections = if load.keep_alive { "kept connections" } else { "connections at once, one a request" };
-    let mut text =
-        line("load", &format!("{url}, {pace}, {} {connections}, {} warm-up requests", load.connections, load.warm_up));
-    let rate = loaded.per_second().map_or(String::new(), |rate| format!(", {rate:.0} a second"));
+    let connections = if load.keep_alive {
+        "kept connections"
+    } else {
+        "connections at once, one a request"
+    };
+    let mut text = line(
+        "load",
+        &format!(
+            "{url}, {pace}, {} {connections}, {} warm-up requests",
+            load.connections, load.warm_up
+        ),
+    );
+    let rate = loaded
+        .per_second()
+        .map_or(String::new(), |rate| format!(", {rate:.0} a second"));
     let planned = requests.sent + requests.dropped;
-    text += &line("answered", &format!("{} of {planned} in {}{rate}", requests.ok, time(requests.wall_ns)));
+    text += &line(
+        "answered",
+        &format!(
+            "{} of {planned} in {}{rate}",
+            requests.ok,
+            time(requests.wall_ns)
+        ),
+    );
     if requests.failed > 0 {
         text += &line("failed", &requests.failed.to_string());
     }
@@ -31,21 +52,32 @@ pub(super) fn text(url: &str, load: &Load, loaded: &Loaded) -> String {
         text += &line("", &format!("{count} × {reason}"));
     }
     if loaded.warm_up_failed > 0 {
-        text += &line("warm-up", &format!("{} failed, not counted above", loaded.warm_up_failed));
+        text += &line(
+            "warm-up",
+            &format!("{} failed, not counted above", loaded.warm_up_failed),
+        );
     }
     if let Some(median) = loaded.latency_ns(0.5) {
-        let beyond =
-            [("p90", 0.9, "100"), ("p99", 0.99, "1,000")].map(|(name, at, least)| match loaded.latency_ns(at) {
+        let beyond = [("p90", 0.9, "100"), ("p99", 0.99, "1,000")].map(|(name, at, least)| {
+            match loaded.latency_ns(at) {
                 Some(ns) => format!("{name} {}", time(ns)),
                 None => format!("no {name} from fewer than {least} answers"),
-            });
-        text += &line("latency", &format!("median {}, {}; {from}", time(median), beyond.join(", ")));
+            }
+        });
+        text += &line(
+            "latency",
+            &format!("median {}, {}; {from}", time(median), beyond.join(", ")),
+        );
     }
     if let Some(lateness) = &loaded.lateness {
         text += &late(requests, lateness);
     }
-    let core = loaded.core.map_or("on any core".to_owned(), |core| format!("kept on core {core}"));
-    let share = loaded.cpu_share().map_or(String::new(), |share| format!(", took {:.0} % of one", share * 100.0));
+    let core = loaded.core.map_or("on any core".to_owned(), |core| {
+        format!("kept on core {core}")
+    });
+    let share = loaded.cpu_share().map_or(String::new(), |share| {
+        format!(", took {:.0} % of one", share * 100.0)
+    });
     text + &line("generator", &format!("{core}{share}"))
 }
 
@@ -53,12 +85,28 @@ pub(super) fn text(url: &str, load: &Load, loaded: &Loaded) -> String {
 fn late(requests: &Requests, lateness: &Lateness) -> String {
     let mut text = String::new();
     if requests.dropped > 0 {
-        text += &line("dropped", &format!("{}: no connection was free for them in time", requests.dropped));
+        text += &line(
+            "dropped",
+            &format!(
+                "{}: no connection was free for them in time",
+                requests.dropped
+            ),
+        );
     }
     let own = quantile(&lateness.own, 0.5).map_or(String::new(), |ns| {
-        format!("; the generator itself by {} (median), {} at most", time(ns), time(lateness.own.max()))
+        format!(
+            "; the generator itself by {} (median), {} at most",
+            time(ns),
+            time(lateness.own.max())
+        )
     });
-    text + &line("late", &format!("{} of {} sends, by more than 1 ms{own}", requests.late, requests.sent))
+    text + &line(
+        "late",
+        &format!(
+            "{} of {} sends, by more than 1 ms{own}",
+            requests.late, requests.sent
+        ),
+    )
 }
 
 /// A time as people read it: three digits and a unit.
@@ -77,8 +125,8 @@ fn time(ns: u64) -> String {
     format!("{value:.digits$} {unit}")
 }
 
-/// The result as programs read it. Units are in the names; what is not known, or cannot be stated from so few requests, is
-/// `null`.
+/// The result as programs read it. Units are in the names; what is not known, or cannot be stated
+/// from so few requests, is `null`.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     url: &'a str,
@@ -118,7 +166,10 @@ pub(super) fn json(url: &str, load: &Load, loaded: &Loaded) -> String {
         Pace::Open { per_second } => ("open", Some(per_second), "plan"),
     };
     let lateness = loaded.lateness.as_ref();
-    let (sends, own) = (lateness.map(|late| &late.sends), lateness.map(|late| &late.own));
+    let (sends, own) = (
+        lateness.map(|late| &late.sends),
+        lateness.map(|late| &late.own),
+    );
     let report = Report {
         url,
         pace,
@@ -144,9 +195,17 @@ pub(super) fn json(url: &str, load: &Load, loaded: &Loaded) -> String {
         generator_core: loaded.core,
         generator_cpu_ns: loaded.cpu_ns,
         generator_cpu_share: loaded.cpu_share(),
-        failures: loaded.failures.iter().map(|Failure { reason, count }| Reason { reason, count: *count }).collect(),
+        failures: loaded
+            .failures
+            .iter()
+            .map(|Failure { reason, count }| Reason {
+                reason,
+                count: *count,
+            })
+            .collect(),
     };
-    serde_json::to_string_pretty(&report).expect("a report is plain data: it always serialises") + "\n"
+    serde_json::to_string_pretty(&report).expect("a report is plain data: it always serialises")
+        + "\n"
 }
 
 #[cfg(test)]
@@ -156,7 +215,12 @@ mod tests {
     #[test]
     fn times_have_three_digits_and_a_unit() {
         let told = [0, 999, 1_000, 12_340, 123_456, 1_234_567, 1_500_000_000].map(time);
-        assert_eq!(told, ["0 ns", "999 ns", "1.00 µs", "12.3 µs", "123 µs", "1.23 ms", "1.50 s"]);
+        assert_eq!(
+            told,
+            [
+                "0 ns", "999 ns", "1.00 µs", "12.3 µs", "123 µs", "1.23 ms", "1.50 s"
+            ]
+        );
     }
 
     fn load(pace: Pace) -> Load {
@@ -192,14 +256,20 @@ mod tests {
             latency,
             lateness,
             cpu_ns: 250_000_000,
-            failures: vec![Failure { reason: "cannot connect: refused".into(), count: 3 }],
+            failures: vec![Failure {
+                reason: "cannot connect: refused".into(),
+                count: 3,
+            }],
             warm_up_failed: 1,
             core: Some(1),
         }
     }
 
     fn lateness() -> Lateness {
-        let mut lateness = Lateness { sends: crate::load::histogram::empty(), own: crate::load::histogram::empty() };
+        let mut lateness = Lateness {
+            sends: crate::load::histogram::empty(),
+            own: crate::load::histogram::empty(),
+        };
         lateness.sends.record_n(2_000_000, 193).unwrap();
         lateness.own.record_n(50_000, 200).unwrap();
         lateness

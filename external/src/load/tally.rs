@@ -20,10 +20,11 @@ pub struct Failure {
 /// How far behind its plan an open loop was. In nanoseconds, one value a request.
 #[derive(Debug, Clone)]
 pub struct Lateness {
-    /// From the planned instant to the send: the generator's own delay, and the wait for a free connection.
+    /// From the planned instant to the send: the generator's own delay, and the wait for a free
+    /// connection.
     pub sends: Histogram<u64>,
-    /// From the planned instant until the generator took notice of it: its own delay alone. If this is large, the
-    /// generator did not keep up, and its latencies say little of the system.
+    /// From the planned instant until the generator took notice of it: its own delay alone. If this
+    /// is large, the generator did not keep up, and its latencies say little of the system.
     pub own: Histogram<u64>,
 }
 
@@ -52,7 +53,10 @@ impl Default for Tally {
             last_answer_ns: 0,
             latency: histogram::empty(),
             failures: Vec::new(),
-            lateness: Lateness { sends: histogram::empty(), own: histogram::empty() },
+            lateness: Lateness {
+                sends: histogram::empty(),
+                own: histogram::empty(),
+            },
         }
     }
 }
@@ -88,11 +92,17 @@ impl Tally {
 
     fn fail(&mut self, reason: String) {
         self.failed += 1;
-        let known = self.failures.iter().position(|failure| failure.reason == reason);
+        let known = self
+            .failures
+            .iter()
+            .position(|failure| failure.reason == reason);
         match known.or((self.failures.len() > REASONS).then_some(REASONS)) {
             Some(at) => self.failures[at].count += 1,
             None if self.failures.len() == REASONS => {
-                self.failures.push(Failure { reason: "for other reasons".into(), count: 1 });
+                self.failures.push(Failure {
+                    reason: "for other reasons".into(),
+                    count: 1,
+                });
             }
             None => self.failures.push(Failure { reason, count: 1 }),
         }
@@ -129,9 +139,22 @@ mod tests {
         tally.end(40, 30, Ok(()));
         tally.end(50, 30, Err("broken".into()));
         let (requests, latency, failures, lateness) = tally.finish();
-        let counts = [requests.sent, requests.ok, requests.failed, requests.dropped, requests.late, requests.wall_ns];
+        let counts = [
+            requests.sent,
+            requests.ok,
+            requests.failed,
+            requests.dropped,
+            requests.late,
+            requests.wall_ns,
+        ];
         assert_eq!(counts, [5, 1, 1, 1, 1, 40]);
-        assert_eq!(failures, [Failure { reason: "broken".into(), count: 1 }]);
+        assert_eq!(
+            failures,
+            [Failure {
+                reason: "broken".into(),
+                count: 1
+            }]
+        );
         assert_eq!((latency.len(), lateness.sends.len()), (1, 2));
     }
 
@@ -144,6 +167,9 @@ mod tests {
         tally.end(1, 1, Err("reason 1".into()));
         let (requests, _, failures, _) = tally.finish();
         assert_eq!(requests.failed, REASONS as u64 + 4);
-        assert_eq!((failures.len(), failures[1].count, failures[REASONS].count), (REASONS + 1, 2, 3));
+        assert_eq!(
+            (failures.len(), failures[1].count, failures[REASONS].count),
+            (REASONS + 1, 2, 3)
+        );
     }
 }

@@ -6,8 +6,9 @@ use std::task::{Context, Wake, Waker};
 
 /// Wakes a task, except while it is muffled.
 ///
-/// Handing a request to a connection wakes whoever drives that connection. Here it is the same task, which looks after the
-/// connection next anyway; woken, it would run a second time for every request.
+/// Handing a request to a connection wakes whoever drives that connection. Here it is the same
+/// task, which looks after the connection next anyway; woken, it would run a second time for every
+/// request.
 #[derive(Debug)]
 pub(super) struct Muffled {
     own: Arc<Inner>,
@@ -24,7 +25,10 @@ struct Inner {
 impl Muffled {
     pub(super) fn new() -> Self {
         let own = Arc::new(Inner::default());
-        Self { waker: Waker::from(Arc::clone(&own)), own }
+        Self {
+            waker: Waker::from(Arc::clone(&own)),
+            own,
+        }
     }
 
     /// Does something that should wake nobody.
@@ -38,7 +42,10 @@ impl Muffled {
     /// The context for what is to wake the task of `context`.
     pub(super) fn context(&self, context: &Context<'_>) -> Context<'_> {
         let mut task = self.own.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if !task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
+        if !task
+            .as_ref()
+            .is_some_and(|task| task.will_wake(context.waker()))
+        {
             *task = Some(context.waker().clone());
         }
         Context::from_waker(&self.waker)

@@ -7,29 +7,42 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use results::clock::now_ns;
 
-/// Waits until one of `fds` can be read or is over, or until `until_ns`; `None` waits for ever. What each of them is, in
-/// order: empty is neither. They are looked at in that order, too.
+/// Waits until one of `fds` can be read or is over, or until `until_ns`; `None` waits for ever.
+/// What each of them is, in order: empty is neither. They are looked at in that order, too.
 ///
 /// With `until_ns` in the past it looks and does not wait.
 pub(super) fn wait(fds: &[BorrowedFd<'_>], until_ns: Option<u64>) -> nix::Result<Vec<PollFlags>> {
-    let mut polled: Vec<_> = fds.iter().map(|&fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+    let mut polled: Vec<_> = fds
+        .iter()
+        .map(|&fd| PollFd::new(fd, PollFlags::POLLIN))
+        .collect();
     loop {
-        let left = until_ns
-            .map(|until| TimeSpec::from_duration(std::time::Duration::from_nanos(until.saturating_sub(now_ns()))));
+        let left = until_ns.map(|until| {
+            TimeSpec::from_duration(std::time::Duration::from_nanos(
+                until.saturating_sub(now_ns()),
+            ))
+        });
         match ppoll(&mut polled, left, None) {
             Err(Errno::EINTR) => {}
             Err(error) => return Err(error),
-            Ok(_) => return Ok(polled.iter().map(|fd| fd.revents().unwrap_or(PollFlags::POLLERR)).collect()),
+            Ok(_) => {
+                return Ok(polled
+                    .iter()
+                    .map(|fd| fd.revents().unwrap_or(PollFlags::POLLERR))
+                    .collect());
+            }
         }
     }
 }
 
-/// Whether `fd` can be read or is over by `until_ns`. What cannot be waited for counts as not ready.
+/// Whether `fd` can be read or is over by `until_ns`. What cannot be waited for counts as not
+/// ready.
 pub(super) fn ready(fd: BorrowedFd<'_>, until_ns: u64) -> bool {
     wait(&[fd], Some(until_ns)).is_ok_and(|ready| ready.iter().any(|flags| !flags.is_empty()))
 }
 
-/// A way to tell a thread that waits for descriptors to stop waiting: a pipe whose writing end is closed.
+/// A way to tell a thread that waits for descriptors to stop waiting: a pipe whose writing end is
+/// closed.
 #[derive(Debug)]
 pub(super) struct Stop(std::io::PipeWriter);
 

@@ -1,11 +1,14 @@
-//! Systems from outside: launched, watched, asked, and put away again, without a change to any of them.
+//! Systems from outside: launched, watched, asked, and put away again, without a change to any of
+//! them.
 //!
-//! - [`Launch`] says what to start and how; [`Launch::launch`] gives a [`Running`], which tells its end, its cost and its
-//!   last words, and which takes everything that it started with it when it is stopped or dropped.
-//! - An observed launch has [`Milestones`], seen by stopping the process in the few system calls that they are made of,
-//!   for some tens of microseconds each; [`available`] says whether that works here. They make [`Milestones::phases`].
-//! - [`ready::first_answer`] asks until the first answer is complete, and dates it; [`ports`] finds a port for a server and
-//!   tells whose it is.
+//! - [`Launch`] says what to start and how; [`Launch::launch`] gives a [`Running`], which tells its
+//!   end, its cost and its last words, and which takes everything that it started with it when it
+//!   is stopped or dropped.
+//! - An observed launch has [`Milestones`], seen by stopping the process in the few system calls
+//!   that they are made of, for some tens of microseconds each; [`available`] says whether that
+//!   works here. They make [`Milestones::phases`].
+//! - [`ready::first_answer`] asks until the first answer is complete, and dates it; [`ports`] finds
+//!   a port for a server and tells whose it is.
 //! - [`janitor`] cleans up after a suite that was killed.
 //!
 //! Every instant is a reading of [`results::clock::now_ns`].

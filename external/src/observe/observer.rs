@@ -1,6 +1,7 @@
 //! The observer of one start: a thread that is told of the calls which its milestones are made of.
 //!
-//! It must live as long as any process that it observes: a call that is to be told, and that nobody listens to, fails.
+//! It must live as long as any process that it observes: a call that is to be told, and that nobody
+//! listens to, fails.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -26,7 +27,8 @@ use super::process::Launch;
 /// What is said of a milestone's source.
 const NAME: &str = "seccomp";
 
-/// How often calls that wait for a connection are looked at: one that a signal has ended tells nobody.
+/// How often calls that wait for a connection are looked at: one that a signal has ended tells
+/// nobody.
 const LOOK_NS: u64 = 100_000_000;
 
 /// How long the observer is given to see what has happened already.
@@ -35,18 +37,25 @@ const CATCH_UP_NS: u64 = 5_000_000;
 /// Whether starts can be observed here.
 ///
 /// # Errors
-/// The reason: what the kernel or the container lacks. A start can still be launched unobserved then.
+/// The reason: what the kernel or the container lacks. A start can still be launched unobserved
+/// then.
 pub fn available() -> Result<(), String> {
     if filter::ARCHITECTURE == 0 {
-        return Err(format!("the observer does not know the system calls of {}", std::env::consts::ARCH));
+        return Err(format!(
+            "the observer does not know the system calls of {}",
+            std::env::consts::ARCH
+        ));
     }
     notify::supported()?;
     let mut trial = Launch::new("/bin/sh", "/", "/dev/null");
     trial.arguments = vec!["-c".into(), ":".into()];
     trial.observed = true;
-    let refused = |error: &dyn std::fmt::Display| format!("a trial of the observer failed: {error}");
+    let refused =
+        |error: &dyn std::fmt::Display| format!("a trial of the observer failed: {error}");
     let mut running = trial.launch().map_err(|error| refused(&error))?;
-    let end = running.wait_end(now_ns() + 5_000_000_000).ok_or_else(|| refused(&"it did not end"))?;
+    let end = running
+        .wait_end(now_ns() + 5_000_000_000)
+        .ok_or_else(|| refused(&"it did not end"))?;
     let milestones = running.milestones().unwrap_or_default();
     match (end.code, milestones.phases_of_run(end.seen_ns, true)) {
         (Some(0), Ok(_)) => Ok(()),
@@ -70,27 +79,40 @@ pub(super) struct Observed {
 }
 
 impl Observed {
-    /// Puts the calling process under observation. To be called between fork and exec; allocates nothing.
+    /// Puts the calling process under observation. To be called between fork and exec; allocates
+    /// nothing.
     pub(super) fn begin(&self) -> io::Result<()> {
-        // Without it, only root may be under a filter: a program with more rights than its caller could be fooled by one.
+        // Without it, only root may be under a filter: a program with more rights than its caller
+        // could be fooled by one.
         nix::sys::prctl::set_no_new_privs()?;
         let listener = notify::install(&self.filter)?;
-        // Closed at the end of this function: if this process held it too, then calls that nobody sees any more would
-        // wait for ever instead of failing.
+        // Closed at the end of this function: if this process held it too, then calls that nobody
+        // sees any more would wait for ever instead of failing.
         notify::send(self.socket.as_fd(), &listener)
     }
 }
 
 impl Observer {
-    /// Begins to observe a process that does [`Observed::begin`], the opening of `watch`, and what happens on `port`.
+    /// Begins to observe a process that does [`Observed::begin`], the opening of `watch`, and what
+    /// happens on `port`.
     ///
-    /// The thread must be there before the child is: the child's exec waits for it, and the launch waits for the exec.
-    pub(super) fn start(watch: Option<&PathBuf>, port: Option<u16>) -> io::Result<(Self, Observed)> {
+    /// The thread must be there before the child is: the child's exec waits for it, and the launch
+    /// waits for the exec.
+    pub(super) fn start(
+        watch: Option<&PathBuf>,
+        port: Option<u16>,
+    ) -> io::Result<(Self, Observed)> {
         notify::supported().map_err(|reason| io::Error::new(io::ErrorKind::Unsupported, reason))?;
-        let opening = watch.map(|path| opening_of(path).map(Arc::new)).transpose()?;
+        let opening = watch
+            .map(|path| opening_of(path).map(Arc::new))
+            .transpose()?;
         let (ours, socket) = UnixStream::pair()?;
         let (stop, stopped) = Stop::new()?;
-        let milestones = Milestones { expected_port: port, observer: NAME, ..Milestones::default() };
+        let milestones = Milestones {
+            expected_port: port,
+            observer: NAME,
+            ..Milestones::default()
+        };
         let seen = Arc::new(Mutex::new(milestones));
         let (shared, watch) = (Arc::clone(&seen), opening.clone());
         let observe = move || match Watcher::meet(&ours, stopped, watch, Arc::clone(&shared)) {
@@ -99,16 +121,36 @@ impl Observer {
                 watcher.watch();
             }
             Ok(None) => {}
-            Err(error) => lock(&shared).trouble = Some(format!("the observer met no process: {error}")),
+            Err(error) => {
+                lock(&shared).trouble = Some(format!("the observer met no process: {error}"))
+            }
         };
-        let thread = thread::Builder::new().name("observer".into()).spawn(observe)?;
-        Ok((Self { seen, opening, thread: Some((stop, thread)) }, Observed { socket, filter: filter::program() }))
+        let thread = thread::Builder::new()
+            .name("observer".into())
+            .spawn(observe)?;
+        Ok((
+            Self {
+                seen,
+                opening,
+                thread: Some((stop, thread)),
+            },
+            Observed {
+                socket,
+                filter: filter::program(),
+            },
+        ))
     }
 
-    /// What has been seen so far. An opening stops nobody, so the observer may not have come to it yet: it is given time.
+    /// What has been seen so far. An opening stops nobody, so the observer may not have come to it
+    /// yet: it is given time.
     pub(super) fn seen(&self) -> Milestones {
         let until_ns = now_ns() + CATCH_UP_NS;
-        while self.opening.as_ref().is_some_and(|opening| ready(opening.as_fd(), 0)) && now_ns() < until_ns {
+        while self
+            .opening
+            .as_ref()
+            .is_some_and(|opening| ready(opening.as_fd(), 0))
+            && now_ns() < until_ns
+        {
             thread::yield_now();
         }
         lock(&self.seen).clone()
@@ -142,9 +184,14 @@ fn lock(seen: &Mutex<Milestones>) -> MutexGuard<'_, Milestones> {
 /// Watches the opening of a file, which must be there.
 fn opening_of(path: &Path) -> io::Result<Inotify> {
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-    inotify.add_watch(path, AddWatchFlags::IN_OPEN).map_err(|error| {
-        io::Error::new(io::Error::from(error).kind(), format!("cannot watch {}: {error}", path.display()))
-    })?;
+    inotify
+        .add_watch(path, AddWatchFlags::IN_OPEN)
+        .map_err(|error| {
+            io::Error::new(
+                io::Error::from(error).kind(),
+                format!("cannot watch {}: {error}", path.display()),
+            )
+        })?;
     Ok(inotify)
 }
 
@@ -178,10 +225,21 @@ impl Watcher {
         if wait(&[socket.as_fd(), stopped.as_fd()], None)?[0].is_empty() {
             return Ok(None);
         }
-        let Some((pid, listener)) = notify::receive(socket.as_fd())? else { return Ok(None) };
+        let Some((pid, listener)) = notify::receive(socket.as_fd())? else {
+            return Ok(None);
+        };
         let (listener, process) = (Listener(listener), notify::open_process(pid)?);
         listener.wake_in_step();
-        Ok(Some(Self { listener, pid, process, stopped, opening, waiting: Vec::new(), seen, over: false }))
+        Ok(Some(Self {
+            listener,
+            pid,
+            process,
+            stopped,
+            opening,
+            waiting: Vec::new(),
+            seen,
+            over: false,
+        }))
     }
 
     fn watch(&mut self) {
@@ -189,7 +247,8 @@ impl Watcher {
             let waited = self.wait();
             let now = now_ns();
             let Ok([listener, stopped, opening, waiting @ ..]) = waited.as_deref() else {
-                // Of memory the kernel may have some again, and until then calls wait instead of failing.
+                // Of memory the kernel may have some again, and until then calls wait instead of
+                // failing.
                 lock(&self.seen).trouble = Some("the observer cannot wait".into());
                 thread::sleep(Duration::from_millis(10));
                 if ready(self.stopped.as_fd(), 0) {
@@ -212,11 +271,15 @@ impl Watcher {
         }
     }
 
-    /// Waits for whatever comes next: what each descriptor is. The listener is looked at before the opening: so an
-    /// opening that came before a call is never seen after it.
+    /// Waits for whatever comes next: what each descriptor is. The listener is looked at before the
+    /// opening: so an opening that came before a call is never seen after it.
     fn wait(&self) -> nix::Result<Vec<PollFlags>> {
-        // Where there is nothing to watch, a descriptor that never becomes readable before all ends stands in.
-        let opening = self.opening.as_ref().map_or(self.stopped.as_fd(), |opening| opening.as_fd());
+        // Where there is nothing to watch, a descriptor that never becomes readable before all ends
+        // stands in.
+        let opening = self
+            .opening
+            .as_ref()
+            .map_or(self.stopped.as_fd(), |opening| opening.as_fd());
         let fds: Vec<BorrowedFd<'_>> = [self.listener.0.as_fd(), self.stopped.as_fd(), opening]
             .into_iter()
             .chain(self.waiting.iter().map(|waiting| waiting.socket.as_fd()))
@@ -226,7 +289,9 @@ impl Watcher {
 
     fn opened(&mut self, now: u64) {
         // Read away whatever there is: what counts is that there was something.
-        let Some(Ok(_)) = self.opening.as_ref().map(|opening| opening.read_events()) else { return };
+        let Some(Ok(_)) = self.opening.as_ref().map(|opening| opening.read_events()) else {
+            return;
+        };
         let mut seen = lock(&self.seen);
         seen.opened_ns.push(now);
         if seen.opened_ns.len() >= Milestones::MAX_OPENED {
@@ -246,9 +311,12 @@ impl Watcher {
             }
         }
         if lock(&self.seen).accepted_ns.is_some() {
-            self.waiting.drain(..).for_each(|waiting| self.listener.go_on(waiting.id));
+            self.waiting
+                .drain(..)
+                .for_each(|waiting| self.listener.go_on(waiting.id));
         }
-        self.waiting.retain(|waiting| self.listener.still_stopped(waiting.id));
+        self.waiting
+            .retain(|waiting| self.listener.still_stopped(waiting.id));
     }
 
     /// A call has stopped: notes it and lets it go on, unless it is an accept that would wait.
@@ -256,14 +324,18 @@ impl Watcher {
         match self.listener.next() {
             Ok(Some(call)) => {
                 if let Some(socket) = self.note(call, now) {
-                    self.waiting.push(Waiting { id: call.id, socket });
+                    self.waiting.push(Waiting {
+                        id: call.id,
+                        socket,
+                    });
                 } else {
                     self.listener.go_on(call.id);
                 }
             }
             Ok(None) => {}
             Err(error) => {
-                lock(&self.seen).trouble = Some(format!("the observer is not told of calls: {error}"));
+                lock(&self.seen).trouble =
+                    Some(format!("the observer is not told of calls: {error}"));
                 thread::sleep(Duration::from_millis(10));
             }
         }
@@ -298,14 +370,15 @@ impl Watcher {
                     seen.accepted_ns = Some(now);
                     return None;
                 }
-                let flags = fcntl(&socket, FcntlArg::F_GETFL).map_or(OFlag::O_NONBLOCK, OFlag::from_bits_truncate);
+                let flags = fcntl(&socket, FcntlArg::F_GETFL)
+                    .map_or(OFlag::O_NONBLOCK, OFlag::from_bits_truncate);
                 (!flags.contains(OFlag::O_NONBLOCK)).then_some(socket)
             }
         }
     }
 
-    /// The TCP socket that a call is about, and its port. `None` if it is no such socket, or, with a note, if it cannot be
-    /// looked at.
+    /// The TCP socket that a call is about, and its port. `None` if it is no such socket, or, with
+    /// a note, if it cannot be looked at.
     fn socket(&self, call: Stopped, seen: &mut Milestones) -> Option<(OwnedFd, u16)> {
         let socket = match self.duplicate(call) {
             Ok(socket) => socket,
@@ -315,19 +388,28 @@ impl Watcher {
             }
         };
         let address: SockaddrStorage = getsockname(socket.as_raw_fd()).ok()?;
-        let v4 = address.as_sockaddr_in().map(nix::sys::socket::SockaddrIn::port);
-        let port = v4.or_else(|| address.as_sockaddr_in6().map(nix::sys::socket::SockaddrIn6::port))?;
+        let v4 = address
+            .as_sockaddr_in()
+            .map(nix::sys::socket::SockaddrIn::port);
+        let port = v4.or_else(|| {
+            address
+                .as_sockaddr_in6()
+                .map(nix::sys::socket::SockaddrIn6::port)
+        })?;
         Some((socket, port))
     }
 
     fn duplicate(&self, call: Stopped) -> io::Result<OwnedFd> {
-        let own = call.thread == self.pid || Path::new(&format!("/proc/{}/task/{}", self.pid, call.thread)).exists();
+        let own = call.thread == self.pid
+            || Path::new(&format!("/proc/{}/task/{}", self.pid, call.thread)).exists();
         if own {
             return notify::duplicate(self.process.as_fd(), call.first);
         }
         // A thread of a process that the launched one started.
         let status = std::fs::read_to_string(format!("/proc/{}/status", call.thread))?;
-        let process = status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
+        let process = status
+            .lines()
+            .find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
         let process = notify::open_process(process.unwrap_or(call.thread))?;
         notify::duplicate(process.as_fd(), call.first)
     }

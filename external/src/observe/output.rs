@@ -1,4 +1,5 @@
-//! What a process prints: read as it comes, so that it never waits for a reader, and kept within bounds.
+//! What a process prints: read as it comes, so that it never waits for a reader, and kept within
+//! bounds.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -12,8 +13,8 @@ use results::clock::now_ns;
 
 use super::fds::{Stop, wait};
 
-/// How long the last words of a process that has ended may take to arrive. Its end closes the pipe, but for descendants
-/// that hold it too.
+/// How long the last words of a process that has ended may take to arrive. Its end closes the pipe,
+/// but for descendants that hold it too.
 const LAST_WORDS_NS: u64 = 500_000_000;
 
 /// How much is kept, in bytes.
@@ -27,9 +28,15 @@ pub(super) struct Bounds {
 
 impl Bounds {
     /// Of a log: how it began and how it ended.
-    pub(super) const LOG: Self = Self { head: 256 * 1024, tail: 256 * 1024 };
+    pub(super) const LOG: Self = Self {
+        head: 256 * 1024,
+        tail: 256 * 1024,
+    };
     /// Of an answer that is compared with an expected one: more than any workload prints.
-    pub(super) const ANSWER: Self = Self { head: 16 * 1024 * 1024, tail: 0 };
+    pub(super) const ANSWER: Self = Self {
+        head: 16 * 1024 * 1024,
+        tail: 0,
+    };
 }
 
 /// What a command printed to its standard output.
@@ -64,8 +71,11 @@ impl Kept {
     /// What of a log is not in its file yet: the tail, after a line that says what is missing.
     fn ending(&self) -> Vec<u8> {
         let (front, back) = self.tail.as_slices();
-        let gap =
-            if self.dropped == 0 { String::new() } else { format!("\n… {} bytes left out …\n", self.dropped) };
+        let gap = if self.dropped == 0 {
+            String::new()
+        } else {
+            format!("\n… {} bytes left out …\n", self.dropped)
+        };
         [gap.as_bytes(), front, back].concat()
     }
 
@@ -99,9 +109,20 @@ impl Output {
     pub(super) fn read(pipe: PipeReader, bounds: Bounds, file: Option<File>) -> io::Result<Self> {
         let (stop, stopped) = Stop::new()?;
         let shared = Arc::new(Shared::default());
-        let reader = Reader { pipe, stopped, shared: Arc::clone(&shared), bounds, file };
-        let thread = thread::Builder::new().name("output".into()).spawn(move || reader.run())?;
-        Ok(Self { shared, reading: Some((stop, thread)) })
+        let reader = Reader {
+            pipe,
+            stopped,
+            shared: Arc::clone(&shared),
+            bounds,
+            file,
+        };
+        let thread = thread::Builder::new()
+            .name("output".into())
+            .spawn(move || reader.run())?;
+        Ok(Self {
+            shared,
+            reading: Some((stop, thread)),
+        })
     }
 
     /// What is kept, as text.
@@ -109,13 +130,17 @@ impl Output {
         self.shared.kept().text()
     }
 
-    /// Waits until a whole line holds `needle`, and gives the line; nothing if that has not happened by `until_ns` or the
-    /// process has said its last word.
+    /// Waits until a whole line holds `needle`, and gives the line; nothing if that has not
+    /// happened by `until_ns` or the process has said its last word.
     pub(super) fn line_with(&self, needle: &str, until_ns: u64) -> Option<String> {
         let mut kept = self.shared.kept();
         loop {
             let text = kept.text();
-            let whole = if kept.over { &text[..] } else { text.rsplit_once('\n').map_or("", |(whole, _)| whole) };
+            let whole = if kept.over {
+                &text[..]
+            } else {
+                text.rsplit_once('\n').map_or("", |(whole, _)| whole)
+            };
             if let Some(line) = whole.lines().find(|line| line.contains(needle)) {
                 return Some(line.to_owned());
             }
@@ -123,7 +148,10 @@ impl Output {
             if kept.over || left == 0 {
                 return None;
             }
-            let waited = self.shared.changed.wait_timeout(kept, Duration::from_nanos(left));
+            let waited = self
+                .shared
+                .changed
+                .wait_timeout(kept, Duration::from_nanos(left));
             kept = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -137,7 +165,10 @@ impl Output {
             let _ = thread.join();
         }
         let kept = self.shared.kept();
-        Captured { bytes: kept.head.clone(), dropped: kept.dropped + kept.tail.len() as u64 }
+        Captured {
+            bytes: kept.head.clone(),
+            dropped: kept.dropped + kept.tail.len() as u64,
+        }
     }
 
     fn wait_over(&self, until_ns: u64) {
@@ -147,7 +178,10 @@ impl Output {
             if left == 0 {
                 return;
             }
-            let waited = self.shared.changed.wait_timeout(kept, Duration::from_nanos(left));
+            let waited = self
+                .shared
+                .changed
+                .wait_timeout(kept, Duration::from_nanos(left));
             kept = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -203,8 +237,8 @@ impl Reader {
         self.shared.changed.notify_all();
     }
 
-    /// A log is for people. One that cannot be written, on a full disk, is no reason to stop reading, which would stop
-    /// the process.
+    /// A log is for people. One that cannot be written, on a full disk, is no reason to stop
+    /// reading, which would stop the process.
     fn write(&mut self, bytes: &[u8]) {
         if let Some(file) = &mut self.file {
             let _ = file.write_all(bytes);
@@ -234,7 +268,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let (reader, mut writer) = io::pipe().unwrap();
-        let mut output = Output::read(reader, Bounds::LOG, Some(File::create(&path).unwrap())).unwrap();
+        let mut output =
+            Output::read(reader, Bounds::LOG, Some(File::create(&path).unwrap())).unwrap();
         writer.write_all(b"first\n").unwrap();
         for _ in 0..1_000 {
             writer.write_all(&[b'x'; 16 * 1024]).unwrap();
@@ -256,10 +291,22 @@ mod tests {
         writer.write_all(b"booting\nready on por").unwrap();
         assert_eq!(output.line_with("ready", now_ns() + 20_000_000), None);
         writer.write_all(b"t 7\nserving").unwrap();
-        assert_eq!(output.line_with("ready", now_ns() + 5_000_000_000).unwrap(), "ready on port 7");
+        assert_eq!(
+            output.line_with("ready", now_ns() + 5_000_000_000).unwrap(),
+            "ready on port 7"
+        );
         drop(writer);
-        assert_eq!(output.line_with("serving", now_ns() + 5_000_000_000).unwrap(), "serving");
-        assert_eq!(output.line_with("nothing", now_ns() + 60_000_000_000), None, "no use waiting for a closed pipe");
+        assert_eq!(
+            output
+                .line_with("serving", now_ns() + 5_000_000_000)
+                .unwrap(),
+            "serving"
+        );
+        assert_eq!(
+            output.line_with("nothing", now_ns() + 60_000_000_000),
+            None,
+            "no use waiting for a closed pipe"
+        );
     }
 
     #[test]
@@ -267,7 +314,13 @@ mod tests {
         let (reader, mut writer) = io::pipe().unwrap();
         let mut output = Output::read(reader, Bounds::ANSWER, None).unwrap();
         writer.write_all(b"hello").unwrap();
-        assert_eq!(output.finish(), Captured { bytes: b"hello".into(), dropped: 0 });
+        assert_eq!(
+            output.finish(),
+            Captured {
+                bytes: b"hello".into(),
+                dropped: 0
+            }
+        );
         drop(writer);
     }
 }

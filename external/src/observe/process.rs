@@ -19,8 +19,8 @@ use super::output::{Bounds, Output};
 use super::running::Running;
 use crate::link::Namespace;
 
-/// A program to start: as a process group of its own, which dies with this process, with no input and with nothing in
-/// its environment but what is said here.
+/// A program to start: as a process group of its own, which dies with this process, with no input
+/// and with nothing in its environment but what is said here.
 #[derive(Debug, Clone)]
 pub struct Launch {
     /// The program's file. A name without a slash is looked for in the `PATH` of `environment`.
@@ -31,7 +31,8 @@ pub struct Launch {
     pub environment: Vec<(OsString, OsString)>,
     /// The folder that it runs in.
     pub folder: PathBuf,
-    /// The file that its beginning and its end are kept in of what it prints: a quarter of a MiB each.
+    /// The file that its beginning and its end are kept in of what it prints: a quarter of a MiB
+    /// each.
     pub log: PathBuf,
     /// Where its standard output goes. Standard error goes to the log.
     pub stdout: Stdout,
@@ -39,7 +40,8 @@ pub struct Launch {
     pub core: Option<usize>,
     /// The artifact, whose opening is a milestone; nothing for a native program.
     pub watch: Option<PathBuf>,
-    /// The port on which its listening and accepting are milestones; with `None` those on the first port it listens on.
+    /// The port on which its listening and accepting are milestones; with `None` those on the first
+    /// port it listens on.
     pub port: Option<u16>,
     /// Whether its milestones are observed. Everything else about the launch is the same without.
     pub observed: bool,
@@ -86,8 +88,13 @@ pub enum LaunchError {
 }
 
 impl Launch {
-    /// A program without arguments and environment, unobserved, on any core, whose output all goes to the log.
-    pub fn new(program: impl Into<PathBuf>, folder: impl Into<PathBuf>, log: impl Into<PathBuf>) -> Self {
+    /// A program without arguments and environment, unobserved, on any core, whose output all goes
+    /// to the log.
+    pub fn new(
+        program: impl Into<PathBuf>,
+        folder: impl Into<PathBuf>,
+        log: impl Into<PathBuf>,
+    ) -> Self {
         Self {
             program: program.into(),
             arguments: Vec::new(),
@@ -105,13 +112,17 @@ impl Launch {
 
     /// Starts it.
     ///
-    /// Returns when the program has been executed, which is later than [`Running::launched_ns`] by the time that takes.
+    /// Returns when the program has been executed, which is later than [`Running::launched_ns`] by
+    /// the time that takes.
     ///
     /// # Errors
-    /// [`LaunchError`]. Nothing of the program is left then, and no milestone is missed silently: what was to be observed
-    /// and cannot be is an error.
+    /// [`LaunchError`]. Nothing of the program is left then, and no milestone is missed silently:
+    /// what was to be observed and cannot be is an error.
     pub fn launch(&self) -> Result<Running, LaunchError> {
-        let log = File::create(&self.log).map_err(|source| LaunchError::Log { path: self.log.clone(), source })?;
+        let log = File::create(&self.log).map_err(|source| LaunchError::Log {
+            path: self.log.clone(),
+            source,
+        })?;
         let mut command = self.command();
         let (output, said) = io::pipe()?;
         command.stderr(said.try_clone()?);
@@ -127,12 +138,16 @@ impl Launch {
             }
         };
         let output = Output::read(output, Bounds::LOG, Some(log))?;
-        let observation = self.observed.then(|| Observer::start(self.watch.as_ref(), self.port)).transpose();
+        let observation = self
+            .observed
+            .then(|| Observer::start(self.watch.as_ref(), self.port))
+            .transpose();
         let (observer, child) = observation.map_err(LaunchError::Observer)?.unzip();
         self.attach(&mut command, child)?;
         let namespace = self.namespace.clone();
         let started = on_launcher(move || {
-            // The thread that starts it is moved, and not the child between fork and exec: so the start is not charged with it.
+            // The thread that starts it is moved, and not the child between fork and exec: so the
+            // start is not charged with it.
             let inside = namespace.as_ref().map(Namespace::enter).transpose()?;
             let launched_ns = now_ns();
             // The command is dropped here, and with it this process's ends of the pipes.
@@ -151,20 +166,40 @@ impl Launch {
     }
 
     fn how(&self) -> String {
-        let core = self.core.map_or(String::new(), |core| format!(" on core {core}"));
-        let namespace = self.namespace.as_ref().map_or(String::new(), |namespace| format!(" in {}", namespace.name()));
-        format!("{core}{namespace}{}", if self.observed { " under observation" } else { "" })
+        let core = self
+            .core
+            .map_or(String::new(), |core| format!(" on core {core}"));
+        let namespace = self.namespace.as_ref().map_or(String::new(), |namespace| {
+            format!(" in {}", namespace.name())
+        });
+        format!(
+            "{core}{namespace}{}",
+            if self.observed {
+                " under observation"
+            } else {
+                ""
+            }
+        )
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
-        command.current_dir(&self.folder).stdin(Stdio::null()).process_group(0);
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .envs(self.environment.iter().cloned());
+        command
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .process_group(0);
         command
     }
 
     /// Has the child do what it must do itself, between fork and exec.
-    #[expect(unsafe_code, reason = "what is done between fork and exec must be safe there, which nothing checks")]
+    #[expect(
+        unsafe_code,
+        reason = "what is done between fork and exec must be safe there, which nothing checks"
+    )]
     fn attach(&self, command: &mut Command, observed: Option<Observed>) -> io::Result<()> {
         let cores = self.cores()?;
         let parent = Pid::this();
@@ -178,14 +213,18 @@ impl Launch {
             // Last: what comes before it is none of the program's.
             observed.as_ref().map_or(Ok(()), Observed::begin)
         };
-        // SAFETY: only system calls, and no memory is allocated: another thread may hold the allocator's lock at the fork.
+        // SAFETY: only system calls, and no memory is allocated: another thread may hold the
+        // allocator's lock at the fork.
         unsafe { command.pre_exec(attach) };
         Ok(())
     }
 
-    /// The cores of the child. Always said, so that a launch with a core does not differ from one without.
+    /// The cores of the child. Always said, so that a launch with a core does not differ from one
+    /// without.
     fn cores(&self) -> io::Result<CpuSet> {
-        let Some(core) = self.core else { return Ok(sched_getaffinity(Pid::from_raw(0))?) };
+        let Some(core) = self.core else {
+            return Ok(sched_getaffinity(Pid::from_raw(0))?);
+        };
         let mut cores = CpuSet::new();
         cores.set(core)?;
         Ok(cores)
@@ -215,8 +254,14 @@ mod tests {
         assert_eq!((end.code, end.signal), (Some(3), None));
         assert!(end.seen_ns > running.launched_ns());
         let printed = String::from_utf8(running.stdout().bytes).unwrap();
-        assert!(printed.contains("GREETING=hello\n") && !printed.contains("HOME="), "{printed}");
-        assert!(printed.contains(folder.path().to_str().unwrap()), "{printed}");
+        assert!(
+            printed.contains("GREETING=hello\n") && !printed.contains("HOME="),
+            "{printed}"
+        );
+        assert!(
+            printed.contains(folder.path().to_str().unwrap()),
+            "{printed}"
+        );
         assert_eq!(running.log_tail(), "complaint");
         assert_eq!(std::fs::read_to_string(launch.log).unwrap(), "complaint\n");
     }
@@ -226,7 +271,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let nothing = Launch::new("/nowhere/nothing", folder.path(), folder.path().join("log"));
         let error = nothing.launch().unwrap_err().to_string();
-        assert!(error.starts_with("cannot start /nowhere/nothing: No such file"), "{error}");
+        assert!(
+            error.starts_with("cannot start /nowhere/nothing: No such file"),
+            "{error}"
+        );
         let mut nowhere = shell(&folder, "true");
         nowhere.core = Some(1_000);
         let error = nowhere.launch().unwrap_err().to_string();
@@ -252,9 +300,14 @@ mod tests {
     fn a_child_outlives_the_thread_that_asked_for_it() {
         let folder = tempfile::tempdir().unwrap();
         let launch = shell(&folder, "exec /bin/sleep 60");
-        let mut running = std::thread::spawn(move || launch.launch().unwrap()).join().unwrap();
+        let mut running = std::thread::spawn(move || launch.launch().unwrap())
+            .join()
+            .unwrap();
         std::thread::sleep(Duration::from_millis(50));
         assert!(running.ended().is_none());
-        assert_eq!(running.stop(Duration::from_secs(5)).signal, Some(Signal::SIGTERM));
+        assert_eq!(
+            running.stop(Duration::from_secs(5)).signal,
+            Some(Signal::SIGTERM)
+        );
     }
 }

@@ -23,7 +23,8 @@ impl Stat {
         Self::parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// The program's name comes second, in parentheses, and may itself hold spaces and parentheses: what counts is the last.
+    /// The program's name comes second, in parentheses, and may itself hold spaces and parentheses:
+    /// what counts is the last.
     fn parse(text: &str) -> Option<Self> {
         let fields: Vec<_> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
         // Numbered as proc(5) does, from 1; the third is the first after the name.
@@ -41,22 +42,34 @@ impl Stat {
 
 /// All processes, with what is told of them. One that ends meanwhile is left out.
 pub(super) fn all() -> Vec<(u32, Stat)> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(|pid| Some((pid, Stat::of(pid)?))).collect()
 }
 
 /// The living members of a process group.
 pub(super) fn members(group: u32) -> Vec<u32> {
-    all().into_iter().filter(|(_, stat)| stat.group == group && stat.lives).map(|(pid, _)| pid).collect()
+    all()
+        .into_iter()
+        .filter(|(_, stat)| stat.group == group && stat.lives)
+        .map(|(pid, _)| pid)
+        .collect()
 }
 
-/// The living descendants of a process, with when each began. One whose parent has ended before it is none any more.
+/// The living descendants of a process, with when each began. One whose parent has ended before it
+/// is none any more.
 pub(super) fn descendants(pid: u32) -> Vec<(u32, u64)> {
     let all = all();
     let (mut found, mut parents) = (Vec::new(), vec![pid]);
     while let Some(parent) = parents.pop() {
-        for (child, stat) in all.iter().filter(|(_, stat)| stat.parent == parent && stat.lives) {
+        for (child, stat) in all
+            .iter()
+            .filter(|(_, stat)| stat.parent == parent && stat.lives)
+        {
             found.push((*child, stat.began));
             parents.push(*child);
         }
@@ -70,10 +83,24 @@ mod tests {
 
     #[test]
     fn reads_a_program_with_an_odd_name() {
-        let stat = Stat::parse("7 (a) R (b c) S 1 7 7 0 -1 4194560 11 12 13 14 1 2 3 4 20 0 1 0 999 4096 5").unwrap();
-        let expected = Stat { lives: true, parent: 1, group: 7, minor_faults: 11, major_faults: 13, began: 999 };
+        let stat = Stat::parse(
+            "7 (a) R (b c) S 1 7 7 0 -1 4194560 11 12 13 14 1 2 3 4 20 0 1 0 999 4096 5",
+        )
+        .unwrap();
+        let expected = Stat {
+            lives: true,
+            parent: 1,
+            group: 7,
+            minor_faults: 11,
+            major_faults: 13,
+            began: 999,
+        };
         assert_eq!(stat, expected);
-        assert!(!Stat::parse("7 (x) Z 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0").unwrap().lives);
+        assert!(
+            !Stat::parse("7 (x) Z 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0")
+                .unwrap()
+                .lives
+        );
         assert_eq!(Stat::parse("7 (x) S 1"), None);
     }
 

@@ -1,7 +1,8 @@
 //! The first answer of a server: asked for until it comes, and dated.
 //!
-//! Readiness has to come from retrying here, since a server from outside sends no event when it listens. How exactly an
-//! instant is known then is a part of the measurement: [`FirstAnswer::resolution_ns`].
+//! Readiness has to come from retrying here, since a server from outside sends no event when it
+//! listens. How exactly an instant is known then is a part of the measurement:
+//! [`FirstAnswer::resolution_ns`].
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -27,7 +28,10 @@ impl Target {
     /// A port of 127.0.0.1, addressed by that name.
     pub fn loopback(port: u16) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { address, host: address.to_string() }
+        Self {
+            address,
+            host: address.to_string(),
+        }
     }
 }
 
@@ -40,26 +44,29 @@ pub struct Patience {
     pub period_ns: u64,
     /// Later it is one in so many of the time since the first attempt, if that is longer.
     pub growth: u64,
-    /// Whether a connection that is closed before the first byte of an answer is another reason to ask again: Docker's
-    /// proxy listens before the server in the container does.
+    /// Whether a connection that is closed before the first byte of an answer is another reason to
+    /// ask again: Docker's proxy listens before the server in the container does.
     pub through_resets: bool,
-    /// Whether an answer of another status than 200 is another reason to ask again: an orchestrator listens before the
-    /// workload is there.
+    /// Whether an answer of another status than 200 is another reason to ask again: an orchestrator
+    /// listens before the workload is there.
     pub through_statuses: bool,
     /// The longest body that is taken.
     pub max_body: usize,
 }
 
 impl Patience {
-    /// The period between attempts unless another is chosen. Shorter ones take the core away from a server that is loading.
+    /// The period between attempts unless another is chosen. Shorter ones take the core away from a
+    /// server that is loading.
     pub const PERIOD_NS: u64 = 50_000;
 
-    /// What part of the time that has passed the period is at least: an answer is seen late by less than one percent of the
-    /// start. Asking each 50 µs all along took a third of a core, and made a start that compiles on both of two cores 25 ms
-    /// longer than one that listens first and so is asked once.
+    /// What part of the time that has passed the period is at least: an answer is seen late by less
+    /// than one percent of the start. Asking each 50 µs all along took a third of a core, and made
+    /// a start that compiles on both of two cores 25 ms longer than one that listens first and so
+    /// is asked once.
     pub const GROWTH: u64 = 128;
 
-    /// Asks until `deadline_ns` on the clock, each [`Self::PERIOD_NS`] at first, as long as the connection is refused.
+    /// Asks until `deadline_ns` on the clock, each [`Self::PERIOD_NS`] at first, as long as the
+    /// connection is refused.
     pub const fn until(deadline_ns: u64) -> Self {
         Self {
             deadline_ns,
@@ -90,10 +97,11 @@ pub struct FirstAnswer {
     pub answered_ns: u64,
     /// How many times it was asked for, this one included.
     pub attempts: u64,
-    /// From the beginning of the attempt before to the beginning of this one: up to so much earlier the server may have
-    /// been ready. `None` if the first attempt succeeded.
+    /// From the beginning of the attempt before to the beginning of this one: up to so much earlier
+    /// the server may have been ready. `None` if the first attempt succeeded.
     pub resolution_ns: Option<u64>,
-    /// What was answered. Not judged here, but for its status if [`Patience::through_statuses`] says so.
+    /// What was answered. Not judged here, but for its status if [`Patience::through_statuses`]
+    /// says so.
     pub answer: Answer,
 }
 
@@ -101,7 +109,9 @@ pub struct FirstAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
     /// The deadline passed, and no connection was ever taken.
-    #[error("nothing listened on {address} in time: the last of {attempts} attempts failed with: {last}")]
+    #[error(
+        "nothing listened on {address} in time: the last of {attempts} attempts failed with: {last}"
+    )]
     NeverListened {
         /// The address.
         address: SocketAddr,
@@ -111,7 +121,10 @@ pub enum NoAnswer {
         last: String,
     },
     /// The process that should answer has ended.
-    #[error("the server ended before it answered, after {attempts} attempts; the last failed with: {last}")]
+    #[error(
+        "the server ended before it answered, after {attempts} attempts; the last failed with: \
+            {last}"
+    )]
     Ended {
         /// How many attempts there were.
         attempts: u64,
@@ -155,9 +168,9 @@ enum Failed {
 
 /// Asks `target` until the first answer is complete.
 ///
-/// `has_ended` says whether the process that should answer is no more, so that nobody waits for the dead; it is asked after
-/// each failed attempt. Between attempts the thread sleeps, with its timer slack at the least, so that the core is left
-/// to a server which has only this one.
+/// `has_ended` says whether the process that should answer is no more, so that nobody waits for the
+/// dead; it is asked after each failed attempt. Between attempts the thread sleeps, with its timer
+/// slack at the least, so that the core is left to a server which has only this one.
 ///
 /// # Errors
 /// [`NoAnswer`], with what was seen.
@@ -168,7 +181,8 @@ pub fn first_answer(
     has_ended: &mut dyn FnMut() -> bool,
 ) -> Result<FirstAnswer, NoAnswer> {
     let request = bytes(request, &target.host);
-    // Without it the kernel may wake us 50 µs late, as long as the whole period. A kernel that refuses only costs resolution.
+    // Without it the kernel may wake us 50 µs late, as long as the whole period. A kernel that
+    // refuses only costs resolution.
     let _ = set_timerslack(1);
     let connected = Cell::new(false);
     let mut previous_ns = None;
@@ -180,7 +194,13 @@ pub fn first_answer(
         let last = match attempt(target.address, &request, patience, &connected) {
             Ok((connected_ns, answered_ns, answer)) => {
                 let resolution_ns = previous_ns.map(|previous| began_ns - previous);
-                return Ok(FirstAnswer { connected_ns, answered_ns, attempts, resolution_ns, answer });
+                return Ok(FirstAnswer {
+                    connected_ns,
+                    answered_ns,
+                    attempts,
+                    resolution_ns,
+                    answer,
+                });
             }
             Err(Failed::Final(reason)) => return Err(reason),
             Err(Failed::Again(last)) => last,
@@ -192,11 +212,17 @@ pub fn first_answer(
             return Err(if connected.get() {
                 NoAnswer::TooLate { received: 0, last }
             } else {
-                NoAnswer::NeverListened { address: target.address, attempts, last }
+                NoAnswer::NeverListened {
+                    address: target.address,
+                    attempts,
+                    last,
+                }
             });
         }
         previous_ns = Some(began_ns);
-        let period_ns = patience.period_ns.max((began_ns - first_ns) / patience.growth.max(1));
+        let period_ns = patience
+            .period_ns
+            .max((began_ns - first_ns) / patience.growth.max(1));
         let pause = (began_ns + period_ns).saturating_sub(now_ns());
         if pause > 0 {
             std::thread::sleep(Duration::from_nanos(pause));
@@ -221,27 +247,41 @@ fn attempt(
 }
 
 fn connect(address: SocketAddr, patience: &Patience) -> Result<TcpStream, Failed> {
-    let stream = TcpStream::connect_timeout(&address, patience.left()).map_err(|error| match error.kind() {
-        // Nobody listens, nobody answers yet, or a container's network is not up yet.
-        ErrorKind::ConnectionRefused
-        | ErrorKind::ConnectionReset
-        | ErrorKind::TimedOut
-        | ErrorKind::WouldBlock
-        | ErrorKind::HostUnreachable
-        | ErrorKind::NetworkUnreachable
-        | ErrorKind::Interrupted => Failed::Again(error.to_string()),
-        _ => Failed::Final(NoAnswer::CannotConnect { address, reason: error.to_string() }),
+    let stream = TcpStream::connect_timeout(&address, patience.left()).map_err(|error| {
+        match error.kind() {
+            // Nobody listens, nobody answers yet, or a container's network is not up yet.
+            ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::TimedOut
+            | ErrorKind::WouldBlock
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::Interrupted => Failed::Again(error.to_string()),
+            _ => Failed::Final(NoAnswer::CannotConnect {
+                address,
+                reason: error.to_string(),
+            }),
+        }
     })?;
-    // A client that nobody answers may be given the very port that it connects to, and then it talks to itself.
-    let itself = stream.local_addr().and_then(|local| Ok(local == stream.peer_addr()?));
+    // A client that nobody answers may be given the very port that it connects to, and then it
+    // talks to itself.
+    let itself = stream
+        .local_addr()
+        .and_then(|local| Ok(local == stream.peer_addr()?));
     match itself {
         Ok(false) => Ok(stream),
-        Ok(true) => Err(Failed::Again("nobody listened, and the client was connected to itself".into())),
+        Ok(true) => Err(Failed::Again(
+            "nobody listened, and the client was connected to itself".into(),
+        )),
         Err(error) => Err(Failed::Again(error.to_string())),
     }
 }
 
-fn exchange(mut stream: TcpStream, request: &[u8], patience: &Patience) -> Result<(u64, Answer), Failed> {
+fn exchange(
+    mut stream: TcpStream,
+    request: &[u8],
+    patience: &Patience,
+) -> Result<(u64, Answer), Failed> {
     let mut incoming = Incoming::new(patience.max_body);
     let sent = stream.set_nodelay(true).and_then(|()| {
         stream.set_write_timeout(Some(patience.left()))?;
@@ -249,7 +289,9 @@ fn exchange(mut stream: TcpStream, request: &[u8], patience: &Patience) -> Resul
     });
     let mut piece = [0; 16 * 1024];
     loop {
-        let read = stream.set_read_timeout(Some(patience.left())).and_then(|()| stream.read(&mut piece));
+        let read = stream
+            .set_read_timeout(Some(patience.left()))
+            .and_then(|()| stream.read(&mut piece));
         let read_ns = now_ns();
         let (answer, over) = match read {
             Ok(0) => (incoming.over(), true),
@@ -259,10 +301,13 @@ fn exchange(mut stream: TcpStream, request: &[u8], patience: &Patience) -> Resul
         };
         match answer.map_err(|reason| Failed::Final(NoAnswer::Malformed(reason)))? {
             Some(answer) => return Ok((read_ns, answer)),
-            // A server may answer before it has read all, and close: so a request that was not sent whole is no reason
-            // not to read. If there was no answer, what became of the request tells more than the end does.
+            // A server may answer before it has read all, and close: so a request that was not sent
+            // whole is no reason not to read. If there was no answer, what became of the request
+            // tells more than the end does.
             None if over => {
-                let error = sent.err().unwrap_or_else(|| ErrorKind::UnexpectedEof.into());
+                let error = sent
+                    .err()
+                    .unwrap_or_else(|| ErrorKind::UnexpectedEof.into());
                 return Err(broken(&incoming, &error, patience));
             }
             None => {}
@@ -274,11 +319,20 @@ fn exchange(mut stream: TcpStream, request: &[u8], patience: &Patience) -> Resul
 fn broken(incoming: &Incoming, error: &io::Error, patience: &Patience) -> Failed {
     let received = incoming.len();
     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
-        return Failed::Final(NoAnswer::TooLate { received, last: "the server was silent".into() });
+        return Failed::Final(NoAnswer::TooLate {
+            received,
+            last: "the server was silent".into(),
+        });
     }
-    let reason = if error.kind() == ErrorKind::UnexpectedEof { "it was closed".into() } else { error.to_string() };
+    let reason = if error.kind() == ErrorKind::UnexpectedEof {
+        "it was closed".into()
+    } else {
+        error.to_string()
+    };
     if patience.through_resets && received == 0 {
-        Failed::Again(format!("the connection broke off before the answer: {reason}"))
+        Failed::Again(format!(
+            "the connection broke off before the answer: {reason}"
+        ))
     } else {
         Failed::Final(NoAnswer::BrokeOff { received, reason })
     }
@@ -308,7 +362,12 @@ mod tests {
     }
 
     fn ask(port: u16, patience: &Patience) -> Result<FirstAnswer, NoAnswer> {
-        first_answer(&Target::loopback(port), &Request::get("/"), patience, &mut || false)
+        first_answer(
+            &Target::loopback(port),
+            &Request::get("/"),
+            patience,
+            &mut || false,
+        )
     }
 
     fn soon() -> Patience {
@@ -325,10 +384,23 @@ mod tests {
         });
         let first = ask(port, &soon()).unwrap();
         server.join().unwrap();
-        assert_eq!(first.answer, Answer { code: 200, body: b"ok".into() });
+        assert_eq!(
+            first.answer,
+            Answer {
+                code: 200,
+                body: b"ok".into()
+            }
+        );
         assert!(first.attempts > 10, "{first:?}");
-        assert!(first.resolution_ns.is_some_and(|ns| (40_000..20_000_000).contains(&ns)), "{first:?}");
-        assert!(before + 30_000_000 <= first.connected_ns && first.connected_ns < first.answered_ns);
+        assert!(
+            first
+                .resolution_ns
+                .is_some_and(|ns| (40_000..20_000_000).contains(&ns)),
+            "{first:?}"
+        );
+        assert!(
+            before + 30_000_000 <= first.connected_ns && first.connected_ns < first.answered_ns
+        );
     }
 
     #[test]
@@ -340,7 +412,10 @@ mod tests {
             asked += 1;
             asked == 3
         });
-        assert!(matches!(ended, Err(NoAnswer::Ended { attempts: 3, .. })), "{ended:?}");
+        assert!(
+            matches!(ended, Err(NoAnswer::Ended { attempts: 3, .. })),
+            "{ended:?}"
+        );
         let late = ask(port, &Patience::until(now_ns() + 20_000_000)).unwrap_err();
         assert!(late.to_string().contains("Connection refused"), "{late}");
         assert!(matches!(late, NoAnswer::NeverListened { .. }));
@@ -351,7 +426,10 @@ mod tests {
         let port = free_port().unwrap();
         let silent = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let late = ask(port, &Patience::until(now_ns() + 20_000_000)).unwrap_err();
-        assert!(matches!(late, NoAnswer::TooLate { received: 0, .. }), "{late:?}");
+        assert!(
+            matches!(late, NoAnswer::TooLate { received: 0, .. }),
+            "{late:?}"
+        );
         drop(silent);
         for (says, expected) in [
             (
@@ -372,8 +450,15 @@ mod tests {
     #[test]
     fn asks_again_through_what_it_is_told_to() {
         let port = free_port().unwrap();
-        let server = server(port, &["", "HTTP/1.1 503 Not Yet\r\ncontent-length: 0\r\n\r\n", OK]);
-        let patience = Patience { through_resets: true, through_statuses: true, ..soon() };
+        let server = server(
+            port,
+            &["", "HTTP/1.1 503 Not Yet\r\ncontent-length: 0\r\n\r\n", OK],
+        );
+        let patience = Patience {
+            through_resets: true,
+            through_statuses: true,
+            ..soon()
+        };
         let first = ask(port, &patience).unwrap();
         assert_eq!((first.attempts, first.answer.code), (3, 200));
         server.join().unwrap();
@@ -386,7 +471,11 @@ mod tests {
         let (low, high): (u64, u64) = (low.parse().unwrap(), high.parse().unwrap());
         let port = u16::try_from(low + now_ns() % (high - low)).unwrap();
         // Every attempt may be given its own port; within as many as there are ports, one is.
-        let patience = Patience { period_ns: 0, growth: u64::MAX, ..Patience::until(now_ns() + 1_500_000_000) };
+        let patience = Patience {
+            period_ns: 0,
+            growth: u64::MAX,
+            ..Patience::until(now_ns() + 1_500_000_000)
+        };
         let error = ask(port, &patience).unwrap_err();
         assert!(matches!(error, NoAnswer::NeverListened { .. }), "{error:?}");
     }

@@ -37,7 +37,8 @@ pub struct Running {
     end: Option<End>,
 }
 
-/// How a process ended, and what it had cost. Neither code nor signal is known if the system did not tell.
+/// How a process ended, and what it had cost. Neither code nor signal is known if the system did
+/// not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
     /// The code that it exited with.
@@ -46,7 +47,8 @@ pub struct End {
     pub signal: Option<Signal>,
     /// The clock when its end was seen.
     pub seen_ns: u64,
-    /// From its fork on, with the children that it had waited for. `pss_bytes` is never known at the end.
+    /// From its fork on, with the children that it had waited for. `pss_bytes` is never known at
+    /// the end.
     pub resources: Resources,
 }
 
@@ -75,7 +77,15 @@ impl Running {
         let handle = open_process(pid);
         let pid = Pid::from_raw(pid.cast_signed());
         match handle {
-            Ok(handle) => Ok(Self { pid, launched_ns, handle, log, stdout, observer, end: None }),
+            Ok(handle) => Ok(Self {
+                pid,
+                launched_ns,
+                handle,
+                log,
+                stdout,
+                observer,
+                end: None,
+            }),
             Err(error) => {
                 let _ = killpg(pid, Signal::SIGKILL);
                 let _ = reap(pid, 0);
@@ -104,7 +114,8 @@ impl Running {
         self.wait_end(0)
     }
 
-    /// Waits for its end until the clock reads `until_ns`. What is left of its group then is killed.
+    /// Waits for its end until the clock reads `until_ns`. What is left of its group then is
+    /// killed.
     pub fn wait_end(&mut self, until_ns: u64) -> Option<End> {
         if self.end.is_none() && ready(self.handle.as_fd(), until_ns) {
             let seen_ns = now_ns();
@@ -120,8 +131,8 @@ impl Running {
         self.end
     }
 
-    /// Asks the group to end, gives it `grace` for that, and then kills it with all descendants that have left the group.
-    /// Returns once nothing of it is left.
+    /// Asks the group to end, gives it `grace` for that, and then kills it with all descendants
+    /// that have left the group. Returns once nothing of it is left.
     pub fn stop(&mut self, grace: Duration) -> End {
         let grace_ns = u64::try_from(grace.as_nanos()).unwrap_or(u64::MAX);
         if let Some(end) = self.ended() {
@@ -129,25 +140,42 @@ impl Running {
         }
         let mut others = descendants(self.pid());
         let _ = killpg(self.pid, Signal::SIGTERM);
-        let end = self.wait_end(now_ns().saturating_add(grace_ns)).or_else(|| {
-            others.extend(descendants(self.pid()));
-            let _ = killpg(self.pid, Signal::SIGKILL);
-            self.wait_end(now_ns() + DYING_NS)
-        });
-        let left = others.iter().filter(|&&(pid, began)| Stat::of(pid).is_some_and(|stat| stat.began == began));
+        let end = self
+            .wait_end(now_ns().saturating_add(grace_ns))
+            .or_else(|| {
+                others.extend(descendants(self.pid()));
+                let _ = killpg(self.pid, Signal::SIGKILL);
+                self.wait_end(now_ns() + DYING_NS)
+            });
+        let left = others
+            .iter()
+            .filter(|&&(pid, began)| Stat::of(pid).is_some_and(|stat| stat.began == began));
         left.for_each(|&(pid, _)| {
             let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
         });
-        let unknown = End { code: None, signal: None, seen_ns: now_ns(), resources: Resources::default() };
+        let unknown = End {
+            code: None,
+            signal: None,
+            seen_ns: now_ns(),
+            resources: Resources::default(),
+        };
         self.finish(end.unwrap_or(unknown))
     }
 
-    /// What it printed to standard output, if that is captured; waits for it to be over, so ask after the end.
+    /// What it printed to standard output, if that is captured; waits for it to be over, so ask
+    /// after the end.
     pub fn stdout(&mut self) -> Captured {
-        self.stdout.as_mut().map_or(Captured { bytes: Vec::new(), dropped: 0 }, Output::finish)
+        self.stdout.as_mut().map_or(
+            Captured {
+                bytes: Vec::new(),
+                dropped: 0,
+            },
+            Output::finish,
+        )
     }
 
-    /// The last of what is in its log, for the reason of a failure: at most 2 kB, whole lines, no blank end.
+    /// The last of what is in its log, for the reason of a failure: at most 2 kB, whole lines, no
+    /// blank end.
     pub fn log_tail(&mut self) -> String {
         if self.end.is_some() {
             self.log.finish();
@@ -157,19 +185,21 @@ impl Running {
         let start = text.len().saturating_sub(TAIL);
         let line = |at: &usize| *at == 0 || text.as_bytes()[at - 1] == b'\n';
         // A last line longer than all that is shown is cut between two characters.
-        let start =
-            (start..text.len()).find(line).or_else(|| (start..text.len()).find(|&at| text.is_char_boundary(at)));
+        let start = (start..text.len())
+            .find(line)
+            .or_else(|| (start..text.len()).find(|&at| text.is_char_boundary(at)));
         text[start.unwrap_or(text.len())..].to_owned()
     }
 
-    /// Waits until a whole line of its log holds `needle` and gives that line; nothing if it has not by `until_ns`.
+    /// Waits until a whole line of its log holds `needle` and gives that line; nothing if it has
+    /// not by `until_ns`.
     pub fn log_line(&self, needle: &str, until_ns: u64) -> Option<String> {
         self.log.line_with(needle, until_ns)
     }
 
-    /// What it has cost since its fork, with all that it has started and that lives, read from outside. Switches are those
-    /// of threads that have not ended. Costs the reader some tens of microseconds, and the process nothing but the time
-    /// for which its memory map is held.
+    /// What it has cost since its fork, with all that it has started and that lives, read from
+    /// outside. Switches are those of threads that have not ended. Costs the reader some tens of
+    /// microseconds, and the process nothing but the time for which its memory map is held.
     pub fn usage(&self) -> Resources {
         if let Some(end) = self.end {
             return end.resources;
@@ -177,11 +207,14 @@ impl Running {
         usage::of_tree(self.pid())
     }
 
-    /// Waits until nothing of the group lives any more. Its members are no children of ours and are reaped by others:
-    /// that they are zombies is enough.
+    /// Waits until nothing of the group lives any more. Its members are no children of ours and are
+    /// reaped by others: that they are zombies is enough.
     fn wait_gone(&self) {
         let until_ns = now_ns() + DYING_NS;
-        while killpg(self.pid, None).is_ok() && !members(self.pid()).is_empty() && now_ns() < until_ns {
+        while killpg(self.pid, None).is_ok()
+            && !members(self.pid()).is_empty()
+            && now_ns() < until_ns
+        {
             let _ = killpg(self.pid, Signal::SIGKILL);
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -199,7 +232,8 @@ impl Drop for Running {
     }
 }
 
-/// Waits until a process has ended, or the clock reads `until_ns`. Whose child it is does not matter.
+/// Waits until a process has ended, or the clock reads `until_ns`. Whose child it is does not
+/// matter.
 pub fn wait_for_end(pid: u32, until_ns: u64) {
     // One that cannot be opened has ended.
     if let Ok(handle) = open_process(pid) {
@@ -208,7 +242,10 @@ pub fn wait_for_end(pid: u32, until_ns: u64) {
 }
 
 /// Reaps a child that has ended or has been killed.
-#[expect(unsafe_code, reason = "neither the standard library nor nix tells what the one child cost")]
+#[expect(
+    unsafe_code,
+    reason = "neither the standard library nor nix tells what the one child cost"
+)]
 fn reap(pid: Pid, seen_ns: u64) -> End {
     let mut status = 0;
     // SAFETY: numbers only; all zero is a valid value.
@@ -220,19 +257,35 @@ fn reap(pid: Pid, seen_ns: u64) -> End {
             break;
         }
         if nix::errno::Errno::last() != nix::errno::Errno::EINTR {
-            return End { code: None, signal: None, seen_ns, resources: Resources::default() };
+            return End {
+                code: None,
+                signal: None,
+                seen_ns,
+                resources: Resources::default(),
+            };
         }
     }
     let status = ExitStatus::from_raw(status);
-    let signal = status.signal().and_then(|signal| Signal::try_from(signal).ok());
-    End { code: status.code(), signal, seen_ns, resources: resources(&usage) }
+    let signal = status
+        .signal()
+        .and_then(|signal| Signal::try_from(signal).ok());
+    End {
+        code: status.code(),
+        signal,
+        seen_ns,
+        resources: resources(&usage),
+    }
 }
 
 fn resources(usage: &libc::rusage) -> Resources {
     let count = |number: libc::c_long| u64::try_from(number).ok();
-    let ns = |time: libc::timeval| Some(count(time.tv_sec)? * 1_000_000_000 + count(time.tv_usec)? * 1_000);
+    let ns = |time: libc::timeval| {
+        Some(count(time.tv_sec)? * 1_000_000_000 + count(time.tv_usec)? * 1_000)
+    };
     Resources {
-        cpu_ns: ns(usage.ru_utime).zip(ns(usage.ru_stime)).map(|(user, system)| user + system),
+        cpu_ns: ns(usage.ru_utime)
+            .zip(ns(usage.ru_stime))
+            .map(|(user, system)| user + system),
         max_rss_bytes: count(usage.ru_maxrss).map(|kib| kib * 1024),
         pss_bytes: None,
         minor_faults: count(usage.ru_minflt),
@@ -252,7 +305,9 @@ mod tests {
         let mut launch = Launch::new("/bin/sh", folder.path(), folder.path().join("log"));
         launch.arguments = vec!["-c".into(), script.into()];
         let running = launch.launch().unwrap();
-        running.log_line("ready", now_ns() + 10_000_000_000).unwrap();
+        running
+            .log_line("ready", now_ns() + 10_000_000_000)
+            .unwrap();
         running
     }
 
@@ -263,8 +318,8 @@ mod tests {
     #[test]
     fn what_does_not_want_to_end_is_killed_with_all_that_it_started() {
         let folder = tempfile::tempdir().unwrap();
-        let script =
-            "trap '' TERM; /bin/sleep 60 & /usr/bin/setsid /bin/sleep 60 & /bin/sleep 0.1; echo ready; wait; wait";
+        let script = "trap '' TERM; /bin/sleep 60 & /usr/bin/setsid /bin/sleep 60 & /bin/sleep \
+            0.1; echo ready; wait; wait";
         let mut running = shell(&folder, script);
         let all = descendants(running.pid());
         assert_eq!(all.len(), 2, "{all:?}");
@@ -275,7 +330,11 @@ mod tests {
         // The one in a session of its own was killed last.
         std::thread::sleep(Duration::from_millis(50));
         assert!(all.iter().all(|&(pid, _)| gone(pid)));
-        assert_eq!(running.stop(Duration::ZERO), end, "stopping again changes nothing");
+        assert_eq!(
+            running.stop(Duration::ZERO),
+            end,
+            "stopping again changes nothing"
+        );
     }
 
     #[test]
@@ -302,18 +361,35 @@ mod tests {
     #[test]
     fn the_cost_is_read_from_outside_and_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
-        let mut running = shell(&folder, "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo ready; read x; :");
+        let mut running = shell(
+            &folder,
+            "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo ready; read x; :",
+        );
         let end = running.stop(Duration::from_secs(5)).resources;
-        let mut running =
-            shell(&folder, "/bin/sleep 60 & i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo ready; wait");
+        let mut running = shell(
+            &folder,
+            "/bin/sleep 60 & i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo ready; wait",
+        );
         let usage = running.usage();
         for cost in [usage, end] {
             assert!(cost.cpu_ns.is_some_and(|ns| ns > 10_000_000), "{cost:?}");
-            assert!(cost.max_rss_bytes.is_some_and(|bytes| bytes > 500_000), "{cost:?}");
-            assert!(cost.minor_faults.is_some_and(|faults| faults > 50), "{cost:?}");
-            assert!(cost.major_faults.is_some() && cost.involuntary_switches.is_some(), "{cost:?}");
+            assert!(
+                cost.max_rss_bytes.is_some_and(|bytes| bytes > 500_000),
+                "{cost:?}"
+            );
+            assert!(
+                cost.minor_faults.is_some_and(|faults| faults > 50),
+                "{cost:?}"
+            );
+            assert!(
+                cost.major_faults.is_some() && cost.involuntary_switches.is_some(),
+                "{cost:?}"
+            );
         }
-        assert!(usage.pss_bytes.is_some_and(|bytes| bytes > 50_000), "{usage:?}");
+        assert!(
+            usage.pss_bytes.is_some_and(|bytes| bytes > 50_000),
+            "{usage:?}"
+        );
         assert!(usage.voluntary_switches.is_some());
         running.stop(Duration::ZERO);
     }
@@ -321,10 +397,15 @@ mod tests {
     #[test]
     fn the_tail_of_a_log_is_whole_lines() {
         let folder = tempfile::tempdir().unwrap();
-        let mut running =
-            shell(&folder, "i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo line $i; done; echo ready; echo");
+        let mut running = shell(
+            &folder,
+            "i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo line $i; done; echo ready; echo",
+        );
         running.wait_end(now_ns() + 10_000_000_000).unwrap();
         let tail = running.log_tail();
-        assert!(tail.starts_with("line ") && tail.ends_with("\nready") && tail.len() <= TAIL, "{tail}");
+        assert!(
+            tail.starts_with("line ") && tail.ends_with("\nready") && tail.len() <= TAIL,
+            "{tail}"
+        );
     }
 }

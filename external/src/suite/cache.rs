@@ -32,40 +32,59 @@ pub const fn name(evicted: bool, evicted_all: bool) -> &'static str {
     }
 }
 
-/// What a scenario's starts find: whether the workload's files are evicted, and whether the system's own are too. Those of
-/// `cold` are never hot.
+/// What a scenario's starts find: whether the workload's files are evicted, and whether the
+/// system's own are too. Those of `cold` are never hot.
 pub fn states(settings: &Settings, scenario: Scenario) -> Vec<(bool, bool)> {
     let cold = scenario == Scenario::Cold;
     let usual = vec![(cold || (settings.evict_always && scenario.starts()), false)];
     if !scenario.starts() {
         return usual;
     }
-    let asked = settings.values.page_cache.iter().filter_map(|state| match state {
-        PageCache::Hot => (!cold).then_some((false, false)),
-        PageCache::Evicted => Some((true, false)),
-        PageCache::EvictedAll => Some((true, true)),
-    });
+    let asked = settings
+        .values
+        .page_cache
+        .iter()
+        .filter_map(|state| match state {
+            PageCache::Hot => (!cold).then_some((false, false)),
+            PageCache::Evicted => Some((true, false)),
+            PageCache::EvictedAll => Some((true, true)),
+        });
     let asked: Vec<_> = asked.collect();
     if asked.is_empty() { usual } else { asked }
 }
 
-/// Programs with the libraries that each names, found once: to look maps what it finds, and so brings it back.
+/// Programs with the libraries that each names, found once: to look maps what it finds, and so
+/// brings it back.
 #[derive(Debug, Default)]
 pub struct Libraries(HashMap<PathBuf, Vec<PathBuf>>);
 
 impl Libraries {
     /// The program and its shared libraries, each once.
     pub fn of(&mut self, program: &Path) -> Vec<PathBuf> {
-        self.0.entry(program.to_owned()).or_insert_with(|| with_libraries(program)).clone()
+        self.0
+            .entry(program.to_owned())
+            .or_insert_with(|| with_libraries(program))
+            .clone()
     }
 }
 
 /// What `ldd` says of a program; only itself if it is linked statically, or is a script.
 fn with_libraries(program: &Path) -> Vec<PathBuf> {
-    let told = Command::new("ldd").arg(program).stdin(Stdio::null()).stderr(Stdio::null()).output();
-    let text = told.map(|told| String::from_utf8_lossy(&told.stdout).into_owned()).unwrap_or_default();
-    let libraries = text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from);
-    let mut files: Vec<_> = std::iter::once(program.to_owned()).chain(libraries).collect();
+    let told = Command::new("ldd")
+        .arg(program)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    let text = told
+        .map(|told| String::from_utf8_lossy(&told.stdout).into_owned())
+        .unwrap_or_default();
+    let libraries = text
+        .split_whitespace()
+        .filter(|word| word.starts_with('/'))
+        .map(PathBuf::from);
+    let mut files: Vec<_> = std::iter::once(program.to_owned())
+        .chain(libraries)
+        .collect();
     files.iter_mut().for_each(|file| {
         if let Ok(real) = file.canonicalize() {
             *file = real;
@@ -76,15 +95,20 @@ fn with_libraries(program: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Puts files of a system out of the page cache, and tells what stayed because others have it mapped.
+/// Puts files of a system out of the page cache, and tells what stayed because others have it
+/// mapped.
 ///
 /// # Errors
 /// A file cannot be read.
 pub fn evict(files: &[PathBuf]) -> Result<BTreeMap<String, Value>, String> {
     let (mut all, mut resident, mut kept) = (0, 0, Vec::new());
     for file in files {
-        let pages = pages::evict(file)
-            .map_err(|error| format!("cannot put {} out of the page cache: {error}", file.display()))?;
+        let pages = pages::evict(file).map_err(|error| {
+            format!(
+                "cannot put {} out of the page cache: {error}",
+                file.display()
+            )
+        })?;
         all += pages.all;
         resident += pages.resident;
         if pages.resident > 0 {
@@ -107,7 +131,12 @@ mod tests {
     #[test]
     fn a_program_is_found_with_its_libraries() {
         let files = Libraries::default().of(Path::new("/bin/sh"));
-        assert!(files.iter().any(|file| file.display().to_string().contains("libc.so")), "{files:?}");
+        assert!(
+            files
+                .iter()
+                .any(|file| file.display().to_string().contains("libc.so")),
+            "{files:?}"
+        );
         assert!(files.is_sorted() && files.len() >= 3, "{files:?}");
     }
 
@@ -117,7 +146,10 @@ mod tests {
         assert_eq!(states(&settings, Scenario::Cold), [(true, false)]);
         settings.values.page_cache = vec![PageCache::Hot, PageCache::EvictedAll];
         assert_eq!(states(&settings, Scenario::Cold), [(true, true)]);
-        assert_eq!(states(&settings, Scenario::RuntimeCold), [(false, false), (true, true)]);
+        assert_eq!(
+            states(&settings, Scenario::RuntimeCold),
+            [(false, false), (true, true)]
+        );
         assert_eq!(states(&settings, Scenario::Warm), [(false, false)]);
     }
 
@@ -126,6 +158,10 @@ mod tests {
         let told = evict(&[std::env::current_exe().unwrap()]).unwrap();
         assert_eq!(told["system_files"], json!(1));
         assert_eq!(told["system_files_in_use"].as_array().unwrap().len(), 1);
-        assert!(evict(&["/no/such/file".into()]).unwrap_err().contains("/no/such/file"));
+        assert!(
+            evict(&["/no/such/file".into()])
+                .unwrap_err()
+                .contains("/no/such/file")
+        );
     }
 }

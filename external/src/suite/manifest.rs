@@ -21,18 +21,35 @@ pub(super) fn of(
     systems: &Systems,
 ) -> Result<Manifest, Error> {
     let (commit, dirty) = checkout(run::workspace());
-    let sha256 = sha256_file(Path::new("/proc/self/exe"))
-        .map_err(|error| Error::new(Exit::Internal, format!("cannot read this program: {error}")))?;
-    let config = serde_json::to_value(settings).expect("settings are plain data: they always serialise");
-    let config = config.as_object().into_iter().flatten().map(|(key, value)| {
-        let origin = origins.get(key.as_str()).copied().unwrap_or(Origin::Default);
-        (key.clone(), Setting { value: value.clone(), origin })
-    });
+    let sha256 = sha256_file(Path::new("/proc/self/exe")).map_err(|error| {
+        Error::new(Exit::Internal, format!("cannot read this program: {error}"))
+    })?;
+    let config =
+        serde_json::to_value(settings).expect("settings are plain data: they always serialise");
+    let config = config
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| {
+            let origin = origins
+                .get(key.as_str())
+                .copied()
+                .unwrap_or(Origin::Default);
+            (
+                key.clone(),
+                Setting {
+                    value: value.clone(),
+                    origin,
+                },
+            )
+        });
     Ok(Manifest {
         schema: SCHEMA_VERSION,
         run: run_folder::new_run_name(settings.seed),
         created_at: clock::wall_clock(),
-        command_line: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        command_line: std::env::args_os()
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect(),
         config: config.collect(),
         seed: settings.seed,
         samples_per_cell: settings.values.samples,
@@ -56,7 +73,9 @@ fn facts(cells: &[Planned], systems: &Systems) -> Vec<System> {
         let found = systems.of(planned.system);
         facts.push(System {
             name: planned.cell.system.clone(),
-            version: found.as_ref().map_or_else(|_| "none".to_owned(), |found| found.version.clone()),
+            version: found
+                .as_ref()
+                .map_or_else(|_| "none".to_owned(), |found| found.version.clone()),
             sha256: found.as_ref().ok().map(|found| found.sha256.clone()),
             unavailable: found.err(),
         });
@@ -68,18 +87,29 @@ fn facts(cells: &[Planned], systems: &Systems) -> Vec<System> {
 fn artifacts(cells: &[Planned]) -> Result<Vec<ArtifactFact>, Error> {
     let mut facts: Vec<ArtifactFact> = Vec::new();
     let of_guests = cells.iter().filter(|planned| planned.acquire.is_some());
-    for (planned, dialect) in
-        of_guests.flat_map(|planned| [(planned, Dialect::WasiHttp), (planned, Dialect::WasmEdgeSockets)])
-    {
+    for (planned, dialect) in of_guests.flat_map(|planned| {
+        [
+            (planned, Dialect::WasiHttp),
+            (planned, Dialect::WasmEdgeSockets),
+        ]
+    }) {
         let artifact = planned.workload.artifact_for(dialect);
-        let (path, workload) = (artifact.path().display().to_string(), planned.workload.name().to_owned());
+        let (path, workload) = (
+            artifact.path().display().to_string(),
+            planned.workload.name().to_owned(),
+        );
         match facts.iter_mut().find(|fact| fact.path == path) {
             Some(fact) if fact.workloads.contains(&workload) => {}
             Some(fact) => fact.workloads.push(workload),
             None => {
                 let bytes = artifact.read()?;
                 let sha256 = sha256_hex(&bytes);
-                facts.push(ArtifactFact { workloads: vec![workload], path, bytes: bytes.len() as u64, sha256 });
+                facts.push(ArtifactFact {
+                    workloads: vec![workload],
+                    path,
+                    bytes: bytes.len() as u64,
+                    sha256,
+                });
             }
         }
     }

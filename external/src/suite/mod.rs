@@ -33,10 +33,12 @@ use crate::observe::janitor::Janitor;
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = environment_help())]
 pub struct SuiteArguments {
-    /// What is measured: quick, standard, paper, scale, density, or a TOML file like theirs [default: by command]
+    /// What is measured: quick, standard, paper, scale, density, or a TOML file like theirs
+    /// [default: by command]
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
-    /// Only cells with this property (repeatable, or with commas): system, workload, scenario, or a parameter
+    /// Only cells with this property (repeatable, or with commas): system, workload, scenario, or a
+    /// parameter
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
     pub only: Vec<String>,
     /// End with an error if this system cannot be measured (repeatable, or with commas)
@@ -57,19 +59,22 @@ pub struct SuiteArguments {
     /// What starts find in the page cache (repeatable, or with commas) [default: by scenario]
     #[arg(long, value_enum, value_name = "STATE", value_delimiter = ',')]
     pub page_cache: Vec<cache::PageCache>,
-    /// Instances at once under `scaling` and `density` (repeatable, or with commas) [default: by profile]
+    /// Instances at once under `scaling` and `density` (repeatable, or with commas) [default: by
+    /// profile]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub instances: Vec<usize>,
     /// Variants of systems that have several [default: by profile]
     #[arg(long, value_enum)]
     pub variants: Option<settings::Variants>,
-    /// Levels of a firewall in front of services (repeatable, or with commas): off, baseline, rules:N [default: by profile]
+    /// Levels of a firewall in front of services (repeatable, or with commas): off, baseline,
+    /// rules:N [default: by profile]
     #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
     pub firewall: Vec<Level>,
     /// The ways from client to service (repeatable, or with commas) [default: by profile]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub path: Vec<network::Path>,
-    /// With --path veth: how long each side holds a packet back, such as 10ms (repeatable, or with commas)
+    /// With --path veth: how long each side holds a packet back, such as 10ms (repeatable, or with
+    /// commas)
     #[arg(long, value_name = "MS", value_delimiter = ',')]
     pub delay: Vec<network::Delay>,
     /// With --path veth: how many megabits a second go through, each way
@@ -99,8 +104,11 @@ pub struct SuiteArguments {
 }
 
 fn environment_help() -> String {
-    let mut help = "Variables of the environment, below the command line and above the profile:".to_owned();
-    environment::TABLE.iter().for_each(|(name, meaning)| help.push_str(&format!("\n  {name:<25} {meaning}")));
+    let mut help =
+        "Variables of the environment, below the command line and above the profile:".to_owned();
+    environment::TABLE
+        .iter()
+        .for_each(|(name, meaning)| help.push_str(&format!("\n  {name:<25} {meaning}")));
     help
 }
 
@@ -109,7 +117,8 @@ fn environment_help() -> String {
 pub struct ScaleArguments {
     #[command(flatten)]
     suite: SuiteArguments,
-    /// Search for the first number of instances, up to N, at which less is done than by fewer: in several runs
+    /// Search for the first number of instances, up to N, at which less is done than by fewer: in
+    /// several runs
     #[arg(long, value_name = "N", conflicts_with_all = ["resume", "list", "instances"])]
     search: Option<usize>,
 }
@@ -125,20 +134,33 @@ pub fn scale(arguments: &ScaleArguments) -> Result<Exit, Error> {
 /// Runs the suite. `name` is the command's, and `usual` the profile where none is named.
 ///
 /// # Errors
-/// What keeps it from beginning or from recording; what goes wrong in single samples is in the ledger.
+/// What keeps it from beginning or from recording; what goes wrong in single samples is in the
+/// ledger.
 pub fn command(arguments: &SuiteArguments, name: &str, usual: &str) -> Result<Exit, Error> {
     measure(arguments, name, usual, None)
 }
 
-fn measure(arguments: &SuiteArguments, name: &str, usual: &str, most: Option<usize>) -> Result<Exit, Error> {
+fn measure(
+    arguments: &SuiteArguments,
+    name: &str,
+    usual: &str,
+    most: Option<usize>,
+) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
     // Resolved once: another run may become the latest one meanwhile.
-    let resume = arguments.resume.as_deref().map(|run| run_folder::resolve(&out, run)).transpose()?;
+    let resume = arguments
+        .resume
+        .as_deref()
+        .map(|run| run_folder::resolve(&out, run))
+        .transpose()?;
     let folder = resume.as_ref().map(|run| out.join(run));
     let variables = Variables::of_process();
     let (settings, origins) = settings::of(arguments, &variables, folder.as_deref(), usual)?;
-    variables.without_effect().iter().for_each(|sentence| say(sentence));
+    variables
+        .without_effect()
+        .iter()
+        .for_each(|sentence| say(sentence));
     let cells = plan::cells(&settings)?;
     if arguments.list {
         return list(&cells, &settings);
@@ -146,12 +168,23 @@ fn measure(arguments: &SuiteArguments, name: &str, usual: &str, most: Option<usi
     let required = systems::required(&arguments.require, &cells)?;
     let systems = Systems::find(cells.iter().map(|planned| planned.system));
     systems.require(&required)?;
-    let campaign = Campaign { settings: &settings, origins: &origins, cells: &cells, systems: &systems };
+    let campaign = Campaign {
+        settings: &settings,
+        origins: &origins,
+        cells: &cells,
+        systems: &systems,
+    };
     if let Some(most) = most {
         return search::search(&campaign, arguments, most);
     }
     let command = format!("external {name}");
-    campaign.run(arguments.out.as_deref(), resume.as_deref(), arguments.format, analysis::suite_report, &command)
+    campaign.run(
+        arguments.out.as_deref(),
+        resume.as_deref(),
+        arguments.format,
+        analysis::suite_report,
+        &command,
+    )
 }
 
 /// What is measured, on what.
@@ -184,16 +217,30 @@ impl Campaign<'_> {
         let manifest = manifest::of(self.settings, self.origins, self.cells, self.systems)?;
         let (folder, manifest) = run::open(resume, &results, manifest)?;
         let (samples, ended) = run::measure(&folder, &manifest, |work| {
-            Outside::new(work, self.settings, self.cells, self.systems, &janitor).map(Networked::new)
+            Outside::new(work, self.settings, self.cells, self.systems, &janitor)
+                .map(Networked::new)
         })?;
         let place = out.map_or_else(String::new, |out| format!(" --out {}", out.display()));
         let words = command.replacen("external ", "cargo run -p external -- ", 1);
         let resume = format!("{words} --resume {}{place}", folder.run());
-        // Beside the systems' own figures: what lay between client and service, where the run has compared that.
+        // Beside the systems' own figures: what lay between client and service, where the run has
+        // compared that.
         let report = |summary: &Summary, samples: &[Sample], width, colour| {
-            [report(summary, samples, width, colour), analysis::firewall(samples), analysis::path(samples)].concat()
+            [
+                report(summary, samples, width, colour),
+                analysis::firewall(samples),
+                analysis::path(samples),
+            ]
+            .concat()
         };
-        run::finish(format, &folder, &manifest.systems, (&samples, ended), report, &resume)
+        run::finish(
+            format,
+            &folder,
+            &manifest.systems,
+            (&samples, ended),
+            report,
+            &resume,
+        )
     }
 }
 
@@ -203,10 +250,17 @@ fn examine(results: &Path) {
     let _ = std::fs::create_dir_all(results);
     let trials = Trials::here(results, observe::available());
     let report = Report::of(Path::new("/"), &trials, Vec::new());
-    let worth_saying = |finding: &&Finding| matches!(finding.severity, Severity::Bad | Severity::Warning);
+    let worth_saying =
+        |finding: &&Finding| matches!(finding.severity, Severity::Bad | Severity::Warning);
     for finding in report.findings.iter().filter(worth_saying) {
-        let remedy = finding.remedy.as_ref().map_or_else(String::new, |remedy| format!(" ({remedy})"));
-        say(&format!("{}: {}; {}{remedy}", finding.check, finding.found, finding.effect));
+        let remedy = finding
+            .remedy
+            .as_ref()
+            .map_or_else(String::new, |remedy| format!(" ({remedy})"));
+        say(&format!(
+            "{}: {}; {}{remedy}",
+            finding.check, finding.found, finding.effect
+        ));
     }
 }
 
@@ -214,24 +268,33 @@ fn examine(results: &Path) {
 fn janitor() -> Result<Janitor, Error> {
     let start = || Janitor::start(&std::env::current_exe()?);
     start().map_err(|error| {
-        Error::new(Exit::Internal, format!("cannot start the process that cleans up after a kill: {error}"))
-            .hint("see ulimit -u; without it, a killed suite would leave servers behind")
+        Error::new(
+            Exit::Internal,
+            format!("cannot start the process that cleans up after a kill: {error}"),
+        )
+        .hint("see ulimit -u; without it, a killed suite would leave servers behind")
     })
 }
 
 fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
-    let ms: f64 = cells.iter().map(|planned| plan::estimate_ms(planned, settings)).sum();
+    let ms: f64 = cells
+        .iter()
+        .map(|planned| plan::estimate_ms(planned, settings))
+        .sum();
     let samples = settings.values.samples;
     let seconds = ms * f64::from(samples) / 1000.0;
     let mut text = String::new();
-    cells.iter().for_each(|planned| text.push_str(&format!("{}\n", planned.cell)));
+    cells
+        .iter()
+        .for_each(|planned| text.push_str(&format!("{}\n", planned.cell)));
     let time = if seconds < 120.0 {
         format!("{:.0} s", seconds.ceil())
     } else {
         format!("{:.0} min", (seconds / 60.0).ceil())
     };
     text.push_str(&format!(
-        "{} cells × {samples} samples = {}, seed {}; about {time} on two cores like the authors', after what is built first\n",
+        "{} cells × {samples} samples = {}, seed {}; about {time} on two cores like the authors', \
+            after what is built first\n",
         cells.len(),
         cells.len() as u64 * u64::from(samples),
         settings.seed,

@@ -39,8 +39,16 @@ impl Network {
 
 /// The levels of a profile that asks for more than none.
 fn levels(values: &Profile) -> Vec<Level> {
-    let levels: Vec<Level> = values.firewall.iter().filter_map(|level| level.parse().ok()).collect();
-    if levels.iter().any(|level| level.is_on()) { levels } else { Vec::new() }
+    let levels: Vec<Level> = values
+        .firewall
+        .iter()
+        .filter_map(|level| level.parse().ok())
+        .collect();
+    if levels.iter().any(|level| level.is_on()) {
+        levels
+    } else {
+        Vec::new()
+    }
 }
 
 /// The networks of a profile.
@@ -48,18 +56,32 @@ fn links(values: &Profile) -> Vec<Link> {
     if !values.path.contains(&Path::Veth) {
         return Vec::new();
     }
-    let delays = if values.delay_ms.is_empty() { &[0][..] } else { &values.delay_ms };
-    delays.iter().map(|&delay_ms| Link { delay_ms, rate_mbit: values.rate_mbit }).collect()
+    let delays = if values.delay_ms.is_empty() {
+        &[0][..]
+    } else {
+        &values.delay_ms
+    };
+    delays
+        .iter()
+        .map(|&delay_ms| Link {
+            delay_ms,
+            rate_mbit: values.rate_mbit,
+        })
+        .collect()
 }
 
-/// Each cell with each of what the settings put between client and service. What has no network, such as a command, and
-/// starts that are taken apart stay as they are, or behind no firewall where levels are compared.
+/// Each cell with each of what the settings put between client and service. What has no network,
+/// such as a command, and starts that are taken apart stay as they are, or behind no firewall where
+/// levels are compared.
 pub fn crossed(cells: Vec<Planned>, values: &Profile) -> Vec<Planned> {
     let (levels, links) = (levels(values), links(values));
     let over_loopback = links.is_empty() || values.path.contains(&Path::Loopback);
     let mut crossed = Vec::new();
     for planned in cells {
-        let (service, headline) = (listens(planned.workload), planned.observer == Observer::None);
+        let (service, headline) = (
+            listens(planned.workload),
+            planned.observer == Observer::None,
+        );
         // Without any level nothing is said of a firewall; beside others, none is a level too.
         let off = levels.first().map(|_| Level::Off);
         // Of several instances at once it is their number that is compared.
@@ -70,14 +92,25 @@ pub fn crossed(cells: Vec<Planned>, values: &Profile) -> Vec<Planned> {
         if over_loopback {
             match levels.as_slice() {
                 [] => crossed.push(planned.clone()),
-                levels if headline => crossed.extend(
-                    levels.iter().map(|&level| planned.clone().over(Network { firewall: Some(level), link: None })),
-                ),
-                _ => crossed.push(planned.clone().over(Network { firewall: off, link: None })),
+                levels if headline => crossed.extend(levels.iter().map(|&level| {
+                    planned.clone().over(Network {
+                        firewall: Some(level),
+                        link: None,
+                    })
+                })),
+                _ => crossed.push(planned.clone().over(Network {
+                    firewall: off,
+                    link: None,
+                })),
             }
         }
         if headline {
-            let over = |&link: &Link| planned.clone().over(Network { firewall: off, link: Some(link) });
+            let over = |&link: &Link| {
+                planned.clone().over(Network {
+                    firewall: off,
+                    link: Some(link),
+                })
+            };
             crossed.extend(links.iter().map(over));
         }
     }
@@ -89,9 +122,13 @@ impl Planned {
     #[must_use]
     fn over(mut self, network: Network) -> Self {
         self.network = network;
-        let firewall = network.firewall.map(|level| ("firewall".to_owned(), level.to_string()));
+        let firewall = network
+            .firewall
+            .map(|level| ("firewall".to_owned(), level.to_string()));
         self.cell.params.extend(firewall);
-        self.cell.params.extend(network.link.map(Link::params).unwrap_or_default());
+        self.cell
+            .params
+            .extend(network.link.map(Link::params).unwrap_or_default());
         self
     }
 }
@@ -102,7 +139,11 @@ impl Planned {
 /// What does not.
 pub fn check(values: &Profile) -> Result<(), Error> {
     let usage = |message: String, hint: &str| Err(Error::new(Exit::Usage, message).hint(hint));
-    if let Some(wrong) = values.firewall.iter().find_map(|level| level.parse::<Level>().err()) {
+    if let Some(wrong) = values
+        .firewall
+        .iter()
+        .find_map(|level| level.parse::<Level>().err())
+    {
         return usage(wrong, "such as --firewall off,baseline,rules:100");
     }
     if !levels(values).is_empty() && !values.firewall.iter().any(|level| level == "off") {
@@ -113,10 +154,16 @@ pub fn check(values: &Profile) -> Result<(), Error> {
     }
     let held = values.delay_ms.iter().any(|ms| *ms > 0) || values.rate_mbit.is_some();
     if held && !values.path.contains(&Path::Veth) {
-        return usage("nothing holds packets back on the loopback".into(), "a delay and a rate need --path veth");
+        return usage(
+            "nothing holds packets back on the loopback".into(),
+            "a delay and a rate need --path veth",
+        );
     }
     if values.rate_mbit == Some(0) || values.delay_ms.iter().any(|ms| *ms > 10_000) {
-        return usage("a rate is at least 1 Mbit/s, a delay at most 10 s".into(), "such as --delay 10ms --rate 100");
+        return usage(
+            "a rate is at least 1 Mbit/s, a delay at most 10 s".into(),
+            "such as --delay 10ms --rate 100",
+        );
     }
     Ok(())
 }
@@ -130,7 +177,10 @@ impl FromStr for Delay {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let number = text.strip_suffix("ms").unwrap_or(text).trim();
-        number.parse().map(Self).map_err(|_| format!("`{text}` is no delay in whole milliseconds, such as 10ms"))
+        number
+            .parse()
+            .map(Self)
+            .map_err(|_| format!("`{text}` is no delay in whole milliseconds, such as 10ms"))
     }
 }
 
@@ -143,15 +193,26 @@ mod tests {
 
     fn cells(arguments: SuiteArguments, only: &[&str]) -> Result<Vec<String>, String> {
         let only = only.iter().map(ToString::to_string).collect();
-        let told = settings::of(&SuiteArguments { only, ..arguments }, &Variables::none(), None, settings::DEFAULT);
+        let told = settings::of(
+            &SuiteArguments { only, ..arguments },
+            &Variables::none(),
+            None,
+            settings::DEFAULT,
+        );
         let (settings, _) = told.map_err(|error| error.to_string())?;
         let cells = plan::cells(&settings).map_err(|error| error.to_string())?;
-        Ok(cells.into_iter().map(|planned| planned.cell.to_string()).collect())
+        Ok(cells
+            .into_iter()
+            .map(|planned| planned.cell.to_string())
+            .collect())
     }
 
     fn levels_of(texts: &[&str]) -> SuiteArguments {
         let firewall = texts.iter().map(|text| text.parse().unwrap()).collect();
-        SuiteArguments { firewall, ..SuiteArguments::default() }
+        SuiteArguments {
+            firewall,
+            ..SuiteArguments::default()
+        }
     }
 
     const NATIVE: [&str; 3] = ["system=native", "scenario=runtime-cold", "scenario=warm"];
@@ -168,17 +229,34 @@ mod tests {
                                 | cell.ends_with(&format!("firewall={level}"))
                             && !cell.contains("observer=seccomp")
                     };
-                    assert_eq!(cells.iter().filter(of).count(), 1, "{system} {scenario} {level}: {cells:#?}");
+                    assert_eq!(
+                        cells.iter().filter(of).count(),
+                        1,
+                        "{system} {scenario} {level}: {cells:#?}"
+                    );
                 }
             }
         }
-        assert!(cells.iter().filter(|cell| cell.contains(" hello ")).all(|cell| !cell.contains("firewall")));
-        assert!(cells.iter().filter(|cell| cell.contains("seccomp")).all(|cell| !cell.contains("firewall=rules")));
+        assert!(
+            cells
+                .iter()
+                .filter(|cell| cell.contains(" hello "))
+                .all(|cell| !cell.contains("firewall"))
+        );
+        assert!(
+            cells
+                .iter()
+                .filter(|cell| cell.contains("seccomp"))
+                .all(|cell| !cell.contains("firewall=rules"))
+        );
     }
 
     #[test]
     fn no_level_but_off_is_no_parameter() {
-        assert_eq!(cells(levels_of(&["off"]), &NATIVE), cells(SuiteArguments::default(), &NATIVE));
+        assert_eq!(
+            cells(levels_of(&["off"]), &NATIVE),
+            cells(SuiteArguments::default(), &NATIVE)
+        );
     }
 
     #[test]
@@ -191,8 +269,14 @@ mod tests {
         let only = ["system=native", "workload=http-hello", "scenario=warm"];
         let both = cells(arguments(&[Path::Loopback, Path::Veth], &[0, 10]), &only).unwrap();
         assert_eq!(both.len(), 6, "three ways, and their twins: {both:#?}");
-        assert!(both.iter().any(|cell| cell.contains("delay_ms=10") && cell.contains("path=veth")));
-        assert_eq!(cells(arguments(&[Path::Veth], &[]), &only).unwrap().len(), 2);
+        assert!(
+            both.iter()
+                .any(|cell| cell.contains("delay_ms=10") && cell.contains("path=veth"))
+        );
+        assert_eq!(
+            cells(arguments(&[Path::Veth], &[]), &only).unwrap().len(),
+            2
+        );
         let refused = cells(arguments(&[], &[10]), &only).unwrap_err();
         assert!(refused.contains("need --path veth"), "{refused}");
         let refused = cells(levels_of(&["baseline"]), &only).unwrap_err();

@@ -1,8 +1,10 @@
-//! `external scale --search`: the first number of instances at which less is done than by fewer, or not all of it rightly.
+//! `external scale --search`: the first number of instances at which less is done than by fewer, or
+//! not all of it rightly.
 //!
-//! Numbers are doubled until that happens, and the gap is then halved. Each step is a run of its own with a plan fixed before
-//! it, in which the largest number that was good stands beside the one that is tried, block by block: a step is decided by
-//! what was measured side by side, and never by a figure of an earlier run.
+//! Numbers are doubled until that happens, and the gap is then halved. Each step is a run of its
+//! own with a plan fixed before it, in which the largest number that was good stands beside the one
+//! that is tried, block by block: a step is decided by what was measured side by side, and never by
+//! a figure of an earlier run.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -42,7 +44,17 @@ impl Known {
 
     /// After `tried` was measured beside what was good.
     fn after(self, tried: usize, degraded: bool) -> Self {
-        if degraded { Self { bad: Some(tried), ..self } } else { Self { good: tried, ..self } }
+        if degraded {
+            Self {
+                bad: Some(tried),
+                ..self
+            }
+        } else {
+            Self {
+                good: tried,
+                ..self
+            }
+        }
     }
 }
 
@@ -50,15 +62,25 @@ impl Known {
 ///
 /// # Errors
 /// As for a run.
-pub(super) fn search(campaign: &Campaign<'_>, arguments: &SuiteArguments, most: usize) -> Result<Exit, Error> {
+pub(super) fn search(
+    campaign: &Campaign<'_>,
+    arguments: &SuiteArguments,
+    most: usize,
+) -> Result<Exit, Error> {
     let mut known: BTreeMap<Cell, Known> = BTreeMap::new();
-    for planned in campaign.cells.iter().filter(|planned| planned.cell.params.contains_key(INSTANCES)) {
+    for planned in campaign
+        .cells
+        .iter()
+        .filter(|planned| planned.cell.params.contains_key(INSTANCES))
+    {
         known.insert(without_number(&planned.cell), Known::NOTHING);
     }
     let mut exit = Exit::Ok;
     loop {
-        let tried: BTreeMap<_, _> =
-            known.iter().filter_map(|(cell, known)| Some((cell.clone(), (known.good, known.next(most)?)))).collect();
+        let tried: BTreeMap<_, _> = known
+            .iter()
+            .filter_map(|(cell, known)| Some((cell.clone(), (known.good, known.next(most)?))))
+            .collect();
         if tried.is_empty() {
             break;
         }
@@ -68,8 +90,17 @@ pub(super) fn search(campaign: &Campaign<'_>, arguments: &SuiteArguments, most: 
             kept.replace(scaling_curves(samples));
             analysis::suite_report(summary, samples, width, colour)
         };
-        let step = Campaign { cells: &cells, ..*campaign };
-        let ended = step.run(arguments.out.as_deref(), None, arguments.format, report, "external scale")?;
+        let step = Campaign {
+            cells: &cells,
+            ..*campaign
+        };
+        let ended = step.run(
+            arguments.out.as_deref(),
+            None,
+            arguments.format,
+            report,
+            "external scale",
+        )?;
         if ended == Exit::Interrupted {
             return Ok(ended);
         }
@@ -79,7 +110,10 @@ pub(super) fn search(campaign: &Campaign<'_>, arguments: &SuiteArguments, most: 
         }
         let curves = kept.into_inner();
         for (cell, (_, number)) in tried {
-            let degraded = curves.iter().find(|curve| curve.cell == cell).is_none_or(|curve| is_worse(curve, number));
+            let degraded = curves
+                .iter()
+                .find(|curve| curve.cell == cell)
+                .is_none_or(|curve| is_worse(curve, number));
             if let Some(known) = known.get_mut(&cell) {
                 *known = known.after(number, degraded);
             }
@@ -91,7 +125,10 @@ pub(super) fn search(campaign: &Campaign<'_>, arguments: &SuiteArguments, most: 
 
 /// Whether a number of instances did worse than the one beside it, or could not be measured.
 fn is_worse(curve: &ScalingCurve, number: usize) -> bool {
-    let point = curve.points.iter().find(|point| point.instances == number as u64);
+    let point = curve
+        .points
+        .iter()
+        .find(|point| point.instances == number as u64);
     point.is_none_or(|point| point.is_degraded() || point.ok == 0)
 }
 
@@ -106,10 +143,18 @@ fn cells_of(campaign: &Campaign<'_>, tried: &BTreeMap<Cell, (usize, usize)>) -> 
     let mut cells: Vec<Planned> = Vec::new();
     for planned in campaign.cells {
         let key = without_number(&planned.cell);
-        let Some(&(good, number)) = tried.get(&key) else { continue };
+        let Some(&(good, number)) = tried.get(&key) else {
+            continue;
+        };
         for instances in [good, number] {
-            let mut planned = Planned { instances, ..planned.clone() };
-            planned.cell.params.insert(INSTANCES.to_owned(), instances.to_string());
+            let mut planned = Planned {
+                instances,
+                ..planned.clone()
+            };
+            planned
+                .cell
+                .params
+                .insert(INSTANCES.to_owned(), instances.to_string());
             if !cells.iter().any(|known| known.cell == planned.cell) {
                 cells.push(planned);
             }
@@ -121,8 +166,14 @@ fn cells_of(campaign: &Campaign<'_>, tried: &BTreeMap<Cell, (usize, usize)>) -> 
 fn told(known: &BTreeMap<Cell, Known>, most: usize) -> String {
     let line = |(cell, known): (&Cell, &Known)| {
         let what = match known.bad {
-            Some(bad) => format!("degrades at {bad} instances; {} are still no worse than fewer", known.good),
-            None => format!("does not degrade up to {} instances, and more than {most} were not asked for", known.good),
+            Some(bad) => format!(
+                "degrades at {bad} instances; {} are still no worse than fewer",
+                known.good
+            ),
+            None => format!(
+                "does not degrade up to {} instances, and more than {most} were not asked for",
+                known.good
+            ),
         };
         format!("{cell}: {what}\n")
     };
@@ -147,14 +198,32 @@ mod tests {
     fn the_first_worse_number_is_found() {
         for limit in 2..=64 {
             let (known, steps) = end(limit, 64);
-            assert_eq!(known, Known { good: limit - 1, bad: Some(limit) });
+            assert_eq!(
+                known,
+                Known {
+                    good: limit - 1,
+                    bad: Some(limit)
+                }
+            );
             assert!(steps <= 12, "{limit}: {steps}");
         }
     }
 
     #[test]
     fn a_limit_that_is_too_far_is_not_found() {
-        assert_eq!(end(65, 64).0, Known { good: 64, bad: None });
-        assert_eq!(end(50, 40).0, Known { good: 32, bad: None });
+        assert_eq!(
+            end(65, 64).0,
+            Known {
+                good: 64,
+                bad: None
+            }
+        );
+        assert_eq!(
+            end(50, 40).0,
+            Known {
+                good: 32,
+                bad: None
+            }
+        );
     }
 }

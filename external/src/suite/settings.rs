@@ -1,5 +1,5 @@
-//! What a suite is told, where each value came from, and what it means: a profile in TOML, above it the environment, above
-//! that the command line.
+//! What a suite is told, where each value came from, and what it means: a profile in TOML, above it
+//! the environment, above that the command line.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +29,8 @@ const PROFILES: [(&str, &str); 5] = [
 /// What is measured unless something else is said.
 pub const DEFAULT: &str = "quick";
 
-/// A profile, as it stands in a file. Unknown keys are errors: a misspelt one would be a run other than the one meant.
+/// A profile, as it stands in a file. Unknown keys are errors: a misspelt one would be a run other
+/// than the one meant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -59,7 +60,8 @@ pub struct Profile {
     /// The workloads of which there are several instances at once; all, if none is named.
     #[serde(default)]
     pub multiplied_workloads: Vec<String>,
-    /// The workloads of systems with an engine of their own, of which a sample takes a second and more.
+    /// The workloads of systems with an engine of their own, of which a sample takes a second and
+    /// more.
     pub hosted_workloads: Vec<String>,
     /// Workloads whose starts are taken apart, beside starts that are not.
     pub observe: Vec<String>,
@@ -69,10 +71,12 @@ pub struct Profile {
     pub variants: Variants,
     /// How long a start, or a request, may take.
     pub time_limit_s: u64,
-    /// What starts find in the page cache, several beside each other; by scenario if nothing is said.
+    /// What starts find in the page cache, several beside each other; by scenario if nothing is
+    /// said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub page_cache: Vec<PageCache>,
-    /// Levels of a firewall in front of services: `off` and others. Nothing is said of one if there is no other.
+    /// Levels of a firewall in front of services: `off` and others. Nothing is said of one if there
+    /// is no other.
     #[serde(default)]
     pub firewall: Vec<String>,
     /// The ways from client to service: the loopback unless others are named.
@@ -90,7 +94,8 @@ fn one_instance() -> Vec<usize> {
     vec![1]
 }
 
-/// Which variants of a system are measured: its ways of networking, of keeping images, of pooling instances.
+/// Which variants of a system are measured: its ways of networking, of keeping images, of pooling
+/// instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Variants {
@@ -123,9 +128,14 @@ pub struct Settings {
 impl Settings {
     /// Those of a profile that comes with the program under a name of its own.
     pub fn of_text(name: &str, text: &str, samples: u32, seed: Option<u64>) -> Self {
-        let values: Profile = toml::from_str(text).expect("the profiles that come with the program are tested");
+        let values: Profile =
+            toml::from_str(text).expect("the profiles that come with the program are tested");
         let values = Profile { samples, ..values };
-        Self { profile: name.to_owned(), values, ..Self::of_comparison(samples, seed) }
+        Self {
+            profile: name.to_owned(),
+            values,
+            ..Self::of_comparison(samples, seed)
+        }
     }
 
     /// Those of a comparison, which plans its cells by itself.
@@ -169,8 +179,8 @@ impl Settings {
 /// Where the values of the settings came from.
 pub type Origins = BTreeMap<&'static str, Origin>;
 
-/// The settings in force: of a run that is resumed, those in its folder's manifest. `usual` is the profile where none is
-/// named.
+/// The settings in force: of a run that is resumed, those in its folder's manifest. `usual` is the
+/// profile where none is named.
 ///
 /// # Errors
 /// Something that was said is impossible.
@@ -183,7 +193,10 @@ pub fn of(
     if let Some(folder) = resume {
         return Ok((of_run(folder)?, Origins::new()));
     }
-    let name = arguments.profile.clone().unwrap_or_else(|| usual.to_owned());
+    let name = arguments
+        .profile
+        .clone()
+        .unwrap_or_else(|| usual.to_owned());
     let mut settings = Settings {
         values: profile(&name)?,
         profile: name,
@@ -194,10 +207,31 @@ pub fn of(
         seed: arguments.seed.unwrap_or_else(run::draw_seed),
     };
     let mut origins = Origins::from([
-        ("profile", if arguments.profile.is_some() { Origin::CommandLine } else { Origin::Default }),
+        (
+            "profile",
+            if arguments.profile.is_some() {
+                Origin::CommandLine
+            } else {
+                Origin::Default
+            },
+        ),
         ("values", Origin::Profile),
-        ("only", if arguments.only.is_empty() { Origin::Default } else { Origin::CommandLine }),
-        ("seed", if arguments.seed.is_some() { Origin::CommandLine } else { Origin::Drawn }),
+        (
+            "only",
+            if arguments.only.is_empty() {
+                Origin::Default
+            } else {
+                Origin::CommandLine
+            },
+        ),
+        (
+            "seed",
+            if arguments.seed.is_some() {
+                Origin::CommandLine
+            } else {
+                Origin::Drawn
+            },
+        ),
     ]);
     environment::apply(variables, &mut settings, &mut origins)?;
     if flags(arguments, &mut settings.values) {
@@ -213,18 +247,31 @@ pub fn of(
 /// There is no such manifest, or it is another program's.
 pub fn of_run(folder: &Path) -> Result<Settings, Error> {
     let manifest = run_folder::read_manifest(folder)?;
-    let config: serde_json::Map<_, _> =
-        manifest.config.into_iter().map(|(key, setting)| (key, setting.value)).collect();
+    let config: serde_json::Map<_, _> = manifest
+        .config
+        .into_iter()
+        .map(|(key, setting)| (key, setting.value))
+        .collect();
     serde_json::from_value(config.into()).map_err(|error| {
-        Error::new(Exit::Resume, format!("the run's configuration cannot be understood: {error}"))
-            .hint("it is resumed by the command and the version of coldphase that began it")
+        Error::new(
+            Exit::Resume,
+            format!("the run's configuration cannot be understood: {error}"),
+        )
+        .hint("it is resumed by the command and the version of coldphase that began it")
     })
 }
 
 /// Lays the command line above the profile. Returns whether it said anything.
 fn flags(arguments: &SuiteArguments, values: &mut Profile) -> bool {
     let before = values.clone();
-    let SuiteArguments { samples, warm_up, requests, connections, instances, .. } = arguments;
+    let SuiteArguments {
+        samples,
+        warm_up,
+        requests,
+        connections,
+        instances,
+        ..
+    } = arguments;
     values.samples = samples.unwrap_or(values.samples);
     values.warm_up = warm_up.unwrap_or(values.warm_up);
     values.requests = requests.unwrap_or(values.requests);
@@ -256,16 +303,27 @@ fn flags(arguments: &SuiteArguments, values: &mut Profile) -> bool {
 
 fn profile(name: &str) -> Result<Profile, Error> {
     if let Some((_, text)) = PROFILES.iter().find(|(known, _)| *known == name) {
-        return Ok(toml::from_str(text).expect("the profiles that come with the program are tested"));
+        return Ok(
+            toml::from_str(text).expect("the profiles that come with the program are tested")
+        );
     }
     let names: Vec<_> = PROFILES.iter().map(|(name, _)| *name).collect();
     let text = std::fs::read_to_string(name).map_err(|error| {
-        Error::new(Exit::Usage, format!("there is no profile `{name}`, and no such file: {error}"))
-            .hint(format!("there are {}; or name a TOML file", names.join(", ")))
+        Error::new(
+            Exit::Usage,
+            format!("there is no profile `{name}`, and no such file: {error}"),
+        )
+        .hint(format!(
+            "there are {}; or name a TOML file",
+            names.join(", ")
+        ))
     })?;
     toml::from_str(&text).map_err(|error| {
-        Error::new(Exit::Usage, format!("{name} is no profile: {}", error.to_string().trim_end()))
-            .hint("external/profiles/quick.toml has every key")
+        Error::new(
+            Exit::Usage,
+            format!("{name} is no profile: {}", error.to_string().trim_end()),
+        )
+        .hint("external/profiles/quick.toml has every key")
     })
 }
 
@@ -274,12 +332,32 @@ fn check(settings: &Settings) -> Result<(), Error> {
     let values = &settings.values;
     all_known("system", &values.systems, Name::ALL.map(Name::name))?;
     all_known("system", &values.controls, Name::ALL.map(Name::name))?;
-    all_known("workload", &values.workloads, Workload::ALL.map(Workload::name))?;
-    all_known("workload", &values.hosted_workloads, Workload::ALL.map(Workload::name))?;
-    all_known("workload", &values.multiplied_workloads, Workload::ALL.map(Workload::name))?;
-    all_known("workload", &values.observe, Workload::ALL.map(Workload::name))?;
+    all_known(
+        "workload",
+        &values.workloads,
+        Workload::ALL.map(Workload::name),
+    )?;
+    all_known(
+        "workload",
+        &values.hosted_workloads,
+        Workload::ALL.map(Workload::name),
+    )?;
+    all_known(
+        "workload",
+        &values.multiplied_workloads,
+        Workload::ALL.map(Workload::name),
+    )?;
+    all_known(
+        "workload",
+        &values.observe,
+        Workload::ALL.map(Workload::name),
+    )?;
     for ways in [&values.cold, &values.runtime_cold, &values.load] {
-        all_known("way of coming by code", ways, Acquire::ALL.map(Acquire::name))?;
+        all_known(
+            "way of coming by code",
+            ways,
+            Acquire::ALL.map(Acquire::name),
+        )?;
     }
     for scenarios in settings.scenarios_of.values().chain([&values.scenarios]) {
         all_known("scenario", scenarios, Scenario::ALL.map(Scenario::name))?;
@@ -289,8 +367,14 @@ fn check(settings: &Settings) -> Result<(), Error> {
         ("samples", u64::from(values.samples)),
         ("requests", values.requests),
         ("time_limit_s", values.time_limit_s),
-        ("connections", values.connections.iter().copied().min().unwrap_or(0) as u64),
-        ("instances", values.instances.iter().copied().min().unwrap_or(0) as u64),
+        (
+            "connections",
+            values.connections.iter().copied().min().unwrap_or(0) as u64,
+        ),
+        (
+            "instances",
+            values.instances.iter().copied().min().unwrap_or(0) as u64,
+        ),
     ];
     match positive.into_iter().find(|(_, value)| *value == 0) {
         Some((key, _)) => Err(Error::new(Exit::Usage, format!("{key} must be at least 1"))),
@@ -300,8 +384,10 @@ fn check(settings: &Settings) -> Result<(), Error> {
 
 fn all_known<const N: usize>(what: &str, names: &[String], known: [&str; N]) -> Result<(), Error> {
     match names.iter().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(Error::new(Exit::Usage, format!("there is no {what} `{name}`"))
-            .hint(format!("there are {}", known.join(", ")))),
+        Some(name) => Err(
+            Error::new(Exit::Usage, format!("there is no {what} `{name}`"))
+                .hint(format!("there are {}", known.join(", "))),
+        ),
         None => Ok(()),
     }
 }
@@ -313,16 +399,25 @@ mod tests {
     #[test]
     fn the_profiles_that_come_with_the_program_are_right() {
         for (name, _) in PROFILES {
-            let arguments = SuiteArguments { profile: Some(name.to_owned()), ..SuiteArguments::default() };
+            let arguments = SuiteArguments {
+                profile: Some(name.to_owned()),
+                ..SuiteArguments::default()
+            };
             let (settings, _) = of(&arguments, &Variables::none(), None, DEFAULT).unwrap();
-            assert!(!settings.values.controls.is_empty(), "{name} has an A/A control");
+            assert!(
+                !settings.values.controls.is_empty(),
+                "{name} has an A/A control"
+            );
         }
     }
 
     #[test]
     fn the_command_line_lies_above_the_environment_and_that_above_the_profile() {
         let variables = Variables::of([("THROUGHPUT_REQS", "77"), ("WARMUP_REQ", "3")]);
-        let arguments = SuiteArguments { warm_up: Some(9), ..SuiteArguments::default() };
+        let arguments = SuiteArguments {
+            warm_up: Some(9),
+            ..SuiteArguments::default()
+        };
         let (settings, origins) = of(&arguments, &variables, None, DEFAULT).unwrap();
         assert_eq!((settings.values.requests, settings.values.warm_up), (77, 9));
         assert_eq!(origins["values"], Origin::CommandLine);
@@ -335,17 +430,34 @@ mod tests {
         let file = folder.path().join("mine.toml");
         let told = |text: &str| {
             std::fs::write(&file, text).unwrap();
-            let arguments = SuiteArguments { profile: Some(file.display().to_string()), ..SuiteArguments::default() };
-            of(&arguments, &Variables::none(), None, DEFAULT).unwrap_err().to_string()
+            let arguments = SuiteArguments {
+                profile: Some(file.display().to_string()),
+                ..SuiteArguments::default()
+            };
+            of(&arguments, &Variables::none(), None, DEFAULT)
+                .unwrap_err()
+                .to_string()
         };
         let quick = PROFILES[0].1;
-        assert!(told(&quick.replace("\"native\",", "\"nativ\",")).contains("there is no system `nativ`"));
-        assert!(told(&quick.replace("samples = 7", "samples = 0")).contains("samples must be at least 1"));
-        assert!(told(&quick.replace("samples", "sample")).contains("unknown field `sample`"));
-        let arguments = SuiteArguments { profile: Some("slow".into()), ..SuiteArguments::default() };
-        let said = of(&arguments, &Variables::none(), None, DEFAULT).unwrap_err().to_string();
         assert!(
-            said.contains("there is no profile `slow`") && said.contains("quick, standard, paper, scale, density"),
+            told(&quick.replace("\"native\",", "\"nativ\","))
+                .contains("there is no system `nativ`")
+        );
+        assert!(
+            told(&quick.replace("samples = 7", "samples = 0"))
+                .contains("samples must be at least 1")
+        );
+        assert!(told(&quick.replace("samples", "sample")).contains("unknown field `sample`"));
+        let arguments = SuiteArguments {
+            profile: Some("slow".into()),
+            ..SuiteArguments::default()
+        };
+        let said = of(&arguments, &Variables::none(), None, DEFAULT)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            said.contains("there is no profile `slow`")
+                && said.contains("quick, standard, paper, scale, density"),
             "{said}"
         );
     }

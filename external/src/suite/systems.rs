@@ -25,7 +25,10 @@ impl Systems {
         for name in names {
             found.entry(name).or_insert_with(|| {
                 let adapter = name.adapter();
-                Entry { adapter, found: adapter.find() }
+                Entry {
+                    adapter,
+                    found: adapter.find(),
+                }
             });
         }
         Self(found)
@@ -33,12 +36,27 @@ impl Systems {
 
     /// These adapters under these names.
     pub fn under(names: impl IntoIterator<Item = (Name, &'static dyn System)>) -> Self {
-        Self(names.into_iter().map(|(name, adapter)| (name, Entry { adapter, found: adapter.find() })).collect())
+        Self(
+            names
+                .into_iter()
+                .map(|(name, adapter)| {
+                    (
+                        name,
+                        Entry {
+                            adapter,
+                            found: adapter.find(),
+                        },
+                    )
+                })
+                .collect(),
+        )
     }
 
     /// What prepares starts of a system.
     pub fn adapter(&self, name: Name) -> &'static dyn System {
-        self.0.get(&name).map_or_else(|| name.adapter(), |entry| entry.adapter)
+        self.0
+            .get(&name)
+            .map_or_else(|| name.adapter(), |entry| entry.adapter)
     }
 
     /// One of them.
@@ -55,7 +73,9 @@ impl Systems {
 
     /// Those that are not there.
     pub fn absent(&self) -> impl Iterator<Item = (Name, &Unavailable)> {
-        self.0.iter().filter_map(|(name, entry)| Some((*name, entry.found.as_ref().err()?)))
+        self.0
+            .iter()
+            .filter_map(|(name, entry)| Some((*name, entry.found.as_ref().err()?)))
     }
 
     /// As the doctor shows them.
@@ -95,10 +115,13 @@ impl Systems {
                 cli_version: self.of(cli).ok()?.version.clone(),
             })
         };
-        [(Name::WasmtimeEmbedded, Name::WasmtimeCli), (Name::WasmEdgeEmbedded, Name::WasmEdgeCli)]
-            .into_iter()
-            .filter_map(pair)
-            .collect()
+        [
+            (Name::WasmtimeEmbedded, Name::WasmtimeCli),
+            (Name::WasmEdgeEmbedded, Name::WasmEdgeCli),
+        ]
+        .into_iter()
+        .filter_map(pair)
+        .collect()
     }
 
     /// Checks that these are there.
@@ -109,26 +132,37 @@ impl Systems {
         for name in required {
             self.of(*name).map_err(|reason| {
                 let name = name.name();
-                Error::new(Exit::Nothing, format!("{name} is required and cannot be measured: {reason}"))
+                Error::new(
+                    Exit::Nothing,
+                    format!("{name} is required and cannot be measured: {reason}"),
+                )
             })?;
         }
         Ok(())
     }
 }
 
-/// The systems of these names, each of which must be one of the `planned`. Asked before anything is built.
+/// The systems of these names, each of which must be one of the `planned`. Asked before anything is
+/// built.
 ///
 /// # Errors
 /// One that no cell of the plan is of.
 pub(super) fn required(names: &[String], planned: &[Planned]) -> Result<Vec<Name>, Error> {
     let system = |name: &String| {
-        let known = Name::from_name(name).filter(|name| planned.iter().any(|planned| planned.system == *name));
+        let known = Name::from_name(name)
+            .filter(|name| planned.iter().any(|planned| planned.system == *name));
         known.ok_or_else(|| {
-            let mut systems: Vec<_> = planned.iter().map(|planned| planned.system.name()).collect();
+            let mut systems: Vec<_> = planned
+                .iter()
+                .map(|planned| planned.system.name())
+                .collect();
             systems.sort_unstable();
             systems.dedup();
-            Error::new(Exit::Usage, format!("--require {name}: no cell of the plan is of such a system"))
-                .hint(format!("the plan has {}", systems.join(", ")))
+            Error::new(
+                Exit::Usage,
+                format!("--require {name}: no cell of the plan is of such a system"),
+            )
+            .hint(format!("the plan has {}", systems.join(", ")))
         })
     };
     names.iter().map(system).collect()

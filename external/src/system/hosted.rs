@@ -1,8 +1,9 @@
-//! What systems with an engine of their own have in common: something lives between the launch and the first answer that
-//! was there before and is there after, such as a container engine or an orchestrator.
+//! What systems with an engine of their own have in common: something lives between the launch and
+//! the first answer that was there before and is there after, such as a container engine or an
+//! orchestrator.
 //!
-//! An [`Engine`] lives as long as a run. It is brought into the state that a cell's starts find, starts one instance of a
-//! workload after another, and is asked whether anything of them is left.
+//! An [`Engine`] lives as long as a run. It is brought into the state that a cell's starts find,
+//! starts one instance of a workload after another, and is asked whether anything of them is left.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,8 @@ pub struct Place<'a> {
     pub janitor: &'a Janitor,
     /// As it was found.
     pub found: &'a Found,
-    /// Which of several of this system in the run, from 0: each has one instance at a time, under names of its own.
+    /// Which of several of this system in the run, from 0: each has one instance at a time, under
+    /// names of its own.
     pub nth: usize,
 }
 
@@ -78,16 +80,19 @@ pub trait Hosted: Sync {
     /// The variants of a scenario, of which the first is the usual one. A `service` listens.
     fn variants(&self, service: bool, scenario: Scenario) -> Vec<Variant>;
 
-    /// The programs that a start runs, beside the workload: those of the engine that live on are in use, and stay in memory.
+    /// The programs that a start runs, beside the workload: those of the engine that live on are in
+    /// use, and stay in memory.
     fn programs(&self, found: &Found) -> Vec<PathBuf>;
 
-    /// Whether one engine has several instances at a time, by [`Instance::another`]. If not, each instance has an engine
-    /// object of its own in this process, all of which speak to the one engine that there is.
+    /// Whether one engine has several instances at a time, by [`Instance::another`]. If not, each
+    /// instance has an engine object of its own in this process, all of which speak to the one
+    /// engine that there is.
     fn shares_engine(&self) -> bool {
         false
     }
 
-    /// The port that a service listens on behind a published one: packets to and from it cross a link more.
+    /// The port that a service listens on behind a published one: packets to and from it cross a
+    /// link more.
     fn behind(&self, _: &Variant) -> Option<u16> {
         None
     }
@@ -98,27 +103,35 @@ pub trait Hosted: Sync {
 /// # Errors
 /// The system gives no means to wait with.
 pub(super) fn on_this_thread<T>(work: impl Future<Output = T>) -> Result<T, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    Ok(runtime.map_err(|error| format!("cannot make a runtime: {error}"))?.block_on(work))
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    Ok(runtime
+        .map_err(|error| format!("cannot make a runtime: {error}"))?
+        .block_on(work))
 }
 
 /// An engine in a run. Dropping it leaves nothing behind that was not there before.
 pub trait Engine {
-    /// Brings the engine, and what it needs of the workload, into the state that the order's starts find: builds images,
-    /// restarts what must be new, evicts pages, brings back what has died. Not timed.
+    /// Brings the engine, and what it needs of the workload, into the state that the order's starts
+    /// find: builds images, restarts what must be new, evicts pages, brings back what has died. Not
+    /// timed.
     ///
     /// # Errors
     /// Why the order cannot be carried out: the sample is skipped with it.
     fn prepare(&mut self, order: &Order) -> Result<Prepared, String>;
 
-    /// Starts an instance, which listens on `port` of the loopback, or runs to its end if there is none. Timed: the clock of
-    /// the instance begins here. Returns as soon as the engine says that it has started.
+    /// Starts an instance, which listens on `port` of the loopback, or runs to its end if there is
+    /// none. Timed: the clock of the instance begins here. Returns as soon as the engine says that
+    /// it has started.
     ///
     /// # Errors
     /// A sentence. Nothing of the instance is left then.
-    fn start(&mut self, order: &Order, port: Option<u16>) -> Result<Box<dyn Instance + '_>, String>;
+    fn start(&mut self, order: &Order, port: Option<u16>)
+    -> Result<Box<dyn Instance + '_>, String>;
 
-    /// The port that it listens on already for what it will start, whatever port a start is given; known once it is prepared.
+    /// The port that it listens on already for what it will start, whatever port a start is given;
+    /// known once it is prepared.
     fn port(&self) -> Option<u16> {
         None
     }
@@ -178,7 +191,11 @@ pub trait Instance {
     ///
     /// # Errors
     /// A sentence: what was not seen.
-    fn phases(&mut self, first: Option<&FirstAnswer>, answered_ns: u64) -> Result<Vec<PhaseTime>, String>;
+    fn phases(
+        &mut self,
+        first: Option<&FirstAnswer>,
+        answered_ns: u64,
+    ) -> Result<Vec<PhaseTime>, String>;
 
     /// What it has cost until now.
     fn usage(&mut self) -> Usage;
@@ -197,7 +214,8 @@ pub trait Instance {
     /// The end of its log, for the reason of a failure.
     fn log_tail(&mut self) -> String;
 
-    /// Ends and removes it. Returns once nothing of it is left, with the nanoseconds that the engine took for it.
+    /// Ends and removes it. Returns once nothing of it is left, with the nanoseconds that the
+    /// engine took for it.
     ///
     /// # Errors
     /// A sentence: what could not be removed.
@@ -218,7 +236,8 @@ pub struct Ended {
 /// What an instance has cost.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Usage {
-    /// Of the system: everything that must run for the workload to be served and would not run without it.
+    /// Of the system: everything that must run for the workload to be served and would not run
+    /// without it.
     pub resources: Resources,
     /// Of single parts of it, and of what serves others too and is not counted in it: by name.
     pub parts: BTreeMap<String, Resources>,
@@ -226,13 +245,17 @@ pub struct Usage {
 
 /// Those of the programs that are on the path.
 pub(super) fn programs(names: &[&str]) -> Vec<PathBuf> {
-    names.iter().filter_map(|name| super::find_program(name, &[])).collect()
+    names
+        .iter()
+        .filter_map(|name| super::find_program(name, &[]))
+        .collect()
 }
 
 /// A folder, made anew and empty.
 pub(super) fn fresh(folder: PathBuf) -> Result<PathBuf, String> {
     let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     Ok(folder)
 }
 
@@ -244,7 +267,10 @@ pub(super) fn partition(launched_ns: u64, ends: &[(Phase, u64)]) -> Result<Vec<P
     let mut before_ns = launched_ns;
     let phase = |&(name, end_ns): &(Phase, u64)| {
         let ns = end_ns.checked_sub(before_ns).ok_or_else(|| {
-            format!("the start cannot be taken apart: {name} ended {} ns before it began", before_ns - end_ns)
+            format!(
+                "the start cannot be taken apart: {name} ended {} ns before it began",
+                before_ns - end_ns
+            )
         })?;
         before_ns = end_ns;
         Ok(PhaseTime { name, ns })
@@ -252,9 +278,13 @@ pub(super) fn partition(launched_ns: u64, ends: &[(Phase, u64)]) -> Result<Vec<P
     ends.iter().map(phase).collect()
 }
 
-/// What the native service tells of its own start, on the one clock, which containers share with the machine.
+/// What the native service tells of its own start, on the one clock, which containers share with
+/// the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the names are those in the file, and say their unit")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those in the file, and say their unit"
+)]
 pub(super) struct Account {
     first_statement_ns: u64,
     listening_ns: u64,
@@ -262,13 +292,14 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Reads it once it is there, which is when the first connection is over. The start is over then, so that waiting for
-    /// it decides nothing that is timed.
+    /// Reads it once it is there, which is when the first connection is over. The start is over
+    /// then, so that waiting for it decides nothing that is timed.
     ///
     /// # Errors
     /// It is not there by `until_ns`, or it is something else.
     pub(super) fn read(file: &Path, until_ns: u64) -> Result<Self, String> {
-        let wrong = |error: &dyn std::fmt::Display| format!("its own milestones cannot be read: {error}");
+        let wrong =
+            |error: &dyn std::fmt::Display| format!("its own milestones cannot be read: {error}");
         while !file.exists() && now_ns() < until_ns {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -276,11 +307,17 @@ impl Account {
         serde_json::from_str(&text).map_err(|error| wrong(&error))
     }
 
-    /// The phases of its container's start: what the engine did until it was created and started, and then its own.
+    /// The phases of its container's start: what the engine did until it was created and started,
+    /// and then its own.
     ///
     /// # Errors
     /// As [`partition`].
-    pub(super) fn phases(&self, launched_ns: u64, created_ns: u64, answered_ns: u64) -> Result<Vec<PhaseTime>, String> {
+    pub(super) fn phases(
+        &self,
+        launched_ns: u64,
+        created_ns: u64,
+        answered_ns: u64,
+    ) -> Result<Vec<PhaseTime>, String> {
         let ends = [
             (Phase::Create, created_ns),
             (Phase::Start, self.first_statement_ns),
@@ -305,9 +342,19 @@ mod tests {
         let account = Account::read(&file, 0).unwrap();
         let phases = account.phases(10, 30, 100).unwrap();
         let ns: Vec<_> = phases.iter().map(|phase| phase.ns).collect();
-        assert_eq!((ns.as_slice(), ns.iter().sum::<u64>()), (&[20, 30, 5, 20, 15][..], 90));
+        assert_eq!(
+            (ns.as_slice(), ns.iter().sum::<u64>()),
+            (&[20, 30, 5, 20, 15][..], 90)
+        );
         let early = account.phases(10, 70, 100).unwrap_err();
-        assert!(early.contains("start ended 10 ns before it began"), "{early}");
-        assert!(Account::read(&folder.path().join("none"), 0).unwrap_err().contains("cannot be read"));
+        assert!(
+            early.contains("start ended 10 ns before it began"),
+            "{early}"
+        );
+        assert!(
+            Account::read(&folder.path().join("none"), 0)
+                .unwrap_err()
+                .contains("cannot be read")
+        );
     }
 }

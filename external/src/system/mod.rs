@@ -1,4 +1,5 @@
-//! The systems: one file each, which says how the system is found, what is prepared for a start, and what is then launched.
+//! The systems: one file each, which says how the system is found, what is prepared for a start,
+//! and what is then launched.
 //!
 //! Nothing outside this folder knows a product's name or flags.
 
@@ -27,7 +28,8 @@ use self::programs::{found, installed_by_setup, run};
 pub use crate::doctor::Unavailable;
 use crate::observe::janitor::{Guard, Janitor};
 
-/// How a system comes by executable code. A system that runs machine code as it is has no such choice.
+/// How a system comes by executable code. A system that runs machine code as it is has no such
+/// choice.
 ///
 /// The names are those of the embedded starts, for the same work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,8 +50,14 @@ pub enum Acquire {
 
 impl Acquire {
     /// All of them, in the order of tables.
-    pub const ALL: [Self; 6] =
-        [Self::Compile, Self::CacheMiss, Self::CacheHit, Self::DeserializeFile, Self::Interpret, Self::Aot];
+    pub const ALL: [Self; 6] = [
+        Self::Compile,
+        Self::CacheMiss,
+        Self::CacheHit,
+        Self::DeserializeFile,
+        Self::Interpret,
+        Self::Aot,
+    ];
 
     /// The name in cells.
     pub const fn name(self) -> &'static str {
@@ -196,7 +204,8 @@ pub struct Ready {
     pub files: Vec<PathBuf>,
     /// The folder of the runtime's cache of compiled code.
     pub cache: Option<PathBuf>,
-    /// Whether the kernel maps compiled code of this file into the process, if that says how the code was come by.
+    /// Whether the kernel maps compiled code of this file into the process, if that says how the
+    /// code was come by.
     pub mapped: Option<PathBuf>,
 }
 
@@ -204,7 +213,10 @@ impl Ready {
     /// The arguments of a start that listens on `address`, or of a command.
     pub fn arguments(&self, address: Option<SocketAddr>) -> Vec<OsString> {
         let address = address.map_or_else(String::new, |address| address.to_string());
-        self.arguments.iter().map(|argument| argument.replace("{address}", &address).into()).collect()
+        self.arguments
+            .iter()
+            .map(|argument| argument.replace("{address}", &address).into())
+            .collect()
     }
 }
 
@@ -230,7 +242,8 @@ pub trait System: Sync {
         true
     }
 
-    /// How it is started if an engine of its own does that; nothing if it is a program that is launched.
+    /// How it is started if an engine of its own does that; nothing if it is a program that is
+    /// launched.
     fn hosted(&self) -> Option<&dyn Hosted> {
         None
     }
@@ -240,12 +253,14 @@ pub trait System: Sync {
         &[]
     }
 
-    /// The arguments with which its program only begins and ends: what it does then is the price of its process.
+    /// The arguments with which its program only begins and ends: what it does then is the price of
+    /// its process.
     fn bare(&self) -> &'static [&'static str] {
         &["--version"]
     }
 
-    /// By what means a service keeps its state between requests, on any connection, for as long as it runs.
+    /// By what means a service keeps its state between requests, on any connection, for as long as
+    /// it runs.
     ///
     /// # Errors
     /// Why it keeps none.
@@ -260,8 +275,8 @@ pub trait System: Sync {
 }
 
 /// Why components of WASI 0.2 keep no state where each request gets an instance of its own.
-const FRESH_INSTANCES: &str = "each request gets an instance of its own, which is gone after it, and the component imports no \
-                               store that would outlive it";
+const FRESH_INSTANCES: &str = "each request gets an instance of its own, which is gone after it, \
+    and the component imports no store that would outlive it";
 
 /// Work in a start that can be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -281,8 +296,19 @@ impl Ready {
     /// The program, doing nothing but to begin and to end.
     #[must_use]
     pub fn bare(&self, system: &dyn System) -> Self {
-        let arguments = system.bare().iter().map(|&argument| argument.to_owned()).collect();
-        Self { arguments, artifact: None, files: Vec::new(), cache: None, mapped: None, ..self.clone() }
+        let arguments = system
+            .bare()
+            .iter()
+            .map(|&argument| argument.to_owned())
+            .collect();
+        Self {
+            arguments,
+            artifact: None,
+            files: Vec::new(),
+            cache: None,
+            mapped: None,
+            ..self.clone()
+        }
     }
 
     /// The same start without some of its work.
@@ -290,8 +316,16 @@ impl Ready {
     pub fn without(&self, extra: &Extra) -> Self {
         let mut ready = self.clone();
         let after = ready.arguments.len().min(1);
-        ready.arguments.splice(after..after, extra.arguments.iter().map(|&argument| argument.to_owned()));
-        ready.environment.extend(extra.environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+        ready.arguments.splice(
+            after..after,
+            extra.arguments.iter().map(|&argument| argument.to_owned()),
+        );
+        ready.environment.extend(
+            extra
+                .environment
+                .iter()
+                .map(|&(name, value)| (name.to_owned(), value.to_owned())),
+        );
         ready
     }
 
@@ -299,16 +333,20 @@ impl Ready {
     #[must_use]
     pub fn telling(&self, file: &Path) -> Self {
         let mut ready = self.clone();
-        ready.arguments.extend(["--milestones".to_owned(), text(file)]);
+        ready
+            .arguments
+            .extend(["--milestones".to_owned(), text(file)]);
         ready
     }
 }
 
-/// The artifact of a workload as it was built, in the job's folder: the run owns the pages that it evicts.
+/// The artifact of a workload as it was built, in the job's folder: the run owns the pages that it
+/// evicts.
 fn copied(artifact: Artifact, folder: &Path) -> Result<(PathBuf, String), String> {
     let bytes = artifact.read().map_err(|error| error.to_string())?;
     let path = folder.join(artifact.file_name());
-    std::fs::write(&path, &bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    std::fs::write(&path, &bytes)
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     Ok((path, results::digest::sha256_hex(&bytes)))
 }
 
@@ -317,23 +355,28 @@ fn guest(workload: Workload, dialect: Dialect, folder: &Path) -> Result<(PathBuf
     copied(workload.artifact_for(dialect), folder)
 }
 
-/// What objects of this process in an engine are named and labelled with: nobody else's have it, not even those of a
-/// process that has got the same number since.
+/// What objects of this process in an engine are named and labelled with: nobody else's have it,
+/// not even those of a process that has got the same number since.
 pub(crate) fn owner() -> String {
     let this = std::process::id();
     format!("{this}-{}", crate::observe::usage::began(this).unwrap_or(0))
 }
 
-/// The argument that has this program put away what a killed run left in an engine. What comes after it is what [`guard`]
-/// was given.
+/// The argument that has this program put away what a killed run left in an engine. What comes
+/// after it is what [`guard`] was given.
 pub const PUT_AWAY: &str = "__put-away";
 
 /// Has the janitor call this program with these words after a kill.
 pub(crate) fn guard(janitor: &Janitor, words: &[&OsStr]) -> Result<Guard, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("nothing would clean up after a kill: {error}");
+    let wrong =
+        |error: &dyn std::fmt::Display| format!("nothing would clean up after a kill: {error}");
     let this = std::env::current_exe().map_err(|error| wrong(&error))?;
-    let words: Vec<_> = std::iter::once(OsStr::new(PUT_AWAY)).chain(words.iter().copied()).collect();
-    janitor.guard_command(&this, &words).map_err(|error| wrong(&error))
+    let words: Vec<_> = std::iter::once(OsStr::new(PUT_AWAY))
+        .chain(words.iter().copied())
+        .collect();
+    janitor
+        .guard_command(&this, &words)
+        .map_err(|error| wrong(&error))
 }
 
 /// Puts away what a killed run left in an engine.
@@ -343,13 +386,19 @@ pub(crate) fn guard(janitor: &Janitor, words: &[&OsStr]) -> Result<Guard, String
 pub fn put_away(words: &[String]) -> Result<(), String> {
     match words {
         [docker, socket, owner] if docker == "docker" => docker::remove_all(socket.into(), owner),
-        [containerd, socket, id] if containerd == "containerd" => containerd::remove(Path::new(socket), id),
+        [containerd, socket, id] if containerd == "containerd" => {
+            containerd::remove(Path::new(socket), id)
+        }
         [name, program, state, id] if name == "runc" || name == "crun" => {
             oci::caller::delete(name, program.into(), state.into(), id)
         }
-        [namespace, name, device] if namespace == "namespace" => crate::link::remove_left(name, device),
+        [namespace, name, device] if namespace == "namespace" => {
+            crate::link::remove_left(name, device)
+        }
         [firewall, owner] if firewall == "firewall" => crate::firewall::remove_left(owner),
-        _ => Err("this is what the janitor of a killed run says; people have no use for it".to_owned()),
+        _ => Err(
+            "this is what the janitor of a killed run says; people have no use for it".to_owned(),
+        ),
     }
 }
 
@@ -395,6 +444,9 @@ mod tests {
             cache: None,
             mapped: None,
         };
-        assert_eq!(ready.arguments(Some(([127, 0, 0, 1], 80).into())), ["--addr", "127.0.0.1:80"]);
+        assert_eq!(
+            ready.arguments(Some(([127, 0, 0, 1], 80).into())),
+            ["--addr", "127.0.0.1:80"]
+        );
     }
 }

@@ -10,7 +10,8 @@ use super::{Acquire, Found, Job, Ready, System, Unavailable, call_arguments, fou
 
 /// The workloads as native programs.
 pub(super) struct Native {
-    /// Built without the processor's instructions for SHA-256, as for a binary that is shipped to any machine.
+    /// Built without the processor's instructions for SHA-256, as for a binary that is shipped to
+    /// any machine.
     pub(super) portable: bool,
 }
 
@@ -22,13 +23,20 @@ const NATIVE: Package = Package {
 };
 
 const PORTABLE: Package = Package {
-    flags: Some(Flags { variant: "portable", rustflags: "--cfg sha2_backend=\"soft\"", target: None }),
+    flags: Some(Flags {
+        variant: "portable",
+        rustflags: "--cfg sha2_backend=\"soft\"",
+        target: None,
+    }),
     first_build: "building the portable native programs: once, half a minute",
     ..NATIVE
 };
 
-const TRIPLE: &str =
-    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
+const TRIPLE: &str = if cfg!(target_arch = "aarch64") {
+    "aarch64-unknown-linux-gnu"
+} else {
+    "x86_64-unknown-linux-gnu"
+};
 
 /// The same with everything that it needs in its file, as an image of nothing else must have it.
 pub(super) const STATIC: Package = Package {
@@ -55,8 +63,12 @@ impl System for Native {
     fn find(&self) -> Result<Found, Unavailable> {
         let package = if self.portable { PORTABLE } else { NATIVE };
         let remedy = format!("`{}` builds it", package.command());
-        let program =
-            package.program("native-http").map_err(|reason| Unavailable { reason, remedy: remedy.clone() })?;
+        let program = package
+            .program("native-http")
+            .map_err(|reason| Unavailable {
+                reason,
+                remedy: remedy.clone(),
+            })?;
         found(program, env!("CARGO_PKG_VERSION").to_owned(), &remedy)
     }
 
@@ -68,7 +80,8 @@ impl System for Native {
         let name = program_of(job.workload);
         let built = found.program.with_file_name(name);
         let program: PathBuf = job.folder.join(name);
-        std::fs::copy(&built, &program).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
+        std::fs::copy(&built, &program)
+            .map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
         let sha256 = sha256_file(&program).map_err(|error| error.to_string())?;
         let mut arguments = call_arguments(job.workload);
         if listens(job.workload) {

@@ -7,13 +7,17 @@ use super::Acquire;
 
 /// The instants of a start by its own account, on the one clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the names are those in the file, and say their unit")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those in the file, and say their unit"
+)]
 pub struct Told {
     first_statement_ns: u64,
     engine_ns: u64,
     acquired_ns: u64,
     linked_ns: u64,
-    /// Told by a service that has one instance for all requests. Others make one within the request.
+    /// Told by a service that has one instance for all requests. Others make one within the
+    /// request.
     instantiated_ns: Option<u64>,
 }
 
@@ -23,16 +27,22 @@ impl Told {
     /// # Errors
     /// Why it is none of these.
     pub fn read(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| format!("its own milestones cannot be read: {error}"))
+        serde_json::from_str(text)
+            .map_err(|error| format!("its own milestones cannot be read: {error}"))
     }
 
-    /// The phases of a start from `launched_ns` to the complete answer at `answered_ns`. They partition it: what the service
-    /// does beside its engine, such as opening its socket, is in the phase that it falls into, and reading is in the
-    /// acquiring one.
+    /// The phases of a start from `launched_ns` to the complete answer at `answered_ns`. They
+    /// partition it: what the service does beside its engine, such as opening its socket, is in the
+    /// phase that it falls into, and reading is in the acquiring one.
     ///
     /// # Errors
     /// If the instants are not in order.
-    pub fn phases(&self, acquire: Acquire, launched_ns: u64, answered_ns: u64) -> Result<Vec<PhaseTime>, String> {
+    pub fn phases(
+        &self,
+        acquire: Acquire,
+        launched_ns: u64,
+        answered_ns: u64,
+    ) -> Result<Vec<PhaseTime>, String> {
         let acquiring = match acquire {
             Acquire::Compile => Phase::Compile,
             Acquire::CacheMiss => Phase::CacheMiss,
@@ -66,13 +76,19 @@ mod tests {
 
     #[test]
     fn own_milestones_partition_the_start() {
-        let line =
-            r#"{"first_statement_ns":20,"engine_ns":35,"acquired_ns":65,"linked_ns":70,"allocator":"on_demand"}"#;
+        let line = r#"{"first_statement_ns":20,"engine_ns":35,"acquired_ns":65,"linked_ns":70,"allocator":"on_demand"}"#;
         let told = Told::read(line).unwrap();
         let phases = told.phases(Acquire::DeserializeFile, 10, 110).unwrap();
         let ns: Vec<_> = phases.iter().map(|phase| phase.ns).collect();
-        assert_eq!((ns.as_slice(), ns.iter().sum::<u64>()), (&[10, 15, 30, 5, 40][..], 100));
-        assert!(told.phases(Acquire::Compile, 10, 60).unwrap_err().contains("first_request ended before it began"));
+        assert_eq!(
+            (ns.as_slice(), ns.iter().sum::<u64>()),
+            (&[10, 15, 30, 5, 40][..], 100)
+        );
+        assert!(
+            told.phases(Acquire::Compile, 10, 60)
+                .unwrap_err()
+                .contains("first_request ended before it began")
+        );
         assert!(Told::read("{}").unwrap_err().contains("cannot be read"));
     }
 }

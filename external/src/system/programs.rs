@@ -18,20 +18,34 @@ pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("`{} {}` failed: {}", program.display(), arguments.join(" "), said.trim()))
+    Err(format!(
+        "`{} {}` failed: {}",
+        program.display(),
+        arguments.join(" "),
+        said.trim()
+    ))
 }
 
 /// A program of this name in one of the folders, or on the path.
 pub(crate) fn find_program(name: &str, first: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path: Vec<_> = std::env::split_paths(&path).map(|folder| folder.join(name)).collect();
-    first.iter().cloned().chain(on_path).find(|file| file.is_file())
+    let on_path: Vec<_> = std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .collect();
+    first
+        .iter()
+        .cloned()
+        .chain(on_path)
+        .find(|file| file.is_file())
 }
 
 /// Where `./setup` puts a program that it downloads.
 pub(super) fn installed_by_setup(name: &str) -> Option<PathBuf> {
-    let data = std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let data = data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))?;
+    let data = std::env::var_os("XDG_DATA_HOME")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from);
+    let data =
+        data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))?;
     Some(data.join("coldphase").join(name))
 }
 
@@ -41,5 +55,9 @@ pub(super) fn found(program: PathBuf, version: String, remedy: &str) -> Result<F
         reason: format!("cannot read {}: {error}", program.display()),
         remedy: remedy.to_owned(),
     })?;
-    Ok(Found { program, version, sha256 })
+    Ok(Found {
+        program,
+        version,
+        sha256,
+    })
 }

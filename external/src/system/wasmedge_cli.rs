@@ -3,7 +3,8 @@
 use workloads::Dialect;
 
 use super::{
-    Acquire, Found, Job, Ready, System, Unavailable, call_arguments, find_program, found, guest, listens, run, text,
+    Acquire, Found, Job, Ready, System, Unavailable, call_arguments, find_program, found, guest,
+    listens, run, text,
 };
 
 /// The program `wasmedge`.
@@ -12,12 +13,20 @@ pub(super) struct WasmEdgeCli;
 impl System for WasmEdgeCli {
     fn find(&self) -> Result<Found, Unavailable> {
         let remedy = "`./setup wasmedge` installs it";
-        let unavailable = |reason: String| Unavailable { reason, remedy: remedy.to_owned() };
-        let program =
-            find_program("wasmedge", &[]).ok_or_else(|| unavailable("there is no program `wasmedge`".to_owned()))?;
+        let unavailable = |reason: String| Unavailable {
+            reason,
+            remedy: remedy.to_owned(),
+        };
+        let program = find_program("wasmedge", &[])
+            .ok_or_else(|| unavailable("there is no program `wasmedge`".to_owned()))?;
         let said = run(&program, &["--version".to_owned()]).map_err(unavailable)?;
         // The first line; plugins follow.
-        let version = said.lines().next().and_then(|line| line.rsplit(' ').next()).unwrap_or(&said).to_owned();
+        let version = said
+            .lines()
+            .next()
+            .and_then(|line| line.rsplit(' ').next())
+            .unwrap_or(&said)
+            .to_owned();
         found(program, version, remedy)
     }
 
@@ -34,12 +43,20 @@ impl System for WasmEdgeCli {
         let ahead = job.acquire == Some(Acquire::Aot);
         let (artifact, mode) = if ahead {
             let code = wasm.with_extension("so");
-            run(&found.program, &["compile".to_owned(), text(&wasm), text(&code)])?;
+            run(
+                &found.program,
+                &["compile".to_owned(), text(&wasm), text(&code)],
+            )?;
             (code, "aot")
         } else {
             (wasm, "interpreter")
         };
-        let mut arguments = vec!["run".to_owned(), "--run-mode".to_owned(), mode.to_owned(), text(&artifact)];
+        let mut arguments = vec![
+            "run".to_owned(),
+            "--run-mode".to_owned(),
+            mode.to_owned(),
+            text(&artifact),
+        ];
         if listens(job.workload) {
             arguments.push("{address}".to_owned());
         }

@@ -1,10 +1,13 @@
-//! `WasmEdge` in the program `host-wasmedge`, which `host serve --engine wasmedge` becomes. Launched itself, since becoming it
-//! costs another exec that no embedder has.
+//! `WasmEdge` in the program `host-wasmedge`, which `host serve --engine wasmedge` becomes.
+//! Launched itself, since becoming it costs another exec that no embedder has.
 
 use program::sibling::Package;
 use workloads::Dialect;
 
-use super::{Acquire, Found, Job, Ready, System, Unavailable, call_arguments, found, guest, listens, run, text};
+use super::{
+    Acquire, Found, Job, Ready, System, Unavailable, call_arguments, found, guest, listens, run,
+    text,
+};
 
 /// The engine as a library.
 pub(super) struct WasmEdgeEmbedded;
@@ -19,10 +22,17 @@ const HOST: Package = Package {
 impl System for WasmEdgeEmbedded {
     fn find(&self) -> Result<Found, Unavailable> {
         let remedy = "`./setup wasmedge` installs the library that it is built with";
-        let unavailable = |reason: String| Unavailable { reason, remedy: remedy.to_owned() };
+        let unavailable = |reason: String| Unavailable {
+            reason,
+            remedy: remedy.to_owned(),
+        };
         let program = HOST.program(HOST.name).map_err(unavailable)?;
         let said = run(&program, &["--version".to_owned()]).map_err(unavailable)?;
-        found(program, said.rsplit(' ').next().unwrap_or(&said).to_owned(), remedy)
+        found(
+            program,
+            said.rsplit(' ').next().unwrap_or(&said).to_owned(),
+            remedy,
+        )
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
@@ -38,14 +48,30 @@ impl System for WasmEdgeEmbedded {
         let ahead = job.acquire == Some(Acquire::Aot);
         let artifact = if ahead {
             let code = wasm.with_extension("so");
-            run(&found.program, &["compile", "--artifact", &text(&wasm), "--output", &text(&code)].map(str::to_owned))?;
+            run(
+                &found.program,
+                &[
+                    "compile",
+                    "--artifact",
+                    &text(&wasm),
+                    "--output",
+                    &text(&code),
+                ]
+                .map(str::to_owned),
+            )?;
             code
         } else {
             wasm
         };
-        let command = if listens(job.workload) { "serve" } else { "run" };
+        let command = if listens(job.workload) {
+            "serve"
+        } else {
+            "run"
+        };
         let mode = if ahead { "aot" } else { "interpret" };
-        let mut arguments = [command, "--artifact", &text(&artifact), "--acquire", mode].map(str::to_owned).to_vec();
+        let mut arguments = [command, "--artifact", &text(&artifact), "--acquire", mode]
+            .map(str::to_owned)
+            .to_vec();
         if listens(job.workload) {
             arguments.extend(["--addr", "{address}"].map(str::to_owned));
         } else {

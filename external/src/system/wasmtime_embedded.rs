@@ -3,7 +3,10 @@
 use program::sibling::Package;
 use workloads::{Dialect, Workload};
 
-use super::{Acquire, Found, Job, Ready, System, Unavailable, call_arguments, found, guest, listens, run, text};
+use super::{
+    Acquire, Found, Job, Ready, System, Unavailable, call_arguments, found, guest, listens, run,
+    text,
+};
 
 /// The engine as a library.
 pub(super) struct WasmtimeEmbedded;
@@ -18,14 +21,27 @@ const HOST: Package = Package {
 impl System for WasmtimeEmbedded {
     fn find(&self) -> Result<Found, Unavailable> {
         let remedy = format!("`{}` builds it", HOST.command());
-        let unavailable = |reason: String| Unavailable { reason, remedy: remedy.clone() };
+        let unavailable = |reason: String| Unavailable {
+            reason,
+            remedy: remedy.clone(),
+        };
         let program = HOST.program(HOST.name).map_err(unavailable)?;
-        let said = run(&program, &["run".to_owned(), "--version".to_owned()]).map_err(unavailable)?;
-        found(program, said.rsplit(' ').next().unwrap_or(&said).to_owned(), &remedy)
+        let said =
+            run(&program, &["run".to_owned(), "--version".to_owned()]).map_err(unavailable)?;
+        found(
+            program,
+            said.rsplit(' ').next().unwrap_or(&said).to_owned(),
+            &remedy,
+        )
     }
 
     fn acquires(&self) -> &'static [Acquire] {
-        &[Acquire::Compile, Acquire::CacheMiss, Acquire::CacheHit, Acquire::DeserializeFile]
+        &[
+            Acquire::Compile,
+            Acquire::CacheMiss,
+            Acquire::CacheHit,
+            Acquire::DeserializeFile,
+        ]
     }
 
     fn prepare(&self, found: &Found, job: &Job<'_>) -> Result<Ready, String> {
@@ -33,14 +49,35 @@ impl System for WasmtimeEmbedded {
         let acquire = job.acquire.ok_or("a way of acquiring code is missing")?;
         let artifact = if acquire == Acquire::DeserializeFile {
             let code = wasm.with_extension("cwasm");
-            run(&found.program, &["compile", "--artifact", &text(&wasm), "--output", &text(&code)].map(str::to_owned))?;
+            run(
+                &found.program,
+                &[
+                    "compile",
+                    "--artifact",
+                    &text(&wasm),
+                    "--output",
+                    &text(&code),
+                ]
+                .map(str::to_owned),
+            )?;
             code
         } else {
             wasm
         };
-        let command = if listens(job.workload) { "serve" } else { "run" };
-        let mut arguments =
-            [command, "--artifact", &text(&artifact), "--acquire", acquire.name()].map(str::to_owned).to_vec();
+        let command = if listens(job.workload) {
+            "serve"
+        } else {
+            "run"
+        };
+        let mut arguments = [
+            command,
+            "--artifact",
+            &text(&artifact),
+            "--acquire",
+            acquire.name(),
+        ]
+        .map(str::to_owned)
+        .to_vec();
         let cached = matches!(acquire, Acquire::CacheMiss | Acquire::CacheHit);
         let cache = cached.then(|| job.folder.join("cache"));
         if let Some(folder) = &cache {

@@ -35,11 +35,23 @@ fn waiting_for_cores_is_judged_by_how_long() {
 
 #[test]
 fn who_is_on_the_cores_is_named() {
-    Fake::good().background("sshd", 1, 0.04).finds("on the cores", Good, "nobody");
-    let two = Fake::good().background("rustc", 4, 1.7).background("Xorg", 1, 0.061);
-    two.finds("on the cores", Warning, "rustc (4 processes) 170 %, Xorg 6.1 % (of one core)");
-    Fake::good().background("rustc", 2, 2.0).finds("on the cores", Bad, "rustc");
-    let many = (0..8).fold(Fake::good(), |fake, n| fake.background(&format!("w{n}"), 1, 0.1));
+    Fake::good()
+        .background("sshd", 1, 0.04)
+        .finds("on the cores", Good, "nobody");
+    let two = Fake::good()
+        .background("rustc", 4, 1.7)
+        .background("Xorg", 1, 0.061);
+    two.finds(
+        "on the cores",
+        Warning,
+        "rustc (4 processes) 170 %, Xorg 6.1 % (of one core)",
+    );
+    Fake::good()
+        .background("rustc", 2, 2.0)
+        .finds("on the cores", Bad, "rustc");
+    let many = (0..8).fold(Fake::good(), |fake, n| {
+        fake.background(&format!("w{n}"), 1, 0.1)
+    });
     many.finds("on the cores", Warning, "w4 10 %, 3 more");
     let unseen = Fake::good().trial(|trials| trials.activity.unseen = 0.4);
     unseen.finds("on the cores", Warning, "40 % by what ended meanwhile");
@@ -52,7 +64,9 @@ fn proc(stat: &str, processes: &[(u32, &str, u64, u64, u64)]) -> tempfile::TempD
     std::fs::create_dir(proc.path().join("sys")).unwrap();
     for (pid, name, start, user, system) in processes {
         std::fs::create_dir(proc.path().join(pid.to_string())).unwrap();
-        let stat = format!("{pid} ({name}) S 1 1 1 0 -1 4194560 1 2 3 4 {user} {system} 7 7 20 0 1 0 {start} 9 9\n");
+        let stat = format!(
+            "{pid} ({name}) S 1 1 1 0 -1 4194560 1 2 3 4 {user} {system} 7 7 20 0 1 0 {start} 9 9\n"
+        );
         std::fs::write(proc.path().join(format!("{pid}/stat")), stat).unwrap();
     }
     proc
@@ -63,7 +77,12 @@ fn activity_is_what_happened_between_two_readings() {
     const OWN: u32 = 42;
     let before = proc(
         "cpu  100 0 50 1000 0 0 0 3 0 0",
-        &[(7, "rustc", 1, 900, 100), (8, "a (b) c", 2, 5, 5), (9, "gone", 3, 1, 1), (OWN, "external", 4, 10, 0)],
+        &[
+            (7, "rustc", 1, 900, 100),
+            (8, "a (b) c", 2, 5, 5),
+            (9, "gone", 3, 1, 1),
+            (OWN, "external", 4, 10, 0),
+        ],
     );
     let after = proc(
         "cpu  170 0 90 1100 0 5 5 4 0 0",
@@ -78,12 +97,20 @@ fn activity_is_what_happened_between_two_readings() {
     );
     let reading = |proc: &tempfile::TempDir, at_ns| Reading::take(proc.path(), OWN, at_ns);
     let activity = reading(&after, 1_500_000_000).since(&reading(&before, 1_000_000_000));
-    let background = |name: &str, processes, share| Background { name: name.to_owned(), processes, share };
+    let background = |name: &str, processes, share| Background {
+        name: name.to_owned(),
+        processes,
+        share,
+    };
     assert_eq!(
         activity,
         Activity {
             interval_ns: 500_000_000,
-            noise: Noise { steal_ns: Some(10_000_000), cpu_pressure_ns: None, load1: None },
+            noise: Noise {
+                steal_ns: Some(10_000_000),
+                cpu_pressure_ns: None,
+                load1: None
+            },
             background: vec![background("rustc", 2, 0.8), background("a (b) c", 1, 0.2)],
             // 120 ticks busy: 40 of rustc's, 10 of the other's, 15 of our own.
             unseen: 1.1,

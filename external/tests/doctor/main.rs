@@ -1,4 +1,5 @@
-//! `doctor` on machines that tests make up: every finding from its good and its bad side, and the whole report.
+//! `doctor` on machines that tests make up: every finding from its good and its bad side, and the
+//! whole report.
 
 mod activity;
 mod fake;

@@ -11,17 +11,27 @@ use crate::fake::{Fake, MEMINFO, remedy};
 fn huge_pages_that_nobody_asked_for_are_a_warning() {
     const ENABLED: &str = "sys/kernel/mm/transparent_hugepage/enabled";
     Fake::good().finds("huge pages", Good, "madvise");
-    Fake::good().file(ENABLED, "always madvise [never]\n").finds("huge pages", Good, "never");
-    Fake::good().without(ENABLED).finds("huge pages", Good, "has none");
-    let always = Fake::good().file(ENABLED, "[always] madvise never\n").finds("huge pages", Warning, "always");
-    assert_eq!(remedy(&always), format!("echo madvise | sudo tee /{ENABLED}"));
+    Fake::good()
+        .file(ENABLED, "always madvise [never]\n")
+        .finds("huge pages", Good, "never");
+    Fake::good()
+        .without(ENABLED)
+        .finds("huge pages", Good, "has none");
+    let always = Fake::good()
+        .file(ENABLED, "[always] madvise never\n")
+        .finds("huge pages", Warning, "always");
+    assert_eq!(
+        remedy(&always),
+        format!("echo madvise | sudo tee /{ENABLED}")
+    );
 }
 
 #[test]
 fn swap_matters_by_whether_it_is_used() {
     let swap = |free: u64| {
-        let meminfo =
-            MEMINFO.replace("SwapTotal: 0", "SwapTotal: 2097152").replace("SwapFree: 0", &format!("SwapFree: {free}"));
+        let meminfo = MEMINFO
+            .replace("SwapTotal: 0", "SwapTotal: 2097152")
+            .replace("SwapFree: 0", &format!("SwapFree: {free}"));
         Fake::good().file("proc/meminfo", &meminfo)
     };
     Fake::good().finds("swap", Good, "none");
@@ -31,8 +41,12 @@ fn swap_matters_by_whether_it_is_used() {
 
 #[test]
 fn little_free_memory_is_found() {
-    let available =
-        |mib: u64| Fake::good().file("proc/meminfo", &MEMINFO.replace("12582912", &(mib * 1024).to_string()));
+    let available = |mib: u64| {
+        Fake::good().file(
+            "proc/meminfo",
+            &MEMINFO.replace("12582912", &(mib * 1024).to_string()),
+        )
+    };
     Fake::good().finds("free memory", Good, "12.0 GiB");
     available(1500).finds("free memory", Warning, "1.5 GiB");
     available(300).finds("free memory", Bad, "300 MiB");
@@ -40,13 +54,22 @@ fn little_free_memory_is_found() {
 
 #[test]
 fn the_page_cache_is_really_tried() {
-    let trial = |folder: &Path| Fake::good().trial(|trials| trials.page_cache = PageCache::try_in(folder));
+    let trial =
+        |folder: &Path| Fake::good().trial(|trials| trials.page_cache = PageCache::try_in(folder));
     let disk = tempfile::tempdir_in(results::checkout::root()).unwrap();
     trial(disk.path()).finds("page cache", Good, "mincore");
     trial(&disk.path().join("made/by/a/run")).finds("page cache", Good, "mincore");
-    assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0, "it leaves nothing behind");
+    assert_eq!(
+        std::fs::read_dir(disk.path()).unwrap().count(),
+        0,
+        "it leaves nothing behind"
+    );
     let memory = trial(Path::new("/dev/shm")).finds("page cache", Warning, "64 of 64 pages");
     assert!(remedy(&memory).contains("--out FOLDER"));
-    let nowhere = trial(Path::new("/proc/results")).finds("page cache", Bad, "cannot write into /proc/results");
+    let nowhere = trial(Path::new("/proc/results")).finds(
+        "page cache",
+        Bad,
+        "cannot write into /proc/results",
+    );
     assert!(remedy(&nowhere).contains("--out FOLDER"));
 }

@@ -8,8 +8,14 @@ use crate::fake::{Fake, remedy};
 fn the_governor_decides_how_fast_a_short_start_runs() {
     const GOVERNOR: &str = "sys/devices/system/cpu/cpu3/cpufreq/scaling_governor";
     Fake::good().finds("governor", Good, "performance");
-    Fake::good().file(GOVERNOR, "userspace\n").finds("governor", Warning, "performance, userspace");
-    let finding = Fake::good().file(GOVERNOR, "powersave\n").finds("governor", Warning, "performance, powersave");
+    Fake::good()
+        .file(GOVERNOR, "userspace\n")
+        .finds("governor", Warning, "performance, userspace");
+    let finding = Fake::good().file(GOVERNOR, "powersave\n").finds(
+        "governor",
+        Warning,
+        "performance, powersave",
+    );
     assert!(remedy(&finding).contains("scaling_governor"));
     let none = |mut fake: Fake| {
         for core in 0..4 {
@@ -26,11 +32,19 @@ fn turbo_is_found_under_both_of_its_names() {
     const NO_TURBO: &str = "sys/devices/system/cpu/intel_pstate/no_turbo";
     const BOOST: &str = "sys/devices/system/cpu/cpufreq/boost";
     Fake::good().finds("turbo", Good, "off");
-    let on = Fake::good().file(NO_TURBO, "0\n").finds("turbo", Note, "on");
+    let on = Fake::good()
+        .file(NO_TURBO, "0\n")
+        .finds("turbo", Note, "on");
     assert_eq!(remedy(&on), format!("echo 1 | sudo tee /{NO_TURBO}"));
-    let on = Fake::good().without(NO_TURBO).file(BOOST, "1\n").finds("turbo", Note, "on");
+    let on = Fake::good()
+        .without(NO_TURBO)
+        .file(BOOST, "1\n")
+        .finds("turbo", Note, "on");
     assert_eq!(remedy(&on), format!("echo 0 | sudo tee /{BOOST}"));
-    Fake::good().without(NO_TURBO).file(BOOST, "0\n").finds("turbo", Good, "off");
+    Fake::good()
+        .without(NO_TURBO)
+        .file(BOOST, "0\n")
+        .finds("turbo", Good, "off");
     assert_eq!(Fake::good().without(NO_TURBO).finding("turbo"), None);
 }
 
@@ -40,7 +54,10 @@ fn threads_that_share_a_core_are_found_with_and_without_the_switch() {
     Fake::good().finds("smt", Good, "off");
     Fake::good().file(ACTIVE, "1\n").finds("smt", Warning, "on");
     let siblings = "sys/devices/system/cpu/cpu0/topology/thread_siblings_list";
-    Fake::good().without(ACTIVE).file(siblings, "0,2\n").finds("smt", Warning, "on");
+    Fake::good()
+        .without(ACTIVE)
+        .file(siblings, "0,2\n")
+        .finds("smt", Warning, "on");
     Fake::good().without(ACTIVE).finds("smt", Good, "off");
     Fake::virtual_machine().finds("smt", Note, "not visible");
 }
@@ -58,19 +75,36 @@ fn one_core_is_bad_and_two_are_few() {
 fn the_tightest_quota_counts_wherever_it_is_set() {
     Fake::good().finds("cpu quota", Good, "none");
     let own = Fake::good().file("sys/fs/cgroup/user/session/cpu.max", "150000 100000\n");
-    own.finds("cpu quota", Warning, "1.50 cores: 150000 µs of each 100000 µs");
-    own.file("sys/fs/cgroup/user/cpu.max", "10000 20000\n").finds("cpu quota", Warning, "0.50 cores");
-    // In a container the group's path is that of the host, and the container's own group is mounted as the root.
-    Fake::good().file("sys/fs/cgroup/cpu.max", "25000 100000").finds("cpu quota", Warning, "0.25 cores");
+    own.finds(
+        "cpu quota",
+        Warning,
+        "1.50 cores: 150000 µs of each 100000 µs",
+    );
+    own.file("sys/fs/cgroup/user/cpu.max", "10000 20000\n")
+        .finds("cpu quota", Warning, "0.50 cores");
+    // In a container the group's path is that of the host, and the container's own group is mounted
+    // as the root.
+    Fake::good()
+        .file("sys/fs/cgroup/cpu.max", "25000 100000")
+        .finds("cpu quota", Warning, "0.25 cores");
 }
 
 #[test]
 fn a_quota_of_the_first_control_groups_counts_too() {
     let version1 = |mount: &str, quota: &str| {
         Fake::good()
-            .file("proc/self/cgroup", "5:memory:/a\n4:cpu,cpuacct:/docker/17\n0::/\n")
-            .file(&format!("sys/fs/cgroup/{mount}/docker/17/cpu.cfs_quota_us"), quota)
-            .file(&format!("sys/fs/cgroup/{mount}/docker/17/cpu.cfs_period_us"), "100000\n")
+            .file(
+                "proc/self/cgroup",
+                "5:memory:/a\n4:cpu,cpuacct:/docker/17\n0::/\n",
+            )
+            .file(
+                &format!("sys/fs/cgroup/{mount}/docker/17/cpu.cfs_quota_us"),
+                quota,
+            )
+            .file(
+                &format!("sys/fs/cgroup/{mount}/docker/17/cpu.cfs_period_us"),
+                "100000\n",
+            )
     };
     version1("cpu,cpuacct", "50000\n").finds("cpu quota", Warning, "0.50 cores");
     version1("cpu", "50000\n").finds("cpu quota", Warning, "0.50 cores");
@@ -83,11 +117,22 @@ fn says_what_runs_below_and_what_the_kernel_guards_against() {
     Fake::virtual_machine().finds("virtualised", Note, "yes");
     let vendor = Fake::virtual_machine().file("sys/class/dmi/id/sys_vendor", "QEMU\n");
     vendor.finds("virtualised", Note, "yes, by QEMU");
-    Fake::good().without("proc/cpuinfo").finds("virtualised", Note, "does not tell");
+    Fake::good()
+        .without("proc/cpuinfo")
+        .finds("virtualised", Note, "does not tell");
     Fake::good().finds("mitigations", Good, "none");
     let guarded = Fake::good()
-        .file("sys/devices/system/cpu/vulnerabilities/spectre_v2", "Mitigation: Retpolines\n")
-        .file("sys/devices/system/cpu/vulnerabilities/mds", "Mitigation: Clear CPU buffers\n")
-        .file("sys/devices/system/cpu/vulnerabilities/l1tf", "Not affected\n");
+        .file(
+            "sys/devices/system/cpu/vulnerabilities/spectre_v2",
+            "Mitigation: Retpolines\n",
+        )
+        .file(
+            "sys/devices/system/cpu/vulnerabilities/mds",
+            "Mitigation: Clear CPU buffers\n",
+        )
+        .file(
+            "sys/devices/system/cpu/vulnerabilities/l1tf",
+            "Not affected\n",
+        );
     guarded.finds("mitigations", Note, "2: mds, spectre_v2");
 }

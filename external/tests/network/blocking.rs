@@ -11,14 +11,24 @@ use external::observe::ports;
 
 use super::support::{is_possible, told};
 
-const PLAIN: Link = Link { delay_ms: 0, rate_mbit: None };
+const PLAIN: Link = Link {
+    delay_ms: 0,
+    rate_mbit: None,
+};
 
-/// How long an answer is waited for that must not come. One that must come is there in microseconds.
+/// How long an answer is waited for that must not come. One that must come is there in
+/// microseconds.
 const SILENCE: Duration = Duration::from_millis(700);
 
 fn firewall(namespace: &Namespace, words: &str) -> String {
     let mut command = Command::new("ip");
-    command.args(["netns", "exec", namespace.name(), env!("CARGO_BIN_EXE_external"), "firewall"]);
+    command.args([
+        "netns",
+        "exec",
+        namespace.name(),
+        env!("CARGO_BIN_EXE_external"),
+        "firewall",
+    ]);
     let (code, said) = told(&command.args(words.split_whitespace()).output().unwrap());
     assert_eq!(code, 0, "{said}");
     said
@@ -46,25 +56,48 @@ fn a_connection_from_elsewhere_gets_no_answer_and_one_over_the_loopback_does() {
     let listen = || TcpListener::bind(("0.0.0.0", port)).unwrap();
     let loopback = || TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), SILENCE);
 
-    firewall(&namespace, &format!("enable --level rules:10 --ports {port}"));
+    firewall(
+        &namespace,
+        &format!("enable --level rules:10 --ports {port}"),
+    );
     let listener = namespace.within(listen).unwrap();
     let refused = TcpStream::connect_timeout(&outside, SILENCE).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::TimedOut, "silence, and no refusal: {refused}");
-    let stream = namespace.within(loopback).unwrap().expect("the loopback is open");
+    assert_eq!(
+        refused.kind(),
+        ErrorKind::TimedOut,
+        "silence, and no refusal: {refused}"
+    );
+    let stream = namespace
+        .within(loopback)
+        .unwrap()
+        .expect("the loopback is open");
     assert!(echoes(stream, &listener));
-    let counted = namespace.within(|| Nft::find().unwrap().table().unwrap().unwrap().counted).unwrap();
+    let counted = namespace
+        .within(|| Nft::find().unwrap().table().unwrap().unwrap().counted)
+        .unwrap();
     assert!(counted.blocked > 0 && counted.loopback >= 6, "{counted:?}");
 
     // Another port is none of the firewall's business.
-    let other = namespace.within(|| TcpListener::bind(("0.0.0.0", 0)).unwrap()).unwrap();
+    let other = namespace
+        .within(|| TcpListener::bind(("0.0.0.0", 0)).unwrap())
+        .unwrap();
     let there = SocketAddr::new(namespace.address(), other.local_addr().unwrap().port());
-    assert!(echoes(TcpStream::connect_timeout(&there, SILENCE).unwrap(), &other));
+    assert!(echoes(
+        TcpStream::connect_timeout(&there, SILENCE).unwrap(),
+        &other
+    ));
 
     firewall(&namespace, "disable");
     let stream = TcpStream::connect_timeout(&outside, SILENCE).expect("disabled, it is open again");
-    // An open connection outlives the firewall that comes after it, and what listens for others is left open.
+    // An open connection outlives the firewall that comes after it, and what listens for others is
+    // left open.
     let said = firewall(&namespace, "enable --ports 10000-32767");
-    assert!(said.contains(&format!("something listens there for others than this machine: {port}")), "{said}");
+    assert!(
+        said.contains(&format!(
+            "something listens there for others than this machine: {port}"
+        )),
+        "{said}"
+    );
     assert!(echoes(stream, &listener));
 }
 
@@ -75,8 +108,11 @@ fn an_open_connection_is_not_cut() {
     }
     let namespace = Namespace::make(PLAIN, None).unwrap();
     let port = ports::free_port().unwrap();
-    let listener = namespace.within(|| TcpListener::bind(("0.0.0.0", port)).unwrap()).unwrap();
-    let stream = TcpStream::connect_timeout(&SocketAddr::new(namespace.address(), port), SILENCE).unwrap();
+    let listener = namespace
+        .within(|| TcpListener::bind(("0.0.0.0", port)).unwrap())
+        .unwrap();
+    let stream =
+        TcpStream::connect_timeout(&SocketAddr::new(namespace.address(), port), SILENCE).unwrap();
     let (mut other, _) = listener.accept().unwrap();
     // Nobody listens there any more, so nothing keeps the port from being blocked.
     drop(listener);

@@ -10,39 +10,87 @@ use workloads::Request;
 
 use super::support::{is_possible, not_run};
 
-const PLAIN: Link = Link { delay_ms: 0, rate_mbit: None };
+const PLAIN: Link = Link {
+    delay_ms: 0,
+    rate_mbit: None,
+};
 
 #[test]
 fn a_server_launched_in_it_is_asked_put_under_load_and_gone() {
     if !is_possible() {
         return;
     }
-    let (folder, namespace) = (tempfile::tempdir().unwrap(), Namespace::make(PLAIN, None).unwrap());
+    let (folder, namespace) = (
+        tempfile::tempdir().unwrap(),
+        Namespace::make(PLAIN, None).unwrap(),
+    );
     let (port, address) = (ports::free_port().unwrap(), namespace.address());
-    let mut launch = Launch::new(env!("CARGO_BIN_EXE_mock-server"), folder.path(), folder.path().join("log"));
+    let mut launch = Launch::new(
+        env!("CARGO_BIN_EXE_mock-server"),
+        folder.path(),
+        folder.path().join("log"),
+    );
     launch.arguments = vec!["answers".into(), format!("{address}:{port}").into()];
     launch.namespace = Some(namespace.clone());
     let mut running = launch.launch().unwrap();
     let patience = ready::Patience::until(now_ns() + 10_000_000_000);
     let target = namespace.target(port);
-    let first = ready::first_answer(&target, &Request::get("/"), &patience, &mut || running.ended().is_some()).unwrap();
+    let first = ready::first_answer(&target, &Request::get("/"), &patience, &mut || {
+        running.ended().is_some()
+    })
+    .unwrap();
     assert_eq!(first.answer.code, 200);
-    assert_eq!(ports::belongs_to(port, running.pid()), Ok(()), "the tables are those of its namespace");
-    assert_eq!(ports::owner_of(port).unwrap(), [], "and nobody listens in the machine's");
-    assert_eq!(namespace.within(|| ports::owner_of(port)).unwrap().unwrap().len(), 1);
+    assert_eq!(
+        ports::belongs_to(port, running.pid()),
+        Ok(()),
+        "the tables are those of its namespace"
+    );
+    assert_eq!(
+        ports::owner_of(port).unwrap(),
+        [],
+        "and nobody listens in the machine's"
+    );
+    assert_eq!(
+        namespace
+            .within(|| ports::owner_of(port))
+            .unwrap()
+            .unwrap()
+            .len(),
+        1
+    );
 
     let url = format!("http://{address}:{port}/");
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_external"));
-    command.args(["load", &url, "--requests", "20", "--connections", "1", "--no-keep-alive"]);
+    command.args([
+        "load",
+        &url,
+        "--requests",
+        "20",
+        "--connections",
+        "1",
+        "--no-keep-alive",
+    ]);
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     running.stop(Duration::from_secs(5));
 
     assert!(is_ours(address));
     drop((launch, namespace));
     assert!(!is_ours(address), "what is gone is a stranger's");
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_external")).args(["load", &url]).output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_external"))
+        .args(["load", &url])
+        .output()
+        .unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
@@ -50,7 +98,10 @@ fn what_is_launched_later_is_launched_outside_again() {
     if !is_possible() {
         return;
     }
-    let (folder, namespace) = (tempfile::tempdir().unwrap(), Namespace::make(PLAIN, None).unwrap());
+    let (folder, namespace) = (
+        tempfile::tempdir().unwrap(),
+        Namespace::make(PLAIN, None).unwrap(),
+    );
     let names = |inside: Option<&Namespace>| {
         let mut launch = Launch::new("/bin/sh", folder.path(), folder.path().join("log"));
         launch.arguments = vec!["-c".into(), "exec /bin/readlink /proc/self/ns/net".into()];
@@ -60,7 +111,10 @@ fn what_is_launched_later_is_launched_outside_again() {
         running.log_tail()
     };
     let (outside, inside, again) = (names(None), names(Some(&namespace)), names(None));
-    assert!(outside.starts_with("net:[") && outside != inside, "{outside} {inside}");
+    assert!(
+        outside.starts_with("net:[") && outside != inside,
+        "{outside} {inside}"
+    );
     assert_eq!(outside, again);
 }
 
@@ -69,11 +123,18 @@ fn two_links_at_once_do_not_meet() {
     if !is_possible() {
         return;
     }
-    let (one, two) = (Namespace::make(PLAIN, None).unwrap(), Namespace::make(PLAIN, None).unwrap());
+    let (one, two) = (
+        Namespace::make(PLAIN, None).unwrap(),
+        Namespace::make(PLAIN, None).unwrap(),
+    );
     assert_ne!((one.address(), one.name()), (two.address(), two.name()));
-    let listener = one.within(|| TcpListener::bind((one.address(), 0)).unwrap()).unwrap();
+    let listener = one
+        .within(|| TcpListener::bind((one.address(), 0)).unwrap())
+        .unwrap();
     assert!(
-        two.within(|| TcpListener::bind(listener.local_addr().unwrap())).unwrap().is_err(),
+        two.within(|| TcpListener::bind(listener.local_addr().unwrap()))
+            .unwrap()
+            .is_err(),
         "it has no such address"
     );
 }
@@ -83,21 +144,35 @@ fn a_delay_delays_or_says_what_the_kernel_lacks() {
     if !is_possible() {
         return;
     }
-    let made = Namespace::make(Link { delay_ms: 10, rate_mbit: None }, None);
+    let made = Namespace::make(
+        Link {
+            delay_ms: 10,
+            rate_mbit: None,
+        },
+        None,
+    );
     let namespace = match made {
         Ok(namespace) => namespace,
         Err(trouble) => {
-            assert!(matches!(trouble, Trouble::NoQueue { kind: "netem", .. }), "{trouble}");
+            assert!(
+                matches!(trouble, Trouble::NoQueue { kind: "netem", .. }),
+                "{trouble}"
+            );
             return not_run(&trouble.to_string());
         }
     };
-    let listener = namespace.within(|| TcpListener::bind((namespace.address(), 0)).unwrap()).unwrap();
+    let listener = namespace
+        .within(|| TcpListener::bind((namespace.address(), 0)).unwrap())
+        .unwrap();
     let connect = || std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     // The first one also asks whose the address is.
     drop(connect());
     let began_ns = now_ns();
     drop(connect());
-    assert!((20_000_000..60_000_000).contains(&(now_ns() - began_ns)), "one round trip of 20 ms");
+    assert!(
+        (20_000_000..60_000_000).contains(&(now_ns() - began_ns)),
+        "one round trip of 20 ms"
+    );
 }
 
 #[test]
@@ -105,17 +180,31 @@ fn a_rate_is_held() {
     if !is_possible() {
         return;
     }
-    let Ok(namespace) = Namespace::make(Link { delay_ms: 0, rate_mbit: Some(8) }, None) else {
+    let Ok(namespace) = Namespace::make(
+        Link {
+            delay_ms: 0,
+            rate_mbit: Some(8),
+        },
+        None,
+    ) else {
         return not_run("this kernel has no tbf");
     };
-    let listener = namespace.within(|| TcpListener::bind((namespace.address(), 0)).unwrap()).unwrap();
+    let listener = namespace
+        .within(|| TcpListener::bind((namespace.address(), 0)).unwrap())
+        .unwrap();
     let mut stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (mut other, _) = listener.accept().unwrap();
-    let sender = std::thread::spawn(move || std::io::Write::write_all(&mut stream, &vec![0; 600_000]).unwrap());
+    let sender = std::thread::spawn(move || {
+        std::io::Write::write_all(&mut stream, &vec![0; 600_000]).unwrap()
+    });
     let began_ns = now_ns();
     let mut heard = vec![0; 600_000];
     std::io::Read::read_exact(&mut other, &mut heard).unwrap();
     sender.join().unwrap();
     // A megabyte a second, less what the bucket holds at first.
-    assert!((400_000_000..2_000_000_000).contains(&(now_ns() - began_ns)), "{} ns", now_ns() - began_ns);
+    assert!(
+        (400_000_000..2_000_000_000).contains(&(now_ns() - began_ns)),
+        "{} ns",
+        now_ns() - began_ns
+    );
 }

@@ -35,16 +35,29 @@ impl Drop for Running {
 #[test]
 fn every_sample_behind_a_firewall_proves_it_and_nothing_is_left() {
     let Some(ground) = Ground::new() else { return };
-    ground.nft("add table ip theirs; add chain ip theirs input { type filter hook input priority 0; policy accept; }");
+    ground.nft(
+        "add table ip theirs; add chain ip theirs input { type filter hook input priority 0; \
+            policy accept; }",
+    );
     let (before, out) = (ground.rules(), folder());
     let mut command = ground.command(env!("CARGO_BIN_EXE_external"));
     let words = "--firewall off,baseline,rules:100 --samples 3 --requests 100 --seed 5";
     let (code, said) = told(&suite(&mut command, out.path(), words).output().unwrap());
     assert_eq!(code, 0, "{said}");
     let samples = samples(out.path());
-    assert_eq!(samples.len(), 2 * 2 * 3 * 3, "two systems, two scenarios, three levels, three blocks");
+    assert_eq!(
+        samples.len(),
+        2 * 2 * 3 * 3,
+        "two systems, two scenarios, three levels, three blocks"
+    );
     for sample in &samples {
-        assert_eq!(sample.outcome, Outcome::Ok, "{}: {:?}", sample.cell, sample.reason);
+        assert_eq!(
+            sample.outcome,
+            Outcome::Ok,
+            "{}: {:?}",
+            sample.cell,
+            sample.reason
+        );
         let attested = |key: &str| sample.attested.get(key).and_then(serde_json::Value::as_u64);
         let (packets, rules) = (attested("firewall_packets"), attested("firewall_rules"));
         match sample.cell.params["firewall"].as_str() {
@@ -53,11 +66,18 @@ fn every_sample_behind_a_firewall_proves_it_and_nothing_is_left() {
                 assert_eq!(rules, Some(if level == "baseline" { 0 } else { 100 }));
                 // Of a hundred requests over one connection, each is a packet there and one back.
                 let least = if sample.requests.is_some() { 200 } else { 6 };
-                assert!(packets.is_some_and(|packets| packets >= least), "{}: {packets:?}", sample.cell);
+                assert!(
+                    packets.is_some_and(|packets| packets >= least),
+                    "{}: {packets:?}",
+                    sample.cell
+                );
             }
         }
     }
-    assert!(said.contains("the firewall: medians behind none") && said.contains("off (A/A)"), "{said}");
+    assert!(
+        said.contains("the firewall: medians behind none") && said.contains("off (A/A)"),
+        "{said}"
+    );
     assert_eq!(ground.rules(), before);
 }
 
@@ -70,7 +90,10 @@ fn a_firewall_that_a_person_has_enabled_is_not_taken_away() {
     let words = "--firewall off,baseline --samples 1 --requests 20";
     let (code, said) = told(&suite(&mut command, out.path(), words).output().unwrap());
     // Without one, nothing could be measured either.
-    assert!(code == 8 && said.contains("was enabled by `external firewall enable`"), "{code}: {said}");
+    assert!(
+        code == 8 && said.contains("was enabled by `external firewall enable`"),
+        "{code}: {said}"
+    );
     assert!(said.contains("the firewall is on (baseline)"), "{said}");
     assert_eq!(ground.rules(), before);
 }
@@ -84,11 +107,17 @@ fn a_kill_leaves_no_table() {
     let words = "--firewall off,rules:50 --samples 20000 --requests 50";
     let mut child = Running(suite(&mut command, out.path(), words).spawn().unwrap());
     wait_for("samples are taken", || samples(out.path()).len() >= 3);
-    wait_for("a table is there", || ground.rules().contains("table inet coldphase"));
+    wait_for("a table is there", || {
+        ground.rules().contains("table inet coldphase")
+    });
     child.0.kill().unwrap();
     child.0.wait().unwrap();
-    wait_for("the janitor removes the table", || ground.rules().is_empty());
-    wait_for("and the folder", || !run_in(out.path()).unwrap().join("work").exists());
+    wait_for("the janitor removes the table", || {
+        ground.rules().is_empty()
+    });
+    wait_for("and the folder", || {
+        !run_in(out.path()).unwrap().join("work").exists()
+    });
 }
 
 #[test]
@@ -100,7 +129,12 @@ fn without_the_privilege_levels_are_skipped_and_starts_without_one_are_measured(
     std::os::unix::fs::chown(out.path(), Some(65_534), Some(65_534)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
     // Cargo would build programs for nobody, who may not.
-    command.env_remove("CARGO").env("HOME", out.path()).uid(65_534).gid(65_534).stdin(Stdio::null());
+    command
+        .env_remove("CARGO")
+        .env("HOME", out.path())
+        .uid(65_534)
+        .gid(65_534)
+        .stdin(Stdio::null());
     let words = "--firewall off,baseline --samples 1 --requests 20";
     let output = match suite(&mut command, out.path(), words).output() {
         Ok(output) => output,
@@ -108,16 +142,22 @@ fn without_the_privilege_levels_are_skipped_and_starts_without_one_are_measured(
     };
     let (code, said) = told(&output);
     assert_eq!(code, 4, "{said}");
-    let run =
-        std::fs::read_dir(out.path()).unwrap().flatten().find(|entry| entry.path().join("samples.jsonl").exists());
-    for sample in ledger::read(&run.unwrap().path().join("samples.jsonl")).unwrap().samples {
+    let run = std::fs::read_dir(out.path())
+        .unwrap()
+        .flatten()
+        .find(|entry| entry.path().join("samples.jsonl").exists());
+    for sample in ledger::read(&run.unwrap().path().join("samples.jsonl"))
+        .unwrap()
+        .samples
+    {
         let reason = sample.reason.unwrap_or_default();
         if sample.cell.params["firewall"] == "off" {
             assert_eq!(sample.outcome, Outcome::Ok, "{reason}");
         } else {
             assert_eq!(sample.outcome, Outcome::Skipped);
             assert!(
-                reason.contains("there can be no firewall of this suite") && reason.contains("be root"),
+                reason.contains("there can be no firewall of this suite")
+                    && reason.contains("be root"),
                 "{reason}"
             );
         }
@@ -130,23 +170,48 @@ fn a_containers_packets_go_through_the_rules_on_both_links() {
         return;
     }
     let rules = || {
-        let output = Command::new("nft").args(["list", "ruleset"]).output().unwrap();
+        let output = Command::new("nft")
+            .args(["list", "ruleset"])
+            .output()
+            .unwrap();
         // The engine's own rules count too, whatever is measured.
         let text = String::from_utf8(output.stdout).unwrap();
-        text.lines().map(|line| line.split("counter packets").next().unwrap().to_owned()).collect::<Vec<_>>()
+        text.lines()
+            .map(|line| line.split("counter packets").next().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     let (before, out) = (rules(), folder());
     let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
-    command.args(["suite", "--only", "system=docker,workload=http-hello,scenario=runtime-cold", "--no-observer"]);
-    command.args(["--firewall", "off,rules:20", "--samples", "1", "--out"]).arg(out.path());
+    command.args([
+        "suite",
+        "--only",
+        "system=docker,workload=http-hello,scenario=runtime-cold",
+        "--no-observer",
+    ]);
+    command
+        .args(["--firewall", "off,rules:20", "--samples", "1", "--out"])
+        .arg(out.path());
     let (code, said) = told(&command.output().unwrap());
     if code == 8 {
         return not_run(&format!("no container engine: {said}"));
     }
     assert_eq!(code, 0, "{said}");
-    let sample = samples(out.path()).into_iter().find(|sample| sample.cell.params["firewall"] == "rules:20").unwrap();
-    for key in ["firewall_packets", "firewall_packets_to_container", "firewall_packets_from_container"] {
-        assert!(sample.attested[key].as_u64().is_some_and(|packets| packets >= 3), "{key}: {:?}", sample.attested);
+    let sample = samples(out.path())
+        .into_iter()
+        .find(|sample| sample.cell.params["firewall"] == "rules:20")
+        .unwrap();
+    for key in [
+        "firewall_packets",
+        "firewall_packets_to_container",
+        "firewall_packets_from_container",
+    ] {
+        assert!(
+            sample.attested[key]
+                .as_u64()
+                .is_some_and(|packets| packets >= 3),
+            "{key}: {:?}",
+            sample.attested
+        );
     }
     assert_eq!(rules(), before);
 }
@@ -154,9 +219,11 @@ fn a_containers_packets_go_through_the_rules_on_both_links() {
 /// The names of namespaces and devices of suites; tests have namespaces of their own meanwhile.
 fn left() -> Vec<String> {
     let names = |folder: &str| std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let of_suites = |name: &String| name.starts_with("coldphase-") && !name.starts_with("coldphase-test-");
-    let all =
-        names("/run/netns").chain(names("/sys/class/net")).filter_map(|entry| entry.file_name().into_string().ok());
+    let of_suites =
+        |name: &String| name.starts_with("coldphase-") && !name.starts_with("coldphase-test-");
+    let all = names("/run/netns")
+        .chain(names("/sys/class/net"))
+        .filter_map(|entry| entry.file_name().into_string().ok());
     all.filter(of_suites).collect()
 }
 
@@ -175,20 +242,44 @@ fn services_in_a_namespace_are_measured_and_nothing_is_left() {
             delayed.push(sample);
             continue;
         }
-        assert_eq!(sample.outcome, Outcome::Ok, "{}: {:?}", sample.cell, sample.reason);
+        assert_eq!(
+            sample.outcome,
+            Outcome::Ok,
+            "{}: {:?}",
+            sample.cell,
+            sample.reason
+        );
         let inside = sample.attested.contains_key("network_namespace");
-        assert_eq!(inside, sample.cell.params.contains_key("path"), "{}", sample.cell);
+        assert_eq!(
+            inside,
+            sample.cell.params.contains_key("path"),
+            "{}",
+            sample.cell
+        );
     }
     assert_eq!(delayed.len(), 4, "two systems, two scenarios");
     for sample in delayed {
         // What the kernel can do decides, and either is to be seen.
         match sample.outcome {
-            Outcome::Ok => assert!(sample.total_ns.is_none_or(|ns| ns > 40_000_000), "two round trips of 20 ms"),
-            _ => assert!(sample.reason.is_some_and(|reason| reason.contains("this kernel has no netem"))),
+            Outcome::Ok => assert!(
+                sample.total_ns.is_none_or(|ns| ns > 40_000_000),
+                "two round trips of 20 ms"
+            ),
+            _ => assert!(
+                sample
+                    .reason
+                    .is_some_and(|reason| reason.contains("this kernel has no netem"))
+            ),
         }
     }
-    assert!(code == 0 || code == 4 && said.contains("no netem"), "{code}: {said}");
-    assert!(said.contains("the network: starts whose client sits in another network namespace"), "{said}");
+    assert!(
+        code == 0 || code == 4 && said.contains("no netem"),
+        "{code}: {said}"
+    );
+    assert!(
+        said.contains("the network: starts whose client sits in another network namespace"),
+        "{said}"
+    );
     assert_eq!(left(), before);
 }
 
@@ -199,22 +290,42 @@ fn a_kill_leaves_no_namespace_and_no_device() {
     }
     let out = folder();
     let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child =
-        Running(suite(&mut command, out.path(), "--path veth --samples 20000 --requests 50").spawn().unwrap());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut child = Running(
+        suite(
+            &mut command,
+            out.path(),
+            "--path veth --samples 20000 --requests 50",
+        )
+        .spawn()
+        .unwrap(),
+    );
     let pid = child.0.id();
-    let of_it = || left().into_iter().filter(|name| name.contains(&format!("-{pid}-"))).count();
+    let of_it = || {
+        left()
+            .into_iter()
+            .filter(|name| name.contains(&format!("-{pid}-")))
+            .count()
+    };
     wait_for("samples are taken", || samples(out.path()).len() >= 3);
     assert_eq!(of_it(), 1);
     let device = format!("/sys/class/net/{}", device_of(pid));
     assert!(Path::new(&device).exists(), "{device}");
     child.0.kill().unwrap();
     child.0.wait().unwrap();
-    wait_for("the janitor removes the namespace", || of_it() == 0 && !Path::new(&device).exists());
+    wait_for("the janitor removes the namespace", || {
+        of_it() == 0 && !Path::new(&device).exists()
+    });
 }
 
 /// The machine's end of a suite's link: its number is the last part of the namespace's name.
 fn device_of(pid: u32) -> String {
-    let name = left().into_iter().find(|name| name.contains(&format!("-{pid}-"))).unwrap();
+    let name = left()
+        .into_iter()
+        .find(|name| name.contains(&format!("-{pid}-")))
+        .unwrap();
     format!("coldphase-{}", name.rsplit('-').next().unwrap())
 }

@@ -22,8 +22,10 @@ impl Ground {
         }
         let used = USED.fetch_add(1, Ordering::Relaxed);
         let ground = Self(format!("coldphase-test-{}-{used}", std::process::id()));
-        for words in [vec!["netns", "add", ground.0.as_str()], vec!["-n", ground.0.as_str(), "link", "set", "lo", "up"]]
-        {
+        for words in [
+            vec!["netns", "add", ground.0.as_str()],
+            vec!["-n", ground.0.as_str(), "link", "set", "lo", "up"],
+        ] {
             assert!(Command::new("ip").args(words).status().unwrap().success());
         }
         Some(ground)
@@ -33,32 +35,51 @@ impl Ground {
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.0, program]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
     /// `external firewall …` in it: its code, and what it said.
     pub(crate) fn firewall(&self, words: &str) -> (i32, String) {
         let mut command = self.command(env!("CARGO_BIN_EXE_external"));
-        told(&command.arg("firewall").args(words.split_whitespace()).output().unwrap())
+        told(
+            &command
+                .arg("firewall")
+                .args(words.split_whitespace())
+                .output()
+                .unwrap(),
+        )
     }
 
     /// Its whole ruleset.
     pub(crate) fn rules(&self) -> String {
-        let output = self.command("nft").args(["list", "ruleset"]).output().unwrap();
+        let output = self
+            .command("nft")
+            .args(["list", "ruleset"])
+            .output()
+            .unwrap();
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// Has nft do something in it.
     pub(crate) fn nft(&self, words: &str) {
-        let output = self.command("nft").args(words.split_whitespace()).output().unwrap();
+        let output = self
+            .command("nft")
+            .args(words.split_whitespace())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{words}: {}", told(&output).1);
     }
 }
 
 impl Drop for Ground {
     fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "delete", &self.0]).status();
+        let _ = Command::new("ip")
+            .args(["netns", "delete", &self.0])
+            .status();
     }
 }
 
@@ -80,7 +101,10 @@ pub(crate) fn not_run(why: &str) {
 /// The code that a program ended with, and all that it said.
 pub(crate) fn told(output: &Output) -> (i32, String) {
     let text = [&output.stdout[..], &output.stderr[..]].concat();
-    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+    (
+        output.status.code().unwrap_or(-1),
+        String::from_utf8_lossy(&text).into_owned(),
+    )
 }
 
 /// Waits for what must come, not for how long it takes.
@@ -99,11 +123,17 @@ pub(crate) fn folder() -> tempfile::TempDir {
 
 /// The one run in a folder.
 pub(crate) fn run_in(out: &Path) -> Option<PathBuf> {
-    std::fs::read_dir(out).ok()?.flatten().map(|entry| entry.path()).next()
+    std::fs::read_dir(out)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .next()
 }
 
 /// What it has recorded until now.
 pub(crate) fn samples(out: &Path) -> Vec<Sample> {
-    let file = run_in(out).map(|run| run.join("samples.jsonl")).filter(|file| file.exists());
+    let file = run_in(out)
+        .map(|run| run.join("samples.jsonl"))
+        .filter(|file| file.exists());
     file.map_or_else(Vec::new, |file| ledger::read(&file).unwrap().samples)
 }

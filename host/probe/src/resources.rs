@@ -6,7 +6,8 @@ use results::record::Resources;
 
 use crate::spec::Memory;
 
-/// Counters at one moment. Taking them costs two system calls; turning them into a record is left for later.
+/// Counters at one moment. Taking them costs two system calls; turning them into a record is left
+/// for later.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     cpu_ns: Option<u64>,
@@ -18,18 +19,26 @@ impl Usage {
     pub fn now() -> Self {
         let cpu = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).ok();
         let cpu_ns = cpu.and_then(|time| {
-            Some(u64::try_from(time.tv_sec()).ok()? * 1_000_000_000 + u64::try_from(time.tv_nsec()).ok()?)
+            Some(
+                u64::try_from(time.tv_sec()).ok()? * 1_000_000_000
+                    + u64::try_from(time.tv_nsec()).ok()?,
+            )
         });
-        Self { cpu_ns, counters: getrusage(UsageWho::RUSAGE_SELF).ok() }
+        Self {
+            cpu_ns,
+            counters: getrusage(UsageWho::RUSAGE_SELF).ok(),
+        }
     }
 
     /// The record of it, with the high-water mark of resident memory until this call.
     ///
-    /// That mark is `VmHWM` and not `ru_maxrss`: the latter survives `exec`, so that a child spawned with `vfork` begins
-    /// with its parent's.
+    /// That mark is `VmHWM` and not `ru_maxrss`: the latter survives `exec`, so that a child
+    /// spawned with `vfork` begins with its parent's.
     pub fn resources(self) -> Resources {
         let count = |of: fn(&nix::sys::resource::Usage) -> libc::c_long| {
-            self.counters.as_ref().and_then(|usage| u64::try_from(of(usage)).ok())
+            self.counters
+                .as_ref()
+                .and_then(|usage| u64::try_from(of(usage)).ok())
         };
         Resources {
             cpu_ns: self.cpu_ns,
@@ -63,7 +72,15 @@ pub fn pss_bytes() -> Option<u64> {
 fn kibibytes(file: &str, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(file).ok()?;
     let value = text.lines().find_map(|line| line.strip_prefix(name))?;
-    Some(value.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+    Some(
+        value
+            .trim()
+            .strip_suffix(" kB")?
+            .trim()
+            .parse::<u64>()
+            .ok()?
+            * 1024,
+    )
 }
 
 #[cfg(test)]
@@ -74,10 +91,17 @@ mod tests {
     fn the_kernel_tells_everything_that_is_recorded() {
         let before = Usage::now();
         let mut touched = vec![0_u8; 32 * 1024 * 1024];
-        touched.iter_mut().step_by(4096).for_each(|byte| *byte = std::hint::black_box(1));
+        touched
+            .iter_mut()
+            .step_by(4096)
+            .for_each(|byte| *byte = std::hint::black_box(1));
         let resources = Usage::now().resources();
         let grown = resources.minor_faults.unwrap() - before.resources().minor_faults.unwrap();
-        assert!(grown >= 16, "{grown} faults for {} pages, huge ones or not", touched.len() / 4096);
+        assert!(
+            grown >= 16,
+            "{grown} faults for {} pages, huge ones or not",
+            touched.len() / 4096
+        );
         assert!(resources.max_rss_bytes.unwrap() >= touched.len() as u64);
         assert!(pss_bytes().unwrap() >= touched.len() as u64);
         assert!(resources.cpu_ns.unwrap() > before.cpu_ns.unwrap());

@@ -65,9 +65,13 @@ impl Acquire {
     /// Those of an engine, in the order of its starts from slow to fast.
     pub const fn of(engine: Engine) -> &'static [Self] {
         match engine {
-            Engine::Wasmtime => {
-                &[Self::Compile, Self::CacheMiss, Self::CacheHit, Self::Deserialize, Self::DeserializeFile]
-            }
+            Engine::Wasmtime => &[
+                Self::Compile,
+                Self::CacheMiss,
+                Self::CacheHit,
+                Self::Deserialize,
+                Self::DeserializeFile,
+            ],
             Engine::WasmEdge => &[Self::Compile, Self::Interpret, Self::Aot],
         }
     }
@@ -163,7 +167,8 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// What a cell is when nothing is said: Wasmtime's own defaults, and epochs so that a guest cannot hang.
+    /// What a cell is when nothing is said: Wasmtime's own defaults, and epochs so that a guest
+    /// cannot hang.
     pub const BASELINE: Self = Self {
         of: Engine::Wasmtime,
         acquire: Acquire::Compile,
@@ -181,11 +186,16 @@ impl Configuration {
     pub const fn baseline(of: Engine) -> Self {
         match of {
             Engine::Wasmtime => Self::BASELINE,
-            Engine::WasmEdge => Self { of, acquire: Acquire::Interpret, ..Self::BASELINE },
+            Engine::WasmEdge => Self {
+                of,
+                acquire: Acquire::Interpret,
+                ..Self::BASELINE
+            },
         }
     }
 
-    /// The parameters of the cell. What has no effect is left out: nothing compiles when code is only loaded.
+    /// The parameters of the cell. What has no effect is left out: nothing compiles when code is
+    /// only loaded.
     pub fn params(&self) -> BTreeMap<String, String> {
         fn entry<P: Parameter>(value: P) -> (String, String) {
             (P::KEY.to_owned(), value.name().to_owned())
@@ -217,7 +227,8 @@ impl Configuration {
         self.acquire.takes_precompiled()
     }
 
-    /// The same with parameters without effect at their baseline, so that equal starts compare equal.
+    /// The same with parameters without effect at their baseline, so that equal starts compare
+    /// equal.
     #[must_use]
     pub fn normal(mut self) -> Self {
         if !self.compiles() {
@@ -226,7 +237,8 @@ impl Configuration {
         self
     }
 
-    /// The same with one parameter set; nothing if its engine has no such parameter, or no such value of it.
+    /// The same with one parameter set; nothing if its engine has no such parameter, or no such
+    /// value of it.
     #[must_use]
     pub fn with(mut self, value: Value) -> Option<Self> {
         match value {
@@ -304,13 +316,22 @@ impl Value {
     /// What is unknown, and what there is instead.
     pub fn parse(text: &str) -> Result<Self, String> {
         fn find<P: Parameter>(value: &str, wrap: fn(P) -> Value) -> Option<Value> {
-            P::ALL.iter().find(|known| known.name() == value).copied().map(wrap)
+            P::ALL
+                .iter()
+                .find(|known| known.name() == value)
+                .copied()
+                .map(wrap)
         }
-        let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form key=value"))?;
+        let (key, value) = text
+            .split_once('=')
+            .ok_or_else(|| format!("`{text}` is not of the form key=value"))?;
         let known = parameters();
         let Some((key, values)) = known.iter().find(|(known, _)| *known == key) else {
             let keys: Vec<_> = known.iter().map(|(key, _)| *key).collect();
-            return Err(format!("there is no parameter `{key}`; there are {}", keys.join(", ")));
+            return Err(format!(
+                "there is no parameter `{key}`; there are {}",
+                keys.join(", ")
+            ));
         };
         match *key {
             Engine::KEY => find(value, Self::Engine),
@@ -322,7 +343,12 @@ impl Value {
             PageCache::KEY => find(value, Self::PageCache),
             _ => find(value, Self::Interrupt),
         }
-        .ok_or_else(|| format!("`{key}` has no value `{value}`; it has {}", values.join(", ")))
+        .ok_or_else(|| {
+            format!(
+                "`{key}` has no value `{value}`; it has {}",
+                values.join(", ")
+            )
+        })
     }
 }
 
@@ -356,7 +382,10 @@ mod tests {
                 let of = |engine: &Engine| Configuration::baseline(*engine).with(parsed);
                 let selected: Vec<_> = Engine::ALL.iter().filter_map(of).collect();
                 assert!(!selected.is_empty(), "{text}");
-                assert!(key == "system" || selected.iter().all(|one| one.params()[key] == value), "{text}");
+                assert!(
+                    key == "system" || selected.iter().all(|one| one.params()[key] == value),
+                    "{text}"
+                );
             }
         }
     }
@@ -365,21 +394,29 @@ mod tests {
     fn what_is_unknown_is_answered_with_what_there_is() {
         assert_eq!(
             Value::parse("compilr=winch").unwrap_err(),
-            "there is no parameter `compilr`; there are system, acquire, allocator, memory_init, compiler, compile_threads, \
-             page_cache, interrupt"
+            "there is no parameter `compilr`; there are system, acquire, allocator, memory_init, \
+                compiler, compile_threads, page_cache, interrupt"
         );
         assert_eq!(
             Value::parse("compiler=llvm").unwrap_err(),
             "`compiler` has no value `llvm`; it has cranelift, cranelift_none, winch"
         );
-        assert_eq!(Value::parse("winch").unwrap_err(), "`winch` is not of the form key=value");
+        assert_eq!(
+            Value::parse("winch").unwrap_err(),
+            "`winch` is not of the form key=value"
+        );
     }
 
     #[test]
     fn a_parameter_without_effect_is_in_no_cell() {
-        let loaded = Configuration { acquire: Acquire::DeserializeFile, ..Configuration::BASELINE };
+        let loaded = Configuration {
+            acquire: Acquire::DeserializeFile,
+            ..Configuration::BASELINE
+        };
         assert!(!loaded.params().contains_key("compile_threads"));
-        let single = loaded.with(Value::CompileThreads(CompileThreads::Single)).unwrap();
+        let single = loaded
+            .with(Value::CompileThreads(CompileThreads::Single))
+            .unwrap();
         assert_eq!(single.normal(), loaded.normal());
     }
 }

@@ -17,7 +17,8 @@ pub const PROBE: &str = "__probe";
 pub const CROWD: &str = "__crowd";
 /// The argument that makes this program prepare compiled code; a [`Preparation`] follows it.
 pub const PREPARE: &str = "__prepare";
-/// The argument that makes this program do nothing but say when it began: what a launch costs without a probe.
+/// The argument that makes this program do nothing but say when it began: what a launch costs
+/// without a probe.
 pub const RETURN: &str = "__return";
 
 /// The argument that makes a program say which version of its engine is in it.
@@ -32,7 +33,8 @@ pub struct Spec {
     pub kind: Kind,
     /// How its code is acquired.
     pub acquire: Acquire,
-    /// The folder of the engine's cache if it has one, or where an engine that compiles into files puts them.
+    /// The folder of the engine's cache if it has one, or where an engine that compiles into files
+    /// puts them.
     pub cache: Option<PathBuf>,
     /// The engine.
     pub engine: EngineSettings,
@@ -49,12 +51,16 @@ pub struct Spec {
 impl Spec {
     /// The spec as arguments of a process.
     ///
-    /// By hand, because a start pays for reading it: JSON took a fresh process 40 µs and postcard 15, nearly all of it page
-    /// faults of code that runs once.
+    /// By hand, because a start pays for reading it: JSON took a fresh process 40 µs and postcard
+    /// 15, nearly all of it page faults of code that runs once.
     pub fn to_arguments(&self) -> Vec<OsString> {
         fn place<P: Parameter + PartialEq>(value: P) -> char {
-            let place = P::ALL.iter().position(|one| *one == value).expect("ALL has all values");
-            char::from_digit(u32::try_from(place).expect("values are few"), 10).expect("values are few")
+            let place = P::ALL
+                .iter()
+                .position(|one| *one == value)
+                .expect("ALL has all values");
+            char::from_digit(u32::try_from(place).expect("values are few"), 10)
+                .expect("values are few")
         }
         let digits: String = [
             place(self.acquire),
@@ -80,7 +86,11 @@ impl Spec {
                 arguments.push("run".into());
                 arguments.extend(guest.iter().map(OsString::from));
             }
-            Call::Http { method, target, body_hex } => {
+            Call::Http {
+                method,
+                target,
+                body_hex,
+            } => {
                 arguments.extend(["http", method, target, body_hex].map(OsString::from));
             }
         }
@@ -90,16 +100,31 @@ impl Spec {
     /// Takes the spec back out of the arguments. Nothing if they are not [`Self::to_arguments`]'.
     pub fn from_arguments(arguments: &mut [OsString]) -> Option<Self> {
         fn at<P: Parameter>(digits: &[u8], place: usize) -> Option<P> {
-            P::ALL.get(usize::from(digits.get(place)?.wrapping_sub(b'0'))).copied()
+            P::ALL
+                .get(usize::from(digits.get(place)?.wrapping_sub(b'0')))
+                .copied()
         }
-        let [digits, time_limit, memory_limit, file, cache, what, call @ ..] = arguments else { return None };
+        let [
+            digits,
+            time_limit,
+            memory_limit,
+            file,
+            cache,
+            what,
+            call @ ..,
+        ] = arguments
+        else {
+            return None;
+        };
         let digits = digits.as_encoded_bytes();
         let text = |argument: &mut OsString| std::mem::take(argument).into_string().ok();
         let call = match (what.as_encoded_bytes(), call) {
             (b"run", guest) => Call::Run(guest.iter_mut().map(text).collect::<Option<_>>()?),
-            (b"http", [method, target, body_hex]) => {
-                Call::Http { method: text(method)?, target: text(target)?, body_hex: text(body_hex)? }
-            }
+            (b"http", [method, target, body_hex]) => Call::Http {
+                method: text(method)?,
+                target: text(target)?,
+                body_hex: text(body_hex)?,
+            },
             _ => return None,
         };
         Some(Self {
@@ -116,7 +141,8 @@ impl Spec {
             time_limit_ms: time_limit.to_str()?.parse().ok()?,
             memory_limit_bytes: memory_limit.to_str()?.parse().ok()?,
             file: PathBuf::from(std::mem::take(file)),
-            cache: Some(PathBuf::from(std::mem::take(cache))).filter(|cache| !cache.as_os_str().is_empty()),
+            cache: Some(PathBuf::from(std::mem::take(cache)))
+                .filter(|cache| !cache.as_os_str().is_empty()),
             call,
         })
     }
@@ -159,14 +185,19 @@ pub struct Crowd {
 impl Crowd {
     /// As arguments of a process.
     pub fn to_arguments(&self) -> Vec<OsString> {
-        let mut arguments: Vec<OsString> = vec![self.instances.to_string().into(), self.touched.to_string().into()];
+        let mut arguments: Vec<OsString> = vec![
+            self.instances.to_string().into(),
+            self.touched.to_string().into(),
+        ];
         arguments.extend(self.spec.to_arguments());
         arguments
     }
 
     /// Takes it back out of the arguments. Nothing if they are not [`Self::to_arguments`]'.
     pub fn from_arguments(arguments: &mut [OsString]) -> Option<Self> {
-        let [instances, touched, spec @ ..] = arguments else { return None };
+        let [instances, touched, spec @ ..] = arguments else {
+            return None;
+        };
         Some(Self {
             instances: instances.to_str()?.parse().ok()?,
             touched: touched.to_str()?.parse().ok()?,
@@ -283,7 +314,8 @@ pub struct Report {
     pub recorded: Recorded,
     /// The answer that ended the start.
     pub first: Answered,
-    /// The answer to the same call again, or why there was none; absent for a command, which runs once.
+    /// The answer to the same call again, or why there was none; absent for a command, which runs
+    /// once.
     pub second: Option<Result<Answered, Failure>>,
     /// What the start cost.
     pub resources: Resources,
@@ -322,7 +354,10 @@ pub enum Cause {
 impl Failure {
     /// A failure of `cause`, said in one sentence.
     pub fn new(cause: Cause, reason: impl Into<String>) -> Self {
-        Self { cause, reason: reason.into() }
+        Self {
+            cause,
+            reason: reason.into(),
+        }
     }
 }
 
@@ -333,12 +368,22 @@ mod tests {
 
     #[test]
     fn a_spec_survives_the_way_to_the_probe() {
-        let http = Call::Http { method: "POST".into(), target: "/a b".into(), body_hex: "00ff".into() };
-        let calls = [Call::Run(vec![]), Call::Run(vec!["name".into(), String::new(), "--x".into()]), http];
+        let http = Call::Http {
+            method: "POST".into(),
+            target: "/a b".into(),
+            body_hex: "00ff".into(),
+        };
+        let calls = [
+            Call::Run(vec![]),
+            Call::Run(vec!["name".into(), String::new(), "--x".into()]),
+            http,
+        ];
         for (key, values) in crate::settings::parameters() {
             for value in values {
                 let value = Value::parse(&format!("{key}={value}")).unwrap();
-                let Some(configuration) = Configuration::BASELINE.with(value) else { continue };
+                let Some(configuration) = Configuration::BASELINE.with(value) else {
+                    continue;
+                };
                 for (call, cache) in calls.iter().zip([None, Some("/cache".into()), None]) {
                     let spec = Spec {
                         file: "/some where/x.wasm".into(),
@@ -370,9 +415,19 @@ mod tests {
             time_limit_ms: 1,
             memory_limit_bytes: 2,
         };
-        let crowd = Crowd { spec, instances: 10_000, touched: true };
-        assert_eq!(Crowd::from_arguments(&mut crowd.to_arguments()), Some(crowd));
-        assert_eq!(Crowd::from_arguments(&mut ["many".into(), "true".into()]), None);
+        let crowd = Crowd {
+            spec,
+            instances: 10_000,
+            touched: true,
+        };
+        assert_eq!(
+            Crowd::from_arguments(&mut crowd.to_arguments()),
+            Some(crowd)
+        );
+        assert_eq!(
+            Crowd::from_arguments(&mut ["many".into(), "true".into()]),
+            None
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The child's side: a program started as a probe does one thing, reports it on standard output, and ends.
+//! The child's side: a program started as a probe does one thing, reports it on standard output,
+//! and ends.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -8,7 +9,9 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use serde::Serialize;
 
-use crate::spec::{CROWD, Cause, Crowd, Failure, PREPARE, PROBE, Preparation, RETURN, Spec, VERSION};
+use crate::spec::{
+    CROWD, Cause, Crowd, Failure, PREPARE, PROBE, Preparation, RETURN, Spec, VERSION,
+};
 
 /// What a process can be told by the program that measures.
 #[derive(Debug)]
@@ -29,10 +32,13 @@ pub enum Told {
 
 /// What the hidden arguments say, if there are any.
 ///
-/// Ten microseconds, nearly all page faults of code that runs once. They count into `process`, of which they are less than
-/// a hundredth: in no phase they would be half of what may be in none, and one interrupt more would fail the sample.
+/// Ten microseconds, nearly all page faults of code that runs once. They count into `process`, of
+/// which they are less than a hundredth: in no phase they would be half of what may be in none, and
+/// one interrupt more would fail the sample.
 pub fn told(arguments: &mut [OsString]) -> Option<Told> {
-    let [_, what, input @ ..] = arguments else { return None };
+    let [_, what, input @ ..] = arguments else {
+        return None;
+    };
     let told = match what.to_str()? {
         PROBE => Spec::from_arguments(input).map_or(Told::Nonsense, Told::Probe),
         CROWD => Crowd::from_arguments(input).map_or(Told::Nonsense, Told::Crowd),
@@ -57,7 +63,10 @@ fn die_with_parent() {
 
 /// What a process answers that was told [`Told::Nonsense`].
 pub fn nonsense() -> Failure {
-    Failure::new(Cause::Harness, "not told what to do: this is how coldphase starts itself, not a way to start it")
+    Failure::new(
+        Cause::Harness,
+        "not told what to do: this is how coldphase starts itself, not a way to start it",
+    )
 }
 
 /// Reports on standard output.
@@ -70,9 +79,17 @@ pub fn answer_to<T: Serialize>(mut file: File, result: &Result<T, Failure>) -> E
     answer_into(&mut file, result)
 }
 
-fn answer_into<T: Serialize>(out: &mut dyn std::io::Write, result: &Result<T, Failure>) -> ExitCode {
-    let line = serde_json::to_string(result).expect("reports are plain data: they always serialise");
+fn answer_into<T: Serialize>(
+    out: &mut dyn std::io::Write,
+    result: &Result<T, Failure>,
+) -> ExitCode {
+    let line =
+        serde_json::to_string(result).expect("reports are plain data: they always serialise");
     // If nobody reads any more, nobody is left to be told.
     let _ = writeln!(out, "{line}");
-    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if result.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

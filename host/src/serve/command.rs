@@ -33,7 +33,11 @@ pub(super) fn run(options: &RunOptions) -> Result<ExitCode, ServeError> {
     let acquire = how(path, found, options.acquire)?;
     let run = || {
         let cache = options.cache.as_deref().map(private_cache).transpose()?;
-        let engine = engine_of(&config(acquire, engine_settings(Allocator::OnDemand), cache))?;
+        let engine = engine_of(&config(
+            acquire,
+            engine_settings(Allocator::OnDemand),
+            cache,
+        ))?;
         let executor = new_executor()?;
         if is_module(options, found)? {
             let module: Module = acquired(&engine, path, acquire)?;
@@ -55,23 +59,37 @@ fn is_module(options: &RunOptions, found: Contents) -> Result<bool, Failure> {
     }
 }
 
-/// A deadline that no epoch reaches. Nothing here advances it: a command ends by itself or by a signal.
+/// A deadline that no epoch reaches. Nothing here advances it: a command ends by itself or by a
+/// signal.
 const NEVER: u64 = u64::MAX / 2;
 
 fn wasi(options: &RunOptions) -> WasiCtxBuilder {
     let mut wasi = WasiCtxBuilder::new();
     wasi.inherit_stdio().arg(options.artifact.to_string_lossy());
-    options.arguments.iter().for_each(|argument| _ = wasi.arg(argument.to_string_lossy()));
+    options
+        .arguments
+        .iter()
+        .for_each(|argument| _ = wasi.arg(argument.to_string_lossy()));
     wasi
 }
 
-async fn run_module(engine: &Engine, module: &Module, options: &RunOptions) -> Result<ExitCode, Failure> {
+async fn run_module(
+    engine: &Engine,
+    module: &Module,
+    options: &RunOptions,
+) -> Result<ExitCode, Failure> {
     let mut linker: Linker<WasiP1Ctx> = Linker::new(engine);
-    wasmtime_wasi::p1::add_to_linker_async(&mut linker, |wasi| wasi).map_err(|error| failed(&error))?;
+    wasmtime_wasi::p1::add_to_linker_async(&mut linker, |wasi| wasi)
+        .map_err(|error| failed(&error))?;
     let mut store = Store::new(engine, wasi(options).build_p1());
     store.set_epoch_deadline(NEVER);
-    let instance = linker.instantiate_async(&mut store, module).await.map_err(|error| failed(&error))?;
-    let start = instance.get_typed_func::<(), ()>(&mut store, "_start").map_err(|error| failed(&error))?;
+    let instance = linker
+        .instantiate_async(&mut store, module)
+        .await
+        .map_err(|error| failed(&error))?;
+    let start = instance
+        .get_typed_func::<(), ()>(&mut store, "_start")
+        .map_err(|error| failed(&error))?;
     exit(start.call_async(&mut store, ()).await.map(Ok))
 }
 
@@ -82,16 +100,31 @@ struct Guest {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
-async fn run_component(engine: &Engine, component: &Component, options: &RunOptions) -> Result<ExitCode, Failure> {
+async fn run_component(
+    engine: &Engine,
+    component: &Component,
+    options: &RunOptions,
+) -> Result<ExitCode, Failure> {
     let mut linker = ComponentLinker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(|error| failed(&error))?;
-    let mut store = Store::new(engine, Guest { wasi: wasi(options).build(), table: ResourceTable::new() });
+    let mut store = Store::new(
+        engine,
+        Guest {
+            wasi: wasi(options).build(),
+            table: ResourceTable::new(),
+        },
+    );
     store.set_epoch_deadline(NEVER);
-    let command = Command::instantiate_async(&mut store, component, &linker).await.map_err(|error| failed(&error))?;
+    let command = Command::instantiate_async(&mut store, component, &linker)
+        .await
+        .map_err(|error| failed(&error))?;
     exit(command.wasi_cli_run().call_run(&mut store).await)
 }
 
@@ -102,7 +135,10 @@ fn exit(ended: wasmtime::Result<Result<(), ()>>) -> Result<ExitCode, Failure> {
         Ok(Err(())) => Ok(ExitCode::FAILURE),
         Err(error) => match error.downcast_ref::<I32Exit>() {
             Some(I32Exit(code)) => Ok(u8::try_from(*code).unwrap_or(1).into()),
-            None => Err(Failure::new(Cause::Guest, format!("the guest failed: {:#}", error.root_cause()))),
+            None => Err(Failure::new(
+                Cause::Guest,
+                format!("the guest failed: {:#}", error.root_cause()),
+            )),
         },
     }
 }

@@ -1,4 +1,5 @@
-//! What keeps the server from serving, what to do about it, and with which code the program then ends.
+//! What keeps the server from serving, what to do about it, and with which code the program then
+//! ends.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -47,12 +48,18 @@ pub(super) enum ServeError {
 impl ServeError {
     /// A command line that says something impossible.
     pub(super) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Usage { message: message.into(), hint: hint.into() }
+        Self::Usage {
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 
     /// A machine that lacks something for the server itself.
     pub(super) fn machine(what: &str, error: &std::io::Error) -> Self {
-        Self::Machine { reason: format!("{what}: {error}"), hint: "see ulimit -n and ulimit -u" }
+        Self::Machine {
+            reason: format!("{what}: {error}"),
+            hint: "see ulimit -n and ulimit -u",
+        }
     }
 
     /// A failure of loading `path`.
@@ -60,13 +67,14 @@ impl ServeError {
         match failure.cause {
             Cause::Machine => Self::Machine {
                 reason: failure.reason,
-                hint: "the machine lacks what the engine needs; see ulimit -v, free memory and the cache's folder",
+                hint: "the machine lacks what the engine needs; see ulimit -v, free memory and \
+                    the cache's folder",
             },
             _ => Self::Artifact {
                 path: path.to_owned(),
                 reason: failure.reason,
-                hint: "a component that exports wasi:http/incoming-handler is served; \
-                       `host compile` makes a precompiled one for this very version",
+                hint: "a component that exports wasi:http/incoming-handler is served; `host \
+                    compile` makes a precompiled one for this very version",
             },
         }
     }
@@ -85,7 +93,9 @@ impl ServeError {
     pub(super) fn hint(&self) -> &str {
         match self {
             Self::Usage { hint, .. } => hint,
-            Self::Bind { .. } => "--addr 127.0.0.1:0 takes any free port; `ss -ltnp` shows who has this one",
+            Self::Bind { .. } => {
+                "--addr 127.0.0.1:0 takes any free port; `ss -ltnp` shows who has this one"
+            }
             Self::Artifact { hint, .. } | Self::Machine { hint, .. } => hint,
         }
     }

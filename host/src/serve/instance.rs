@@ -1,4 +1,5 @@
-//! An instance of the guest, and what it is given: no files, no environment, no network, bounded memory.
+//! An instance of the guest, and what it is given: no files, no environment, no network, bounded
+//! memory.
 
 use hyper::Request;
 use hyper::body::Body;
@@ -28,13 +29,20 @@ pub(super) struct Guest {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.network, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView {
+            hooks: &mut self.network,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
     }
 }
 
@@ -45,7 +53,11 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    pub(super) async fn new(engine: &Engine, guest: &ProxyPre<Guest>, memory_bytes: u64) -> wasmtime::Result<Self> {
+    pub(super) async fn new(
+        engine: &Engine,
+        guest: &ProxyPre<Guest>,
+        memory_bytes: u64,
+    ) -> wasmtime::Result<Self> {
         let data = Guest {
             wasi: WasiCtx::builder().build(),
             http: WasiHttpCtx::new(),
@@ -56,28 +68,46 @@ impl Instance {
         let mut store = Store::new(engine, data);
         store.limiter(|guest| &mut guest.memory);
         store.set_epoch_deadline(1);
-        // Tokio's own yield, and not the engine's: the engine's goes to the end of the queue of tasks, and sockets are only
-        // looked at after 61 tasks, which with one endless loop would be 61 turns.
-        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))));
+        // Tokio's own yield, and not the engine's: the engine's goes to the end of the queue of
+        // tasks, and sockets are only looked at after 61 tasks, which with one endless loop would
+        // be 61 turns.
+        store.epoch_deadline_callback(|_| {
+            Ok(UpdateDeadline::YieldCustom(
+                1,
+                Box::pin(tokio::task::yield_now()),
+            ))
+        });
         let running = Running::begin();
         let proxy = guest.instantiate_async(&mut store).await?;
         drop(running);
         Ok(Self { store, proxy })
     }
 
-    /// Hands over a request; the head of the answer goes to `head`, and its body through that while this runs.
+    /// Hands over a request; the head of the answer goes to `head`, and its body through that while
+    /// this runs.
     ///
     /// After an error, or when this was not run to its end, the instance is of no more use.
-    pub(super) async fn answer<B>(&mut self, request: Request<B>, head: oneshot::Sender<Head>) -> wasmtime::Result<()>
+    pub(super) async fn answer<B>(
+        &mut self,
+        request: Request<B>,
+        head: oneshot::Sender<Head>,
+    ) -> wasmtime::Result<()>
     where
         B: Body<Data = bytes::Bytes, Error = wasmtime_wasi_http::Error> + Send + 'static,
     {
-        let request = self.store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+        let request = self
+            .store
+            .data_mut()
+            .http()
+            .new_incoming_request(Scheme::Http, request)?;
         let out = self.store.data_mut().http().new_response_outparam(head)?;
         // From here: an instance that is kept has a deadline that passed long ago.
         self.store.set_epoch_deadline(1);
         let _running = Running::begin();
-        self.proxy.wasi_http_incoming_handler().call_handle(&mut self.store, request, out).await
+        self.proxy
+            .wasi_http_incoming_handler()
+            .call_handle(&mut self.store, request, out)
+            .await
     }
 }
 
@@ -85,7 +115,7 @@ impl Instance {
 pub(super) enum Pool {
     /// Each request gets its own.
     PerRequest,
-    /// One takes them in turn: tokio's mutex is a fair queue. Empty before the first request, and after an instance went
-    /// wrong.
+    /// One takes them in turn: tokio's mutex is a fair queue. Empty before the first request, and
+    /// after an instance went wrong.
     Reused(tokio::sync::Mutex<Option<Instance>>),
 }

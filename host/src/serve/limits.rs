@@ -31,7 +31,8 @@ impl Limits {
     /// The least that hyper can do with.
     pub(super) const LEAST_HEAD_BYTES: usize = 8192;
 
-    /// How long a client may take to send a head, and to begin one on a connection that it keeps open.
+    /// How long a client may take to send a head, and to begin one on a connection that it keeps
+    /// open.
     pub(super) const HEAD_TIME: Duration = Duration::from_secs(10);
 
     /// Connections beyond those that can have a request in flight.
@@ -89,13 +90,18 @@ pub(super) struct Bounded {
 }
 
 impl Bounded {
-    /// What is read and thrown away after the limit. A server that closes while its client still sends makes the kernel
-    /// reset the connection, and the client never sees why.
+    /// What is read and thrown away after the limit. A server that closes while its client still
+    /// sends makes the kernel reset the connection, and the client never sees why.
     const DISCARDED_BYTES: u64 = 8 * 1024 * 1024;
 
     /// `exceeded` becomes true when the body is larger than `limit` bytes.
     pub(super) fn new(body: Incoming, limit: u64, exceeded: Arc<AtomicBool>) -> Self {
-        Self { body, limit, seen: 0, exceeded }
+        Self {
+            body,
+            limit,
+            seen: 0,
+            exceeded,
+        }
     }
 
     /// Reads and throws away as much as of a body that is too large, for at most a while.

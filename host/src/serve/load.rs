@@ -7,7 +7,9 @@ use std::path::Path;
 use host_probe::settings::{Acquire, Allocator};
 use host_probe::spec::{Cause, Failure};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Cache, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Cache, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::engine_settings;
@@ -15,7 +17,9 @@ use super::error::ServeError;
 use super::instance::Guest;
 use super::milestones::Milestones;
 use super::options::{CompileOptions, Options};
-use crate::engine::wasmtime::{Code, config, engine_of, new_engine, not_compiled, not_loaded, private_cache, read};
+use crate::engine::wasmtime::{
+    Code, config, engine_of, new_engine, not_compiled, not_loaded, private_cache, read,
+};
 
 /// A guest that is ready to be instantiated.
 pub(super) struct Loaded {
@@ -67,15 +71,18 @@ pub(super) fn compile_to_file(options: &CompileOptions) -> Result<(), ServeError
     let code = compile().map_err(|failure| ServeError::loading(path, failure))?;
     std::fs::write(&options.output, code).map_err(|error| {
         let message = format!("cannot write {}: {error}", options.output.display());
-        ServeError::usage(message, "--output FILE needs a folder that exists and is writable")
+        ServeError::usage(
+            message,
+            "--output FILE needs a folder that exists and is writable",
+        )
     })
 }
 
 /// The engine's configuration, with a pool for as many instances as there may be requests.
 ///
-/// What a pool's instances wrote to first is wiped and kept, rather than given back to the kernel, which takes three system
-/// calls a request and the page faults after them. And the kernel is told about each stack on its own, so that a
-/// start pays for every one that could be used at a time.
+/// What a pool's instances wrote to first is wiped and kept, rather than given back to the kernel,
+/// which takes three system calls a request and the page faults after them. And the kernel is told
+/// about each stack on its own, so that a start pays for every one that could be used at a time.
 fn configured(options: &Options, acquire: Acquire, cache: Option<Cache>) -> Config {
     const KEPT_MEMORY_BYTES: usize = 512 * 1024;
     const KEPT_TABLE_BYTES: usize = 16 * 1024;
@@ -100,7 +107,10 @@ pub(super) fn contents(path: &Path) -> Result<Contents, ServeError> {
     let mut read = 0;
     let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
     while read < head.len() {
-        match file.read(&mut head[read..]).map_err(|error| unreadable(path, &error))? {
+        match file
+            .read(&mut head[read..])
+            .map_err(|error| unreadable(path, &error))?
+        {
             0 => break,
             some => read += some,
         }
@@ -119,29 +129,46 @@ fn served(path: &Path) -> Result<Contents, ServeError> {
         Contents::Module => Err(refused(
             path,
             "it is a core module",
-            "a component that exports wasi:http/incoming-handler is served: built for wasm32-wasip2, for one",
+            "a component that exports wasi:http/incoming-handler is served: built for \
+                wasm32-wasip2, for one",
         )),
         other => Ok(other),
     }
 }
 
 fn refused(path: &Path, reason: &str, hint: &'static str) -> ServeError {
-    ServeError::Artifact { path: path.into(), reason: reason.into(), hint }
+    ServeError::Artifact {
+        path: path.into(),
+        reason: reason.into(),
+        hint,
+    }
 }
 
 /// How the code is acquired: as asked, if what the file holds allows that.
-pub(super) fn how(path: &Path, contents: Contents, asked: Option<Acquire>) -> Result<Acquire, ServeError> {
+pub(super) fn how(
+    path: &Path,
+    contents: Contents,
+    asked: Option<Acquire>,
+) -> Result<Acquire, ServeError> {
     match (contents, asked) {
         (Contents::Component | Contents::Module, None) => Ok(Acquire::Compile),
         (Contents::Precompiled, None) => Ok(Acquire::DeserializeFile),
-        (Contents::Component | Contents::Module, Some(acquire)) if !acquire.takes_precompiled() => Ok(acquire),
+        (Contents::Component | Contents::Module, Some(acquire)) if !acquire.takes_precompiled() => {
+            Ok(acquire)
+        }
         (Contents::Precompiled, Some(acquire)) if acquire.takes_precompiled() => Ok(acquire),
         (Contents::Component | Contents::Module, Some(_)) => Err(ServeError::usage(
-            format!("--acquire deserialize and deserialize_file need precompiled code, and {} is Wasm", path.display()),
+            format!(
+                "--acquire deserialize and deserialize_file need precompiled code, and {} is Wasm",
+                path.display()
+            ),
             "`host compile --artifact x.wasm --output x.cwasm` makes that of it",
         )),
         (Contents::Precompiled, Some(_)) => Err(ServeError::usage(
-            format!("{} is precompiled: there is nothing left to compile or to cache", path.display()),
+            format!(
+                "{} is precompiled: there is nothing left to compile or to cache",
+                path.display()
+            ),
             "leave --acquire out, or give the .wasm that it was made from",
         )),
         (Contents::Other, _) => Err(refused(
@@ -152,20 +179,30 @@ pub(super) fn how(path: &Path, contents: Contents, asked: Option<Acquire>) -> Re
     }
 }
 
-pub(super) fn acquired<C: Code>(engine: &Engine, path: &Path, acquire: Acquire) -> Result<C, Failure> {
+pub(super) fn acquired<C: Code>(
+    engine: &Engine,
+    path: &Path,
+    acquire: Acquire,
+) -> Result<C, Failure> {
     match acquire {
         Acquire::Compile | Acquire::CacheHit | Acquire::CacheMiss => {
             C::compile(engine, &read(path)?).map_err(|error| not_compiled(&error))
         }
-        Acquire::Deserialize => C::deserialize(engine, &read(path)?).map_err(|error| not_loaded(&error)),
-        Acquire::DeserializeFile => C::deserialize_file(engine, path).map_err(|error| not_loaded(&error)),
-        Acquire::Interpret | Acquire::Aot => {
-            Err(Failure::new(Cause::Harness, "Wasmtime has no such way of acquiring code"))
+        Acquire::Deserialize => {
+            C::deserialize(engine, &read(path)?).map_err(|error| not_loaded(&error))
         }
+        Acquire::DeserializeFile => {
+            C::deserialize_file(engine, path).map_err(|error| not_loaded(&error))
+        }
+        Acquire::Interpret | Acquire::Aot => Err(Failure::new(
+            Cause::Harness,
+            "Wasmtime has no such way of acquiring code",
+        )),
     }
 }
 
-/// With as little of WASI as the guest takes: each function that a linker holds costs a start about 100 ns.
+/// With as little of WASI as the guest takes: each function that a linker holds costs a start about
+/// 100 ns.
 fn linked(engine: &Engine, component: &Component) -> Result<ProxyPre<Guest>, Failure> {
     let small = || {
         let mut linker = Linker::new(engine);

@@ -56,7 +56,8 @@ impl Milestones {
             "instances": self.instances.name(),
             "state": match self.instances {
                 Instances::PerRequest => "none: every request begins with a fresh instance",
-                Instances::Reused => "in the memory of one wasi:http instance, until it traps or times out",
+                Instances::Reused => "in the memory of one wasi:http instance, until it traps or \
+                    times out",
             },
         });
         let mut unfinished = path.as_os_str().to_owned();

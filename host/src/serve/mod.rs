@@ -1,8 +1,9 @@
-//! `host serve`: a wasi:http component behind an HTTP server that is built to start fast; `host run`, the same for a
-//! command; and `host compile`, which makes what both start fastest from.
+//! `host serve`: a wasi:http component behind an HTTP server that is built to start fast; `host
+//! run`, the same for a command; and `host compile`, which makes what both start fastest from.
 //!
-//! Nothing is made before it is needed. The socket is opened first, so that clients wait in the kernel's queue and not for
-//! a refused connection to be tried again; threads beyond the first are started when the first answer is out.
+//! Nothing is made before it is needed. The socket is opened first, so that clients wait in the
+//! kernel's queue and not for a refused connection to be tried again; threads beyond the first are
+//! started when the first answer is out.
 
 mod command;
 mod epoch;
@@ -28,7 +29,8 @@ use self::options::{Asked, AskedToRun};
 /// The program in which `WasmEdge` is, beside this one.
 const WASMEDGE_PROGRAM: &str = "host-wasmedge";
 
-/// Serves until SIGTERM or Ctrl-C. `arguments` are what follows `serve`; `first_statement_ns` is when `main` began.
+/// Serves until SIGTERM or Ctrl-C. `arguments` are what follows `serve`; `first_statement_ns` is
+/// when `main` began.
 pub fn run(arguments: &[OsString], first_statement_ns: u64) -> ExitCode {
     let done = match options::serve(arguments) {
         Ok(Asked::Help) => return help(options::SERVE_HELP),
@@ -53,7 +55,9 @@ pub fn compile(arguments: &[OsString]) -> ExitCode {
 pub fn run_command(arguments: &[OsString]) -> ExitCode {
     let done = match options::run(arguments) {
         Ok(AskedToRun::Help) => return help(options::RUN_HELP),
-        Ok(AskedToRun::Version) => return help(&format!("wasmtime {}\n", crate::engine::wasmtime::VERSION)),
+        Ok(AskedToRun::Version) => {
+            return help(&format!("wasmtime {}\n", crate::engine::wasmtime::VERSION));
+        }
         Ok(AskedToRun::Run(options)) => command::run(&options),
         Err(error) => Err(error),
     };
@@ -62,7 +66,10 @@ pub fn run_command(arguments: &[OsString]) -> ExitCode {
 
 /// The engine of a server: one that can take a guest's turn away.
 fn engine_settings(allocator: Allocator) -> EngineSettings {
-    EngineSettings { allocator, ..Configuration::BASELINE.engine }
+    EngineSettings {
+        allocator,
+        ..Configuration::BASELINE.engine
+    }
 }
 
 fn help(text: &str) -> ExitCode {
@@ -75,7 +82,11 @@ fn exit(done: Result<(), ServeError>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error}\n  hint: {}", error.hint());
+            let _ = writeln!(
+                std::io::stderr(),
+                "error: {error}\n  hint: {}",
+                error.hint()
+            );
             error.exit().into()
         }
     }
@@ -89,10 +100,13 @@ fn become_wasmedge(arguments: &[OsString]) -> ServeError {
         Ok(this) => this.with_file_name(WASMEDGE_PROGRAM),
         Err(error) => return ServeError::machine("cannot tell where this program is", &error),
     };
-    let error = std::process::Command::new(&program).arg("serve").args(arguments).exec();
+    let error = std::process::Command::new(&program)
+        .arg("serve")
+        .args(arguments)
+        .exec();
     ServeError::Machine {
         reason: format!("cannot run {}: {error}", program.display()),
-        hint: "WasmEdge is a program of its own: `./setup wasmedge` installs the library, \
-               `cargo build -p host-wasmedge --features wasmedge` builds it",
+        hint: "WasmEdge is a program of its own: `./setup wasmedge` installs the library, `cargo \
+            build -p host-wasmedge --features wasmedge` builds it",
     }
 }

@@ -1,6 +1,7 @@
 //! The command lines of `host serve` and `host compile`.
 //!
-//! By hand: a start pays for the parser, and a general one costs a fresh process 100–300 µs of page faults.
+//! By hand: a start pays for the parser, and a general one costs a fresh process 100–300 µs of page
+//! faults.
 
 use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -27,18 +28,22 @@ Usage: host serve --artifact FILE [OPTIONS]
       --cache FOLDER         The engine's cache, for cache_miss and cache_hit
       --allocator HOW        on_demand, pooling [default: on_demand]
       --instances HOW        per-request: each request gets an instance of its own;
-                             reused: one instance takes requests in turn and keeps its state [default: per-request]
+                             reused: one instance takes requests in turn and keeps its state \
+                             [default: per-request]
       --engine NAME          wasmtime, wasmedge [default: wasmtime]
       --threads N            Threads that serve [default: one for each core]
       --max-body BYTES       Larger request bodies are answered 413 [default: 1114112]
       --max-head BYTES       Larger request heads are answered 431 [default: 16384]
       --max-concurrent N     Requests beyond are answered 503 [default: 512]
       --time-limit SECONDS   Requests that take longer are answered 504 [default: 30]
-      --write-limit SECONDS  Clients that take nothing of an answer for longer are cut off [default: 10]
+      --write-limit SECONDS  Clients that take nothing of an answer for longer are cut off \
+      [default: 10]
       --memory-limit MIB     What one instance may use [default: 1024]
-      --milestones FILE      After the first answer, when the start reached what, as one line of JSON
+      --milestones FILE      After the first answer, when the start reached what, as one line of \
+      JSON
 
-Prints `listening on IP:PORT` when connections are taken. SIGTERM and Ctrl-C let requests in flight finish.
+Prints `listening on IP:PORT` when connections are taken. SIGTERM and Ctrl-C let requests in \
+flight finish.
 ";
 
 /// What `host run --help` prints.
@@ -135,20 +140,30 @@ pub(super) fn serve(arguments: &[OsString]) -> Result<Asked, ServeError> {
         limits: Limits::default(),
         milestones: None,
     };
-    let mut flags = Flags { arguments, command: "serve" };
+    let mut flags = Flags {
+        arguments,
+        command: "serve",
+    };
     while let Some(flag) = flags.next()? {
         match flag.name {
             "--help" | "-h" => return Ok(Asked::Help),
             "--artifact" => artifact = Some(flags.path(&flag)?),
-            "--addr" => options.address = flags.parsed(&flag, "an IP address and a port, such as 127.0.0.1:8080")?,
-            "--acquire" => options.acquire = Some(flags.one_of(&flag, Acquire::of(Engine::Wasmtime))?),
+            "--addr" => {
+                options.address =
+                    flags.parsed(&flag, "an IP address and a port, such as 127.0.0.1:8080")?
+            }
+            "--acquire" => {
+                options.acquire = Some(flags.one_of(&flag, Acquire::of(Engine::Wasmtime))?)
+            }
             "--cache" => options.cache = Some(flags.path(&flag)?),
             "--allocator" => options.allocator = flags.one_of(&flag, Allocator::ALL)?,
             "--instances" => options.instances = flags.one_of(&flag, Instances::ALL)?,
             "--engine" => drop(flags.value(&flag)?),
             "--threads" => options.threads = Some(flags.parsed(&flag, "a number from 1")?),
             "--max-body" => options.limits.body_bytes = flags.parsed(&flag, "a number of bytes")?,
-            "--max-head" => options.limits.head_bytes = flags.at_least(&flag, Limits::LEAST_HEAD_BYTES)?,
+            "--max-head" => {
+                options.limits.head_bytes = flags.at_least(&flag, Limits::LEAST_HEAD_BYTES)?
+            }
             "--max-concurrent" => options.limits.concurrent = flags.at_least(&flag, 1)?,
             "--time-limit" => options.limits.time = flags.seconds(&flag)?,
             "--write-limit" => options.limits.write_time = flags.seconds(&flag)?,
@@ -180,7 +195,10 @@ fn cache_fits(acquire: Option<Acquire>, named: bool) -> Result<(), ServeError> {
 /// Reads the command line of `host compile`.
 pub(super) fn compile(arguments: &[OsString]) -> Result<Option<CompileOptions>, ServeError> {
     let (mut artifact, mut output, mut allocator) = (None, None, Allocator::OnDemand);
-    let mut flags = Flags { arguments, command: "compile" };
+    let mut flags = Flags {
+        arguments,
+        command: "compile",
+    };
     while let Some(flag) = flags.next()? {
         match flag.name {
             "--help" | "-h" => return Ok(None),
@@ -192,7 +210,11 @@ pub(super) fn compile(arguments: &[OsString]) -> Result<Option<CompileOptions>, 
     }
     let artifact = artifact.ok_or_else(|| flags.missing("--artifact FILE"))?;
     let output = output.ok_or_else(|| flags.missing("--output FILE"))?;
-    Ok(Some(CompileOptions { artifact, output, allocator }))
+    Ok(Some(CompileOptions {
+        artifact,
+        output,
+        allocator,
+    }))
 }
 
 /// What a command line of `host run` asks for.
@@ -213,7 +235,10 @@ pub(super) fn run(arguments: &[OsString]) -> Result<AskedToRun, ServeError> {
         Some(at) => (&arguments[..at], &arguments[at + 1..]),
         None => (arguments, &[][..]),
     };
-    let mut flags = Flags { arguments: ours, command: "run" };
+    let mut flags = Flags {
+        arguments: ours,
+        command: "run",
+    };
     while let Some(flag) = flags.next()? {
         match flag.name {
             "--help" | "-h" => return Ok(AskedToRun::Help),
@@ -226,10 +251,16 @@ pub(super) fn run(arguments: &[OsString]) -> Result<AskedToRun, ServeError> {
     }
     let artifact = artifact.ok_or_else(|| flags.missing("--artifact FILE"))?;
     cache_fits(acquire, cache.is_some())?;
-    Ok(AskedToRun::Run(RunOptions { artifact, acquire, cache, arguments: theirs.to_vec() }))
+    Ok(AskedToRun::Run(RunOptions {
+        artifact,
+        acquire,
+        cache,
+        arguments: theirs.to_vec(),
+    }))
 }
 
-/// All arguments but the engine's name, if that is `WasmEdge`'s: what is right among them is for its program to say.
+/// All arguments but the engine's name, if that is `WasmEdge`'s: what is right among them is for
+/// its program to say.
 fn for_wasmedge(arguments: &[OsString]) -> Result<Option<Vec<OsString>>, ServeError> {
     let mut others = Vec::new();
     let mut found = false;
@@ -237,7 +268,10 @@ fn for_wasmedge(arguments: &[OsString]) -> Result<Option<Vec<OsString>>, ServeEr
     while let Some(argument) = rest.next() {
         let text = argument.to_str().unwrap_or_default();
         let name = match (text, text.strip_prefix("--engine=")) {
-            ("--engine", _) => rest.next().and_then(|name| name.to_str()).unwrap_or_default(),
+            ("--engine", _) => rest
+                .next()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default(),
             (_, Some(name)) => name,
             (_, None) => {
                 others.push(argument.clone());
@@ -249,7 +283,10 @@ fn for_wasmedge(arguments: &[OsString]) -> Result<Option<Vec<OsString>>, ServeEr
             "wasmedge" => true,
             _ => {
                 let message = format!("--engine: `{name}` is no engine");
-                return Err(ServeError::usage(message, "it is one of wasmtime, wasmedge"));
+                return Err(ServeError::usage(
+                    message,
+                    "it is one of wasmtime, wasmedge",
+                ));
             }
         };
     }
@@ -270,7 +307,9 @@ struct Flag<'a> {
 
 impl<'a> Flags<'a> {
     fn next(&mut self) -> Result<Option<Flag<'a>>, ServeError> {
-        let Some((first, rest)) = self.arguments.split_first() else { return Ok(None) };
+        let Some((first, rest)) = self.arguments.split_first() else {
+            return Ok(None);
+        };
         self.arguments = rest;
         let text = first.to_str().unwrap_or_default();
         if !text.starts_with('-') {
@@ -278,8 +317,14 @@ impl<'a> Flags<'a> {
             return Err(ServeError::usage(message, self.help()));
         }
         Ok(Some(match text.split_once('=') {
-            Some((name, value)) => Flag { name, joined: Some(value) },
-            None => Flag { name: text, joined: None },
+            Some((name, value)) => Flag {
+                name,
+                joined: Some(value),
+            },
+            None => Flag {
+                name: text,
+                joined: None,
+            },
         }))
     }
 
@@ -288,7 +333,10 @@ impl<'a> Flags<'a> {
             return Ok(OsStr::new(value));
         }
         let Some((value, rest)) = self.arguments.split_first() else {
-            return Err(ServeError::usage(format!("{} needs a value", flag.name), self.help()));
+            return Err(ServeError::usage(
+                format!("{} needs a value", flag.name),
+                self.help(),
+            ));
         };
         self.arguments = rest;
         Ok(value)
@@ -297,18 +345,28 @@ impl<'a> Flags<'a> {
     fn path(&mut self, flag: &Flag<'a>) -> Result<PathBuf, ServeError> {
         let value = self.value(flag)?;
         if value.is_empty() {
-            return Err(ServeError::usage(format!("{} needs a path", flag.name), self.help()));
+            return Err(ServeError::usage(
+                format!("{} needs a path", flag.name),
+                self.help(),
+            ));
         }
         Ok(value.into())
     }
 
-    fn parsed<T: std::str::FromStr>(&mut self, flag: &Flag<'a>, what: &str) -> Result<T, ServeError> {
+    fn parsed<T: std::str::FromStr>(
+        &mut self,
+        flag: &Flag<'a>,
+        what: &str,
+    ) -> Result<T, ServeError> {
         let value = self.value(flag)?;
         let wrong = || {
             let message = format!("{}: `{}` is not {what}", flag.name, value.display());
             ServeError::usage(message, self.help())
         };
-        value.to_str().and_then(|text| text.parse().ok()).ok_or_else(wrong)
+        value
+            .to_str()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(wrong)
     }
 
     fn at_least(&mut self, flag: &Flag<'a>, least: usize) -> Result<usize, ServeError> {
@@ -327,23 +385,35 @@ impl<'a> Flags<'a> {
             return Ok(Duration::from_secs_f64(seconds));
         }
         let message = format!("{}: {seconds} is out of bounds", flag.name);
-        Err(ServeError::usage(message, format!("more than 0 and at most {MOST} seconds")))
+        Err(ServeError::usage(
+            message,
+            format!("more than 0 and at most {MOST} seconds"),
+        ))
     }
 
     fn mebibytes(&mut self, flag: &Flag<'a>) -> Result<u64, ServeError> {
         let mebibytes: u64 = self.parsed(flag, "a number of MiB")?;
-        mebibytes.checked_mul(1024 * 1024).filter(|bytes| *bytes > 0).ok_or_else(|| {
-            ServeError::usage(format!("{}: {mebibytes} MiB is out of bounds", flag.name), "the least is 1")
-        })
+        mebibytes
+            .checked_mul(1024 * 1024)
+            .filter(|bytes| *bytes > 0)
+            .ok_or_else(|| {
+                ServeError::usage(
+                    format!("{}: {mebibytes} MiB is out of bounds", flag.name),
+                    "the least is 1",
+                )
+            })
     }
 
     fn one_of<P: Parameter>(&mut self, flag: &Flag<'a>, all: &[P]) -> Result<P, ServeError> {
         let value = self.value(flag)?;
-        all.iter().copied().find(|one| value == one.name()).ok_or_else(|| {
-            let names: Vec<_> = all.iter().map(|one| one.name()).collect();
-            let message = format!("{}: `{}` is no value", flag.name, value.display());
-            ServeError::usage(message, format!("it is one of {}", names.join(", ")))
-        })
+        all.iter()
+            .copied()
+            .find(|one| value == one.name())
+            .ok_or_else(|| {
+                let names: Vec<_> = all.iter().map(|one| one.name()).collect();
+                let message = format!("{}: `{}` is no value", flag.name, value.display());
+                ServeError::usage(message, format!("it is one of {}", names.join(", ")))
+            })
     }
 
     fn unknown(&self, flag: &Flag<'a>) -> ServeError {

@@ -1,7 +1,8 @@
 //! A connection whose client has to take what it is sent.
 //!
-//! Without it, a client that asks and never reads holds its connection, and a guest that waits for room in its answer, for as
-//! long as it likes: nothing else ends a write that the kernel has no room for.
+//! Without it, a client that asks and never reads holds its connection, and a guest that waits for
+//! room in its answer, for as long as it likes: nothing else ends a write that the kernel has no
+//! room for.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -17,24 +18,34 @@ use tokio::time::Sleep;
 pub(super) struct Patient {
     stream: TokioIo<TcpStream>,
     limit: Duration,
-    /// Until when the client has to take something. Nothing while there is room for what it is sent, which is nearly
-    /// always: no answer pays for a timer that it does not need.
+    /// Until when the client has to take something. Nothing while there is room for what it is
+    /// sent, which is nearly always: no answer pays for a timer that it does not need.
     patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patient {
     pub(super) fn new(stream: TcpStream, limit: Duration) -> Self {
-        Self { stream: TokioIo::new(stream), limit, patience: None }
+        Self {
+            stream: TokioIo::new(stream),
+            limit,
+            patience: None,
+        }
     }
 
     /// What came of a write, or that it has waited for too long.
-    fn or_too_late<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn or_too_late<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.patience = None;
             return written;
         }
         let limit = self.limit;
-        let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        let patience = self
+            .patience
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         ready!(patience.as_mut().poll(context));
         Poll::Ready(Err(ErrorKind::TimedOut.into()))
     }
@@ -51,7 +62,11 @@ impl Read for Patient {
 }
 
 impl Write for Patient {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.or_too_late(context, written)
     }

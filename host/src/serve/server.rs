@@ -28,7 +28,8 @@ use super::patience::Patient;
 use super::service::Service;
 use super::{epoch, load};
 
-/// Connections that wait in the kernel to be accepted: all that may have a request in flight, while code is loaded.
+/// Connections that wait in the kernel to be accepted: all that may have a request in flight, while
+/// code is loaded.
 const BACKLOG: libc::c_int = 1024;
 
 /// How long requests in flight may take after the server was told to end.
@@ -37,11 +38,13 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Before another connection is accepted when the process has no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Sockets that are taken note of at a time. The default's room for 1024 is three pages that a start would touch.
+/// Sockets that are taken note of at a time. The default's room for 1024 is three pages that a
+/// start would touch.
 const EVENTS: usize = 128;
 
 /// What a client reads whose connection is one too many.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: \
+    0\r\n\r\n";
 
 /// Serves until a signal.
 pub(super) fn serve(options: &Options, first_statement_ns: u64) -> Result<(), ServeError> {
@@ -49,26 +52,43 @@ pub(super) fn serve(options: &Options, first_statement_ns: u64) -> Result<(), Se
     let listener = listen(options.address)?;
     milestones.listening_ns = now_ns();
 
-    let runtime = runtime().map_err(|error| ServeError::machine("cannot make an executor", &error))?;
+    let runtime =
+        runtime().map_err(|error| ServeError::machine("cannot make an executor", &error))?;
     // Before the code is loaded: from here on, a signal ends the server in order.
     let signals = runtime.block_on(async { Signals::new() });
-    let signals = signals.map_err(|error| ServeError::machine("cannot wait for signals", &error))?;
+    let signals =
+        signals.map_err(|error| ServeError::machine("cannot wait for signals", &error))?;
 
     let loaded = load::load(options, &mut milestones)?;
-    epoch::prepare(&loaded.engine).map_err(|error| ServeError::machine("cannot make a timer", &error))?;
-    let service = Arc::new(Service::new(loaded, options.instances, options.limits.clone()));
-    let server =
-        Server { service, milestones, milestones_file: options.milestones.as_deref(), threads: options.threads };
-    runtime.block_on(server.run(listener, signals)).map_err(|error| ServeError::machine("cannot serve", &error))
+    epoch::prepare(&loaded.engine)
+        .map_err(|error| ServeError::machine("cannot make a timer", &error))?;
+    let service = Arc::new(Service::new(
+        loaded,
+        options.instances,
+        options.limits.clone(),
+    ));
+    let server = Server {
+        service,
+        milestones,
+        milestones_file: options.milestones.as_deref(),
+        threads: options.threads,
+    };
+    runtime
+        .block_on(server.run(listener, signals))
+        .map_err(|error| ServeError::machine("cannot serve", &error))
 }
 
 /// Listens, and says so.
-#[expect(unsafe_code, reason = "the standard library has no say in the length of the queue")]
+#[expect(
+    unsafe_code,
+    reason = "the standard library has no say in the length of the queue"
+)]
 fn listen(address: SocketAddr) -> Result<std::net::TcpListener, ServeError> {
     let listen = || {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
-        // SAFETY: the descriptor is the listener's, which lives; listening again only changes the length of its queue.
+        // SAFETY: the descriptor is the listener's, which lives; listening again only changes the
+        // length of its queue.
         if unsafe { libc::listen(listener.as_raw_fd(), BACKLOG) } != 0 {
             return Err(std::io::Error::last_os_error());
         }
@@ -82,7 +102,11 @@ fn listen(address: SocketAddr) -> Result<std::net::TcpListener, ServeError> {
 }
 
 fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().max_io_events_per_tick(EVENTS).build()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_io_events_per_tick(EVENTS)
+        .build()
 }
 
 /// What ends the server.
@@ -93,7 +117,10 @@ struct Signals {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn any(&mut self) {
@@ -112,9 +139,14 @@ struct Server<'a> {
 }
 
 impl Server<'_> {
-    async fn run(mut self, listener: std::net::TcpListener, mut signals: Signals) -> std::io::Result<()> {
+    async fn run(
+        mut self,
+        listener: std::net::TcpListener,
+        mut signals: Signals,
+    ) -> std::io::Result<()> {
         let listener = TcpListener::from_std(listener)?;
-        // Every connection holds a receiver: that is how they are told to end, counted, and waited for.
+        // Every connection holds a receiver: that is how they are told to end, counted, and waited
+        // for.
         let (stop, stopped) = watch::channel(false);
         let mut others: Vec<mpsc::UnboundedSender<std::net::TcpStream>> = Vec::new();
         let mut turn = 0;
@@ -135,7 +167,8 @@ impl Server<'_> {
                 Ok((stream, _)) => stream,
                 // A client that has gone while it waited.
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
-                // No descriptor is left, or no memory: until a connection ends, there is nothing to be done.
+                // No descriptor is left, or no memory: until a connection ends, there is nothing to
+                // be done.
                 Err(_) => {
                     tokio::time::sleep(PAUSE).await;
                     continue;
@@ -150,7 +183,8 @@ impl Server<'_> {
             }
             turn = (turn + 1) % (others.len() + 1);
             match others.get(turn) {
-                // Fails only without memory in the kernel; a thread ends with the process, so it always takes.
+                // Fails only without memory in the kernel; a thread ends with the process, so it
+                // always takes.
                 Some(other) => _ = stream.into_std().map(|stream| other.send(stream)),
                 None => connect(stream, &self.service, &stopped),
             }
@@ -168,20 +202,31 @@ impl Server<'_> {
         if let Some(path) = self.milestones_file
             && let Err(error) = self.milestones.write(path)
         {
-            let _ = writeln!(std::io::stderr(), "host serve: cannot write {}: {error}", path.display());
+            let _ = writeln!(
+                std::io::stderr(),
+                "host serve: cannot write {}: {error}",
+                path.display()
+            );
         }
     }
 
     /// The other threads. With fewer than wanted, those that there are serve.
-    fn start_others(&self, stopped: &watch::Receiver<bool>) -> Vec<mpsc::UnboundedSender<std::net::TcpStream>> {
-        // Asked here and not before the first answer: it reads four files to see how many cores a container has.
+    fn start_others(
+        &self,
+        stopped: &watch::Receiver<bool>,
+    ) -> Vec<mpsc::UnboundedSender<std::net::TcpStream>> {
+        // Asked here and not before the first answer: it reads four files to see how many cores a
+        // container has.
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let mut others = Vec::new();
         for _ in 1..self.threads.map_or_else(cores, NonZeroUsize::get) {
             match start_other(Arc::clone(&self.service), stopped.clone()) {
                 Ok(other) => others.push(other),
                 Err(error) => {
-                    let _ = writeln!(std::io::stderr(), "host serve: cannot start another thread: {error}");
+                    let _ = writeln!(
+                        std::io::stderr(),
+                        "host serve: cannot start another thread: {error}"
+                    );
                     break;
                 }
             }
@@ -197,19 +242,22 @@ fn start_other(
 ) -> std::io::Result<mpsc::UnboundedSender<std::net::TcpStream>> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let runtime = runtime()?;
-    std::thread::Builder::new().name("serve".to_owned()).spawn(move || {
-        runtime.block_on(async move {
-            while let Some(stream) = receiver.recv().await {
-                // Fails only without memory in the kernel; the client then sees the connection close.
-                if let Ok(stream) = TcpStream::from_std(stream) {
-                    connect(stream, &service, &stopped);
+    std::thread::Builder::new()
+        .name("serve".to_owned())
+        .spawn(move || {
+            runtime.block_on(async move {
+                while let Some(stream) = receiver.recv().await {
+                    // Fails only without memory in the kernel; the client then sees the connection
+                    // close.
+                    if let Ok(stream) = TcpStream::from_std(stream) {
+                        connect(stream, &service, &stopped);
+                    }
                 }
-            }
-            drop(stopped);
-            // Its connections go on until the process ends.
-            std::future::pending::<()>().await;
-        });
-    })?;
+                drop(stopped);
+                // Its connections go on until the process ends.
+                std::future::pending::<()>().await;
+            });
+        })?;
     Ok(sender)
 }
 

@@ -33,8 +33,8 @@ pub(super) struct Service {
     answered: AtomicBool,
     /// Told when the guest's first answer was sent.
     pub(super) first_answer: Notify,
-    /// When the last of the guest's first answer was handed over to be sent. Not when that was done: a client on the same
-    /// core runs before this process does again.
+    /// When the last of the guest's first answer was handed over to be sent. Not when that was
+    /// done: a client on the same core runs before this process does again.
     pub(super) first_answered_ns: AtomicU64,
     reported: AtomicU32,
 }
@@ -71,7 +71,10 @@ impl Service {
         };
         if request.body().size_hint().lower() > self.limits.body_bytes {
             Bounded::discard(request.into_body()).await;
-            return refusal(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large");
+            return refusal(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the request body is too large",
+            );
         }
         if !names_its_host(&request) {
             return refusal(StatusCode::BAD_REQUEST, "the request names no host");
@@ -86,13 +89,15 @@ impl Service {
         let mut guest = Guarded::new(
             tokio::spawn(async move {
                 let _place = place;
-                match tokio::time::timeout(service.limits.time, service.ask(request, sender)).await {
+                match tokio::time::timeout(service.limits.time, service.ask(request, sender)).await
+                {
                     Ok(Ok(())) => Ok(()),
                     Ok(Err(error)) => Err(unanswered(&error)),
                     Err(_) => Err(Unanswered::TimeLimit),
                 }
             }),
-            // A client that goes away ends an instance that was made for it; one that is kept has others to serve.
+            // A client that goes away ends an instance that was made for it; one that is kept has
+            // others to serve.
             matches!(self.pool, Pool::PerRequest),
         );
         let mut returned = None;
@@ -109,15 +114,22 @@ impl Service {
                 guest.let_go();
                 return response.map(|body| self.answer(body));
             }
-            (Some(Err(code)), _) => Unanswered::Failed(format!("the guest answered with the error {code:?}")),
+            (Some(Err(code)), _) => {
+                Unanswered::Failed(format!("the guest answered with the error {code:?}"))
+            }
             (None, Some(done)) => why(done),
             (None, None) => why((&mut guest.task).await),
         };
         if exceeded.load(Ordering::Relaxed) {
-            return refusal(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large");
+            return refusal(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the request body is too large",
+            );
         }
         match why {
-            Unanswered::TimeLimit => refusal(StatusCode::GATEWAY_TIMEOUT, "the guest took too long"),
+            Unanswered::TimeLimit => {
+                refusal(StatusCode::GATEWAY_TIMEOUT, "the guest took too long")
+            }
             Unanswered::NoRoom => refusal(StatusCode::SERVICE_UNAVAILABLE, "no instance is free"),
             Unanswered::Failed(reason) => {
                 self.report(&reason);
@@ -127,12 +139,17 @@ impl Service {
     }
 
     /// Lets an instance answer.
-    async fn ask(&self, request: Request<Bounded>, head: oneshot::Sender<Head>) -> wasmtime::Result<()> {
+    async fn ask(
+        &self,
+        request: Request<Bounded>,
+        head: oneshot::Sender<Head>,
+    ) -> wasmtime::Result<()> {
         match &self.pool {
             Pool::PerRequest => self.instance().await?.answer(request, head).await,
             Pool::Reused(kept) => {
                 let mut kept = kept.lock().await;
-                // Taken out: an instance whose request is given up, for whatever reason, is not put back.
+                // Taken out: an instance whose request is given up, for whatever reason, is not put
+                // back.
                 let mut instance = match kept.take() {
                     Some(instance) => instance,
                     None => self.instance().await?,
@@ -152,23 +169,36 @@ impl Service {
         let first = !self.answered.swap(true, Ordering::Relaxed);
         if first {
             // For an answer without a body, this is all.
-            self.first_answered_ns.store(results::clock::now_ns(), Ordering::Relaxed);
+            self.first_answered_ns
+                .store(results::clock::now_ns(), Ordering::Relaxed);
         }
-        Answer { body, first: first.then(|| Arc::clone(self)) }
+        Answer {
+            body,
+            first: first.then(|| Arc::clone(self)),
+        }
     }
 
     fn report(&self, reason: &str) {
         use std::io::Write as _;
         let before = self.reported.fetch_add(1, Ordering::Relaxed);
         if before < MOST_REPORTED {
-            let last = if before + 1 == MOST_REPORTED { " (further failures are not reported)" } else { "" };
+            let last = if before + 1 == MOST_REPORTED {
+                " (further failures are not reported)"
+            } else {
+                ""
+            };
             let _ = writeln!(std::io::stderr(), "host serve: {reason}{last}");
         }
     }
 }
 
 fn names_its_host<B>(request: &Request<B>) -> bool {
-    let header = || request.headers().get(hyper::header::HOST).is_some_and(|host| host.to_str().is_ok());
+    let header = || {
+        request
+            .headers()
+            .get(hyper::header::HOST)
+            .is_some_and(|host| host.to_str().is_ok())
+    };
     request.uri().authority().is_some() || header()
 }
 
@@ -188,7 +218,9 @@ fn why(done: Result<Result<(), Unanswered>, tokio::task::JoinError>) -> Unanswer
 }
 
 fn refusal(status: StatusCode, reason: &'static str) -> Response<Answer> {
-    let body = Full::new(Bytes::from_static(reason.as_bytes())).map_err(|never| match never {}).boxed_unsync();
+    let body = Full::new(Bytes::from_static(reason.as_bytes()))
+        .map_err(|never| match never {})
+        .boxed_unsync();
     let mut response = Response::new(Answer { body, first: None });
     *response.status_mut() = status;
     response
@@ -236,7 +268,9 @@ impl Body for Answer {
         if let Some(service) = &self.first
             && frame.is_ready()
         {
-            service.first_answered_ns.store(results::clock::now_ns(), Ordering::Relaxed);
+            service
+                .first_answered_ns
+                .store(results::clock::now_ns(), Ordering::Relaxed);
         }
         frame
     }
@@ -253,7 +287,8 @@ impl Body for Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         if let Some(service) = self.first.take() {
-            // Whoever is told runs after the task that sends: when the last bytes are with the kernel.
+            // Whoever is told runs after the task that sends: when the last bytes are with the
+            // kernel.
             service.first_answer.notify_one();
         }
     }

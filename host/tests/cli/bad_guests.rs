@@ -4,7 +4,9 @@ use super::*;
 
 /// A command whose `_start` is `body`, with the named imports and one page of memory.
 fn guest(imports: &str, body: &str) -> Vec<u8> {
-    let text = format!("(module {imports} (memory (export \"memory\") 1) (func (export \"_start\") {body}))");
+    let text = format!(
+        "(module {imports} (memory (export \"memory\") 1) (func (export \"_start\") {body}))"
+    );
     wat::parse_str(text).unwrap()
 }
 
@@ -39,20 +41,41 @@ fn a_guest_that_exits_with_another_code() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "three.wasm", bytes);
     let host = Host::new();
-    let ran = host.phases(&[&["--artifact", &path, "--expect", "3", "--samples", "1"], &ONE_CELL[..]].concat());
-    assert_eq!(ran.code, 0, "what is expected is no failure: {}", ran.stderr);
+    let ran = host.phases(
+        &[
+            &["--artifact", &path, "--expect", "3", "--samples", "1"],
+            &ONE_CELL[..],
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        ran.code, 0,
+        "what is expected is no failure: {}",
+        ran.stderr
+    );
 }
 
 #[test]
 fn a_guest_that_never_ends() {
-    misbehaves(&guest("", "(loop (br 0))"), &["--time-limit", "0.3"], &["time limit", "--time-limit"]);
+    misbehaves(
+        &guest("", "(loop (br 0))"),
+        &["--time-limit", "0.3"],
+        &["time limit", "--time-limit"],
+    );
 }
 
 #[test]
 fn a_guest_that_never_answers() {
     let component = built("http.component.wasm");
     fails(
-        &["--artifact", &component, "--request", "GET /cpu?iterations=10000000", "--time-limit", "0.1"],
+        &[
+            "--artifact",
+            &component,
+            "--request",
+            "GET /cpu?iterations=10000000",
+            "--time-limit",
+            "0.1",
+        ],
         &["time limit"],
     );
 }
@@ -61,30 +84,50 @@ fn a_guest_that_never_answers() {
 fn a_guest_that_waits_in_the_host_forever() {
     // A clock subscription for 2⁶² ns: no Wasm runs that an epoch could interrupt.
     let poll = r#"(import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))"#;
-    let body = "(i32.store (i32.const 16) (i32.const 1)) (i64.store (i32.const 24) (i64.const 4611686018427387904)) \
-                (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))";
-    misbehaves(&guest(poll, body), &["--time-limit", "0.3"], &["time limit"]);
+    let body = "(i32.store (i32.const 16) (i32.const 1)) (i64.store (i32.const 24) (i64.const \
+        4611686018427387904)) (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) \
+        (i32.const 128)))";
+    misbehaves(
+        &guest(poll, body),
+        &["--time-limit", "0.3"],
+        &["time limit"],
+    );
 }
 
 #[test]
 fn a_guest_that_grows_without_end() {
     let grow = "(loop (drop (memory.grow (i32.const 16))) (br 0))";
-    misbehaves(&guest("", grow), &["--memory-limit", "8"], &["the limit is 8388608 bytes", "--memory-limit"]);
+    misbehaves(
+        &guest("", grow),
+        &["--memory-limit", "8"],
+        &["the limit is 8388608 bytes", "--memory-limit"],
+    );
     let table = "(table $t 1 funcref)";
     let grow = "(loop (drop (table.grow $t (ref.null func) (i32.const 100000))) (br 0))";
-    misbehaves(&guest(table, grow), &["--memory-limit", "8"], &["the limit is 8388608 bytes"]);
+    misbehaves(
+        &guest(table, grow),
+        &["--memory-limit", "8"],
+        &["the limit is 8388608 bytes"],
+    );
 }
 
 #[test]
 fn a_service_that_answers_wrongly() {
     let component = built("http.component.wasm");
-    fails(&["--artifact", &component, "--request", "GET /nowhere"], &["HTTP status 404, expected 200"]);
-    fails(&["--artifact", &component, "--expect", "another"], &["answered \"Hello", "expected \"another\""]);
+    fails(
+        &["--artifact", &component, "--request", "GET /nowhere"],
+        &["HTTP status 404, expected 200"],
+    );
+    fails(
+        &["--artifact", &component, "--expect", "another"],
+        &["answered \"Hello", "expected \"another\""],
+    );
 }
 
 #[test]
 fn a_guest_has_no_files_no_environment_and_no_arguments_but_its_own() {
-    // Traps unless there are no variables, one argument, and nothing behind the first descriptor that could be a folder.
+    // Traps unless there are no variables, one argument, and nothing behind the first descriptor
+    // that could be a folder.
     let imports = r#"
         (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ (param i32 i32) (result i32)))
         (import "wasi_snapshot_preview1" "args_sizes_get" (func $args (param i32 i32) (result i32)))
@@ -102,6 +145,9 @@ fn a_guest_has_no_files_no_environment_and_no_arguments_but_its_own() {
     let arguments = [&["--artifact", &path, "--samples", "1"], &ONE_CELL[..]].concat();
     let host = Host::new();
     let mut command = host.command(&arguments);
-    let ran = ran(command.env("SECRET", "in the parent's environment").output().unwrap());
+    let ran = ran(command
+        .env("SECRET", "in the parent's environment")
+        .output()
+        .unwrap());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }

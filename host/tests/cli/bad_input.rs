@@ -1,4 +1,5 @@
-//! Files and command lines that cannot be: one message, a hint, the documented code, and no run folder.
+//! Files and command lines that cannot be: one message, a hint, the documented code, and no run
+//! folder.
 
 use super::*;
 
@@ -22,23 +23,46 @@ fn artifacts_that_are_none() {
     let artifact = |name: &str, bytes: &[u8]| file(folder.path(), name, bytes);
     let whole = std::fs::read(built("http.component.wasm")).unwrap();
     let refuses = |file: &str, words: &[&str]| refuses(&["--artifact", file], 3, words);
-    refuses("/nowhere/guest.wasm", &["cannot read /nowhere/guest.wasm", "No such file"]);
+    refuses(
+        "/nowhere/guest.wasm",
+        &["cannot read /nowhere/guest.wasm", "No such file"],
+    );
     refuses("/", &["cannot read /", "directory"]);
     refuses(&artifact("empty.wasm", b""), &["is empty"]);
     refuses(&artifact("script.wasm", b"#!/bin/sh\n"), &["is not Wasm"]);
-    refuses(&artifact("native", b"\x7fELF\x02\x01\x01"), &["is an ELF file"]);
-    refuses(&artifact("text.wat", b"(module)"), &["text format", "wat2wasm"]);
-    refuses(&artifact("cut.wasm", &whole[..whole.len() / 2]), &["is cut off"]);
+    refuses(
+        &artifact("native", b"\x7fELF\x02\x01\x01"),
+        &["is an ELF file"],
+    );
+    refuses(
+        &artifact("text.wat", b"(module)"),
+        &["text format", "wat2wasm"],
+    );
+    refuses(
+        &artifact("cut.wasm", &whole[..whole.len() / 2]),
+        &["is cut off"],
+    );
 }
 
 #[test]
 fn artifacts_that_do_not_fit() {
     let folder = tempfile::tempdir().unwrap();
     let refuses = |name: &str, text: &str, words: &[&str]| {
-        refuses(&["--artifact", &file(folder.path(), name, wat::parse_str(text).unwrap())], 3, words);
+        refuses(
+            &[
+                "--artifact",
+                &file(folder.path(), name, wat::parse_str(text).unwrap()),
+            ],
+            3,
+            words,
+        );
     };
     refuses("nothing.wasm", "(module)", &["without `_start`"]);
-    refuses("reactor.wasm", r#"(module (func (export "_initialize")))"#, &["without `_start`", "reactor"]);
+    refuses(
+        "reactor.wasm",
+        r#"(module (func (export "_initialize")))"#,
+        &["without `_start`", "reactor"],
+    );
     refuses(
         "imports.wasm",
         r#"(module (import "env" "f" (func)) (import "env" "g" (func)) (func (export "_start")))"#,
@@ -59,35 +83,80 @@ fn artifacts_that_do_not_fit() {
 
 #[test]
 fn command_lines_that_say_nothing_possible() {
-    refuses(&["--select", "compilr=winch"], 2, &["there is no parameter `compilr`", "compiler"]);
-    refuses(&["--select", "compiler=llvm"], 2, &["no value `llvm`", "cranelift_none, winch"]);
-    refuses(&["--workload", "helo"], 2, &["there is no workload `helo`", "http-hello"]);
+    refuses(
+        &["--select", "compilr=winch"],
+        2,
+        &["there is no parameter `compilr`", "compiler"],
+    );
+    refuses(
+        &["--select", "compiler=llvm"],
+        2,
+        &["no value `llvm`", "cranelift_none, winch"],
+    );
+    refuses(
+        &["--workload", "helo"],
+        2,
+        &["there is no workload `helo`", "http-hello"],
+    );
     refuses(&["--samples", "0"], 2, &["--samples"]);
     refuses(&["--time-limit=-1"], 2, &["--time-limit"]);
     refuses(&["--request", "GET /"], 2, &["--artifact"]);
     let component = built("http.component.wasm");
-    refuses(&["--artifact", &component, "--request", "fetch it"], 2, &["is no request"]);
-    refuses(&["--artifact", &component, "--arg", "x"], 2, &["serves HTTP"]);
-    refuses(&["--artifact", &built("hello.wasm"), "--request", "GET /"], 2, &["runs to completion"]);
+    refuses(
+        &["--artifact", &component, "--request", "fetch it"],
+        2,
+        &["is no request"],
+    );
+    refuses(
+        &["--artifact", &component, "--arg", "x"],
+        2,
+        &["serves HTTP"],
+    );
+    refuses(
+        &["--artifact", &built("hello.wasm"), "--request", "GET /"],
+        2,
+        &["runs to completion"],
+    );
     refuses(&["--resume", "latest"], 2, &["there is no run `latest`"]);
     refuses(&["--resume", "../elsewhere"], 2, &["there is no run"]);
-    refuses(&["--resume", "latest", "--samples", "3"], 2, &["cannot be used with"]);
+    refuses(
+        &["--resume", "latest", "--samples", "3"],
+        2,
+        &["cannot be used with"],
+    );
 }
 
 #[test]
 fn a_results_folder_that_cannot_be_written() {
     let output = Command::new(env!("CARGO_BIN_EXE_host"))
-        .args(["phases", "--samples", "1", "--workload", "hello", "--out", "/dev/null/results"])
+        .args([
+            "phases",
+            "--samples",
+            "1",
+            "--workload",
+            "hello",
+            "--out",
+            "/dev/null/results",
+        ])
         .output();
     let ran = ran(output.unwrap());
     assert_eq!(ran.code, 5, "{}", ran.stderr);
-    assert!(ran.stderr.contains("/dev/null/results") && ran.stderr.contains("hint: --out"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("/dev/null/results") && ran.stderr.contains("hint: --out"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
 fn a_full_disk_keeps_what_was_recorded() {
-    // A file system of 3 MiB in a mount namespace of its own: it is gone with the process. Mounting takes root.
-    if !Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success()) {
+    // A file system of 3 MiB in a mount namespace of its own: it is gone with the process. Mounting
+    // takes root.
+    if !Command::new("unshare")
+        .args(["--mount", "true"])
+        .status()
+        .is_ok_and(|status| status.success())
+    {
         let _ = std::io::Write::write_all(
             &mut std::io::stderr(),
             b"not tested here: a full disk can only be made by root\n",
@@ -105,11 +174,22 @@ fn a_full_disk_keeps_what_was_recorded() {
         echo "lines: $(cat "$OUT"/*/samples.jsonl | wc -l), last byte:$(tail -c1 "$OUT"/*/samples.jsonl | od -An -tx1)"
         exit $code"#;
     let mut unshare = Command::new("unshare");
-    unshare.args(["--mount", "sh", "-c", script]).env("OUT", folder.path()).env("HOST", env!("CARGO_BIN_EXE_host"));
+    unshare
+        .args(["--mount", "sh", "-c", script])
+        .env("OUT", folder.path())
+        .env("HOST", env!("CARGO_BIN_EXE_host"));
     let output = unshare.output();
     let ran = ran(output.unwrap());
     assert_eq!(ran.code, 5, "{} {}", ran.stdout, ran.stderr);
-    assert!(ran.stderr.contains("No space left") && ran.stderr.contains("--resume"), "{}", ran.stderr);
-    assert!(ran.stdout.contains("last byte: 0a"), "the ledger ends with a whole line: {}", ran.stdout);
+    assert!(
+        ran.stderr.contains("No space left") && ran.stderr.contains("--resume"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stdout.contains("last byte: 0a"),
+        "the ledger ends with a whole line: {}",
+        ran.stdout
+    );
     assert!(!ran.stdout.contains("lines: 0,"), "{}", ran.stdout);
 }

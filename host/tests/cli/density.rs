@@ -7,7 +7,12 @@ use super::*;
 impl Host {
     fn density(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
-        command.arg("density").args(arguments).arg("--out").arg(self.out.path()).stdin(Stdio::null());
+        command
+            .arg("density")
+            .args(arguments)
+            .arg("--out")
+            .arg(self.out.path())
+            .stdin(Stdio::null());
         ran(command.output().unwrap())
     }
 }
@@ -26,7 +31,13 @@ fn instances_are_weighed_and_each_of_them_answers() {
     );
     let weight = |sample: &Sample, name: &str| sample.attested[name].as_u64().unwrap();
     for sample in &samples {
-        assert_eq!(sample.outcome, Outcome::Ok, "{}: {:?}", sample.cell, sample.reason);
+        assert_eq!(
+            sample.outcome,
+            Outcome::Ok,
+            "{}: {:?}",
+            sample.cell,
+            sample.reason
+        );
         let instances: u64 = sample.cell.params["instances"].parse().unwrap();
         assert_eq!(sample.requests.as_ref().unwrap().ok, instances);
         assert!(weight(sample, "private_bytes") >= weight(sample, "base_private_bytes"));
@@ -37,9 +48,16 @@ fn instances_are_weighed_and_each_of_them_answers() {
     let of = |touched: &str| {
         let is = |sample: &&Sample| {
             let params = &sample.cell.params;
-            params["instances"] == "40" && params["touched"] == touched && params["allocator"] == "on_demand"
+            params["instances"] == "40"
+                && params["touched"] == touched
+                && params["allocator"] == "on_demand"
         };
-        samples.iter().filter(is).map(|sample| weight(sample, "private_bytes")).min().unwrap()
+        samples
+            .iter()
+            .filter(is)
+            .map(|sample| weight(sample, "private_bytes"))
+            .min()
+            .unwrap()
     };
     assert!(of("yes") > of("no"));
 }

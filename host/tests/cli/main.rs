@@ -26,25 +26,45 @@ struct Ran {
 }
 
 impl Ran {
-    /// Asserts that the run came to its end. Of hundreds of starts one may be preempted between two phases on a busy machine,
-    /// and fails then as it should: that is no failure of what is tested.
+    /// Asserts that the run came to its end. Of hundreds of starts one may be preempted between two
+    /// phases on a busy machine, and fails then as it should: that is no failure of what is tested.
     fn measured_all(&self) {
-        let reasons: Vec<_> = self.stderr.lines().filter(|line| line.contains(" × ")).collect();
-        let preempted = self.code == 4 && reasons.iter().all(|reason| reason.contains("the phases do not add up"));
-        assert!(self.code == 0 || (preempted && !reasons.is_empty()), "{}: {}", self.code, self.stderr);
+        let reasons: Vec<_> = self
+            .stderr
+            .lines()
+            .filter(|line| line.contains(" × "))
+            .collect();
+        let preempted = self.code == 4
+            && reasons
+                .iter()
+                .all(|reason| reason.contains("the phases do not add up"));
+        assert!(
+            self.code == 0 || (preempted && !reasons.is_empty()),
+            "{}: {}",
+            self.code,
+            self.stderr
+        );
     }
 }
 
 impl Host {
     fn new() -> Self {
         // In the checkout, which is on a disk: pages of files in memory cannot be evicted.
-        let out = tempfile::Builder::new().prefix(".test-").tempdir_in(results::checkout::root()).unwrap();
+        let out = tempfile::Builder::new()
+            .prefix(".test-")
+            .tempdir_in(results::checkout::root())
+            .unwrap();
         Self { out }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
-        command.arg("phases").args(arguments).arg("--out").arg(self.out.path()).env("COLUMNS", "110");
+        command
+            .arg("phases")
+            .args(arguments)
+            .arg("--out")
+            .arg(self.out.path())
+            .env("COLUMNS", "110");
         command.stdin(Stdio::null());
         command
     }
@@ -55,7 +75,10 @@ impl Host {
 
     /// The folders of runs, oldest first.
     fn runs(&self) -> Vec<PathBuf> {
-        let mut runs: Vec<_> = std::fs::read_dir(self.out.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut runs: Vec<_> = std::fs::read_dir(self.out.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         runs.retain(|path| path.is_dir());
         runs.sort();
         runs

@@ -7,22 +7,57 @@ use super::*;
 
 pub(crate) fn all_are_whole(samples: &[Sample]) {
     for sample in samples {
-        assert_eq!(sample.outcome, Outcome::Ok, "{}: {:?}", sample.cell, sample.reason);
+        assert_eq!(
+            sample.outcome,
+            Outcome::Ok,
+            "{}: {:?}",
+            sample.cell,
+            sample.reason
+        );
         let total = sample.total_ns.unwrap();
-        let counted: u64 = sample.phases.iter().filter(|phase| phase.name.counts()).map(|phase| phase.ns).sum();
-        assert!(total.abs_diff(counted) <= residual_bound_ns(total), "{}", sample.cell);
-        assert_eq!(sample.residual_ns, Some(i64::try_from(i128::from(total) - i128::from(counted)).unwrap()));
+        let counted: u64 = sample
+            .phases
+            .iter()
+            .filter(|phase| phase.name.counts())
+            .map(|phase| phase.ns)
+            .sum();
+        assert!(
+            total.abs_diff(counted) <= residual_bound_ns(total),
+            "{}",
+            sample.cell
+        );
+        assert_eq!(
+            sample.residual_ns,
+            Some(i64::try_from(i128::from(total) - i128::from(counted)).unwrap())
+        );
         assert_eq!(sample.phases[0].name, Phase::Process);
         let acquire = match sample.cell.params["acquire"].as_str() {
             "interpret" => "validate",
             "aot" => "deserialize_file",
             same => same,
         };
-        let acquired: Vec<_> = sample.phases.iter().filter(|phase| phase.name.acquires()).collect();
-        assert!(acquired.len() == 1 && acquired[0].name.name() == acquire, "{}", sample.cell);
+        let acquired: Vec<_> = sample
+            .phases
+            .iter()
+            .filter(|phase| phase.name.acquires())
+            .collect();
+        assert!(
+            acquired.len() == 1 && acquired[0].name.name() == acquire,
+            "{}",
+            sample.cell
+        );
         let resident = sample.attested["pages_resident"].as_u64().unwrap();
         let all = sample.attested["pages"].as_u64().unwrap();
-        assert_eq!(resident, if sample.cell.params["page_cache"] == "evicted" { 0 } else { all }, "{}", sample.cell);
+        assert_eq!(
+            resident,
+            if sample.cell.params["page_cache"] == "evicted" {
+                0
+            } else {
+                all
+            },
+            "{}",
+            sample.cell
+        );
         assert!(sample.resources.cpu_ns.unwrap() > 0 && sample.resources.pss_bytes.unwrap() > 0);
     }
 }
@@ -30,15 +65,31 @@ pub(crate) fn all_are_whole(samples: &[Sample]) {
 #[test]
 fn the_full_matrix_is_in_effect() {
     let host = Host::new();
-    let full = ["--profile", "full", "--workload", "hello", "--workload", "http-hello", "--samples", "1"];
+    let full = [
+        "--profile",
+        "full",
+        "--workload",
+        "hello",
+        "--workload",
+        "http-hello",
+        "--samples",
+        "1",
+    ];
     let ran = host.phases(&[&full[..], &WASMTIME].concat());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let samples = host.samples();
     assert_eq!(samples.len(), 2 * (168 + 2));
     all_are_whole(&samples);
     let evidence = |key: &str, value: &str, of: &str| {
-        let with = samples.iter().filter(|sample| sample.cell.params.get(key).is_some_and(|other| other == value));
-        let found: std::collections::BTreeSet<_> = with.map(|sample| sample.attested[of].to_string()).collect();
+        let with = samples.iter().filter(|sample| {
+            sample
+                .cell
+                .params
+                .get(key)
+                .is_some_and(|other| other == value)
+        });
+        let found: std::collections::BTreeSet<_> =
+            with.map(|sample| sample.attested[of].to_string()).collect();
         found.into_iter().collect::<Vec<_>>().join(" ")
     };
     assert_eq!(evidence("acquire", "cache_hit", "cache"), "\"hit\"");
@@ -46,11 +97,22 @@ fn the_full_matrix_is_in_effect() {
     assert_eq!(evidence("acquire", "compile", "cache"), "\"none\"");
     assert_eq!(evidence("allocator", "pooling", "allocator"), "\"pooling\"");
     assert_eq!(evidence("compiler", "winch", "winch"), "true");
-    assert_eq!(evidence("compiler", "cranelift_none", "opt_level"), "\"none\"");
+    assert_eq!(
+        evidence("compiler", "cranelift_none", "opt_level"),
+        "\"none\""
+    );
     assert_eq!(evidence("memory_init", "copy", "memory_image"), "\"none\"");
     assert!(!evidence("memory_init", "cow", "memory_image").contains("none"));
-    assert_eq!(evidence("compile_threads", "single", "compiler_threads"), "0");
-    assert!(!samples.iter().any(|sample| host.runs()[0].join("work").exists() && sample.order == 0), "work is removed");
+    assert_eq!(
+        evidence("compile_threads", "single", "compiler_threads"),
+        "0"
+    );
+    assert!(
+        !samples
+            .iter()
+            .any(|sample| host.runs()[0].join("work").exists() && sample.order == 0),
+        "work is removed"
+    );
 }
 
 #[test]
@@ -62,50 +124,93 @@ fn every_workload_starts_and_answers() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let samples = host.samples();
     all_are_whole(&samples);
-    let workloads: std::collections::BTreeSet<_> = samples.iter().map(|sample| sample.cell.workload.as_str()).collect();
+    let workloads: std::collections::BTreeSet<_> = samples
+        .iter()
+        .map(|sample| sample.cell.workload.as_str())
+        .collect();
     assert_eq!(workloads.len(), 6, "{workloads:?}");
     for sample in &samples {
         let served = sample.cell.workload.starts_with("http-");
-        assert_eq!(sample.phase_ns(Phase::SecondRequest).is_some(), served, "{}", sample.cell);
+        assert_eq!(
+            sample.phase_ns(Phase::SecondRequest).is_some(),
+            served,
+            "{}",
+            sample.cell
+        );
     }
 }
 
 #[test]
 fn code_that_checks_no_epoch_can_be_measured_too() {
     let host = Host::new();
-    let ran = host.phases(&["--workload", "hello", "--samples", "1", "--select", "interrupt=none"]);
+    let ran = host.phases(&[
+        "--workload",
+        "hello",
+        "--samples",
+        "1",
+        "--select",
+        "interrupt=none",
+    ]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(host.samples().iter().all(|sample| sample.attested["epoch_interruption"] == false));
+    assert!(
+        host.samples()
+            .iter()
+            .all(|sample| sample.attested["epoch_interruption"] == false)
+    );
 }
 
 #[test]
 fn what_it_writes_fits_its_schemas_and_formats() {
     let host = Host::new();
-    let ran = host.phases(&[&["--workload", "hello", "--samples", "1", "--format", "json"], &ONE_CELL[..]].concat());
+    let ran = host.phases(
+        &[
+            &["--workload", "hello", "--samples", "1", "--format", "json"],
+            &ONE_CELL[..],
+        ]
+        .concat(),
+    );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let summary: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(summary["cells"].as_array().unwrap().len(), 2);
     assert!(ran.stderr.contains("run: "));
     let folder = &host.runs()[0];
-    let json = |path: PathBuf| serde_json::from_slice::<serde_json::Value>(&std::fs::read(path).unwrap()).unwrap();
+    let json = |path: PathBuf| {
+        serde_json::from_slice::<serde_json::Value>(&std::fs::read(path).unwrap()).unwrap()
+    };
     for (name, schema) in results::schema::schemas() {
         let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
         if name.starts_with("manifest") {
             assert!(schema.is_valid(&json(folder.join("manifest.json"))));
         } else {
             let ledger = std::fs::read_to_string(folder.join("samples.jsonl")).unwrap();
-            assert!(ledger.lines().all(|line| schema.is_valid(&serde_json::from_str(line).unwrap())));
+            assert!(
+                ledger
+                    .lines()
+                    .all(|line| schema.is_valid(&serde_json::from_str(line).unwrap()))
+            );
         }
     }
     let manifest = json(folder.join("manifest.json"));
-    assert_eq!(manifest["config"]["samples"], serde_json::json!({"value": 1, "origin": "command_line"}));
+    assert_eq!(
+        manifest["config"]["samples"],
+        serde_json::json!({"value": 1, "origin": "command_line"})
+    );
     assert_eq!(manifest["build"]["debug_assertions"], false);
 
-    let csv =
-        Host::new().phases(&[&["--workload", "hello", "--samples", "1", "--format", "csv"], &ONE_CELL[..]].concat());
+    let csv = Host::new().phases(
+        &[
+            &["--workload", "hello", "--samples", "1", "--format", "csv"],
+            &ONE_CELL[..],
+        ]
+        .concat(),
+    );
     let mut lines = csv.stdout.lines();
     let columns = lines.next().unwrap().split(',').count();
-    assert!(lines.clone().count() > 10 && lines.all(|line| line.split(',').count() == columns), "{}", csv.stdout);
+    assert!(
+        lines.clone().count() > 10 && lines.all(|line| line.split(',').count() == columns),
+        "{}",
+        csv.stdout
+    );
 }
 
 #[test]
@@ -121,9 +226,21 @@ fn a_plan_is_listed_and_nothing_is_run() {
 fn the_same_seed_gives_the_same_order() {
     let order = || {
         let host = Host::new();
-        let arguments = ["--workload", "hello", "--samples", "2", "--seed", "11", "--select", "compiler=winch"];
+        let arguments = [
+            "--workload",
+            "hello",
+            "--samples",
+            "2",
+            "--seed",
+            "11",
+            "--select",
+            "compiler=winch",
+        ];
         assert_eq!(host.phases(&arguments).code, 0);
-        host.samples().into_iter().map(|sample| sample.cell).collect::<Vec<_>>()
+        host.samples()
+            .into_iter()
+            .map(|sample| sample.cell)
+            .collect::<Vec<_>>()
     };
     assert_eq!(order(), order());
 }

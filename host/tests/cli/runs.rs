@@ -8,15 +8,28 @@ use results::record::Outcome;
 
 use super::*;
 
-const HELLO: [&str; 6] = ["--workload", "hello", "--samples", "8", "--select", "system=wasmtime-embedded"];
+const HELLO: [&str; 6] = [
+    "--workload",
+    "hello",
+    "--samples",
+    "8",
+    "--select",
+    "system=wasmtime-embedded",
+];
 
 /// Starts a run and returns when its ledger has at least `lines` lines.
 fn begun(host: &Host, arguments: &[&str], lines: usize) -> Child {
     let mut command = host.command(arguments);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     loop {
         let ledger = host.runs().first().map(|run| run.join("samples.jsonl"));
-        let text = ledger.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        let text = ledger
+            .and_then(|path| std::fs::read_to_string(path).ok())
+            .unwrap_or_default();
         if text.lines().count() >= lines {
             return child;
         }
@@ -46,7 +59,14 @@ fn killed_at_any_moment_and_resumed_it_measures_the_rest_and_nothing_twice() {
 
         let ran = host.phases(&["--resume", "latest"]);
         ran.measured_all();
-        assert!(ran.stderr.contains(&format!("line {} of the ledger was never finished", whole + 1)), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains(&format!(
+                "line {} of the ledger was never finished",
+                whole + 1
+            )),
+            "{}",
+            ran.stderr
+        );
         let after = host.samples();
         assert_eq!(after[..before.len()], before[..]);
         assert_eq!(orders(&after), (0..13 * 8).collect::<Vec<_>>());
@@ -57,14 +77,30 @@ fn killed_at_any_moment_and_resumed_it_measures_the_rest_and_nothing_twice() {
 fn an_interrupt_ends_the_run_after_a_sample_and_says_how_to_go_on() {
     let host = Host::new();
     let child = begun(&host, &HELLO, 5);
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     let ran = ran(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 130, "{}", ran.stderr);
-    let run = host.runs()[0].file_name().unwrap().to_str().unwrap().to_owned();
-    assert!(ran.stderr.contains(&format!("--resume {run} --out")), "{}", ran.stderr);
+    let run = host.runs()[0]
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        ran.stderr.contains(&format!("--resume {run} --out")),
+        "{}",
+        ran.stderr
+    );
     host.phases(&["--resume", &run]).measured_all();
     host.phases(&["--resume", &run]).measured_all();
-    assert_eq!(host.samples().len(), 13 * 8, "a finished run has nothing left to do");
+    assert_eq!(
+        host.samples().len(),
+        13 * 8,
+        "a finished run has nothing left to do"
+    );
 }
 
 #[test]
@@ -94,7 +130,10 @@ fn damaged_precompiled_code_is_never_loaded() {
     let mut damaged = BTreeSet::new();
     for entry in std::fs::read_dir(&work).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "cwasm") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "cwasm")
+        {
             let mut code = std::fs::read(&path).unwrap();
             let middle = code.len() / 2;
             code[middle] ^= 1;
@@ -107,7 +146,8 @@ fn damaged_precompiled_code_is_never_loaded() {
     let ran = host.phases(&["--resume", "latest"]);
     assert_eq!(ran.code, 4, "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("is damaged: its digest is") && ran.stderr.contains("remove it and resume"),
+        ran.stderr.contains("is damaged: its digest is")
+            && ran.stderr.contains("remove it and resume"),
         "{}",
         ran.stderr
     );
@@ -115,8 +155,14 @@ fn damaged_precompiled_code_is_never_loaded() {
         let loads = sample.cell.params["acquire"].starts_with("deserialize");
         let expected = if loads { Outcome::Skipped } else { Outcome::Ok };
         // Winch's code is compiled beforehand too, to learn whether it can be.
-        if sample.cell.params["compiler"] == "cranelift" && sample.cell.params["allocator"] == "on_demand" {
-            assert_eq!(sample.outcome, expected, "{}: {:?}", sample.cell, sample.reason);
+        if sample.cell.params["compiler"] == "cranelift"
+            && sample.cell.params["allocator"] == "on_demand"
+        {
+            assert_eq!(
+                sample.outcome, expected,
+                "{}: {:?}",
+                sample.cell, sample.reason
+            );
         }
     }
 }
@@ -133,7 +179,11 @@ fn a_run_of_another_program_or_machine_is_not_continued() {
     for (from, to, words) in [
         ("\"cores\": ", "\"cores\": 9", "the machine was"),
         ("\"bytes\": ", "\"bytes\": 9", "the list of artifacts was"),
-        ("\"schema\": 1", "\"schema\": 9", "not a manifest of schema version 1"),
+        (
+            "\"schema\": 1",
+            "\"schema\": 9",
+            "not a manifest of schema version 1",
+        ),
         (
             "\"profile\": {\n      \"value\": \"quick\"",
             "\"profile\": {\n      \"value\": \"quiet\"",
@@ -144,7 +194,11 @@ fn a_run_of_another_program_or_machine_is_not_continued() {
         std::fs::write(&path, manifest.replacen(from, to, 1)).unwrap();
         let ran = host.phases(&["--resume", "latest"]);
         assert_eq!(ran.code, 7, "{}", ran.stderr);
-        assert!(ran.stderr.contains(words) && ran.stderr.contains("hint:"), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains(words) && ran.stderr.contains("hint:"),
+            "{}",
+            ran.stderr
+        );
     }
     assert_eq!(host.samples().len(), before);
 }

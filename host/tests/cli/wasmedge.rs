@@ -1,4 +1,5 @@
-//! The other engine: in a program of its own, in the mode that was asked for, and a visible row where it is missing.
+//! The other engine: in a program of its own, in the mode that was asked for, and a visible row
+//! where it is missing.
 
 use std::path::Path;
 
@@ -22,7 +23,13 @@ fn installed() -> bool {
 
 fn measured(arguments: &[&str]) -> Vec<Sample> {
     let host = Host::new();
-    let ran = host.phases(&[arguments, &["--samples", "1", "--select", "system=wasmedge-embedded"]].concat());
+    let ran = host.phases(
+        &[
+            arguments,
+            &["--samples", "1", "--select", "system=wasmedge-embedded"],
+        ]
+        .concat(),
+    );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let samples = host.samples();
     all_are_whole(&samples);
@@ -34,17 +41,46 @@ fn every_workload_starts_and_answers_in_both_modes() {
     if !installed() {
         return;
     }
-    let samples = measured(&["--profile", "standard", "--select", "acquire=interpret", "--select", "acquire=aot"]);
-    let workloads: std::collections::BTreeSet<_> = samples.iter().map(|sample| sample.cell.workload.as_str()).collect();
+    let samples = measured(&[
+        "--profile",
+        "standard",
+        "--select",
+        "acquire=interpret",
+        "--select",
+        "acquire=aot",
+    ]);
+    let workloads: std::collections::BTreeSet<_> = samples
+        .iter()
+        .map(|sample| sample.cell.workload.as_str())
+        .collect();
     assert_eq!(workloads.len(), 6, "{workloads:?}");
     for sample in &samples {
         let aot = sample.cell.params["acquire"] == "aot";
         assert_eq!(sample.attested["code_mapped"], aot, "{}", sample.cell);
-        assert_eq!(sample.attested["run_mode"], if aot { "aot" } else { "interpreter" }, "{}", sample.cell);
+        assert_eq!(
+            sample.attested["run_mode"],
+            if aot { "aot" } else { "interpreter" },
+            "{}",
+            sample.cell
+        );
         let served = sample.cell.workload.starts_with("http-");
-        assert_eq!(sample.phase_ns(Phase::SecondRequest).is_some(), served, "{}", sample.cell);
-        assert_eq!(sample.attested.contains_key("listening_after_ns"), served, "{}", sample.cell);
-        assert!(sample.phase_ns(Phase::Teardown).is_some(), "{}", sample.cell);
+        assert_eq!(
+            sample.phase_ns(Phase::SecondRequest).is_some(),
+            served,
+            "{}",
+            sample.cell
+        );
+        assert_eq!(
+            sample.attested.contains_key("listening_after_ns"),
+            served,
+            "{}",
+            sample.cell
+        );
+        assert!(
+            sample.phase_ns(Phase::Teardown).is_some(),
+            "{}",
+            sample.cell
+        );
     }
 }
 
@@ -53,10 +89,20 @@ fn it_compiles_within_a_start() {
     if !installed() {
         return;
     }
-    let samples = measured(&["--workload", "hello", "--profile", "full", "--select", "acquire=compile"]);
+    let samples = measured(&[
+        "--workload",
+        "hello",
+        "--profile",
+        "full",
+        "--select",
+        "acquire=compile",
+    ]);
     assert_eq!(samples[0].attested["code_mapped"], true);
     let compile = samples[0].phase_ns(Phase::Compile).unwrap();
-    assert!(compile > samples[0].total_ns.unwrap() / 2, "compiling with LLVM is most of such a start: {compile} ns");
+    assert!(
+        compile > samples[0].total_ns.unwrap() / 2,
+        "compiling with LLVM is most of such a start: {compile} ns"
+    );
 }
 
 #[test]
@@ -68,7 +114,14 @@ fn a_guest_that_never_ends_is_stopped_and_only_its_row_suffers() {
     let text = r#"(module (memory (export "memory") 1) (func (export "_start") (loop (br 0))))"#;
     let path = file(folder.path(), "loop.wasm", wat::parse_str(text).unwrap());
     let host = Host::new();
-    let ran = host.phases(&["--artifact", &path, "--time-limit", "0.3", "--select", "system=wasmedge-embedded"]);
+    let ran = host.phases(&[
+        "--artifact",
+        &path,
+        "--time-limit",
+        "0.3",
+        "--select",
+        "system=wasmedge-embedded",
+    ]);
     assert_eq!(ran.code, 8, "{}", ran.stderr);
     assert!(
         ran.stderr.contains("wasmedge-embedded cannot run it") && ran.stderr.contains("time limit"),
@@ -83,40 +136,90 @@ fn a_guest_of_ones_own_runs_on_both_engines() {
         return;
     }
     let host = Host::new();
-    let arguments =
-        ["--artifact", &built("cpu-hash.wasm"), "--arg", "3", "--samples", "1", "--select", "page_cache=hot"];
+    let arguments = [
+        "--artifact",
+        &built("cpu-hash.wasm"),
+        "--arg",
+        "3",
+        "--samples",
+        "1",
+        "--select",
+        "page_cache=hot",
+    ];
     let ran = host.phases(&arguments);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let systems: std::collections::BTreeSet<_> = host.samples().into_iter().map(|sample| sample.cell.system).collect();
+    let systems: std::collections::BTreeSet<_> = host
+        .samples()
+        .into_iter()
+        .map(|sample| sample.cell.system)
+        .collect();
     assert_eq!(
         systems.into_iter().collect::<Vec<_>>(),
-        ["wasmedge-embedded", "wasmedge-embedded-aa", "wasmtime-embedded", "wasmtime-embedded-aa"]
+        [
+            "wasmedge-embedded",
+            "wasmedge-embedded-aa",
+            "wasmtime-embedded",
+            "wasmtime-embedded-aa"
+        ]
     );
-    assert!(ran.stdout.contains("wasmedge-embedded interpret"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("wasmedge-embedded interpret"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
 fn where_it_is_missing_there_is_a_row_that_says_so_and_the_run_succeeds() {
-    // The program alone in a folder, as if nothing else had been built, and without the cargo that would build it.
+    // The program alone in a folder, as if nothing else had been built, and without the cargo that
+    // would build it.
     let folder = tempfile::tempdir().unwrap();
     let alone = folder.path().join("host");
     std::fs::copy(env!("CARGO_BIN_EXE_host"), &alone).unwrap();
     let host = Host::new();
     let mut command = Command::new(&alone);
-    command.args(["phases", "--workload", "hello", "--samples", "1", "--select", "page_cache=hot", "--out"]);
-    let ran = ran(command.arg(host.out.path()).env_remove("CARGO").stdin(Stdio::null()).output().unwrap());
+    command.args([
+        "phases",
+        "--workload",
+        "hello",
+        "--samples",
+        "1",
+        "--select",
+        "page_cache=hot",
+        "--out",
+    ]);
+    let ran = ran(command
+        .arg(host.out.path())
+        .env_remove("CARGO")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let skipped: Vec<_> = host.samples().into_iter().filter(|sample| sample.outcome == Outcome::Skipped).collect();
+    let skipped: Vec<_> = host
+        .samples()
+        .into_iter()
+        .filter(|sample| sample.outcome == Outcome::Skipped)
+        .collect();
     assert_eq!(skipped.len(), 1);
     assert_eq!(skipped[0].cell.system, "wasmedge-embedded");
     let reason = skipped[0].reason.as_deref().unwrap();
-    assert!(reason.contains("cargo build -p host-wasmedge") || reason.contains("./setup wasmedge"), "{reason}");
-    assert!(ran.stdout.contains("wasmedge-embedded") && ran.stdout.contains(reason), "{}", ran.stdout);
+    assert!(
+        reason.contains("cargo build -p host-wasmedge") || reason.contains("./setup wasmedge"),
+        "{reason}"
+    );
+    assert!(
+        ran.stdout.contains("wasmedge-embedded") && ran.stdout.contains(reason),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
 fn wasmtimes_program_maps_nothing_of_the_other_engine() {
-    let ldd = Command::new("ldd").arg(env!("CARGO_BIN_EXE_host")).output().unwrap();
+    let ldd = Command::new("ldd")
+        .arg(env!("CARGO_BIN_EXE_host"))
+        .output()
+        .unwrap();
     let libraries = String::from_utf8(ldd.stdout).unwrap();
     assert!(libraries.contains("libc.so"), "{libraries}");
     for other in ["wasmedge", "LLVM", "stdc++"] {

@@ -9,7 +9,10 @@ fn every_route_answers_as_it_does_natively() {
     let hash = server.get("/cpu?iterations=1000");
     assert_eq!((hash.status, hash.body.len()), (200, 64));
     assert_eq!(server.get("/cpu?iterations=x").status, 400);
-    assert_eq!(server.ask("POST", "/echo", b"back"), Answered::new(200, "back"));
+    assert_eq!(
+        server.ask("POST", "/echo", b"back"),
+        Answered::new(200, "back")
+    );
     let large = vec![b'x'; 1024 * 1024];
     let echoed = server.ask("POST", "/echo", &large);
     assert_eq!((echoed.status, echoed.body.len()), (200, large.len()));
@@ -22,11 +25,21 @@ fn every_route_answers_as_it_does_natively() {
 #[test]
 fn it_serves_however_its_code_is_acquired() {
     let folder = tempfile::tempdir().unwrap();
-    let (wasm, cache) = (built("http.component.wasm"), folder.path().to_str().unwrap().to_owned());
+    let (wasm, cache) = (
+        built("http.component.wasm"),
+        folder.path().to_str().unwrap().to_owned(),
+    );
     for arguments in [
         vec!["--acquire", "compile"],
         vec!["--acquire", "cache_miss", "--cache", &cache],
-        vec!["--acquire", "cache_hit", "--cache", &cache, "--instances", "reused"],
+        vec![
+            "--acquire",
+            "cache_hit",
+            "--cache",
+            &cache,
+            "--instances",
+            "reused",
+        ],
         vec!["--allocator", "pooling"],
     ] {
         Server::of(&wasm, &arguments).is_well();
@@ -54,9 +67,13 @@ pub(crate) fn no_count_is_lost(server: &Server) {
     const EACH: u64 = 10;
     let mut seen: Vec<u64> = std::thread::scope(|scope| {
         let count = || server.ask("POST", "/state", b"").body.parse().unwrap();
-        let writers: Vec<_> =
-            (0..WRITERS).map(|_| scope.spawn(move || (0..EACH).map(|_| count()).collect::<Vec<u64>>())).collect();
-        writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|_| scope.spawn(move || (0..EACH).map(|_| count()).collect::<Vec<u64>>()))
+            .collect();
+        writers
+            .into_iter()
+            .flat_map(|writer| writer.join().unwrap())
+            .collect()
     });
     seen.sort_unstable();
     assert_eq!(seen, (1..=WRITERS * EACH).collect::<Vec<_>>());

@@ -8,7 +8,10 @@ pub(crate) fn refused(arguments: &[&str], code: i32, message: &str) {
     assert_eq!(ended, code, "{arguments:?}: {stderr}");
     assert!(stderr.starts_with("error: "), "{stderr}");
     assert!(stderr.contains(message), "{stderr}");
-    assert!(stderr.contains("\n  hint: ") && stderr.lines().count() == 2, "{stderr}");
+    assert!(
+        stderr.contains("\n  hint: ") && stderr.lines().count() == 2,
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -16,12 +19,42 @@ fn impossible_command_lines_are_refused() {
     let (precompiled, wasm) = (service().to_str().unwrap(), built("http.component.wasm"));
     let wasm = wasm.to_str().unwrap();
     refused(&["serve"], 2, "--artifact FILE is missing");
-    refused(&["serve", "--artifact", wasm, "--port", "1"], 2, "unknown flag --port");
-    refused(&["serve", "--artifact", wasm, "--addr"], 2, "--addr needs a value");
-    refused(&["serve", "--artifact", wasm, "--acquire", "deserialize_file"], 2, "need precompiled code");
-    refused(&["serve", "--artifact", precompiled, "--acquire", "compile"], 2, "is precompiled");
-    refused(&["compile", "--artifact", wasm], 2, "--output FILE is missing");
-    refused(&["compile", "--artifact", wasm, "--output", "/no/such/folder/x"], 2, "cannot write");
+    refused(
+        &["serve", "--artifact", wasm, "--port", "1"],
+        2,
+        "unknown flag --port",
+    );
+    refused(
+        &["serve", "--artifact", wasm, "--addr"],
+        2,
+        "--addr needs a value",
+    );
+    refused(
+        &["serve", "--artifact", wasm, "--acquire", "deserialize_file"],
+        2,
+        "need precompiled code",
+    );
+    refused(
+        &["serve", "--artifact", precompiled, "--acquire", "compile"],
+        2,
+        "is precompiled",
+    );
+    refused(
+        &["compile", "--artifact", wasm],
+        2,
+        "--output FILE is missing",
+    );
+    refused(
+        &[
+            "compile",
+            "--artifact",
+            wasm,
+            "--output",
+            "/no/such/folder/x",
+        ],
+        2,
+        "cannot write",
+    );
 }
 
 #[test]
@@ -35,22 +68,80 @@ fn artifacts_that_cannot_be_served_are_refused() {
     let hello = built("hello.wasm");
     let mut cut = std::fs::read(service()).unwrap();
     cut.truncate(cut.len() / 2);
-    refused(&["serve", "--artifact", "/no/such/file"], 3, "cannot read it");
-    refused(&["serve", "--artifact", folder.path().to_str().unwrap()], 3, "cannot read it");
-    refused(&["serve", "--artifact", &file("text", b"not wasm at all")], 3, "neither Wasm nor precompiled");
-    refused(&["serve", "--artifact", &file("empty", b"")], 3, "neither Wasm nor precompiled");
-    refused(&["serve", "--artifact", &file("bad.wasm", b"\0asm\x0d\0\x01\0rubbish")], 3, "does not compile");
-    refused(&["serve", "--artifact", hello.to_str().unwrap()], 3, "core module");
-    refused(&["serve", "--artifact", &file("none.wasm", &wat::parse_str("(component)").unwrap())], 3, "linked");
-    refused(&["serve", "--artifact", &file("elf", b"\x7fELF\x02\x01\x01 and then nothing")], 3, "does not load");
-    refused(&["serve", "--artifact", &file("cut.cwasm", &cut)], 3, "does not load");
+    refused(
+        &["serve", "--artifact", "/no/such/file"],
+        3,
+        "cannot read it",
+    );
+    refused(
+        &["serve", "--artifact", folder.path().to_str().unwrap()],
+        3,
+        "cannot read it",
+    );
+    refused(
+        &["serve", "--artifact", &file("text", b"not wasm at all")],
+        3,
+        "neither Wasm nor precompiled",
+    );
+    refused(
+        &["serve", "--artifact", &file("empty", b"")],
+        3,
+        "neither Wasm nor precompiled",
+    );
+    refused(
+        &[
+            "serve",
+            "--artifact",
+            &file("bad.wasm", b"\0asm\x0d\0\x01\0rubbish"),
+        ],
+        3,
+        "does not compile",
+    );
+    refused(
+        &["serve", "--artifact", hello.to_str().unwrap()],
+        3,
+        "core module",
+    );
+    refused(
+        &[
+            "serve",
+            "--artifact",
+            &file("none.wasm", &wat::parse_str("(component)").unwrap()),
+        ],
+        3,
+        "linked",
+    );
+    refused(
+        &[
+            "serve",
+            "--artifact",
+            &file("elf", b"\x7fELF\x02\x01\x01 and then nothing"),
+        ],
+        3,
+        "does not load",
+    );
+    refused(
+        &["serve", "--artifact", &file("cut.cwasm", &cut)],
+        3,
+        "does not load",
+    );
 }
 
 #[test]
 fn a_busy_port_is_one_message() {
     let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = holder.local_addr().unwrap().to_string();
-    refused(&["serve", "--artifact", service().to_str().unwrap(), "--addr", &address], 1, "cannot listen on");
+    refused(
+        &[
+            "serve",
+            "--artifact",
+            service().to_str().unwrap(),
+            "--addr",
+            &address,
+        ],
+        1,
+        "cannot listen on",
+    );
 }
 
 #[test]
@@ -59,10 +150,16 @@ fn an_engine_that_was_not_built_is_refused_with_its_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let alone = folder.path().join("host");
     std::fs::copy(env!("CARGO_BIN_EXE_host"), &alone).unwrap();
-    let output = std::process::Command::new(alone).args(["serve", "--engine", "wasmedge"]).output().unwrap();
+    let output = std::process::Command::new(alone)
+        .args(["serve", "--engine", "wasmedge"])
+        .output()
+        .unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(8), "{stderr}");
-    assert!(stderr.contains("cargo build -p host-wasmedge --features wasmedge"), "{stderr}");
+    assert!(
+        stderr.contains("cargo build -p host-wasmedge --features wasmedge"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -70,7 +167,10 @@ fn help_is_printed() {
     for command in ["serve", "compile"] {
         let (code, stdout, _) = ended(&[command, "--help"]);
         assert_eq!(code, 0);
-        assert!(stdout.contains(&format!("Usage: host {command} --artifact FILE")), "{stdout}");
+        assert!(
+            stdout.contains(&format!("Usage: host {command} --artifact FILE")),
+            "{stdout}"
+        );
     }
 }
 

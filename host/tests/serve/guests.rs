@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use crate::Server;
 
-/// A component whose handler is these instructions: no imports but the two resources in its signature.
+/// A component whose handler is these instructions: no imports but the two resources in its
+/// signature.
 fn handler(folder: &tempfile::TempDir, name: &str, body: &str) -> PathBuf {
     let text = format!(
         r#"(component
@@ -42,13 +43,21 @@ fn a_guest_that_fails_fails_one_request_only() {
     let memory = "(drop (memory.grow (i32.const 100)))";
     for (name, body, arguments, said) in [
         ("trap", "unreachable", &[][..], "unreachable"),
-        ("deep", "(drop (call $deep (i32.const 1)))", &[], "call stack exhausted"),
+        (
+            "deep",
+            "(drop (call $deep (i32.const 1)))",
+            &[],
+            "call stack exhausted",
+        ),
         ("mute", "", &[], "without an answer"),
         ("memory", memory, &["--memory-limit", "1"], "memory limit"),
     ] {
         let guest = handler(&folder, name, body);
         for instances in ["per-request", "reused"] {
-            let server = Server::of(&guest, &[arguments, &["--instances", instances, "--threads", "1"]].concat());
+            let server = Server::of(
+                &guest,
+                &[arguments, &["--instances", instances, "--threads", "1"]].concat(),
+            );
             for _ in 0..3 {
                 assert_eq!(server.get("/").status, 500, "{name}");
             }
@@ -65,7 +74,9 @@ fn an_endless_loop_ends_at_its_time_limit_on_one_thread() {
     let guest = handler(&folder, "loop", "(loop (br 0))");
     let server = Server::of(&guest, &["--time-limit", "0.3", "--threads", "1"]);
     std::thread::scope(|scope| {
-        let loops: Vec<_> = (0..4).map(|_| scope.spawn(|| server.get("/").status)).collect();
+        let loops: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| server.get("/").status))
+            .collect();
         for request in loops {
             assert_eq!(request.join().unwrap(), 504);
         }
@@ -77,7 +88,17 @@ fn an_endless_loop_ends_at_its_time_limit_on_one_thread() {
 fn a_client_that_goes_away_takes_its_guest_along() {
     let folder = tempfile::tempdir().unwrap();
     let guest = handler(&folder, "loop", "(loop (br 0))");
-    let server = Server::of(&guest, &["--max-concurrent", "1", "--threads", "1", "--time-limit", "30"]);
+    let server = Server::of(
+        &guest,
+        &[
+            "--max-concurrent",
+            "1",
+            "--threads",
+            "1",
+            "--time-limit",
+            "30",
+        ],
+    );
     let mut client = server.connect();
     std::io::Write::write_all(&mut client, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     crate::limits::wait_until_busy(&server);
@@ -87,11 +108,20 @@ fn a_client_that_goes_away_takes_its_guest_along() {
     let begun = results::clock::now_ns();
     loop {
         let mut stream = server.connect();
-        std::io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
-        stream.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
+        std::io::Write::write_all(
+            &mut stream,
+            b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        )
+        .unwrap();
+        stream
+            .set_read_timeout(Some(std::time::Duration::from_millis(300)))
+            .unwrap();
         if std::io::Read::read(&mut stream, &mut [0; 64]).is_err() {
             break;
         }
-        assert!(results::clock::now_ns() - begun < 10_000_000_000, "the guest of a client that is gone still runs");
+        assert!(
+            results::clock::now_ns() - begun < 10_000_000_000,
+            "the guest of a client that is gone still runs"
+        );
     }
 }

@@ -24,7 +24,8 @@ fn requests_that_are_damaged_in_any_way_harm_nobody() {
     let valid: [&[u8]; 3] = [
         b"GET /cpu?iterations=10 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
         b"POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello",
-        b"POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: \
+            chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     ];
     let mut server = Server::start(&["--time-limit", "2"]);
     let mut numbers = Numbers(0x5eed);
@@ -45,13 +46,18 @@ fn requests_that_are_damaged_in_any_way_harm_nobody() {
             }
         }
         let mut stream = server.connect();
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
         let _ = stream.write_all(&bytes);
         let _ = stream.shutdown(Shutdown::Write);
         let mut answer = Vec::new();
         let _ = stream.take(1 << 20).read_to_end(&mut answer);
         // An answer if there is one, and never half of something else.
-        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."), "round {round}: {answer:?}");
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1."),
+            "round {round}: {answer:?}"
+        );
     }
     server.is_well();
     assert_eq!(server.terminate().0, Some(0));
@@ -61,7 +67,9 @@ fn requests_that_are_damaged_in_any_way_harm_nobody() {
 fn a_request_without_a_host_is_refused_and_does_not_reach_the_guest() {
     let mut server = Server::start(&[]);
     let mut stream = server.connect();
-    stream.write_all(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n").unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n")
+        .unwrap();
     assert_eq!(crate::answered(stream).status, 400);
     server.is_well();
 }
@@ -71,7 +79,10 @@ fn a_body_that_never_comes_ends_at_the_time_limit() {
     let mut server = Server::start(&["--time-limit", "0.5", "--threads", "1"]);
     let mut stream = server.connect();
     stream
-        .write_all(b"POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 100\r\n\r\nhalf")
+        .write_all(
+            b"POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: \
+                100\r\n\r\nhalf",
+        )
         .unwrap();
     assert_eq!(server.get("/").status, 200);
     assert_eq!(crate::answered(stream).status, 504);

@@ -5,11 +5,19 @@ use std::time::Duration;
 
 use crate::{Answered, Server, answered};
 
-/// Waits until a guest computes: until the process has used 20 ms of processor time more than it had.
+/// Waits until a guest computes: until the process has used 20 ms of processor time more than it
+/// had.
 pub(crate) fn wait_until_busy(server: &Server) {
     let ticks = || -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap();
-        stat.rsplit(')').next().unwrap().split(' ').nth(12).unwrap().parse().unwrap()
+        stat.rsplit(')')
+            .next()
+            .unwrap()
+            .split(' ')
+            .nth(12)
+            .unwrap()
+            .parse()
+            .unwrap()
     };
     let before = ticks();
     while ticks() < before + 2 {
@@ -22,10 +30,16 @@ fn a_body_over_the_limit_is_413_with_and_without_a_length() {
     let mut server = Server::start(&["--max-body", "1000"]);
     assert_eq!(server.ask("POST", "/echo", &[b'x'; 1000]).status, 200);
     assert_eq!(server.ask("POST", "/echo", &[b'x'; 1001]).status, 413);
-    assert_eq!(server.ask("POST", "/echo", &vec![b'x'; 2_000_000]).status, 413);
+    assert_eq!(
+        server.ask("POST", "/echo", &vec![b'x'; 2_000_000]).status,
+        413
+    );
     let mut stream = server.connect();
     stream
-        .write_all(b"POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n")
+        .write_all(
+            b"POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: \
+                chunked\r\n\r\n",
+        )
         .unwrap();
     for _ in 0..20 {
         stream.write_all(b"64\r\n").unwrap();
@@ -42,7 +56,10 @@ fn a_head_over_the_limit_is_431() {
     let mut server = Server::start(&["--max-head", "8192"]);
     for (bytes, status) in [(4000, 200), (9000, 431), (100_000, 431)] {
         let mut stream = server.connect();
-        let head = format!("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nlong: {}\r\n\r\n", "x".repeat(bytes));
+        let head = format!(
+            "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nlong: {}\r\n\r\n",
+            "x".repeat(bytes)
+        );
         // It may close before it has read all of that.
         let _ = stream.write_all(head.as_bytes());
         let mut answer = Vec::new();
@@ -50,7 +67,10 @@ fn a_head_over_the_limit_is_431() {
         let text = String::from_utf8_lossy(&answer);
         // A reset may overtake the refusal of a head that was not read to its end.
         let refused = status == 431 && bytes > 50_000 && text.is_empty();
-        assert!(refused || text.starts_with(&format!("HTTP/1.1 {status}")), "{bytes}: {text}");
+        assert!(
+            refused || text.starts_with(&format!("HTTP/1.1 {status}")),
+            "{bytes}: {text}"
+        );
     }
     server.is_well();
 }
@@ -62,7 +82,10 @@ fn requests_beyond_the_limit_are_503_and_the_others_are_answered() {
     std::thread::scope(|scope| {
         let slow = scope.spawn(|| server.get("/cpu?iterations=3000000"));
         wait_until_busy(&server);
-        assert_eq!(server.get("/"), Answered::new(503, "too many requests at once"));
+        assert_eq!(
+            server.get("/"),
+            Answered::new(503, "too many requests at once")
+        );
         assert_eq!(slow.join().unwrap().status, 200);
     });
     server.is_well();
@@ -72,7 +95,14 @@ fn requests_beyond_the_limit_are_503_and_the_others_are_answered() {
 fn a_guest_that_takes_too_long_is_504_and_others_are_served_meanwhile() {
     for arguments in [
         &["--time-limit", "1.5", "--threads", "1"][..],
-        &["--time-limit", "1.5", "--threads", "2", "--allocator", "pooling"],
+        &[
+            "--time-limit",
+            "1.5",
+            "--threads",
+            "2",
+            "--allocator",
+            "pooling",
+        ],
     ] {
         let mut server = Server::start(arguments);
         server.is_well();
@@ -85,8 +115,14 @@ fn a_guest_that_takes_too_long_is_504_and_others_are_served_meanwhile() {
             }
             let took = Duration::from_nanos(results::clock::now_ns() - begun);
             assert!(took < Duration::from_secs(1), "{took:?}");
-            assert!(!slow.is_finished(), "the slow request was over before the fast ones");
-            assert_eq!(slow.join().unwrap(), Answered::new(504, "the guest took too long"));
+            assert!(
+                !slow.is_finished(),
+                "the slow request was over before the fast ones"
+            );
+            assert_eq!(
+                slow.join().unwrap(),
+                Answered::new(504, "the guest took too long")
+            );
         });
         server.is_well();
     }
@@ -95,25 +131,51 @@ fn a_guest_that_takes_too_long_is_504_and_others_are_served_meanwhile() {
 #[test]
 fn a_client_that_never_reads_is_cut_off_and_leaves_its_place() {
     const LIMIT: Duration = Duration::from_millis(500);
-    // Two places: a guest may still be about to return when the next request on its connection begins.
-    let mut server = Server::start(&["--max-concurrent", "2", "--threads", "1", "--write-limit", "0.5"]);
+    // Two places: a guest may still be about to return when the next request on its connection
+    // begins.
+    let mut server = Server::start(&[
+        "--max-concurrent",
+        "2",
+        "--threads",
+        "1",
+        "--write-limit",
+        "0.5",
+    ]);
     let mut stream = server.connect();
     let body = vec![b'x'; 1024 * 1024];
-    let head = format!("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
     let begun = results::clock::now_ns();
-    // More answers than the kernel has room for; a server that waits for room reads no further requests either.
-    let mut ask = || stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
-    let cut_off = (0..64).find_map(|_| ask().err()).expect("64 MiB of answers that nobody reads");
+    // More answers than the kernel has room for; a server that waits for room reads no further
+    // requests either.
+    let mut ask = || {
+        stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(&body))
+    };
+    let cut_off = (0..64)
+        .find_map(|_| ask().err())
+        .expect("64 MiB of answers that nobody reads");
     let took = Duration::from_nanos(results::clock::now_ns() - begun);
-    let broken = [std::io::ErrorKind::ConnectionReset, std::io::ErrorKind::BrokenPipe];
+    let broken = [
+        std::io::ErrorKind::ConnectionReset,
+        std::io::ErrorKind::BrokenPipe,
+    ];
     assert!(broken.contains(&cut_off.kind()), "{cut_off}");
     assert!((LIMIT..LIMIT * 20).contains(&took), "{took:?}");
-    // The guest that waited for room learns that there will be none, long before its time is up: beside one that waits for
-    // its request there is a place.
+    // The guest that waited for room learns that there will be none, long before its time is up:
+    // beside one that waits for its request there is a place.
     let mut waiting = server.connect();
-    waiting.write_all(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf").unwrap();
+    waiting
+        .write_all(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf")
+        .unwrap();
     while server.get("/").status == 503 {
-        assert!(results::clock::now_ns() - begun < 20_000_000_000, "its place is not free");
+        assert!(
+            results::clock::now_ns() - begun < 20_000_000_000,
+            "its place is not free"
+        );
     }
     server.is_well();
 }
@@ -128,7 +190,11 @@ fn a_client_that_reads_slowly_is_not_cut_off() {
     for last in [false, false, false, false, false, false, false, true] {
         let close = if last { close } else { "" };
         sent.extend(
-            format!("POST /echo HTTP/1.1\r\nhost: x\r\n{close}content-length: {}\r\n\r\n", body.len()).as_bytes(),
+            format!(
+                "POST /echo HTTP/1.1\r\nhost: x\r\n{close}content-length: {}\r\n\r\n",
+                body.len()
+            )
+            .as_bytes(),
         );
         sent.extend(&body);
     }

@@ -1,4 +1,5 @@
-//! `host serve`, the real binary: what it answers, what it refuses, and that nothing a client or a guest does ends it.
+//! `host serve`, the real binary: what it answers, what it refuses, and that nothing a client or a
+//! guest does ends it.
 
 mod answers;
 mod command_line;
@@ -27,7 +28,9 @@ static COMPILED: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
 
 /// The path of a built guest.
 fn built(name: &str) -> PathBuf {
-    results::checkout::root().join("workloads/artifacts").join(name)
+    results::checkout::root()
+        .join("workloads/artifacts")
+        .join(name)
 }
 
 fn service() -> &'static Path {
@@ -42,9 +45,17 @@ fn host(arguments: &[&str]) -> Command {
 
 /// Ends by itself, and says this.
 fn ended(arguments: &[&str]) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = host(arguments).output().unwrap();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = host(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().expect("it exits by itself"), text(stdout), text(stderr))
+    (
+        status.code().expect("it exits by itself"),
+        text(stdout),
+        text(stderr),
+    )
 }
 
 fn compile(artifact: &Path, output: &Path) {
@@ -67,10 +78,22 @@ impl Server {
 
     fn of(artifact: &Path, arguments: &[&str]) -> Self {
         let mut command = host(&["serve", "--artifact", artifact.to_str().unwrap()]);
-        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on ").expect(&line).parse().unwrap();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let address = line
+            .trim()
+            .strip_prefix("listening on ")
+            .expect(&line)
+            .parse()
+            .unwrap();
         Self { child, address }
     }
 
@@ -88,7 +111,8 @@ impl Server {
     fn ask(&self, method: &str, target: &str, body: &[u8]) -> Answered {
         let mut stream = self.connect();
         let head = format!(
-            "{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            "{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: \
+                {}\r\n\r\n",
             body.len()
         );
         stream.write_all(head.as_bytes()).unwrap();
@@ -102,7 +126,12 @@ impl Server {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
         let mut stderr = String::new();
-        self.child.stderr.as_mut().unwrap().read_to_string(&mut stderr).unwrap();
+        self.child
+            .stderr
+            .as_mut()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
         (self.child.wait().unwrap().code(), stderr)
     }
 
@@ -128,7 +157,10 @@ struct Answered {
 
 impl Answered {
     fn new(status: u16, body: &str) -> Self {
-        Self { status, body: body.to_owned() }
+        Self {
+            status,
+            body: body.to_owned(),
+        }
     }
 }
 
@@ -137,7 +169,12 @@ fn answered(mut stream: TcpStream) -> Answered {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
     let text = String::from_utf8_lossy(&bytes);
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("no answer: {text:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answered { status, body: body.to_owned() }
+    Answered {
+        status,
+        body: body.to_owned(),
+    }
 }

@@ -1,4 +1,5 @@
-//! The same service on the other engine, in a program of its own: what it answers, what it refuses, and how it ends.
+//! The same service on the other engine, in a program of its own: what it answers, what it refuses,
+//! and how it ends.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,8 +11,8 @@ use crate::{Answered, Server, built, ended};
 /// It asks nobody before it ends, so it takes no longer than the kernel does.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// The program, brought up to date; nothing where its library is missing, which is then said. `./test` installs it where it
-/// can be had.
+/// The program, brought up to date; nothing where its library is missing, which is then said.
+/// `./test` installs it where it can be had.
 fn program() -> Option<PathBuf> {
     if !Path::new("/usr/include/wasmedge/wasmedge.h").exists() {
         let message = b"not tested here: `./setup wasmedge` installs WasmEdge\n";
@@ -19,9 +20,23 @@ fn program() -> Option<PathBuf> {
         return None;
     }
     let folder = Path::new(env!("CARGO_BIN_EXE_host")).parent().unwrap();
-    let profile = if folder.ends_with("debug") { "dev" } else { "release" };
+    let profile = if folder.ends_with("debug") {
+        "dev"
+    } else {
+        "release"
+    };
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--locked", "--quiet", "-p", "host-wasmedge", "--features", "wasmedge", "--profile", profile])
+        .args([
+            "build",
+            "--locked",
+            "--quiet",
+            "-p",
+            "host-wasmedge",
+            "--features",
+            "wasmedge",
+            "--profile",
+            profile,
+        ])
         .arg("--target-dir")
         .arg(folder.parent().unwrap())
         .status();
@@ -30,7 +45,10 @@ fn program() -> Option<PathBuf> {
 }
 
 fn start(arguments: &[&str]) -> Server {
-    Server::of(&built("http-sockets.wasm"), &[&["--engine", "wasmedge"], arguments].concat())
+    Server::of(
+        &built("http-sockets.wasm"),
+        &[&["--engine", "wasmedge"], arguments].concat(),
+    )
 }
 
 /// Ends it by SIGTERM, and at once.
@@ -51,7 +69,10 @@ fn every_route_answers_as_it_does_natively() {
     let hash = server.get("/cpu?iterations=1000");
     assert_eq!((hash.status, hash.body.len()), (200, 64));
     assert_eq!(server.get("/cpu?iterations=x").status, 400);
-    assert_eq!(server.ask("POST", "/echo", b"back"), Answered::new(200, "back"));
+    assert_eq!(
+        server.ask("POST", "/echo", b"back"),
+        Answered::new(200, "back")
+    );
     let large = vec![b'x'; 1024 * 1024];
     let echoed = server.ask("POST", "/echo", &large);
     assert_eq!((echoed.status, echoed.body.len()), (200, large.len()));
@@ -76,21 +97,46 @@ fn milestones_are_in_the_order_of_a_start_and_tell_the_mode() {
     let folder = tempfile::tempdir().unwrap();
     let compiled = folder.path().join("service.so");
     let compiling = Command::new(program)
-        .args(["compile", "--artifact", built("http-sockets.wasm").to_str().unwrap(), "--output"])
+        .args([
+            "compile",
+            "--artifact",
+            built("http-sockets.wasm").to_str().unwrap(),
+            "--output",
+        ])
         .arg(&compiled)
         .status();
     assert!(compiling.unwrap().success());
-    for (artifact, mode) in [(&built("http-sockets.wasm"), "interpreter"), (&compiled, "aot")] {
+    for (artifact, mode) in [
+        (&built("http-sockets.wasm"), "interpreter"),
+        (&compiled, "aot"),
+    ] {
         let file = folder.path().join(mode);
-        let mut server = Server::of(artifact, &["--engine", "wasmedge", "--milestones", file.to_str().unwrap()]);
+        let mut server = Server::of(
+            artifact,
+            &[
+                "--engine",
+                "wasmedge",
+                "--milestones",
+                file.to_str().unwrap(),
+            ],
+        );
         // Written before it listens: whoever knows its address can read it.
         let text = std::fs::read_to_string(&file).unwrap();
         assert_eq!(text.lines().count(), 1);
         let told: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let instants = ["first_statement_ns", "engine_ns", "acquired_ns", "linked_ns", "instantiated_ns"]
-            .map(|name| told[name].as_u64().unwrap());
+        let instants = [
+            "first_statement_ns",
+            "engine_ns",
+            "acquired_ns",
+            "linked_ns",
+            "instantiated_ns",
+        ]
+        .map(|name| told[name].as_u64().unwrap());
         assert!(instants.is_sorted(), "{told}");
-        assert_eq!((&told["engine"], &told["run_mode"]), (&"wasmedge".into(), &mode.into()));
+        assert_eq!(
+            (&told["engine"], &told["run_mode"]),
+            (&"wasmedge".into(), &mode.into())
+        );
         server.is_well();
         ends(server);
     }
@@ -103,7 +149,11 @@ fn it_ends_at_once_whatever_its_clients_do() {
     }
     let server = start(&[]);
     let (_idle, mut computing) = (server.connect(), server.connect());
-    std::io::Write::write_all(&mut computing, b"GET /cpu?iterations=10000000 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    std::io::Write::write_all(
+        &mut computing,
+        b"GET /cpu?iterations=10000000 HTTP/1.1\r\nhost: x\r\n\r\n",
+    )
+    .unwrap();
     crate::limits::wait_until_busy(&server);
     ends(server);
 }
@@ -124,17 +174,52 @@ fn what_it_cannot_serve_is_one_message() {
         let begin = ["serve", "--engine", "wasmedge", "--artifact", artifact];
         refused(&[&begin, arguments].concat(), code, message);
     };
-    refused(&service, &["--addr", "nowhere"], 2, "`nowhere` is no IP:PORT");
+    refused(
+        &service,
+        &["--addr", "nowhere"],
+        2,
+        "`nowhere` is no IP:PORT",
+    );
     refused(&service, &["--addr"], 2, "--addr lacks its value");
-    refused(&service, &["--allocator", "pooling"], 2, "there is no flag --allocator");
-    refused(&service, &["--acquire=aot"], 2, "does not go with that --acquire");
-    refused(&service, &["--memory-limit", "much"], 2, "`much` is no number of MiB");
+    refused(
+        &service,
+        &["--allocator", "pooling"],
+        2,
+        "there is no flag --allocator",
+    );
+    refused(
+        &service,
+        &["--acquire=aot"],
+        2,
+        "does not go with that --acquire",
+    );
+    refused(
+        &service,
+        &["--memory-limit", "much"],
+        2,
+        "`much` is no number of MiB",
+    );
     refused("/no/such/file", &[], 3, "cannot use /no/such/file");
     refused(&file("text", b"not wasm at all"), &[], 3, "cannot use");
     refused(&file("empty.wasm", b""), &[], 3, "cannot use");
-    refused(&file("elf.so", b"\x7fELF\x02\x01\x01 and then nothing"), &[], 3, "cannot use");
-    refused(built("http.component.wasm").to_str().unwrap(), &[], 3, "cannot use");
-    refused(&service, &["--milestones", "/no/such/folder/x"], 5, "cannot write /no/such/folder/x");
+    refused(
+        &file("elf.so", b"\x7fELF\x02\x01\x01 and then nothing"),
+        &[],
+        3,
+        "cannot use",
+    );
+    refused(
+        built("http.component.wasm").to_str().unwrap(),
+        &[],
+        3,
+        "cannot use",
+    );
+    refused(
+        &service,
+        &["--milestones", "/no/such/folder/x"],
+        5,
+        "cannot write /no/such/folder/x",
+    );
     let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = holder.local_addr().unwrap().to_string();
     refused(&service, &["--addr", &address], 1, "cannot listen on");

@@ -1,7 +1,8 @@
-//! `WasmEdge`, phase by phase: what its probe does once in a fresh process, many times in a warm one. The guest is `hello`.
+//! `WasmEdge`, phase by phase: what its probe does once in a fresh process, many times in a warm
+//! one. The guest is `hello`.
 //!
-//! Names are `wasmedge/<phase>[/<how it runs>]`, and stable; benches/README.md says what each times. Here and not there,
-//! because one package with both engines would be another build of each.
+//! Names are `wasmedge/<phase>[/<how it runs>]`, and stable; benches/README.md says what each
+//! times. Here and not there, because one package with both engines would be another build of each.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -41,15 +42,21 @@ enum Part {
 
 /// One start of loaded code, from link to teardown, and the nanoseconds of one part of it.
 fn start(config: &Config, module: Module, part: Part) -> u64 {
-    // Each boundary ends one part and begins the next: two parts share a reading, which costs neither more than one.
+    // Each boundary ends one part and begins the next: two parts share a reading, which costs
+    // neither more than one.
     let begun = now_ns();
     let mut wasi = machine::wasi(&[Workload::Hello.name()]).expect("a WASI context");
     let mut vm = machine::machine(config, &mut wasi).expect("a machine");
     let linked = now_ns();
-    vm.register_module(None, module).expect("the guest can be instantiated");
+    vm.register_module(None, module)
+        .expect("the guest can be instantiated");
     let instantiated = now_ns();
     if matches!(part, Part::Link | Part::Instantiate) {
-        return if part == Part::Link { linked - begun } else { instantiated - linked };
+        return if part == Part::Link {
+            linked - begun
+        } else {
+            instantiated - linked
+        };
     }
     let called = now_ns();
     vm.run_func(None, "_start", []).expect("the guest runs");
@@ -58,10 +65,15 @@ fn start(config: &Config, module: Module, part: Part) -> u64 {
     assert_eq!(wasi.exit_code(), 0, "the guest succeeds");
     drop(wasi);
     let ended = now_ns();
-    if part == Part::FirstRequest { answered - called } else { ended - answered }
+    if part == Part::FirstRequest {
+        answered - called
+    } else {
+        ended - answered
+    }
 }
 
-/// What the guest prints goes to the process's own standard output, where Criterion reports: it goes nowhere meanwhile.
+/// What the guest prints goes to the process's own standard output, where Criterion reports: it
+/// goes nowhere meanwhile.
 fn silently<T>(work: impl FnOnce() -> T) -> T {
     let swap = || -> io::Result<_> {
         io::stdout().flush()?;
@@ -77,7 +89,10 @@ fn silently<T>(work: impl FnOnce() -> T) -> T {
 
 fn wasmedge(criterion: &mut Criterion) {
     machine::quiet();
-    let wasm = Workload::Hello.artifact().read().unwrap_or_else(|error| panic!("{error}"));
+    let wasm = Workload::Hello
+        .artifact()
+        .read()
+        .unwrap_or_else(|error| panic!("{error}"));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let compiled = compile(&wasm, folder.path());
     let [interpreter, aot] = [RunMode::Interpreter, RunMode::Aot].map(configuration);
@@ -90,7 +105,11 @@ fn wasmedge(criterion: &mut Criterion) {
         .sampling_mode(SamplingMode::Flat)
         .nresamples(10_000);
     group.bench_function(Phase::Engine.name(), |bencher| {
-        bencher.iter_batched(|| RunMode::Interpreter, configuration, BatchSize::PerIteration);
+        bencher.iter_batched(
+            || RunMode::Interpreter,
+            configuration,
+            BatchSize::PerIteration,
+        );
     });
     group.bench_function(Phase::Validate.name(), |bencher| {
         bencher.iter_batched(
@@ -115,12 +134,15 @@ fn wasmedge(criterion: &mut Criterion) {
     for (phase, part) in parts {
         for (mode, config) in [("interpreter", &interpreter), ("aot", &aot)] {
             let load = || match mode {
-                "aot" => Module::from_file(Some(config), &compiled).expect("what was compiled loads"),
+                "aot" => {
+                    Module::from_file(Some(config), &compiled).expect("what was compiled loads")
+                }
                 _ => Module::from_bytes(Some(config), &wasm).expect("the guest is valid"),
             };
             group.bench_function(format!("{phase}/{mode}"), |bencher| {
                 bencher.iter_custom(|iterations| {
-                    let ns = silently(|| (0..iterations).map(|_| start(config, load(), part)).sum());
+                    let ns =
+                        silently(|| (0..iterations).map(|_| start(config, load(), part)).sum());
                     Duration::from_nanos(ns)
                 });
             });

@@ -25,17 +25,26 @@ pub(crate) fn wrong(reason: impl Display, usage: &str) -> Failed {
 
 /// An artifact that cannot be used.
 pub(crate) fn unusable(artifact: &Path, error: &dyn Display) -> Failed {
-    let hint = "it takes a core module for WASI 0.1, as Wasm or as a .so that this version compiled; one on WasmEdge's \
-                sockets to be served";
-    (ARTIFACT_EXIT, format!("cannot use {}: {error}\n  hint: {hint}", artifact.display()))
+    let hint = "it takes a core module for WASI 0.1, as Wasm or as a .so that this version \
+        compiled; one on WasmEdge's sockets to be served";
+    (
+        ARTIFACT_EXIT,
+        format!("cannot use {}: {error}\n  hint: {hint}", artifact.display()),
+    )
 }
 
 /// What kept `artifact` from being run, before it was.
 pub(crate) fn failed(artifact: &Path, failure: &Failure) -> Failed {
     match failure.cause {
         Cause::Artifact => unusable(artifact, &failure.reason),
-        Cause::Machine => (MACHINE_EXIT, format!("{failure}\n  hint: see ulimit -v and free memory")),
-        _ => (INTERNAL_EXIT, format!("{failure}\n  hint: this is a fault of the program: please report it")),
+        Cause::Machine => (
+            MACHINE_EXIT,
+            format!("{failure}\n  hint: see ulimit -v and free memory"),
+        ),
+        _ => (
+            INTERNAL_EXIT,
+            format!("{failure}\n  hint: this is a fault of the program: please report it"),
+        ),
     }
 }
 
@@ -51,27 +60,53 @@ pub(crate) fn values<const N: usize>(
         let joined = flag.to_str().and_then(|text| text.split_once('='));
         let name = joined.map_or(flag.as_os_str(), |(name, _)| OsStr::new(name));
         let at = names.iter().position(|known| name == *known);
-        let at = at.ok_or_else(|| wrong(format_args!("there is no flag {}", name.display()), usage))?;
-        let value = joined.map(|(_, value)| value.into()).or_else(|| rest.next().cloned());
-        values[at] = Some(value.ok_or_else(|| wrong(format_args!("{} lacks its value", name.display()), usage))?);
+        let at =
+            at.ok_or_else(|| wrong(format_args!("there is no flag {}", name.display()), usage))?;
+        let value = joined
+            .map(|(_, value)| value.into())
+            .or_else(|| rest.next().cloned());
+        values[at] = Some(
+            value
+                .ok_or_else(|| wrong(format_args!("{} lacks its value", name.display()), usage))?,
+        );
     }
     Ok(values)
 }
 
-/// How the artifact is run: as asked, if its ending, by which the SDK tells compiled code, allows that.
-pub(crate) fn mode(artifact: &Path, acquire: Option<&OsStr>, usage: &str) -> Result<RunMode, Failed> {
+/// How the artifact is run: as asked, if its ending, by which the SDK tells compiled code, allows
+/// that.
+pub(crate) fn mode(
+    artifact: &Path,
+    acquire: Option<&OsStr>,
+    usage: &str,
+) -> Result<RunMode, Failed> {
     let compiled = artifact.extension().is_some_and(|ending| ending == "so");
     let asked = match acquire.map(|value| value.to_str().unwrap_or_default()) {
         None => compiled,
         Some("interpret") => false,
         Some("aot") => true,
-        Some(other) => return Err(wrong(format_args!("--acquire has no value `{other}`"), usage)),
+        Some(other) => {
+            return Err(wrong(
+                format_args!("--acquire has no value `{other}`"),
+                usage,
+            ));
+        }
     };
     if asked != compiled {
         let reason = "a shared library (.so) is compiled code, and all else is interpreted";
-        return Err(wrong(format_args!("{} does not go with that --acquire: {reason}", artifact.display()), usage));
+        return Err(wrong(
+            format_args!(
+                "{} does not go with that --acquire: {reason}",
+                artifact.display()
+            ),
+            usage,
+        ));
     }
-    Ok(if compiled { RunMode::Aot } else { RunMode::Interpreter })
+    Ok(if compiled {
+        RunMode::Aot
+    } else {
+        RunMode::Interpreter
+    })
 }
 
 #[cfg(test)]
@@ -79,12 +114,19 @@ mod tests {
     use super::*;
 
     fn told(flags: &[&str]) -> Result<[Option<OsString>; 2], Failed> {
-        values(&flags.iter().map(OsString::from).collect::<Vec<_>>(), ["--one", "--two"], "usage")
+        values(
+            &flags.iter().map(OsString::from).collect::<Vec<_>>(),
+            ["--one", "--two"],
+            "usage",
+        )
     }
 
     #[test]
     fn flags_are_read_in_both_forms() {
-        assert_eq!(told(&["--two", "b", "--one=a=c"]), Ok([Some("a=c".into()), Some("b".into())]));
+        assert_eq!(
+            told(&["--two", "b", "--one=a=c"]),
+            Ok([Some("a=c".into()), Some("b".into())])
+        );
         assert_eq!(told(&[]), Ok([None, None]));
         assert_eq!(told(&["--one", "a", "--one="]), Ok([Some("".into()), None]));
     }
@@ -99,11 +141,24 @@ mod tests {
 
     #[test]
     fn compiled_code_is_told_by_its_ending() {
-        let mode = |file: &str, acquire: Option<&str>| mode(Path::new(file), acquire.map(OsStr::new), "usage");
+        let mode = |file: &str, acquire: Option<&str>| {
+            mode(Path::new(file), acquire.map(OsStr::new), "usage")
+        };
         assert!(matches!(mode("x.so", None), Ok(RunMode::Aot)));
-        assert!(matches!(mode("x.wasm", Some("interpret")), Ok(RunMode::Interpreter)));
-        for (file, acquire) in [("x.so", "interpret"), ("x.wasm", "aot"), ("x.wasm", "compile")] {
-            assert_eq!(mode(file, Some(acquire)).unwrap_err().0, USAGE_EXIT, "{file} {acquire}");
+        assert!(matches!(
+            mode("x.wasm", Some("interpret")),
+            Ok(RunMode::Interpreter)
+        ));
+        for (file, acquire) in [
+            ("x.so", "interpret"),
+            ("x.wasm", "aot"),
+            ("x.wasm", "compile"),
+        ] {
+            assert_eq!(
+                mode(file, Some(acquire)).unwrap_err().0,
+                USAGE_EXIT,
+                "{file} {acquire}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! WasmEdge as every program here uses it: the probe, the server, commands, and the microbenchmarks.
+//! WasmEdge as every program here uses it: the probe, the server, commands, and the
+//! microbenchmarks.
 
 #[cfg(feature = "wasmedge")]
 pub mod machine;

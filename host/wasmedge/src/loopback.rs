@@ -1,7 +1,8 @@
 //! A client in the process of the server under test: two requests over one loopback connection.
 //!
-//! WasmEdge has no `wasi:http`: a service listens on a socket by itself and runs until it has given its answers. So the
-//! request comes from a second thread, which sleeps in the kernel until the guest has printed the address it listens on.
+//! WasmEdge has no `wasi:http`: a service listens on a socket by itself and runs until it has given
+//! its answers. So the request comes from a second thread, which sleeps in the kernel until the
+//! guest has printed the address it listens on.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -39,7 +40,12 @@ pub(crate) fn converse(printed: File, call: &Call) -> Result<Conversation, Failu
     let address = listening(printed)?;
     let listening_ns = now_ns();
     let failed = |what: &'static str| {
-        move |error: std::io::Error| Failure::new(Cause::Guest, format!("{what} the guest at its socket: {error}"))
+        move |error: std::io::Error| {
+            Failure::new(
+                Cause::Guest,
+                format!("{what} the guest at its socket: {error}"),
+            )
+        }
     };
     let stream = TcpStream::connect(&address).map_err(failed("cannot reach"))?;
     // Two small writes in a row would otherwise wait for each other's acknowledgement.
@@ -47,7 +53,9 @@ pub(crate) fn converse(printed: File, call: &Call) -> Result<Conversation, Failu
     let connected_ns = now_ns();
     let mut reader = BufReader::new(&stream);
     let mut ask = || {
-        (&stream).write_all(&request).map_err(failed("cannot ask"))?;
+        (&stream)
+            .write_all(&request)
+            .map_err(failed("cannot ask"))?;
         answer(&mut reader).map_err(failed("no whole answer from"))
     };
     let first = ask()?;
@@ -56,23 +64,45 @@ pub(crate) fn converse(printed: File, call: &Call) -> Result<Conversation, Failu
     let again_ns = now_ns();
     let second = ask()?;
     let second_ns = now_ns();
-    Ok(Conversation { listening_ns, connected_ns, first_ns, again_ns, second_ns, used, first, second })
+    Ok(Conversation {
+        listening_ns,
+        connected_ns,
+        first_ns,
+        again_ns,
+        second_ns,
+        used,
+        first,
+        second,
+    })
 }
 
 /// The address in the guest's line. The engine may log lines of its own before it.
 fn listening(printed: File) -> Result<String, Failure> {
     let mut lines = BufReader::new(printed).lines();
-    let address = lines.find_map(|line| line.ok()?.strip_prefix("listening on ").map(str::to_owned));
+    let address =
+        lines.find_map(|line| line.ok()?.strip_prefix("listening on ").map(str::to_owned));
     address.ok_or_else(|| Failure::new(Cause::Guest, "the guest ended without listening"))
 }
 
 fn request(call: &Call) -> Result<Vec<u8>, Failure> {
-    let Call::Http { method, target, body_hex } = call else {
-        return Err(Failure::new(Cause::Harness, "a command is not asked over a socket"));
+    let Call::Http {
+        method,
+        target,
+        body_hex,
+    } = call
+    else {
+        return Err(Failure::new(
+            Cause::Harness,
+            "a command is not asked over a socket",
+        ));
     };
-    let body = hex::decode(body_hex).map_err(|error| Failure::new(Cause::Harness, error.to_string()))?;
-    let mut request =
-        format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+    let body =
+        hex::decode(body_hex).map_err(|error| Failure::new(Cause::Harness, error.to_string()))?;
+    let mut request = format!(
+        "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
     request.extend(body);
     Ok(request)
 }
@@ -82,8 +112,11 @@ fn answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> {
     let wrong = |what: &str| std::io::Error::other(what.to_owned());
     let mut line = String::new();
     reader.read_line(&mut line)?;
-    let code =
-        line.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| wrong("it has no status line"))?;
+    let code = line
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .ok_or_else(|| wrong("it has no status line"))?;
     let mut length = None;
     loop {
         line.clear();
@@ -91,7 +124,9 @@ fn answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> {
             return Err(wrong("it broke off in its head"));
         }
         match line.trim_end().split_once(':') {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok(),
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.trim().parse().ok()
+            }
             Some(_) => {}
             None => break,
         }
@@ -104,7 +139,10 @@ fn answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> {
     if reader.take(length).read_to_end(&mut body)? as u64 != length {
         return Err(wrong("it broke off in its body"));
     }
-    Ok(Answered { code, body_hex: hex::encode(body) })
+    Ok(Answered {
+        code,
+        body_hex: hex::encode(body),
+    })
 }
 
 #[cfg(test)]
@@ -117,11 +155,23 @@ mod tests {
 
     #[test]
     fn two_answers_on_one_connection_are_told_apart() {
-        let mut both =
-            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: y\r\n\r\nabHTTP/1.1 404 Not Found\r\ncontent-length:0\r\n\r\n"
-                .as_bytes();
-        assert_eq!(answer(&mut both).unwrap(), Answered { code: 200, body_hex: "6162".to_owned() });
-        assert_eq!(answer(&mut both).unwrap(), Answered { code: 404, body_hex: String::new() });
+        let mut both = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: y\r\n\r\nabHTTP/1.1 404 Not \
+            Found\r\ncontent-length:0\r\n\r\n"
+            .as_bytes();
+        assert_eq!(
+            answer(&mut both).unwrap(),
+            Answered {
+                code: 200,
+                body_hex: "6162".to_owned()
+            }
+        );
+        assert_eq!(
+            answer(&mut both).unwrap(),
+            Answered {
+                code: 404,
+                body_hex: String::new()
+            }
+        );
     }
 
     #[test]
@@ -131,13 +181,20 @@ mod tests {
             assert!(told(&whole[..cut]).is_err(), "{cut}");
         }
         assert!(told(whole).is_ok());
-        assert!(told("HTTP/1.1 200 OK\r\n\r\nabc").is_err(), "without a length its end is not known");
+        assert!(
+            told("HTTP/1.1 200 OK\r\n\r\nabc").is_err(),
+            "without a length its end is not known"
+        );
         assert!(told("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n").is_err());
     }
 
     #[test]
     fn a_request_carries_any_bytes() {
-        let call = Call::Http { method: "POST".to_owned(), target: "/echo".to_owned(), body_hex: "00ff".to_owned() };
+        let call = Call::Http {
+            method: "POST".to_owned(),
+            target: "/echo".to_owned(),
+            body_hex: "00ff".to_owned(),
+        };
         let bytes = request(&call).unwrap();
         assert!(bytes.starts_with(b"POST /echo HTTP/1.1\r\nHost: localhost\r\n"));
         assert!(bytes.ends_with(b"Content-Length: 2\r\n\r\n\x00\xff"));

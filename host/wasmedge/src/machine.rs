@@ -1,11 +1,14 @@
-//! What every run of a guest is made of: a configuration, code, a WASI context, and the machine that has them.
+//! What every run of a guest is made of: a configuration, code, a WASI context, and the machine
+//! that has them.
 
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use host_probe::spec::{Cause, Failure};
-use wasmedge_sdk::config::{CommonConfigOptions, CompilerConfigOptions, Config, ConfigBuilder, RuntimeConfigOptions};
+use wasmedge_sdk::config::{
+    CommonConfigOptions, CompilerConfigOptions, Config, ConfigBuilder, RuntimeConfigOptions,
+};
 use wasmedge_sdk::wasi::WasiModule;
 use wasmedge_sdk::{Compiler, CompilerOutputFormat, Instance, LogManager, RunMode, Store, Vm};
 
@@ -18,7 +21,8 @@ const COMPILED: &str = "code";
 /// A machine that has its imports: an instance can be made in it.
 pub type Machine<'a> = Vm<'a, Instance>;
 
-/// The engine logs to standard output, among what the guest prints and what is reported there: it does not from now on.
+/// The engine logs to standard output, among what the guest prints and what is reported there: it
+/// does not from now on.
 pub fn quiet() {
     LogManager::log_off();
 }
@@ -29,12 +33,17 @@ pub fn quiet() {
 /// The machine has no memory left for it.
 pub fn configuration(mode: RunMode, memory_limit_bytes: Option<u64>) -> Result<Config, Failure> {
     let compiler = CompilerConfigOptions::new().out_format(CompilerOutputFormat::Native);
-    let mut builder = ConfigBuilder::new(CommonConfigOptions::default().run_mode(mode)).with_compiler_config(compiler);
+    let mut builder = ConfigBuilder::new(CommonConfigOptions::default().run_mode(mode))
+        .with_compiler_config(compiler);
     if let Some(bytes) = memory_limit_bytes {
-        let pages = u32::try_from(bytes / PAGE_BYTES).unwrap_or(u32::MAX).min(65_536);
+        let pages = u32::try_from(bytes / PAGE_BYTES)
+            .unwrap_or(u32::MAX)
+            .min(65_536);
         builder = builder.with_runtime_config(RuntimeConfigOptions::new().max_memory_pages(pages));
     }
-    builder.build().map_err(|error| failure(Cause::Machine, "cannot make a configuration", &error))
+    builder
+        .build()
+        .map_err(|error| failure(Cause::Machine, "cannot make a configuration", &error))
 }
 
 /// Compiles Wasm into a shared library in `folder`.
@@ -53,8 +62,12 @@ pub fn compile(wasm: &[u8], folder: &Path) -> Result<PathBuf, Failure> {
 /// # Errors
 /// The machine has no memory left for it.
 pub fn wasi<T: AsRef<str>>(arguments: &[T]) -> Result<WasiModule, Failure> {
-    WasiModule::create(Some(arguments.iter().map(AsRef::as_ref).collect()), None, None)
-        .map_err(|error| failure(Cause::Machine, "cannot make a WASI context", &error))
+    WasiModule::create(
+        Some(arguments.iter().map(AsRef::as_ref).collect()),
+        None,
+        None,
+    )
+    .map_err(|error| failure(Cause::Machine, "cannot make a WASI context", &error))
 }
 
 /// A store with the WASI context for its only import, and the machine around it.
@@ -62,9 +75,10 @@ pub fn wasi<T: AsRef<str>>(arguments: &[T]) -> Result<WasiModule, Failure> {
 /// # Errors
 /// The engine's own.
 pub fn machine<'a>(config: &Config, wasi: &'a mut WasiModule) -> Result<Machine<'a>, Failure> {
-    let imports: HashMap<String, &mut Instance> = HashMap::from([(wasi.name().to_owned(), wasi.as_mut())]);
-    let store =
-        Store::new(Some(config), imports).map_err(|error| failure(Cause::Artifact, "it does not link", &error))?;
+    let imports: HashMap<String, &mut Instance> =
+        HashMap::from([(wasi.name().to_owned(), wasi.as_mut())]);
+    let store = Store::new(Some(config), imports)
+        .map_err(|error| failure(Cause::Artifact, "it does not link", &error))?;
     Ok(Vm::new(store))
 }
 

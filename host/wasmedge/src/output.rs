@@ -1,5 +1,6 @@
-//! What a guest prints. The engine hands a guest the process's own descriptors, so those are exchanged before the start:
-//! the report goes where standard output went, and what the guest prints is kept in memory or read as it comes.
+//! What a guest prints. The engine hands a guest the process's own descriptors, so those are
+//! exchanged before the start: the report goes where standard output went, and what the guest
+//! prints is kept in memory or read as it comes.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
@@ -8,7 +9,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{dup, dup2_stderr, dup2_stdout, pipe};
 
-/// The most of a guest's output that is kept. More fails the start: a cut answer would be a wrong one.
+/// The most of a guest's output that is kept. More fails the start: a cut answer would be a wrong
+/// one.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The descriptors of a start.
@@ -35,7 +37,10 @@ impl Output {
         let (reader, writer): (OwnedFd, OwnedFd) = pipe()?;
         dup2_stdout(&writer)?;
         silence_errors()?;
-        Ok(Self { report, kept: File::from(reader) })
+        Ok(Self {
+            report,
+            kept: File::from(reader),
+        })
     }
 
     /// The end from which a service's output is read.

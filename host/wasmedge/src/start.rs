@@ -25,7 +25,8 @@ const SERVICE: [&str; 2] = ["127.0.0.1:0", "2"];
 /// Performs one cold start and reports it.
 pub(crate) fn probe(spec: &Spec, first_statement_ns: u64) -> ExitCode {
     let mut timeline = Timeline::new(first_statement_ns);
-    // Exchanging the process's descriptors is something that this engine needs done: it is its to pay for.
+    // Exchanging the process's descriptors is something that this engine needs done: it is its to
+    // pay for.
     let begun = timeline.begin();
     quiet();
     let output = match spec.call {
@@ -41,7 +42,12 @@ pub(crate) fn probe(spec: &Spec, first_statement_ns: u64) -> ExitCode {
     }
 }
 
-fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun, output: &mut Output) -> Result<Report, Failure> {
+fn start(
+    spec: &Spec,
+    timeline: &mut Timeline,
+    begun: Begun,
+    output: &mut Output,
+) -> Result<Report, Failure> {
     // Nothing in this engine stops a guest that runs too long.
     deadline::alarm(Duration::from_millis(spec.time_limit_ms));
     let config = configuration(run_mode(spec.acquire), Some(spec.memory_limit_bytes))?;
@@ -78,7 +84,13 @@ fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun, output: &mut Output
     }
     drop(wasi);
     timeline.end(Phase::Teardown, begun);
-    Ok(Report { recorded: timeline.recorded(), first, second: answered.second.map(Ok), resources, attested })
+    Ok(Report {
+        recorded: timeline.recorded(),
+        first,
+        second: answered.second.map(Ok),
+        resources,
+        attested,
+    })
 }
 
 /// What came of the first call.
@@ -89,22 +101,46 @@ struct Outcome {
     attested: BTreeMap<String, Value>,
 }
 
-fn run(vm: &mut Machine<'_>, output: &mut Output, timeline: &mut Timeline) -> Result<Outcome, Failure> {
+fn run(
+    vm: &mut Machine<'_>,
+    output: &mut Output,
+    timeline: &mut Timeline,
+) -> Result<Outcome, Failure> {
     let begun = timeline.begin();
     let ran = vm.run_func(None, "_start", []);
     timeline.end(Phase::FirstRequest, begun);
     timeline.answered();
     let used = Usage::now();
     ran.map_err(|error| guest("the guest trapped", &error))?;
-    let printed = output.printed().map_err(|error| Failure::new(Cause::Guest, error.to_string()))?;
-    let first = Answered { code: 0, body_hex: hex::encode(printed) };
-    Ok(Outcome { first, second: None, used, attested: BTreeMap::new() })
+    let printed = output
+        .printed()
+        .map_err(|error| Failure::new(Cause::Guest, error.to_string()))?;
+    let first = Answered {
+        code: 0,
+        body_hex: hex::encode(printed),
+    };
+    Ok(Outcome {
+        first,
+        second: None,
+        used,
+        attested: BTreeMap::new(),
+    })
 }
 
 /// Runs a service on this thread, and asks it from another one.
-fn serve(vm: &mut Machine<'_>, output: &Output, call: &Call, timeline: &mut Timeline) -> Result<Outcome, Failure> {
-    let reader = output.reader().map_err(|error| unable("cannot read from the guest", &error))?;
-    let report = output.report.try_clone().map_err(|error| unable("cannot report", &error))?;
+fn serve(
+    vm: &mut Machine<'_>,
+    output: &Output,
+    call: &Call,
+    timeline: &mut Timeline,
+) -> Result<Outcome, Failure> {
+    let reader = output
+        .reader()
+        .map_err(|error| unable("cannot read from the guest", &error))?;
+    let report = output
+        .report
+        .try_clone()
+        .map_err(|error| unable("cannot report", &error))?;
     let call = call.clone();
     let begun = timeline.begin();
     let client = std::thread::spawn(move || {
@@ -117,38 +153,62 @@ fn serve(vm: &mut Machine<'_>, output: &Output, call: &Call, timeline: &mut Time
     }
     // A guest that ended before it listened: its reader must see the end of the pipe.
     output::close_standard_output().map_err(|error| unable("cannot close its output", &error))?;
-    let said = client.join().map_err(|_| Failure::new(Cause::Harness, "the client panicked"))?;
+    let said = client
+        .join()
+        .map_err(|_| Failure::new(Cause::Harness, "the client panicked"))?;
     timeline.record(Phase::FirstRequest, begun.at_ns(), said.first_ns);
     timeline.answered_at(said.first_ns);
     timeline.record(Phase::SecondRequest, said.again_ns, said.second_ns);
     let since = |ns: u64| Value::from(ns.saturating_sub(begun.at_ns()));
     let attested = BTreeMap::from([
-        // Not a call into the guest, as elsewhere: the guest's own start-up and its socket are in it.
-        ("first_request".to_owned(), "_start → listen → accept → answer, over loopback".into()),
+        // Not a call into the guest, as elsewhere: the guest's own start-up and its socket are in
+        // it.
+        (
+            "first_request".to_owned(),
+            "_start → listen → accept → answer, over loopback".into(),
+        ),
         ("listening_after_ns".to_owned(), since(said.listening_ns)),
         ("connected_after_ns".to_owned(), since(said.connected_ns)),
     ]);
-    Ok(Outcome { first: said.first, second: Some(said.second), used: said.used, attested })
+    Ok(Outcome {
+        first: said.first,
+        second: Some(said.second),
+        used: said.used,
+        attested,
+    })
 }
 
 /// The guest waits for requests that will not come: nothing but the end of the process stops it.
-#[expect(clippy::exit, reason = "the main thread is inside the guest, and no other call ends it")]
+#[expect(
+    clippy::exit,
+    reason = "the main thread is inside the guest, and no other call ends it"
+)]
 fn fail_at_once(report: std::fs::File, failure: Failure) -> ! {
     told::answer_to::<Report>(report, &Err(failure));
     std::process::exit(1);
 }
 
-/// `read` and the one phase that turns bytes into something to run. Also the file whose machine code must be mapped.
-fn acquire(spec: &Spec, config: &Config, timeline: &mut Timeline) -> Result<(Module, PathBuf), Failure> {
+/// `read` and the one phase that turns bytes into something to run. Also the file whose machine
+/// code must be mapped.
+fn acquire(
+    spec: &Spec,
+    config: &Config,
+    timeline: &mut Timeline,
+) -> Result<(Module, PathBuf), Failure> {
     if spec.acquire == Acquire::Aot {
         let module = timeline
-            .time(Phase::DeserializeFile, || Module::from_file(Some(config), &spec.file))
+            .time(Phase::DeserializeFile, || {
+                Module::from_file(Some(config), &spec.file)
+            })
             .map_err(|error| artifact("it does not load", &error))?;
         return Ok((module, spec.file.clone()));
     }
     let bytes = timeline.time(Phase::Read, || read(&spec.file))?;
     if spec.acquire == Acquire::Compile {
-        let folder = spec.cache.as_deref().ok_or_else(|| Failure::new(Cause::Harness, "no folder to compile into"))?;
+        let folder = spec
+            .cache
+            .as_deref()
+            .ok_or_else(|| Failure::new(Cause::Harness, "no folder to compile into"))?;
         return timeline.time(Phase::Compile, || {
             let file = compile(&bytes, folder)?;
             let module = Module::from_file(Some(config), &file)
@@ -157,7 +217,9 @@ fn acquire(spec: &Spec, config: &Config, timeline: &mut Timeline) -> Result<(Mod
         });
     }
     let module = timeline
-        .time(Phase::Validate, move || Module::from_bytes(Some(config), bytes))
+        .time(Phase::Validate, move || {
+            Module::from_bytes(Some(config), bytes)
+        })
         .map_err(|error| artifact("it is not valid here", &error))?;
     Ok((module, spec.file.clone()))
 }
@@ -184,7 +246,8 @@ const fn run_mode(acquire: Acquire) -> RunMode {
     }
 }
 
-/// The evidence: what the configuration says, and whether machine code out of `code` is mapped into this process.
+/// The evidence: what the configuration says, and whether machine code out of `code` is mapped into
+/// this process.
 fn attest(config: &Config, code: &Path) -> BTreeMap<String, Value> {
     let mode = match config.run_mode() {
         RunMode::Interpreter => "interpreter",
@@ -192,13 +255,22 @@ fn attest(config: &Config, code: &Path) -> BTreeMap<String, Value> {
         RunMode::Aot => "aot",
     };
     let mut found = BTreeMap::from([
-        ("engine_version".to_owned(), Value::from(wasmedge_sdk::utils::CoreVersion::version_string())),
+        (
+            "engine_version".to_owned(),
+            Value::from(wasmedge_sdk::utils::CoreVersion::version_string()),
+        ),
         ("run_mode".to_owned(), mode.into()),
     ]);
     if let Ok(maps) = std::fs::read_to_string("/proc/self/maps") {
         let file = code.to_string_lossy();
-        let executable = |line: &str| line.split(' ').nth(1).is_some_and(|mode| mode.starts_with("r-x"));
-        let mapped = maps.lines().any(|line| executable(line) && line.ends_with(&*file));
+        let executable = |line: &str| {
+            line.split(' ')
+                .nth(1)
+                .is_some_and(|mode| mode.starts_with("r-x"))
+        };
+        let mapped = maps
+            .lines()
+            .any(|line| executable(line) && line.ends_with(&*file));
         found.insert("code_mapped".to_owned(), mapped.into());
     }
     found
@@ -208,13 +280,20 @@ fn attest(config: &Config, code: &Path) -> BTreeMap<String, Value> {
 fn arguments(call: &Call) -> Vec<String> {
     match call {
         Call::Run(arguments) => arguments.clone(),
-        Call::Http { .. } => std::iter::once("service").chain(SERVICE).map(str::to_owned).collect(),
+        Call::Http { .. } => std::iter::once("service")
+            .chain(SERVICE)
+            .map(str::to_owned)
+            .collect(),
     }
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file)
-        .map_err(|error| Failure::new(Cause::Artifact, format!("cannot read {}: {error}", file.display())))
+    std::fs::read(file).map_err(|error| {
+        Failure::new(
+            Cause::Artifact,
+            format!("cannot read {}: {error}", file.display()),
+        )
+    })
 }
 
 fn artifact(what: &str, error: &dyn std::fmt::Display) -> Failure {

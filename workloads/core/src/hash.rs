@@ -5,22 +5,27 @@ use sha2::{Digest as _, Sha256};
 /// Iterations when none are asked for.
 pub const DEFAULT_ITERATIONS: u32 = 1_000;
 
-/// The most iterations that one call does: a bound, so that no request can occupy a server for minutes.
+/// The most iterations that one call does: a bound, so that no request can occupy a server for
+/// minutes.
 pub const MAX_ITERATIONS: u32 = 10_000_000;
 
-/// SHA-256 applied to its own output, `iterations` times, starting from 32 zero bytes; in lower-case hexadecimal.
+/// SHA-256 applied to its own output, `iterations` times, starting from 32 zero bytes; in
+/// lower-case hexadecimal.
 ///
-/// Zero iterations give 64 zeros. Each step needs the one before it, so no compiler can shorten the work.
+/// Zero iterations give 64 zeros. Each step needs the one before it, so no compiler can shorten the
+/// work.
 pub fn cpu_hash_hex(iterations: u32) -> String {
     let mut digest = [0_u8; 32];
     for _ in 0..iterations {
         digest = Sha256::digest(digest).into();
     }
-    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    digest
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Reads an iteration count from what a user typed.
@@ -30,7 +35,9 @@ pub fn cpu_hash_hex(iterations: u32) -> String {
 pub fn parse_iterations(text: &str) -> Result<u32, String> {
     match text.parse::<u32>() {
         Ok(iterations) if iterations <= MAX_ITERATIONS => Ok(iterations),
-        _ => Err(format!("iterations must be a whole number from 0 to {MAX_ITERATIONS}, not `{text}`")),
+        _ => Err(format!(
+            "iterations must be a whole number from 0 to {MAX_ITERATIONS}, not `{text}`"
+        )),
     }
 }
 
@@ -41,13 +48,20 @@ mod tests {
     #[test]
     fn agrees_with_a_published_vector() {
         // SHA-256 of 32 zero bytes, as `head -c 32 /dev/zero | sha256sum` prints it.
-        assert_eq!(cpu_hash_hex(1), "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925");
+        assert_eq!(
+            cpu_hash_hex(1),
+            "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925"
+        );
     }
 
     #[test]
     fn each_step_hashes_the_one_before() {
-        // SHA-256 of the digest above, by `head -c 32 /dev/zero | sha256sum | cut -c1-64 | xxd -r -p | sha256sum`.
-        assert_eq!(cpu_hash_hex(2), "2b32db6c2c0a6235fb1397e8225ea85e0f0e6e8c7b126d0016ccbde0e667151e");
+        // SHA-256 of the digest above, by `head -c 32 /dev/zero | sha256sum | cut -c1-64 | xxd -r
+        // -p | sha256sum`.
+        assert_eq!(
+            cpu_hash_hex(2),
+            "2b32db6c2c0a6235fb1397e8225ea85e0f0e6e8c7b126d0016ccbde0e667151e"
+        );
         assert_eq!(cpu_hash_hex(0), "0".repeat(64));
     }
 

@@ -1,7 +1,7 @@
 //! The work itself.
 //!
-//! Every build of a workload — native, core module, component — is a thin shell around this crate, so that a
-//! difference between two systems is never a difference between two programs.
+//! Every build of a workload — native, core module, component — is a thin shell around this crate,
+//! so that a difference between two systems is never a difference between two programs.
 
 mod hash;
 #[cfg(feature = "http1")]

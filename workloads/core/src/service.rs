@@ -35,18 +35,25 @@ pub struct Answer {
 
 impl Answer {
     fn ok(body: impl Into<Vec<u8>>) -> Self {
-        Self { status: 200, body: body.into() }
+        Self {
+            status: 200,
+            body: body.into(),
+        }
     }
 
     fn error(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, body: body.into() }
+        Self {
+            status,
+            body: body.into(),
+        }
     }
 }
 
 /// The service: `target` is the path with its query, `body` the whole request body.
 ///
-/// `GET /`, `GET /cpu?iterations=N`, `POST /echo` (up to [`MAX_ECHO_BYTES`]), `GET /state`, `POST /state`.
-/// Anything else is 404, a known path with another method 405, a body or a count over its bound 413 or 400.
+/// `GET /`, `GET /cpu?iterations=N`, `POST /echo` (up to [`MAX_ECHO_BYTES`]), `GET /state`, `POST
+/// /state`. Anything else is 404, a known path with another method 405, a body or a count over its
+/// bound 413 or 400.
 pub fn answer(method: &str, target: &str, body: Vec<u8>, counter: &Counter) -> Answer {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     match (method, path) {
@@ -55,9 +62,10 @@ pub fn answer(method: &str, target: &str, body: Vec<u8>, counter: &Counter) -> A
             Ok(iterations) => Answer::ok(cpu_hash_hex(iterations)),
             Err(message) => Answer::error(400, message),
         },
-        ("POST", "/echo") if body.len() > MAX_ECHO_BYTES => {
-            Answer::error(413, format!("the body may have {MAX_ECHO_BYTES} bytes at most"))
-        }
+        ("POST", "/echo") if body.len() > MAX_ECHO_BYTES => Answer::error(
+            413,
+            format!("the body may have {MAX_ECHO_BYTES} bytes at most"),
+        ),
         ("POST", "/echo") => Answer::ok(body),
         ("GET", "/state") => Answer::ok(counter.get().to_string()),
         ("POST", "/state") => Answer::ok(counter.add_one().to_string()),
@@ -67,7 +75,9 @@ pub fn answer(method: &str, target: &str, body: Vec<u8>, counter: &Counter) -> A
 }
 
 fn iterations(query: &str) -> Result<u32, String> {
-    let asked = query.split('&').find_map(|pair| pair.strip_prefix("iterations="));
+    let asked = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("iterations="));
     asked.map_or(Ok(DEFAULT_ITERATIONS), parse_iterations)
 }
 
@@ -88,8 +98,14 @@ mod tests {
     #[test]
     fn hashes_as_often_as_asked() {
         assert_eq!(ask("GET", "/cpu?iterations=7", b""), (200, cpu_hash_hex(7)));
-        assert_eq!(ask("GET", "/cpu?x=1&iterations=7", b""), (200, cpu_hash_hex(7)));
-        assert_eq!(ask("GET", "/cpu", b""), (200, cpu_hash_hex(DEFAULT_ITERATIONS)));
+        assert_eq!(
+            ask("GET", "/cpu?x=1&iterations=7", b""),
+            (200, cpu_hash_hex(7))
+        );
+        assert_eq!(
+            ask("GET", "/cpu", b""),
+            (200, cpu_hash_hex(DEFAULT_ITERATIONS))
+        );
         assert_eq!(ask("GET", "/cpu?iterations=lots", b"").0, 400);
     }
 
@@ -103,8 +119,13 @@ mod tests {
     #[test]
     fn counts() {
         let counter = Counter::new();
-        let say = |method: &str| String::from_utf8(answer(method, "/state", vec![], &counter).body).unwrap();
-        assert_eq!([say("GET"), say("POST"), say("POST"), say("GET")], ["0", "1", "2", "2"]);
+        let say = |method: &str| {
+            String::from_utf8(answer(method, "/state", vec![], &counter).body).unwrap()
+        };
+        assert_eq!(
+            [say("GET"), say("POST"), say("POST"), say("GET")],
+            ["0", "1", "2", "2"]
+        );
     }
 
     #[test]

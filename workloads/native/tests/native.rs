@@ -8,15 +8,24 @@ use workload_core::{DEFAULT_ITERATIONS, HELLO, cpu_hash_hex};
 
 fn output(program: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(program).args(arguments).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap(),
+    )
 }
 
 #[test]
 fn the_commands_print_what_the_core_says() {
-    assert_eq!(output(env!("CARGO_BIN_EXE_native-hello"), &[]), (Some(0), format!("{HELLO}\n")));
+    assert_eq!(
+        output(env!("CARGO_BIN_EXE_native-hello"), &[]),
+        (Some(0), format!("{HELLO}\n"))
+    );
     let cpu_hash = env!("CARGO_BIN_EXE_native-cpu-hash");
     let iterations = DEFAULT_ITERATIONS.to_string();
-    assert_eq!(output(cpu_hash, &[&iterations]), (Some(0), format!("{}\n", cpu_hash_hex(DEFAULT_ITERATIONS))));
+    assert_eq!(
+        output(cpu_hash, &[&iterations]),
+        (Some(0), format!("{}\n", cpu_hash_hex(DEFAULT_ITERATIONS)))
+    );
     let (code, printed) = output(cpu_hash, &["many"]);
     assert!(code != Some(0) && printed.is_empty());
 }
@@ -29,10 +38,19 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_native-http")).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_native-http"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let address = line
+            .trim()
+            .strip_prefix("listening on ")
+            .unwrap()
+            .to_owned();
         Self { child, address }
     }
 
@@ -40,14 +58,22 @@ impl Server {
     fn ask(&self, method: &str, target: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let length = body.len();
-        let head =
-            format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: \
+                {length}\r\n\r\n"
+        );
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let status = std::str::from_utf8(&answer[9..12]).unwrap().parse().unwrap();
+        let end = answer
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap();
+        let status = std::str::from_utf8(&answer[9..12])
+            .unwrap()
+            .parse()
+            .unwrap();
         (status, answer[end + 4..].to_vec())
     }
 }
@@ -63,7 +89,10 @@ impl Drop for Server {
 fn the_server_answers_every_route() {
     let server = Server::start();
     assert_eq!(server.ask("GET", "/", b""), (200, HELLO.into()));
-    assert_eq!(server.ask("GET", "/cpu?iterations=3", b""), (200, cpu_hash_hex(3).into_bytes()));
+    assert_eq!(
+        server.ask("GET", "/cpu?iterations=3", b""),
+        (200, cpu_hash_hex(3).into_bytes())
+    );
     let body: Vec<u8> = (0..=255).cycle().take(1024 * 1024).collect();
     assert_eq!(server.ask("POST", "/echo", &body), (200, body));
     assert_eq!(server.ask("GET", "/state", b""), (200, b"0".into()));

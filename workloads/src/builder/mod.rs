@@ -47,7 +47,10 @@ pub enum BuildError {
 }
 
 fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> BuildError {
-    move |source| BuildError::Io { what: what.into(), source }
+    move |source| BuildError::Io {
+        what: what.into(),
+        source,
+    }
 }
 
 /// Where guests come from and go to.
@@ -66,7 +69,8 @@ pub struct Folders {
 /// # Errors
 /// [`BuildError`].
 pub fn build(toolchain: &Toolchain, folders: &Folders) -> Result<(), BuildError> {
-    std::fs::create_dir_all(&folders.artifacts).map_err(io(format!("making {}", folders.artifacts.display())))?;
+    std::fs::create_dir_all(&folders.artifacts)
+        .map_err(io(format!("making {}", folders.artifacts.display())))?;
     let mut sums = String::new();
     for artifact in Artifact::ALL {
         let module = build_module(toolchain, folders, artifact)?;
@@ -76,7 +80,11 @@ pub fn build(toolchain: &Toolchain, folders: &Folders) -> Result<(), BuildError>
         };
         let path = folders.artifacts.join(artifact.file_name());
         std::fs::write(&path, &bytes).map_err(io(format!("writing {}", path.display())))?;
-        sums.push_str(&format!("{}  {}\n", sha256_hex(&bytes), artifact.file_name()));
+        sums.push_str(&format!(
+            "{}  {}\n",
+            sha256_hex(&bytes),
+            artifact.file_name()
+        ));
     }
     let write = |name: &str, text: &str| {
         let path = folders.artifacts.join(name);
@@ -95,7 +103,8 @@ const fn package(artifact: Artifact) -> &'static str {
     }
 }
 
-/// A command has `main` and is called once; a component's module is a reactor, which is initialised and then called.
+/// A command has `main` and is called once; a component's module is a reactor, which is initialised
+/// and then called.
 const fn crt(artifact: Artifact) -> Crt {
     match artifact.form() {
         Form::CoreModule | Form::SocketsModule => Crt::Command,
@@ -103,7 +112,11 @@ const fn crt(artifact: Artifact) -> Crt {
     }
 }
 
-fn build_module(toolchain: &Toolchain, folders: &Folders, artifact: Artifact) -> Result<Vec<u8>, BuildError> {
+fn build_module(
+    toolchain: &Toolchain,
+    folders: &Folders,
+    artifact: Artifact,
+) -> Result<Vec<u8>, BuildError> {
     let package = package(artifact);
     let status = toolchain
         .cargo_rustc(package, crt(artifact), folders)
@@ -116,25 +129,44 @@ fn build_module(toolchain: &Toolchain, folders: &Folders, artifact: Artifact) ->
         Form::CoreModule | Form::SocketsModule => format!("{package}.wasm"),
         Form::HttpComponent => format!("{}.wasm", package.replace('-', "_")),
     };
-    let path = folders.target.join(toolchain::TARGET).join("release").join(file);
+    let path = folders
+        .target
+        .join(toolchain::TARGET)
+        .join("release")
+        .join(file);
     std::fs::read(&path).map_err(io(format!("reading {}", path.display())))
 }
 
-/// A preview 1 module that speaks `wasi:http`, and the adapter that turns its preview 1 imports into WASI 0.2 ones.
+/// A preview 1 module that speaks `wasi:http`, and the adapter that turns its preview 1 imports
+/// into WASI 0.2 ones.
 fn component(package: &'static str, module: &[u8]) -> Result<Vec<u8>, BuildError> {
     ComponentEncoder::default()
         .module(module)
-        .and_then(|encoder| encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_PROXY_ADAPTER))
+        .and_then(|encoder| {
+            encoder.adapter(
+                WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
+                WASI_SNAPSHOT_PREVIEW1_PROXY_ADAPTER,
+            )
+        })
         .and_then(|encoder| encoder.validate(true).encode())
-        .map_err(|error| BuildError::Component { package, reason: format!("{error:#}") })
+        .map_err(|error| BuildError::Component {
+            package,
+            reason: format!("{error:#}"),
+        })
 }
 
 impl Folders {
     /// The folders of this checkout.
     pub fn of_checkout() -> Self {
         let here = results::checkout::root().join("workloads");
-        let target = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| here.join("guests/target"), |target| PathBuf::from(target).join("guests"));
-        Self { sources: here.join("guests"), target, artifacts: here.join("artifacts") }
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+            || here.join("guests/target"),
+            |target| PathBuf::from(target).join("guests"),
+        );
+        Self {
+            sources: here.join("guests"),
+            target,
+            artifacts: here.join("artifacts"),
+        }
     }
 }

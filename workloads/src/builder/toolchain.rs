@@ -1,4 +1,5 @@
-//! What the guests are built with: rustup's target where it is installed, else Debian's Rust for the web.
+//! What the guests are built with: rustup's target where it is installed, else Debian's Rust for
+//! the web.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,9 @@ pub enum Crt {
 pub enum Toolchain {
     /// `rustup target add wasm32-wasip1`: complete in itself.
     Rustup,
-    /// Debian's `rustc-web`, `cargo-web`, `rust-web-src` and `wasi-libc`. Builds the standard library from source, and
-    /// takes the linker from the rustup toolchain, whose folders these are.
+    /// Debian's `rustc-web`, `cargo-web`, `rust-web-src` and `wasi-libc`. Builds the standard
+    /// library from source, and takes the linker from the rustup toolchain, whose folders these
+    /// are.
     Debian {
         /// Folders with `rust-lld` and `wasm-ld`.
         linkers: [PathBuf; 2],
@@ -37,9 +39,9 @@ pub enum Toolchain {
 /// Nothing here builds for the target.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no toolchain here builds for {TARGET}: {reason}\n  hint: `rustup target add {TARGET}`; on Debian without rustup's \
-     downloads, `./setup guests`.\n  The built guests in workloads/artifacts can be used without: `cargo run -p \
-     workloads -- verify` checks them."
+    "no toolchain here builds for {TARGET}: {reason}\n  hint: `rustup target add {TARGET}`; on \
+        Debian without rustup's downloads, `./setup guests`.\n  The built guests in \
+        workloads/artifacts can be used without: `cargo run -p workloads -- verify` checks them."
 )]
 pub struct ToolchainError {
     reason: String,
@@ -57,23 +59,29 @@ impl Toolchain {
     /// [`ToolchainError`] says what is missing and how to install it.
     pub fn find() -> Result<Self, ToolchainError> {
         let missing = |reason: String| ToolchainError { reason };
-        let sysroot =
-            rustc(&["--print", "sysroot"]).map_err(|error| missing(format!("rustc does not run ({error})")))?;
+        let sysroot = rustc(&["--print", "sysroot"])
+            .map_err(|error| missing(format!("rustc does not run ({error})")))?;
         let rustlib = Path::new(&sysroot).join("lib/rustlib");
         if rustlib.join(TARGET).join("lib").is_dir() {
             return Ok(Self::Rustup);
         }
-        if let Some(gone) =
-            [DEBIAN_RUSTC, DEBIAN_CARGO, DEBIAN_LIBC, DEBIAN_STD].iter().find(|path| !Path::new(path).exists())
+        if let Some(gone) = [DEBIAN_RUSTC, DEBIAN_CARGO, DEBIAN_LIBC, DEBIAN_STD]
+            .iter()
+            .find(|path| !Path::new(path).exists())
         {
-            return Err(missing(format!("rustup's target is not installed, and Debian's toolchain lacks {gone}")));
+            return Err(missing(format!(
+                "rustup's target is not installed, and Debian's toolchain lacks {gone}"
+            )));
         }
-        let host =
-            rustc(&["--print", "host-tuple"]).map_err(|error| missing(format!("rustc does not run ({error})")))?;
+        let host = rustc(&["--print", "host-tuple"])
+            .map_err(|error| missing(format!("rustc does not run ({error})")))?;
         let bin = rustlib.join(host).join("bin");
         let linkers = [bin.clone(), bin.join("gcc-ld")];
         if !linkers[1].join("wasm-ld").exists() {
-            return Err(missing(format!("the linker is not where rustup keeps it, {}", linkers[1].display())));
+            return Err(missing(format!(
+                "the linker is not where rustup keeps it, {}",
+                linkers[1].display()
+            )));
         }
         Ok(Self::Debian { linkers })
     }
@@ -85,9 +93,13 @@ impl Toolchain {
     pub fn describe(&self) -> Result<String, BuildError> {
         let (program, origin) = match self {
             Self::Rustup => ("rustc", "rustup's target"),
-            Self::Debian { .. } => (DEBIAN_RUSTC, "Debian's rustc-web, its standard library built from source"),
+            Self::Debian { .. } => (
+                DEBIAN_RUSTC,
+                "Debian's rustc-web, its standard library built from source",
+            ),
         };
-        let version = output(Command::new(program).arg("--version")).map_err(io(format!("running {program}")))?;
+        let version = output(Command::new(program).arg("--version"))
+            .map_err(io(format!("running {program}")))?;
         Ok(format!("{version}\ntarget {TARGET}, {origin}"))
     }
 
@@ -100,9 +112,14 @@ impl Toolchain {
                 let path = std::env::var_os("PATH").unwrap_or_default();
                 let path = linkers.iter().cloned().chain(std::env::split_paths(&path));
                 command
-                    .env("PATH", std::env::join_paths(path).expect("rustup's folders have no colon in their names"))
+                    .env(
+                        "PATH",
+                        std::env::join_paths(path)
+                            .expect("rustup's folders have no colon in their names"),
+                    )
                     .env("RUSTC", DEBIAN_RUSTC)
-                    // Building the standard library from source is an unstable option of a stable compiler.
+                    // Building the standard library from source is an unstable option of a stable
+                    // compiler.
                     .env("RUSTC_BOOTSTRAP", "1")
                     .arg("-Zbuild-std=std,panic_abort");
                 command
@@ -112,25 +129,39 @@ impl Toolchain {
             .current_dir(&folders.sources)
             .env("CARGO_TARGET_DIR", &folders.target)
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags(folders))
-            // Set by the rustup shim and by the cargo that runs this program: both would pick another compiler.
+            // Set by the rustup shim and by the cargo that runs this program: both would pick
+            // another compiler.
             .env_remove("RUSTUP_TOOLCHAIN")
             .env_remove("CARGO")
             .env_remove("RUSTFLAGS")
-            .args(["rustc", "--locked", "--release", "--target", TARGET, "--package", package]);
+            .args([
+                "rustc",
+                "--locked",
+                "--release",
+                "--target",
+                TARGET,
+                "--package",
+                package,
+            ]);
         if let Self::Debian { .. } = self {
             let object = match crt {
                 Crt::Command => "crt1-command.o",
                 Crt::Reactor => "crt1-reactor.o",
             };
-            command.arg("--").arg(format!("-Clink-arg={DEBIAN_LIBC}/{object}"));
+            command
+                .arg("--")
+                .arg(format!("-Clink-arg={DEBIAN_LIBC}/{object}"));
         }
         command
     }
 
-    /// Flags for every crate. No path of this machine may reach the guest, or no two people build the same bytes.
+    /// Flags for every crate. No path of this machine may reach the guest, or no two people build
+    /// the same bytes.
     fn flags(&self, folders: &Folders) -> OsString {
-        let home = std::env::var_os("CARGO_HOME")
-            .map_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo"), PathBuf::from);
+        let home = std::env::var_os("CARGO_HOME").map_or_else(
+            || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo"),
+            PathBuf::from,
+        );
         let workloads = folders.sources.parent().unwrap_or(&folders.sources);
         let remap = |from: &Path, to: &str| {
             let mut flag = OsString::from("--remap-path-prefix=");
@@ -139,11 +170,18 @@ impl Toolchain {
             flag.push(to);
             flag
         };
-        let mut flags = vec![remap(&home, "/cargo"), remap(workloads, "/workloads"), remap(&folders.target, "/target")];
+        let mut flags = vec![
+            remap(&home, "/cargo"),
+            remap(workloads, "/workloads"),
+            remap(&folders.target, "/target"),
+        ];
         if let Self::Debian { .. } = self {
             let std = std::fs::canonicalize(DEBIAN_STD).unwrap_or_else(|_| DEBIAN_STD.into());
             flags.extend([remap(&std, "/std"), remap(Path::new(DEBIAN_STD), "/std")]);
-            flags.extend([format!("-L{DEBIAN_LIBC}").into(), "-Clink-self-contained=no".into()]);
+            flags.extend([
+                format!("-L{DEBIAN_LIBC}").into(),
+                "-Clink-self-contained=no".into(),
+            ]);
         }
         let mut encoded = OsString::new();
         for (index, flag) in flags.iter().enumerate() {
@@ -163,7 +201,9 @@ fn rustc(arguments: &[&str]) -> std::io::Result<String> {
 fn output(command: &mut Command) -> std::io::Result<String> {
     let output = command.output()?;
     if !output.status.success() {
-        return Err(std::io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        return Err(std::io::Error::other(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        ));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -26,7 +26,13 @@ pub(super) struct Shown {
 impl Shown {
     /// Nothing yet.
     pub(super) fn nothing() -> Self {
-        Self { verdict: Ok(()), total_ns: None, phases: Vec::new(), usage: Usage::default(), attested: BTreeMap::new() }
+        Self {
+            verdict: Ok(()),
+            total_ns: None,
+            phases: Vec::new(),
+            usage: Usage::default(),
+            attested: BTreeMap::new(),
+        }
     }
 }
 
@@ -41,7 +47,11 @@ impl Outside<'_> {
             cold: planned.cell.scenario == results::record::Scenario::Cold,
             evicted: planned.evicted,
             told: planned.observer == Observer::Own,
-            core: if starts || planned.cell.scenario.multiplies() { None } else { self.cores.system },
+            core: if starts || planned.cell.scenario.multiplies() {
+                None
+            } else {
+                self.cores.system
+            },
             deadline_ns: self.deadline_ns(),
         }
     }
@@ -53,28 +63,44 @@ impl Outside<'_> {
         mut attested: BTreeMap<String, Value>,
     ) -> Result<(), String> {
         let order = self.order(&planned);
-        let Prepared { sha256, attested: prepared } = self.engine(planned.system, 0)?.prepare(&order)?;
+        let Prepared {
+            sha256,
+            attested: prepared,
+        } = self.engine(planned.system, 0)?.prepare(&order)?;
         for nth in 1..self.engines_for(&planned) {
             self.engine(planned.system, nth)?.prepare(&order)?;
         }
         attested.extend(prepared);
-        if let (true, Some(hosted)) = (planned.evicted_all, self.systems.adapter(planned.system).hosted()) {
+        if let (true, Some(hosted)) = (
+            planned.evicted_all,
+            self.systems.adapter(planned.system).hosted(),
+        ) {
             let programs = hosted.programs(self.systems.of(planned.system)?);
             attested.extend(self.evict_all(&programs)?);
         }
         self.digests.insert(planned.cell.clone(), sha256);
         let ports = self.ports_for(&planned)?;
-        self.next = Some(Next { planned, what: What::Ordered, ports, attested });
+        self.next = Some(Next {
+            planned,
+            what: What::Ordered,
+            ports,
+            attested,
+        });
         Ok(())
     }
 
     /// How many engine objects a cell's instances need.
     pub(super) fn engines_for(&self, planned: &Planned) -> usize {
-        let shared = self.systems.adapter(planned.system).hosted().is_some_and(Hosted::shares_engine);
+        let shared = self
+            .systems
+            .adapter(planned.system)
+            .hosted()
+            .is_some_and(Hosted::shares_engine);
         if shared { 1 } else { planned.instances }
     }
 
-    /// An engine of a system, made the first time that it is needed. One that could not be made is tried once.
+    /// An engine of a system, made the first time that it is needed. One that could not be made is
+    /// tried once.
     pub(super) fn engine(&mut self, name: Name, nth: usize) -> Result<&mut dyn Engine, String> {
         if !self.engines.contains_key(&(name, nth)) {
             let engine = self.make_engine(name, nth);
@@ -89,25 +115,47 @@ impl Outside<'_> {
 
     fn make_engine(&self, name: Name, nth: usize) -> Result<Box<dyn Engine>, String> {
         let found = self.systems.of(name)?;
-        let hosted = self.systems.adapter(name).hosted().ok_or("it has no engine")?;
-        hosted.engine(Place { work: &self.work, janitor: self.janitor, found, nth })
+        let hosted = self
+            .systems
+            .adapter(name)
+            .hosted()
+            .ok_or("it has no engine")?;
+        hosted.engine(Place {
+            work: &self.work,
+            janitor: self.janitor,
+            found,
+            nth,
+        })
     }
 
     /// A sample of a start, or of a service under load.
     pub(super) fn sample_hosted(&mut self, next: Next) -> Measurement {
-        let Next { planned, ports, mut attested, .. } = next;
+        let Next {
+            planned,
+            ports,
+            mut attested,
+            ..
+        } = next;
         let port = ports.first().copied();
-        let order = Order { deadline_ns: self.deadline_ns(), ..self.order(&planned) };
+        let order = Order {
+            deadline_ns: self.deadline_ns(),
+            ..self.order(&planned)
+        };
         // Taken out, so that the bench can be asked while an instance of it lives.
         let Some(Ok(mut engine)) = self.engines.remove(&(planned.system, 0)) else {
             return Measurement::failed("its engine is gone");
         };
         let measurement = match engine.start(&order, port) {
-            Err(reason) => Measurement { attested, ..Measurement::failed(reason) },
+            Err(reason) => Measurement {
+                attested,
+                ..Measurement::failed(reason)
+            },
             Ok(mut instance) => {
                 let mut requests = None;
                 let mut shown = started(instance.as_mut(), &planned, &order, port);
-                if let (Ok(()), false, Some(port)) = (&shown.verdict, planned.cell.scenario.starts(), port) {
+                if let (Ok(()), false, Some(port)) =
+                    (&shown.verdict, planned.cell.scenario.starts(), port)
+                {
                     shown.total_ns = None;
                     shown.phases.clear();
                     match self.load_instance(instance.as_mut(), &planned, port, &mut shown) {
@@ -123,8 +171,21 @@ impl Outside<'_> {
                 for (name, resources) in &shown.usage.parts {
                     attested.insert(format!("part_{name}"), json!(resources));
                 }
-                let Shown { verdict, total_ns, phases, usage, .. } = shown;
-                Measurement { verdict, total_ns, phases, resources: usage.resources, requests, attested }
+                let Shown {
+                    verdict,
+                    total_ns,
+                    phases,
+                    usage,
+                    ..
+                } = shown;
+                Measurement {
+                    verdict,
+                    total_ns,
+                    phases,
+                    resources: usage.resources,
+                    requests,
+                    attested,
+                }
             }
         };
         self.engines.insert((planned.system, 0), Ok(engine));
@@ -139,9 +200,14 @@ impl Outside<'_> {
         port: u16,
         shown: &mut Shown,
     ) -> Result<results::record::Requests, String> {
-        let Call::Http(request) = planned.workload.call() else { return Err("a command cannot be asked again".into()) };
+        let Call::Http(request) = planned.workload.call() else {
+            return Err("a command cannot be asked again".into());
+        };
         std::thread::sleep(IDLE);
-        shown.attested.extend(while_idle(shown.usage.resources, instance.usage().resources));
+        shown.attested.extend(while_idle(
+            shown.usage.resources,
+            instance.usage().resources,
+        ));
         let loaded = self.put_under_load(planned, request, &[instance.target(port)])?;
         shown.usage = instance.usage();
         shown.attested.extend(self.load_attested(&loaded));
@@ -151,17 +217,30 @@ impl Outside<'_> {
 }
 
 /// Follows a start to its first answer, or to its end.
-fn started(instance: &mut dyn Instance, planned: &Planned, order: &Order, port: Option<u16>) -> Shown {
+fn started(
+    instance: &mut dyn Instance,
+    planned: &Planned,
+    order: &Order,
+    port: Option<u16>,
+) -> Shown {
     let mut shown = Shown::nothing();
     let answered = match (planned.workload.call(), port) {
-        (Call::Http(request), Some(port)) => answer(instance, planned.workload, &request, port, order, &mut shown),
+        (Call::Http(request), Some(port)) => answer(
+            instance,
+            planned.workload,
+            &request,
+            port,
+            order,
+            &mut shown,
+        ),
         _ => end(instance, planned.workload, order, &mut shown),
     };
     let phases = answered.and_then(|(first, answered_ns)| {
         shown.total_ns = Some(answered_ns.saturating_sub(instance.launched_ns()));
         shown.attested.extend(instance.attested());
         // What could tell, and was not asked to, is a total that nothing has disturbed.
-        let silent = planned.observer == Observer::None && planned.system.adapter().tells_milestones();
+        let silent =
+            planned.observer == Observer::None && planned.system.adapter().tells_milestones();
         let is_told = first.is_some() || !order.told;
         if silent {
             Ok(Vec::new())
@@ -195,13 +274,20 @@ pub(super) fn answer(
         ended = instance.ended();
         ended.is_some()
     });
-    let first =
-        first.map_err(|error| format!("{error}{}", ended.map_or_else(String::new, |end| format!("; {end}"))))?;
+    let first = first.map_err(|error| {
+        format!(
+            "{error}{}",
+            ended.map_or_else(String::new, |end| format!("; {end}"))
+        )
+    })?;
     shown.usage = instance.usage();
     shown.attested.extend([
         ("connect_period_ns".to_owned(), json!(patience.period_ns)),
         ("connect_attempts".to_owned(), json!(first.attempts)),
-        ("connect_resolution_ns".to_owned(), json!(first.resolution_ns)),
+        (
+            "connect_resolution_ns".to_owned(),
+            json!(first.resolution_ns),
+        ),
     ]);
     workload.expected(1).check(&first.answer)?;
     instance.answers_on(port)?;
@@ -217,23 +303,36 @@ pub(super) fn end(
 ) -> Result<(Option<FirstAnswer>, u64), String> {
     let end = instance.wait_end(order.deadline_ns)?;
     shown.usage = instance.usage();
-    workload.expected(1).check(&Answer { code: end.code, body: end.printed })?;
+    workload.expected(1).check(&Answer {
+        code: end.code,
+        body: end.printed,
+    })?;
     Ok((None, end.seen_ns))
 }
 
-/// Removes an instance, which is a phase after the start. What could not be removed makes the sample a failed one.
+/// Removes an instance, which is a phase after the start. What could not be removed makes the
+/// sample a failed one.
 fn removed(mut instance: Box<dyn Instance + '_>, shown: &mut Shown) {
     let began_ns = now_ns();
     match instance.remove() {
         Ok(ns) if shown.total_ns.is_some() && !shown.phases.is_empty() => {
-            shown.phases.push(PhaseTime { name: Phase::Teardown, ns });
+            shown.phases.push(PhaseTime {
+                name: Phase::Teardown,
+                ns,
+            });
         }
         Ok(ns) => drop(shown.attested.insert("removal_ns".to_owned(), json!(ns))),
         Err(reason) if shown.verdict.is_ok() => shown.verdict = Err(reason),
-        Err(reason) => drop(shown.attested.insert("removal_failed".to_owned(), json!(reason))),
+        Err(reason) => drop(
+            shown
+                .attested
+                .insert("removal_failed".to_owned(), json!(reason)),
+        ),
     }
     drop(instance);
-    shown.attested.insert("cleaning_ns".to_owned(), json!(now_ns() - began_ns));
+    shown
+        .attested
+        .insert("cleaning_ns".to_owned(), json!(now_ns() - began_ns));
 }
 
 /// The end of its log, as a part of a reason.

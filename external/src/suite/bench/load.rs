@@ -18,10 +18,19 @@ pub(super) const IDLE: std::time::Duration = std::time::Duration::from_millis(20
 impl Outside<'_> {
     /// Requests at something that runs, as a sample.
     pub(super) fn sample_load(&self, next: Next) -> Measurement {
-        let Next { planned, what: What::Launched(ready), ports, mut attested } = next else {
+        let Next {
+            planned,
+            what: What::Launched(ready),
+            ports,
+            mut attested,
+        } = next
+        else {
             return Measurement::failed("nothing is to be launched");
         };
-        let failed = |reason: String| Measurement { attested: BTreeMap::new(), ..Measurement::failed(reason) };
+        let failed = |reason: String| Measurement {
+            attested: BTreeMap::new(),
+            ..Measurement::failed(reason)
+        };
         let (Call::Http(request), Some(&port)) = (planned.workload.call(), ports.first()) else {
             return failed("a command has nothing that could be asked again".to_owned());
         };
@@ -55,7 +64,9 @@ impl Outside<'_> {
         attested.extend(started.attested);
         attested.extend(self.load_attested(&loaded));
         attested.extend(while_idle(at_first_answer, idle));
-        let verdict = crashed.map_or_else(|| judged(&loaded), Err).map_err(|reason| format!("{reason}{said}"));
+        let verdict = crashed
+            .map_or_else(|| judged(&loaded), Err)
+            .map_err(|reason| format!("{reason}{said}"));
         Measurement {
             verdict,
             total_ns: None,
@@ -84,9 +95,13 @@ impl Outside<'_> {
     ) -> Result<Loaded, String> {
         let values = &self.settings.values;
         if planned.workload == Workload::HttpState {
-            targets.iter().try_for_each(|target| self.counts(target, &request))?;
+            targets
+                .iter()
+                .try_for_each(|target| self.counts(target, &request))?;
         }
-        let (target, also) = targets.split_first().ok_or("there is nothing to be put under load")?;
+        let (target, also) = targets
+            .split_first()
+            .ok_or("there is nothing to be put under load")?;
         let load = Load {
             address: target.address,
             host: target.host.clone(),
@@ -104,8 +119,8 @@ impl Outside<'_> {
         load::run(&load).map_err(|error| error.to_string())
     }
 
-    /// Whether so many increments from several clients at once add up: one that is lost, or counted by another instance,
-    /// would be a service that is fast because it does not do its work.
+    /// Whether so many increments from several clients at once add up: one that is lost, or counted
+    /// by another instance, would be a service that is fast because it does not do its work.
     fn counts(&self, target: &ready::Target, increment: &Request) -> Result<(), String> {
         let load = Load {
             address: target.address,
@@ -128,7 +143,8 @@ impl Outside<'_> {
             return Ok(());
         }
         Err(format!(
-            "it does not keep its state: it said {before}, and after {INCREMENTS} increments from {} clients {after}",
+            "it does not keep its state: it said {before}, and after {INCREMENTS} increments from \
+                {} clients {after}",
             load::CONNECTIONS
         ))
     }
@@ -139,18 +155,23 @@ impl Outside<'_> {
         let asked = ready::first_answer(target, &Request::get("/state"), &patience, &mut || false);
         let body = asked.map_err(|error| error.to_string())?.answer.body;
         let text = String::from_utf8_lossy(&body);
-        text.trim().parse().map_err(|_| format!("its state is no count but {text:?}"))
+        text.trim()
+            .parse()
+            .map_err(|_| format!("its state is no count but {text:?}"))
     }
 }
 
 /// How many increments are to leave exactly as many.
 const INCREMENTS: u64 = 200;
 
-/// What a service had cost at its first answer, and after [`IDLE`] without a request: the difference is the price of being
-/// there.
+/// What a service had cost at its first answer, and after [`IDLE`] without a request: the
+/// difference is the price of being there.
 pub(super) fn while_idle(at_first_answer: Resources, idle: Resources) -> BTreeMap<String, Value> {
     BTreeMap::from([
-        ("resources_at_first_answer".to_owned(), json!(at_first_answer)),
+        (
+            "resources_at_first_answer".to_owned(),
+            json!(at_first_answer),
+        ),
         ("resources_after_200_ms_idle".to_owned(), json!(idle)),
     ])
 }
@@ -161,8 +182,11 @@ pub(super) fn judged(loaded: &Loaded) -> Result<(), String> {
     if requests.failed == 0 && requests.dropped == 0 && loaded.warm_up_failed == 0 {
         return Ok(());
     }
-    let reasons: Vec<_> =
-        loaded.failures.iter().map(|failure| format!("{} × {}", failure.count, failure.reason)).collect();
+    let reasons: Vec<_> = loaded
+        .failures
+        .iter()
+        .map(|failure| format!("{} × {}", failure.count, failure.reason))
+        .collect();
     Err(format!(
         "{} of {} requests failed, {} were dropped, {} of the warm-up failed: {}",
         requests.failed,

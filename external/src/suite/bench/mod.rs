@@ -42,7 +42,8 @@ pub struct Outside<'a> {
     observer: Result<(), String>,
     /// What was prepared, or why that failed, by what it is for.
     jobs: HashMap<Key, Result<Ready, String>>,
-    /// Engines of systems that have one of their own, or why there is none. Put away before the folder is.
+    /// Engines of systems that have one of their own, or why there is none. Put away before the
+    /// folder is.
     engines: HashMap<(Name, usize), Result<Box<dyn Engine>, String>>,
     /// What systems' programs are linked with.
     libraries: Libraries,
@@ -100,7 +101,10 @@ impl<'a> Outside<'a> {
             settings,
             systems,
             janitor,
-            cells: cells.iter().map(|planned| (planned.cell.clone(), planned.clone())).collect(),
+            cells: cells
+                .iter()
+                .map(|planned| (planned.cell.clone(), planned.clone()))
+                .collect(),
             cores: cores::pair(),
             observer: observe::available(),
             jobs: HashMap::new(),
@@ -124,7 +128,11 @@ impl<'a> Outside<'a> {
 
     /// What a cell's starts find prepared. The first time it is made, and tried once.
     fn job(&mut self, planned: &Planned) -> Result<Ready, String> {
-        let key = Key { system: planned.system, workload: planned.workload, acquire: planned.acquire };
+        let key = Key {
+            system: planned.system,
+            workload: planned.workload,
+            acquire: planned.acquire,
+        };
         if let Some(made) = self.jobs.get(&key) {
             return made.clone();
         }
@@ -136,25 +144,40 @@ impl<'a> Outside<'a> {
     fn make(&self, key: Key) -> Result<Ready, String> {
         let found = self.systems.of(key.system)?;
         let acquire = key.acquire.map_or("machine-code", Acquire::name);
-        let folder = self.work.join(format!("{}-{}-{acquire}", key.system.name(), key.workload.name()));
-        std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-        let job = Job { workload: key.workload, acquire: key.acquire, folder: &folder };
+        let folder = self.work.join(format!(
+            "{}-{}-{acquire}",
+            key.system.name(),
+            key.workload.name()
+        ));
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+        let job = Job {
+            workload: key.workload,
+            acquire: key.acquire,
+            folder: &folder,
+        };
         let ready = self.systems.adapter(key.system).prepare(found, &job)?;
         if let Some(cache) = &ready.cache {
-            std::fs::create_dir_all(cache).map_err(|error| format!("cannot make {}: {error}", cache.display()))?;
+            std::fs::create_dir_all(cache)
+                .map_err(|error| format!("cannot make {}: {error}", cache.display()))?;
         }
-        // Found here, what does not work is one reason; found by the campaign it would be as many as samples. A cache is
-        // filled by the same start.
+        // Found here, what does not work is one reason; found by the campaign it would be as many
+        // as samples. A cache is filled by the same start.
         let port = Self::port_for(key.workload)?;
         let launch = self.launch(&ready, key.workload, port);
         let started = self.start(&launch, &ready, key.workload, port)?;
-        started.verdict.map_err(|reason| format!("it was tried once, and {reason}"))?;
+        started
+            .verdict
+            .map_err(|reason| format!("it was tried once, and {reason}"))?;
         Ok(ready)
     }
 
     /// Puts programs and what they are linked with out of the page cache.
     fn evict_all(&mut self, programs: &[PathBuf]) -> Result<BTreeMap<String, Value>, String> {
-        let mut files: Vec<_> = programs.iter().flat_map(|program| self.libraries.of(program)).collect();
+        let mut files: Vec<_> = programs
+            .iter()
+            .flat_map(|program| self.libraries.of(program))
+            .collect();
         files.sort();
         files.dedup();
         cache::evict(&files)
@@ -165,12 +188,15 @@ impl<'a> Outside<'a> {
         listens(workload).then(port).transpose()
     }
 
-    /// Different ports, one for each instance of a service. The first is the one that something was told already, if so.
+    /// Different ports, one for each instance of a service. The first is the one that something was
+    /// told already, if so.
     fn ports_for(&mut self, planned: &Planned) -> Result<Vec<u16>, String> {
         let told = self.site.port.take().filter(|_| listens(planned.workload));
         let mut found: Vec<_> = told.into_iter().collect();
         while found.len() < planned.instances {
-            let Some(port) = Self::port_for(planned.workload)? else { break };
+            let Some(port) = Self::port_for(planned.workload)? else {
+                break;
+            };
             if !found.contains(&port) {
                 found.push(port);
             }
@@ -181,16 +207,25 @@ impl<'a> Outside<'a> {
 
 impl Bench for Outside<'_> {
     fn prepare(&mut self, planned: &campaign::Planned) -> Result<(), String> {
-        let planned = self.cells.get(&planned.cell).cloned().ok_or("the plan has no such cell")?;
+        let planned = self
+            .cells
+            .get(&planned.cell)
+            .cloned()
+            .ok_or("the plan has no such cell")?;
         if planned.observer == Observer::Seccomp {
             self.observer.clone().map_err(|reason| {
-                format!("no start can be taken apart here: {reason}; its total is measured all the same, and --no-observer leaves this out")
+                format!(
+                    "no start can be taken apart here: {reason}; its total is measured all the \
+                        same, and --no-observer leaves this out"
+                )
             })?;
         }
         let adapter = self.systems.adapter(planned.system);
         let mut attested = BTreeMap::new();
         if planned.workload == Workload::HttpState && !planned.cell.scenario.starts() {
-            let means = adapter.keeps_state().map_err(|reason| format!("{BY_NATURE}state: {reason}"))?;
+            let means = adapter
+                .keeps_state()
+                .map_err(|reason| format!("{BY_NATURE}state: {reason}"))?;
             attested.insert("state".to_owned(), json!(means));
         }
         if adapter.hosted().is_some() {
@@ -201,7 +236,11 @@ impl Bench for Outside<'_> {
         if let (Some(cache), Some(Acquire::CacheMiss)) = (&ready.cache, planned.acquire) {
             process::emptied(cache)?;
         }
-        let residency = if planned.evicted { Residency::Evicted } else { Residency::Hot };
+        let residency = if planned.evicted {
+            Residency::Evicted
+        } else {
+            Residency::Hot
+        };
         let mut resident = 0;
         for file in &ready.files {
             resident += pages::put(file, residency)?.resident;
@@ -210,13 +249,24 @@ impl Bench for Outside<'_> {
         if planned.evicted_all {
             attested.extend(self.evict_all(std::slice::from_ref(&ready.program))?);
         }
-        let ports = if planned.without == Some(WORK) { Vec::new() } else { self.ports_for(&planned)? };
-        self.next = Some(Next { planned, what: What::Launched(Box::new(ready)), ports, attested });
+        let ports = if planned.without == Some(WORK) {
+            Vec::new()
+        } else {
+            self.ports_for(&planned)?
+        };
+        self.next = Some(Next {
+            planned,
+            what: What::Launched(Box::new(ready)),
+            ports,
+            attested,
+        });
         Ok(())
     }
 
     fn sample(&mut self, _: &campaign::Planned) -> Measurement {
-        let Some(next) = self.next.take() else { return Measurement::failed("nothing was prepared") };
+        let Some(next) = self.next.take() else {
+            return Measurement::failed("nothing was prepared");
+        };
         self.ports.clone_from(&next.ports);
         match &next.what {
             _ if next.planned.cell.scenario.multiplies() => self.sample_many(next),
@@ -234,7 +284,10 @@ impl Bench for Outside<'_> {
             }
         }
         for port in std::mem::take(&mut self.ports) {
-            let owners = self.site.owners(port).map_err(|error| format!("cannot look at the sockets: {error}"))?;
+            let owners = self
+                .site
+                .owners(port)
+                .map_err(|error| format!("cannot look at the sockets: {error}"))?;
             if let Some(owner) = owners.first() {
                 return Err(format!(
                     "port {port} is still listened on after the sample, by processes {:?}",
@@ -250,7 +303,15 @@ impl Bench for Outside<'_> {
             return Some(digest.clone());
         }
         let planned = self.cells.get(cell)?;
-        let key = Key { system: planned.system, workload: planned.workload, acquire: planned.acquire };
-        self.jobs.get(&key)?.as_ref().ok().map(|ready| ready.sha256.clone())
+        let key = Key {
+            system: planned.system,
+            workload: planned.workload,
+            acquire: planned.acquire,
+        };
+        self.jobs
+            .get(&key)?
+            .as_ref()
+            .ok()
+            .map(|ready| ready.sha256.clone())
     }
 }

@@ -1,4 +1,5 @@
-//! Puts what a cell says between client and service, and proves afterwards that packets went through it.
+//! Puts what a cell says between client and service, and proves afterwards that packets went
+//! through it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -28,13 +29,19 @@ pub(super) struct Site {
 impl Site {
     /// The address that services are told to listen on.
     pub(super) fn address(&self, port: Option<u16>) -> Option<SocketAddr> {
-        let ip = self.namespace.as_ref().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), Namespace::address);
+        let ip = self
+            .namespace
+            .as_ref()
+            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), Namespace::address);
         port.map(|port| SocketAddr::new(ip, port))
     }
 
     /// Where they are asked.
     pub(super) fn target(&self, port: u16) -> Target {
-        self.namespace.as_ref().map_or_else(|| Target::loopback(port), |namespace| namespace.target(port))
+        self.namespace.as_ref().map_or_else(
+            || Target::loopback(port),
+            |namespace| namespace.target(port),
+        )
     }
 
     /// Who listens on a port there.
@@ -46,7 +53,8 @@ impl Site {
     }
 }
 
-/// A bench whose samples stand behind a firewall or are reached over a network, where their cells say so.
+/// A bench whose samples stand behind a firewall or are reached over a network, where their cells
+/// say so.
 pub struct Networked<'a> {
     outside: Outside<'a>,
     /// The firewall, or why there is none. Made when a cell needs it first.
@@ -60,14 +68,24 @@ pub struct Networked<'a> {
 impl<'a> Networked<'a> {
     /// The bench, with whatever its cells put between client and service.
     pub fn new(outside: Outside<'a>) -> Self {
-        Self { outside, wall: None, before: Counted::default(), namespaces: HashMap::new() }
+        Self {
+            outside,
+            wall: None,
+            before: Counted::default(),
+            namespaces: HashMap::new(),
+        }
     }
 
     fn planned(&self, cell: &Cell) -> Result<Planned, String> {
-        self.outside.cells.get(cell).cloned().ok_or_else(|| "the plan has no such cell".to_owned())
+        self.outside
+            .cells
+            .get(cell)
+            .cloned()
+            .ok_or_else(|| "the plan has no such cell".to_owned())
     }
 
-    /// The firewall of the run. Samples in front of which there is none need it too: that there is none is looked at.
+    /// The firewall of the run. Samples in front of which there is none need it too: that there is
+    /// none is looked at.
     fn wall(&mut self) -> Result<&Wall, Trouble> {
         let janitor = self.outside.janitor;
         let wall = self.wall.get_or_insert_with(|| Wall::new(janitor));
@@ -78,10 +96,21 @@ impl<'a> Networked<'a> {
     fn put_wall(&mut self, level: Level, port: u16, planned: &Planned) -> Result<(), String> {
         let inner = behind(planned);
         match self.wall() {
-            Ok(wall) => self.before = wall.put(level, port, inner).map_err(|trouble| trouble.reason())?,
-            // Who may not put one up can be measured without one all the same; behind somebody's, nobody is without.
-            Err(Trouble::NoProgram | Trouble::Denied | Trouble::NoKernel(_)) if level == Level::Off => {}
-            Err(trouble) => return Err(format!("there can be no firewall of this suite's here: {}", trouble.reason())),
+            Ok(wall) => {
+                self.before = wall
+                    .put(level, port, inner)
+                    .map_err(|trouble| trouble.reason())?
+            }
+            // Who may not put one up can be measured without one all the same; behind somebody's,
+            // nobody is without.
+            Err(Trouble::NoProgram | Trouble::Denied | Trouble::NoKernel(_))
+                if level == Level::Off => {}
+            Err(trouble) => {
+                return Err(format!(
+                    "there can be no firewall of this suite's here: {}",
+                    trouble.reason()
+                ));
+            }
         }
         Ok(())
     }
@@ -93,16 +122,35 @@ impl<'a> Networked<'a> {
     }
 
     /// What the rules have counted of a sample, and whether it was what its cell says.
-    fn proof(&mut self, level: Level, planned: &Planned) -> (BTreeMap<String, Value>, Result<(), String>) {
+    fn proof(
+        &mut self,
+        level: Level,
+        planned: &Planned,
+    ) -> (BTreeMap<String, Value>, Result<(), String>) {
         let before = self.before;
-        let Ok(wall) = self.wall() else { return (BTreeMap::new(), Ok(())) };
+        let Ok(wall) = self.wall() else {
+            return (BTreeMap::new(), Ok(()));
+        };
         let (found, counted) = match wall.look() {
             Ok((found, counted)) => (found, counted.since(before)),
-            Err(trouble) => return (BTreeMap::new(), Err(format!("the firewall cannot be looked at: {trouble}"))),
+            Err(trouble) => {
+                return (
+                    BTreeMap::new(),
+                    Err(format!("the firewall cannot be looked at: {trouble}")),
+                );
+            }
         };
-        let mut attested = BTreeMap::from([("firewall_rules".to_owned(), json!(found.is_on().then(|| found.rules())))]);
+        let mut attested = BTreeMap::from([(
+            "firewall_rules".to_owned(),
+            json!(found.is_on().then(|| found.rules())),
+        )]);
         if found != level {
-            return (attested, Err(format!("not what its cell says: the firewall should be {level} and was {found}")));
+            return (
+                attested,
+                Err(format!(
+                    "not what its cell says: the firewall should be {level} and was {found}"
+                )),
+            );
         }
         if !level.is_on() {
             return (attested, Ok(()));
@@ -111,18 +159,32 @@ impl<'a> Networked<'a> {
         attested.insert("firewall_blocked".to_owned(), json!(counted.blocked));
         let mut passed = counted.loopback > 0;
         if behind(planned).is_some() {
-            attested.insert("firewall_packets_to_container".to_owned(), json!(counted.to_container));
-            attested.insert("firewall_packets_from_container".to_owned(), json!(counted.from_container));
+            attested.insert(
+                "firewall_packets_to_container".to_owned(),
+                json!(counted.to_container),
+            );
+            attested.insert(
+                "firewall_packets_from_container".to_owned(),
+                json!(counted.from_container),
+            );
             passed = passed && counted.to_container > 0 && counted.from_container > 0;
         }
-        let verdict = if passed { Ok(()) } else { Err("its packets did not pass the firewall".to_owned()) };
+        let verdict = if passed {
+            Ok(())
+        } else {
+            Err("its packets did not pass the firewall".to_owned())
+        };
         (attested, verdict)
     }
 }
 
 /// The port inside a container, if what is asked is published by an engine's proxy.
 fn behind(planned: &Planned) -> Option<u16> {
-    planned.system.adapter().hosted().and_then(|hosted| hosted.behind(&planned.variant))
+    planned
+        .system
+        .adapter()
+        .hosted()
+        .and_then(|hosted| hosted.behind(&planned.variant))
 }
 
 impl Bench for Networked<'_> {
@@ -131,16 +193,23 @@ impl Bench for Networked<'_> {
         self.outside.site = Site::default();
         if let Some(link) = planned.network.link {
             if planned.system.adapter().hosted().is_some() {
-                return Err("its engine gives services their network, and none that client and service share only; \
-                            --path loopback is what can be measured of it"
-                    .to_owned());
+                return Err(
+                    "its engine gives services their network, and none that client and service \
+                        share only; --path loopback is what can be measured of it"
+                        .to_owned(),
+                );
             }
             self.outside.site.namespace = Some(self.namespace(link)?);
         }
-        let Some(level) = planned.network.firewall.filter(|_| listens(planned.workload)) else {
+        let Some(level) = planned
+            .network
+            .firewall
+            .filter(|_| listens(planned.workload))
+        else {
             return self.outside.prepare(at);
         };
-        // Before anything else is prepared: programs that run after pages were evicted would bring some back.
+        // Before anything else is prepared: programs that run after pages were evicted would bring
+        // some back.
         let port = ports::free_port().map_err(|error| format!("no port is free: {error}"))?;
         self.put_wall(level, port, &planned)?;
         self.outside.site.port = Some(port);
@@ -156,9 +225,13 @@ impl Bench for Networked<'_> {
 
     fn sample(&mut self, at: &campaign::Planned) -> Measurement {
         let mut measured = self.outside.sample(at);
-        let Ok(planned) = self.planned(&at.cell) else { return measured };
+        let Ok(planned) = self.planned(&at.cell) else {
+            return measured;
+        };
         if let Some(namespace) = &self.outside.site.namespace {
-            measured.attested.insert("network_namespace".to_owned(), json!(namespace.name()));
+            measured
+                .attested
+                .insert("network_namespace".to_owned(), json!(namespace.name()));
         }
         if let Some(level) = planned.network.firewall {
             let (attested, verdict) = self.proof(level, &planned);

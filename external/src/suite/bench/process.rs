@@ -23,10 +23,20 @@ impl Outside<'_> {
         let mut launch = Launch::new(&ready.program, &self.work, self.work.join("log"));
         launch.arguments = ready.arguments(self.site.address(port));
         launch.namespace.clone_from(&self.site.namespace);
-        // Runtimes look for their configuration below it, and must find none but what they are told.
+        // Runtimes look for their configuration below it, and must find none but what they are
+        // told.
         launch.environment = vec![("HOME".into(), self.work.clone().into())];
-        launch.environment.extend(ready.environment.iter().map(|(name, value)| (name.into(), value.into())));
-        launch.stdout = if listens(workload) { Stdout::Log } else { Stdout::Captured };
+        launch.environment.extend(
+            ready
+                .environment
+                .iter()
+                .map(|(name, value)| (name.into(), value.into())),
+        );
+        launch.stdout = if listens(workload) {
+            Stdout::Log
+        } else {
+            Stdout::Captured
+        };
         launch.watch.clone_from(&ready.artifact);
         launch.port = port;
         launch
@@ -41,12 +51,22 @@ impl Outside<'_> {
         port: Option<u16>,
     ) -> Result<Started, String> {
         let mut running = launch.launch().map_err(|error| error.to_string())?;
-        let guard = self.janitor.guard_group(running.pid()).map_err(|error| error.to_string())?;
+        let guard = self
+            .janitor
+            .guard_group(running.pid())
+            .map_err(|error| error.to_string())?;
         let mut started = match (workload.call(), port) {
-            (Call::Http(request), Some(port)) => self.first_answer(&mut running, ready, workload, &request, port),
+            (Call::Http(request), Some(port)) => {
+                self.first_answer(&mut running, ready, workload, &request, port)
+            }
             _ => self.to_the_end(&mut running, workload),
         };
-        if started.verdict.is_ok() && launch.arguments.iter().any(|argument| argument == "--milestones") {
+        if started.verdict.is_ok()
+            && launch
+                .arguments
+                .iter()
+                .any(|argument| argument == "--milestones")
+        {
             self.wait_until_told();
         }
         running.stop(GRACE);
@@ -68,11 +88,15 @@ impl Outside<'_> {
     ) -> Started {
         let patience = ready::Patience::until(self.deadline_ns());
         let target = self.site.target(port);
-        let first = ready::first_answer(&target, request, &patience, &mut || running.ended().is_some());
+        let first = ready::first_answer(&target, request, &patience, &mut || {
+            running.ended().is_some()
+        });
         let first = match first {
             Ok(first) => first,
             Err(error) => {
-                let end = running.ended().map_or_else(String::new, |end| format!("; it {end}"));
+                let end = running
+                    .ended()
+                    .map_or_else(String::new, |end| format!("; it {end}"));
                 return Started::failed(format!("{error}{end}{}", elsewhere(running, port)));
             }
         };
@@ -80,14 +104,27 @@ impl Outside<'_> {
         let mut attested = BTreeMap::from([
             ("connect_period_ns".to_owned(), json!(patience.period_ns)),
             ("connect_attempts".to_owned(), json!(first.attempts)),
-            ("connect_resolution_ns".to_owned(), json!(first.resolution_ns)),
+            (
+                "connect_resolution_ns".to_owned(),
+                json!(first.resolution_ns),
+            ),
         ]);
         if let Some(file) = &ready.mapped {
-            attested.insert("code_mapped".to_owned(), json!(is_mapped(running.pid(), file)));
+            attested.insert(
+                "code_mapped".to_owned(),
+                json!(is_mapped(running.pid(), file)),
+            );
         }
         // After the clock was stopped: looking takes longer than some starts.
-        let verdict = ports::belongs_to(port, running.pid()).and_then(|()| workload.expected(1).check(&first.answer));
-        Started { verdict, answered_ns: first.answered_ns, resources, attested, ..Started::of(running) }
+        let verdict = ports::belongs_to(port, running.pid())
+            .and_then(|()| workload.expected(1).check(&first.answer));
+        Started {
+            verdict,
+            answered_ns: first.answered_ns,
+            resources,
+            attested,
+            ..Started::of(running)
+        }
     }
 
     /// A command, or a service's program that only begins and ends: waited for.
@@ -97,17 +134,33 @@ impl Outside<'_> {
         };
         let printed = running.stdout();
         let verdict = match end.code {
-            _ if printed.dropped > 0 => Err(format!("it printed {} bytes too many", printed.dropped)),
+            _ if printed.dropped > 0 => {
+                Err(format!("it printed {} bytes too many", printed.dropped))
+            }
             Some(0) if listens(workload) => Ok(()),
-            Some(code) => workload.expected(1).check(&Answer { code: code.into(), body: printed.bytes }),
+            Some(code) => workload.expected(1).check(&Answer {
+                code: code.into(),
+                body: printed.bytes,
+            }),
             None => Err(format!("it {end}")),
         };
-        Started { verdict, answered_ns: end.seen_ns, resources: end.resources, ..Started::of(running) }
+        Started {
+            verdict,
+            answered_ns: end.seen_ns,
+            resources: end.resources,
+            ..Started::of(running)
+        }
     }
 
     /// A start as a sample.
     pub(super) fn sample_start(&self, next: Next) -> Measurement {
-        let Next { planned, what: What::Launched(ready), ports, mut attested } = next else {
+        let Next {
+            planned,
+            what: What::Launched(ready),
+            ports,
+            mut attested,
+        } = next
+        else {
             return Measurement::failed("nothing is to be launched");
         };
         let port = ports.first().copied();
@@ -116,23 +169,51 @@ impl Outside<'_> {
         launch.observed = planned.observer == Observer::Seccomp;
         let mut started = match self.start(&launch, &ready, planned.workload, port) {
             Ok(started) => started,
-            Err(reason) => return Measurement { attested, ..Measurement::failed(reason) },
+            Err(reason) => {
+                return Measurement {
+                    attested,
+                    ..Measurement::failed(reason)
+                };
+            }
         };
         attested.append(&mut started.attested);
         let mut verdict = std::mem::replace(&mut started.verdict, Ok(()));
         if let (Some(before), Some(cache)) = (cached, &ready.cache) {
-            let found = if entries(cache) > before { "miss" } else { "hit" };
+            let found = if entries(cache) > before {
+                "miss"
+            } else {
+                "hit"
+            };
             attested.insert("cache".to_owned(), json!(found));
-            let wanted = if planned.acquire == Some(Acquire::CacheHit) { "hit" } else { "miss" };
-            verdict = verdict.and(if found == wanted { Ok(()) } else { Err(unlike("cache", wanted, found)) });
+            let wanted = if planned.acquire == Some(Acquire::CacheHit) {
+                "hit"
+            } else {
+                "miss"
+            };
+            verdict = verdict.and(if found == wanted {
+                Ok(())
+            } else {
+                Err(unlike("cache", wanted, found))
+            });
         }
-        if ready.mapped.is_some() && listens(planned.workload) && attested.get("code_mapped") != Some(&json!(true)) {
-            verdict = verdict.and(Err("not what its cell says: compiled code was not mapped".to_owned()));
+        if ready.mapped.is_some()
+            && listens(planned.workload)
+            && attested.get("code_mapped") != Some(&json!(true))
+        {
+            verdict = verdict.and(Err(
+                "not what its cell says: compiled code was not mapped".to_owned()
+            ));
         }
-        let phases = if verdict.is_ok() { self.phases(&planned, &started) } else { Ok(Vec::new()) };
+        let phases = if verdict.is_ok() {
+            self.phases(&planned, &started)
+        } else {
+            Ok(Vec::new())
+        };
         let verdict = verdict.and(phases.as_ref().map(|_| ()).map_err(Clone::clone));
         Measurement {
-            total_ns: verdict.is_ok().then(|| started.answered_ns.saturating_sub(started.launched_ns)),
+            total_ns: verdict
+                .is_ok()
+                .then(|| started.answered_ns.saturating_sub(started.launched_ns)),
             verdict,
             phases: phases.unwrap_or_default(),
             resources: started.resources,
@@ -148,7 +229,9 @@ impl Outside<'_> {
             (Observer::Seccomp, Some(seen)) if listens(planned.workload) => {
                 seen.phases(started.answered_ns, planned.acquire.is_none())
             }
-            (Observer::Seccomp, Some(seen)) => seen.phases_of_run(started.answered_ns, planned.acquire.is_none()),
+            (Observer::Seccomp, Some(seen)) => {
+                seen.phases_of_run(started.answered_ns, planned.acquire.is_none())
+            }
             (Observer::Seccomp, None) => Err("the observer saw nothing".to_owned()),
             (Observer::Own, _) => {
                 let acquire = planned.acquire.ok_or("machine code tells no milestones")?;
@@ -159,7 +242,8 @@ impl Outside<'_> {
         }
     }
 
-    /// Waits for what a service tells after its first answer. The start is over then: this decides nothing that is timed.
+    /// Waits for what a service tells after its first answer. The start is over then: this decides
+    /// nothing that is timed.
     fn wait_until_told(&self) {
         let until_ns = now_ns() + 1_000_000_000;
         while !self.told().exists() && now_ns() < until_ns {
@@ -172,7 +256,8 @@ impl Outside<'_> {
         self.work.join("milestones.json")
     }
 
-    /// What a cell launches: what was prepared for its kind, with what it leaves out, and what it is to tell.
+    /// What a cell launches: what was prepared for its kind, with what it leaves out, and what it
+    /// is to tell.
     pub(super) fn varied(&self, planned: &Planned, ready: &Ready) -> Result<Ready, String> {
         let mut ready = ready.clone();
         if planned.without == Some(WORK) {
@@ -181,7 +266,9 @@ impl Outside<'_> {
         if let Some(without) = planned.without {
             let extras = self.systems.adapter(planned.system).extras();
             let extra = extras.iter().find(|extra| extra.name == without);
-            ready = ready.without(extra.ok_or_else(|| format!("it has no `{without}` that could be left out"))?);
+            ready = ready.without(
+                extra.ok_or_else(|| format!("it has no `{without}` that could be left out"))?,
+            );
         }
         if planned.observer == Observer::Own {
             if !self.systems.adapter(planned.system).tells_milestones() {
@@ -207,7 +294,11 @@ pub(super) struct Started {
 impl Started {
     /// Of a process that has answered; the rest is filled in.
     fn of(running: &mut Running) -> Self {
-        Self { launched_ns: running.launched_ns(), milestones: running.milestones(), ..Self::failed(String::new()) }
+        Self {
+            launched_ns: running.launched_ns(),
+            milestones: running.milestones(),
+            ..Self::failed(String::new())
+        }
     }
 
     fn failed(reason: impl Into<String>) -> Self {
@@ -238,18 +329,32 @@ pub(super) fn said(running: &mut Running) -> String {
 
 /// Ports other than the one that it was told, as a part of a reason.
 fn elsewhere(running: &Running, port: u16) -> String {
-    let others: Vec<_> =
-        ports::of_group(running.pid()).unwrap_or_default().into_iter().filter(|found| *found != port).collect();
-    if others.is_empty() { String::new() } else { format!("; it listens on {others:?} and not on {port}") }
+    let others: Vec<_> = ports::of_group(running.pid())
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|found| *found != port)
+        .collect();
+    if others.is_empty() {
+        String::new()
+    } else {
+        format!("; it listens on {others:?} and not on {port}")
+    }
 }
 
 /// Compiled code in a cache: what grows by a miss. Statistics of entries are written by hits too.
 fn entries(cache: &Path) -> usize {
-    let Ok(read) = std::fs::read_dir(cache) else { return 0 };
+    let Ok(read) = std::fs::read_dir(cache) else {
+        return 0;
+    };
     let of = |entry: std::fs::DirEntry| {
         let path = entry.path();
-        let is_code = path.extension().is_none() && !entry.file_name().as_encoded_bytes().starts_with(b".");
-        if path.is_dir() { entries(&path) } else { usize::from(is_code) }
+        let is_code =
+            path.extension().is_none() && !entry.file_name().as_encoded_bytes().starts_with(b".");
+        if path.is_dir() {
+            entries(&path)
+        } else {
+            usize::from(is_code)
+        }
     };
     read.flatten().map(of).sum()
 }
@@ -264,5 +369,11 @@ pub(super) fn emptied(cache: &Path) -> Result<(), String> {
 fn is_mapped(pid: u32, file: &Path) -> bool {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let name = file.display().to_string();
-    maps.lines().any(|line| line.ends_with(&name) && line.split(' ').nth(1).is_some_and(|rights| rights.contains('x')))
+    maps.lines().any(|line| {
+        line.ends_with(&name)
+            && line
+                .split(' ')
+                .nth(1)
+                .is_some_and(|rights| rights.contains('x'))
+    })
 }

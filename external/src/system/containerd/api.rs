@@ -1,8 +1,10 @@
 //! The few messages and calls of containerd's API that a start needs.
 //!
-//! Written out here and not generated: the crate with all of them generates them while it is built, for which everybody who
-//! builds this project would need the compiler of protocol buffers. Numbers of fields are those of containerd's
-//! `api/services/{containers,namespaces,snapshots,tasks,version}/v1` and `api/types`, which never change their meaning.
+//! Written out here and not generated: the crate with all of them generates them while it is built,
+//! for which everybody who builds this project would need the compiler of protocol buffers. Numbers
+//! of fields are those of containerd's
+//! `api/services/{containers,namespaces,snapshots,tasks,version}/v1` and `api/types`, which never
+//! change their meaning.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,7 +21,8 @@ use tonic::{Code, Request, Status};
 /// The namespace of everything that is ours.
 pub(super) const NAMESPACE: &str = "coldphase";
 
-/// The snapshotter that containerd uses unless told otherwise, and that does what Docker's storage driver does.
+/// The snapshotter that containerd uses unless told otherwise, and that does what Docker's storage
+/// driver does.
 pub(super) const SNAPSHOTTER: &str = "overlayfs";
 
 #[derive(Clone, PartialEq, Message)]
@@ -200,11 +203,16 @@ impl Client {
             async move { std::io::Result::Ok(TokioIo::new(UnixStream::connect(path).await?)) }
         });
         // What stands for the host's name is never looked up.
-        let channel = Endpoint::from_static("http://containerd").connect_with_connector(connector).await;
-        Ok(Self(
-            channel
-                .map_err(|error| format!("containerd does not answer at {}: {}", socket.display(), causes(&error)))?,
-        ))
+        let channel = Endpoint::from_static("http://containerd")
+            .connect_with_connector(connector)
+            .await;
+        Ok(Self(channel.map_err(|error| {
+            format!(
+                "containerd does not answer at {}: {}",
+                socket.display(),
+                causes(&error)
+            )
+        })?))
     }
 
     /// One call of one method, such as `/containerd.services.tasks.v1.Tasks/Start`.
@@ -214,11 +222,19 @@ impl Client {
         A: Message + Default + Send + Sync + 'static,
     {
         let mut grpc = Grpc::new(self.0.clone());
-        grpc.ready().await.map_err(|error| Status::unavailable(causes(&error)))?;
+        grpc.ready()
+            .await
+            .map_err(|error| Status::unavailable(causes(&error)))?;
         let mut request = Request::new(request);
-        request.metadata_mut().insert("containerd-namespace", MetadataValue::from_static(NAMESPACE));
+        request.metadata_mut().insert(
+            "containerd-namespace",
+            MetadataValue::from_static(NAMESPACE),
+        );
         let codec = tonic_prost::ProstCodec::default();
-        Ok(grpc.unary(request, PathAndQuery::from_static(method), codec).await?.into_inner())
+        Ok(grpc
+            .unary(request, PathAndQuery::from_static(method), codec)
+            .await?
+            .into_inner())
     }
 
     /// As [`Self::call`], where it is no matter that the object is gone, or there already.

@@ -26,7 +26,10 @@ const LOOK_NS: u64 = 1_000_000;
 
 /// When the daemon did what it was told, on the clock.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_field_names, reason = "all are instants, and say their unit")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "all are instants, and say their unit"
+)]
 pub(super) struct Instants {
     pub(super) launched_ns: u64,
     pub(super) created_ns: u64,
@@ -63,20 +66,31 @@ impl Instance for Running<'_> {
             return None;
         }
         self.looked_ns = now_ns();
-        usage::began(self.pid).is_none().then(|| "its process has ended".to_owned())
+        usage::began(self.pid)
+            .is_none()
+            .then(|| "its process has ended".to_owned())
     }
 
     fn wait_end(&mut self, deadline_ns: u64) -> Result<Ended, String> {
         let left = Duration::from_nanos(deadline_ns.saturating_sub(now_ns()));
         let (waited, seen_ns) = self.runtime.block_on(async {
-            let request = ById { id: self.id.clone() };
-            let waiting = self.client.call::<_, Waited>("/containerd.services.tasks.v1.Tasks/Wait", request);
+            let request = ById {
+                id: self.id.clone(),
+            };
+            let waiting = self
+                .client
+                .call::<_, Waited>("/containerd.services.tasks.v1.Tasks/Wait", request);
             let waited = tokio::time::timeout(left, waiting).await;
             (waited, now_ns())
         });
         let code = match waited {
             Err(_) => return Err("it did not end within its time limit".to_owned()),
-            Ok(Err(status)) => return Err(format!("containerd does not tell how it ended: {}", status.message())),
+            Ok(Err(status)) => {
+                return Err(format!(
+                    "containerd does not tell how it ended: {}",
+                    status.message()
+                ));
+            }
             Ok(Ok(waited)) => i64::from(waited.exit_status),
         };
         let printed = std::fs::read(&self.printed);
@@ -87,14 +101,29 @@ impl Instance for Running<'_> {
         })
     }
 
-    fn phases(&mut self, first: Option<&FirstAnswer>, answered_ns: u64) -> Result<Vec<PhaseTime>, String> {
-        let Instants { launched_ns, created_ns, started_ns } = self.instants;
+    fn phases(
+        &mut self,
+        first: Option<&FirstAnswer>,
+        answered_ns: u64,
+    ) -> Result<Vec<PhaseTime>, String> {
+        let Instants {
+            launched_ns,
+            created_ns,
+            started_ns,
+        } = self.instants;
         if let Some(file) = &self.account {
-            return Account::read(file, now_ns() + TELLING_NS)?.phases(launched_ns, created_ns, answered_ns);
+            return Account::read(file, now_ns() + TELLING_NS)?.phases(
+                launched_ns,
+                created_ns,
+                answered_ns,
+            );
         }
         let mut ends = vec![(Phase::Create, created_ns), (Phase::Start, started_ns)];
         ends.extend(match first {
-            Some(first) => vec![(Phase::Connect, first.connected_ns), (Phase::Respond, answered_ns)],
+            Some(first) => vec![
+                (Phase::Connect, first.connected_ns),
+                (Phase::Respond, answered_ns),
+            ],
             None => vec![(Phase::Run, answered_ns)],
         });
         partition(launched_ns, &ends)
@@ -102,11 +131,20 @@ impl Instance for Running<'_> {
 
     fn usage(&mut self) -> Usage {
         let cost = |(name, (pid, before)): (&String, &(u32, Resources))| {
-            (name.clone(), usage::since(before, &usage::of_processes(&[*pid])))
+            (
+                name.clone(),
+                usage::since(before, &usage::of_processes(&[*pid])),
+            )
         };
         let mut parts: BTreeMap<_, _> = self.before.iter().map(cost).collect();
-        parts.extend(usage::parent(self.pid).map(|shim| ("containerd-shim".to_owned(), usage::of_processes(&[shim]))));
-        Usage { resources: usage::of_group(self.pid), parts }
+        parts.extend(
+            usage::parent(self.pid)
+                .map(|shim| ("containerd-shim".to_owned(), usage::of_processes(&[shim]))),
+        );
+        Usage {
+            resources: usage::of_group(self.pid),
+            parts,
+        }
     }
 
     fn answers_on(&mut self, port: u16) -> Result<(), String> {
@@ -114,18 +152,28 @@ impl Instance for Running<'_> {
     }
 
     fn attested(&mut self) -> BTreeMap<String, Value> {
-        let Instants { created_ns, started_ns, .. } = self.instants;
-        BTreeMap::from([("start_answered_ns".to_owned(), json!(started_ns - created_ns))])
+        let Instants {
+            created_ns,
+            started_ns,
+            ..
+        } = self.instants;
+        BTreeMap::from([(
+            "start_answered_ns".to_owned(),
+            json!(started_ns - created_ns),
+        )])
     }
 
     fn log_tail(&mut self) -> String {
         let said = std::fs::read(&self.printed).unwrap_or_default();
-        String::from_utf8_lossy(&said[said.len().saturating_sub(TAIL)..]).trim().to_owned()
+        String::from_utf8_lossy(&said[said.len().saturating_sub(TAIL)..])
+            .trim()
+            .to_owned()
     }
 
     fn remove(&mut self) -> Result<u64, String> {
         let before_ns = now_ns();
-        self.runtime.block_on(super::remove_container(&self.client, &self.id))?;
+        self.runtime
+            .block_on(super::remove_container(&self.client, &self.id))?;
         self.removed = true;
         Ok(now_ns() - before_ns)
     }

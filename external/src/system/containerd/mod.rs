@@ -1,8 +1,9 @@
 //! containerd: the daemon below Docker, through its own API, with the machine's network.
 //!
-//! What it is the same in as Docker: the snapshotter that makes a writable layer over that of the image, the shim, `runc`.
-//! What it does not do: networks, logs through the engine, an image's configuration; the file system of the image is put
-//! into a snapshot directly, which is where an image that was pulled would end up.
+//! What it is the same in as Docker: the snapshotter that makes a writable layer over that of the
+//! image, the shim, `runc`. What it does not do: networks, logs through the engine, an image's
+//! configuration; the file system of the image is put into a snapshot directly, which is where an
+//! image that was pulled would end up.
 
 mod api;
 mod container;
@@ -20,13 +21,15 @@ use tonic::Code;
 use workloads::Workload;
 
 use self::api::{
-    Any, ById, ByKey, Client, CommitSnapshot, Container, Containers, CreateNamespace, CreateTask, CreatedTask, Empty,
-    KillTask, ListContainers, Mounts, NAMESPACE, Namespace, OneContainer, PrepareSnapshot, SNAPSHOTTER,
-    VersionResponse,
+    Any, ById, ByKey, Client, CommitSnapshot, Container, Containers, CreateNamespace, CreateTask,
+    CreatedTask, Empty, KillTask, ListContainers, Mounts, NAMESPACE, Namespace, OneContainer,
+    PrepareSnapshot, SNAPSHOTTER, VersionResponse,
 };
 use self::container::{Instants, Running};
 use super::docker;
-use super::hosted::{Engine, Hosted, Instance, Order, Place, Prepared, Variant, on_this_thread, programs};
+use super::hosted::{
+    Engine, Hosted, Instance, Order, Place, Prepared, Variant, on_this_thread, programs,
+};
 use super::{Acquire, Found, Job, Ready, System, Unavailable, oci};
 use crate::observe::janitor::Guard;
 use crate::observe::usage;
@@ -48,37 +51,64 @@ const KILL: u32 = 9;
 /// The daemon.
 pub(super) struct Containerd;
 
-/// Where it answers: where the usual variable says, in our own Docker engine, or at the usual place.
+/// Where it answers: where the usual variable says, in our own Docker engine, or at the usual
+/// place.
 fn socket() -> Result<PathBuf, Unavailable> {
-    let named = std::env::var_os("CONTAINERD_ADDRESS").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let named = std::env::var_os("CONTAINERD_ADDRESS")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from);
     let ours = docker::our_folder().map(|folder| folder.join("exec/containerd/containerd.sock"));
     let usual = PathBuf::from("/run/containerd/containerd.sock");
     let candidates: Vec<_> = match named {
         Some(named) => vec![named],
         None => ours.into_iter().chain([usual]).collect(),
     };
-    candidates.iter().find(|path| path.exists()).cloned().ok_or_else(|| {
-        let looked: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
-        Unavailable {
-            reason: format!("no containerd answers: there is none of {}", looked.join(", ")),
-            remedy: docker::REMEDY.to_owned(),
-        }
-    })
+    candidates
+        .iter()
+        .find(|path| path.exists())
+        .cloned()
+        .ok_or_else(|| {
+            let looked: Vec<_> = candidates
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            Unavailable {
+                reason: format!(
+                    "no containerd answers: there is none of {}",
+                    looked.join(", ")
+                ),
+                remedy: docker::REMEDY.to_owned(),
+            }
+        })
 }
 
 impl System for Containerd {
     fn find(&self) -> Result<Found, Unavailable> {
         let socket = socket()?;
-        let unavailable = |reason| Unavailable { reason, remedy: docker::REMEDY.to_owned() };
+        let unavailable = |reason| Unavailable {
+            reason,
+            remedy: docker::REMEDY.to_owned(),
+        };
         let version = on_this_thread(async {
             let client = Client::connect(&socket).await?;
-            let version =
-                client.call::<_, VersionResponse>("/containerd.services.version.v1.Version/Version", Empty {});
-            version.await.map_err(|status| format!("containerd does not tell its version: {}", status.message()))
+            let version = client.call::<_, VersionResponse>(
+                "/containerd.services.version.v1.Version/Version",
+                Empty {},
+            );
+            version.await.map_err(|status| {
+                format!("containerd does not tell its version: {}", status.message())
+            })
         });
-        let version = version.and_then(|found| found).map_err(unavailable)?.version;
+        let version = version
+            .and_then(|found| found)
+            .map_err(unavailable)?
+            .version;
         let sha256 = results::digest::sha256_hex(version.as_bytes());
-        Ok(Found { program: socket, version, sha256 })
+        Ok(Found {
+            program: socket,
+            version,
+            sha256,
+        })
     }
 
     fn acquires(&self) -> &'static [Acquire] {
@@ -100,17 +130,33 @@ impl System for Containerd {
 
 impl Hosted for Containerd {
     fn engine(&self, place: Place<'_>) -> Result<Box<dyn Engine>, String> {
-        // A thread of its own for the connection: one that nobody looks after for some seconds, while programs are built or
-        // other systems are measured, is closed.
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        // A thread of its own for the connection: one that nobody looks after for some seconds,
+        // while programs are built or other systems are measured, is closed.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build();
         let runtime = runtime.map_err(|error| format!("cannot make a runtime: {error}"))?;
         let socket = place.found.program.clone();
         let (work, owner) = place.own("containerd");
-        std::fs::create_dir_all(&work).map_err(|error| format!("cannot make {}: {error}", work.display()))?;
+        std::fs::create_dir_all(&work)
+            .map_err(|error| format!("cannot make {}: {error}", work.display()))?;
         let id = format!("coldphase-{owner}");
-        let words = [OsStr::new("containerd"), socket.as_os_str(), OsStr::new(&id)];
+        let words = [
+            OsStr::new("containerd"),
+            socket.as_os_str(),
+            OsStr::new(&id),
+        ];
         let guard = super::guard(place.janitor, &words)?;
-        Ok(Box::new(Daemon { runtime, client: None, socket, work, id, made: HashMap::new(), _guard: guard }))
+        Ok(Box::new(Daemon {
+            runtime,
+            client: None,
+            socket,
+            work,
+            id,
+            made: HashMap::new(),
+            _guard: guard,
+        }))
     }
 
     fn programs(&self, _: &Found) -> Vec<PathBuf> {
@@ -163,16 +209,28 @@ impl Daemon {
         let socket = self.socket.clone();
         let (client, anew) = self.runtime.block_on(async {
             if let Some(client) = known
-                && client.call::<_, VersionResponse>(VERSION, Empty {}).await.is_ok()
+                && client
+                    .call::<_, VersionResponse>(VERSION, Empty {})
+                    .await
+                    .is_ok()
             {
                 return Ok((client, false));
             }
             let client = Client::connect(&socket).await?;
-            let namespace = Namespace { name: NAMESPACE.to_owned(), labels: HashMap::new() };
-            let request = CreateNamespace { namespace: Some(namespace) };
-            let made =
-                client.settle("/containerd.services.namespaces.v1.Namespaces/Create", request, Code::AlreadyExists);
-            made.await.map_err(|status| format!("cannot make a namespace: {}", status.message()))?;
+            let namespace = Namespace {
+                name: NAMESPACE.to_owned(),
+                labels: HashMap::new(),
+            };
+            let request = CreateNamespace {
+                namespace: Some(namespace),
+            };
+            let made = client.settle(
+                "/containerd.services.namespaces.v1.Namespaces/Create",
+                request,
+                Code::AlreadyExists,
+            );
+            made.await
+                .map_err(|status| format!("cannot make a namespace: {}", status.message()))?;
             Ok::<_, String>((client, true))
         })?;
         if anew {
@@ -185,7 +243,8 @@ impl Daemon {
         self.work.join("account")
     }
 
-    /// The workload's snapshot. Its key begins with the run's name, so that a killed run's are found.
+    /// The workload's snapshot. Its key begins with the run's name, so that a killed run's are
+    /// found.
     fn made(&mut self, workload: Workload, client: &Client) -> Result<Made, String> {
         if let Some(made) = self.made.get(&workload) {
             return Ok(made.clone());
@@ -194,7 +253,8 @@ impl Daemon {
         super::native::STATIC.program(super::native::program_of(workload))?;
         let snapshot = format!("{}-{}", self.id, workload.name());
         let mounts = self.runtime.block_on(async {
-            // One of a run before this, of a process with the same name: there is none, unless a test has been here.
+            // One of a run before this, of a process with the same name: there is none, unless a
+            // test has been here.
             let _ = remove_snapshot(client, &snapshot).await;
             let key = format!("{snapshot}-making");
             let request = PrepareSnapshot {
@@ -203,13 +263,22 @@ impl Daemon {
                 parent: String::new(),
                 labels: labels(),
             };
-            let mounts: Mounts = client.call("/containerd.services.snapshots.v1.Snapshots/Prepare", request).await?;
+            let mounts: Mounts = client
+                .call(
+                    "/containerd.services.snapshots.v1.Snapshots/Prepare",
+                    request,
+                )
+                .await?;
             Ok::<_, tonic::Status>(mounts)
         });
-        let mounts = mounts.map_err(|status| format!("cannot prepare a snapshot: {}", status.message()))?;
+        let mounts =
+            mounts.map_err(|status| format!("cannot prepare a snapshot: {}", status.message()))?;
         // A snapshot without a parent is one folder, which is mounted where a container wants it.
-        let folder =
-            mounts.mounts.first().filter(|mount| mount.kind == "bind").map(|mount| PathBuf::from(&mount.source));
+        let folder = mounts
+            .mounts
+            .first()
+            .filter(|mount| mount.kind == "bind")
+            .map(|mount| PathBuf::from(&mount.source));
         let folder = folder.ok_or("the snapshotter does not keep a first snapshot in a folder")?;
         let program = oci::lay_out(&folder, workload)?;
         let request = CommitSnapshot {
@@ -218,23 +287,37 @@ impl Daemon {
             key: format!("{snapshot}-making"),
             labels: labels(),
         };
-        let commit = client.call::<_, Empty>("/containerd.services.snapshots.v1.Snapshots/Commit", request);
-        self.runtime.block_on(commit).map_err(|status| format!("cannot commit a snapshot: {}", status.message()))?;
+        let commit = client.call::<_, Empty>(
+            "/containerd.services.snapshots.v1.Snapshots/Commit",
+            request,
+        );
+        self.runtime
+            .block_on(commit)
+            .map_err(|status| format!("cannot commit a snapshot: {}", status.message()))?;
         let sha256 = results::digest::sha256_file(&program).map_err(|error| error.to_string())?;
-        let made = Made { snapshot, program, sha256 };
+        let made = Made {
+            snapshot,
+            program,
+            sha256,
+        };
         self.made.insert(workload, made.clone());
         Ok(made)
     }
 
     /// The daemon's own process, with what it has cost until now.
     fn daemon(&self) -> BTreeMap<String, (u32, Resources)> {
-        let Ok(pid) = usage::peer(&self.socket) else { return BTreeMap::new() };
+        let Ok(pid) = usage::peer(&self.socket) else {
+            return BTreeMap::new();
+        };
         BTreeMap::from([("containerd".to_owned(), (pid, usage::of_processes(&[pid])))])
     }
 }
 
 fn labels() -> HashMap<String, String> {
-    HashMap::from([(LABEL.to_owned(), "1".to_owned()), (ROOT_LABEL.to_owned(), "1".to_owned())])
+    HashMap::from([
+        (LABEL.to_owned(), "1".to_owned()),
+        (ROOT_LABEL.to_owned(), "1".to_owned()),
+    ])
 }
 
 impl Engine for Daemon {
@@ -242,15 +325,30 @@ impl Engine for Daemon {
         let client = self.client()?;
         let made = self.made(order.workload, &client)?;
         let _ = std::fs::remove_dir_all(self.account());
-        std::fs::create_dir_all(self.account()).map_err(|error| format!("cannot make a folder: {error}"))?;
-        let wanted = if order.evicted { Residency::Evicted } else { Residency::Hot };
+        std::fs::create_dir_all(self.account())
+            .map_err(|error| format!("cannot make a folder: {error}"))?;
+        let wanted = if order.evicted {
+            Residency::Evicted
+        } else {
+            Residency::Hot
+        };
         let resident = pages::put(&made.program, wanted)?.resident;
         let attested = BTreeMap::from([("pages_resident".to_owned(), json!(resident))]);
-        Ok(Prepared { sha256: made.sha256, attested })
+        Ok(Prepared {
+            sha256: made.sha256,
+            attested,
+        })
     }
 
-    fn start(&mut self, order: &Order, port: Option<u16>) -> Result<Box<dyn Instance + '_>, String> {
-        let client = self.client.clone().ok_or("containerd was not asked for anything yet")?;
+    fn start(
+        &mut self,
+        order: &Order,
+        port: Option<u16>,
+    ) -> Result<Box<dyn Instance + '_>, String> {
+        let client = self
+            .client
+            .clone()
+            .ok_or("containerd was not asked for anything yet")?;
         let made = self.made(order.workload, &client)?;
         let before = self.daemon();
         // The shim writes both streams to the first one's file, whatever the second one's is.
@@ -261,8 +359,13 @@ impl Engine for Daemon {
         let container = Container {
             id: id.clone(),
             labels: labels(),
-            runtime: Some(api::Runtime { name: SHIM.to_owned() }),
-            spec: Some(Any { type_url: SPEC.to_owned(), value: spec.into_bytes() }),
+            runtime: Some(api::Runtime {
+                name: SHIM.to_owned(),
+            }),
+            spec: Some(Any {
+                type_url: SPEC.to_owned(),
+                value: spec.into_bytes(),
+            }),
             snapshotter: SNAPSHOTTER.to_owned(),
             snapshot_key: id.clone(),
         };
@@ -274,18 +377,49 @@ impl Engine for Daemon {
                 snapshotter: SNAPSHOTTER.to_owned(),
                 key: id.clone(),
                 parent: made.snapshot,
-                // No container refers to it for some milliseconds, in which the garbage collector may come by.
+                // No container refers to it for some milliseconds, in which the garbage collector
+                // may come by.
                 labels: labels(),
             };
-            let rootfs: Mounts = client.call("/containerd.services.snapshots.v1.Snapshots/Prepare", request).await?;
-            let request = OneContainer { container: Some(container) };
-            let _: OneContainer = client.call("/containerd.services.containers.v1.Containers/Create", request).await?;
-            let request = CreateTask { container_id: id.clone(), rootfs: rootfs.mounts, stdout, stderr };
-            let task: CreatedTask = client.call("/containerd.services.tasks.v1.Tasks/Create", request).await?;
+            let rootfs: Mounts = client
+                .call(
+                    "/containerd.services.snapshots.v1.Snapshots/Prepare",
+                    request,
+                )
+                .await?;
+            let request = OneContainer {
+                container: Some(container),
+            };
+            let _: OneContainer = client
+                .call(
+                    "/containerd.services.containers.v1.Containers/Create",
+                    request,
+                )
+                .await?;
+            let request = CreateTask {
+                container_id: id.clone(),
+                rootfs: rootfs.mounts,
+                stdout,
+                stderr,
+            };
+            let task: CreatedTask = client
+                .call("/containerd.services.tasks.v1.Tasks/Create", request)
+                .await?;
             let created_ns = now_ns();
-            let _: CreatedTask =
-                client.call("/containerd.services.tasks.v1.Tasks/Start", ById { id: id.clone() }).await?;
-            Ok::<_, tonic::Status>((Instants { launched_ns, created_ns, started_ns: now_ns() }, task.pid))
+            let _: CreatedTask = client
+                .call(
+                    "/containerd.services.tasks.v1.Tasks/Start",
+                    ById { id: id.clone() },
+                )
+                .await?;
+            Ok::<_, tonic::Status>((
+                Instants {
+                    launched_ns,
+                    created_ns,
+                    started_ns: now_ns(),
+                },
+                task.pid,
+            ))
         });
         let account = order.told.then(|| self.account().join(oci::MILESTONES));
         match instants {
@@ -303,18 +437,30 @@ impl Engine for Daemon {
             })),
             Err(status) => {
                 let _ = self.runtime.block_on(remove_container(&client, &self.id));
-                Err(format!("containerd cannot start the container: {}", status.message()))
+                Err(format!(
+                    "containerd cannot start the container: {}",
+                    status.message()
+                ))
             }
         }
     }
 
     fn clean(&mut self) -> Result<(), String> {
-        let Some(client) = self.client.clone() else { return Ok(()) };
-        let request = ListContainers { filters: vec![format!("id=={}", self.id)] };
-        let left = client.call::<_, Containers>("/containerd.services.containers.v1.Containers/List", request);
+        let Some(client) = self.client.clone() else {
+            return Ok(());
+        };
+        let request = ListContainers {
+            filters: vec![format!("id=={}", self.id)],
+        };
+        let left = client.call::<_, Containers>(
+            "/containerd.services.containers.v1.Containers/List",
+            request,
+        );
         // A daemon that does not answer is found by the next preparation.
         match self.runtime.block_on(left) {
-            Ok(found) if !found.containers.is_empty() => Err("its container is still there".to_owned()),
+            Ok(found) if !found.containers.is_empty() => {
+                Err("its container is still there".to_owned())
+            }
             _ => Ok(()),
         }
     }
@@ -333,21 +479,56 @@ impl Drop for Daemon {
 /// Kills and removes a container with its task and its writable layer, whatever there is of them.
 async fn remove_container(client: &Client, id: &str) -> Result<(), String> {
     let gone = Code::NotFound;
-    let wrong = |status: tonic::Status| format!("containerd cannot remove the container {id}: {}", status.message());
+    let wrong = |status: tonic::Status| {
+        format!(
+            "containerd cannot remove the container {id}: {}",
+            status.message()
+        )
+    };
     let by_id = || ById { id: id.to_owned() };
-    let kill = KillTask { container_id: id.to_owned(), signal: KILL, all: true };
+    let kill = KillTask {
+        container_id: id.to_owned(),
+        signal: KILL,
+        all: true,
+    };
     // One that has ended already is not to be killed, which is told in more than one way.
-    let _ = client.call::<_, Empty>("/containerd.services.tasks.v1.Tasks/Kill", kill).await;
-    let _ = client.call::<_, api::Waited>("/containerd.services.tasks.v1.Tasks/Wait", by_id()).await;
-    client.settle("/containerd.services.tasks.v1.Tasks/Delete", by_id(), gone).await.map_err(wrong)?;
-    client.settle("/containerd.services.containers.v1.Containers/Delete", by_id(), gone).await.map_err(wrong)?;
+    let _ = client
+        .call::<_, Empty>("/containerd.services.tasks.v1.Tasks/Kill", kill)
+        .await;
+    let _ = client
+        .call::<_, api::Waited>("/containerd.services.tasks.v1.Tasks/Wait", by_id())
+        .await;
+    client
+        .settle("/containerd.services.tasks.v1.Tasks/Delete", by_id(), gone)
+        .await
+        .map_err(wrong)?;
+    client
+        .settle(
+            "/containerd.services.containers.v1.Containers/Delete",
+            by_id(),
+            gone,
+        )
+        .await
+        .map_err(wrong)?;
     remove_snapshot(client, id).await
 }
 
 async fn remove_snapshot(client: &Client, key: &str) -> Result<(), String> {
-    let request = ByKey { snapshotter: SNAPSHOTTER.to_owned(), key: key.to_owned() };
-    let removed = client.settle("/containerd.services.snapshots.v1.Snapshots/Remove", request, Code::NotFound);
-    removed.await.map_err(|status| format!("containerd cannot remove the snapshot {key}: {}", status.message()))
+    let request = ByKey {
+        snapshotter: SNAPSHOTTER.to_owned(),
+        key: key.to_owned(),
+    };
+    let removed = client.settle(
+        "/containerd.services.snapshots.v1.Snapshots/Remove",
+        request,
+        Code::NotFound,
+    );
+    removed.await.map_err(|status| {
+        format!(
+            "containerd cannot remove the snapshot {key}: {}",
+            status.message()
+        )
+    })
 }
 
 /// Removes the workloads' snapshots of a run.

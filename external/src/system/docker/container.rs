@@ -8,7 +8,8 @@ use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{
-    EventsOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, WaitContainerOptionsBuilder,
+    EventsOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+    WaitContainerOptionsBuilder,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use results::clock::{now_ns, wall_ns};
@@ -22,8 +23,8 @@ use super::said;
 use crate::observe::ready::{FirstAnswer, Patience};
 use crate::observe::usage;
 
-/// Between two questions to the engine whether the container still runs: each costs it a millisecond of a core that the
-/// start needs.
+/// Between two questions to the engine whether the container still runs: each costs it a
+/// millisecond of a core that the start needs.
 const LOOK_NS: u64 = 250_000_000;
 
 /// How long what a container tells of itself may take to be there after its answer.
@@ -34,7 +35,10 @@ const LINES: &str = "20";
 
 /// When the engine did what it was told, on the clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_field_names, reason = "all are instants, and say their unit")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "all are instants, and say their unit"
+)]
 pub(super) struct Instants {
     pub(super) launched_ns: u64,
     pub(super) created_ns: u64,
@@ -65,35 +69,75 @@ impl<'a> Container<'a> {
         before: BTreeMap<String, (u32, Resources)>,
     ) -> Self {
         let instants = Instants::default();
-        Self { runtime, client, name, id: None, account, before, instants, looked_ns: now_ns(), removed: false }
+        Self {
+            runtime,
+            client,
+            name,
+            id: None,
+            account,
+            before,
+            instants,
+            looked_ns: now_ns(),
+            removed: false,
+        }
     }
 
     fn inspect(&self) -> Result<ContainerInspectResponse, String> {
-        let found = self.runtime.block_on(self.client.inspect_container(&self.name, None));
-        found.map_err(|error| format!("the engine does not tell of its container: {}", said(&error)))
+        let found = self
+            .runtime
+            .block_on(self.client.inspect_container(&self.name, None));
+        found.map_err(|error| {
+            format!(
+                "the engine does not tell of its container: {}",
+                said(&error)
+            )
+        })
     }
 
     /// The process that the container was started with, as this machine numbers it.
     fn pid(&self) -> Result<u32, String> {
-        let pid = self.inspect()?.state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
-        pid.filter(|pid| *pid > 0).ok_or_else(|| "the container has no process any more".to_owned())
+        let pid = self
+            .inspect()?
+            .state
+            .and_then(|state| state.pid)
+            .and_then(|pid| u32::try_from(pid).ok());
+        pid.filter(|pid| *pid > 0)
+            .ok_or_else(|| "the container has no process any more".to_owned())
     }
 
-    /// What the engine's own record says of the start: when it had created the container, put it into its network and started
-    /// it, in nanoseconds from the launch. By the wall clock, which may be set meanwhile: a detail, and no phase.
+    /// What the engine's own record says of the start: when it had created the container, put it
+    /// into its network and started it, in nanoseconds from the launch. By the wall clock, which
+    /// may be set meanwhile: a detail, and no phase.
     fn events(&self) -> BTreeMap<String, i64> {
         let (now_mono, now_wall) = (now_ns(), wall_ns());
-        let launched = now_wall - i64::try_from(now_mono - self.instants.launched_ns).unwrap_or(i64::MAX);
+        let launched =
+            now_wall - i64::try_from(now_mono - self.instants.launched_ns).unwrap_or(i64::MAX);
         // Seconds with a fraction, as the engine takes them; a second earlier costs nothing.
-        let second = |ns: i64| format!("{}.{:09}", ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000));
-        let options =
-            EventsOptionsBuilder::default().since(&second(launched - 1_000_000_000)).until(&second(now_wall)).build();
-        let events: Result<Vec<_>, _> = self.runtime.block_on(self.client.events(Some(options)).try_collect());
+        let second = |ns: i64| {
+            format!(
+                "{}.{:09}",
+                ns.div_euclid(1_000_000_000),
+                ns.rem_euclid(1_000_000_000)
+            )
+        };
+        let options = EventsOptionsBuilder::default()
+            .since(&second(launched - 1_000_000_000))
+            .until(&second(now_wall))
+            .build();
+        let events: Result<Vec<_>, _> = self
+            .runtime
+            .block_on(self.client.events(Some(options)).try_collect());
         let mut found = BTreeMap::new();
         for event in events.unwrap_or_default() {
-            let attributes = event.actor.as_ref().and_then(|actor| actor.attributes.clone()).unwrap_or_default();
+            let attributes = event
+                .actor
+                .as_ref()
+                .and_then(|actor| actor.attributes.clone())
+                .unwrap_or_default();
             let of_ours = attributes.get("name") == Some(&self.name)
-                || attributes.get("container").is_some_and(|id| self.id.as_ref() == Some(id));
+                || attributes
+                    .get("container")
+                    .is_some_and(|id| self.id.as_ref() == Some(id));
             if let (true, Some(action), Some(at)) = (of_ours, event.action, event.time_nano) {
                 found.entry(format!("{action}_ns")).or_insert(at - launched);
             }
@@ -102,9 +146,18 @@ impl<'a> Container<'a> {
     }
 
     fn log(&self, stderr: bool, tail: &str) -> Vec<u8> {
-        let options = LogsOptionsBuilder::default().stdout(true).stderr(stderr).tail(tail).build();
-        let log: Result<Vec<_>, _> = self.runtime.block_on(self.client.logs(&self.name, Some(options)).try_collect());
-        log.unwrap_or_default().into_iter().flat_map(LogOutput::into_bytes).collect()
+        let options = LogsOptionsBuilder::default()
+            .stdout(true)
+            .stderr(stderr)
+            .tail(tail)
+            .build();
+        let log: Result<Vec<_>, _> = self
+            .runtime
+            .block_on(self.client.logs(&self.name, Some(options)).try_collect());
+        log.unwrap_or_default()
+            .into_iter()
+            .flat_map(LogOutput::into_bytes)
+            .collect()
     }
 }
 
@@ -115,7 +168,10 @@ impl Instance for Container<'_> {
 
     /// The engine's proxy listens before the service does, and closes what it cannot pass on.
     fn patience(&self, deadline_ns: u64) -> Patience {
-        Patience { through_resets: true, ..Patience::until(deadline_ns) }
+        Patience {
+            through_resets: true,
+            ..Patience::until(deadline_ns)
+        }
     }
 
     fn processes(&mut self) -> Vec<u32> {
@@ -131,14 +187,21 @@ impl Instance for Container<'_> {
             Err(reason) => Some(reason),
             Ok(found) => {
                 let state = found.state.unwrap_or_default();
-                let ended = || format!("its container ended with code {}", state.exit_code.unwrap_or(-1));
+                let ended = || {
+                    format!(
+                        "its container ended with code {}",
+                        state.exit_code.unwrap_or(-1)
+                    )
+                };
                 (state.running != Some(true)).then(ended)
             }
         }
     }
 
     fn wait_end(&mut self, deadline_ns: u64) -> Result<Ended, String> {
-        let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
+        let options = WaitContainerOptionsBuilder::default()
+            .condition("not-running")
+            .build();
         let left = std::time::Duration::from_nanos(deadline_ns.saturating_sub(now_ns()));
         let (waited, seen_ns) = self.runtime.block_on(async {
             let mut waiting = self.client.wait_container(&self.name, Some(options));
@@ -149,43 +212,83 @@ impl Instance for Container<'_> {
             Err(_) => return Err("it did not end within its time limit".to_owned()),
             Ok(Some(Ok(end))) => end.status_code,
             Ok(Some(Err(Error::DockerContainerWaitError { code, .. }))) => code,
-            Ok(Some(Err(error))) => return Err(format!("the engine does not tell how it ended: {}", said(&error))),
+            Ok(Some(Err(error))) => {
+                return Err(format!(
+                    "the engine does not tell how it ended: {}",
+                    said(&error)
+                ));
+            }
             Ok(None) => return Err("the engine does not tell how it ended".to_owned()),
         };
-        Ok(Ended { code, printed: self.log(false, "all"), seen_ns })
+        Ok(Ended {
+            code,
+            printed: self.log(false, "all"),
+            seen_ns,
+        })
     }
 
-    fn phases(&mut self, first: Option<&FirstAnswer>, answered_ns: u64) -> Result<Vec<PhaseTime>, String> {
-        let Instants { launched_ns, created_ns, started_ns } = self.instants;
+    fn phases(
+        &mut self,
+        first: Option<&FirstAnswer>,
+        answered_ns: u64,
+    ) -> Result<Vec<PhaseTime>, String> {
+        let Instants {
+            launched_ns,
+            created_ns,
+            started_ns,
+        } = self.instants;
         if let Some(file) = &self.account {
             let account = Account::read(file, now_ns() + TELLING_NS)?;
             return account.phases(launched_ns, created_ns, answered_ns);
         }
         let mut ends = vec![(Phase::Create, created_ns), (Phase::Start, started_ns)];
         ends.extend(match first {
-            Some(first) => vec![(Phase::Connect, first.connected_ns), (Phase::Respond, answered_ns)],
+            Some(first) => vec![
+                (Phase::Connect, first.connected_ns),
+                (Phase::Respond, answered_ns),
+            ],
             None => vec![(Phase::Run, answered_ns)],
         });
         partition(launched_ns, &ends)
     }
 
     fn usage(&mut self) -> Usage {
-        let Ok(pid) = self.pid() else { return Usage::default() };
+        let Ok(pid) = self.pid() else {
+            return Usage::default();
+        };
         let mut parts: BTreeMap<_, _> = self
             .before
             .iter()
-            .map(|(name, (pid, before))| (name.clone(), usage::since(before, &usage::of_processes(&[*pid]))))
+            .map(|(name, (pid, before))| {
+                (
+                    name.clone(),
+                    usage::since(before, &usage::of_processes(&[*pid])),
+                )
+            })
             .collect();
         // The shim is the parent of the container's first process, and lives no longer than that.
-        parts.extend(usage::parent(pid).map(|shim| ("containerd-shim".to_owned(), usage::of_processes(&[shim]))));
-        Usage { resources: usage::of_group(pid), parts }
+        parts.extend(
+            usage::parent(pid)
+                .map(|shim| ("containerd-shim".to_owned(), usage::of_processes(&[shim]))),
+        );
+        Usage {
+            resources: usage::of_group(pid),
+            parts,
+        }
     }
 
     fn answers_on(&mut self, port: u16) -> Result<(), String> {
         let found = self.inspect()?;
-        let ports = found.network_settings.and_then(|settings| settings.ports).unwrap_or_default();
+        let ports = found
+            .network_settings
+            .and_then(|settings| settings.ports)
+            .unwrap_or_default();
         let mut bindings = ports.into_values().flatten().flatten();
-        if bindings.any(|binding| binding.host_port.is_some_and(|bound| bound == port.to_string())) {
+        if bindings.any(|binding| {
+            binding
+                .host_port
+                .is_some_and(|bound| bound == port.to_string())
+        }) {
             return Ok(());
         }
         let pid = self.pid()?;
@@ -193,8 +296,15 @@ impl Instance for Container<'_> {
     }
 
     fn attested(&mut self) -> BTreeMap<String, Value> {
-        let Instants { created_ns, started_ns, .. } = self.instants;
-        let mut attested = BTreeMap::from([("start_answered_ns".to_owned(), json!(started_ns - created_ns))]);
+        let Instants {
+            created_ns,
+            started_ns,
+            ..
+        } = self.instants;
+        let mut attested = BTreeMap::from([(
+            "start_answered_ns".to_owned(),
+            json!(started_ns - created_ns),
+        )]);
         if let Ok(found) = self.inspect() {
             let state = found.state.unwrap_or_default();
             attested.insert("container_started_at".to_owned(), json!(state.started_at));
@@ -204,20 +314,34 @@ impl Instance for Container<'_> {
     }
 
     fn log_tail(&mut self) -> String {
-        String::from_utf8_lossy(&self.log(true, LINES)).trim().to_owned()
+        String::from_utf8_lossy(&self.log(true, LINES))
+            .trim()
+            .to_owned()
     }
 
     fn remove(&mut self) -> Result<u64, String> {
-        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        let options = RemoveContainerOptionsBuilder::default()
+            .force(true)
+            .v(true)
+            .build();
         let before_ns = now_ns();
-        let removed = self.runtime.block_on(self.client.remove_container(&self.name, Some(options)));
+        let removed = self
+            .runtime
+            .block_on(self.client.remove_container(&self.name, Some(options)));
         let took_ns = now_ns() - before_ns;
         match removed {
-            Ok(()) | Err(Error::DockerResponseServerError { status_code: 404, .. }) => {
+            Ok(())
+            | Err(Error::DockerResponseServerError {
+                status_code: 404, ..
+            }) => {
                 self.removed = true;
                 Ok(took_ns)
             }
-            Err(error) => Err(format!("the engine cannot remove the container {}: {}", self.name, said(&error))),
+            Err(error) => Err(format!(
+                "the engine cannot remove the container {}: {}",
+                self.name,
+                said(&error)
+            )),
         }
     }
 }
@@ -232,9 +356,14 @@ impl Drop for Container<'_> {
 
 /// The engine's own processes that serve all containers, with what they have cost until now.
 pub(super) fn daemons(socket: &Path) -> BTreeMap<String, (u32, Resources)> {
-    let Ok(engine) = usage::peer(socket) else { return BTreeMap::new() };
-    let containerd = usage::descendant_named(engine, "containerd").or_else(|| usage::named("containerd"));
+    let Ok(engine) = usage::peer(socket) else {
+        return BTreeMap::new();
+    };
+    let containerd =
+        usage::descendant_named(engine, "containerd").or_else(|| usage::named("containerd"));
     let named = [("dockerd", Some(engine)), ("containerd", containerd)];
-    let cost = |(name, pid): (&str, Option<u32>)| Some((name.to_owned(), (pid?, usage::of_processes(&[pid?]))));
+    let cost = |(name, pid): (&str, Option<u32>)| {
+        Some((name.to_owned(), (pid?, usage::of_processes(&[pid?]))))
+    };
     named.into_iter().filter_map(cost).collect()
 }

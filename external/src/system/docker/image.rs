@@ -1,4 +1,5 @@
-//! Images: from nothing but the files of a workload, built through the engine's API, named by what is in them.
+//! Images: from nothing but the files of a workload, built through the engine's API, named by what
+//! is in them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -34,8 +35,13 @@ const TAG_DIGITS: usize = 16;
 
 /// The image with these contents, which is built if it is not there. Nothing is ever pulled.
 pub(super) async fn built(docker: &Docker, contents: &Contents) -> Result<Image, String> {
-    let context = context(contents).map_err(|error| format!("cannot pack the image {}: {error}", contents.name))?;
-    let tag = format!("coldphase/{}:{}", contents.name, &sha256_hex(&context)[..TAG_DIGITS]);
+    let context = context(contents)
+        .map_err(|error| format!("cannot pack the image {}: {error}", contents.name))?;
+    let tag = format!(
+        "coldphase/{}:{}",
+        contents.name,
+        &sha256_hex(&context)[..TAG_DIGITS]
+    );
     if docker.inspect_image(&tag).await.is_err() {
         let labels = HashMap::from([(LABEL, "image")]);
         let options = BuildImageOptionsBuilder::default()
@@ -47,22 +53,49 @@ pub(super) async fn built(docker: &Docker, contents: &Contents) -> Result<Image,
             .networkmode("none")
             .build();
         let body = bollard::body_full(context.into());
-        let build: Result<Vec<_>, _> = docker.build_image(options, None, Some(body)).try_collect().await;
-        build.map_err(|error| format!("the engine cannot build the image {tag}: {}", said(&error)))?;
+        let build: Result<Vec<_>, _> = docker
+            .build_image(options, None, Some(body))
+            .try_collect()
+            .await;
+        build.map_err(|error| {
+            format!("the engine cannot build the image {tag}: {}", said(&error))
+        })?;
     }
     let image = docker.inspect_image(&tag).await;
-    let image = image.map_err(|error| format!("the image {tag} was built and is not there: {}", said(&error)))?;
-    let layers = image.graph_driver.map(|driver| driver.data).unwrap_or_default();
-    let layers = ["LowerDir", "UpperDir"].iter().filter_map(|key| layers.get(*key)).flat_map(|paths| paths.split(':'));
+    let image = image.map_err(|error| {
+        format!(
+            "the image {tag} was built and is not there: {}",
+            said(&error)
+        )
+    })?;
+    let layers = image
+        .graph_driver
+        .map(|driver| driver.data)
+        .unwrap_or_default();
+    let layers = ["LowerDir", "UpperDir"]
+        .iter()
+        .filter_map(|key| layers.get(*key))
+        .flat_map(|paths| paths.split(':'));
     let layers: Vec<_> = layers.map(PathBuf::from).collect();
     let kept = |inside: &Path| {
         let inside = inside.strip_prefix("/").unwrap_or(inside);
-        layers.iter().map(|layer| layer.join(inside)).find(|file| file.is_file())
+        layers
+            .iter()
+            .map(|layer| layer.join(inside))
+            .find(|file| file.is_file())
     };
-    Ok(Image { tag, files: contents.files.iter().filter_map(|(inside, _)| kept(inside)).collect() })
+    Ok(Image {
+        tag,
+        files: contents
+            .files
+            .iter()
+            .filter_map(|(inside, _)| kept(inside))
+            .collect(),
+    })
 }
 
-/// The archive that the engine builds from: always the same bytes for the same contents, so that its digest names them.
+/// The archive that the engine builds from: always the same bytes for the same contents, so that
+/// its digest names them.
 fn context(contents: &Contents) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     let mut dockerfile = "FROM scratch\n".to_owned();
@@ -75,7 +108,8 @@ fn context(contents: &Contents) -> std::io::Result<Vec<u8>> {
     };
     for (number, (inside, file)) in contents.files.iter().enumerate() {
         append(&number.to_string(), 0o755, &std::fs::read(file)?)?;
-        // One instruction a file would be one layer a file; the engine is given a JSON form for names with blanks.
+        // One instruction a file would be one layer a file; the engine is given a JSON form for
+        // names with blanks.
         dockerfile.push_str(&format!("COPY {}\n", json!([number.to_string(), inside])));
     }
     append("Dockerfile", 0o644, dockerfile.as_bytes())?;
@@ -91,11 +125,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("program");
         std::fs::write(&file, "one").unwrap();
-        let contents = Contents { name: "x".into(), files: vec![("/a b".into(), file.clone())] };
+        let contents = Contents {
+            name: "x".into(),
+            files: vec![("/a b".into(), file.clone())],
+        };
         let one = context(&contents).unwrap();
         assert_eq!(one, context(&contents).unwrap());
         let text = String::from_utf8_lossy(&one).into_owned();
-        assert!(text.contains("FROM scratch\nCOPY [\"0\",\"/a b\"]\n"), "{text}");
+        assert!(
+            text.contains("FROM scratch\nCOPY [\"0\",\"/a b\"]\n"),
+            "{text}"
+        );
         std::fs::write(&file, "two").unwrap();
         assert_ne!(one, context(&contents).unwrap());
     }

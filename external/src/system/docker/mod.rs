@@ -1,8 +1,8 @@
 //! Docker: containers of images that hold nothing but a workload, through the engine's API.
 //!
-//! The engine is one that is there already, or that `./setup docker` has started. Its state belongs to the cell: in a `cold`
-//! start it has been started anew and has run no container yet, in a `runtime-cold` one it has. Nothing is pulled in either:
-//! the image is there.
+//! The engine is one that is there already, or that `./setup docker` has started. Its state belongs
+//! to the cell: in a `cold` start it has been started anew and has run no container yet, in a
+//! `runtime-cold` one it has. Nothing is pulled in either: the image is there.
 
 mod container;
 mod engine;
@@ -49,19 +49,34 @@ impl System for Docker {
         if self.wasmtime {
             WasmtimeCli.find()?;
         }
-        let unavailable = |reason| Unavailable { reason, remedy: REMEDY.to_owned() };
+        let unavailable = |reason| Unavailable {
+            reason,
+            remedy: REMEDY.to_owned(),
+        };
         let version = on_this_thread(async { version(&connect(&socket)?).await });
         let version = version.and_then(|found| found).map_err(unavailable)?;
         let sha256 = results::digest::sha256_hex(version.as_bytes());
-        Ok(Found { program: socket.path, version, sha256 })
+        Ok(Found {
+            program: socket.path,
+            version,
+            sha256,
+        })
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
-        if self.wasmtime { WasmtimeCli.keeps_state() } else { Ok("memory of the process in the container") }
+        if self.wasmtime {
+            WasmtimeCli.keeps_state()
+        } else {
+            Ok("memory of the process in the container")
+        }
     }
 
     fn acquires(&self) -> &'static [Acquire] {
-        if self.wasmtime { &[Acquire::Compile, Acquire::DeserializeFile] } else { &[] }
+        if self.wasmtime {
+            &[Acquire::Compile, Acquire::DeserializeFile]
+        } else {
+            &[]
+        }
     }
 
     fn prepare(&self, _: &Found, _: &Job<'_>) -> Result<Ready, String> {
@@ -83,38 +98,66 @@ impl Hosted for Docker {
     }
 
     fn programs(&self, _: &Found) -> Vec<PathBuf> {
-        programs(&["dockerd", "docker-proxy", "docker-init", "containerd", "containerd-shim-runc-v2", "runc"])
+        programs(&[
+            "dockerd",
+            "docker-proxy",
+            "docker-init",
+            "containerd",
+            "containerd-shim-runc-v2",
+            "runc",
+        ])
     }
 
-    /// A published port goes through a bridge, translation of addresses and the engine's proxy; the machine's own network
-    /// has none of them. A command has no port.
+    /// A published port goes through a bridge, translation of addresses and the engine's proxy; the
+    /// machine's own network has none of them. A command has no port.
     fn variants(&self, service: bool, _: Scenario) -> Vec<Variant> {
-        let networks: &[&str] = if service { &["bridge", "host"] } else { &["none"] };
-        networks.iter().map(|network| Variant::from([("network".to_owned(), (*network).to_owned())])).collect()
+        let networks: &[&str] = if service {
+            &["bridge", "host"]
+        } else {
+            &["none"]
+        };
+        networks
+            .iter()
+            .map(|network| Variant::from([("network".to_owned(), (*network).to_owned())]))
+            .collect()
     }
 
     fn behind(&self, variant: &Variant) -> Option<u16> {
-        variant.get("network").is_some_and(|network| network == "bridge").then_some(INSIDE)
+        variant
+            .get("network")
+            .is_some_and(|network| network == "bridge")
+            .then_some(INSIDE)
     }
 }
 
 /// A client of the engine. Connects with the first request.
 fn connect(socket: &Socket) -> Result<Client, String> {
     let path = socket.path.display();
-    Client::connect_with_unix(&socket.path.to_string_lossy(), ANSWER_S, bollard::API_DEFAULT_VERSION)
-        .map_err(|error| format!("cannot connect to {path}: {}", said(&error)))
+    Client::connect_with_unix(
+        &socket.path.to_string_lossy(),
+        ANSWER_S,
+        bollard::API_DEFAULT_VERSION,
+    )
+    .map_err(|error| format!("cannot connect to {path}: {}", said(&error)))
 }
 
 /// The engine's version, once it is certain that it is understood.
 async fn version(client: &Client) -> Result<String, String> {
-    let told = client.version().await.map_err(|error| format!("the engine does not answer: {}", said(&error)))?;
+    let told = client
+        .version()
+        .await
+        .map_err(|error| format!("the engine does not answer: {}", said(&error)))?;
     let api = told.api_version.unwrap_or_default();
-    let number = |part: Option<&str>| part.and_then(|part| part.parse::<usize>().ok()).unwrap_or(0);
+    let number = |part: Option<&str>| {
+        part.and_then(|part| part.parse::<usize>().ok())
+            .unwrap_or(0)
+    };
     let mut parts = api.split('.');
     if (number(parts.next()), number(parts.next())) < OLDEST_API {
         let (major, minor) = OLDEST_API;
         return Err(format!(
-            "the engine speaks version {api} of its API, and {major}.{minor} is the oldest understood"
+            "the engine speaks version {api} of its API, and {major}.{minor} is the oldest \
+                understood"
         ));
     }
     Ok(told.version.unwrap_or_else(|| "unknown".to_owned()))
@@ -137,14 +180,32 @@ fn said(error: &Error) -> String {
     };
     let text = text.trim();
     let hints = [
-        ("ermission denied", "its socket may not be opened: be root, or a member of the socket's group"),
+        (
+            "ermission denied",
+            "its socket may not be opened: be root, or a member of the socket's group",
+        ),
         ("No such file or directory", REMEDY),
         ("Connection refused", REMEDY),
-        ("port is already allocated", "another container or process has the port"),
-        ("address already in use", "another container or process has the port"),
-        ("is already in use by container", "remove the container of that name"),
-        ("no space left on device", "free some of the disk that the engine keeps its data on"),
-        ("No such image", "it was removed while the suite ran; the next run builds it again"),
+        (
+            "port is already allocated",
+            "another container or process has the port",
+        ),
+        (
+            "address already in use",
+            "another container or process has the port",
+        ),
+        (
+            "is already in use by container",
+            "remove the container of that name",
+        ),
+        (
+            "no space left on device",
+            "free some of the disk that the engine keeps its data on",
+        ),
+        (
+            "No such image",
+            "it was removed while the suite ran; the next run builds it again",
+        ),
     ];
     match hints.iter().find(|(sign, _)| text.contains(sign)) {
         Some((_, hint)) => format!("{text} ({hint})"),
@@ -157,13 +218,20 @@ fn said(error: &Error) -> String {
 /// # Errors
 /// The engine does not answer, or cannot remove one.
 pub(super) fn remove_all(socket: PathBuf, owner: &str) -> Result<(), String> {
-    let client = connect(&Socket { path: socket, ours: false })?;
+    let client = connect(&Socket {
+        path: socket,
+        ours: false,
+    })?;
     on_this_thread(engine::remove_labelled(&client, owner))?
 }
 
 /// The files of an image and its command; `{address}` in it stands for where a service listens.
 fn contents(wasmtime: bool, job: &Job<'_>) -> Result<(Contents, Vec<String>), String> {
-    if wasmtime { wasmtime_image(job) } else { native_image(job) }
+    if wasmtime {
+        wasmtime_image(job)
+    } else {
+        native_image(job)
+    }
 }
 
 fn native_image(job: &Job<'_>) -> Result<(Contents, Vec<String>), String> {
@@ -175,25 +243,48 @@ fn native_image(job: &Job<'_>) -> Result<(Contents, Vec<String>), String> {
     if listens(job.workload) {
         command.push("{address}".to_owned());
     }
-    Ok((Contents { name: program.to_owned(), files: vec![(inside.into(), built)] }, command))
+    Ok((
+        Contents {
+            name: program.to_owned(),
+            files: vec![(inside.into(), built)],
+        },
+        command,
+    ))
 }
 
-/// Wasmtime with the shared libraries that it names, and the guest: as people put a runtime into an image.
+/// Wasmtime with the shared libraries that it names, and the guest: as people put a runtime into an
+/// image.
 fn wasmtime_image(job: &Job<'_>) -> Result<(Contents, Vec<String>), String> {
     let found = WasmtimeCli.find().map_err(|error| error.to_string())?;
     let ready = WasmtimeCli.prepare(&found, job)?;
     let artifact = ready.artifact.ok_or("Wasmtime was given no artifact")?;
     let (outside, inside) = (text(&artifact), "/app.wasm");
     let mut command = vec!["/wasmtime".to_owned()];
-    command.extend(
-        ready.arguments.iter().map(|argument| if *argument == outside { inside.to_owned() } else { argument.clone() }),
-    );
-    let mut files = vec![("/wasmtime".into(), found.program.clone()), (inside.into(), artifact)];
+    command.extend(ready.arguments.iter().map(|argument| {
+        if *argument == outside {
+            inside.to_owned()
+        } else {
+            argument.clone()
+        }
+    }));
+    let mut files = vec![
+        ("/wasmtime".into(), found.program.clone()),
+        (inside.into(), artifact),
+    ];
     let libraries = super::run(PathBuf::from("ldd").as_path(), &[text(&found.program)])?;
-    let paths = libraries.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from);
+    let paths = libraries
+        .split_whitespace()
+        .filter(|word| word.starts_with('/'))
+        .map(PathBuf::from);
     files.extend(paths.map(|path| (path.clone(), path)));
     let way = job.acquire.map_or("", Acquire::name).replace('_', "-");
-    Ok((Contents { name: format!("wasmtime-{}-{way}", job.workload.name()), files }, command))
+    Ok((
+        Contents {
+            name: format!("wasmtime-{}-{way}", job.workload.name()),
+            files,
+        },
+        command,
+    ))
 }
 
 #[cfg(test)]
@@ -202,9 +293,16 @@ mod tests {
 
     #[test]
     fn errors_say_what_to_do() {
-        let server =
-            |message: &str| said(&Error::DockerResponseServerError { status_code: 500, message: message.into() });
-        assert!(server("Bind for 127.0.0.1:80 failed: port is already allocated").ends_with("has the port)"));
+        let server = |message: &str| {
+            said(&Error::DockerResponseServerError {
+                status_code: 500,
+                message: message.into(),
+            })
+        };
+        assert!(
+            server("Bind for 127.0.0.1:80 failed: port is already allocated")
+                .ends_with("has the port)")
+        );
         assert!(server("write /x: no space left on device").contains("free some of the disk"));
         let denied = std::io::Error::from_raw_os_error(13);
         assert!(said(&Error::IOError { err: denied }).contains("be root"));

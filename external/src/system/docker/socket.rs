@@ -32,35 +32,75 @@ pub(super) fn script() -> PathBuf {
 impl Socket {
     /// The one that `DOCKER_HOST` names; otherwise ours, the usual ones, Podman's.
     pub(super) fn find() -> Result<Self, Unavailable> {
-        let named = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
+        let named = std::env::var("DOCKER_HOST")
+            .ok()
+            .filter(|host| !host.is_empty());
         Self::of(named.as_deref(), &Self::usual())
     }
 
     fn of(named: Option<&str>, usual: &[Self]) -> Result<Self, Unavailable> {
-        let unavailable = |reason: String, remedy: &str| Unavailable { reason, remedy: remedy.to_owned() };
+        let unavailable = |reason: String, remedy: &str| Unavailable {
+            reason,
+            remedy: remedy.to_owned(),
+        };
         if let Some(host) = named {
             let Some(path) = host.strip_prefix("unix://") else {
                 return Err(unavailable(
-                    format!("DOCKER_HOST is {host}, and only an engine of this machine shares its clock"),
+                    format!(
+                        "DOCKER_HOST is {host}, and only an engine of this machine shares its clock"
+                    ),
                     "unset it, or set it to unix:///the/socket",
                 ));
             };
-            let ours = usual.iter().any(|usual| usual.ours && usual.path == Path::new(path));
-            return Ok(Self { path: path.into(), ours });
+            let ours = usual
+                .iter()
+                .any(|usual| usual.ours && usual.path == Path::new(path));
+            return Ok(Self {
+                path: path.into(),
+                ours,
+            });
         }
-        let there = usual.iter().find(|socket| socket.path.metadata().is_ok_and(|found| found.file_type().is_socket()));
+        let there = usual.iter().find(|socket| {
+            socket
+                .path
+                .metadata()
+                .is_ok_and(|found| found.file_type().is_socket())
+        });
         there.cloned().ok_or_else(|| {
-            let looked: Vec<_> = usual.iter().map(|socket| socket.path.display().to_string()).collect();
-            unavailable(format!("no Docker engine answers: there is none of {}", looked.join(", ")), REMEDY)
+            let looked: Vec<_> = usual
+                .iter()
+                .map(|socket| socket.path.display().to_string())
+                .collect();
+            unavailable(
+                format!(
+                    "no Docker engine answers: there is none of {}",
+                    looked.join(", ")
+                ),
+                REMEDY,
+            )
         })
     }
 
     fn usual() -> Vec<Self> {
-        let ours = our_folder().map(|folder| Self { path: folder.join("docker.sock"), ours: true });
+        let ours = our_folder().map(|folder| Self {
+            path: folder.join("docker.sock"),
+            ours: true,
+        });
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let podman = runtime.map(|folder| folder.join("podman/podman.sock"));
-        let others = [Some("/var/run/docker.sock".into()), podman, Some("/run/podman/podman.sock".into())];
-        ours.into_iter().chain(others.into_iter().flatten().map(|path| Self { path, ours: false })).collect()
+        let others = [
+            Some("/var/run/docker.sock".into()),
+            podman,
+            Some("/run/podman/podman.sock".into()),
+        ];
+        ours.into_iter()
+            .chain(
+                others
+                    .into_iter()
+                    .flatten()
+                    .map(|path| Self { path, ours: false }),
+            )
+            .collect()
     }
 }
 
@@ -73,10 +113,16 @@ mod tests {
     #[test]
     fn what_is_named_counts_and_then_the_first_that_is_there() {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str, ours| Socket { path: folder.path().join(name), ours };
+        let at = |name: &str, ours| Socket {
+            path: folder.path().join(name),
+            ours,
+        };
         let usual = [at("ours", true), at("usual", false)];
         let none = Socket::of(None, &usual).unwrap_err();
-        assert!(none.to_string().contains("/usual; `./setup docker`"), "{none}");
+        assert!(
+            none.to_string().contains("/usual; `./setup docker`"),
+            "{none}"
+        );
         let _usual = UnixListener::bind(&usual[1].path).unwrap();
         assert_eq!(Socket::of(None, &usual).unwrap(), usual[1]);
         std::fs::write(&usual[0].path, "no socket").unwrap();
@@ -84,6 +130,9 @@ mod tests {
         let named = format!("unix://{}", usual[0].path.display());
         assert_eq!(Socket::of(Some(&named), &usual).unwrap(), usual[0]);
         let far = Socket::of(Some("tcp://10.0.0.1:2375"), &usual).unwrap_err();
-        assert!(far.reason.contains("only an engine of this machine"), "{far}");
+        assert!(
+            far.reason.contains("only an engine of this machine"),
+            "{far}"
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Containers without an engine: what the layers below Docker start, of the same native programs.
 //!
-//! [`runtime`] is an OCI runtime alone, from a bundle that lies unpacked; [`super::containerd`] is the daemon above it. Both
-//! are given the configuration that is made here, so that the layers differ in nothing else.
+//! [`runtime`] is an OCI runtime alone, from a bundle that lies unpacked; [`super::containerd`] is
+//! the daemon above it. Both are given the configuration that is made here, so that the layers
+//! differ in nothing else.
 
 pub(super) mod caller;
 pub(super) mod runtime;
@@ -43,10 +44,17 @@ const CAPABILITIES: [&str; 14] = [
     "CAP_AUDIT_WRITE",
 ];
 
-/// The configuration of a container, after the runtime specification 1.0.2: a native program in the machine's own network,
-/// in namespaces of its own for everything else. `root` is the root file system, relative to the bundle or absolute;
-/// `account` is the folder that it tells its milestones into, if the order wants that.
-pub(super) fn configuration(order: &Order, id: &str, root: &str, account: &Path, port: Option<u16>) -> Value {
+/// The configuration of a container, after the runtime specification 1.0.2: a native program in the
+/// machine's own network, in namespaces of its own for everything else. `root` is the root file
+/// system, relative to the bundle or absolute; `account` is the folder that it tells its milestones
+/// into, if the order wants that.
+pub(super) fn configuration(
+    order: &Order,
+    id: &str,
+    root: &str,
+    account: &Path,
+    port: Option<u16>,
+) -> Value {
     let mut arguments = vec![format!("/{}", super::native::program_of(order.workload))];
     let mut mounts = mounts();
     if order.told {
@@ -135,14 +143,18 @@ pub(super) fn lay_out(root: &Path, workload: Workload) -> Result<PathBuf, String
 /// Programs that were laid out before, by what they are copies of.
 static LAID_OUT: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>> = Mutex::new(BTreeMap::new());
 
-/// A copy of the run's own, which all containers of it have in common as they would have a layer of an image: what each
-/// had a file of its own for would be in memory as often.
+/// A copy of the run's own, which all containers of it have in common as they would have a layer of
+/// an image: what each had a file of its own for would be in memory as often.
 fn link_or_copy(built: &Path, to: &Path) -> std::io::Result<()> {
     let mut laid_out = LAID_OUT.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = std::fs::remove_file(to);
     let copies = laid_out.entry(built.to_owned()).or_default();
-    // One each for mounts that files cannot be linked across, such as an engine's own folder. Some are gone with their run.
-    if copies.iter().any(|copy| std::fs::hard_link(copy, to).is_ok()) {
+    // One each for mounts that files cannot be linked across, such as an engine's own folder. Some
+    // are gone with their run.
+    if copies
+        .iter()
+        .any(|copy| std::fs::hard_link(copy, to).is_ok())
+    {
         return Ok(());
     }
     std::fs::copy(built, to)?;
@@ -152,8 +164,13 @@ fn link_or_copy(built: &Path, to: &Path) -> std::io::Result<()> {
 
 /// Removes the parents of our control groups, which are nobody else's and go if nothing is in them.
 pub(super) fn remove_groups() {
-    let Ok(hierarchies) = std::fs::read_dir("/sys/fs/cgroup") else { return };
-    let roots = hierarchies.flatten().map(|entry| entry.path()).chain([Path::new("/sys/fs/cgroup").to_owned()]);
+    let Ok(hierarchies) = std::fs::read_dir("/sys/fs/cgroup") else {
+        return;
+    };
+    let roots = hierarchies
+        .flatten()
+        .map(|entry| entry.path())
+        .chain([Path::new("/sys/fs/cgroup").to_owned()]);
     roots.for_each(|root| drop(std::fs::remove_dir(root.join(GROUPS))));
 }
 
@@ -174,17 +191,38 @@ mod tests {
             core: Some(1),
             deadline_ns: 0,
         };
-        let made = configuration(&order, "x-1", "rootfs", Path::new("/work/account"), Some(80));
-        let arguments = json!(["/native-http", "--milestones", "/coldphase/milestones", "127.0.0.1:80"]);
+        let made = configuration(
+            &order,
+            "x-1",
+            "rootfs",
+            Path::new("/work/account"),
+            Some(80),
+        );
+        let arguments = json!([
+            "/native-http",
+            "--milestones",
+            "/coldphase/milestones",
+            "127.0.0.1:80"
+        ]);
         assert_eq!(made["process"]["args"], arguments);
         assert_eq!(made["linux"]["cgroupsPath"], "/coldphase/x-1");
         assert_eq!(made["linux"]["resources"]["cpu"]["cpus"], "1");
-        let networks = made["linux"]["namespaces"].as_array().unwrap().iter().any(|space| space["type"] == "network");
+        let networks = made["linux"]["namespaces"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|space| space["type"] == "network");
         assert!(!networks, "its network is the machine's");
         order.told = false;
         order.workload = Workload::CpuHash;
         let plain = configuration(&order, "x-1", "rootfs", Path::new("/work/account"), None);
-        assert!(plain["process"]["args"].as_array().unwrap().iter().all(|argument| argument != "--milestones"));
+        assert!(
+            plain["process"]["args"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|argument| argument != "--milestones")
+        );
         let count = |value: &Value| value["mounts"].as_array().unwrap().len();
         assert_eq!(count(&plain) + 1, count(&made));
     }

@@ -27,12 +27,21 @@ pub(super) struct Child {
 
 impl Child {
     /// Launches it. Returns when its program has been executed.
-    pub(super) fn launch(name: &'static str, launch: &Launch, janitor: &Janitor) -> Result<Self, String> {
+    pub(super) fn launch(
+        name: &'static str,
+        launch: &Launch,
+        janitor: &Janitor,
+    ) -> Result<Self, String> {
         let running = launch.launch().map_err(|error| error.to_string())?;
-        let guard = janitor
-            .guard_group(running.pid())
-            .map_err(|error| format!("{name} cannot be guarded against our being killed: {error}"))?;
-        Ok(Self { name, running, before: Resources::default(), _guard: guard })
+        let guard = janitor.guard_group(running.pid()).map_err(|error| {
+            format!("{name} cannot be guarded against our being killed: {error}")
+        })?;
+        Ok(Self {
+            name,
+            running,
+            before: Resources::default(),
+            _guard: guard,
+        })
     }
 
     /// Waits for a line in its log, and gives it.
@@ -46,7 +55,11 @@ impl Child {
         }
         Err(match self.ended() {
             Some(end) => end,
-            None => format!("{} did not say {needle:?} in time{}", self.name, last_words(&mut self.running)),
+            None => format!(
+                "{} did not say {needle:?} in time{}",
+                self.name,
+                last_words(&mut self.running)
+            ),
         })
     }
 
@@ -61,7 +74,11 @@ impl Child {
     /// How it ended, if it has, with the end of its log.
     pub(super) fn ended(&mut self) -> Option<String> {
         let end = self.running.ended()?;
-        Some(format!("{} {end}{}", self.name, last_words(&mut self.running)))
+        Some(format!(
+            "{} {end}{}",
+            self.name,
+            last_words(&mut self.running)
+        ))
     }
 
     pub(super) fn log_tail(&mut self) -> String {
@@ -84,7 +101,11 @@ impl Child {
         match end {
             Some(end) if end.code == Some(0) => Ok(()),
             Some(_) => Err(self.ended().unwrap_or_default()),
-            None => Err(format!("{} did not end in time{}", self.name, last_words(&mut self.running))),
+            None => Err(format!(
+                "{} did not end in time{}",
+                self.name,
+                last_words(&mut self.running)
+            )),
         }
     }
 
@@ -98,5 +119,9 @@ impl Child {
 fn last_words(running: &mut Running) -> String {
     let tail = running.log_tail();
     let tail = tail.trim();
-    if tail.is_empty() { "; its log is empty".to_owned() } else { format!("; the end of its log: {tail:?}") }
+    if tail.is_empty() {
+        "; its log is empty".to_owned()
+    } else {
+        format!("; the end of its log: {tail:?}")
+    }
 }

@@ -58,7 +58,9 @@ impl Control {
             .build()
             .map_err(|error| format!("cannot start a thread for NATS: {error}"))?;
         // Orders have deadlines of their own.
-        let options = ConnectOptions::new().connection_timeout(within).request_timeout(None);
+        let options = ConnectOptions::new()
+            .connection_timeout(within)
+            .request_timeout(None);
         let client = runtime
             .block_on(options.connect(format!("nats://127.0.0.1:{port}")))
             .map_err(|error| format!("cannot connect to NATS on port {port}: {error}"))?;
@@ -67,8 +69,8 @@ impl Control {
 
     /// Asks `host` for `command` until it answers, as long as `lives` has nothing against it.
     ///
-    /// A host says that it has started before it listens to orders: then there is nobody to get them, which the server says
-    /// at once, and the order is sent again.
+    /// A host says that it has started before it listens to orders: then there is nobody to get
+    /// them, which the server says at once, and the order is sent again.
     pub(super) fn ask(
         &self,
         host: &str,
@@ -84,15 +86,23 @@ impl Control {
             let began_ns = now_ns();
             match self.attempt(&subject, order, until_ns, lives) {
                 Ok((seen_ns, payload)) => {
-                    return Ok(Reply { status: Status::read(&payload, command)?, seen_ns, attempts });
+                    return Ok(Reply {
+                        status: Status::read(&payload, command)?,
+                        seen_ns,
+                        attempts,
+                    });
                 }
                 Err(Failed::Final(reason)) => return Err(reason),
                 Err(Failed::Nobody) => lives()?,
             }
             if now_ns() >= until_ns {
-                return Err(format!("the host did not listen to {command} in time, after {attempts} attempts"));
+                return Err(format!(
+                    "the host did not listen to {command} in time, after {attempts} attempts"
+                ));
             }
-            std::thread::sleep(Duration::from_nanos((began_ns + PERIOD_NS).saturating_sub(now_ns())));
+            std::thread::sleep(Duration::from_nanos(
+                (began_ns + PERIOD_NS).saturating_sub(now_ns()),
+            ));
         }
     }
 
@@ -103,7 +113,8 @@ impl Control {
         until_ns: u64,
         lives: &mut dyn FnMut() -> Result<(), String>,
     ) -> Result<(u64, Vec<u8>), Failed> {
-        let (client, subject, payload) = (self.client.clone(), subject.to_owned(), order.to_string());
+        let (client, subject, payload) =
+            (self.client.clone(), subject.to_owned(), order.to_string());
         let (sender, receiver) = channel();
         let asking = self.runtime.spawn(async move {
             let answer = client.request(subject, payload.into()).await;
@@ -113,12 +124,18 @@ impl Control {
         let reason = loop {
             match receiver.recv_timeout(LOOK) {
                 Ok((seen_ns, Ok(message))) => return Ok((seen_ns, message.payload.to_vec())),
-                Ok((_, Err(error))) if error.kind() == RequestErrorKind::NoResponders => return Err(Failed::Nobody),
+                Ok((_, Err(error))) if error.kind() == RequestErrorKind::NoResponders => {
+                    return Err(Failed::Nobody);
+                }
                 Ok((_, Err(error))) => break format!("NATS did not carry the order: {error}"),
-                Err(RecvTimeoutError::Disconnected) => break "the thread that asks has ended".to_owned(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    break "the thread that asks has ended".to_owned();
+                }
                 Err(RecvTimeoutError::Timeout) => match lives() {
                     Err(reason) => break reason,
-                    Ok(()) if now_ns() >= until_ns => break "the host did not answer in time".to_owned(),
+                    Ok(()) if now_ns() >= until_ns => {
+                        break "the host did not answer in time".to_owned();
+                    }
                     Ok(()) => {}
                 },
             }
@@ -136,12 +153,14 @@ impl Status {
             workload_status: Status,
         }
         let answer: Result<Answer, _> = serde_json::from_slice(payload);
-        answer.map(|answer| answer.workload_status).map_err(|error| {
-            format!(
-                "the host's answer to {command} cannot be read: {error}; it was {:?}",
-                String::from_utf8_lossy(payload)
-            )
-        })
+        answer
+            .map(|answer| answer.workload_status)
+            .map_err(|error| {
+                format!(
+                    "the host's answer to {command} cannot be read: {error}; it was {:?}",
+                    String::from_utf8_lossy(payload)
+                )
+            })
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -159,16 +178,23 @@ impl Status {
 
 impl std::fmt::Display for Status {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let state = self.workload_state.strip_prefix("WORKLOAD_STATE_").unwrap_or(&self.workload_state);
+        let state = self
+            .workload_state
+            .strip_prefix("WORKLOAD_STATE_")
+            .unwrap_or(&self.workload_state);
         write!(f, "{state}")?;
-        if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.message) }
+        if self.message.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.message)
+        }
     }
 }
 
 /// The order to start a component of `image` that answers requests for `route`.
 ///
-/// `pooled` lets it keep one instance for any number of requests, several of them at a time; otherwise there is a new one
-/// for each request, which a pool of no size says.
+/// `pooled` lets it keep one instance for any number of requests, several of them at a time;
+/// otherwise there is a new one for each request, which a pool of no size says.
 pub(super) fn start_order(id: &str, image: &str, route: &str, pooled: bool) -> Value {
     let (pool_size, max_concurrency) = if pooled { (1, 64) } else { (0, 0) };
     let component = json!({
@@ -210,28 +236,43 @@ mod tests {
         let order = start_order("w1", "127.0.0.1:5000/http-hello:1", "localhost", false);
         assert_eq!(order["workloadId"], "w1");
         let world = &order["workload"]["witWorld"];
-        assert_eq!(world["components"][0]["image"], "127.0.0.1:5000/http-hello:1");
+        assert_eq!(
+            world["components"][0]["image"],
+            "127.0.0.1:5000/http-hello:1"
+        );
         assert_eq!(world["components"][0]["poolSize"], 0);
         assert_eq!(world["hostInterfaces"][0]["config"]["host"], "localhost");
         let pooled = start_order("w1", "image", "localhost", true);
-        assert_eq!(pooled["workload"]["witWorld"]["components"][0]["poolSize"], 1);
+        assert_eq!(
+            pooled["workload"]["witWorld"]["components"][0]["poolSize"],
+            1
+        );
     }
 
     #[test]
     fn answers_are_read() {
         let read = |text: &str| Status::read(text.as_bytes(), "workload.start");
-        let running = read(r#"{"workloadStatus": {"workloadId": "w1", "workloadState": "WORKLOAD_STATE_RUNNING"}}"#);
+        let running = read(
+            r#"{"workloadStatus": {"workloadId": "w1", "workloadState": "WORKLOAD_STATE_RUNNING"}}"#,
+        );
         assert!(running.unwrap().is_running());
         let failed =
             read(r#"{"workloadStatus": {"workloadState": "WORKLOAD_STATE_ERROR", "message": "no image"}}"#).unwrap();
         assert_eq!(failed.to_string(), "ERROR: no image");
         assert!(!failed.is_running() && !failed.is_starting() && !failed.is_gone());
-        assert!(read("{}").unwrap_err().contains("answer to workload.start cannot be read: missing field"));
+        assert!(
+            read("{}")
+                .unwrap_err()
+                .contains("answer to workload.start cannot be read: missing field")
+        );
     }
 
     #[test]
     fn who_does_not_listen_is_said() {
         let error = Control::connect(1, Duration::from_secs(1)).unwrap_err();
-        assert!(error.starts_with("cannot connect to NATS on port 1: "), "{error}");
+        assert!(
+            error.starts_with("cannot connect to NATS on port 1: "),
+            "{error}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! A run's wasmCloud: what lives on between samples, and how it is brought into the state that a start finds.
+//! A run's wasmCloud: what lives on between samples, and how it is brought into the state that a
+//! start finds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -49,8 +50,8 @@ impl Lattice {
         }
     }
 
-    /// Brings back what has died, and says what had. A host does not outlive its NATS: it would connect again some time
-    /// later, in the middle of a start.
+    /// Brings back what has died, and says what had. A host does not outlive its NATS: it would
+    /// connect again some time later, in the middle of a start.
     fn mend(&mut self) -> Result<Option<String>, String> {
         let mut died = self.host.as_mut().and_then(|host| host.child.ended());
         if died.is_some() {
@@ -67,9 +68,11 @@ impl Lattice {
         Ok(died)
     }
 
-    /// The digest of a workload's component, which is in the registry then, and its image the next one to be started.
+    /// The digest of a workload's component, which is in the registry then, and its image the next
+    /// one to be started.
     ///
-    /// Of one that no host may know there is an image of its own each time: the same component with another last section.
+    /// Of one that no host may know there is an image of its own each time: the same component with
+    /// another last section.
     fn choose(&mut self, workload: Workload, unknown: bool) -> Result<String, String> {
         let sha256 = match self.pushed.get(workload.name()) {
             Some(sha256) => sha256.clone(),
@@ -91,10 +94,14 @@ impl Lattice {
         }
         let cache = fresh(self.site.filled(workload))?;
         let mut host = Host::start(&self.site, &cache, free_port()?, now_ns() + PATIENCE_NS)?;
-        self.try_once(&mut host, workload).map_err(|reason| format!("a cache of images cannot be filled: {reason}"))?;
+        self.try_once(&mut host, workload)
+            .map_err(|reason| format!("a cache of images cannot be filled: {reason}"))?;
         host.child.stop();
         if files_in(&cache).is_empty() {
-            return Err(format!("the host has left no image in {}, so there is none to be found", cache.display()));
+            return Err(format!(
+                "the host has left no image in {}, so there is none to be found",
+                cache.display()
+            ));
         }
         self.filled.insert(workload.name());
         Ok(())
@@ -114,35 +121,63 @@ impl Lattice {
         format!("w{}", self.begun)
     }
 
-    /// Has a host live that was given the workload right before: the first workload of a host is another measurement, and
-    /// for how long it keeps compiled code is its own business.
+    /// Has a host live that was given the workload right before: the first workload of a host is
+    /// another measurement, and for how long it keeps compiled code is its own business.
     fn keep_host(&mut self, workload: Workload) -> Result<(), String> {
         let mut host = match self.host.take() {
             Some(host) => host,
-            None => Host::start(&self.site, &self.site.cache(), free_port()?, now_ns() + PATIENCE_NS)?,
+            None => Host::start(
+                &self.site,
+                &self.site.cache(),
+                free_port()?,
+                now_ns() + PATIENCE_NS,
+            )?,
         };
-        self.try_once(&mut host, workload).map_err(|reason| format!("a host was tried once, and {reason}"))?;
+        self.try_once(&mut host, workload)
+            .map_err(|reason| format!("a host was tried once, and {reason}"))?;
         self.host = Some(host);
         Ok(())
     }
 
-    /// Empties the host's cache of images, or puts an image into it that no host has seen there. Hosts remove what is older
-    /// than an hour, so it is never the same files for long.
+    /// Empties the host's cache of images, or puts an image into it that no host has seen there.
+    /// Hosts remove what is older than an hour, so it is never the same files for long.
     fn lay_cache(&self, workload: Workload, pulled: bool) -> Result<(), String> {
         let cache = self.site.cache();
         fresh(cache.clone())?;
-        if pulled { Ok(()) } else { copy_all(&self.site.filled(workload), &cache) }
+        if pulled {
+            Ok(())
+        } else {
+            copy_all(&self.site.filled(workload), &cache)
+        }
     }
 
-    /// Puts what the start reads the component from into the page cache, or out of it; how many pages are in it.
+    /// Puts what the start reads the component from into the page cache, or out of it; how many
+    /// pages are in it.
     fn pages(&self, pulled: bool, evicted: bool) -> Result<usize, String> {
-        let residency = if evicted { Residency::Evicted } else { Residency::Hot };
-        let files = files_in(&if pulled { self.site.blobs() } else { self.site.cache() });
-        files.iter().map(|file| Ok(pages::put(file, residency)?.resident)).sum()
+        let residency = if evicted {
+            Residency::Evicted
+        } else {
+            Residency::Hot
+        };
+        let files = files_in(&if pulled {
+            self.site.blobs()
+        } else {
+            self.site.cache()
+        });
+        files
+            .iter()
+            .map(|file| Ok(pages::put(file, residency)?.resident))
+            .sum()
     }
 
     /// What a start consists of until the workload is running.
-    fn begin(&mut self, id: &str, order: &Order, wanted: Wanted, port: u16) -> Result<Times, String> {
+    fn begin(
+        &mut self,
+        id: &str,
+        order: &Order,
+        wanted: Wanted,
+        port: u16,
+    ) -> Result<Times, String> {
         let component = start_order(id, &self.image, ROUTE, wanted.pooled);
         let mut times = Times::default();
         if wanted.new_infrastructure() {
@@ -163,7 +198,10 @@ impl Lattice {
         } else {
             times.launched_ns = now_ns();
         }
-        let host = self.host.as_mut().ok_or("the host that should live on was not prepared")?;
+        let host = self
+            .host
+            .as_mut()
+            .ok_or("the host that should live on was not prepared")?;
         let around = self.infrastructure.as_mut().ok_or(NO_INFRASTRUCTURE)?;
         times.given_before = host.given;
         let reply = host.give(around, &component, order.deadline_ns)?;
@@ -172,7 +210,8 @@ impl Lattice {
         Ok(times)
     }
 
-    /// Why a host did not start, and before it what died around it: a host that finds no NATS only says that.
+    /// Why a host did not start, and before it what died around it: a host that finds no NATS only
+    /// says that.
     fn with_cause(&mut self, reason: String) -> String {
         match self.infrastructure.as_mut().map(Infrastructure::lives) {
             Some(Err(cause)) => format!("{cause}; and so {reason}"),
@@ -192,10 +231,15 @@ impl Lattice {
         }
     }
 
-    /// What the host's cache of images holds, and when each of it was written: what is pulled is written.
+    /// What the host's cache of images holds, and when each of it was written: what is pulled is
+    /// written.
     pub(super) fn cached(&self) -> Written {
         let written = |file: PathBuf| Some((file.metadata().ok()?.modified().ok()?, file));
-        files_in(&self.site.cache()).into_iter().filter_map(written).map(|(at, file)| (file, at)).collect()
+        files_in(&self.site.cache())
+            .into_iter()
+            .filter_map(written)
+            .map(|(at, file)| (file, at))
+            .collect()
     }
 }
 
@@ -215,7 +259,8 @@ impl Engine for Lattice {
             self.fill(order.workload)?;
         }
         if wanted.new_host() {
-            // A second host would share its pages with the new one, which would seem the smaller for it.
+            // A second host would share its pages with the new one, which would seem the smaller
+            // for it.
             self.host = None;
         } else {
             self.keep_host(order.workload)?;
@@ -240,7 +285,11 @@ impl Engine for Lattice {
         Ok(Prepared { sha256, attested })
     }
 
-    fn start(&mut self, order: &Order, port: Option<u16>) -> Result<Box<dyn Instance + '_>, String> {
+    fn start(
+        &mut self,
+        order: &Order,
+        port: Option<u16>,
+    ) -> Result<Box<dyn Instance + '_>, String> {
         let wanted = Wanted::of(order)?;
         let port = port.ok_or("a workload of wasmCloud listens, and was given no port")?;
         let (id, cached) = (self.name(), self.cached());
@@ -263,7 +312,9 @@ impl Engine for Lattice {
     }
 
     fn clean(&mut self) -> Result<(), String> {
-        let Some(id) = self.last.take() else { return Ok(()) };
+        let Some(id) = self.last.take() else {
+            return Ok(());
+        };
         match (&mut self.host, &mut self.infrastructure) {
             (Some(host), Some(around)) => host.has_forgotten(around, &id),
             _ => Ok(()),
@@ -277,10 +328,16 @@ fn free_port() -> Result<u16, String> {
 
 /// All files below a folder.
 fn files_in(folder: &Path) -> Vec<PathBuf> {
-    let Ok(read) = std::fs::read_dir(folder) else { return Vec::new() };
+    let Ok(read) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let of = |entry: std::fs::DirEntry| {
         let path = entry.path();
-        if path.is_dir() { files_in(&path) } else { vec![path] }
+        if path.is_dir() {
+            files_in(&path)
+        } else {
+            vec![path]
+        }
     };
     read.flatten().flat_map(of).collect()
 }
@@ -292,7 +349,13 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
             .parent()
             .map_or(Ok(()), std::fs::create_dir_all)
             .and_then(|()| std::fs::copy(&file, &target).map(drop))
-            .map_err(|error| format!("cannot copy {} to {}: {error}", file.display(), target.display()))?;
+            .map_err(|error| {
+                format!(
+                    "cannot copy {} to {}: {error}",
+                    file.display(),
+                    target.display()
+                )
+            })?;
     }
     Ok(())
 }
@@ -309,6 +372,9 @@ mod tests {
         std::fs::write(from.join("image/digest"), "sha256:1").unwrap();
         copy_all(&from, &to).unwrap();
         assert_eq!(files_in(&to), [to.join("image/digest")]);
-        assert_eq!(files_in(&folder.path().join("nothing")), Vec::<PathBuf>::new());
+        assert_eq!(
+            files_in(&folder.path().join("nothing")),
+            Vec::<PathBuf>::new()
+        );
     }
 }

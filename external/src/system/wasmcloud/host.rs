@@ -10,7 +10,8 @@ use super::child::Child;
 use super::control::{Control, PERIOD_NS, Reply, order_on};
 use super::site::{Infrastructure, PATIENCE_NS, Site};
 
-/// What requests for a workload say in their `host` header. There is never more than one workload in a host.
+/// What requests for a workload say in their `host` header. There is never more than one workload
+/// in a host.
 pub(super) const ROUTE: &str = "localhost";
 
 /// A host that has started.
@@ -30,17 +31,35 @@ pub(super) struct Host {
 
 impl Host {
     /// Launches a host, and waits until it says that it has started.
-    pub(super) fn start(site: &Site, cache: &Path, port: u16, until_ns: u64) -> Result<Self, String> {
+    pub(super) fn start(
+        site: &Site,
+        cache: &Path,
+        port: u16,
+        until_ns: u64,
+    ) -> Result<Self, String> {
         let mut child = site.host(cache, port)?;
         let exec_ns = now_ns();
         let line = child.says("Host started", until_ns)?;
         let ready_ns = now_ns();
-        let id = id_in(&line).ok_or_else(|| format!("the host has started without telling its number: {line:?}"))?;
-        Ok(Self { id: id.to_owned(), child, port, exec_ns, ready_ns, given: 0 })
+        let id = id_in(&line)
+            .ok_or_else(|| format!("the host has started without telling its number: {line:?}"))?;
+        Ok(Self {
+            id: id.to_owned(),
+            child,
+            port,
+            exec_ns,
+            ready_ns,
+            given: 0,
+        })
     }
 
     /// Has it start a workload; its answer that the workload is running.
-    pub(super) fn give(&mut self, around: &mut Infrastructure, order: &Value, until_ns: u64) -> Result<Reply, String> {
+    pub(super) fn give(
+        &mut self,
+        around: &mut Infrastructure,
+        order: &Value,
+        until_ns: u64,
+    ) -> Result<Reply, String> {
         self.given += 1;
         let mut reply = self.ask(around, "workload.start", order, until_ns)?;
         while reply.status.is_starting() {
@@ -66,13 +85,34 @@ impl Host {
 
     /// Has it stop a workload.
     pub(super) fn take(&mut self, around: &mut Infrastructure, id: &str) -> Result<(), String> {
-        self.ask(around, "workload.stop", &order_on(id), now_ns() + PATIENCE_NS).map(drop)
+        self.ask(
+            around,
+            "workload.stop",
+            &order_on(id),
+            now_ns() + PATIENCE_NS,
+        )
+        .map(drop)
     }
 
     /// Whether it does not know a workload any more.
-    pub(super) fn has_forgotten(&mut self, around: &mut Infrastructure, id: &str) -> Result<(), String> {
-        let status = self.ask(around, "workload.status", &order_on(id), now_ns() + PATIENCE_NS)?.status;
-        if status.is_gone() { Ok(()) } else { Err(format!("the host still has the workload {id}: {status}")) }
+    pub(super) fn has_forgotten(
+        &mut self,
+        around: &mut Infrastructure,
+        id: &str,
+    ) -> Result<(), String> {
+        let status = self
+            .ask(
+                around,
+                "workload.status",
+                &order_on(id),
+                now_ns() + PATIENCE_NS,
+            )?
+            .status;
+        if status.is_gone() {
+            Ok(())
+        } else {
+            Err(format!("the host still has the workload {id}: {status}"))
+        }
     }
 
     fn ask(
@@ -82,9 +122,19 @@ impl Host {
         order: &Value,
         until_ns: u64,
     ) -> Result<Reply, String> {
-        let Infrastructure { control, nats, registry, .. } = around;
+        let Infrastructure {
+            control,
+            nats,
+            registry,
+            ..
+        } = around;
         let control: &Control = control;
-        let mut lives = || match self.child.ended().or_else(|| nats.ended()).or_else(|| registry.ended()) {
+        let mut lives = || match self
+            .child
+            .ended()
+            .or_else(|| nats.ended())
+            .or_else(|| registry.ended())
+        {
             Some(end) => Err(format!("{end}, before {command} was answered")),
             None => Ok(()),
         };

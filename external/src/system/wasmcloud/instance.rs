@@ -38,8 +38,14 @@ pub(super) struct Times {
 impl Times {
     /// Each phase from where the one before it ended.
     fn phases(&self, connected_ns: u64, answered_ns: u64) -> Result<Vec<PhaseTime>, String> {
-        let host = self.new_host.map(|(exec, ready)| [(Phase::Spawn, exec), (Phase::HostReady, ready)]);
-        let rest = [(Phase::Schedule, self.running_ns), (Phase::Connect, connected_ns), (Phase::Respond, answered_ns)];
+        let host = self
+            .new_host
+            .map(|(exec, ready)| [(Phase::Spawn, exec), (Phase::HostReady, ready)]);
+        let rest = [
+            (Phase::Schedule, self.running_ns),
+            (Phase::Connect, connected_ns),
+            (Phase::Respond, answered_ns),
+        ];
         let ends: Vec<_> = host.into_iter().flatten().chain(rest).collect();
         partition(self.launched_ns, &ends)
     }
@@ -66,11 +72,22 @@ impl<'a> Served<'a> {
         times: Times,
         cached_before: Written,
     ) -> Self {
-        Self { lattice, wanted, id, others: Vec::new(), times, cached_before, removed: false }
+        Self {
+            lattice,
+            wanted,
+            id,
+            others: Vec::new(),
+            times,
+            cached_before,
+            removed: false,
+        }
     }
 
     fn host(&mut self) -> Result<&mut Host, String> {
-        self.lattice.host.as_mut().ok_or_else(|| "its host is no more".to_owned())
+        self.lattice
+            .host
+            .as_mut()
+            .ok_or_else(|| "its host is no more".to_owned())
     }
 
     /// Whether the image was come by as the cell says.
@@ -79,7 +96,9 @@ impl<'a> Served<'a> {
         if wanted == found {
             Ok(())
         } else {
-            Err(format!("not what its cell says: the image should be {wanted} and was {found}"))
+            Err(format!(
+                "not what its cell says: the image should be {wanted} and was {found}"
+            ))
         }
     }
 
@@ -101,16 +120,28 @@ impl Instance for Served<'_> {
     fn target(&self, port: u16) -> Target {
         // One that lives on listens where it has always listened.
         let port = self.lattice.host.as_ref().map_or(port, |host| host.port);
-        Target { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), host: ROUTE.to_owned() }
+        Target {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            host: ROUTE.to_owned(),
+        }
     }
 
-    /// The host listens, and says that there is nothing, until it has taken over the workload's route.
+    /// The host listens, and says that there is nothing, until it has taken over the workload's
+    /// route.
     fn patience(&self, deadline_ns: u64) -> Patience {
-        Patience { through_statuses: true, ..Patience::until(deadline_ns) }
+        Patience {
+            through_statuses: true,
+            ..Patience::until(deadline_ns)
+        }
     }
 
     fn another(&mut self, order: &Order) -> Result<Target, String> {
-        let Lattice { host, infrastructure, image, .. } = &mut *self.lattice;
+        let Lattice {
+            host,
+            infrastructure,
+            image,
+            ..
+        } = &mut *self.lattice;
         let (Some(host), Some(around)) = (host.as_mut(), infrastructure.as_mut()) else {
             return Err("its host is no more".to_owned());
         };
@@ -118,14 +149,27 @@ impl Instance for Served<'_> {
         let (id, route) = (format!("{}-{nth}", self.id), format!("{nth}.{ROUTE}"));
         // Before the order: a host that says no may have it all the same.
         self.others.push(id.clone());
-        host.give(around, &start_order(&id, image, &route, self.wanted.pooled), order.deadline_ns)?;
-        Ok(Target { address: SocketAddr::from((Ipv4Addr::LOCALHOST, host.port)), host: route })
+        host.give(
+            around,
+            &start_order(&id, image, &route, self.wanted.pooled),
+            order.deadline_ns,
+        )?;
+        Ok(Target {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, host.port)),
+            host: route,
+        })
     }
 
     fn processes(&mut self) -> Vec<u32> {
         let host = self.lattice.host.iter().map(|host| &host.child);
-        let around = self.lattice.infrastructure.iter().flat_map(|around| [&around.nats, &around.registry]);
-        host.chain(around).flat_map(|child| usage::tree(child.pid())).collect()
+        let around = self
+            .lattice
+            .infrastructure
+            .iter()
+            .flat_map(|around| [&around.nats, &around.registry]);
+        host.chain(around)
+            .flat_map(|child| usage::tree(child.pid()))
+            .collect()
     }
 
     fn ended(&mut self) -> Option<String> {
@@ -139,16 +183,30 @@ impl Instance for Served<'_> {
         Err("a service in wasmCloud does not end by itself".to_owned())
     }
 
-    fn phases(&mut self, first: Option<&FirstAnswer>, answered_ns: u64) -> Result<Vec<PhaseTime>, String> {
+    fn phases(
+        &mut self,
+        first: Option<&FirstAnswer>,
+        answered_ns: u64,
+    ) -> Result<Vec<PhaseTime>, String> {
         let first = first.ok_or("a service has no phases without an answer")?;
         self.times.phases(first.connected_ns, answered_ns)
     }
 
     fn usage(&mut self) -> Usage {
         let host = self.lattice.host.iter().map(|host| ("host", &host.child));
-        let around = self.lattice.infrastructure.iter().flat_map(|it| [("nats", &it.nats), ("registry", &it.registry)]);
-        let parts: BTreeMap<_, _> = host.chain(around).map(|(name, child)| (name.to_owned(), child.usage())).collect();
-        Usage { resources: usage::sum(&parts.values().copied().collect::<Vec<_>>()), parts }
+        let around = self
+            .lattice
+            .infrastructure
+            .iter()
+            .flat_map(|it| [("nats", &it.nats), ("registry", &it.registry)]);
+        let parts: BTreeMap<_, _> = host
+            .chain(around)
+            .map(|(name, child)| (name.to_owned(), child.usage()))
+            .collect();
+        Usage {
+            resources: usage::sum(&parts.values().copied().collect::<Vec<_>>()),
+            parts,
+        }
     }
 
     fn answers_on(&mut self, _: u16) -> Result<(), String> {
@@ -162,20 +220,27 @@ impl Instance for Served<'_> {
         let since = |ns: u64| json!(ns.saturating_sub(self.times.launched_ns));
         let mut attested = BTreeMap::from([
             ("image".to_owned(), json!(self.image())),
-            ("host_given_before".to_owned(), json!(self.times.given_before)),
+            (
+                "host_given_before".to_owned(),
+                json!(self.times.given_before),
+            ),
             ("schedule_attempts".to_owned(), json!(self.times.attempts)),
             ("schedule_period_ns".to_owned(), json!(PERIOD_NS)),
         ]);
         if let Some((nats, registry)) = self.times.infrastructure {
             attested.insert("nats_ready_at_ns".to_owned(), since(nats));
             attested.insert("registry_ready_at_ns".to_owned(), since(registry));
-            attested.insert("host_launched_at_ns".to_owned(), json!(self.times.host_launched_ns.map(since)));
+            attested.insert(
+                "host_launched_at_ns".to_owned(),
+                json!(self.times.host_launched_ns.map(since)),
+            );
         }
         attested
     }
 
     fn log_tail(&mut self) -> String {
-        self.host().map_or_else(|gone| gone, |host| host.child.log_tail())
+        self.host()
+            .map_or_else(|gone| gone, |host| host.child.log_tail())
     }
 
     fn remove(&mut self) -> Result<u64, String> {
@@ -183,11 +248,21 @@ impl Instance for Served<'_> {
             return Ok(0);
         }
         let began_ns = now_ns();
-        let Lattice { host, infrastructure, .. } = &mut *self.lattice;
+        let Lattice {
+            host,
+            infrastructure,
+            ..
+        } = &mut *self.lattice;
         // A host that has ended has taken the workload with it.
-        let host = host.as_mut().and_then(|host| host.child.ended().is_none().then_some(host));
+        let host = host
+            .as_mut()
+            .and_then(|host| host.child.ended().is_none().then_some(host));
         let taken = match (host, infrastructure.as_mut()) {
-            (Some(host), Some(around)) => self.others.iter().chain([&self.id]).try_for_each(|id| host.take(around, id)),
+            (Some(host), Some(around)) => self
+                .others
+                .iter()
+                .chain([&self.id])
+                .try_for_each(|id| host.take(around, id)),
             _ => Ok(()),
         };
         if taken.is_err() {
@@ -210,17 +285,40 @@ mod tests {
 
     #[test]
     fn phases_partition_the_start_with_and_without_a_new_host() {
-        let times = Times { launched_ns: 100, new_host: Some((110, 150)), running_ns: 400, ..Times::default() };
+        let times = Times {
+            launched_ns: 100,
+            new_host: Some((110, 150)),
+            running_ns: 400,
+            ..Times::default()
+        };
         let named = |times: Times| -> Vec<_> {
             let phases = times.phases(410, 500).unwrap();
             assert_eq!(phases.iter().map(|phase| phase.ns).sum::<u64>(), 400);
             assert!(phases.is_sorted_by_key(|phase| phase.name));
-            phases.iter().map(|phase| (phase.name.name(), phase.ns)).collect()
+            phases
+                .iter()
+                .map(|phase| (phase.name.name(), phase.ns))
+                .collect()
         };
         let rest = [("connect", 10), ("respond", 90)];
-        let new = [&[("spawn", 10), ("host_ready", 40), ("schedule", 250)], &rest[..]].concat();
+        let new = [
+            &[("spawn", 10), ("host_ready", 40), ("schedule", 250)],
+            &rest[..],
+        ]
+        .concat();
         assert_eq!(named(times), new);
-        assert_eq!(named(Times { new_host: None, ..times }), [&[("schedule", 300)], &rest[..]].concat());
-        assert!(times.phases(399, 500).unwrap_err().contains("connect ended 1 ns before it began"));
+        assert_eq!(
+            named(Times {
+                new_host: None,
+                ..times
+            }),
+            [&[("schedule", 300)], &rest[..]].concat()
+        );
+        assert!(
+            times
+                .phases(399, 500)
+                .unwrap_err()
+                .contains("connect ended 1 ns before it began")
+        );
     }
 }

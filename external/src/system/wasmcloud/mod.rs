@@ -1,30 +1,37 @@
-//! wasmCloud: a host, `wash host`, that is given workloads over NATS and gets their components out of an OCI registry.
+//! wasmCloud: a host, `wash host`, that is given workloads over NATS and gets their components out
+//! of an OCI registry.
 //!
-//! A start in it is the start of a host (unless one lives on), an order to it, and the first request:
+//! A start in it is the start of a host (unless one lives on), an order to it, and the first
+//! request:
 //!
-//! - `spawn`: launch → the host's program is executed. With `infrastructure=new` NATS and the registry are launched before
-//!   it, one after the other having become ready, and lie in this phase; `attested` holds the instants.
-//! - `host_ready`: → the host says that it has started. It listens and is connected to NATS by then, and subscribes to its
-//!   orders right after.
-//! - `schedule`: the order sent → the host's answer that the workload is running. The component is pulled, or found in the
-//!   host's cache of images, then compiled and linked. That cache holds components, never compiled code.
+//! - `spawn`: launch → the host's program is executed. With `infrastructure=new` NATS and the
+//!   registry are launched before it, one after the other having become ready, and lie in this
+//!   phase; `attested` holds the instants.
+//! - `host_ready`: → the host says that it has started. It listens and is connected to NATS by
+//!   then, and subscribes to its orders right after.
+//! - `schedule`: the order sent → the host's answer that the workload is running. The component is
+//!   pulled, or found in the host's cache of images, then compiled and linked. That cache holds
+//!   components, never compiled code.
 //! - `connect`: → the connection over which the first answer came.
 //! - `respond`: → that answer.
 //!
 //! Where the host lives on, a start begins with `schedule`.
 //!
-//! **Variants.** `host`: `new` launches one for each sample, `running` leaves one alive between samples. `image`: the
-//! host's cache of images is empty (`pulled`) or holds the component (`cached`; the host asks the registry all the same
-//! whether it is still the one of that name). `code`, of a host that lives on: it has kept the compiled code of a component
-//! that it knows (`kept`), or is given one that it has never seen (`compiled`), as by any new deployment.
-//! `infrastructure=new`: NATS and the registry are started within the start, too. `pool=on`: the component may keep an
-//! instance between requests. That has an effect on components of WASI 0.3 only; ours speak 0.2 and are instantiated for
-//! each request all the same. So no variant of a plan has it, and a test tells when that changes.
+//! **Variants.** `host`: `new` launches one for each sample, `running` leaves one alive between
+//! samples. `image`: the host's cache of images is empty (`pulled`) or holds the component
+//! (`cached`; the host asks the registry all the same whether it is still the one of that name).
+//! `code`, of a host that lives on: it has kept the compiled code of a component that it knows
+//! (`kept`), or is given one that it has never seen (`compiled`), as by any new deployment.
+//! `infrastructure=new`: NATS and the registry are started within the start, too. `pool=on`: the
+//! component may keep an instance between requests. That has an effect on components of WASI 0.3
+//! only; ours speak 0.2 and are instantiated for each request all the same. So no variant of a plan
+//! has it, and a test tells when that changes.
 //!
-//! **What is left alone.** Everything listens on the loopback only, the environment is empty but for a home folder of the
-//! run's own, and standard input is no terminal: then `wash` looks for no newer version of itself and exports no telemetry.
-//! Of all that a start connects to, nothing lies elsewhere. A registry on the loopback is asked over plain HTTP at once,
-//! whatever the help of the host's flag for insecure registries says of HTTPS.
+//! **What is left alone.** Everything listens on the loopback only, the environment is empty but
+//! for a home folder of the run's own, and standard input is no terminal: then `wash` looks for no
+//! newer version of itself and exports no telemetry. Of all that a start connects to, nothing lies
+//! elsewhere. A registry on the loopback is asked over plain HTTP at once, whatever the help of the
+//! host's flag for insecure registries says of HTTPS.
 //!
 //! The program is that of `./setup wasmcloud`, or one that the variable `WASH` names.
 
@@ -43,7 +50,10 @@ use results::record::Scenario;
 use workloads::Workload;
 
 use super::hosted::{Engine, Hosted, Place, Variant, programs};
-use super::{Acquire, Found, Job, Ready, System, Unavailable, find_program, found, installed_by_setup, listens};
+use super::{
+    Acquire, Found, Job, Ready, System, Unavailable, find_program, found, installed_by_setup,
+    listens,
+};
 
 pub use wanted::variants;
 
@@ -52,7 +62,9 @@ const REMEDY: &str = "`./setup wasmcloud` installs it";
 
 /// The version of `wash` that `./setup wasmcloud` installs, read from the line that it reads.
 fn version() -> &'static str {
-    let line = include_str!("../../../../setup").lines().find_map(|line| line.strip_prefix("readonly WASH_VERSION="));
+    let line = include_str!("../../../../setup")
+        .lines()
+        .find_map(|line| line.strip_prefix("readonly WASH_VERSION="));
     line.expect("setup names the version of wash")
 }
 
@@ -74,11 +86,13 @@ impl Programs {
         let installed = installed_by_setup(&format!("wash-{}/wash", version()));
         let wash: Vec<_> = named.into_iter().chain(installed).collect();
         // Debian keeps servers where the path of ordinary users does not lead.
-        let servers = |name: &str| ["/usr/sbin", "/usr/bin"].map(|folder| Path::new(folder).join(name));
+        let servers =
+            |name: &str| ["/usr/sbin", "/usr/bin"].map(|folder| Path::new(folder).join(name));
         let missing = |name: &str| format!("there is no program `{name}`");
         Ok(Self {
             wash: find_program("wash", &wash).ok_or_else(|| missing("wash"))?,
-            nats: find_program("nats-server", &servers("nats-server")).ok_or_else(|| missing("nats-server"))?,
+            nats: find_program("nats-server", &servers("nats-server"))
+                .ok_or_else(|| missing("nats-server"))?,
             registry: find_program("docker-registry", &servers("docker-registry"))
                 .ok_or_else(|| missing("docker-registry"))?,
         })
@@ -87,12 +101,17 @@ impl Programs {
 
 impl System for WasmCloud {
     fn find(&self) -> Result<Found, Unavailable> {
-        let unavailable = |reason: String| Unavailable { reason, remedy: REMEDY.to_owned() };
+        let unavailable = |reason: String| Unavailable {
+            reason,
+            remedy: REMEDY.to_owned(),
+        };
         let programs = Programs::find().map_err(unavailable)?;
         let version = version_of(&programs.wash).map_err(unavailable)?;
         if !version.starts_with("2.") {
-            let reason =
-                format!("{} is of version {version}; orders to a host differ before 2", programs.wash.display());
+            let reason = format!(
+                "{} is of version {version}; orders to a host differ before 2",
+                programs.wash.display()
+            );
             return Err(unavailable(reason));
         }
         found(programs.wash, version, REMEDY)
@@ -107,7 +126,10 @@ impl System for WasmCloud {
     }
 
     fn prepare(&self, _: &Found, _: &Job<'_>) -> Result<Ready, String> {
-        Err("wasmCloud is no program that is launched and answers: it runs workloads in a host".to_owned())
+        Err(
+            "wasmCloud is no program that is launched and answers: it runs workloads in a host"
+                .to_owned(),
+        )
     }
 
     fn takes(&self, workload: Workload) -> bool {
@@ -122,8 +144,15 @@ impl System for WasmCloud {
 impl Hosted for WasmCloud {
     fn engine(&self, place: Place<'_>) -> Result<Box<dyn Engine>, String> {
         let programs = Programs::find().map_err(|reason| format!("{reason}: {REMEDY}"))?;
-        let programs = Programs { wash: place.found.program.clone(), ..programs };
-        Ok(Box::new(engine::Lattice::new(site::Site::new(programs, place.work, place.janitor)?)))
+        let programs = Programs {
+            wash: place.found.program.clone(),
+            ..programs
+        };
+        Ok(Box::new(engine::Lattice::new(site::Site::new(
+            programs,
+            place.work,
+            place.janitor,
+        )?)))
     }
 
     fn shares_engine(&self) -> bool {
@@ -131,7 +160,11 @@ impl Hosted for WasmCloud {
     }
 
     fn programs(&self, found: &Found) -> Vec<PathBuf> {
-        [vec![found.program.clone()], programs(&["nats-server", "docker-registry"])].concat()
+        [
+            vec![found.program.clone()],
+            programs(&["nats-server", "docker-registry"]),
+        ]
+        .concat()
     }
 
     fn variants(&self, _: bool, scenario: Scenario) -> Vec<Variant> {
@@ -141,16 +174,32 @@ impl Hosted for WasmCloud {
 
 /// What a program says its version is: the last word of the first line, without a `v`.
 ///
-/// It is asked in a home of its own: `wash` makes folders in the one that it is given, whatever it is asked.
+/// It is asked in a home of its own: `wash` makes folders in the one that it is given, whatever it
+/// is asked.
 fn version_of(program: &Path) -> Result<String, String> {
-    let home = tempfile::tempdir().map_err(|error| format!("cannot make a folder for temporary files: {error}"))?;
+    let home = tempfile::tempdir()
+        .map_err(|error| format!("cannot make a folder for temporary files: {error}"))?;
     let mut command = Command::new(program);
-    command.arg("--version").env_clear().env("HOME", home.path()).stdin(Stdio::null());
-    let output = command.output().map_err(|error| format!("cannot run {}: {error}", program.display()))?;
+    command
+        .arg("--version")
+        .env_clear()
+        .env("HOME", home.path())
+        .stdin(Stdio::null());
+    let output = command
+        .output()
+        .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
     let said = String::from_utf8_lossy(&output.stdout);
-    let version =
-        said.lines().next().and_then(|line| line.rsplit([' ', ':']).next()).filter(|_| output.status.success());
-    let version = version.ok_or_else(|| format!("`{} --version` does not tell its version", program.display()))?;
+    let version = said
+        .lines()
+        .next()
+        .and_then(|line| line.rsplit([' ', ':']).next())
+        .filter(|_| output.status.success());
+    let version = version.ok_or_else(|| {
+        format!(
+            "`{} --version` does not tell its version",
+            program.display()
+        )
+    })?;
     Ok(version.trim_start_matches('v').to_owned())
 }
 

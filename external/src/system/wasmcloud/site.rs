@@ -1,4 +1,5 @@
-//! Where a run's wasmCloud lives, and what every host of it needs: NATS for its orders, a registry for its images.
+//! Where a run's wasmCloud lives, and what every host of it needs: NATS for its orders, a registry
+//! for its images.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -23,8 +24,8 @@ pub(super) const PATIENCE_NS: u64 = 20_000_000_000;
 
 /// A wasmCloud's programs, folder and ports.
 ///
-/// The ports stay the same when a server is started again: that of the registry is a part of every image's name, and with
-/// another one no cached image would be found any more.
+/// The ports stay the same when a server is started again: that of the registry is a part of every
+/// image's name, and with another one no cached image would be found any more.
 #[derive(Debug)]
 pub(super) struct Site {
     programs: Programs,
@@ -56,8 +57,14 @@ impl Site {
         }
         let port = || ports::free_port().map_err(|error| format!("no port is free: {error}"));
         let versions = BTreeMap::from([
-            ("nats_version".to_owned(), json!(version_of(&programs.nats)?)),
-            ("registry_version".to_owned(), json!(version_of(&programs.registry)?)),
+            (
+                "nats_version".to_owned(),
+                json!(version_of(&programs.nats)?),
+            ),
+            (
+                "registry_version".to_owned(),
+                json!(version_of(&programs.registry)?),
+            ),
         ]);
         let site = Self {
             programs,
@@ -70,7 +77,8 @@ impl Site {
         };
         let configuration = site.configuration();
         let file = site.registry_file();
-        std::fs::write(&file, configuration).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        std::fs::write(&file, configuration)
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
         Ok(site)
     }
 
@@ -96,20 +104,25 @@ impl Site {
 
     /// The name of a workload's image, or of one that is marked.
     pub(super) fn image(&self, workload: Workload, mark: Option<&str>) -> String {
-        format!("127.0.0.1:{}/{}:{}", self.registry_port, workload.name(), mark.unwrap_or("built"))
+        format!(
+            "127.0.0.1:{}/{}:{}",
+            self.registry_port,
+            workload.name(),
+            mark.unwrap_or("built")
+        )
     }
 
     fn registry_file(&self) -> PathBuf {
         self.folder.join("registry.yml")
     }
 
-    /// The registry's configuration: no upload is purged while a run goes on, and no request is logged.
+    /// The registry's configuration: no upload is purged while a run goes on, and no request is
+    /// logged.
     fn configuration(&self) -> String {
         let data = text(&self.folder.join("registry"));
         format!(
-            "version: 0.1\nlog:\n  level: info\n  accesslog:\n    disabled: true\nstorage:\n  filesystem:\n    \
-             rootdirectory: {data:?}\n  maintenance:\n    uploadpurging:\n      enabled: false\nhttp:\n  addr: \
-             127.0.0.1:{}\n",
+            "version: 0.1\nlog:\n  level: info\n  accesslog:\n    disabled: true\nstorage:\n  \
+                filesystem:\n    rootdirectory: {data:?}\n  maintenance:\n    uploadpurging:\n      enabled: false\nhttp:\n  addr: 127.0.0.1:{}\n",
             self.registry_port
         )
     }
@@ -133,7 +146,8 @@ impl Site {
         self.wash("host", &arguments)
     }
 
-    /// Pushes a workload's component; its digest. With a mark it is another component, which does the same.
+    /// Pushes a workload's component; its digest. With a mark it is another component, which does
+    /// the same.
     pub(super) fn push(&self, workload: Workload, mark: Option<&str>) -> Result<String, String> {
         let (component, sha256) = guest(workload, Dialect::WasiHttp, &self.folder)?;
         if let Some(mark) = mark {
@@ -145,18 +159,36 @@ impl Site {
         let image = self.image(workload, mark);
         let push = ["oci", "push", "--insecure", &image, &text(&component)];
         let pushed = self.wash("push", &push)?.succeeds(now_ns() + PATIENCE_NS);
-        pushed.map_err(|reason| format!("{} cannot be pushed as {image}: {reason}", component.display()))?;
+        pushed.map_err(|reason| {
+            format!(
+                "{} cannot be pushed as {image}: {reason}",
+                component.display()
+            )
+        })?;
         Ok(sha256)
     }
 
     /// `wash` in the run's folder, whose parents' projects are none of its business.
     fn wash(&self, name: &'static str, arguments: &[&str]) -> Result<Child, String> {
         let folder = text(&self.folder);
-        self.launch(name, &self.programs.wash, &[&["--non-interactive", "-C", &folder][..], arguments].concat())
+        self.launch(
+            name,
+            &self.programs.wash,
+            &[&["--non-interactive", "-C", &folder][..], arguments].concat(),
+        )
     }
 
-    fn launch(&self, name: &'static str, program: &Path, arguments: &[&str]) -> Result<Child, String> {
-        let mut launch = Launch::new(program, &self.folder, self.folder.join(format!("{name}.log")));
+    fn launch(
+        &self,
+        name: &'static str,
+        program: &Path,
+        arguments: &[&str],
+    ) -> Result<Child, String> {
+        let mut launch = Launch::new(
+            program,
+            &self.folder,
+            self.folder.join(format!("{name}.log")),
+        );
         launch.arguments = arguments.iter().map(Into::into).collect();
         launch.environment = vec![("HOME".into(), self.folder.join("home").into())];
         launch.core = self.core;
@@ -168,7 +200,12 @@ impl Site {
 fn section(mark: &str) -> Vec<u8> {
     const NAME: &str = "coldphase";
     // Lengths below 128 are one byte in Wasm.
-    let byte = |length: usize| u8::try_from(length).ok().filter(|byte| *byte < 128).unwrap_or_default();
+    let byte = |length: usize| {
+        u8::try_from(length)
+            .ok()
+            .filter(|byte| *byte < 128)
+            .unwrap_or_default()
+    };
     let content = [&[byte(NAME.len())], NAME.as_bytes(), mark.as_bytes()].concat();
     [&[0, byte(content.len())], &content[..]].concat()
 }
@@ -178,7 +215,11 @@ impl Infrastructure {
     pub(super) fn start(site: &Site) -> Result<Self, String> {
         let until_ns = now_ns() + PATIENCE_NS;
         let port = site.nats_port.to_string();
-        let mut nats = site.launch("nats", &site.programs.nats, &["-a", "127.0.0.1", "-p", &port])?;
+        let mut nats = site.launch(
+            "nats",
+            &site.programs.nats,
+            &["-a", "127.0.0.1", "-p", &port],
+        )?;
         nats.says("Server is ready", until_ns)?;
         let nats_ready_ns = now_ns();
         let file = text(&site.registry_file());
@@ -186,7 +227,13 @@ impl Infrastructure {
         registry.says("listening on", until_ns)?;
         let registry_ready_ns = now_ns();
         let control = Control::connect(site.nats_port, Duration::from_secs(5))?;
-        Ok(Self { control, nats, registry, nats_ready_ns, registry_ready_ns })
+        Ok(Self {
+            control,
+            nats,
+            registry,
+            nats_ready_ns,
+            registry_ready_ns,
+        })
     }
 
     /// Whether both live.

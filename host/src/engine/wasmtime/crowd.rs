@@ -10,15 +10,20 @@ use wasmtime::component::Component;
 use wasmtime::{InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store};
 
 use super::live::{Linked, Live};
-use super::{Code, allow, config, engine_of, guest, new_executor, new_store, not_loaded, time_limit};
+use super::{
+    Code, allow, config, engine_of, guest, new_executor, new_store, not_loaded, time_limit,
+};
 use crate::engine::wasmtime::guest::Guest;
 
-/// Core instances, memories and tables that one component may consist of: ours are of four core instances with one memory.
+/// Core instances, memories and tables that one component may consist of: ours are of four core
+/// instances with one memory.
 const PARTS: u32 = 8;
 
-/// Starts instances of one precompiled guest, one after another, and keeps them all; weighs the process; then asks each.
+/// Starts instances of one precompiled guest, one after another, and keeps them all; weighs the
+/// process; then asks each.
 ///
-/// A `touched` instance has answered a request before the weighing; an untouched one has only been made.
+/// A `touched` instance has answered a request before the weighing; an untouched one has only been
+/// made.
 ///
 /// # Errors
 /// The machine cannot hold them, or one does not answer.
@@ -36,11 +41,16 @@ pub fn crowd(crowd: &Crowd) -> Result<CrowdReport, Failure> {
         }
         Kind::Component => {
             let component = <Component as Code>::deserialize_file(&engine, &spec.file);
-            Linked::component(&engine, &component.map_err(|error| not_loaded(&error))?, spec)?
+            Linked::component(
+                &engine,
+                &component.map_err(|error| not_loaded(&error))?,
+                spec,
+            )?
         }
     };
     let executor = new_executor()?;
-    // What is there before the first: the program, the engine, the code, and room for the list of them.
+    // What is there before the first: the program, the engine, the code, and room for the list of
+    // them.
     let mut members: Vec<(Store<Guest>, Live)> = Vec::with_capacity(crowd.instances as usize);
     let base = memory();
     let began_ns = now_ns();
@@ -54,22 +64,39 @@ pub fn crowd(crowd: &Crowd) -> Result<CrowdReport, Failure> {
         members.push((store, live));
         if crowd.touched {
             let (store, live) = members.last_mut().expect("one was put there");
-            executor.block_on(ask(store, live, crowd)).map_err(|failure| of_instance(nth, failure))?;
+            executor
+                .block_on(ask(store, live, crowd))
+                .map_err(|failure| of_instance(nth, failure))?;
         }
     }
     let started_ns = now_ns() - began_ns;
     let full = memory();
-    let mappings = std::fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count() as u64);
+    let mappings =
+        std::fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count() as u64);
     let asked_ns = now_ns();
     let mut answers: BTreeMap<(i64, String), u64> = BTreeMap::new();
     for (nth, (store, live)) in (0..).zip(&mut members) {
-        let answer = executor.block_on(ask(store, live, crowd)).map_err(|failure| of_instance(nth, failure))?;
+        let answer = executor
+            .block_on(ask(store, live, crowd))
+            .map_err(|failure| of_instance(nth, failure))?;
         *answers.entry((answer.code, answer.body_hex)).or_default() += 1;
     }
     let answers_ns = now_ns() - asked_ns;
     let resources = Usage::now().resources();
-    let answers = answers.into_iter().map(|((code, body_hex), n)| (Answered { code, body_hex }, n)).collect();
-    Ok(CrowdReport { started_ns, last_start_ns, base, full, mappings, answers, answers_ns, resources })
+    let answers = answers
+        .into_iter()
+        .map(|((code, body_hex), n)| (Answered { code, body_hex }, n))
+        .collect();
+    Ok(CrowdReport {
+        started_ns,
+        last_start_ns,
+        base,
+        full,
+        mappings,
+        answers,
+        answers_ns,
+        resources,
+    })
 }
 
 /// A pool with room for so many, and no more: what it reserves is a part of what is weighed.
@@ -92,9 +119,10 @@ async fn ask(store: &mut Store<Guest>, live: &Live, crowd: &Crowd) -> Result<Ans
 
 fn of_instance(nth: u32, failure: Failure) -> Failure {
     let Failure { cause, reason } = failure;
-    let hint = if reason.contains("Cannot allocate memory") || reason.contains("failed to reserve") {
-        "; each takes some seven mappings, and a process may have vm.max_map_count of them: `sysctl \
-         vm.max_map_count=1000000` allows more"
+    let hint = if reason.contains("Cannot allocate memory") || reason.contains("failed to reserve")
+    {
+        "; each takes some seven mappings, and a process may have vm.max_map_count of them: \
+            `sysctl vm.max_map_count=1000000` allows more"
     } else {
         ""
     };

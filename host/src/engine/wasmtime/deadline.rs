@@ -1,9 +1,11 @@
-//! The time limit inside the process: one timer, whose signal advances the engine's epoch or ends the process.
+//! The time limit inside the process: one timer, whose signal advances the engine's epoch or ends
+//! the process.
 //!
-//! A thread that ticks would be the usual way. On two cores it would also compete with what is measured; a timer costs two
-//! system calls at the first store and nothing until it goes off. Later stores only move the deadline: a system call for
-//! each of them was a twentieth to a tenth of what a store and its instance cost a warm process. So the timer may go off
-//! before the deadline that holds by then, and its handler sets it again for what is left.
+//! A thread that ticks would be the usual way. On two cores it would also compete with what is
+//! measured; a timer costs two system calls at the first store and nothing until it goes off. Later
+//! stores only move the deadline: a system call for each of them was a twentieth to a tenth of what
+//! a store and its instance cost a warm process. So the timer may go off before the deadline that
+//! holds by then, and its handler sets it again for what is left.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
@@ -26,15 +28,16 @@ const NEVER: u64 = u64::MAX;
 pub(super) enum Then {
     /// The engine's epoch advances, again every 100 ms: a guest compiled to check it traps.
     Interrupt,
-    /// The signal's default action: the process ends, and its parent sees by which signal. For guests whose code checks
-    /// nothing.
+    /// The signal's default action: the process ends, and its parent sees by which signal. For
+    /// guests whose code checks nothing.
     End,
 }
 
 /// Moves the deadline to `limit` from now.
 ///
-/// One process has one engine and one deadline: a second call moves the deadline and keeps the engine. Nothing orders the
-/// atomics, since the timer goes off milliseconds after the stores that its handler has to see.
+/// One process has one engine and one deadline: a second call moves the deadline and keeps the
+/// engine. Nothing orders the atomics, since the timer goes off milliseconds after the stores that
+/// its handler has to see.
 #[inline]
 pub(super) fn arm(engine: &Engine, limit: Duration, then: Then) {
     ENGINE.get_or_init(|| engine.clone());
@@ -59,8 +62,8 @@ fn after(now_ns: u64, limit: Duration) -> u64 {
 
 #[expect(unsafe_code, reason = "signal handlers have no safe interface")]
 fn handle() {
-    // SAFETY: the action is zeroed and then filled as sigaction(2) asks; the handler only does what signal-safety(7)
-    // allows. SA_ONSTACK, because guests run on stacks of their own size.
+    // SAFETY: the action is zeroed and then filled as sigaction(2) asks; the handler only does what
+    // signal-safety(7) allows. SA_ONSTACK, because guests run on stacks of their own size.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = gone_off as *const () as usize;
@@ -69,7 +72,8 @@ fn handle() {
     }
 }
 
-/// Wasmtime documents `increment_epoch` as signal-safe, and a filled `OnceLock` is read with one atomic load.
+/// Wasmtime documents `increment_epoch` as signal-safe, and a filled `OnceLock` is read with one
+/// atomic load.
 extern "C" fn gone_off(_: libc::c_int) {
     let (now_ns, deadline_ns) = (now_ns(), DEADLINE_NS.load(Ordering::Relaxed));
     if now_ns < deadline_ns {
@@ -77,7 +81,8 @@ extern "C" fn gone_off(_: libc::c_int) {
     } else if ENDS.load(Ordering::Relaxed) {
         end();
     } else {
-        // By itself. A store that is made meanwhile, with a limit that ends before that, has to know.
+        // By itself. A store that is made meanwhile, with a limit that ends before that, has to
+        // know.
         DUE_NS.store(after(now_ns, AGAIN), Ordering::Relaxed);
         if let Some(engine) = ENGINE.get() {
             engine.increment_epoch();
@@ -88,8 +93,8 @@ extern "C" fn gone_off(_: libc::c_int) {
 /// Ends the process by the signal that it is handling, as if nobody handled it.
 #[expect(unsafe_code, reason = "signal handlers have no safe interface")]
 fn end() {
-    // SAFETY: both are async-signal-safe. The signal waits until this handler has returned, and then finds its default
-    // action.
+    // SAFETY: both are async-signal-safe. The signal waits until this handler has returned, and
+    // then finds its default action.
     unsafe {
         libc::signal(libc::SIGALRM, libc::SIG_DFL);
         libc::raise(libc::SIGALRM);
@@ -116,13 +121,16 @@ mod tests {
             arm(&engine, limit, Then::Interrupt);
             store.set_epoch_deadline(1);
             let instance = Instance::new(&mut store, &module, &[]).unwrap();
-            let run = instance.get_typed_func::<(), ()>(&mut store, "run").unwrap();
+            let run = instance
+                .get_typed_func::<(), ()>(&mut store, "run")
+                .unwrap();
             let trap = run.call(&mut store, ()).unwrap_err();
             assert_eq!(trap.downcast::<Trap>().unwrap(), Trap::Interrupt);
             Duration::from_nanos(now_ns() - begun)
         };
         let ms = Duration::from_millis;
-        // A store of which nothing came, and then: the timer is set already, for earlier than the guest's limit …
+        // A store of which nothing came, and then: the timer is set already, for earlier than the
+        // guest's limit …
         arm(&engine, ms(150), Then::Interrupt);
         let took = looped(ms(400));
         assert!((ms(400)..ms(900)).contains(&took), "{took:?}");

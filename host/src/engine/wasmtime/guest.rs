@@ -1,15 +1,19 @@
-//! What a guest is given: no files, no environment, no network, bounded memory; and what went wrong in it.
+//! What a guest is given: no files, no environment, no network, bounded memory; and what went wrong
+//! in it.
 
 use wasmtime::{ResourceLimiter, Store, Trap};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
-use wasmtime_wasi_http::{RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{
+    RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+};
 
 use host_probe::spec::{Call, Cause, Failure, Spec};
 
-/// The most that a guest may print or answer. More is refused, not cut: a cut answer would be a wrong one.
+/// The most that a guest may print or answer. More is refused, not cut: a cut answer would be a
+/// wrong one.
 pub(super) const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
 /// The last bytes of what a guest printed to its standard error that a failure quotes.
@@ -29,7 +33,10 @@ pub struct Guest {
 impl Guest {
     /// What `spec` gives a guest.
     pub fn new(spec: &Spec) -> Self {
-        let (stdout, stderr) = (MemoryOutputPipe::new(MAX_ANSWER_BYTES), MemoryOutputPipe::new(MAX_ANSWER_BYTES));
+        let (stdout, stderr) = (
+            MemoryOutputPipe::new(MAX_ANSWER_BYTES),
+            MemoryOutputPipe::new(MAX_ANSWER_BYTES),
+        );
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(stdout.clone()).stderr(stderr.clone());
         if let Call::Run(arguments) = &spec.call {
@@ -58,7 +65,11 @@ impl WasiView for Guest {
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.network, table: self.wasi.ctx().table, ctx: &mut self.http }
+        WasiHttpCtxView {
+            hooks: &mut self.network,
+            table: self.wasi.ctx().table,
+            ctx: &mut self.http,
+        }
     }
 }
 
@@ -75,11 +86,14 @@ impl WasiHttpHooks for NoNetwork {
         _: Option<RequestOptions>,
         _: Transmitted,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        Box::new(std::future::ready(Err(wasmtime_wasi_http::Error::HttpRequestDenied)))
+        Box::new(std::future::ready(Err(
+            wasmtime_wasi_http::Error::HttpRequestDenied,
+        )))
     }
 }
 
-/// Refuses to let a guest's memories and tables together grow beyond a limit, and remembers that it did.
+/// Refuses to let a guest's memories and tables together grow beyond a limit, and remembers that it
+/// did.
 pub struct MemoryLimit {
     bytes: u64,
     used: u64,
@@ -91,14 +105,19 @@ impl MemoryLimit {
     const ELEMENT_BYTES: usize = 16;
 
     pub(crate) const fn new(bytes: u64) -> Self {
-        Self { bytes, used: 0, refused: None }
+        Self {
+            bytes,
+            used: 0,
+            refused: None,
+        }
     }
 
     fn grow(&mut self, by_bytes: usize) -> wasmtime::Result<bool> {
         let wanted = self.used.saturating_add(by_bytes as u64);
         if wanted > self.bytes {
             self.refused = Some(wanted);
-            // A trap and not a plain refusal: a guest that is told "no" may loop or answer something else instead.
+            // A trap and not a plain refusal: a guest that is told "no" may loop or answer
+            // something else instead.
             wasmtime::bail!("the memory limit is reached");
         }
         self.used = wanted;
@@ -107,12 +126,26 @@ impl MemoryLimit {
 }
 
 impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         self.grow(desired.saturating_sub(current))
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        self.grow(desired.saturating_sub(current).saturating_mul(Self::ELEMENT_BYTES))
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.grow(
+            desired
+                .saturating_sub(current)
+                .saturating_mul(Self::ELEMENT_BYTES),
+        )
     }
 }
 
@@ -120,13 +153,23 @@ impl ResourceLimiter for MemoryLimit {
 pub(super) fn failure(error: &wasmtime::Error, store: &Store<Guest>) -> Failure {
     if let Some(wanted) = store.data().memory.refused {
         let limit = store.data().memory.bytes;
-        let reason = format!("the guest wanted {wanted} bytes of memory; the limit is {limit} bytes");
+        let reason =
+            format!("the guest wanted {wanted} bytes of memory; the limit is {limit} bytes");
         return Failure::new(Cause::MemoryLimit, reason);
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => Failure::new(Cause::TimeLimit, "the guest did not answer within its time limit"),
-        Some(trap) => Failure::new(Cause::Guest, format!("the guest trapped: {trap}{}", said(store))),
-        None => Failure::new(Cause::Guest, format!("the guest failed: {}{}", error.root_cause(), said(store))),
+        Some(Trap::Interrupt) => Failure::new(
+            Cause::TimeLimit,
+            "the guest did not answer within its time limit",
+        ),
+        Some(trap) => Failure::new(
+            Cause::Guest,
+            format!("the guest trapped: {trap}{}", said(store)),
+        ),
+        None => Failure::new(
+            Cause::Guest,
+            format!("the guest failed: {}{}", error.root_cause(), said(store)),
+        ),
     }
 }
 

@@ -1,4 +1,5 @@
-//! A guest that is linked, and a guest that lives: the two commands and the service behind one face.
+//! A guest that is linked, and a guest that lives: the two commands and the service behind one
+//! face.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -42,7 +43,10 @@ impl Linked {
     /// # Errors
     /// The module wants what there is not.
     pub fn module_with(linker: &Linker<Guest>, module: &Module) -> Result<Self, Failure> {
-        linker.instantiate_pre(module).map(Self::Module).map_err(|error| not_linked(&error))
+        linker
+            .instantiate_pre(module)
+            .map(Self::Module)
+            .map_err(|error| not_linked(&error))
     }
 
     /// A component with the host functions of its world: the `link` phase.
@@ -62,7 +66,9 @@ impl Linked {
         component: &Component,
         spec: &Spec,
     ) -> Result<Self, Failure> {
-        let pre = linker.instantiate_pre(component).map_err(|error| not_linked(&error))?;
+        let pre = linker
+            .instantiate_pre(component)
+            .map_err(|error| not_linked(&error))?;
         match spec.call {
             Call::Run(_) => CommandPre::new(pre).map(Self::Command),
             Call::Http { .. } => ProxyPre::new(pre).map(Self::Service),
@@ -92,7 +98,8 @@ impl Linked {
 /// The engine's own.
 pub fn module_linker(engine: &Engine) -> Result<Linker<Guest>, Failure> {
     let mut linker = Linker::new(engine);
-    wasmtime_wasi::p1::add_to_linker_async(&mut linker, Guest::wasi).map_err(|error| not_linked(&error))?;
+    wasmtime_wasi::p1::add_to_linker_async(&mut linker, Guest::wasi)
+        .map_err(|error| not_linked(&error))?;
     Ok(linker)
 }
 
@@ -129,8 +136,8 @@ pub enum Live {
 }
 
 impl Live {
-    /// Asks, and calls `on_answer` at the instant at which the answer is complete. What the guest does after its
-    /// answer is waited for, but is no part of it.
+    /// Asks, and calls `on_answer` at the instant at which the answer is complete. What the guest
+    /// does after its answer is waited for, but is no part of it.
     ///
     /// # Errors
     /// The guest trapped, answered nothing, or reached one of its limits.
@@ -147,19 +154,36 @@ impl Live {
                 Ok(failure) => failure,
                 Err(error) => guest::failure(&error, store),
             }),
-            Err(_) => Err(Failure::new(Cause::TimeLimit, "the guest did not answer within its time limit")),
+            Err(_) => Err(Failure::new(
+                Cause::TimeLimit,
+                "the guest did not answer within its time limit",
+            )),
         }
     }
 
-    async fn ask(&self, store: &mut Store<Guest>, call: &Call, on_answer: impl FnOnce()) -> wasmtime::Result<Answered> {
+    async fn ask(
+        &self,
+        store: &mut Store<Guest>,
+        call: &Call,
+        on_answer: impl FnOnce(),
+    ) -> wasmtime::Result<Answered> {
         let exited = match (self, call) {
-            (Self::Service(proxy), Call::Http { method, target, body_hex }) => {
+            (
+                Self::Service(proxy),
+                Call::Http {
+                    method,
+                    target,
+                    body_hex,
+                },
+            ) => {
                 let request = request(method, target, body_hex)?;
                 return serve(proxy, store, request, on_answer).await;
             }
             (Self::Module(start), _) => start.call_async(&mut *store, ()).await.map(|()| Ok(())),
             (Self::Command(command), _) => command.wasi_cli_run().call_run(&mut *store).await,
-            (Self::Service(_), Call::Run(_)) => wasmtime::bail!("a service cannot be run like a command"),
+            (Self::Service(_), Call::Run(_)) => {
+                wasmtime::bail!("a service cannot be run like a command")
+            }
         };
         on_answer();
         let code = match exited {
@@ -167,26 +191,40 @@ impl Live {
             Ok(Err(())) => 1,
             Err(error) => error.downcast::<I32Exit>()?.0,
         };
-        Ok(Answered { code: code.into(), body_hex: hex::encode(store.data().stdout.contents()) })
+        Ok(Answered {
+            code: code.into(),
+            body_hex: hex::encode(store.data().stdout.contents()),
+        })
     }
 }
 
-/// A request as an HTTP server would hand it over. Made within the request's phase, as a server parses within it.
-fn request(method: &str, target: &str, body_hex: &str) -> Result<hyper::Request<Full<Bytes>>, Failure> {
-    let body = hex::decode(body_hex).map_err(|error| Failure::new(Cause::Harness, error.to_string()))?;
+/// A request as an HTTP server would hand it over. Made within the request's phase, as a server
+/// parses within it.
+fn request(
+    method: &str,
+    target: &str,
+    body_hex: &str,
+) -> Result<hyper::Request<Full<Bytes>>, Failure> {
+    let body =
+        hex::decode(body_hex).map_err(|error| Failure::new(Cause::Harness, error.to_string()))?;
     hyper::Request::builder()
         .method(method)
         .uri(target)
         .header(hyper::header::HOST, "localhost")
         .header(hyper::header::CONTENT_LENGTH, body.len())
         .body(Full::new(Bytes::from(body)))
-        .map_err(|error| Failure::new(Cause::Harness, format!("`{method} {target}` is no request: {error}")))
+        .map_err(|error| {
+            Failure::new(
+                Cause::Harness,
+                format!("`{method} {target}` is no request: {error}"),
+            )
+        })
 }
 
 type Head = Result<hyper::Response<HyperOutgoingBody>, ErrorCode>;
 
-/// One request to a service. The guest runs and its answer is collected side by side, since a guest may wait for room
-/// in the body that it writes.
+/// One request to a service. The guest runs and its answer is collected side by side, since a guest
+/// may wait for room in the body that it writes.
 async fn serve(
     proxy: &Proxy,
     store: &mut Store<Guest>,
@@ -194,11 +232,18 @@ async fn serve(
     on_answer: impl FnOnce(),
 ) -> wasmtime::Result<Answered> {
     let (sender, mut receiver) = oneshot::channel::<Head>();
-    let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+    let request = store
+        .data_mut()
+        .http()
+        .new_incoming_request(Scheme::Http, request)?;
     let outparam = store.data_mut().http().new_response_outparam(sender)?;
     let mut returned = false;
     let answer = {
-        let mut guest = pin!(proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, outparam));
+        let mut guest = pin!(proxy.wasi_http_incoming_handler().call_handle(
+            &mut *store,
+            request,
+            outparam
+        ));
         let head = tokio::select! {
             biased;
             head = &mut receiver => head.ok(),
@@ -209,8 +254,14 @@ async fn serve(
             }
         };
         let answer = match head {
-            None => Err(Failure::new(Cause::Guest, "the guest returned without an answer")),
-            Some(Err(code)) => Err(Failure::new(Cause::Guest, format!("the guest answered with the error {code:?}"))),
+            None => Err(Failure::new(
+                Cause::Guest,
+                "the guest returned without an answer",
+            )),
+            Some(Err(code)) => Err(Failure::new(
+                Cause::Guest,
+                format!("the guest answered with the error {code:?}"),
+            )),
             Some(Ok(response)) => {
                 let mut answer = pin!(complete(response));
                 loop {
@@ -245,6 +296,14 @@ async fn complete(response: hyper::Response<HyperOutgoingBody>) -> Result<Answer
     let body = Limited::new(body, MAX_ANSWER_BYTES)
         .collect()
         .await
-        .map_err(|error| Failure::new(Cause::Guest, format!("the guest's answer broke off or is too long: {error}")))?;
-    Ok(Answered { code: head.status.as_u16().into(), body_hex: hex::encode(body.to_bytes()) })
+        .map_err(|error| {
+            Failure::new(
+                Cause::Guest,
+                format!("the guest's answer broke off or is too long: {error}"),
+            )
+        })?;
+    Ok(Answered {
+        code: head.status.as_u16().into(),
+        body_hex: hex::encode(body.to_bytes()),
+    })
 }

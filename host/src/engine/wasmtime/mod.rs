@@ -12,24 +12,30 @@ use std::time::Duration;
 use results::timeline::Begun;
 use results::{Phase, Timeline};
 use wasmtime::component::Component;
-use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, Module, OptLevel, Store, Strategy};
+use wasmtime::{
+    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, Module, OptLevel, Store,
+    Strategy,
+};
 
 pub use self::crowd::crowd;
 use self::deadline::Then;
 use self::guest::Guest;
 use self::live::Linked;
 use host_probe::resources::Usage;
-use host_probe::settings::{Acquire, Allocator, CompileThreads, Compiler, EngineSettings, Interrupt, MemoryInit};
+use host_probe::settings::{
+    Acquire, Allocator, CompileThreads, Compiler, EngineSettings, Interrupt, MemoryInit,
+};
 use host_probe::spec::{Call, Cause, Destination, Failure, Kind, Preparation, Report, Spec};
 
-/// The engine's version: that of the crate, which the workspace pins and a test compares with `Cargo.lock`.
+/// The engine's version: that of the crate, which the workspace pins and a test compares with
+/// `Cargo.lock`.
 pub const VERSION: &str = "48.0.2";
 
 /// What the engine writes of that into the code that it compiles.
 pub const MAJOR: &str = "48";
 
-/// Performs one cold start and reports it. `engine` has `begun` before the call: the pages of this function's stack are
-/// the engine's to pay for.
+/// Performs one cold start and reports it. `engine` has `begun` before the call: the pages of this
+/// function's stack are the engine's to pay for.
 ///
 /// # Errors
 /// The start came to nothing; whose fault that was is said.
@@ -38,21 +44,38 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
     let engine = engine_of(&config(spec.acquire, spec.engine, cache.clone()))?;
     let executor = new_executor()?;
     timeline.end(Phase::Engine, begun);
-    // What comes next begins here and not in `acquire`: the first call into its pages costs microseconds, of which a short
-    // start may have twenty in no phase.
+    // What comes next begins here and not in `acquire`: the first call into its pages costs
+    // microseconds, of which a short start may have twenty in no phase.
     let begun = timeline.begin();
     match spec.kind {
         Kind::Module => {
             let module: Module = acquire(&engine, spec, timeline, begun)?;
             let linked = timeline.time(Phase::Link, || Linked::module(&engine, &module))?;
             let begun = timeline.begin();
-            executor.block_on(run(&engine, &linked, &module, spec, timeline, begun, cache.as_ref()))
+            executor.block_on(run(
+                &engine,
+                &linked,
+                &module,
+                spec,
+                timeline,
+                begun,
+                cache.as_ref(),
+            ))
         }
         Kind::Component => {
             let component: Component = acquire(&engine, spec, timeline, begun)?;
-            let linked = timeline.time(Phase::Link, || Linked::component(&engine, &component, spec))?;
+            let linked =
+                timeline.time(Phase::Link, || Linked::component(&engine, &component, spec))?;
             let begun = timeline.begin();
-            executor.block_on(run(&engine, &linked, &component, spec, timeline, begun, cache.as_ref()))
+            executor.block_on(run(
+                &engine,
+                &linked,
+                &component,
+                spec,
+                timeline,
+                begun,
+                cache.as_ref(),
+            ))
         }
     }
 }
@@ -80,7 +103,11 @@ pub fn new_store(engine: &Engine, spec: &Spec) -> Store<Guest> {
 
 /// The time that a guest has, and what happens then.
 fn time_limit(spec: &Spec) -> (Duration, Then) {
-    let then = if spec.engine.interrupt == Interrupt::Epoch { Then::Interrupt } else { Then::End };
+    let then = if spec.engine.interrupt == Interrupt::Epoch {
+        Then::Interrupt
+    } else {
+        Then::End
+    };
     (Duration::from_millis(spec.time_limit_ms), then)
 }
 
@@ -119,21 +146,30 @@ async fn run(
         Call::Http { .. } => {
             allow(&mut store, limit, then);
             let begun = timeline.begin();
-            let answer = live.call(&mut store, &spec.call, limit, || timeline.end(Phase::SecondRequest, begun));
+            let answer = live.call(&mut store, &spec.call, limit, || {
+                timeline.end(Phase::SecondRequest, begun)
+            });
             Some(answer.await)
         }
     };
     resources.pss_bytes = host_probe::resources::pss_bytes();
     let attested = attest::gather(engine, code.image(), spec, cache);
     timeline.time(Phase::Teardown, || drop((live, store)));
-    Ok(Report { recorded: timeline.recorded(), first, second, resources, attested })
+    Ok(Report {
+        recorded: timeline.recorded(),
+        first,
+        second,
+        resources,
+        attested,
+    })
 }
 
 /// Gives the guest `limit` from now.
 fn allow(store: &mut Store<Guest>, limit: Duration, then: Then) {
     deadline::arm(store.engine(), limit, then);
     if then == Then::Interrupt {
-        // After the deadline has moved: a timer that goes off for an earlier store in between would end this one's guest.
+        // After the deadline has moved: a timer that goes off for an earlier store in between would
+        // end this one's guest.
         store.set_epoch_deadline(1);
     }
 }
@@ -143,7 +179,12 @@ fn allow(store: &mut Store<Guest>, limit: Duration, then: Then) {
 /// # Errors
 /// The artifact cannot be read or compiled, or what was compiled cannot be kept.
 pub fn prepare(preparation: &Preparation) -> Result<(), Failure> {
-    let Preparation { file, kind, engine, into } = preparation;
+    let Preparation {
+        file,
+        kind,
+        engine,
+        into,
+    } = preparation;
     let wasm = read(file)?;
     match into {
         Destination::File(path) => {
@@ -153,8 +194,12 @@ pub fn prepare(preparation: &Preparation) -> Result<(), Failure> {
                 Kind::Component => engine.precompile_component(&wasm),
             };
             let code = code.map_err(|error| not_compiled(&error))?;
-            std::fs::write(path, code)
-                .map_err(|error| Failure::new(Cause::Machine, format!("cannot write {}: {error}", path.display())))
+            std::fs::write(path, code).map_err(|error| {
+                Failure::new(
+                    Cause::Machine,
+                    format!("cannot write {}: {error}", path.display()),
+                )
+            })
         }
         Destination::Cache(folder) => {
             let engine = new_engine(*engine, Some(private_cache(folder)?))?;
@@ -183,13 +228,17 @@ pub fn new_engine_without_compiler(settings: EngineSettings) -> Result<Engine, F
     engine_of(&config(Acquire::DeserializeFile, settings, None))
 }
 
-/// A configuration in the engine's own terms, for code that is acquired so. Everything not named here is the engine's
-/// default.
+/// A configuration in the engine's own terms, for code that is acquired so. Everything not named
+/// here is the engine's default.
 pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<Cache>) -> Config {
     let mut config = Config::new();
     match settings.compiler {
-        Compiler::Cranelift => config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed),
-        Compiler::CraneliftNone => config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::None),
+        Compiler::Cranelift => config
+            .strategy(Strategy::Cranelift)
+            .cranelift_opt_level(OptLevel::Speed),
+        Compiler::CraneliftNone => config
+            .strategy(Strategy::Cranelift)
+            .cranelift_opt_level(OptLevel::None),
         Compiler::Winch => config.strategy(Strategy::Winch),
     };
     config.allocation_strategy(match settings.allocator {
@@ -200,8 +249,9 @@ pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<C
     config.parallel_compilation(settings.compile_threads == CompileThreads::Parallel);
     config.epoch_interruption(settings.interrupt == Interrupt::Epoch);
     config.cache(cache);
-    // A compiler that nobody calls is still set up for this machine. A start from compiled code does without, as a person would
-    // build it to start fast; but an engine without it takes no code of Winch's.
+    // A compiler that nobody calls is still set up for this machine. A start from compiled code
+    // does without, as a person would build it to start fast; but an engine without it takes no
+    // code of Winch's.
     if acquire.takes_precompiled() && settings.compiler != Compiler::Winch {
         config.enable_compiler(false);
     }
@@ -210,13 +260,14 @@ pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<C
 
 /// The engine that is configured so.
 pub(crate) fn engine_of(config: &Config) -> Result<Engine, Failure> {
-    Engine::new(config).map_err(|error| Failure::new(Cause::Machine, format!("cannot make the engine: {error:#}")))
+    Engine::new(config)
+        .map_err(|error| Failure::new(Cause::Machine, format!("cannot make the engine: {error:#}")))
 }
 
 /// The engine's own cache in a folder that belongs to the run.
 ///
-/// Its housekeeping is put off beyond the life of a run: a worker that recompresses or removes entries while a sample
-/// is timed would make the hundredth hit another measurement than the first.
+/// Its housekeeping is put off beyond the life of a run: a worker that recompresses or removes
+/// entries while a sample is timed would make the hundredth hit another measurement than the first.
 pub(crate) fn private_cache(folder: &Path) -> Result<Cache, Failure> {
     const NEVER: Duration = Duration::from_hours(365 * 24);
     let mut config = CacheConfig::new();
@@ -225,12 +276,23 @@ pub(crate) fn private_cache(folder: &Path) -> Result<Cache, Failure> {
         .with_cleanup_interval(NEVER)
         .with_optimized_compression_usage_counter_threshold(u64::MAX);
     Cache::new(config).map_err(|error| {
-        Failure::new(Cause::Machine, format!("cannot open the engine's cache in {}: {error:#}", folder.display()))
+        Failure::new(
+            Cause::Machine,
+            format!(
+                "cannot open the engine's cache in {}: {error:#}",
+                folder.display()
+            ),
+        )
     })
 }
 
 /// `read` and the one phase that turns bytes into code.
-fn acquire<C: Code>(engine: &Engine, spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<C, Failure> {
+fn acquire<C: Code>(
+    engine: &Engine,
+    spec: &Spec,
+    timeline: &mut Timeline,
+    begun: Begun,
+) -> Result<C, Failure> {
     let phase = match spec.acquire {
         Acquire::Compile => Phase::Compile,
         Acquire::CacheMiss => Phase::CacheMiss,
@@ -243,7 +305,10 @@ fn acquire<C: Code>(engine: &Engine, spec: &Spec, timeline: &mut Timeline, begun
             return code.map_err(|error| not_loaded(&error));
         }
         Acquire::Interpret | Acquire::Aot => {
-            return Err(Failure::new(Cause::Harness, "Wasmtime has no such way of acquiring code"));
+            return Err(Failure::new(
+                Cause::Harness,
+                "Wasmtime has no such way of acquiring code",
+            ));
         }
     };
     let bytes = read(&spec.file);
@@ -251,14 +316,22 @@ fn acquire<C: Code>(engine: &Engine, spec: &Spec, timeline: &mut Timeline, begun
     let bytes = bytes?;
     if phase == Phase::Deserialize {
         // The bytes are dropped inside the phase, as an embedder would.
-        return timeline.time(phase, move || C::deserialize(engine, &bytes)).map_err(|error| not_loaded(&error));
+        return timeline
+            .time(phase, move || C::deserialize(engine, &bytes))
+            .map_err(|error| not_loaded(&error));
     }
-    timeline.time(phase, move || C::compile(engine, &bytes)).map_err(|error| not_compiled(&error))
+    timeline
+        .time(phase, move || C::compile(engine, &bytes))
+        .map_err(|error| not_compiled(&error))
 }
 
 pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file)
-        .map_err(|error| Failure::new(Cause::Artifact, format!("cannot read {}: {error}", file.display())))
+    std::fs::read(file).map_err(|error| {
+        Failure::new(
+            Cause::Artifact,
+            format!("cannot read {}: {error}", file.display()),
+        )
+    })
 }
 
 pub(crate) fn not_compiled(error: &wasmtime::Error) -> Failure {
@@ -266,7 +339,10 @@ pub(crate) fn not_compiled(error: &wasmtime::Error) -> Failure {
 }
 
 pub(crate) fn not_loaded(error: &wasmtime::Error) -> Failure {
-    Failure::new(Cause::Harness, format!("the precompiled code does not load: {error:#}"))
+    Failure::new(
+        Cause::Harness,
+        format!("the precompiled code does not load: {error:#}"),
+    )
 }
 
 /// Executable code in either of its two kinds.
@@ -292,26 +368,34 @@ pub trait Code: Sized {
 
 macro_rules! code {
     ($type:ty) => {
-        #[expect(unsafe_code, reason = "loading machine code is unsafe; the parent has checked its digest")]
+        #[expect(
+            unsafe_code,
+            reason = "loading machine code is unsafe; the parent has checked its digest"
+        )]
         impl Code for $type {
             fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self> {
                 <$type>::from_binary(engine, wasm)
             }
 
             fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
-                // SAFETY: the bytes are what `prepare` wrote: the parent compares their digest before each launch.
+                // SAFETY: the bytes are what `prepare` wrote: the parent compares their digest
+                // before each launch.
                 unsafe { <$type>::deserialize(engine, code) }
             }
 
             fn deserialize_file(engine: &Engine, file: &Path) -> wasmtime::Result<Self> {
-                // SAFETY: as above; and nobody but the run that owns the folder writes there while it is mapped.
+                // SAFETY: as above; and nobody but the run that owns the folder writes there while
+                // it is mapped.
                 unsafe { <$type>::deserialize_file(engine, file) }
             }
 
             fn image(&self) -> &[u8] {
                 let range = self.image_range();
-                // SAFETY: the range is the image's mapping, readable and unchanged for as long as `self` lives.
-                unsafe { std::slice::from_raw_parts(range.start, range.end.addr() - range.start.addr()) }
+                // SAFETY: the range is the image's mapping, readable and unchanged for as long as
+                // `self` lives.
+                unsafe {
+                    std::slice::from_raw_parts(range.start, range.end.addr() - range.start.addr())
+                }
             }
         }
     };

@@ -8,8 +8,8 @@ const KEPT_BYTES: usize = 16 * 1024;
 
 /// One client of the service: takes the bytes that arrived, gives the bytes to send.
 ///
-/// It holds one request and one answer at a time. While an answer waits to be sent it wants no input, so a client that
-/// sends and never reads makes nothing grow.
+/// It holds one request and one answer at a time. While an answer waits to be sent it wants no
+/// input, so a client that sends and never reads makes nothing grow.
 #[derive(Debug)]
 pub struct Connection<'service> {
     counter: &'service Counter,
@@ -69,7 +69,8 @@ impl<'service> Connection<'service> {
         &self.output[self.sent..]
     }
 
-    /// Takes note that the first `count` bytes of [`Self::unsent`] are sent; whether they were the end of an answer.
+    /// Takes note that the first `count` bytes of [`Self::unsent`] are sent; whether they were the
+    /// end of an answer.
     pub fn sent(&mut self, count: usize) -> bool {
         self.sent += count;
         if self.sent < self.output.len() {
@@ -117,30 +118,46 @@ impl<'service> Connection<'service> {
                 self.input.drain(..length);
                 self.searched = 0;
                 if head.expects_continue && self.input.len() < head.content_length {
-                    self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+                    self.output
+                        .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
                 }
                 self.phase = Phase::Body(head);
                 true
             }
             Ok(None) => false,
             Err(refusal) => {
-                self.write_answer(refusal.status, refusal.reason.as_bytes(), Persistence::Close, true);
+                self.write_answer(
+                    refusal.status,
+                    refusal.reason.as_bytes(),
+                    Persistence::Close,
+                    true,
+                );
                 true
             }
         }
     }
 
     fn parse_head(&mut self) -> Result<Option<(Head, usize)>, Refusal> {
-        // Empty lines before a request are to be ignored (RFC 9112, 2.2); dropped, no number of them costs anything.
-        let empty = self.input.iter().take_while(|&byte| matches!(byte, b'\r' | b'\n')).count();
+        // Empty lines before a request are to be ignored (RFC 9112, 2.2); dropped, no number of
+        // them costs anything.
+        let empty = self
+            .input
+            .iter()
+            .take_while(|&byte| matches!(byte, b'\r' | b'\n'))
+            .count();
         self.input.drain(..empty);
-        // Parsed anew for each line and not for each byte: a client that sends single bytes costs no more than others.
+        // Parsed anew for each line and not for each byte: a client that sends single bytes costs
+        // no more than others.
         let found = self.input[self.searched..].contains(&b'\n');
         self.searched = self.input.len();
         if found {
             return head::parse(&self.input);
         }
-        if self.input.len() >= MAX_HEAD_BYTES { Err(head::too_large()) } else { Ok(None) }
+        if self.input.len() >= MAX_HEAD_BYTES {
+            Err(head::too_large())
+        } else {
+            Ok(None)
+        }
     }
 
     /// Whether there was a whole body.
@@ -153,18 +170,32 @@ impl<'service> Connection<'service> {
         let body = mem::replace(&mut self.input, rest);
         let answer = answer(&head.method, &head.target, body, self.counter);
         // To HEAD belongs everything but the body, even if the answer is an error.
-        self.write_answer(answer.status, &answer.body, head.persistence, head.method != "HEAD");
+        self.write_answer(
+            answer.status,
+            &answer.body,
+            head.persistence,
+            head.method != "HEAD",
+        );
         true
     }
 
-    fn write_answer(&mut self, status: u16, body: &[u8], persistence: Persistence, with_body: bool) {
+    fn write_answer(
+        &mut self,
+        status: u16,
+        body: &[u8],
+        persistence: Persistence,
+        with_body: bool,
+    ) {
         let connection = match persistence {
             Persistence::Implied => "",
             Persistence::Announced => "Connection: keep-alive\r\n",
             Persistence::Close => "Connection: close\r\n",
         };
         let reason = reason_phrase(status);
-        let head = format!("HTTP/1.1 {status} {reason}\r\nContent-Length: {}\r\n{connection}\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 {status} {reason}\r\nContent-Length: {}\r\n{connection}\r\n",
+            body.len()
+        );
         self.output.extend_from_slice(head.as_bytes());
         if with_body {
             self.output.extend_from_slice(body);

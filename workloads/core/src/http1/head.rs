@@ -29,8 +29,8 @@ pub(super) enum Persistence {
     Close,
 }
 
-/// A request that is refused before its body is read. The connection cannot go on: where the next request begins is
-/// unknown, or a body follows that nobody wants.
+/// A request that is refused before its body is read. The connection cannot go on: where the next
+/// request begins is unknown, or a body follows that nobody wants.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
@@ -39,11 +39,15 @@ pub(super) struct Refusal {
 
 impl Refusal {
     fn new(status: u16, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into() }
+        Self {
+            status,
+            reason: reason.into(),
+        }
     }
 }
 
-/// Reads a head from the start of `input`: it and its length, or `None` as long as it is incomplete.
+/// Reads a head from the start of `input`: it and its length, or `None` as long as it is
+/// incomplete.
 pub(super) fn parse(input: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -53,23 +57,31 @@ pub(super) fn parse(input: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
         Ok(httparse::Status::Complete(length)) => Ok(Some((head(&request)?, length))),
         Ok(httparse::Status::Partial) if input.len() >= MAX_HEAD_BYTES => Err(too_large()),
         Ok(httparse::Status::Partial) => Ok(None),
-        Err(httparse::Error::TooManyHeaders) => {
-            Err(Refusal::new(431, format!("a request may have {MAX_HEADERS} header fields at most")))
-        }
+        Err(httparse::Error::TooManyHeaders) => Err(Refusal::new(
+            431,
+            format!("a request may have {MAX_HEADERS} header fields at most"),
+        )),
         Err(error) => Err(Refusal::new(400, error.to_string())),
     }
 }
 
 /// The answer to a head above [`MAX_HEAD_BYTES`].
 pub(super) fn too_large() -> Refusal {
-    Refusal::new(431, format!("the header section may have {MAX_HEAD_BYTES} bytes at most"))
+    Refusal::new(
+        431,
+        format!("the header section may have {MAX_HEAD_BYTES} bytes at most"),
+    )
 }
 
 fn head(request: &httparse::Request<'_, '_>) -> Result<Head, Refusal> {
     let incomplete = || Refusal::new(400, "incomplete request line");
     let is_1_1 = request.version.ok_or_else(incomplete)? == 1;
     let fields = |name: &'static str| {
-        request.headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+        request
+            .headers
+            .iter()
+            .filter(move |field| field.name.eq_ignore_ascii_case(name))
+            .map(|field| field.value)
     };
     let lists = |name, token| fields(name).any(|value| has_token(value, token));
 
@@ -102,27 +114,44 @@ fn head(request: &httparse::Request<'_, '_>) -> Result<Head, Refusal> {
 
 /// Two lengths, even equal ones, are refused: whoever forwarded them may have believed the other.
 fn content_length<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<usize, Refusal> {
-    let Some(value) = values.next() else { return Ok(0) };
+    let Some(value) = values.next() else {
+        return Ok(0);
+    };
     if values.next().is_some() || value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return Err(Refusal::new(400, "a Content-Length must be one whole number"));
+        return Err(Refusal::new(
+            400,
+            "a Content-Length must be one whole number",
+        ));
     }
     // Digits alone fail to be a number only by being too many.
-    let length = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).unwrap_or(usize::MAX);
+    let length = std::str::from_utf8(value)
+        .ok()
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(usize::MAX);
     if length > MAX_ECHO_BYTES {
-        return Err(Refusal::new(413, format!("the body may have {MAX_ECHO_BYTES} bytes at most")));
+        return Err(Refusal::new(
+            413,
+            format!("the body may have {MAX_ECHO_BYTES} bytes at most"),
+        ));
     }
     Ok(length)
 }
 
 /// Whether a comma-separated list names `token`, in any case.
 fn has_token(value: &[u8], token: &str) -> bool {
-    value.split(|&byte| byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    value
+        .split(|&byte| byte == b',')
+        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// The path with its query, of a target that may name the authority too: `http://host/path`.
 fn origin_form(target: &str) -> String {
-    let Some((scheme, rest)) = target.split_once("://") else { return target.to_owned() };
-    if target.starts_with('/') || !(scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")) {
+    let Some((scheme, rest)) = target.split_once("://") else {
+        return target.to_owned();
+    };
+    if target.starts_with('/')
+        || !(scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"))
+    {
         return target.to_owned();
     }
     match rest.find(['/', '?']) {
@@ -139,7 +168,9 @@ mod tests {
     /// The head of a request with this request line and these fields, each with its line end.
     fn read(line: &str, fields: &str) -> Result<Head, (u16, String)> {
         let text = format!("{line}\r\n{fields}\r\n");
-        let (head, length) = parse(text.as_bytes()).map_err(|refusal| (refusal.status, refusal.reason))?.unwrap();
+        let (head, length) = parse(text.as_bytes())
+            .map_err(|refusal| (refusal.status, refusal.reason))?
+            .unwrap();
         assert_eq!(length, text.len());
         Ok(head)
     }
@@ -147,20 +178,44 @@ mod tests {
     #[test]
     fn a_connection_stays_as_the_version_and_the_client_say() {
         let persistence = |version: &str, field: &str| {
-            read(&format!("GET / HTTP/{version}"), &format!("Host: a\r\n{field}")).unwrap().persistence
+            read(
+                &format!("GET / HTTP/{version}"),
+                &format!("Host: a\r\n{field}"),
+            )
+            .unwrap()
+            .persistence
         };
         assert_eq!(persistence("1.1", ""), Persistence::Implied);
-        assert_eq!(persistence("1.1", "connection: foo , CLOSE\r\n"), Persistence::Close);
-        assert_eq!(persistence("1.1", "Connection: foo\r\nConnection: close\r\n"), Persistence::Close);
-        assert_eq!(persistence("1.1", "Connection: closet\r\n"), Persistence::Implied);
+        assert_eq!(
+            persistence("1.1", "connection: foo , CLOSE\r\n"),
+            Persistence::Close
+        );
+        assert_eq!(
+            persistence("1.1", "Connection: foo\r\nConnection: close\r\n"),
+            Persistence::Close
+        );
+        assert_eq!(
+            persistence("1.1", "Connection: closet\r\n"),
+            Persistence::Implied
+        );
         assert_eq!(persistence("1.0", ""), Persistence::Close);
-        assert_eq!(persistence("1.0", "Connection: Keep-Alive\r\n"), Persistence::Announced);
-        assert_eq!(persistence("1.0", "Connection: keep-alive, close\r\n"), Persistence::Close);
+        assert_eq!(
+            persistence("1.0", "Connection: Keep-Alive\r\n"),
+            Persistence::Announced
+        );
+        assert_eq!(
+            persistence("1.0", "Connection: keep-alive, close\r\n"),
+            Persistence::Close
+        );
     }
 
     #[test]
     fn a_target_may_name_the_authority() {
-        let target = |text: &str| read(&format!("GET {text} HTTP/1.1"), "Host: a\r\n").unwrap().target;
+        let target = |text: &str| {
+            read(&format!("GET {text} HTTP/1.1"), "Host: a\r\n")
+                .unwrap()
+                .target
+        };
         assert_eq!(target("/cpu?iterations=1"), "/cpu?iterations=1");
         assert_eq!(target("http://a:80/cpu?iterations=1"), "/cpu?iterations=1");
         assert_eq!(target("HTTP://a"), "/");
@@ -171,33 +226,62 @@ mod tests {
 
     #[test]
     fn a_length_is_one_number_within_the_bound() {
-        let length =
-            |fields: &str| read("POST /echo HTTP/1.1", &format!("Host: a\r\n{fields}")).map(|head| head.content_length);
+        let length = |fields: &str| {
+            read("POST /echo HTTP/1.1", &format!("Host: a\r\n{fields}"))
+                .map(|head| head.content_length)
+        };
         assert_eq!(length(""), Ok(0));
         assert_eq!(length("Content-Length: 1048576\r\n"), Ok(MAX_ECHO_BYTES));
         for too_long in ["1048577", "99999999999999999999999999"] {
-            assert_eq!(length(&format!("Content-Length: {too_long}\r\n")).unwrap_err().0, 413, "{too_long}");
+            assert_eq!(
+                length(&format!("Content-Length: {too_long}\r\n"))
+                    .unwrap_err()
+                    .0,
+                413,
+                "{too_long}"
+            );
         }
         for bad in ["", "-1", "+1", "1,1", "1 1", "0x1", "\u{b2}"] {
-            assert_eq!(length(&format!("Content-Length: {bad}\r\n")).unwrap_err().0, 400, "{bad}");
+            assert_eq!(
+                length(&format!("Content-Length: {bad}\r\n")).unwrap_err().0,
+                400,
+                "{bad}"
+            );
         }
-        assert_eq!(length("Content-Length: 1\r\ncontent-length: 1\r\n").unwrap_err().0, 400);
+        assert_eq!(
+            length("Content-Length: 1\r\ncontent-length: 1\r\n")
+                .unwrap_err()
+                .0,
+            400
+        );
         assert_eq!(length("Transfer-Encoding: chunked\r\n").unwrap_err().0, 411);
-        assert_eq!(length("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n").unwrap_err().0, 411);
+        assert_eq!(
+            length("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n")
+                .unwrap_err()
+                .0,
+            411
+        );
     }
 
     #[test]
     fn a_host_is_needed_once() {
         assert!(read("GET / HTTP/1.0", "").is_ok());
         assert_eq!(read("GET / HTTP/1.1", "").unwrap_err().0, 400);
-        assert_eq!(read("GET / HTTP/1.1", "Host: a\r\nHost: a\r\n").unwrap_err().0, 400);
+        assert_eq!(
+            read("GET / HTTP/1.1", "Host: a\r\nHost: a\r\n")
+                .unwrap_err()
+                .0,
+            400
+        );
     }
 
     #[test]
     fn only_http_1_1_expects_a_continue() {
         let expects = |version: &str| {
             let fields = "Host: a\r\nExpect: 100-Continue\r\n";
-            read(&format!("POST /echo HTTP/{version}"), fields).unwrap().expects_continue
+            read(&format!("POST /echo HTTP/{version}"), fields)
+                .unwrap()
+                .expects_continue
         };
         assert!(expects("1.1") && !expects("1.0"));
     }
@@ -207,12 +291,20 @@ mod tests {
         let field = |filler: usize| format!("Host: a\r\nX: {}\r\n", "x".repeat(filler));
         let spare = MAX_HEAD_BYTES - "GET / HTTP/1.1\r\n\r\n".len() - field(0).len();
         assert!(read("GET / HTTP/1.1", &field(spare)).is_ok());
-        assert_eq!(read("GET / HTTP/1.1", &field(spare + 1)).unwrap_err(), (431, too_large().reason));
+        assert_eq!(
+            read("GET / HTTP/1.1", &field(spare + 1)).unwrap_err(),
+            (431, too_large().reason)
+        );
         let text = format!("GET / HTTP/1.1\r\n{}", field(spare + 2));
         assert_eq!(parse(&text.as_bytes()[..MAX_HEAD_BYTES - 1]), Ok(None));
         assert_eq!(parse(&text.as_bytes()[..MAX_HEAD_BYTES]), Err(too_large()));
         let many = |count: usize| format!("Host: a\r\n{}", "a: b\r\n".repeat(count - 1));
         assert!(read("GET / HTTP/1.1", &many(MAX_HEADERS)).is_ok());
-        assert_eq!(read("GET / HTTP/1.1", &many(MAX_HEADERS + 1)).unwrap_err().0, 431);
+        assert_eq!(
+            read("GET / HTTP/1.1", &many(MAX_HEADERS + 1))
+                .unwrap_err()
+                .0,
+            431
+        );
     }
 }

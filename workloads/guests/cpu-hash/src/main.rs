@@ -5,7 +5,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let iterations = std::env::args()
         .nth(1)
-        .map_or(Ok(workload_core::DEFAULT_ITERATIONS), |text| workload_core::parse_iterations(&text));
+        .map_or(Ok(workload_core::DEFAULT_ITERATIONS), |text| {
+            workload_core::parse_iterations(&text)
+        });
     match iterations {
         Ok(iterations) => {
             println!("{}", workload_core::cpu_hash_hex(iterations));

@@ -22,8 +22,9 @@ enum End {
     Open,
     /// The client will send no more.
     Ours,
-    /// All is answered and the client told so; what it still sends is read and thrown away, so many bytes by now.
-    /// Closing a socket with unread input would reset the connection, and the client might lose the answer.
+    /// All is answered and the client told so; what it still sends is read and thrown away, so many
+    /// bytes by now. Closing a socket with unread input would reset the connection, and the client
+    /// might lose the answer.
     Theirs(usize),
 }
 
@@ -39,7 +40,11 @@ pub enum Interest {
 impl Client {
     /// A client that was just accepted, on a non-blocking socket.
     pub const fn new(stream: TcpStream, connection: Connection<'static>) -> Self {
-        Self { stream, connection, end: End::Open }
+        Self {
+            stream,
+            connection,
+            end: End::Open,
+        }
     }
 
     /// Its socket.
@@ -49,7 +54,11 @@ impl Client {
 
     /// What is to be polled for.
     pub fn interest(&self) -> Interest {
-        if self.connection.unsent().is_empty() { Interest::Read } else { Interest::Write }
+        if self.connection.unsent().is_empty() {
+            Interest::Read
+        } else {
+            Interest::Write
+        }
     }
 
     /// Whether it was given everything, and is only kept until it closes its side.
@@ -57,8 +66,9 @@ impl Client {
         matches!(self.end, End::Theirs(_))
     }
 
-    /// Does what can be done without waiting, after the socket was found ready: at most one read and one answer, so that
-    /// a client that asks for much at once takes turns with the others. Completed answers are added to `answers`.
+    /// Does what can be done without waiting, after the socket was found ready: at most one read
+    /// and one answer, so that a client that asks for much at once takes turns with the others.
+    /// Completed answers are added to `answers`.
     ///
     /// # Errors
     /// That of the socket: the client broke the connection off.
@@ -74,7 +84,9 @@ impl Client {
                     break;
                 }
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Progress::Waiting),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(Progress::Waiting);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -108,7 +120,11 @@ impl Client {
                 self.connection.receive(&buffer[..count]);
                 Ok(true)
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(false),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }

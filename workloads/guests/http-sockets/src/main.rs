@@ -1,8 +1,8 @@
 //! `http-sockets ADDR [REQUESTS]`: the service on WasmEdge's sockets.
 //!
-//! Prints the address it listens on and serves; with REQUESTS, until it has given so many answers completely. One thread
-//! and nothing that waits but one poll: a client that stalls keeps nobody waiting. The protocol is
-//! `workload_core::http1`.
+//! Prints the address it listens on and serves; with REQUESTS, until it has given so many answers
+//! completely. One thread and nothing that waits but one poll: a client that stalls keeps nobody
+//! waiting. The protocol is `workload_core::http1`.
 
 mod client;
 mod server;

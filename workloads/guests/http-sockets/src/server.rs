@@ -10,7 +10,8 @@ use workload_core::http1::Connection;
 
 use crate::client::{Client, Interest, Progress};
 
-/// The most clients at once. Further ones wait in the listener's queue, which is not polled until one of these leaves.
+/// The most clients at once. Further ones wait in the listener's queue, which is not polled until
+/// one of these leaves.
 const MAX_CLIENTS: usize = 128;
 
 /// How much is read from a client at once.
@@ -37,9 +38,15 @@ impl Server {
     /// That of the socket.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address, true)?;
-        // Only the port: WasmEdge 0.17.1 says 0.0.0.0 of a socket bound to 127.0.0.1. An IP is bound as asked.
+        // Only the port: WasmEdge 0.17.1 says 0.0.0.0 of a socket bound to 127.0.0.1. An IP is
+        // bound as asked.
         let address = SocketAddr::new(address.ip(), listener.local_addr()?.port());
-        Ok(Self { listener, address, clients: Vec::new(), buffer: vec![0; READ_BYTES] })
+        Ok(Self {
+            listener,
+            address,
+            clients: Vec::new(),
+            buffer: vec![0; READ_BYTES],
+        })
     }
 
     /// The address it listens on, with the port that the system chose where 0 was asked for.
@@ -72,10 +79,16 @@ impl Server {
                 }
                 continue;
             }
-            let place = usize::try_from(event.userdata).ok().and_then(|place| self.clients.get_mut(place));
-            let Some(place @ Some(_)) = place else { continue };
+            let place = usize::try_from(event.userdata)
+                .ok()
+                .and_then(|place| self.clients.get_mut(place));
+            let Some(place @ Some(_)) = place else {
+                continue;
+            };
             let failed = matches!(event.event_type, EventType::Error(_));
-            let progress = place.as_mut().map(|client| client.proceed(&mut self.buffer, &mut answers));
+            let progress = place
+                .as_mut()
+                .map(|client| client.proceed(&mut self.buffer, &mut answers));
             if failed || !matches!(progress, Some(Ok(Progress::Waiting))) {
                 *place = None;
             }
@@ -88,13 +101,25 @@ impl Server {
     }
 
     fn subscriptions(&self) -> Vec<Subscription> {
-        let clients = self.clients.iter().enumerate().filter_map(|(place, client)| {
-            let client = client.as_ref()?;
-            let interest = client.interest();
-            let (read, write) = (interest == Interest::Read, interest == Interest::Write);
-            Some(Subscription::io(place as u64, client.stream(), read, write, None))
-        });
-        let listener = self.has_room().then(|| Subscription::io(LISTENER, &self.listener, true, false, None));
+        let clients = self
+            .clients
+            .iter()
+            .enumerate()
+            .filter_map(|(place, client)| {
+                let client = client.as_ref()?;
+                let interest = client.interest();
+                let (read, write) = (interest == Interest::Read, interest == Interest::Write);
+                Some(Subscription::io(
+                    place as u64,
+                    client.stream(),
+                    read,
+                    write,
+                    None,
+                ))
+            });
+        let listener = self
+            .has_room()
+            .then(|| Subscription::io(LISTENER, &self.listener, true, false, None));
         listener.into_iter().chain(clients).collect()
     }
 
@@ -110,7 +135,10 @@ impl Server {
                     _ => return Err(error),
                 },
             };
-            let client = Some(Client::new(TcpStream::new(socket), Connection::new(&COUNTER)));
+            let client = Some(Client::new(
+                TcpStream::new(socket),
+                Connection::new(&COUNTER),
+            ));
             match self.clients.iter_mut().find(|place| place.is_none()) {
                 Some(place) => *place = client,
                 None => self.clients.push(client),

@@ -1,8 +1,11 @@
 //! The service as a `wasi:http/proxy` component: a shell around `workload_core::answer`.
 //!
-//! The counter lives in the instance: whoever reuses an instance keeps it, whoever makes a fresh one starts at zero.
+//! The counter lives in the instance: whoever reuses an instance keeps it, whoever makes a fresh
+//! one starts at zero.
 
-use wasip2::http::types::{Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use wasip2::http::types::{
+    Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
+};
 use wasip2::io::streams::{OutputStream, StreamError};
 use workload_core::{Answer, Counter, MAX_ECHO_BYTES, answer};
 
@@ -20,16 +23,25 @@ impl wasip2::exports::http::incoming_handler::Guest for Service {
             _ => "OTHER",
         };
         let target = request.path_with_query().unwrap_or_default();
-        let body = if method == "POST" { read_body(&request) } else { Vec::new() };
+        let body = if method == "POST" {
+            read_body(&request)
+        } else {
+            Vec::new()
+        };
         respond(out, &answer(method, &target, body, &COUNTER));
     }
 }
 
-/// Reads the body, but no further than one byte past what the service takes: that byte is what makes it a 413.
+/// Reads the body, but no further than one byte past what the service takes: that byte is what
+/// makes it a 413.
 fn read_body(request: &IncomingRequest) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let Ok(body) = request.consume() else { return bytes };
-    let Ok(stream) = body.stream() else { return bytes };
+    let Ok(body) = request.consume() else {
+        return bytes;
+    };
+    let Ok(stream) = body.stream() else {
+        return bytes;
+    };
     while bytes.len() <= MAX_ECHO_BYTES {
         let wanted = MAX_ECHO_BYTES + 1 - bytes.len();
         match stream.blocking_read(wanted as u64) {
@@ -45,9 +57,12 @@ fn read_body(request: &IncomingRequest) -> Vec<u8> {
 
 fn respond(out: ResponseOutparam, answer: &Answer) {
     let length = answer.body.len().to_string().into_bytes();
-    let headers = Fields::from_list(&[("content-length".to_owned(), length)]).expect("content-length is allowed");
+    let headers = Fields::from_list(&[("content-length".to_owned(), length)])
+        .expect("content-length is allowed");
     let response = OutgoingResponse::new(headers);
-    response.set_status_code(answer.status).expect("the status is a valid one");
+    response
+        .set_status_code(answer.status)
+        .expect("the status is a valid one");
     let body = response.body().expect("the body is taken once");
     ResponseOutparam::set(out, Ok(response));
     let stream = body.write().expect("the stream is taken once");
@@ -62,7 +77,9 @@ fn respond(out: ResponseOutparam, answer: &Answer) {
 fn write_all(stream: &OutputStream, mut bytes: &[u8]) -> Result<(), StreamError> {
     let ready = stream.subscribe();
     while !bytes.is_empty() {
-        let room = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX).min(bytes.len());
+        let room = usize::try_from(stream.check_write()?)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
         if room == 0 {
             ready.block();
             continue;

@@ -3,7 +3,8 @@ use crate::{HELLO, MAX_ECHO_BYTES};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// Sends all that is to be sent, `step` bytes at a time; returns it, and how many answers ended in it.
+/// Sends all that is to be sent, `step` bytes at a time; returns it, and how many answers ended in
+/// it.
 fn drain(connection: &mut Connection, step: usize) -> (Vec<u8>, usize) {
     let (mut bytes, mut answers) = (Vec::new(), 0);
     while !connection.unsent().is_empty() {
@@ -23,22 +24,37 @@ fn talk<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (String, bool) {
         connection.receive(piece);
         said.extend(drain(&mut connection, usize::MAX).0);
     }
-    (String::from_utf8_lossy(&said).into_owned(), connection.is_finished())
+    (
+        String::from_utf8_lossy(&said).into_owned(),
+        connection.is_finished(),
+    )
 }
 
 fn ok(body: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 #[test]
 fn answers_byte_for_byte() {
     assert_eq!(talk([GET.as_bytes()]), (ok(HELLO), false));
     let one_0 = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n0".to_owned();
-    assert_eq!(talk([b"GET /state HTTP/1.0\r\n\r\n".as_slice()]), (one_0, true));
+    assert_eq!(
+        talk([b"GET /state HTTP/1.0\r\n\r\n".as_slice()]),
+        (one_0, true)
+    );
     let kept = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\n0".to_owned();
-    assert_eq!(talk([b"GET /state HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".as_slice()]), (kept, false));
+    assert_eq!(
+        talk([b"GET /state HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".as_slice()]),
+        (kept, false)
+    );
     let missing = "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nnot found".to_owned();
-    assert_eq!(talk([b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n".as_slice()]), (missing, false));
+    assert_eq!(
+        talk([b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n".as_slice()]),
+        (missing, false)
+    );
 }
 
 #[test]
@@ -55,15 +71,29 @@ fn how_the_input_is_cut_changes_nothing() {
         format!("{count}GET /state HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n{count}"),
         format!("{count}nonsense\r\n{count}"),
         format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n{count}"),
-        format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(MAX_HEAD_BYTES)),
+        format!(
+            "GET /{} HTTP/1.1\r\nHost: a\r\n\r\n",
+            "x".repeat(MAX_HEAD_BYTES)
+        ),
     ];
     for input in inputs {
         let (said, closes) = talk([input.as_bytes()]);
-        assert!(said.starts_with("HTTP/1.1 "), "{input:?} was answered with {said:?}");
-        assert_eq!(talk(input.as_bytes().chunks(1)), (said.clone(), closes), "{input:?} byte by byte");
+        assert!(
+            said.starts_with("HTTP/1.1 "),
+            "{input:?} was answered with {said:?}"
+        );
+        assert_eq!(
+            talk(input.as_bytes().chunks(1)),
+            (said.clone(), closes),
+            "{input:?} byte by byte"
+        );
         for position in 0..=input.len() {
             let (one, two) = input.as_bytes().split_at(position);
-            assert_eq!(talk([one, two]), (said.clone(), closes), "{input:?} cut at {position}");
+            assert_eq!(
+                talk([one, two]),
+                (said.clone(), closes),
+                "{input:?} cut at {position}"
+            );
         }
     }
 }
@@ -86,9 +116,19 @@ fn what_is_malformed_is_refused_once_and_closes() {
     ];
     for input in bad {
         let (said, closes) = talk([input.as_bytes(), GET.as_bytes()]);
-        assert!(said.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{input:?} was answered with {said:?}");
-        assert!(said.contains("\r\nConnection: close\r\n") && closes, "{input:?} was answered with {said:?}");
-        assert_eq!(said.matches("HTTP/1.1 ").count(), 1, "{input:?} was answered with {said:?}");
+        assert!(
+            said.starts_with("HTTP/1.1 400 Bad Request\r\n"),
+            "{input:?} was answered with {said:?}"
+        );
+        assert!(
+            said.contains("\r\nConnection: close\r\n") && closes,
+            "{input:?} was answered with {said:?}"
+        );
+        assert_eq!(
+            said.matches("HTTP/1.1 ").count(),
+            1,
+            "{input:?} was answered with {said:?}"
+        );
     }
 }
 
@@ -103,14 +143,24 @@ fn what_is_too_much_is_refused_before_it_is_held() {
     connection.receive(&vec![b'x'; 4 * MAX_ECHO_BYTES]);
     assert_eq!(connection.input.capacity(), 0);
 
-    let post = |length: usize| format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+    let post = |length: usize| {
+        format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n")
+    };
     let body = vec![b'x'; MAX_ECHO_BYTES];
     let (said, closes) = talk([post(MAX_ECHO_BYTES).as_bytes(), &body]);
     assert!(said.ends_with(std::str::from_utf8(&body).unwrap()) && !closes);
     let (said, closes) = talk([post(MAX_ECHO_BYTES + 1).as_bytes()]);
-    assert!(said.starts_with("HTTP/1.1 413 Content Too Large\r\n") && closes, "{said}");
-    let (said, closes) = talk([b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".as_slice()]);
-    assert!(said.starts_with("HTTP/1.1 411 Length Required\r\n") && closes, "{said}");
+    assert!(
+        said.starts_with("HTTP/1.1 413 Content Too Large\r\n") && closes,
+        "{said}"
+    );
+    let (said, closes) = talk([b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \
+        chunked\r\n\r\n"
+        .as_slice()]);
+    assert!(
+        said.starts_with("HTTP/1.1 411 Length Required\r\n") && closes,
+        "{said}"
+    );
 }
 
 #[test]
@@ -121,19 +171,31 @@ fn a_client_that_never_reads_makes_nothing_grow() {
     assert_eq!(connection.unsent(), ok(HELLO).as_bytes());
     assert!(!connection.wants_input() && !connection.is_finished());
     let (said, answers) = drain(&mut connection, 1);
-    assert_eq!((String::from_utf8(said).unwrap(), answers), (ok(HELLO).repeat(3), 3));
+    assert_eq!(
+        (String::from_utf8(said).unwrap(), answers),
+        (ok(HELLO).repeat(3), 3)
+    );
     assert!(connection.wants_input());
 }
 
 #[test]
 fn a_body_is_asked_for_only_if_it_has_not_come() {
-    let head = "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+    let head = "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: \
+        3\r\n\r\n";
     let interim = "HTTP/1.1 100 Continue\r\n\r\n";
     let whole = format!("{head}abc");
     for position in 0..=whole.len() {
         let (one, two) = whole.as_bytes().split_at(position);
-        let asked = if (head.len()..whole.len()).contains(&position) { interim } else { "" };
-        assert_eq!(talk([one, two]), (format!("{asked}{}", ok("abc")), false), "cut at {position}");
+        let asked = if (head.len()..whole.len()).contains(&position) {
+            interim
+        } else {
+            ""
+        };
+        assert_eq!(
+            talk([one, two]),
+            (format!("{asked}{}", ok("abc")), false),
+            "cut at {position}"
+        );
     }
     // The interim answer does not count as one.
     let counter = Counter::new();
@@ -161,7 +223,10 @@ fn what_was_asked_before_the_end_of_input_is_answered() {
     connection.receive(format!("{GET}{GET}GET / HT").as_bytes());
     connection.receive_end();
     assert!(!connection.is_finished());
-    assert_eq!(drain(&mut connection, usize::MAX), (ok(HELLO).repeat(2).into(), 2));
+    assert_eq!(
+        drain(&mut connection, usize::MAX),
+        (ok(HELLO).repeat(2).into(), 2)
+    );
     assert!(connection.is_finished() && !connection.wants_input());
 }
 
