@@ -10,7 +10,7 @@ use std::path::Path;
 
 use analysis::command::report;
 use analysis::report::Options;
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use results::record::Scenario;
 use support::Shape;
 

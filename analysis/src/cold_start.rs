@@ -2,12 +2,12 @@
 
 use results::record::Scenario;
 
-use crate::median::Estimate;
 use crate::outside::{is_headline, name, starts};
 use crate::summary::{CellSummary, Summary};
 use crate::table::controls;
-use crate::units::{nanoseconds, percent, three_digits};
 use crate::waterfall;
+use findings::median::Estimate;
+use findings::units::{nanoseconds, percent, three_digits};
 
 /// The layers between a bare program and a container with a network of its own, from the inside:
 /// the same program in each, and in each the work of the one before it. A system, and the network
@@ -80,7 +80,7 @@ fn layers(scenario: Scenario, cells: &[&CellSummary]) -> String {
         let cell = cells.iter().find(|cell| {
             cell.cell.system == system
                 && is_headline(cell)
-                && cell.cell.params.get("network").map(String::as_str) == network
+                && cell.cell.params.get("network") == network
         })?;
         cell.total
     };

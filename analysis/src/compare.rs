@@ -4,10 +4,10 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use results::Phase;
 use serde::Serialize;
 
-use crate::median::Estimate;
 use crate::summary::{CellSummary, Summary};
 use crate::table::{RULED, controls};
-use crate::units::{nanoseconds, percent, three_digits};
+use findings::median::Estimate;
+use findings::units::{nanoseconds, percent, three_digits};
 
 /// The two systems of one engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -120,7 +120,7 @@ fn cell<'a>(
     without: Option<&str>,
 ) -> Option<&'a CellSummary> {
     of_system(summary, system).find(|cell| {
-        let param = |key: &str| cell.cell.params.get(key).map(String::as_str);
+        let param = |key: &str| cell.cell.params.get(key);
         param("acquire") == Some(way)
             && param("observer") == Some(observer)
             && param("without") == without
@@ -251,7 +251,7 @@ fn extras(
         ));
     }
     for left_out in of_system(summary, &pair.cli) {
-        let param = |key: &str| left_out.cell.params.get(key).map(String::as_str);
+        let param = |key: &str| left_out.cell.params.get(key);
         let (Some(name), Some(time), true) = (
             param("without"),
             left_out.total,

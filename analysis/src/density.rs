@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use results::record::{Outcome, Scenario};
 use results::{Cell, Sample};
 
-use crate::median::{Estimate, median};
 use crate::outside;
 use crate::scaling::{INSTANCES, rate, whole};
-use crate::statistics::{Fit, linear_fit};
-use crate::units::{bytes, nanoseconds, three_digits};
+use findings::median::{Estimate, median};
+use findings::statistics::{Fit, linear_fit};
+use findings::units::{bytes, nanoseconds, three_digits};
 
 /// How far a total may be from what its line predicts, as a part of it, for the line to be
 /// believed.
@@ -176,7 +176,7 @@ pub(crate) fn tables(samples: &[Sample]) -> String {
     });
     let workloads: BTreeSet<_> = curves
         .iter()
-        .map(|curve| curve.cell.workload.clone())
+        .map(|curve| curve.cell.workload.to_string())
         .collect();
     workloads
         .iter()

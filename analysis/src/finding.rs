@@ -4,7 +4,7 @@ use results::Phase;
 
 use crate::label::Labels;
 use crate::summary::{CellSummary, Summary};
-use crate::units::{nanoseconds, percent, three_digits};
+use findings::units::{nanoseconds, percent, three_digits};
 
 /// What was found, in one sentence for each system, which claims nothing below the noise floor.
 pub fn finding(summary: &Summary) -> String {

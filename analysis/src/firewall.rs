@@ -4,7 +4,7 @@ use results::{Cell, Sample};
 
 use crate::outside::table;
 use crate::paired::{Blocks, Difference, Figure, name, with};
-use crate::units::{nanoseconds, percent};
+use findings::units::{nanoseconds, percent};
 
 /// The parameter that says how much of a firewall there is, and its value for none.
 const KEY: &str = "firewall";
@@ -120,7 +120,7 @@ pub fn firewall(samples: &[Sample]) -> String {
 /// The level of a cell that is `base` in everything else.
 fn level_of<'a>(cell: &'a Cell, base: &Cell) -> Option<&'a str> {
     let level = cell.params.get(KEY).filter(|level| *level != OFF)?;
-    (with(cell, &[(KEY, Some(OFF))]) == *base).then_some(level.as_str())
+    (with(cell, &[(KEY, Some(OFF))]) == *base).then_some(level)
 }
 
 /// How many packets the rules counted of a sample on all links, in the middle.
@@ -130,12 +130,12 @@ fn packets(samples: &[Sample], cell: &Cell) -> String {
         let on_links = sample
             .attested
             .iter()
-            .filter(|(key, _)| key.starts_with(PACKETS))
+            .filter(|(key, _)| key.name().starts_with(PACKETS))
             .map(|(_, packets)| packets.as_u64());
         on_links.sum::<Option<u64>>().filter(|packets| *packets > 0)
     });
     let counted: Vec<_> = counted.collect();
-    crate::median::median(&counted)
+    findings::median::median(&counted)
         .map_or_else(String::new, |packets| format!("{:.0}", packets.value))
 }
 

@@ -29,7 +29,7 @@ impl Labels {
             cell.cell
                 .params
                 .iter()
-                .for_each(|(key, value)| count(key, value));
+                .for_each(|(key, value)| count(key.name(), value));
         }
         let usual = counted.into_iter().map(|(key, values)| {
             let most = values.values().max().copied();
@@ -51,11 +51,11 @@ impl Labels {
             .get(SYSTEM)
             .is_none_or(|usual| usual.as_deref() != Some(of.system()));
         let mut words: Vec<_> = system.then(|| of.system().to_owned()).into_iter().collect();
-        words.extend(cell.params.get("acquire").cloned());
+        words.extend(cell.params.get("acquire").map(str::to_owned));
         for (key, value) in cell.params.iter().filter(|(key, _)| *key != "acquire") {
             if self
                 .usual
-                .get(key)
+                .get(key.name())
                 .is_none_or(|usual| usual.as_ref() != Some(value))
             {
                 words.push(if value == "none" {

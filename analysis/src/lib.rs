@@ -24,9 +24,7 @@ mod density;
 pub mod document;
 mod finding;
 mod firewall;
-pub mod input;
 mod label;
-mod median;
 mod outside;
 mod paired;
 mod path;
@@ -35,18 +33,16 @@ pub mod publish;
 pub mod report;
 mod scaling;
 mod state;
-pub mod statistics;
 mod summary;
 mod table;
-mod units;
 mod waterfall;
 
 pub use cold_start::cold_start;
 pub use compare::{EnginePair, embedded_vs_cli};
 pub use density::{DensityCurve, DensityPoint, density_curves};
 pub use finding::finding;
+pub use findings::{Estimate, input, median, statistics};
 pub use firewall::firewall;
-pub use median::{Estimate, median};
 pub use outside::suite_report;
 pub use path::path;
 pub use scaling::{ScalingCurve, ScalingPoint, scaling_curves};
@@ -55,6 +51,26 @@ pub use summary::{
 };
 pub use table::{csv, tables};
 pub use waterfall::waterfall;
+
+/// What people, or programs, are shown of a run. `tables` makes what people are shown of a summary,
+/// and of the samples that it is of, at a width, with or without colours.
+pub fn rendered(
+    samples: &[results::Sample],
+    format: campaign::run::Format,
+    (width, colour): (usize, bool),
+    tables: impl FnOnce(&Summary, &[results::Sample], usize, bool) -> String,
+) -> String {
+    use campaign::run::Format;
+    let summary = Summary::of(samples);
+    match format {
+        Format::Table => tables(&summary, samples, width, colour),
+        Format::Json => {
+            let text = serde_json::to_string_pretty(&summary);
+            text.expect("a summary is plain data: it always serialises") + "\n"
+        }
+        Format::Csv => csv(&summary),
+    }
+}
 
 /// Everything that a person at a terminal of `width` columns is shown of a run.
 pub fn report(summary: &Summary, width: usize, colour: bool) -> String {

@@ -4,12 +4,12 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use results::record::Scenario;
 use results::{Cell, Sample};
 
-use crate::median::Estimate;
 use crate::summary::{CellSummary, Summary, TWIN};
 use crate::table::{RULED, controls, interval};
-use crate::units::{bytes, nanoseconds, percent, three_digits};
 use crate::waterfall;
 use crate::{density, scaling, state};
+use findings::median::Estimate;
+use findings::units::{bytes, nanoseconds, percent, three_digits};
 
 /// The parameter that says whether a start was taken apart, and its value for one that was not.
 pub(crate) const OBSERVER: (&str, &str) = ("observer", "none");
@@ -82,11 +82,11 @@ pub(crate) fn name(cell: &CellSummary) -> String {
 pub(crate) fn name_of(cell: &Cell) -> String {
     let system = cell.system.strip_suffix(TWIN);
     let mut words = vec![system.unwrap_or(&cell.system).to_owned()];
-    words.extend(cell.params.get("acquire").cloned());
+    words.extend(cell.params.get("acquire").map(str::to_owned));
     let own = cell
         .params
         .iter()
-        .filter(|(key, value)| !TOLD_ELSEWHERE.contains(&key.as_str()) && *value != "none");
+        .filter(|(key, value)| !TOLD_ELSEWHERE.contains(&key.name()) && *value != "none");
     words.extend(own.map(|(key, value)| format!("{key}={value}")));
     // Told where it is not what the scenario's name says.
     let usual = if cell.scenario == Scenario::Cold {
@@ -213,7 +213,7 @@ fn loads(workload: &str, scenario: Scenario, cells: &[&CellSummary]) -> String {
             .cell
             .params
             .get("connections")
-            .cloned()
+            .map(str::to_owned)
             .unwrap_or_default();
         let ends = load.per_second.interval.map_or_else(
             || "n < 6".to_owned(),

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use results::record::Outcome;
 use results::{Cell, Sample, latency};
 
-use crate::median::median;
 use crate::summary::TWIN;
-use crate::units::nanoseconds;
+use findings::median::median;
+use findings::units::nanoseconds;
 
 /// What is compared of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -151,7 +151,7 @@ impl<'a> Blocks<'a> {
     /// The A/A pair of a cell: its second name less its first.
     pub(crate) fn control(&self, cell: &Cell, figure: Figure) -> Option<Difference> {
         let twin = Cell {
-            system: format!("{}{TWIN}", cell.system),
+            system: cell.system.twin(),
             ..cell.clone()
         };
         self.more(&twin, cell, figure)
@@ -185,17 +185,17 @@ const UNSAID: [&str; 7] = [
 /// as well.
 pub(crate) fn name(cell: &Cell) -> String {
     let mut words = vec![
-        cell.system.clone(),
-        cell.workload.clone(),
+        cell.system.to_string(),
+        cell.workload.to_string(),
         cell.scenario.name().to_owned(),
     ];
-    words.splice(1..1, cell.params.get("acquire").cloned());
+    words.splice(1..1, cell.params.get("acquire").map(str::to_owned));
     let own = cell
         .params
         .iter()
-        .filter(|(key, _)| !UNSAID.contains(&key.as_str()) && *key != "acquire");
+        .filter(|(key, _)| !UNSAID.contains(&key.name()) && *key != "acquire");
     let usual = [("page_cache", "hot"), ("connections", "1")];
-    let told = own.filter(|(key, value)| !usual.contains(&(key.as_str(), value.as_str())));
+    let told = own.filter(|(key, value)| !usual.contains(&(key.name(), value.as_str())));
     words.extend(told.map(|(key, value)| format!("{key}={value}")));
     words.join(" ")
 }
@@ -217,8 +217,8 @@ pub(crate) mod fake {
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
         Cell {
-            system: system.to_owned(),
-            workload: "http-hello".to_owned(),
+            system: system.into(),
+            workload: "http-hello".into(),
             scenario: Scenario::RuntimeCold,
             params,
         }

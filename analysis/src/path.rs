@@ -4,7 +4,7 @@ use results::{Cell, Sample};
 
 use crate::outside::table;
 use crate::paired::{Blocks, Figure, name, with};
-use crate::units::{nanoseconds, three_digits};
+use findings::units::{nanoseconds, three_digits};
 
 /// The system that others are compared with.
 const BASE: &str = "native";
@@ -94,7 +94,7 @@ pub fn path(samples: &[Sample]) -> String {
 /// The native system's cell over the same network.
 fn native(cell: &Cell) -> Cell {
     Cell {
-        system: BASE.to_owned(),
+        system: BASE.into(),
         ..with(cell, &[("acquire", None), ("network", None)])
     }
 }

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::document::{Document, html, latex, markdown};
-use crate::input::Run;
 use crate::plot::png;
 use crate::report::{Analysis, document};
+use findings::input::Run;
 
 /// The name of the file that holds every number.
 pub const SUMMARY: &str = "summary.json";
@@ -91,16 +91,16 @@ fn csv(analysis: &Analysis) -> String {
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         let head = [
-            &cell.id,
-            &cell.cell.system,
-            &cell.cell.workload,
+            cell.id.as_str(),
+            cell.cell.system.as_str(),
+            cell.cell.workload.as_str(),
             cell.cell.scenario.name(),
-            &params.join(" "),
+            params.join(" ").as_str(),
         ]
         .map(quoted);
         for (measure, measured) in &cell.measures {
             let all = &measured.all;
-            let ends = |interval: Option<crate::statistics::Interval>| {
+            let ends = |interval: Option<findings::statistics::Interval>| {
                 interval.map_or([None; 2], |i| [Some(i.low), Some(i.high)])
             };
             let [low, high] = ends(all.median_interval);

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use results::record::{Outcome, Requests, Scenario};
 use results::{Cell, Sample};
 
-use crate::median::{Estimate, median};
 use crate::outside;
-use crate::units::{bytes, nanoseconds, three_digits};
+use findings::median::{Estimate, median};
+use findings::units::{bytes, nanoseconds, three_digits};
 
 /// The parameter that says how many there are.
 pub(crate) const INSTANCES: &str = "instances";
@@ -214,7 +214,7 @@ pub(crate) fn tables(samples: &[Sample]) -> String {
     for workload in workloads(&curves) {
         let some: Vec<_> = curves
             .iter()
-            .filter(|curve| curve.cell.workload == workload)
+            .filter(|curve| curve.cell.workload == workload.as_str())
             .collect();
         text.push_str(&table(&workload, &some));
         some.iter().for_each(|curve| text.push_str(&end_of(curve)));
@@ -226,7 +226,7 @@ pub(crate) fn tables(samples: &[Sample]) -> String {
 fn workloads(curves: &[ScalingCurve]) -> Vec<String> {
     let mut names: Vec<_> = curves
         .iter()
-        .map(|curve| curve.cell.workload.clone())
+        .map(|curve| curve.cell.workload.to_string())
         .collect();
     names.dedup();
     names

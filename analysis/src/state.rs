@@ -7,7 +7,7 @@ use results::{Cell, Sample};
 
 use crate::outside::{name_of, table};
 use crate::paired::{Blocks, Figure};
-use crate::units::{nanoseconds, percent};
+use findings::units::{nanoseconds, percent};
 
 /// The workload that keeps state, and the one that answers as shortly without.
 const STATEFUL: &str = "http-state";
@@ -24,7 +24,7 @@ pub(crate) fn tables(samples: &[Sample]) -> String {
         .filter(|cell| cell.workload == STATEFUL)
     {
         let base = Cell {
-            workload: STATELESS.to_owned(),
+            workload: STATELESS.into(),
             ..cell.clone()
         };
         let starts = cell.scenario.starts();

@@ -5,7 +5,7 @@ use results::record::{Outcome, Requests};
 use results::{Cell, Phase, Sample, latency};
 use serde::Serialize;
 
-use crate::median::{CONFIDENCE, Estimate, median};
+use findings::median::{CONFIDENCE, Estimate, median};
 
 /// What a run says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,26 +68,23 @@ pub struct PartSummary {
     pub pss: Option<Estimate>,
 }
 
-/// What begins the name of the evidence that holds a part's costs.
-const PART: &str = "part_";
-
 /// The parts of the systems of these samples.
 fn parts(samples: &[&Sample]) -> Vec<PartSummary> {
     let mut names: Vec<_> = samples
         .iter()
         .flat_map(|sample| sample.attested.keys())
-        .filter(|key| key.starts_with(PART))
+        .filter(|key| key.as_part().is_some())
         .collect();
     names.sort_unstable();
     names.dedup();
-    let of = |key: &str, field: &str| {
+    let of = |key: &results::Evidence, field: &str| {
         let values = samples
             .iter()
             .filter_map(|sample| sample.attested.get(key)?.get(field)?.as_u64());
         median(&values.collect::<Vec<_>>())
     };
-    let part = |key: &&String| PartSummary {
-        name: key[PART.len()..].to_owned(),
+    let part = |key: &&results::Evidence| PartSummary {
+        name: key.as_part().unwrap_or_default().to_owned(),
         cpu: of(key, "cpu_ns"),
         pss: of(key, "pss_bytes"),
     };
@@ -337,7 +334,7 @@ fn controls(cells: &[CellSummary]) -> Vec<Control> {
             let original = cells.iter().find(|cell| {
                 cell.cell
                     == Cell {
-                        system: system.to_owned(),
+                        system: system.into(),
                         ..twin.cell.clone()
                     }
             })?;

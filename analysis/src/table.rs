@@ -4,9 +4,9 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 use results::Phase;
 
 use crate::label::Labels;
-use crate::median::Estimate;
 use crate::summary::{CellSummary, Summary};
-use crate::units::{nanoseconds, percent};
+use findings::median::Estimate;
+use findings::units::{nanoseconds, percent};
 
 /// One table a workload: a row for each configuration, a column for each phase, in a cell the
 /// median and its share of the total, beneath them its 95 % interval. Columns that `width` has no

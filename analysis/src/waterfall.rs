@@ -4,7 +4,7 @@ use results::Phase;
 
 use crate::label::Labels;
 use crate::summary::{CellSummary, Summary};
-use crate::units::nanoseconds;
+use findings::units::nanoseconds;
 
 /// A bar shorter than this part of the longest is drawn again on a scale of its own: a start out of
 /// a cache would otherwise be two letters beside one that compiles.

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use analysis::command::{Exit, report};
-use analysis::input::{Kind, Run};
 use analysis::report::{Analysis, Options, document};
+use findings::input::{Kind, Run};
 use proptest::prelude::*;
 use support::Shape;
 

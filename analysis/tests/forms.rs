@@ -4,8 +4,8 @@
 mod support;
 
 use analysis::document::{latex, markdown};
-use analysis::input::Run;
 use analysis::report::{Analysis, Options, document};
+use findings::input::Run;
 use support::Shape;
 
 fn small() -> (tempfile::TempDir, Run) {

@@ -4,8 +4,9 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use results::clock::now_ns;
-use results::{Phase, Timeline};
+use machine::Timeline;
+use machine::clock::now_ns;
+use results::Phase;
 
 fn harness(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("harness");

@@ -8,7 +8,7 @@ use host::engine::wasmtime::live::{Linked, Live};
 use host::engine::wasmtime::{new_engine, new_store};
 use host_probe::settings::{Acquire, Allocator, Configuration, EngineSettings, MemoryInit};
 use host_probe::spec::{Call, Kind, Spec, World};
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use wasmtime::{Engine, Store};
 use workloads::{Answer, Artifact, Expectation, Form, Workload};
 

@@ -11,7 +11,7 @@ pub use guest::{BASELINE, Guest, Ready, TIME_LIMIT, settings};
 use std::hint::black_box;
 use std::time::Duration;
 
-use results::clock::now_ns;
+use machine::clock::now_ns;
 
 /// The nanoseconds of `part`. What it made is dropped after the clock was read.
 #[inline]

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use external::cores::{self, Cores};
 use external::load::{Amount, Load, Pace, Target, run};
+use machine::cores::{self, Cores};
 use workloads::{Call, Workload};
 
 type Failure = Box<dyn std::error::Error>;

@@ -2,7 +2,6 @@
 //! put under load.
 
 pub mod compare;
-pub mod cores;
 pub mod doctor;
 pub mod firewall;
 pub mod link;

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use campaign::terminal::say;
+use campaign::{Error, Exit};
 use clap::{Parser, Subcommand};
 use external::compare::{self, CompareArguments};
 use external::doctor::{self, DoctorArguments};
@@ -10,8 +12,6 @@ use external::load::{self, LoadArguments};
 use external::observe::{self, janitor};
 use external::suite::{self, ScaleArguments, SuiteArguments, settings};
 use external::system;
-use program::terminal::say;
-use program::{Error, Exit};
 
 /// Systems from outside: as people launch them, from launch to first answer, and under load.
 #[derive(Debug, Parser)]

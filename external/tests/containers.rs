@@ -13,10 +13,10 @@ use external::observe::janitor::Janitor;
 use external::observe::{ports, ready};
 use external::system::hosted::{Engine, Instance, Order, Place, Variant};
 use external::system::{Found, Name, listens};
+use machine::clock::now_ns;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use results::Phase;
-use results::clock::now_ns;
 use workloads::{Answer, Call, Workload};
 
 const SECOND_NS: u64 = 1_000_000_000;

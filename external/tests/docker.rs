@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use external::observe::janitor::Janitor;
-use external::observe::ports;
 use external::observe::ready::first_answer;
 use external::system::hosted::{Engine, Order, Place, Usage};
 use external::system::{Found, Name};
-use results::clock::now_ns;
+use machine::clock::now_ns;
+use machine::ports;
 use results::{Phase, PhaseTime};
 use workloads::{Answer, Call, Workload};
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use external::cores;
 use external::load::{
     Amount, Load, LoadArguments, LoadError, Loaded, Pace, command, histogram, run,
 };
+use machine::cores;
 use workloads::{Expectation, Request};
 
 /// What the server does with one request.
@@ -499,9 +499,9 @@ fn the_command_tells_by_its_exit_code() {
         Server::start(|nth| answer("200 OK", "", if nth % 2 == 0 { "hello" } else { "hullo" }));
     let url = format!("http://{}/", server.address);
     for (words, exit) in [
-        (&["--format", "json"][..], program::Exit::Ok),
-        (&["--expect-body", "hello"], program::Exit::Samples),
-        (&["--expect-status", "404"], program::Exit::Nothing),
+        (&["--format", "json"][..], campaign::Exit::Ok),
+        (&["--expect-body", "hello"], campaign::Exit::Samples),
+        (&["--expect-status", "404"], campaign::Exit::Nothing),
     ] {
         let words = [&["load", &url, "--requests", "20"], words].concat();
         assert_eq!(

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use campaign::schedule::{self, Plan, Silent};
 use external::observe::janitor::Janitor;
 use external::suite::Systems;
 use external::suite::bench::Outside;
 use external::suite::plan::{Observer, Planned};
 use external::suite::settings::Settings;
 use external::system::{Acquire, Found, Job, Name, Ready, System, Unavailable};
-use results::campaign::{self, Plan, Silent};
 use results::ledger::Ledger;
 use results::record::{Outcome, Scenario};
 use results::{Phase, Sample};

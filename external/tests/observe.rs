@@ -11,12 +11,12 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use campaign::sibling::Package;
 use external::observe::janitor::{self, Janitor};
 use external::observe::ready::{FirstAnswer, NoAnswer, Patience, Target, first_answer};
 use external::observe::{Launch, Milestones, Running, available, ports};
-use program::sibling::Package;
-use results::clock::now_ns;
-use results::noise::Counters;
+use machine::clock::now_ns;
+use machine::noise::Counters;
 use serde_json::{Value, json};
 use workloads::Request;
 

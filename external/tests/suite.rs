@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use results::record::Outcome;
 use results::{Sample, ledger};
 

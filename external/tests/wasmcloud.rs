@@ -5,14 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use external::observe::janitor::Janitor;
-use external::observe::ports;
 use external::observe::ready::{FirstAnswer, first_answer};
 use external::system::hosted::{Engine, Hosted as _, Instance, Order, Place, Usage};
 use external::system::wasmcloud::{WasmCloud, variants};
 use external::system::{Found, System as _};
+use machine::clock::now_ns;
+use machine::ports;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use results::clock::now_ns;
 use results::record::Scenario;
 use results::{Phase, PhaseTime};
 use workloads::{Call, Workload};

@@ -13,7 +13,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 
 use analysis::median;
 use host::engine::wasmtime::VERSION;
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use workloads::{Dialect, Workload};
 
 type Failure = Box<dyn std::error::Error>;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use results::campaign::{Bench, Measurement, Planned};
+use campaign::schedule::{Bench, Measurement, Planned};
 use results::digest::{sha256_file, sha256_hex};
 use results::{Cell, Phase};
 use serde_json::Value;
@@ -15,14 +15,14 @@ use crate::launch;
 use crate::plan::Start;
 use crate::programs::{Programs, THIS};
 use crate::target::Target;
+use campaign::{Error, Exit};
 use host_probe::settings::{
     Acquire, Configuration, Engine, EngineSettings, PageCache, Parameter as _,
 };
 use host_probe::spec::{
     Cause, Destination, Failure, Kind, PREPARE, PROBE, Preparation, Report, Spec,
 };
-use program::pages::{self, Pages, Residency};
-use program::{Error, Exit};
+use machine::page_cache::{self, Pages, Residency};
 
 /// What a guest may use up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

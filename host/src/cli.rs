@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use campaign::run::Format;
 use host_probe::settings::Value;
-use program::run::Format;
 
 /// Where a Wasm cold start goes, phase by phase.
 #[derive(Debug, Parser)]
@@ -166,7 +166,7 @@ fn exit_codes() -> String {
             start fast\n  run       Run a command to its end, and start fast\n  compile   Compile \
             a guest ahead of time for `serve` and `run`\n\nExit codes:"
             .to_owned();
-    for (exit, meaning) in program::Exit::TABLE {
+    for (exit, meaning) in campaign::Exit::TABLE {
         let _ = write!(help, "\n  {:<4} {meaning}", exit as u8);
     }
     help

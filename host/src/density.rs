@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use campaign::identity::checkout;
+use campaign::schedule::{Bench, Measurement, Planned};
+use campaign::{Error, Exit, run};
 use host::engine::wasmtime::VERSION;
 use host_probe::settings::{
     Acquire, Allocator, Configuration, Engine, EngineSettings, MemoryInit, Parameter as _,
 };
 use host_probe::spec::{CROWD, Crowd, CrowdReport, Destination, PREPARE, Preparation};
-use program::{Error, Exit, run};
-use results::campaign::{Bench, Measurement, Planned};
+use machine::clock;
 use results::digest::{sha256_file, sha256_hex};
-use results::machine::Machine;
-use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System, checkout};
+use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System};
 use results::record::{Requests, Scenario};
-use results::run_folder;
-use results::{Cell, SCHEMA_VERSION, clock};
+use results::{Cell, SCHEMA_VERSION};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use workloads::Workload;
@@ -94,7 +94,9 @@ pub(crate) fn run(arguments: &Density) -> Result<Exit, Error> {
         &folder,
         &manifest.systems,
         (&samples, ended),
-        analysis::suite_report,
+        &|samples, format, width, colour| {
+            analysis::rendered(samples, format, (width, colour), analysis::suite_report)
+        },
         &resume,
     )
 }
@@ -215,8 +217,8 @@ fn cell(system: &str, workload: &str, kept: Kept) -> Cell {
         ("instances", kept.instances.to_string()),
     ];
     Cell {
-        system: system.to_owned(),
-        workload: workload.to_owned(),
+        system: system.into(),
+        workload: workload.into(),
         scenario: Scenario::Density,
         params: params
             .into_iter()
@@ -262,7 +264,7 @@ fn manifest(
     };
     Ok(Manifest {
         schema: SCHEMA_VERSION,
-        run: run_folder::new_run_name(options.seed),
+        run: campaign::identity::new_run_name(options.seed),
         created_at: clock::wall_clock(),
         command_line: std::env::args_os()
             .map(|argument| argument.to_string_lossy().into_owned())
@@ -274,7 +276,7 @@ fn manifest(
         commit,
         dirty,
         build: run::build(sha256.clone()),
-        machine: Machine::read(Path::new("/")),
+        machine: machine::facts::read(Path::new("/")),
         systems: ["wasmtime-embedded", "wasmtime-embedded-aa"]
             .map(system)
             .to_vec(),

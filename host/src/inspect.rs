@@ -4,8 +4,8 @@ use std::path::Path;
 
 use wasmparser::{ComponentExternalKind, Encoding, ExternalKind, Parser, Payload, TypeRef};
 
+use campaign::{Error, Exit};
 use host_probe::spec::{Kind, World};
-use program::{Error, Exit};
 
 /// What a usable artifact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use machine::clock::now_ns;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
-use results::clock::now_ns;
 use serde::de::DeserializeOwned;
 
 use host_probe::spec::{Cause, Failure};

@@ -20,8 +20,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use host::engine;
 use host_probe::told::{self, Told};
-use results::Timeline;
-use results::timeline::Begun;
+use machine::Timeline;
+use machine::timeline::Begun;
 
 use crate::cli::{Cli, Command};
 
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     // By hand and before everything else: a server's start pays for the parser too.
     if arguments.get(1).is_some_and(|command| command == "serve") {
-        return host::serve::run(&arguments[2..], results::clock::now_ns());
+        return host::serve::run(&arguments[2..], machine::clock::now_ns());
     }
     if arguments.get(1).is_some_and(|command| command == "compile") {
         return host::serve::compile(&arguments[2..]);
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     }
     if let Some(told) = told::told(&mut arguments) {
         // The first statement of the start: where its `process` phase ends, and `engine` begins.
-        let first_statement_ns = results::clock::now_ns();
+        let first_statement_ns = machine::clock::now_ns();
         let timeline = Timeline::new(first_statement_ns);
         let begun = timeline.begin();
         return perform(told, first_statement_ns, timeline, begun);

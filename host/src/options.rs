@@ -12,8 +12,8 @@ use workloads::Workload;
 use crate::cli::{Phases, Profile};
 use crate::plan;
 use crate::target::{Brought, Target};
+use campaign::{Error, Exit};
 use host_probe::settings::Value;
-use program::{Error, Exit};
 
 /// What a run measures, in full: kept in its manifest, so that resuming it plans the same.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ pub(crate) fn of(
         samples: arguments
             .samples
             .unwrap_or_else(|| plan::default_samples(profile)),
-        seed: arguments.seed.unwrap_or_else(program::run::draw_seed),
+        seed: arguments.seed.unwrap_or_else(campaign::run::draw_seed),
         time_limit_ms: u64::try_from(time_limit.as_millis()).unwrap_or(u64::MAX),
         memory_limit_bytes: arguments.memory_limit.unwrap_or(1024) * 1024 * 1024,
     };

@@ -13,8 +13,8 @@ use crate::cli::Overhead;
 use crate::launch;
 use crate::programs::THIS;
 use crate::target::Target;
+use campaign::{Error, Exit};
 use host_probe::spec::RETURN;
-use program::{Error, Exit};
 
 /// Launches of both kinds in the order ABBA, and the medians. In that order each kind follows each
 /// kind equally often: with ABAB the one that always came after a probe, and found the caches as a

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use campaign::identity::checkout;
+use campaign::terminal::print;
+use campaign::{Error, Exit, run};
 use host_probe::settings::{Engine, Parameter as _};
-use program::terminal::print;
-use program::{Error, Exit, run};
-use results::machine::Machine;
-use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System, checkout};
-use results::run_folder;
-use results::{SCHEMA_VERSION, clock};
+use machine::clock;
+use results::SCHEMA_VERSION;
+use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System};
 
 use crate::bench::{self, Embedded, Limits, Unfit};
 use crate::cli::Phases;
@@ -76,7 +76,9 @@ pub(crate) fn run(arguments: &Phases) -> Result<Exit, Error> {
         &folder,
         &manifest.systems,
         (&samples, ended),
-        report,
+        &|samples, format, width, colour| {
+            analysis::rendered(samples, format, (width, colour), report)
+        },
         &resume,
     )
 }
@@ -178,7 +180,7 @@ fn manifest(
         .map_or_else(|_| String::new(), |program| program.sha256.clone());
     Manifest {
         schema: SCHEMA_VERSION,
-        run: run_folder::new_run_name(options.seed),
+        run: campaign::identity::new_run_name(options.seed),
         created_at: clock::wall_clock(),
         command_line: std::env::args_os()
             .map(|argument| argument.to_string_lossy().into_owned())
@@ -189,8 +191,8 @@ fn manifest(
         cells: starts.iter().map(|start| start.cell.clone()).collect(),
         commit,
         dirty,
-        build: program::run::build(sha256),
-        machine: Machine::read(Path::new("/")),
+        build: campaign::run::build(sha256),
+        machine: machine::facts::read(Path::new("/")),
         systems: systems(starts, programs),
         artifacts: artifacts(targets),
     }

@@ -107,8 +107,8 @@ fn cell(system: &str, workload: &str, configuration: &Configuration) -> Cell {
     let from_source = configuration.compiles() || configuration.acquire == Acquire::Interpret;
     let nothing_prepared = from_source && configuration.page_cache == PageCache::Evicted;
     Cell {
-        system: system.to_owned(),
-        workload: workload.to_owned(),
+        system: system.into(),
+        workload: workload.into(),
         scenario: if nothing_prepared {
             Scenario::Cold
         } else {

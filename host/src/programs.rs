@@ -10,8 +10,8 @@ use host_probe::spec::VERSION as ASK_VERSION;
 use results::digest::sha256_file;
 
 use crate::launch;
-use program::sibling::Package;
-use program::{Error, Exit};
+use campaign::sibling::Package;
+use campaign::{Error, Exit};
 
 /// This program, however often it is rebuilt while it runs.
 pub(crate) const THIS: &str = "/proc/self/exe";

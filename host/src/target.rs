@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use workloads::{Answer, Artifact, Dialect, Expectation, Form, Request, Workload};
 
 use crate::inspect::{self, Inspected};
+use campaign::{Error, Exit};
 use host_probe::settings::{Engine, Parameter as _};
 use host_probe::spec::{Answered, Call, Kind, World};
-use program::{Error, Exit};
 
 /// A program under test, with all that a start of it needs.
 #[derive(Debug, Clone)]

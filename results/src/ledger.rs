@@ -205,8 +205,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::phase::{Phase, PhaseTime};
     use crate::record::{Outcome, Resources, Scenario};
-    use crate::timeline::{Phase, PhaseTime};
     use crate::{Cell, noise::Noise};
 
     fn sample(order: u64, reason: Option<String>) -> Sample {
@@ -219,7 +219,7 @@ mod tests {
                 system: "s".into(),
                 workload: "w".into(),
                 scenario: Scenario::Cold,
-                params: [].into(),
+                params: crate::Params::new(),
             },
             outcome: if reason.is_some() {
                 Outcome::Failed
@@ -238,7 +238,7 @@ mod tests {
             noise: Noise::default(),
             requests: None,
             artifact_sha256: None,
-            attested: [("cache".to_owned(), "miss".into())].into(),
+            attested: crate::Attested::from([(crate::Evidence::Cache, "miss")]),
         }
     }
 

@@ -1,34 +1,36 @@
-//! What a measurement is, how a campaign of them is ordered and recorded, and where it is kept.
+//! What a measurement is, and where it is kept: data only, typed, with its schema.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`checkout`] | where the checkout is that a program belongs to |
-//! | [`clock`] | the one monotonic clock |
-//! | [`timeline`] | phases, and the recorder that a start runs under |
-//! | [`record`] | cell, sample, outcome: one line of the ledger |
+//! | [`record`], [`phase`] | cell, sample, outcome, phases: one line of the ledger |
+//! | [`names`] | systems, workloads, parameters and evidence |
+//! | [`reason`] | why a sample does not count |
 //! | [`manifest`] | what a run was: command line, configuration, machine, versions, digests |
-//! | [`machine`], [`noise`] | what the kernel tells of the machine, once per run and around each sample |
+//! | [`machine`], [`noise`] | facts of the machine, once per run and around each sample |
+//! | [`latency`] | latencies as whole histograms |
 //! | [`ledger`] | the append-only file of samples |
 //! | [`run_folder`] | where a run lives, and the lock that keeps a second writer out |
-//! | [`campaign`] | plan → shuffle in blocks → prepare → sample → append |
+//! | [`checkout`], [`digest`] | where the checkout is; digests of files |
 //! | [`schema`] | JSON Schemas of the two records |
 
-pub mod campaign;
 pub mod checkout;
-pub mod clock;
 pub mod digest;
 pub mod latency;
 pub mod ledger;
 pub mod machine;
 pub mod manifest;
+pub mod names;
 pub mod noise;
+pub mod phase;
+pub mod reason;
 pub mod record;
 pub mod run_folder;
 pub mod schema;
-pub mod timeline;
 
-pub use record::{Cell, Outcome, Resources, Sample};
-pub use timeline::{Phase, PhaseTime, Timeline};
+pub use names::{Attested, Evidence, Param, Params, System, Workload};
+pub use phase::{Phase, PhaseTime};
+pub use reason::{Failure, FailureKind, Skip, SkipKind};
+pub use record::{Cell, Outcome, Resources, Sample, Scenario};
 
 /// The version of both records. A reader refuses any other.
 pub const SCHEMA_VERSION: u32 = 1;

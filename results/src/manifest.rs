@@ -1,8 +1,6 @@
 //! What a run was: everything that another person needs to judge it or to repeat it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -128,25 +126,4 @@ impl Manifest {
         .or_else(|| differs("the list of artifacts", &self.artifacts, &now.artifacts))
         .or_else(|| differs("the list of systems", &self.systems, &now.systems))
     }
-}
-
-/// Commit and dirty state of the checkout at `folder`; nothing where there is no checkout or no
-/// `git`.
-pub fn checkout(folder: &Path) -> (Option<String>, Option<bool>) {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git")
-            .arg("-C")
-            .arg(folder)
-            .args(arguments)
-            .output()
-            .ok()?;
-        output
-            .status
-            .success()
-            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    (
-        git(&["rev-parse", "HEAD"]),
-        git(&["status", "--porcelain"]).map(|changes| !changes.is_empty()),
-    )
 }

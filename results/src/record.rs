@@ -1,14 +1,14 @@
 //! One line of the ledger: what was asked, what happened, what it cost, and the evidence.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use crate::names::{Attested, Params, System, Workload};
 use crate::noise::Noise;
-use crate::timeline::{Phase, PhaseTime};
+use crate::phase::{Phase, PhaseTime};
+use crate::reason::{Failure, FailureKind};
 
 /// The unit of planning and of comparison: system × workload × scenario × parameters.
 #[derive(
@@ -16,13 +16,13 @@ use crate::timeline::{Phase, PhaseTime};
 )]
 pub struct Cell {
     /// One way to run a workload, such as `wasmtime-embedded`.
-    pub system: String,
+    pub system: System,
     /// The program under test, such as `http-hello`.
-    pub workload: String,
+    pub workload: Workload,
     /// What is asked.
     pub scenario: Scenario,
     /// The configuration, by name. A parameter without effect in this cell is absent.
-    pub params: BTreeMap<String, String>,
+    pub params: Params,
 }
 
 impl fmt::Display for Cell {
@@ -183,7 +183,7 @@ pub struct Sample {
     /// The digest of the artifact.
     pub artifact_sha256: Option<String>,
     /// The evidence that the sample was what its cell says.
-    pub attested: BTreeMap<String, Value>,
+    pub attested: Attested,
 }
 
 impl Sample {
@@ -206,7 +206,7 @@ pub const fn residual_bound_ns(total_ns: u64) -> u64 {
 ///
 /// # Errors
 /// A sentence for `reason` if the residual exceeds [`residual_bound_ns`].
-pub fn sum_rule(total_ns: u64, phases: &[PhaseTime]) -> Result<i64, String> {
+pub fn sum_rule(total_ns: u64, phases: &[PhaseTime]) -> Result<i64, Failure> {
     let counted: u64 = phases
         .iter()
         .filter(|phase| phase.name.counts())
@@ -215,9 +215,12 @@ pub fn sum_rule(total_ns: u64, phases: &[PhaseTime]) -> Result<i64, String> {
     let residual = i64::try_from(i128::from(total_ns) - i128::from(counted)).unwrap_or(i64::MAX);
     let bound = residual_bound_ns(total_ns);
     if residual.unsigned_abs() > bound {
-        return Err(format!(
-            "the phases do not add up: {residual} ns of {total_ns} ns are in no phase, {bound} ns \
+        return Err(Failure::new(
+            FailureKind::SumRule,
+            format!(
+                "the phases do not add up: {residual} ns of {total_ns} ns are in no phase, {bound} ns \
                 are allowed"
+            ),
         ));
     }
     Ok(residual)
@@ -254,6 +257,7 @@ mod tests {
         assert!(
             sum_rule(1_000_000, &phases(1_020_001, 0))
                 .unwrap_err()
+                .reason
                 .contains("do not add up")
         );
     }
@@ -264,7 +268,7 @@ mod tests {
             system: "wasmtime-embedded".into(),
             workload: "hello".into(),
             scenario: Scenario::RuntimeCold,
-            params: BTreeMap::from([("b".into(), "2".into()), ("a".into(), "1".into())]),
+            params: Params::from([("b", "2"), ("a", "1")]),
         };
         assert_eq!(
             cell.to_string(),

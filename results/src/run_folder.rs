@@ -60,18 +60,6 @@ fn fail<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> R
     }
 }
 
-/// A name for a run that begins now: `YYYYMMDDTHHMMSSZ-` and 4 hexadecimal digits drawn from `seed`
-/// and this process, so that two runs begun in the same second do not meet.
-pub fn new_run_name(seed: u64) -> String {
-    let now = jiff::Timestamp::now()
-        .strftime("%Y%m%dT%H%M%SZ")
-        .to_string();
-    let draw = crate::digest::sha256_hex(
-        format!("{seed}/{}/{}", std::process::id(), crate::clock::now_ns()).as_bytes(),
-    );
-    format!("{now}-{}", &draw[..4])
-}
-
 impl RunFolder {
     /// Makes the folder of a new run below `results` and writes its manifest.
     ///

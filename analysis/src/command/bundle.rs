@@ -9,7 +9,7 @@ use flate2::{Compression, GzBuilder};
 use results::digest;
 
 use super::{Error, Exit};
-use crate::input::Run;
+use findings::input::Run;
 
 /// The file in an archive that lists the digests of all others, as `sha256sum --check` reads it.
 pub(crate) const SUMS: &str = "SHA256SUMS";

@@ -6,10 +6,10 @@ use std::path::Path;
 use results::manifest::Manifest;
 
 use super::{Error, Exit};
-use crate::input::Run;
 use crate::report::{Analysis, CellFacts, Measure, Options, compared_by};
-use crate::statistics::{Comparison, Decision, Policy, Verdict, decide};
-use crate::units::{percent, three_digits};
+use findings::input::Run;
+use findings::statistics::{Comparison, Decision, Policy, Verdict, decide};
+use findings::units::{percent, three_digits};
 
 /// What came of a comparison.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::input::InputError;
 use crate::publish::PublishError;
+use findings::input::InputError;
 
 /// How the program ends. The numbers are an interface: `analysis --help` documents them, a test
 /// holds both together.

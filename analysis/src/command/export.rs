@@ -13,9 +13,9 @@ use parquet::schema::types::Type;
 use results::{Outcome, Phase};
 
 use super::{Error, Exit};
-use crate::input::{CellData, Point, Run};
 use crate::publish::quoted;
 use crate::report::Measure;
+use findings::input::{CellData, Point, Run};
 
 /// The form of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::{Error, Exit};
-use crate::input::Run;
 use crate::plot::grouped;
 use crate::report::{Analysis, CellFacts, Measure, Options};
-use crate::statistics::{Design, detectable, needed};
-use crate::units::percent;
+use findings::input::Run;
+use findings::statistics::{Design, detectable, needed};
+use findings::units::percent;
 
 /// What a plan asks.
 #[derive(Debug, Clone, Copy, PartialEq)]

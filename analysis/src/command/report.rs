@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{Error, Exit};
-use crate::input::Run;
 use crate::publish;
 use crate::report::{Analysis, Options};
+use findings::input::Run;
 
 /// What came of a report.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use results::campaign::Plan;
+use campaign::schedule::Plan;
 use results::digest;
 
 use super::{Error, Exit};
 use crate::document::Document;
-use crate::input::Run;
 use crate::publish::{self, SUMMARY};
 use crate::report::{Analysis, Options};
+use findings::input::Run;
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! From values to places, and the numbers along the way.
 
 use super::canvas::Canvas;
-use crate::units::three_digits;
+use findings::units::three_digits;
 
 /// What an axis counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +59,11 @@ impl Unit {
     /// A value with its unit, as people read it.
     pub fn shown(self, value: f64) -> String {
         match self {
-            Self::Nanoseconds => crate::units::nanoseconds(value),
-            Self::Bytes => crate::units::bytes(value),
+            Self::Nanoseconds => findings::units::nanoseconds(value),
+            Self::Bytes => findings::units::bytes(value),
             Self::Count | Self::PerSecond => grouped(value),
             Self::Times => format!("{}×", three_digits(value)),
-            Self::Share => crate::units::percent(value),
+            Self::Share => findings::units::percent(value),
         }
     }
 

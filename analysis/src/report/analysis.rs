@@ -16,8 +16,8 @@ use super::pairs::{self, Pair};
 use super::pays::{self, Crossing};
 use super::ranking::{self, Place};
 use super::variations::{self, Variation};
-use crate::input::{CellData, Damage, Run};
-use crate::statistics::CONFIDENCE;
+use findings::input::{CellData, Damage, Run};
+use findings::statistics::CONFIDENCE;
 
 /// What a person may ask of a report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

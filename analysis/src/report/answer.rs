@@ -9,10 +9,10 @@ use super::facts::{CellFacts, Measure};
 use super::naming::{Names, is_headline, is_twin, unwatched};
 use super::words::{by, count, listed, median};
 use crate::document::{Block, Section, Table};
-use crate::input::Run;
-use crate::statistics::{Verdict, Warning};
 use crate::summary::TWIN;
-use crate::units::percent;
+use findings::input::Run;
+use findings::statistics::{Verdict, Warning};
+use findings::units::percent;
 
 /// The opening.
 pub(crate) fn tell(run: &Run, analysis: &Analysis) -> Section {
@@ -41,7 +41,7 @@ fn measured(run: &Run, analysis: &Analysis) -> String {
         .cells
         .iter()
         .filter(|c| !c.orders.is_empty() && !is_twin(&c.cell))
-        .map(|c| c.cell.system.clone())
+        .map(|c| c.cell.system.to_string())
         .collect();
     systems.sort();
     systems.dedup();
@@ -97,7 +97,7 @@ fn machine(manifest: Option<&Manifest>) -> String {
     let memory = machine
         .memory_bytes
         .map_or("unknown memory".to_owned(), |bytes| {
-            crate::units::bytes(bytes as f64)
+            findings::units::bytes(bytes as f64)
         });
     let kind = match machine.virtualised {
         Some(true) => "a virtual machine",

@@ -5,8 +5,8 @@ use super::analysis::Analysis;
 use super::facts::{CellFacts, Measured};
 use super::words::{shown, span};
 use crate::document::{Block, Row, Section, Table};
-use crate::statistics::Warning;
-use crate::units::percent;
+use findings::statistics::Warning;
+use findings::units::percent;
 
 /// The section.
 pub(crate) fn tell(analysis: &Analysis) -> Section {
@@ -89,7 +89,7 @@ fn measure_row(
     unit: crate::plot::Unit,
 ) -> Vec<String> {
     let all = &measured.all;
-    let ends = |interval: Option<crate::statistics::Interval>| {
+    let ends = |interval: Option<findings::statistics::Interval>| {
         interval.map_or_else(
             || "–".to_owned(),
             |interval| span((interval.low, interval.high), unit),

@@ -10,10 +10,10 @@ use super::naming::{Names, param};
 use super::starts::taken_apart;
 use super::words::span;
 use crate::document::{Block, Figure, Section, Table};
-use crate::input::Run;
 use crate::plot::{Dot, DotRow, Unit, dots};
-use crate::statistics::{Interval, hodges_lehmann_ratio};
-use crate::units::three_digits;
+use findings::input::Run;
+use findings::statistics::{Interval, hodges_lehmann_ratio};
+use findings::units::three_digits;
 
 /// The system that stands for the container.
 const CONTAINER: &str = "docker";
@@ -112,13 +112,13 @@ fn timed<'a>(
         }
         Clock::Only(phases) => of_phases(run, analysis, workload, &|phase| phases.contains(&phase)),
     };
-    let middle = |values: &[f64]| crate::statistics::median(values).unwrap_or(f64::INFINITY);
+    let middle = |values: &[f64]| findings::statistics::median(values).unwrap_or(f64::INFINITY);
     found.retain(|(_, values)| !values.is_empty());
     found.sort_by(|one, two| middle(&one.1).total_cmp(&middle(&two.1)));
     let mut systems: Vec<String> = Vec::new();
     found.retain(|(cell, _)| {
-        let new = !systems.contains(&cell.cell.system);
-        systems.push(cell.cell.system.clone());
+        let new = !systems.contains(&cell.cell.system.to_string());
+        systems.push(cell.cell.system.to_string());
         new
     });
     found
@@ -185,9 +185,9 @@ pub(crate) fn numbers(run: &Run, analysis: &Analysis) -> Vec<Clocks> {
                     clock: name,
                     cell: cell.id.clone(),
                     container: container.id.clone(),
-                    system: cell.cell.system.clone(),
-                    median_ns: crate::statistics::median(ours).unwrap_or(f64::NAN),
-                    container_ns: crate::statistics::median(theirs).unwrap_or(f64::NAN),
+                    system: cell.cell.system.to_string(),
+                    median_ns: findings::statistics::median(ours).unwrap_or(f64::NAN),
+                    container_ns: findings::statistics::median(theirs).unwrap_or(f64::NAN),
                     ratio: shift.estimate,
                     interval: shift.interval,
                 });
@@ -195,7 +195,7 @@ pub(crate) fn numbers(run: &Run, analysis: &Analysis) -> Vec<Clocks> {
         }
         if !ratios.is_empty() {
             all.push(Clocks {
-                workload: workload.to_owned(),
+                workload: workload.into(),
                 ratios,
             });
         }
@@ -273,8 +273,8 @@ fn figure(analysis: &Analysis, clocks: &Clocks) -> Figure {
     let mut table = Table::new(title.clone(), &columns);
     for ratio in &clocks.ratios {
         let dot = Dot {
-            label: ratio.system.clone(),
-            system: ratio.system.clone(),
+            label: ratio.system.to_string(),
+            system: ratio.system.to_string(),
             ratio: ratio.ratio,
             interval: ratio.interval.map(|interval| (interval.low, interval.high)),
         };

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::facts::{CellFacts, Measure};
 use super::naming::{is_twin, original};
-use crate::statistics::{Comparison, Decision, Policy, Verdict, aa_floor, decide};
+use findings::statistics::{Comparison, Decision, Policy, Verdict, aa_floor, decide};
 
 /// What a table asks of its cells.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -216,7 +216,7 @@ pub(crate) fn word(verdict: &Verdict, measure: Measure) -> String {
 
 /// The ratio with its interval: `4.51× (4.38–4.66)`.
 pub(crate) fn ratio(decision: &Decision) -> String {
-    use crate::units::three_digits;
+    use findings::units::three_digits;
     let Some(contrast) = &decision.contrast else {
         return "–".to_owned();
     };

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use results::{Cell, Outcome, Phase};
 use serde::Serialize;
 
-use crate::input::{CellData, Fact, Point};
 use crate::plot::Unit;
-use crate::statistics::{
+use findings::input::{CellData, Fact, Point};
+use findings::statistics::{
     Description, Interval, MINIMUM_BEYOND, Order, Process, Resampling, Stages, Statistic, describe,
     nested,
 };
@@ -302,7 +302,7 @@ fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
         .map(|(_, value)| value)
         .collect();
     let median_without_noisy = (quiet.len() < values.len())
-        .then(|| crate::statistics::median(&quiet).ok())
+        .then(|| findings::statistics::median(&quiet).ok())
         .flatten();
     Some(Measured {
         values,
@@ -314,7 +314,7 @@ fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
 /// Only quantiles beyond which ten requests lie; a quantile of few is another one in the next run.
 fn pooled(good: &[&Point]) -> Vec<Pooled> {
     let loads = good.iter().filter_map(|point| point.load.as_deref());
-    let weighted = |load: &crate::input::Load| {
+    let weighted = |load: &findings::input::Load| {
         Process::new(
             load.latencies
                 .iter()
@@ -363,7 +363,7 @@ fn phase_facts(good: &[&Point], name: Phase) -> Option<PhaseFacts> {
         .iter()
         .filter_map(|point| point.phase_ns(name))
         .collect();
-    let estimate = crate::median(&values)?;
+    let estimate = findings::median(&values)?;
     let mean_ns = values.iter().map(|ns| *ns as f64).sum::<f64>() / values.len() as f64;
     let interval_ns = estimate
         .interval

@@ -12,8 +12,8 @@ use super::naming::{Names, is_headline, is_twin, param, without};
 use super::words::{interval, median, shown, span};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Curve, CurvePoint, Plane, Unit, curves};
-use crate::statistics::{Fit, Interval, linear_fit, ratio_of_means};
-use crate::units::{bytes, percent, three_digits};
+use findings::statistics::{Fit, Interval, linear_fit, ratio_of_means};
+use findings::units::{bytes, percent, three_digits};
 
 /// The parameter that counts instances.
 const INSTANCES: &str = "instances";
@@ -151,7 +151,7 @@ fn curve(analysis: &Analysis, growth: &Growth, names: &Names, measure: Measure) 
     let points = growth.steps.iter().filter_map(point).collect();
     Curve {
         label: names.name(&growth.cell),
-        system: growth.cell.system.clone(),
+        system: growth.cell.system.to_string(),
         points,
         is_reference: false,
     }
@@ -165,7 +165,7 @@ fn line(growth: &Growth, value: impl Fn(f64) -> f64) -> Curve {
         .collect();
     Curve {
         label: String::new(),
-        system: growth.cell.system.clone(),
+        system: growth.cell.system.to_string(),
         points,
         is_reference: true,
     }
@@ -259,7 +259,7 @@ fn efficiency_figure(workload: &str, growths: &[&Growth], names: &Names) -> Figu
         }
         series.push(Curve {
             label: names.name(&growth.cell),
-            system: growth.cell.system.clone(),
+            system: growth.cell.system.to_string(),
             points,
             is_reference: false,
         });
@@ -272,7 +272,7 @@ fn efficiency_figure(workload: &str, growths: &[&Growth], names: &Names) -> Figu
         .unwrap_or(1);
     series.push(Curve {
         label: "nothing lost".to_owned(),
-        system: "native".to_owned(),
+        system: "native".into(),
         points: vec![(0.0, 1.0, None), (most as f64, 1.0, None)],
         is_reference: true,
     });

@@ -11,8 +11,8 @@ use super::words::{interval, median};
 use crate::cold_start::LAYERS;
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Bar, Unit, bars};
-use crate::statistics::Verdict;
-use crate::units::{nanoseconds, percent, three_digits};
+use findings::statistics::Verdict;
+use findings::units::{nanoseconds, percent, three_digits};
 
 /// A layer of a container.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -82,7 +82,7 @@ fn peel(analysis: &Analysis, workload: &str, scenario: &str) -> Option<Peeled> {
     let mut inside = 0.0;
     let layer = |(cell, network, work, total): &(&CellFacts, Option<&str>, &'static str, f64)| {
         let name = network.map_or_else(
-            || cell.cell.system.clone(),
+            || cell.cell.system.to_string(),
             |network| format!("{} {network}", cell.cell.system),
         );
         let added_ns = total - inside;
@@ -97,7 +97,7 @@ fn peel(analysis: &Analysis, workload: &str, scenario: &str) -> Option<Peeled> {
     };
     let layers = found.iter().map(layer).collect();
     Some(Peeled {
-        workload: workload.to_owned(),
+        workload: workload.into(),
         scenario: scenario.to_owned(),
         layers,
         family,
@@ -163,7 +163,7 @@ fn figure(analysis: &Analysis, peeled: &Peeled) -> Figure {
         let cell = cell(layer)?;
         Some(Bar {
             label: layer.name.clone(),
-            system: cell.cell.system.clone(),
+            system: cell.cell.system.to_string(),
             value: layer.total_ns,
             interval: cell.interval(Measure::TotalNs),
             mark: format!("+{}", nanoseconds(layer.added_ns)),

@@ -6,8 +6,8 @@ use super::naming::{Names, param};
 use super::starts::{marks, meaning, measure_bars, verdict_fields};
 use super::words::{by, interval, linked, median};
 use crate::document::{Block, Figure, Section, Table};
-use crate::input::Run;
 use crate::plot::{Steps, Unit, bars, ecdf};
+use findings::input::Run;
 
 /// More distributions than this cannot be told apart in one picture.
 const DISTRIBUTIONS: usize = 10;
@@ -270,7 +270,7 @@ fn distributions(
             continue;
         }
         let quantile =
-            |at| super::words::shown(crate::input::quantile(&counted, at), Unit::Nanoseconds);
+            |at| super::words::shown(findings::input::quantile(&counted, at), Unit::Nanoseconds);
         let most = counted.last().map(|(value, _)| *value as f64);
         let head = [linked(names, cell), crate::plot::grouped(total as f64)];
         let tail = super::words::shown(most, Unit::Nanoseconds);
@@ -286,7 +286,7 @@ fn distributions(
             .collect();
         series.push(Steps {
             label: names.name(&cell.cell),
-            system: cell.cell.system.clone(),
+            system: cell.cell.system.to_string(),
             counted,
         });
     }

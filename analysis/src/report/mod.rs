@@ -26,7 +26,7 @@ pub use facts::{CellFacts, Measure, Measured, PhaseFacts, Pooled};
 pub use objective::{Clause, ObjectiveError, parse as parse_objective};
 
 use crate::document::{Block, Document, Section};
-use crate::input::Run;
+use findings::input::Run;
 
 /// The whole report.
 pub fn document(run: &Run, analysis: &Analysis) -> Document {

@@ -18,30 +18,32 @@ pub(crate) fn is_twin(cell: &Cell) -> bool {
 pub(crate) fn original(cell: &Cell) -> Cell {
     let system = cell.system.strip_suffix(TWIN).unwrap_or(&cell.system);
     Cell {
-        system: system.to_owned(),
+        system: system.into(),
         ..cell.clone()
     }
 }
 
 /// A parameter's value.
 pub(crate) fn param<'a>(cell: &'a Cell, key: &str) -> Option<&'a str> {
-    cell.params.get(key).map(String::as_str)
+    cell.params.get(key)
 }
 
 /// The cell with nothing watching.
 pub(crate) fn unwatched(cell: &Cell) -> Cell {
     let mut cell = cell.clone();
-    cell.params
-        .entry(OBSERVER.0.to_owned())
-        .and_modify(|observer| OBSERVER.1.clone_into(observer));
+    if cell.params.contains_key(OBSERVER.0) {
+        cell.params.insert(OBSERVER.0, OBSERVER.1);
+    }
     cell
 }
 
 /// The cell without one of its parameters: two cells that differ in it only have this in common.
 pub(crate) fn without(cell: &Cell, keys: &[&str]) -> Cell {
-    let mut cell = cell.clone();
-    cell.params.retain(|key, _| !keys.contains(&key.as_str()));
-    cell
+    let keys: Vec<_> = keys.iter().map(|key| results::Param::from(*key)).collect();
+    Cell {
+        params: cell.params.without(&keys),
+        ..cell.clone()
+    }
 }
 
 /// Whether a start is of the system as people would use it: nothing left out, no firewall in its
@@ -63,8 +65,12 @@ impl Names {
     pub(crate) fn of<'a>(cells: impl Iterator<Item = &'a Cell>) -> Self {
         let mut values: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
         for cell in cells {
-            for (key, value) in &cell.params {
-                *values.entry(key).or_default().entry(value).or_default() += 1;
+            for (key, value) in cell.params.iter() {
+                *values
+                    .entry(key.name())
+                    .or_default()
+                    .entry(value)
+                    .or_default() += 1;
             }
         }
         let usual = values.into_iter().filter_map(|(key, values)| {
@@ -99,14 +105,13 @@ impl Names {
     /// The name of one.
     pub(crate) fn name(&self, cell: &Cell) -> String {
         let first = original(cell);
-        let mut words = vec![first.system];
+        let mut words = vec![first.system.to_string()];
         words.extend(param(cell, "acquire").map(str::to_owned));
-        let told = |key: &&String| {
-            !["acquire", OBSERVER.0].contains(&key.as_str())
-                && self.usual.get(*key) != cell.params.get(*key)
+        let told = |(key, value): &(&results::Param, &String)| {
+            !["acquire", OBSERVER.0].contains(&key.name())
+                && self.usual.get(key.name()) != Some(*value)
         };
-        for key in cell.params.keys().filter(told) {
-            let value = &cell.params[key];
+        for (key, value) in cell.params.iter().filter(told) {
             words.push(if is_speaking(value) {
                 value.clone()
             } else {

@@ -206,7 +206,7 @@ impl Clause {
                 };
                 let share = f64::from(p) / 100.0;
                 let rough =
-                    crate::statistics::quantile(&measured.values, share).unwrap_or(f64::NAN);
+                    findings::statistics::quantile(&measured.values, share).unwrap_or(f64::NAN);
                 (stated.unwrap_or(rough), stated.is_some())
             }
             Statistic::Median | Statistic::Quantile(_) => (all.median, true),
@@ -274,7 +274,7 @@ fn table(analysis: &Analysis, objective: &str, clauses: &[Clause]) -> Table {
     for workload in analysis.workloads() {
         let mut systems: Vec<_> = analysis
             .group_of(workload)
-            .map(|cell| cell.cell.system.clone())
+            .map(|cell| cell.cell.system.to_string())
             .collect();
         systems.sort();
         systems.dedup();

@@ -12,8 +12,8 @@ use super::naming::{param, without};
 use super::starts::{STARTS, taken_apart};
 use super::words::shown;
 use crate::document::{Block, Figure, Section, Table};
-use crate::input::Run;
 use crate::plot::{Segment, Stack, Unit, stacks};
+use findings::input::Run;
 
 /// The same work on both sides: what it is, and its phases as told from inside and as seen from
 /// outside.
@@ -108,7 +108,7 @@ pub(crate) fn numbers(
                         versions: engine
                             .versions
                             .map(|(one, two)| (one.to_owned(), two.to_owned())),
-                        workload: workload.to_owned(),
+                        workload: workload.into(),
                         scenario: scenario.to_owned(),
                         acquire: param(&cli.cell, "acquire").unwrap_or("–").to_owned(),
                         cells: [embedded.id.clone(), cli.id.clone()],

@@ -7,8 +7,8 @@ use super::facts::{CellFacts, Measure};
 use super::naming::{Names, param};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Curve, Plane, Unit, curves, grouped};
-use crate::statistics::{Answer, BreakEven, Costs, Resampling, break_even, rate_for};
-use crate::units::{nanoseconds, three_digits};
+use findings::statistics::{Answer, BreakEven, Costs, Resampling, break_even, rate_for};
+use findings::units::{nanoseconds, three_digits};
 
 /// Idle timeouts, in seconds, for which the break-even rate is told.
 const TIMEOUTS: [f64; 3] = [10.0, 60.0, 600.0];
@@ -116,7 +116,7 @@ fn cross(workload: &str, slow: &Configuration<'_>, quick: &Configuration<'_>) ->
         return None;
     };
     Some(Crossing {
-        workload: workload.to_owned(),
+        workload: workload.into(),
         candidate: [slow.start.id.clone(), slow.warm.id.clone()],
         baseline: [quick.start.id.clone(), quick.warm.id.clone()],
         answer,
@@ -163,7 +163,7 @@ pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
 fn title(analysis: &Analysis) -> String {
     let system = |crossing: &Crossing, of: fn(&Crossing) -> &[String; 2]| {
         let cell = analysis.cell(&of(crossing)[0]);
-        cell.map_or_else(String::new, |cell| cell.cell.system.clone())
+        cell.map_or_else(String::new, |cell| cell.cell.system.to_string())
     };
     let wasm = |crossing: &&Crossing| super::answer::is_wasm(&system(crossing, |c| &c.baseline));
     // With a handful of samples a number of requests would be a guess.
@@ -252,7 +252,7 @@ fn figure(analysis: &Analysis, workload: &str) -> Figure {
             .map(|half| 10_f64.powf(f64::from(half) / 2.0))
             .map(|n| (n, each(n), None))
             .collect();
-        let system = one.start.cell.system.clone();
+        let system = one.start.cell.system.to_string();
         series.push(Curve {
             label: names.name(&one.start.cell),
             system,

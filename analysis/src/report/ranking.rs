@@ -8,7 +8,7 @@ use super::pays::{Configuration, ENOUGH, configurations};
 use super::words::listed;
 use crate::document::{Section, Table};
 use crate::plot::Unit;
-use crate::units::{nanoseconds, percent, three_digits};
+use findings::units::{nanoseconds, percent, three_digits};
 
 /// What is weighed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -169,7 +169,7 @@ fn ranked(
             .zip(weights)
             .map(|((.., times), (_, weight))| weight * times.ln());
         let score = logarithms.sum::<f64>().exp();
-        let (workload, system) = (workload.to_owned(), one.start.cell.system.clone());
+        let (workload, system) = (workload.to_owned(), one.start.cell.system.to_string());
         let starts = one.start.orders.len().min(one.warm.orders.len());
         score.is_finite().then_some(Place {
             of,
@@ -247,8 +247,8 @@ pub(crate) fn tell(analysis: &Analysis) -> Option<Section> {
             };
             workload = &ranked.workload;
             table.row([
-                ranked.system.clone(),
-                ranked.workload.clone(),
+                ranked.system.to_string(),
+                ranked.workload.to_string(),
                 place.to_string(),
                 three_digits(ranked.score),
                 reasons(ranked),

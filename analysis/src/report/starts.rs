@@ -115,7 +115,7 @@ pub(crate) fn marks(family: Option<&Family>) -> String {
     };
     let floor = family.policy.floor.map_or_else(
         || "there was no A/A control of this measure".to_owned(),
-        |floor| format!("the A/A floor is {}", crate::units::percent(floor)),
+        |floor| format!("the A/A floor is {}", findings::units::percent(floor)),
     );
     format!(
         "Compared with `{BASE}`: {}, ≈ indistinguishable, ? too few samples to say (Mann–Whitney, \
@@ -126,7 +126,7 @@ pub(crate) fn marks(family: Option<&Family>) -> String {
             "▲ more, ▼ less"
         },
         family.members.len(),
-        crate::units::percent(family.policy.threshold),
+        findings::units::percent(family.policy.threshold),
     )
 }
 
@@ -145,7 +145,7 @@ pub(crate) fn measure_bars(
         let said = family.and_then(|family| family.of(&cell.id));
         Some(Bar {
             label: names.name(&cell.cell),
-            system: cell.cell.system.clone(),
+            system: cell.cell.system.to_string(),
             value: cell.median(measure)?,
             interval: cell.interval(measure),
             mark: said
@@ -249,7 +249,7 @@ fn distributions(
         let counted = values.into_iter().map(|value| (value, 1)).collect();
         Steps {
             label: names.name(&cell.cell),
-            system: cell.cell.system.clone(),
+            system: cell.cell.system.to_string(),
             counted,
         }
     };
@@ -410,7 +410,7 @@ fn waterfall(analysis: &Analysis, id: &str, title: String, cells: &[&CellFacts])
                     || "–".to_owned(),
                     |ends| super::words::span(ends, Unit::Nanoseconds),
                 ),
-                crate::units::percent(phase.median_ns / sum),
+                findings::units::percent(phase.median_ns / sum),
             ]);
         }
     }

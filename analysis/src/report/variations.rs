@@ -13,8 +13,8 @@ use super::naming::{Names, is_headline, is_twin, param, without};
 use super::words::{interval, median};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Curve, Plane, Unit, curves};
-use crate::statistics::Verdict;
-use crate::units::percent;
+use findings::statistics::Verdict;
+use findings::units::percent;
 
 /// Cells that differ in one thing only, each judged against the one without it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,7 +66,7 @@ fn is_without(cell: &Cell, of: &str) -> bool {
 fn rest(cell: &Cell, of: &str, keys: &[&str]) -> Cell {
     let mut rest = without(cell, keys);
     if of == "state" && rest.workload == STATE.0 {
-        STATE.1.clone_into(&mut rest.workload);
+        rest.workload = STATE.1.into();
     }
     rest
 }
@@ -254,7 +254,7 @@ fn table(analysis: &Analysis, variation: &Variation) -> Table {
         };
         table.row([
             super::words::linked(&names, with),
-            with.cell.workload.clone(),
+            with.cell.workload.to_string(),
             median(with, *measure),
             interval(with, *measure),
             format!("[{}](#{})", median(without, *measure), without.id),
@@ -311,7 +311,7 @@ fn curve(analysis: &Analysis, variation: &Variation) -> Option<Figure> {
         };
         Curve {
             label,
-            system: base.cell.system.clone(),
+            system: base.cell.system.to_string(),
             points,
             is_reference: false,
         }

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use results::campaign::Plan;
+use campaign::schedule::Plan;
 use results::machine::Machine;
 use results::manifest::{Build, Manifest, System};
 use results::noise::Noise;
@@ -188,7 +188,7 @@ const KINDS: [Kind; 10] = [
 
 fn kind(cell: &Cell) -> &'static Kind {
     let system = cell.system.strip_suffix("-aa").unwrap_or(&cell.system);
-    let acquire = cell.params.get("acquire").map(String::as_str);
+    let acquire = cell.params.get("acquire");
     KINDS
         .iter()
         .find(|kind| kind.0 == system && kind.1 == acquire)
@@ -278,8 +278,8 @@ fn growing(shape: &Shape) -> Vec<Cell> {
             .collect();
         params.extend(acquire.map(|acquire| ("acquire".to_owned(), acquire.to_owned())));
         cells.push(Cell {
-            system: system.to_owned(),
-            workload: "http-hello".to_owned(),
+            system: system.into(),
+            workload: "http-hello".into(),
             scenario,
             params,
         });
@@ -399,7 +399,7 @@ fn histogram(draw: &mut Draw, requests: u64, ns: f64) -> String {
     latency::encode(&histogram)
 }
 
-fn sample(shape: &Shape, planned: &results::campaign::Planned, draw: &mut Draw) -> Sample {
+fn sample(shape: &Shape, planned: &campaign::schedule::Planned, draw: &mut Draw) -> Sample {
     let cell = &planned.cell;
     let (_, _, phases, request, mib) = *kind(cell);
     let bridge = if cell
@@ -439,7 +439,7 @@ fn sample(shape: &Shape, planned: &results::campaign::Planned, draw: &mut Draw) 
         .params
         .get("instances")
         .map_or(1.0, |n| n.parse().unwrap());
-    let firewall: f64 = match cell.params.get("firewall").map(String::as_str) {
+    let firewall: f64 = match cell.params.get("firewall") {
         Some("rules:100") => 1.02,
         Some("rules:1000") => 1.3,
         _ => 1.0,

@@ -8,7 +8,7 @@ use benches::{Guest, Ready};
 use criterion::{Criterion, Throughput};
 use host::engine::wasmtime::new_executor;
 use host_probe::settings::{Allocator, MemoryInit, Parameter as _};
-use results::clock::now_ns;
+use machine::clock::now_ns;
 
 use crate::group;
 

@@ -6,9 +6,9 @@
 
 use std::path::PathBuf;
 
+use campaign::run::{self, Format};
+use campaign::{Error, Exit};
 use clap::{Args, ValueEnum};
-use program::run::{self, Format};
-use program::{Error, Exit};
 use results::record::Scenario;
 use results::run_folder;
 use workloads::Workload;

@@ -1,7 +1,7 @@
 //! The clock: what it is read from, what a reading costs, how late a sleep may end.
 
+use machine::clock::now_ns;
 use nix::time::{ClockId, clock_getres};
-use results::clock::now_ns;
 use results::machine::Machine;
 
 use super::finding::Finding;

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use program::pages::{self, Residency};
+use machine::page_cache::{self, Residency};
 use results::machine::Machine;
 
 use super::finding::Finding;

@@ -17,11 +17,11 @@ mod text;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use campaign::run::default_results;
+use campaign::terminal::{print, say, terminal};
+use campaign::{Error, Exit};
+use machine::clock::now_ns;
 use nix::errno::Errno;
-use program::run::default_results;
-use program::terminal::{print, say, terminal};
-use program::{Error, Exit};
-use results::clock::now_ns;
 use results::machine::Machine;
 use serde::Serialize;
 
@@ -80,7 +80,7 @@ impl Trials {
         std::thread::sleep(INTERVAL);
         let activity = reading().since(&before);
         Self {
-            allowed: crate::cores::allowed(),
+            allowed: machine::cores::allowed(),
             activity,
             clock: ClockCost::measure(),
             page_cache: PageCache::try_in(results),

@@ -7,7 +7,7 @@ use results::machine::Machine;
 use super::finding::Finding;
 use super::finding::Severity::{Bad, Good, Note, Warning};
 use super::root::Root;
-use crate::cores;
+use machine::cores;
 
 /// How fast the cores run, and what decides it.
 pub(super) fn governor(root: Root, virtualised: bool) -> Finding {

@@ -2,14 +2,14 @@
 
 use std::ops::RangeInclusive;
 
+use campaign::terminal::{print, say};
+use campaign::{Error, Exit};
 use clap::{Args, Subcommand};
-use program::terminal::{print, say};
-use program::{Error, Exit};
 
 use super::nft::{Nft, Table};
 use super::wall::{PERSON, removable};
 use super::{Level, Trouble, ruleset};
-use crate::observe::ports;
+use machine::ports;
 
 /// What `external firewall` is told.
 #[derive(Debug, Clone, Args)]

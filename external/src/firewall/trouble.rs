@@ -1,6 +1,6 @@
 //! Why there is no firewall, and what to do about it.
 
-use program::{Error, Exit};
+use campaign::{Error, Exit};
 
 /// Why a firewall cannot be put up, looked at or removed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,8 +5,8 @@ use std::ffi::OsStr;
 use super::nft::{Counted, Nft, Table};
 use super::{Level, Trouble, ruleset};
 use crate::observe::janitor::{Guard, Janitor};
-use crate::observe::usage;
 use crate::system;
+use machine::usage;
 
 /// Who has made a table that a person has asked for.
 pub(super) const PERSON: &str = "person";

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use campaign::terminal::print;
+use campaign::{Error, Exit};
 use clap::{Args, ValueEnum};
-use program::terminal::print;
-use program::{Error, Exit};
 use workloads::{Expectation, Request};
 
 use super::report::{json, text};

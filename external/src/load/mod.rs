@@ -33,7 +33,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use results::record::Requests;
 use workloads::{Expectation, Request};
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use tokio::sync::Notify;
 
 use super::connection::{Line, Question};

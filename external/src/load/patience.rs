@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// One timer that limits one thing after another. It is set again only when it fires before the

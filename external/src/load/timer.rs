@@ -4,9 +4,9 @@ use std::io;
 use std::os::fd::{AsFd as _, AsRawFd, RawFd};
 use std::time::Duration;
 
+use machine::clock::now_ns;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use results::clock::now_ns;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 

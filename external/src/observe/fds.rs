@@ -2,10 +2,10 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+use machine::clock::now_ns;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
-use results::clock::now_ns;
 
 /// Waits until one of `fds` can be read or is over, or until `until_ns`; `None` waits for ever.
 /// What each of them is, in order: empty is neither. They are looked at in that order, too.

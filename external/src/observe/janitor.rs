@@ -21,13 +21,13 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use machine::clock::now_ns;
 use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::unistd::{Pid, setsid};
-use results::clock::now_ns;
 use serde::{Deserialize, Serialize};
 
 use super::fds::ready;
-use super::processes::{Stat, members};
+use machine::processes::{Stat, members};
 
 /// The argument that makes a program the janitor. Hidden from people: it waits on standard input
 /// for messages.

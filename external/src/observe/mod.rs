@@ -11,10 +11,11 @@
 //!   a port for a server and tells whose it is.
 //! - [`janitor`] cleans up after a suite that was killed.
 //!
-//! Every instant is a reading of [`results::clock::now_ns`].
+//! Every instant is a reading of [`machine::clock::now_ns`].
 //!
 //! ```no_run
-//! # use external::observe::{Launch, ports, ready};
+//! # use external::observe::{Launch, ready};
+//! use machine::ports;
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let port = ports::free_port()?;
 //! let mut launch = Launch::new("/usr/bin/server", "/tmp", "/tmp/server.log");
@@ -41,12 +42,9 @@ mod milestones;
 mod notify;
 mod observer;
 mod output;
-pub mod ports;
 mod process;
-mod processes;
 pub mod ready;
 mod running;
-pub mod usage;
 
 pub use milestones::Milestones;
 pub use observer::available;

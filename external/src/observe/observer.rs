@@ -12,11 +12,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use libc::sock_filter;
+use machine::clock::now_ns;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::PollFlags;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::socket::{SockaddrStorage, getsockname};
-use results::clock::now_ns;
 
 use super::fds::{Stop, ready, wait};
 use super::filter;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use results::clock::now_ns;
+use machine::clock::now_ns;
 
 use super::fds::{Stop, wait};
 

@@ -9,8 +9,8 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use machine::clock::now_ns;
 use nix::sys::prctl::set_timerslack;
-use results::clock::now_ns;
 use workloads::{Answer, Request};
 
 use super::http::{Incoming, bytes};
@@ -343,8 +343,8 @@ mod tests {
     use std::net::TcpListener;
     use std::thread;
 
-    use super::super::ports::free_port;
     use super::*;
+    use machine::ports::free_port;
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 

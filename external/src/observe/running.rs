@@ -6,9 +6,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use machine::clock::now_ns;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use results::clock::now_ns;
 use results::record::Resources;
 
 use super::fds::ready;
@@ -16,8 +16,8 @@ use super::milestones::Milestones;
 use super::notify::open_process;
 use super::observer::Observer;
 use super::output::{Captured, Output};
-use super::processes::{Stat, descendants, members};
-use super::usage;
+use machine::processes::{Stat, descendants, members};
+use machine::usage;
 
 /// How long a process may take to die of SIGKILL: one that waits for a broken disk takes for ever.
 const DYING_NS: u64 = 10_000_000_000;

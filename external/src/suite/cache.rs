@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use program::pages;
+use machine::page_cache;
 use results::record::Scenario;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use program::{Error, Exit};
+use campaign::{Error, Exit};
 use results::manifest::Origin;
 use results::record::Scenario;
 use workloads::{Call, Workload};

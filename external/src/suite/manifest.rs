@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use program::{Error, Exit, run};
+use campaign::identity::checkout;
+use campaign::{Error, Exit, run};
+use machine::clock;
+use results::SCHEMA_VERSION;
 use results::digest::{sha256_file, sha256_hex};
-use results::machine::Machine;
-use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System, checkout};
-use results::{SCHEMA_VERSION, clock, run_folder};
+use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System};
 use workloads::Dialect;
 
 use super::plan::Planned;
@@ -45,7 +46,7 @@ pub(super) fn of(
         });
     Ok(Manifest {
         schema: SCHEMA_VERSION,
-        run: run_folder::new_run_name(settings.seed),
+        run: campaign::identity::new_run_name(settings.seed),
         created_at: clock::wall_clock(),
         command_line: std::env::args_os()
             .map(|argument| argument.to_string_lossy().into_owned())
@@ -57,7 +58,7 @@ pub(super) fn of(
         commit,
         dirty,
         build: run::build(sha256),
-        machine: Machine::read(Path::new("/")),
+        machine: machine::facts::read(Path::new("/")),
         systems: facts(cells, systems),
         artifacts: artifacts(cells)?,
     })

@@ -13,10 +13,10 @@ mod systems;
 use std::path::{Path, PathBuf};
 
 use analysis::Summary;
+use campaign::run::{self, Format};
+use campaign::terminal::{print, say};
+use campaign::{Error, Exit};
 use clap::Args;
-use program::run::{self, Format};
-use program::terminal::{print, say};
-use program::{Error, Exit};
 use results::{Sample, run_folder};
 
 use self::bench::{Networked, Outside};
@@ -202,7 +202,7 @@ impl Campaign<'_> {
         out: Option<&Path>,
         resume: Option<&str>,
         format: Format,
-        report: impl FnOnce(&Summary, &[Sample], usize, bool) -> String,
+        report: impl Fn(&Summary, &[Sample], usize, bool) -> String,
         command: &str,
     ) -> Result<Exit, Error> {
         let results = out.map_or_else(run::default_results, Path::to_owned);
@@ -225,7 +225,7 @@ impl Campaign<'_> {
         let resume = format!("{words} --resume {}{place}", folder.run());
         // Beside the systems' own figures: what lay between client and service, where the run has
         // compared that.
-        let report = |summary: &Summary, samples: &[Sample], width, colour| {
+        let tables = |summary: &Summary, samples: &[Sample], width, colour| {
             [
                 report(summary, samples, width, colour),
                 analysis::firewall(samples),
@@ -233,12 +233,15 @@ impl Campaign<'_> {
             ]
             .concat()
         };
+        let render = |samples: &[Sample], format, width, colour| {
+            analysis::rendered(samples, format, (width, colour), &tables)
+        };
         run::finish(
             format,
             &folder,
             &manifest.systems,
             (&samples, ended),
-            report,
+            &render,
             &resume,
         )
     }

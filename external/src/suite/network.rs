@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use program::{Error, Exit};
+use campaign::{Error, Exit};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Observer, Planned};

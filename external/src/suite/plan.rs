@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use program::{Error, Exit};
+use campaign::{Error, Exit};
 use results::Cell;
 use results::record::Scenario;
 use workloads::Workload;
@@ -374,7 +374,7 @@ fn property(planned: &Planned, key: &str) -> Option<String> {
         "system" => Some(planned.system.name().to_owned()),
         "workload" => Some(planned.cell.workload.clone()),
         "scenario" => Some(planned.cell.scenario.name().to_owned()),
-        _ => planned.cell.params.get(key).cloned(),
+        _ => planned.cell.params.get(key).map(str::to_owned),
     }
 }
 

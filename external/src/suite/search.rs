@@ -10,8 +10,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use analysis::{ScalingCurve, Summary, scaling_curves};
-use program::terminal::print;
-use program::{Error, Exit};
+use campaign::terminal::print;
+use campaign::{Error, Exit};
 use results::{Cell, Sample};
 
 use super::plan::Planned;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use program::{Error, Exit, run};
+use campaign::{Error, Exit, run};
 use results::manifest::Origin;
 use results::record::Scenario;
 use results::run_folder;

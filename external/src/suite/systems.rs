@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use analysis::EnginePair;
-use program::{Error, Exit};
+use campaign::{Error, Exit};
 
 use super::plan::Planned;
 use crate::doctor::{SystemState, Unavailable};

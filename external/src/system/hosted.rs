@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use results::record::{Resources, Scenario};
 use results::{Phase, PhaseTime};
 use serde::Deserialize;

@@ -359,7 +359,7 @@ fn guest(workload: Workload, dialect: Dialect, folder: &Path) -> Result<(PathBuf
 /// not even those of a process that has got the same number since.
 pub(crate) fn owner() -> String {
     let this = std::process::id();
-    format!("{this}-{}", crate::observe::usage::began(this).unwrap_or(0))
+    format!("{this}-{}", machine::usage::began(this).unwrap_or(0))
 }
 
 /// The argument that has this program put away what a killed run left in an engine. What comes

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use program::sibling::{Flags, Package};
+use campaign::sibling::{Flags, Package};
 use results::digest::sha256_file;
 use workloads::Workload;
 

@@ -1,7 +1,7 @@
 //! `WasmEdge` in the program `host-wasmedge`, which `host serve --engine wasmedge` becomes.
 //! Launched itself, since becoming it costs another exec that no embedder has.
 
-use program::sibling::Package;
+use campaign::sibling::Package;
 use workloads::Dialect;
 
 use super::{

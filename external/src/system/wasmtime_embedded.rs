@@ -1,6 +1,6 @@
 //! Wasmtime in the program `host`: `host serve` for services, `host run` for commands.
 
-use program::sibling::Package;
+use campaign::sibling::Package;
 use workloads::{Dialect, Workload};
 
 use super::{

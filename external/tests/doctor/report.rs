@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use campaign::Exit;
 use external::doctor::Severity::{Good, Note};
 use external::doctor::{Report, SystemState, Trials, Unavailable};
-use program::Exit;
 use results::noise::Noise;
 
 use crate::fake::Fake;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use external::firewall::nft::Nft;
 use external::link::{Link, Namespace};
-use external::observe::ports;
+use machine::ports;
 
 use super::support::{is_possible, told};
 

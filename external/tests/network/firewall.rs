@@ -115,7 +115,7 @@ fn what_a_killed_suite_has_left_is_replaced_or_removed_and_a_living_ones_is_not(
     );
 
     let this = std::process::id();
-    let began = external::observe::usage::began(this).unwrap();
+    let began = machine::usage::began(this).unwrap();
     suites_table(&ground, &format!("{this}-{began}"));
     let before = ground.rules();
     for words in ["enable", "disable"] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use external::link::{Link, Namespace, Trouble, is_ours};
 use external::observe::{Launch, ports, ready};
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use workloads::Request;
 
 use super::support::{is_possible, not_run};

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use external::firewall::nft::Nft;
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use results::{Sample, ledger};
 
 /// A network namespace with its loopback up. Dropping it removes it.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use machine::timeline::Recorded;
 use results::record::Resources;
-use results::timeline::Recorded;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -43,11 +43,11 @@ pub(super) fn load(options: &Options, milestones: &mut Milestones) -> Result<Loa
     let mut load = || {
         let cache = options.cache.as_deref().map(private_cache).transpose()?;
         let engine = engine_of(&configured(options, acquire, cache))?;
-        milestones.engine_ns = results::clock::now_ns();
+        milestones.engine_ns = machine::clock::now_ns();
         let component: Component = acquired(&engine, path, acquire)?;
-        milestones.acquired_ns = results::clock::now_ns();
+        milestones.acquired_ns = machine::clock::now_ns();
         let guest = linked(&engine, &component)?;
-        milestones.linked_ns = results::clock::now_ns();
+        milestones.linked_ns = machine::clock::now_ns();
         milestones.acquire = acquire;
         Ok(Loaded { engine, guest })
     };

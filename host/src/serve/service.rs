@@ -170,7 +170,7 @@ impl Service {
         if first {
             // For an answer without a body, this is all.
             self.first_answered_ns
-                .store(results::clock::now_ns(), Ordering::Relaxed);
+                .store(machine::clock::now_ns(), Ordering::Relaxed);
         }
         Answer {
             body,
@@ -270,7 +270,7 @@ impl Body for Answer {
         {
             service
                 .first_answered_ns
-                .store(results::clock::now_ns(), Ordering::Relaxed);
+                .store(machine::clock::now_ns(), Ordering::Relaxed);
         }
         frame
     }

@@ -109,11 +109,11 @@ fn a_guest_that_takes_too_long_is_504_and_others_are_served_meanwhile() {
         std::thread::scope(|scope| {
             let slow = scope.spawn(|| server.get("/cpu?iterations=10000000"));
             wait_until_busy(&server);
-            let begun = results::clock::now_ns();
+            let begun = machine::clock::now_ns();
             for _ in 0..3 {
                 assert_eq!(server.get("/").status, 200);
             }
-            let took = Duration::from_nanos(results::clock::now_ns() - begun);
+            let took = Duration::from_nanos(machine::clock::now_ns() - begun);
             assert!(took < Duration::from_secs(1), "{took:?}");
             assert!(
                 !slow.is_finished(),
@@ -147,7 +147,7 @@ fn a_client_that_never_reads_is_cut_off_and_leaves_its_place() {
         "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    let begun = results::clock::now_ns();
+    let begun = machine::clock::now_ns();
     // More answers than the kernel has room for; a server that waits for room reads no further
     // requests either.
     let mut ask = || {
@@ -158,7 +158,7 @@ fn a_client_that_never_reads_is_cut_off_and_leaves_its_place() {
     let cut_off = (0..64)
         .find_map(|_| ask().err())
         .expect("64 MiB of answers that nobody reads");
-    let took = Duration::from_nanos(results::clock::now_ns() - begun);
+    let took = Duration::from_nanos(machine::clock::now_ns() - begun);
     let broken = [
         std::io::ErrorKind::ConnectionReset,
         std::io::ErrorKind::BrokenPipe,
@@ -173,7 +173,7 @@ fn a_client_that_never_reads_is_cut_off_and_leaves_its_place() {
         .unwrap();
     while server.get("/").status == 503 {
         assert!(
-            results::clock::now_ns() - begun < 20_000_000_000,
+            machine::clock::now_ns() - begun < 20_000_000_000,
             "its place is not free"
         );
     }

@@ -53,9 +53,9 @@ fn start(arguments: &[&str]) -> Server {
 
 /// Ends it by SIGTERM, and at once.
 fn ends(server: Server) {
-    let begun = results::clock::now_ns();
+    let begun = machine::clock::now_ns();
     assert_eq!(server.terminate(), (Some(0), String::new()));
-    let took = Duration::from_nanos(results::clock::now_ns() - begun);
+    let took = Duration::from_nanos(machine::clock::now_ns() - begun);
     assert!(took < AT_ONCE, "{took:?}");
 }
 

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, SamplingMode, criterion_group, criterion_main};
 use host_wasmedge::machine;
+use machine::clock::now_ns;
 use nix::unistd::{dup, dup2_stdout};
 use results::Phase;
-use results::clock::now_ns;
 use wasmedge_sdk::config::Config;
 use wasmedge_sdk::{Module, RunMode};
 use workloads::Workload;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use host_probe::settings::{Allocator, Configuration, EngineSettings};
 use host_probe::spec::{Destination, Kind, Preparation};
-use host_wasmedge::machine::{configuration, machine, quiet, wasi};
+use host_wasmedge::vm::{configuration, machine, quiet, wasi};
 use wasmedge_sdk::Module;
 use wasmedge_sdk::utils::CoreVersion;
 

@@ -2,4 +2,4 @@
 //! microbenchmarks.
 
 #[cfg(feature = "wasmedge")]
-pub mod machine;
+pub mod vm;

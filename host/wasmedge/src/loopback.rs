@@ -10,7 +10,7 @@ use std::net::TcpStream;
 
 use host_probe::resources::Usage;
 use host_probe::spec::{Answered, Call, Cause, Failure};
-use results::clock::now_ns;
+use machine::clock::now_ns;
 
 /// The longest answer that is taken.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;

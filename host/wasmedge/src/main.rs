@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     let told = told::told(&mut arguments);
     // The first statement of the start: where its `process` phase ends.
-    let first_statement_ns = results::clock::now_ns();
+    let first_statement_ns = machine::clock::now_ns();
     if let Some(told) = told {
         return perform(told, first_statement_ns);
     }

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use host_wasmedge::machine::{configuration, machine, quiet, wasi};
+use host_wasmedge::vm::{configuration, machine, quiet, wasi};
+use machine::clock::now_ns;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrStorage, sockopt};
-use results::clock::now_ns;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use wasmedge_sdk::utils::CoreVersion;
 use wasmedge_sdk::{Module, RunMode};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use results::campaign::Measurement;
-use results::clock::now_ns;
+use campaign::schedule::Measurement;
+use machine::clock::now_ns;
 use results::{Phase, PhaseTime};
 use serde_json::{Value, json};
 use workloads::{Answer, Call, Request, Workload};

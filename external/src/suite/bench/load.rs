@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use results::campaign::Measurement;
+use campaign::schedule::Measurement;
 use results::record::Resources;
 use serde_json::{Value, json};
 use workloads::{Call, Request, Workload};

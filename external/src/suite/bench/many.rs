@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use results::campaign::Measurement;
-use results::clock::now_ns;
+use campaign::schedule::Measurement;
+use machine::clock::now_ns;
 use results::record::{Requests, Resources, Scenario};
 use serde_json::{Value, json};
 use workloads::{Call, Request, Workload};
@@ -13,12 +13,13 @@ use super::hosted::{self, Shown};
 use super::load::judged;
 use super::process::{GRACE, said};
 use super::{Next, Outside, Planned, What};
-use crate::cores;
+use crate::observe::Running;
 use crate::observe::janitor::Guard;
 use crate::observe::ready::{self, Target};
-use crate::observe::{Running, usage};
 use crate::system::Ready;
 use crate::system::hosted::{Engine, Instance, Order};
+use machine::cores;
+use machine::usage;
 
 /// The part of the machine's memory that is left to the machine: what a sample would need of it
 /// ends the sample.

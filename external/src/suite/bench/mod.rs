@@ -11,10 +11,10 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use program::pages::{self, Residency};
+use campaign::schedule::{self, BY_NATURE, Bench, Measurement};
+use machine::clock::now_ns;
+use machine::page_cache::{self, Residency};
 use results::Cell;
-use results::campaign::{self, BY_NATURE, Bench, Measurement};
-use results::clock::now_ns;
 use serde_json::{Value, json};
 use workloads::Workload;
 
@@ -24,11 +24,12 @@ use super::cache::{self, Libraries};
 use super::plan::{Observer, Planned};
 use super::settings::Settings;
 use super::systems::Systems;
-use crate::cores::{self, Cores};
+use crate::observe;
 use crate::observe::janitor::{Guard, Janitor};
-use crate::observe::{self, ports};
 use crate::system::hosted::Engine;
 use crate::system::{Acquire, Job, Name, Ready, WORK, listens};
+use machine::cores::{self, Cores};
+use machine::ports;
 
 /// Samples of one run, in its private folder.
 pub struct Outside<'a> {

@@ -4,18 +4,18 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use campaign::schedule::{self, Bench, Measurement};
 use results::Cell;
-use results::campaign::{self, Bench, Measurement};
 use serde_json::{Value, json};
 
 use super::Outside;
 use crate::firewall::nft::Counted;
 use crate::firewall::{Level, Trouble, Wall};
 use crate::link::{Link, Namespace};
-use crate::observe::ports;
 use crate::observe::ready::Target;
 use crate::suite::plan::Planned;
 use crate::system::listens;
+use machine::ports;
 
 /// Where the services of the sample that is prepared are.
 #[derive(Default)]

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use campaign::schedule::Measurement;
+use machine::clock::now_ns;
 use results::PhaseTime;
-use results::campaign::Measurement;
-use results::clock::now_ns;
 use serde_json::{Value, json};
 use workloads::{Answer, Call, Request, Workload};
 
 use super::{Next, Observer, Outside, Planned, What};
-use crate::observe::{self, Launch, Running, Stdout, ports, ready};
+use crate::observe::{self, Launch, Running, Stdout, ready};
 use crate::system::own::Told;
 use crate::system::{Acquire, Ready, WORK, listens};
+use machine::ports;
 
 /// How long a system that was asked to end may take before it is killed.
 pub(super) const GRACE: Duration = Duration::from_millis(500);

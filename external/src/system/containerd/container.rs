@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use results::record::Resources;
 use results::{Phase, PhaseTime};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use super::super::hosted::{Account, Ended, Instance, Usage, partition};
 use super::api::{ById, Client, Waited};
 use crate::observe::ready::FirstAnswer;
-use crate::observe::{ports, usage};
+use machine::{ports, usage};
 
 /// How long what a container tells of itself may take to be there after its answer.
 const TELLING_NS: u64 = 1_000_000_000;

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use program::pages::{self, Residency};
-use results::clock::now_ns;
+use machine::clock::now_ns;
+use machine::page_cache::{self, Residency};
 use results::record::{Resources, Scenario};
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -32,7 +32,7 @@ use super::hosted::{
 };
 use super::{Acquire, Found, Job, Ready, System, Unavailable, oci};
 use crate::observe::janitor::Guard;
-use crate::observe::usage;
+use machine::usage;
 
 /// The label of everything that is ours.
 const LABEL: &str = "coldphase";

@@ -12,7 +12,7 @@ use bollard::query_parameters::{
     WaitContainerOptionsBuilder,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use results::clock::{now_ns, wall_ns};
+use machine::clock::{now_ns, wall_ns};
 use results::record::Resources;
 use results::{Phase, PhaseTime};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 use super::super::hosted::{Account, Ended, Instance, Usage, partition};
 use super::said;
 use crate::observe::ready::{FirstAnswer, Patience};
-use crate::observe::usage;
+use machine::usage;
 
 /// Between two questions to the engine whether the container still runs: each costs it a
 /// millisecond of a core that the start needs.
@@ -292,7 +292,7 @@ impl Instance for Container<'_> {
             return Ok(());
         }
         let pid = self.pid()?;
-        crate::observe::ports::held_by(port, pid)
+        machine::ports::held_by(port, pid)
     }
 
     fn attested(&mut self) -> BTreeMap<String, Value> {

@@ -11,8 +11,8 @@ use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
 };
-use program::pages::{self, Residency};
-use results::clock::now_ns;
+use machine::clock::now_ns;
+use machine::page_cache::{self, Residency};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use workloads::Workload;
@@ -188,7 +188,7 @@ impl DockerEngine {
             return Ok(());
         }
         let port = listens(order.workload)
-            .then(crate::observe::ports::free_port)
+            .then(machine::ports::free_port)
             .transpose();
         let port = port.map_err(|error| format!("no port is free: {error}"))?;
         let order = Order {

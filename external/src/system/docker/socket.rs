@@ -3,7 +3,7 @@
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
-use program::run::workspace;
+use campaign::run::workspace;
 
 use super::super::{Unavailable, installed_by_setup};
 

@@ -7,10 +7,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use machine::clock::now_ns;
+use machine::page_cache::{self, Residency};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use program::pages::{self, Residency};
-use results::clock::now_ns;
 use results::record::Scenario;
 use results::{Phase, PhaseTime};
 use serde_json::json;
@@ -23,7 +23,7 @@ use super::super::{Acquire, Found, Job, Ready, System, Unavailable, find_program
 use super::caller::{Caller, hides_unified};
 use crate::observe::janitor::Guard;
 use crate::observe::ready::FirstAnswer;
-use crate::observe::{ports, usage};
+use machine::{ports, usage};
 
 /// How long what a container tells of itself may take to be there after its answer.
 const TELLING_NS: u64 = 1_000_000_000;

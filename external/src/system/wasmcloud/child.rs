@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use results::record::Resources;
 
 use crate::observe::janitor::{Guard, Janitor};
-use crate::observe::{Launch, Running, usage};
+use crate::observe::{Launch, Running};
+use machine::usage;
 
 /// How long it may take to end by itself.
 const GRACE: Duration = Duration::from_millis(500);

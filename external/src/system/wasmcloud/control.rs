@@ -4,7 +4,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, RequestErrorKind};
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use program::pages::{self, Residency};
-use results::clock::now_ns;
+use machine::clock::now_ns;
+use machine::page_cache::{self, Residency};
 use serde_json::{Value, json};
 use workloads::Workload;
 
@@ -16,7 +16,7 @@ use super::host::{Host, ROUTE};
 use super::instance::{Served, Times};
 use super::site::{Infrastructure, PATIENCE_NS, Site};
 use super::wanted::{New, Wanted};
-use crate::observe::ports;
+use machine::ports;
 
 /// A wasmCloud with at most one host.
 pub(super) struct Lattice {

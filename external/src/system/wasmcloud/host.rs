@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use serde_json::Value;
 
 use super::child::Child;

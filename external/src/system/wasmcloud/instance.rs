@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use results::{Phase, PhaseTime};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use super::engine::{Lattice, Written};
 use super::host::{Host, ROUTE};
 use super::wanted::Wanted;
 use crate::observe::ready::{FirstAnswer, Patience, Target};
-use crate::observe::{ports, usage};
+use machine::{ports, usage};
 
 /// The instants of a start, on the clock.
 #[derive(Debug, Clone, Copy, Default)]

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use serde_json::{Value, json};
 use workloads::{Dialect, Workload};
 
@@ -16,8 +16,9 @@ use super::super::{guest, text};
 use super::child::Child;
 use super::control::Control;
 use super::{Programs, version_of};
+use crate::observe::Launch;
 use crate::observe::janitor::Janitor;
-use crate::observe::{Launch, ports};
+use machine::ports;
 
 /// How long NATS, the registry, and a push may take.
 pub(super) const PATIENCE_NS: u64 = 20_000_000_000;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use host_probe::resources::{Usage, memory};
 use host_probe::settings::Allocator;
 use host_probe::spec::{Answered, Crowd, CrowdReport, Failure, Kind};
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use wasmtime::component::Component;
 use wasmtime::{InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store};
 

@@ -12,7 +12,7 @@ use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
 use host_probe::deadline::{AGAIN, alarm};
-use results::clock::now_ns;
+use machine::clock::now_ns;
 use wasmtime::Engine;
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();

@@ -9,8 +9,9 @@ pub mod live;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use results::timeline::Begun;
-use results::{Phase, Timeline};
+use machine::Timeline;
+use machine::timeline::Begun;
+use results::Phase;
 use wasmtime::component::Component;
 use wasmtime::{
     Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, Module, OptLevel, Store,

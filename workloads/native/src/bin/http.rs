@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// `CLOCK_MONOTONIC` in nanoseconds: the reading of `results::clock::now_ns`, whose crate would
+/// `CLOCK_MONOTONIC` in nanoseconds: the reading of `machine::clock::now_ns`, whose crate would
 /// double what this one builds.
 fn now_ns() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC)

@@ -1,0 +1,21 @@
+//! A campaign, from plan to outcome: what every program that measures shares.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`schedule`] | plan → shuffle in blocks → prepare → sample → append |
+//! | [`run`] | a campaign from its folder to its summary |
+//! | [`identity`] | a run's name, and the commit that measured it |
+//! | [`Error`], [`Exit`] | failures with their way out; the one table of exit codes |
+//! | [`Progress`], [`terminal`] | what a person at a terminal sees |
+//! | [`sibling`] | programs that cargo builds beside this one |
+
+mod error;
+pub mod identity;
+mod progress;
+pub mod run;
+pub mod schedule;
+pub mod sibling;
+pub mod terminal;
+
+pub use error::{Error, Exit};
+pub use progress::Progress;

@@ -1,0 +1,268 @@
+//! A campaign, from its folder to its summary: what both programs do around
+//! `campaign::schedule::run`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::schedule::{self, Bench, Ended, Plan};
+use clap::ValueEnum;
+use machine::clock;
+use results::Sample;
+use results::ledger::Ledger;
+use results::manifest::{Build, Manifest, System};
+use results::record::Outcome;
+use results::run_folder::RunFolder;
+
+use crate::error::{Error, Exit};
+use crate::progress::Progress;
+use crate::terminal::{print, say, terminal};
+
+/// Different reasons for unusable samples that are printed: the ledger has all.
+const REASONS_SHOWN: usize = 8;
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// Tables, a waterfall and a sentence, for people.
+    #[default]
+    Table,
+    /// The summary as JSON.
+    Json,
+    /// One line for each cell and phase.
+    Csv,
+}
+
+/// Debug assertions are in what is measured too.
+///
+/// # Errors
+/// If they are on.
+pub fn refuse_debug_build(debug_assertions: bool) -> Result<(), Error> {
+    if debug_assertions {
+        return Err(Error::new(
+            Exit::Usage,
+            "this binary has debug assertions on: its figures would be those of another program",
+        )
+        .hint(
+            "build it with the profiles as they are in the repository: `cargo run`, without \
+                changes to them",
+        ));
+    }
+    Ok(())
+}
+
+/// The checkout that this program belongs to.
+pub fn workspace() -> &'static Path {
+    results::checkout::root()
+}
+
+/// The checkout's own folder of runs.
+pub fn default_results() -> PathBuf {
+    workspace().join("results/raw")
+}
+
+/// A seed for a run that was told none. Small enough to be copied by hand.
+pub fn draw_seed() -> u64 {
+    clock::now_ns() % 1_000_000
+}
+
+/// How this program was built; `sha256` is the digest of its file.
+pub fn build(sha256: String) -> Build {
+    Build {
+        profile: env!("COLDPHASE_PROFILE").to_owned(),
+        opt_level: env!("COLDPHASE_OPT_LEVEL").to_owned(),
+        debug_assertions: cfg!(debug_assertions),
+        target: env!("COLDPHASE_TARGET").to_owned(),
+        rustc: env!("COLDPHASE_RUSTC_VERSION").to_owned(),
+        sha256,
+    }
+}
+
+/// A new run's folder, or that of an earlier one if what is measured now belongs into it.
+///
+/// # Errors
+/// The folder cannot be made, found or locked; or samples measured now would be of another
+/// population.
+pub fn open(
+    resume: Option<&str>,
+    results: &Path,
+    now: Manifest,
+) -> Result<(RunFolder, Manifest), Error> {
+    let Some(run) = resume else {
+        return Ok((RunFolder::create(results, &now)?, now));
+    };
+    let (folder, then) = RunFolder::open(results, run)?;
+    if let Some(difference) = then.differs_from(&now) {
+        return Err(Error::new(
+            Exit::Resume,
+            format!("{} cannot be resumed: {difference}", then.run),
+        )
+        .hint("its samples stay as they are; start a new run"));
+    }
+    Ok((folder, then))
+}
+
+/// The campaign. Returns all samples of the run, earlier ones first.
+///
+/// `bench` is made in the run's private folder, which is removed once every sample is taken.
+///
+/// # Errors
+/// What keeps samples from being taken or recorded.
+pub fn measure<B: Bench>(
+    folder: &RunFolder,
+    manifest: &Manifest,
+    bench: impl FnOnce(PathBuf) -> std::io::Result<B>,
+) -> Result<(Vec<Sample>, Ended), Error> {
+    let stop = stop_on_signals()?;
+    let (mut ledger, contents) = Ledger::open(&folder.ledger())?;
+    if let Some(torn) = contents.torn {
+        say(&format!(
+            "line {} of the ledger was never finished ({} bytes): it is measured again",
+            torn.line, torn.bytes
+        ));
+    }
+    let plan = Plan {
+        cells: manifest.cells.clone(),
+        samples_per_cell: manifest.samples_per_cell,
+        seed: manifest.seed,
+    };
+    let work = folder.work()?;
+    let mut bench = bench(work.clone()).map_err(|error| {
+        Error::new(
+            Exit::Results,
+            format!("cannot prepare {}: {error}", work.display()),
+        )
+        .hint("--out FOLDER puts runs elsewhere; it needs a writable disk with room")
+    })?;
+    let ended = schedule::run(
+        &plan,
+        folder.run(),
+        &mut ledger,
+        &contents.samples,
+        &mut bench,
+        &mut Progress::new(),
+        &stop,
+    )?;
+    drop(bench);
+    if ended == Ended::Complete {
+        // Caches and compiled code served their purpose; the records stay.
+        let _ = std::fs::remove_dir_all(&work);
+    }
+    Ok((results::ledger::read(&folder.ledger())?.samples, ended))
+}
+
+/// The first interrupt ends the campaign after the sample that runs; the second one ends the
+/// program.
+fn stop_on_signals() -> Result<Arc<AtomicBool>, Error> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::flag;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop))
+            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
+            .map_err(|error| {
+                Error::new(Exit::Internal, format!("cannot watch for signals: {error}"))
+            })?;
+    }
+    Ok(stop)
+}
+
+/// What a person or a program is shown of a run.
+///
+/// `width` is in columns of a terminal and counts for [`Format::Table`] only, as does `colour`.
+pub type Render<'a> = &'a dyn Fn(&[Sample], Format, usize, bool) -> String;
+
+/// Prints a run's results, counts what went wrong, and says with which code the program ends.
+///
+/// `render` makes the text; `resume` is the command line that goes on with the run.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn finish(
+    format: Format,
+    folder: &RunFolder,
+    systems: &[System],
+    (samples, ended): (&[Sample], Ended),
+    render: Render<'_>,
+    resume: &str,
+) -> Result<Exit, Error> {
+    let (width, colour) = terminal();
+    print(&render(samples, format, width, colour))?;
+    let path = folder.path().display();
+    match format {
+        Format::Table => print(&format!("\nrun: {path}\n"))?,
+        Format::Json | Format::Csv => say(&format!("run: {path}")),
+    }
+    let unusable = samples
+        .iter()
+        .filter(|sample| sample.outcome != Outcome::Ok);
+    let reasons = reasons(unusable.filter_map(|sample| sample.reason.as_deref()));
+    for (reason, n) in reasons.iter().take(REASONS_SHOWN) {
+        say(&format!("{n} × {reason}"));
+    }
+    if reasons.len() > REASONS_SHOWN {
+        say(&format!(
+            "and {} other reasons: see {}",
+            reasons.len() - REASONS_SHOWN,
+            folder.ledger().display()
+        ));
+    }
+    if ended == Ended::Interrupted {
+        say(&format!("interrupted; go on with `{resume}`"));
+        return Ok(Exit::Interrupted);
+    }
+    Ok(verdict(samples, systems))
+}
+
+/// How often each reason occurs, the most frequent first.
+fn reasons<'a>(reasons: impl Iterator<Item = &'a str>) -> Vec<(String, usize)> {
+    let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
+    reasons.for_each(|reason| *counted.entry(reason).or_default() += 1);
+    let mut counted: Vec<_> = counted
+        .into_iter()
+        .map(|(reason, n)| (reason.to_owned(), n))
+        .collect();
+    counted.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    counted
+}
+
+/// A system that this machine does not have is no failure of a run, and neither is what a system
+/// can never do: rows say so. A run of nothing else is one.
+fn verdict(samples: &[Sample], systems: &[System]) -> Exit {
+    let absent = |sample: &&Sample| {
+        systems.iter().any(|system| {
+            sample.cell.system == system.name.as_str() && system.unavailable.is_some()
+        })
+    };
+    let never = |sample: &&Sample| sample.skip_kind() == Some(results::SkipKind::NotApplicable);
+    let present: Vec<_> = samples
+        .iter()
+        .filter(|sample| !absent(sample) && !never(sample))
+        .collect();
+    let any = |outcome| present.iter().any(|sample| sample.outcome == outcome);
+    if !any(Outcome::Ok) && !any(Outcome::Failed) {
+        Exit::Nothing
+    } else if any(Outcome::Failed) || any(Outcome::Skipped) {
+        Exit::Samples
+    } else {
+        Exit::Ok
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_with_debug_assertions_refuses_to_measure() {
+        assert!(refuse_debug_build(false).is_ok());
+        assert_eq!(refuse_debug_build(true).unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn reasons_are_counted_the_most_frequent_first() {
+        let counted = reasons(["b", "a", "b"].into_iter());
+        assert_eq!(counted, [("b".to_owned(), 2), ("a".to_owned(), 1)]);
+    }
+}

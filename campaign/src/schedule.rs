@@ -1,0 +1,299 @@
+//! The campaign: plan → shuffle in blocks → prepare → sample → append.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use machine::clock;
+use machine::noise::Counters;
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+use results::ledger::{Ledger, LedgerError};
+use results::noise::Noise;
+use results::record::{Cell, Outcome, Requests, Resources, Sample, sum_rule};
+use results::{
+    Attested, Evidence, Failure, FailureKind, PhaseTime, SCHEMA_VERSION, Skip, SkipKind,
+};
+
+/// Samples of one cell that may fail in a row before the rest of them are skipped: what fails three
+/// times over will fail again, and thirty time limits of thirty seconds are a quarter of an hour.
+pub const FAILURES_IN_A_ROW: u32 = 3;
+
+/// What is to be measured, and in which order. Fixed before the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Every cell once.
+    pub cells: Vec<Cell>,
+    /// How often each is measured: the number of blocks.
+    pub samples_per_cell: u32,
+    /// What the order is drawn from.
+    pub seed: u64,
+}
+
+/// One place in the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The place, from 0.
+    pub order: u64,
+    /// The block, from 0.
+    pub block: u32,
+    /// What is measured there.
+    pub cell: Cell,
+}
+
+impl Plan {
+    /// The order: in each block every cell once, shuffled. What drifts during a run then falls on
+    /// all cells alike.
+    pub fn order(&self) -> Vec<Planned> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut order = Vec::with_capacity(self.cells.len() * self.samples_per_cell as usize);
+        for block in 0..self.samples_per_cell {
+            let mut cells = self.cells.clone();
+            cells.shuffle(&mut random);
+            order.extend(cells.into_iter().map(|cell| (block, cell)));
+        }
+        (0..)
+            .zip(order)
+            .map(|(order, (block, cell))| Planned { order, block, cell })
+            .collect()
+    }
+}
+
+/// What a bench found out about one sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// Whether it is a measurement at all: if not, why not.
+    pub verdict: Result<(), Failure>,
+    /// From the launch to the first complete answer.
+    pub total_ns: Option<u64>,
+    /// The phases, in order. Empty if the start was not taken apart: then there is nothing that
+    /// must add up.
+    pub phases: Vec<PhaseTime>,
+    /// What the start cost its process.
+    pub resources: Resources,
+    /// The requests under load, if the sample is not a start.
+    pub requests: Option<Requests>,
+    /// The evidence.
+    pub attested: Attested,
+}
+
+impl Measurement {
+    /// A sample that was begun and came to nothing.
+    pub fn failed(reason: impl Into<Failure>) -> Self {
+        Self {
+            verdict: Err(reason.into()),
+            total_ns: None,
+            phases: Vec::new(),
+            resources: Resources::default(),
+            requests: None,
+            attested: Attested::new(),
+        }
+    }
+}
+
+/// That which measures. The programs implement it with real systems, tests with a mock.
+pub trait Bench {
+    /// Does what must not be timed: builds, precompiles, evicts.
+    ///
+    /// # Errors
+    /// Why the cell cannot be measured here and what would mend it: the sample is then `skipped`.
+    fn prepare(&mut self, planned: &Planned) -> Result<(), Skip>;
+
+    /// Launches one process, collects its milestones and resources, and checks its answer.
+    fn sample(&mut self, planned: &Planned) -> Measurement;
+
+    /// Takes down what the sample left, and checks that the slate is clean.
+    ///
+    /// # Errors
+    /// What was left and could not be removed: the sample is then `failed`.
+    fn clean(&mut self, planned: &Planned) -> Result<(), String>;
+
+    /// The digest of the artifact that the cell runs.
+    fn artifact_sha256(&self, cell: &Cell) -> Option<String>;
+}
+
+/// Someone who wants to know how the campaign goes. Called between samples only.
+pub trait Reporter {
+    /// The campaign begins: `planned` places, of which `done` are already in the ledger.
+    fn begin(&mut self, planned: u64, done: u64) {
+        let _ = (planned, done);
+    }
+    /// A sample is about to be prepared.
+    fn before(&mut self, planned: &Planned) {
+        let _ = planned;
+    }
+    /// A sample is in the ledger.
+    fn after(&mut self, sample: &Sample) {
+        let _ = sample;
+    }
+    /// The campaign is over, or interrupted.
+    fn end(&mut self) {}
+}
+
+/// A reporter that says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Reporter for Silent {}
+
+/// How a campaign ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Every place of the plan is in the ledger.
+    Complete,
+    /// Someone asked to stop; the rest can be resumed.
+    Interrupted,
+}
+
+/// Runs what the ledger does not have yet. Returns how it ended.
+///
+/// `run` names the run in each record. `stop` is looked at between samples.
+///
+/// # Errors
+/// [`LedgerError`] if a sample could not be recorded: nothing is measured that cannot be kept.
+pub fn run(
+    plan: &Plan,
+    run: &str,
+    ledger: &mut Ledger,
+    recorded: &[Sample],
+    bench: &mut dyn Bench,
+    reporter: &mut dyn Reporter,
+    stop: &AtomicBool,
+) -> Result<Ended, LedgerError> {
+    let order = plan.order();
+    let done: HashSet<u64> = recorded.iter().map(|sample| sample.order).collect();
+    let mut failures = Failures::replay(recorded);
+    reporter.begin(order.len() as u64, done.len() as u64);
+    for planned in order
+        .iter()
+        .filter(|planned| !done.contains(&planned.order))
+    {
+        if stop.load(Ordering::Relaxed) {
+            reporter.end();
+            return Ok(Ended::Interrupted);
+        }
+        reporter.before(planned);
+        let sample = take(planned, run, bench, &failures);
+        ledger.append(&sample)?;
+        failures.note(&sample);
+        reporter.after(&sample);
+    }
+    reporter.end();
+    Ok(Ended::Complete)
+}
+
+/// The life of a sample.
+fn take(planned: &Planned, run: &str, bench: &mut dyn Bench, failures: &Failures) -> Sample {
+    let proc = Path::new("/proc");
+    let sample = blank(planned, run, bench.artifact_sha256(&planned.cell));
+    if let Some(skip) = failures.gave_up(&planned.cell) {
+        return skipped(sample, skip);
+    }
+    if let Err(skip) = bench.prepare(planned) {
+        return skipped(sample, skip);
+    }
+    let before = Counters::read(proc);
+    let started_at = clock::wall_clock();
+    let measured = bench.sample(planned);
+    let noise = Counters::read(proc).since(&before);
+    let cleaned = bench.clean(planned);
+    let sample = Sample {
+        started_at,
+        noise,
+        ..sample
+    };
+    judged(sample, measured, cleaned)
+}
+
+/// A place of the plan that nothing is known of yet.
+fn blank(planned: &Planned, run: &str, artifact_sha256: Option<String>) -> Sample {
+    Sample {
+        schema: SCHEMA_VERSION,
+        run: run.to_owned(),
+        order: planned.order,
+        block: planned.block,
+        cell: planned.cell.clone(),
+        outcome: Outcome::Skipped,
+        reason: None,
+        started_at: clock::wall_clock(),
+        total_ns: None,
+        residual_ns: None,
+        phases: Vec::new(),
+        resources: Resources::default(),
+        noise: Noise::default(),
+        requests: None,
+        artifact_sha256,
+        attested: Attested::new(),
+    }
+}
+
+fn skipped(mut sample: Sample, skip: Skip) -> Sample {
+    sample.reason = Some(skip.to_string());
+    sample
+        .attested
+        .insert(Evidence::ReasonKind, skip.kind.name());
+    if let Some(remedy) = skip.remedy {
+        sample.attested.insert(Evidence::Remedy, remedy);
+    }
+    sample
+}
+
+/// Whether it is a measurement: what the bench says, what the phases add up to, what was left.
+fn judged(sample: Sample, measured: Measurement, cleaned: Result<(), String>) -> Sample {
+    let taken_apart = measured.total_ns.filter(|_| !measured.phases.is_empty());
+    let summed = taken_apart
+        .map(|total| sum_rule(total, &measured.phases))
+        .transpose();
+    let verdict = measured
+        .verdict
+        .and(summed.as_ref().map(|_| ()).map_err(Clone::clone))
+        .and(cleaned.map_err(|left| Failure::new(FailureKind::NotClean, left)));
+    let mut attested = measured.attested;
+    let (outcome, reason) = match verdict {
+        Ok(()) => (Outcome::Ok, None),
+        Err(failure) => {
+            attested.insert(Evidence::ReasonKind, failure.kind.name());
+            (Outcome::Failed, Some(failure.reason))
+        }
+    };
+    Sample {
+        outcome,
+        reason,
+        residual_ns: summed.ok().flatten(),
+        total_ns: measured.total_ns,
+        phases: measured.phases,
+        resources: measured.resources,
+        requests: measured.requests,
+        attested,
+        ..sample
+    }
+}
+
+/// How often each cell has failed in a row.
+#[derive(Debug, Default)]
+struct Failures(BTreeMap<Cell, u32>);
+
+impl Failures {
+    /// What the samples of an interrupted run say: a resumed run gives up where an uninterrupted
+    /// one would have.
+    fn replay(recorded: &[Sample]) -> Self {
+        let mut failures = Self::default();
+        recorded.iter().for_each(|sample| failures.note(sample));
+        failures
+    }
+
+    fn note(&mut self, sample: &Sample) {
+        match sample.outcome {
+            Outcome::Ok => _ = self.0.remove(&sample.cell),
+            Outcome::Failed => *self.0.entry(sample.cell.clone()).or_default() += 1,
+            Outcome::Skipped => {}
+        }
+    }
+
+    fn gave_up(&self, cell: &Cell) -> Option<Skip> {
+        let reason = || format!("given up: this cell failed {FAILURES_IN_A_ROW} times in a row");
+        (*self.0.get(cell)? >= FAILURES_IN_A_ROW)
+            .then(|| Skip::new(SkipKind::GaveUp, reason()).remedy("see its failed samples"))
+    }
+}

@@ -1,0 +1,15 @@
+//! A run as the report needs it: read once, line by line, grouped by cell, with everything that is
+//! wrong named.
+
+mod damage;
+mod lines;
+mod load;
+mod point;
+mod run;
+
+pub use damage::{Damage, Kind};
+pub use lines::{LONGEST_LINE, Line, Lines};
+pub use load::Load;
+pub use load::quantile;
+pub use point::{Fact, Point};
+pub use run::{CellData, InputError, Run, cell_id};

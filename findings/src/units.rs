@@ -1,0 +1,73 @@
+//! Numbers as people read them.
+
+/// Nanoseconds with three significant digits and the unit that fits: `812 ns`, `6.80 µs`, `30.1
+/// ms`, `1.23 s`.
+pub fn nanoseconds(ns: f64) -> String {
+    let (scaled, unit) = match ns.abs() {
+        size if size < 999.5 => return format!("{ns:.0} ns"),
+        size if size < 999_500.0 => (size / 1e3, "µs"),
+        size if size < 999_500_000.0 => (size / 1e6, "ms"),
+        size => (size / 1e9, "s"),
+    };
+    let sign = if ns < 0.0 { "-" } else { "" };
+    format!("{sign}{} {unit}", three_digits(scaled))
+}
+
+/// Bytes with three significant digits and the binary unit that fits: `4.40 MiB`.
+pub fn bytes(bytes: f64) -> String {
+    let (scaled, unit) = match bytes.abs() {
+        size if size < 1024.0 => return format!("{bytes:.0} B"),
+        size if size < 1024.0 * 1024.0 => (bytes / 1024.0, "KiB"),
+        _ => (bytes / 1024.0 / 1024.0, "MiB"),
+    };
+    format!("{} {unit}", three_digits(scaled))
+}
+
+/// Three significant digits, and all of a larger number's whole ones.
+pub fn three_digits(value: f64) -> String {
+    match value.abs() {
+        v if v < 9.995 => format!("{value:.2}"),
+        v if v < 99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// A part of one in percent: `0.4 %`, `93 %`.
+pub fn percent(part: f64) -> String {
+    let percent = part * 100.0;
+    if percent.abs() < 9.95 {
+        format!("{percent:.1} %")
+    } else {
+        format!("{percent:.0} %")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_and_the_unit_that_fits() {
+        let shown: Vec<_> = [
+            0.0,
+            812.0,
+            999.6,
+            6_800.0,
+            30_149_000.0,
+            999_600.0,
+            1.234e9,
+            1.5e12,
+        ]
+        .map(nanoseconds)
+        .into();
+        assert_eq!(
+            shown,
+            [
+                "0 ns", "812 ns", "1.00 µs", "6.80 µs", "30.1 ms", "1.00 ms", "1.23 s", "1500 s"
+            ]
+        );
+        assert_eq!([-448.0, -1_500.0].map(nanoseconds), ["-448 ns", "-1.50 µs"]);
+        assert_eq!(percent(0.0042), "0.4 %");
+        assert_eq!(percent(0.93), "93 %");
+    }
+}

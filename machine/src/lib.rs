@@ -1,0 +1,22 @@
+//! The machine that measures: its clock, its facts, and what its kernel tells of processes.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`clock`] | the one monotonic clock |
+//! | [`timeline`] | the recorder that a start runs under |
+//! | [`facts`], [`noise`] | what the kernel tells of the machine, once per run and around each sample |
+//! | [`page_cache`] | files put into the page cache or out of it, with proof |
+//! | [`processes`], [`usage`] | which processes there are, and what they have cost |
+//! | [`cores`], [`ports`] | a core and a port for what is measured |
+
+pub mod clock;
+pub mod cores;
+pub mod facts;
+pub mod noise;
+pub mod page_cache;
+pub mod ports;
+pub mod processes;
+pub mod timeline;
+pub mod usage;
+
+pub use timeline::Timeline;

@@ -1,0 +1,416 @@
+//! Ports for servers, and whose they are.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::ops::RangeInclusive;
+use std::os::fd::AsRawFd as _;
+use std::path::Path;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use crate::clock::now_ns;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, bind, setsockopt, socket, sockopt,
+};
+
+use super::processes::{Stat, all};
+
+/// Where ports are taken from if the range of outgoing connections leaves room there; what people
+/// use is mostly below.
+const PREFERRED: RangeInclusive<u16> = 10_000..=65_535;
+
+/// Below are those that only root may listen on.
+const UNPRIVILEGED: RangeInclusive<u16> = 1_024..=65_535;
+
+/// Who listens on a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The kernel's number of the listening socket.
+    pub inode: u64,
+    /// The processes that hold it.
+    pub pids: Vec<u32>,
+}
+
+/// A TCP port that nobody uses on any address, and that this function has not given to this process
+/// before.
+///
+/// It lies outside the range that the kernel takes the ports of outgoing connections from. In that
+/// range another client could be given it before the server listens, and a client that tries to
+/// connect to it could be given it itself, and be connected to itself.
+///
+/// # Errors
+/// What the system says, or that there is none.
+pub fn free_port() -> io::Result<u16> {
+    static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
+    let outgoing = outgoing(&std::fs::read_to_string(
+        "/proc/sys/net/ipv4/ip_local_port_range",
+    )?);
+    let candidates = candidates(outgoing.as_ref());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    // Another process that looks at the same time begins elsewhere.
+    let start = usize::try_from(now_ns() ^ (u64::from(std::process::id()) << 7)).unwrap_or(0)
+        % candidates.len().max(1);
+    // A long run asks for more ports than there are: then the ones given first are long over.
+    if given.len() >= candidates.len() {
+        given.clear();
+    }
+    let port = candidates[start..]
+        .iter()
+        .chain(&candidates[..start])
+        .find(|port| !given.contains(port) && is_free(**port));
+    let port = *port.ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::AddrNotAvailable,
+            "no port is free for a server",
+        )
+    })?;
+    given.insert(port);
+    Ok(port)
+}
+
+/// The ports that [`free_port`] chooses from.
+///
+/// # Errors
+/// What the system says.
+pub fn for_servers() -> io::Result<Vec<RangeInclusive<u16>>> {
+    let outgoing = outgoing(&std::fs::read_to_string(
+        "/proc/sys/net/ipv4/ip_local_port_range",
+    )?);
+    Ok(ranges(&candidates(outgoing.as_ref())))
+}
+
+/// Ports in order, as ranges.
+pub fn ranges(ports: &[u16]) -> Vec<RangeInclusive<u16>> {
+    let runs = ports.chunk_by(|one, next| one.checked_add(1) == Some(*next));
+    runs.filter_map(|run| Some(*run.first()?..=*run.last()?))
+        .collect()
+}
+
+/// The TCP ports on which somebody listens on an address that is not of the loopback.
+///
+/// # Errors
+/// What the system says.
+pub fn open_to_others() -> io::Result<HashSet<u16>> {
+    let tables = [
+        std::fs::read_to_string("/proc/net/tcp")?,
+        std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default(),
+    ];
+    let open = |row: &str| {
+        listener(row)
+            .filter(|_| !of_loopback(row))
+            .map(|(port, _)| port)
+    };
+    Ok(tables
+        .iter()
+        .flat_map(|table| table.lines())
+        .filter_map(open)
+        .collect())
+}
+
+/// Whether a row's local address is of the loopback: 127.0.0.0/8, the same as seen through IPv6, or
+/// `::1`. The kernel writes each four bytes in the machine's order.
+fn of_loopback(row: &str) -> bool {
+    let address = row
+        .split_ascii_whitespace()
+        .nth(1)
+        .and_then(|local| local.split(':').next())
+        .unwrap_or_default();
+    match address.len() {
+        8 => address.ends_with("7F"),
+        _ => {
+            address == "00000000000000000000000001000000"
+                || (address[..24].ends_with("FFFF0000") && address.ends_with("7F"))
+        }
+    }
+}
+
+/// Who listens on a TCP port of the calling thread's network namespace: one entry a socket, since
+/// there may be one an address.
+///
+/// # Errors
+/// What the system says. Holders of other users that may not be looked at are left out.
+pub fn owner_of(port: u16) -> io::Result<Vec<Owner>> {
+    owner_in("/proc/thread-self/net", port)
+}
+
+/// The same, of the network namespace whose tables lie in a folder of the kernel's.
+fn owner_in(folder: &str, port: u16) -> io::Result<Vec<Owner>> {
+    let tables = ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("{folder}/{table}")));
+    let mut inodes = Vec::new();
+    for table in tables {
+        match table {
+            Ok(table) => inodes.extend(listening(&table, port)),
+            // A kernel without IPv6 has no table of it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if inodes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut owners: Vec<_> = inodes
+        .into_iter()
+        .map(|inode| Owner {
+            inode,
+            pids: Vec::new(),
+        })
+        .collect();
+    for (pid, _) in all() {
+        let held = sockets(pid);
+        owners
+            .iter_mut()
+            .filter(|owner| held.contains(&owner.inode))
+            .for_each(|owner| owner.pids.push(pid));
+    }
+    Ok(owners)
+}
+
+/// The kernel's tables of the network namespace that a process is in; of this thread's if it is no
+/// more.
+fn tables_of(pid: u32) -> String {
+    let folder = format!("/proc/{pid}/net");
+    if Path::new(&folder).join("tcp").exists() {
+        folder
+    } else {
+        "/proc/thread-self/net".to_owned()
+    }
+}
+
+/// Checks that who listens on `port` is of the process group `group`, and nobody else, in the
+/// network namespace of its leader.
+///
+/// # Errors
+/// A sentence that says who listens instead.
+pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
+    let owners = owner_in(&tables_of(group), port)
+        .map_err(|error| format!("cannot tell who listens on port {port}: {error}"))?;
+    if owners.is_empty() {
+        return Err(format!("nobody listens on port {port}"));
+    }
+    let of_group = |pid: &u32| Stat::of(*pid).is_some_and(|stat| stat.group == group);
+    match owners.iter().find(|owner| !owner.pids.iter().any(of_group)) {
+        None => Ok(()),
+        Some(owner) if owner.pids.is_empty() => Err(format!(
+            "a process that cannot be seen listens on port {port}"
+        )),
+        Some(owner) => Err(format!(
+            "another process listens on port {port}: {}",
+            owner.pids[0]
+        )),
+    }
+}
+
+/// Checks that a process listens on `port`, and nobody else.
+///
+/// # Errors
+/// A sentence that says who listens instead.
+pub fn held_by(port: u16, pid: u32) -> Result<(), String> {
+    let held = sockets(pid);
+    let owners = owner_of(port)
+        .map_err(|error| format!("cannot tell who listens on port {port}: {error}"))?;
+    match owners.iter().find(|owner| !held.contains(&owner.inode)) {
+        None if owners.is_empty() => Err(format!("nobody listens on port {port}")),
+        None => Ok(()),
+        Some(owner) => Err(format!(
+            "another process listens on port {port}: {:?}",
+            owner.pids
+        )),
+    }
+}
+
+/// The TCP ports that a process group listens on, in order.
+///
+/// # Errors
+/// What the system says.
+pub fn of_group(group: u32) -> io::Result<Vec<u16>> {
+    let members: Vec<_> = all()
+        .into_iter()
+        .filter(|(_, stat)| stat.group == group)
+        .collect();
+    let held: HashSet<u64> = members.iter().flat_map(|(pid, _)| sockets(*pid)).collect();
+    let folder = tables_of(group);
+    let tables = ["tcp", "tcp6"]
+        .map(|table| std::fs::read_to_string(format!("{folder}/{table}")).unwrap_or_default());
+    let rows = tables
+        .iter()
+        .flat_map(|table| table.lines())
+        .filter_map(listener);
+    let mut ports: Vec<_> = rows
+        .filter(|(_, inode)| held.contains(inode))
+        .map(|(port, _)| port)
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    Ok(ports)
+}
+
+fn outgoing(text: &str) -> Option<RangeInclusive<u16>> {
+    let mut numbers = text.split_ascii_whitespace().map(str::parse);
+    Some(numbers.next()?.ok()?..=numbers.next()?.ok()?)
+}
+
+fn candidates(outgoing: Option<&RangeInclusive<u16>>) -> Vec<u16> {
+    let outside = |range: RangeInclusive<u16>| -> Vec<u16> {
+        range
+            .filter(|port| outgoing.is_none_or(|outgoing| !outgoing.contains(port)))
+            .collect()
+    };
+    let preferred = outside(PREFERRED);
+    if preferred.is_empty() {
+        outside(UNPRIVILEGED)
+    } else {
+        preferred
+    }
+}
+
+/// Whether a server could listen on it on any address. The standard library would say so of a port
+/// too whose last connections are not forgotten yet: it lets addresses be used again, and not every
+/// server does.
+fn is_free(port: u16) -> bool {
+    let v4 = SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port));
+    let v6 = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0));
+    let tcp = |family| socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
+    let bound_v4 = tcp(AddressFamily::Inet).and_then(|socket| bind(socket.as_raw_fd(), &v4));
+    let bound_v6 = tcp(AddressFamily::Inet6).and_then(|socket| {
+        setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+        bind(socket.as_raw_fd(), &v6)
+    });
+    let no_v6 = matches!(bound_v6, Err(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL));
+    bound_v4.is_ok() && (bound_v6.is_ok() || no_v6)
+}
+
+/// The sockets that listen on `port`, from one of the kernel's tables.
+fn listening(table: &str, port: u16) -> Vec<u64> {
+    table
+        .lines()
+        .filter_map(listener)
+        .filter(|(local, _)| *local == port)
+        .map(|(_, inode)| inode)
+        .collect()
+}
+
+/// Port and inode of a row that is a listening socket: the second column is the local address, the
+/// fourth the state, the tenth the inode.
+fn listener(row: &str) -> Option<(u16, u64)> {
+    let columns: Vec<_> = row.split_ascii_whitespace().collect();
+    let local = u16::from_str_radix(columns.get(1)?.rsplit_once(':')?.1, 16).ok()?;
+    (*columns.get(3)? == "0A").then(|| Some((local, columns.get(9)?.parse().ok()?)))?
+}
+
+/// The sockets that a process holds.
+fn sockets(pid: u32) -> HashSet<u64> {
+    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return HashSet::new();
+    };
+    let inode = |link: std::path::PathBuf| {
+        link.to_str()?
+            .strip_prefix("socket:[")?
+            .strip_suffix(']')?
+            .parse()
+            .ok()
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| inode(std::fs::read_link(entry.path()).ok()?))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn every_port_is_free_and_outside_of_what_clients_get() {
+        let outgoing =
+            outgoing(&std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap())
+                .unwrap();
+        let ports: Vec<_> = (0..50).map(|_| free_port().unwrap()).collect();
+        assert_eq!(ports.iter().collect::<HashSet<_>>().len(), 50);
+        for port in ports {
+            assert!(
+                !outgoing.contains(&port) && PREFERRED.contains(&port),
+                "{port}"
+            );
+            drop(TcpListener::bind(("127.0.0.1", port)).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_is_in_use_is_not_free() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(!is_free(listener.local_addr().unwrap().port()));
+    }
+
+    #[test]
+    fn a_wide_range_of_outgoing_ports_leaves_those_below() {
+        assert_eq!(
+            candidates(Some(&(1_030..=65_535))),
+            [1_024, 1_025, 1_026, 1_027, 1_028, 1_029]
+        );
+        assert_eq!(candidates(None).len(), PREFERRED.len());
+        assert_eq!(candidates(Some(&(1_024..=65_535))), [0; 0]);
+    }
+
+    #[test]
+    fn the_owner_of_a_port_is_found() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let owners = owner_of(port).unwrap();
+        assert_eq!(owners.len(), 1);
+        assert!(owners[0].pids.contains(&std::process::id()));
+        let group = Stat::of(std::process::id()).unwrap().group;
+        assert_eq!(belongs_to(port, group), Ok(()));
+        let other = belongs_to(port, group + 1).unwrap_err();
+        assert!(
+            other.starts_with(&format!("another process listens on port {port}: ")),
+            "{other}"
+        );
+        drop(listener);
+        assert_eq!(
+            belongs_to(port, group),
+            Err(format!("nobody listens on port {port}"))
+        );
+    }
+
+    #[test]
+    fn who_listens_for_others_is_told_from_who_does_not() {
+        let listen = |address: &str| TcpListener::bind(address).unwrap();
+        let sockets = ["127.0.0.1:0", "127.7.7.7:0", "0.0.0.0:0"].map(listen);
+        let open = open_to_others().unwrap();
+        let found = sockets.map(|socket| open.contains(&socket.local_addr().unwrap().port()));
+        assert_eq!(found, [false, false, true]);
+        for (address, expected) in [
+            ("00000000000000000000000001000000", true),
+            ("0000000000000000FFFF00000100007F", true),
+            ("00000000000000000000000000000000", false),
+            ("0000000000000000FFFF00000100000A", false),
+        ] {
+            assert_eq!(
+                of_loopback(&format!("0: {address}:2710 0:0 0A")),
+                expected,
+                "{address}"
+            );
+        }
+    }
+
+    #[test]
+    fn ports_are_shown_as_ranges() {
+        assert_eq!(ranges(&[1, 2, 3, 7, 9, 10]), [1..=3, 7..=7, 9..=10]);
+        assert_eq!(ranges(&[65_534, 65_535]), [65_534..=65_535]);
+        assert_eq!(ranges(&[]), [0; 0].map(|port| port..=port));
+    }
+
+    #[test]
+    fn reads_the_kernels_table() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+             0: 0100007F:2710 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0 0 4711 1 \
+             0 100 0 0 10 0\n\
+             1: 0100007F:2710 0100007F:9999 01 00000000:00000000 00:00000000 00000000  0 0 4712 1 \
+             0 100 0 0 10 0\n";
+        assert_eq!(listening(table, 10_000), [4711]);
+        assert_eq!(listening(table, 10_001), [0; 0]);
+    }
+}

@@ -1,0 +1,114 @@
+//! Processes as `/proc` shows them: who is whose, and since when.
+
+/// What `/proc/<pid>/stat` tells of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// Whether it is neither a zombie nor dead.
+    pub lives: bool,
+    /// Its parent.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// Page faults served without a device.
+    pub minor_faults: u64,
+    /// Page faults that read from a device.
+    pub major_faults: u64,
+    /// When it began, in ticks since boot: with the process's number, its identity.
+    pub began: u64,
+}
+
+impl Stat {
+    /// Of a process that is there.
+    pub fn of(pid: u32) -> Option<Self> {
+        Self::parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// The program's name comes second, in parentheses, and may itself hold spaces and parentheses:
+    /// what counts is the last.
+    fn parse(text: &str) -> Option<Self> {
+        let fields: Vec<_> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+        // Numbered as proc(5) does, from 1; the third is the first after the name.
+        let field = |number: usize| fields.get(number - 3).copied();
+        Some(Self {
+            lives: !matches!(field(3)?, "Z" | "X" | "x"),
+            parent: field(4)?.parse().ok()?,
+            group: field(5)?.parse().ok()?,
+            minor_faults: field(10)?.parse().ok()?,
+            major_faults: field(12)?.parse().ok()?,
+            began: field(22)?.parse().ok()?,
+        })
+    }
+}
+
+/// All processes, with what is told of them. One that ends meanwhile is left out.
+pub fn all() -> Vec<(u32, Stat)> {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid| Some((pid, Stat::of(pid)?))).collect()
+}
+
+/// The living members of a process group.
+pub fn members(group: u32) -> Vec<u32> {
+    all()
+        .into_iter()
+        .filter(|(_, stat)| stat.group == group && stat.lives)
+        .map(|(pid, _)| pid)
+        .collect()
+}
+
+/// The living descendants of a process, with when each began. One whose parent has ended before it
+/// is none any more.
+pub fn descendants(pid: u32) -> Vec<(u32, u64)> {
+    let all = all();
+    let (mut found, mut parents) = (Vec::new(), vec![pid]);
+    while let Some(parent) = parents.pop() {
+        for (child, stat) in all
+            .iter()
+            .filter(|(_, stat)| stat.parent == parent && stat.lives)
+        {
+            found.push((*child, stat.began));
+            parents.push(*child);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_program_with_an_odd_name() {
+        let stat = Stat::parse(
+            "7 (a) R (b c) S 1 7 7 0 -1 4194560 11 12 13 14 1 2 3 4 20 0 1 0 999 4096 5",
+        )
+        .unwrap();
+        let expected = Stat {
+            lives: true,
+            parent: 1,
+            group: 7,
+            minor_faults: 11,
+            major_faults: 13,
+            began: 999,
+        };
+        assert_eq!(stat, expected);
+        assert!(
+            !Stat::parse("7 (x) Z 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0")
+                .unwrap()
+                .lives
+        );
+        assert_eq!(Stat::parse("7 (x) S 1"), None);
+    }
+
+    #[test]
+    fn finds_this_process() {
+        let this = std::process::id();
+        let stat = Stat::of(this).unwrap();
+        assert!(stat.lives && members(stat.group).contains(&this));
+        assert!(descendants(stat.parent).contains(&(this, stat.began)));
+    }
+}

@@ -1,0 +1,373 @@
+//! What processes have cost, read from outside while they live.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use nix::sys::socket::{getsockopt, sockopt};
+use nix::time::{ClockId, clock_getcpuclockid};
+use nix::unistd::Pid;
+use results::record::Resources;
+
+use super::processes::{Stat, all, descendants};
+
+/// Of these processes together, each from its beginning to now; children that they had waited for
+/// do not count. A figure that one of them does not tell is none of all: a sum of some would be
+/// taken for one of all.
+///
+/// `max_rss_bytes` adds up the peaks, which need not have been at one time. Switches are those of
+/// threads that have not ended. Costs the reader some tens of microseconds a process, and the
+/// process the time for which its map is held.
+pub fn of_processes(pids: &[u32]) -> Resources {
+    let each: Vec<_> = pids.iter().map(|pid| of_process(*pid)).collect();
+    sum(&each)
+}
+
+/// What several have cost together; nothing where one of them is not known, and nothing of none.
+pub fn sum(parts: &[Resources]) -> Resources {
+    let all = |of: fn(&Resources) -> Option<u64>| {
+        if parts.is_empty() {
+            None
+        } else {
+            parts.iter().map(of).sum::<Option<u64>>()
+        }
+    };
+    Resources {
+        cpu_ns: all(|part| part.cpu_ns),
+        max_rss_bytes: all(|part| part.max_rss_bytes),
+        pss_bytes: all(|part| part.pss_bytes),
+        minor_faults: all(|part| part.minor_faults),
+        major_faults: all(|part| part.major_faults),
+        voluntary_switches: all(|part| part.voluntary_switches),
+        involuntary_switches: all(|part| part.involuntary_switches),
+    }
+}
+
+/// Of a process and of all that it has started and that lives.
+pub fn of_tree(pid: u32) -> Resources {
+    of_processes(&tree(pid))
+}
+
+fn of_process(pid: u32) -> Resources {
+    let stat = Stat::of(pid);
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let threads = threads(pid);
+    let switches = |name| {
+        threads
+            .iter()
+            .map(|status| field(status, name))
+            .sum::<Option<u64>>()
+    };
+    Resources {
+        cpu_ns: cpu_ns(pid),
+        max_rss_bytes: field(&status, "VmHWM").map(|kib| kib * 1024),
+        pss_bytes: field(&rollup, "Pss").map(|kib| kib * 1024),
+        minor_faults: stat.map(|stat| stat.minor_faults),
+        major_faults: stat.map(|stat| stat.major_faults),
+        voluntary_switches: switches("voluntary_ctxt_switches").filter(|_| !threads.is_empty()),
+        involuntary_switches: switches("nonvoluntary_ctxt_switches")
+            .filter(|_| !threads.is_empty()),
+    }
+}
+
+/// The CPU time of all threads of a process, those that have ended included.
+fn cpu_ns(pid: u32) -> Option<u64> {
+    let time = clock_getcpuclockid(Pid::from_raw(pid.cast_signed()))
+        .and_then(ClockId::now)
+        .ok()?;
+    Some(u64::try_from(time.tv_sec()).ok()? * 1_000_000_000 + u64::try_from(time.tv_nsec()).ok()?)
+}
+
+/// The `status` of every thread that there is.
+fn threads(pid: u32) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok())
+        .collect()
+}
+
+/// The number in the line that begins with `name:`.
+pub fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// What was added since an earlier reading, or from nothing where there was none. Memory is no sum
+/// over time: it is the later reading's.
+pub fn since(before: &Resources, after: &Resources) -> Resources {
+    let more = |of: fn(&Resources) -> Option<u64>| {
+        Some(of(after)?.saturating_sub(of(before).unwrap_or(0)))
+    };
+    Resources {
+        cpu_ns: more(|cost| cost.cpu_ns),
+        minor_faults: more(|cost| cost.minor_faults),
+        major_faults: more(|cost| cost.major_faults),
+        voluntary_switches: more(|cost| cost.voluntary_switches),
+        involuntary_switches: more(|cost| cost.involuntary_switches),
+        ..*after
+    }
+}
+
+/// The control group that a process is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlGroup {
+    cpu: PathBuf,
+    memory: PathBuf,
+    unified: bool,
+}
+
+impl ControlGroup {
+    /// That of a process: of version 2 if the memory of it is counted there, otherwise of version
+    /// 1.
+    pub fn of(pid: u32) -> Option<Self> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        Self::read(&text, Path::new("/sys/fs/cgroup"))
+    }
+
+    fn read(text: &str, root: &Path) -> Option<Self> {
+        let of = |controller: &str| {
+            let line = text.lines().find(|line| {
+                line.split(':')
+                    .nth(1)
+                    .is_some_and(|names| names.split(',').any(|name| name == controller))
+            })?;
+            let path = line.splitn(3, ':').nth(2)?.trim_start_matches('/');
+            // Controllers that are mounted together have a folder with both names, and links with
+            // each.
+            Some(root.join(controller).join(path))
+                .filter(|folder| !controller.is_empty() && folder.is_dir())
+        };
+        if let (Some(cpu), Some(memory)) = (of("cpuacct"), of("memory")) {
+            return Some(Self {
+                cpu,
+                memory,
+                unified: false,
+            });
+        }
+        let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        let folder = root.join(path);
+        folder.join("memory.current").is_file().then(|| Self {
+            cpu: folder.clone(),
+            memory: folder,
+            unified: true,
+        })
+    }
+
+    /// The processes in it and in those below it.
+    pub fn processes(&self) -> Vec<u32> {
+        let (mut pids, mut folders) = (Vec::new(), vec![self.memory.clone()]);
+        while let Some(folder) = folders.pop() {
+            let text = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+            pids.extend(text.lines().filter_map(|line| line.parse::<u32>().ok()));
+            let below = std::fs::read_dir(&folder)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(|entry| entry.path());
+            folders.extend(below.filter(|path| path.is_dir()));
+        }
+        pids
+    }
+
+    /// CPU time of all that ever ran in it, in nanoseconds.
+    pub fn cpu_ns(&self) -> Option<u64> {
+        if self.unified {
+            let text = std::fs::read_to_string(self.cpu.join("cpu.stat")).ok()?;
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix("usage_usec "))?;
+            return Some(line.trim().parse::<u64>().ok()? * 1_000);
+        }
+        number(&self.cpu.join("cpuacct.usage"))
+    }
+
+    /// The most memory that was ever charged to it at once, in bytes: with the page cache and
+    /// kernel memory that its processes were the first to touch, which no process's RSS holds.
+    pub fn peak_bytes(&self) -> Option<u64> {
+        number(&self.memory.join(if self.unified {
+            "memory.peak"
+        } else {
+            "memory.max_usage_in_bytes"
+        }))
+    }
+}
+
+fn number(file: &Path) -> Option<u64> {
+    std::fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// Of the control group that a process is in: CPU time from the group, which counts what has ended
+/// too, and the rest from the processes that live.
+pub fn of_group(pid: u32) -> Resources {
+    let Some(group) = ControlGroup::of(pid) else {
+        return of_tree(pid);
+    };
+    let cost = of_processes(&group.processes());
+    Resources {
+        cpu_ns: group.cpu_ns().or(cost.cpu_ns),
+        ..cost
+    }
+}
+
+/// The processes of the control group that a process is in; where it is in none of its own, of the
+/// tree that it began.
+pub fn members(pid: u32) -> Vec<u32> {
+    ControlGroup::of(pid).map_or_else(|| tree(pid), |group| group.processes())
+}
+
+/// A process and all that it has started and that lives.
+pub fn tree(pid: u32) -> Vec<u32> {
+    std::iter::once(pid)
+        .chain(descendants(pid).into_iter().map(|(pid, _)| pid))
+        .collect()
+}
+
+/// Memory that these processes share with nobody, in bytes: what would be free if they were gone.
+/// Nothing where one of them does not tell.
+pub fn private_bytes(pids: &[u32]) -> Option<u64> {
+    let of = |pid: &u32| {
+        let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        Some((field(&rollup, "Private_Clean")? + field(&rollup, "Private_Dirty")?) * 1024)
+    };
+    pids.iter().map(of).sum()
+}
+
+/// The kernel's tables of the pages of these processes, in bytes, which no memory of theirs holds.
+/// Nothing where one of them does not tell.
+pub fn page_tables_bytes(pids: &[u32]) -> Option<u64> {
+    let of = |pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        Some(field(&status, "VmPTE")? * 1024)
+    };
+    pids.iter().map(of).sum()
+}
+
+/// The parent of a process.
+pub fn parent(pid: u32) -> Option<u32> {
+    Stat::of(pid)
+        .map(|stat| stat.parent)
+        .filter(|parent| *parent > 1)
+}
+
+/// A living descendant with this program name, as the kernel shortens it to 15 characters.
+pub fn descendant_named(pid: u32, name: &str) -> Option<u32> {
+    let is_named = |pid: u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name)
+    };
+    descendants(pid)
+        .into_iter()
+        .map(|(pid, _)| pid)
+        .find(|pid| is_named(*pid))
+}
+
+/// A living process with this program name, whoever started it.
+pub fn named(name: &str) -> Option<u32> {
+    let is_named = |pid: u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name)
+    };
+    all()
+        .into_iter()
+        .map(|(pid, _)| pid)
+        .find(|pid| is_named(*pid))
+}
+
+/// The process at the other end of a Unix socket.
+///
+/// # Errors
+/// Nobody listens there, or this process may not connect.
+pub fn peer(socket: &Path) -> io::Result<u32> {
+    let stream = UnixStream::connect(socket)?;
+    let peer = getsockopt(&stream, sockopt::PeerCredentials)?;
+    Ok(peer.pid().cast_unsigned())
+}
+
+/// When a process began, in ticks since boot: with its number, its identity.
+pub fn began(pid: u32) -> Option<u64> {
+    Stat::of(pid).map(|stat| stat.began)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn several_processes_cost_what_each_does_and_one_that_is_gone_makes_the_sum_unknown() {
+        let this = std::process::id();
+        let (one, two) = (of_processes(&[this]), of_processes(&[this, this]));
+        assert!(
+            two.max_rss_bytes >= one.max_rss_bytes.map(|bytes| bytes * 2),
+            "{one:?} {two:?}"
+        );
+        assert!(one.cpu_ns.is_some() && one.pss_bytes.is_some());
+        assert_eq!(of_processes(&[this, u32::MAX >> 1]).max_rss_bytes, None);
+        assert_eq!(of_processes(&[]), Resources::default());
+        assert!(of_tree(this).max_rss_bytes >= one.max_rss_bytes);
+    }
+
+    #[test]
+    fn time_and_faults_are_counted_from_a_reading_and_memory_is_not() {
+        let before = Resources {
+            cpu_ns: Some(10),
+            pss_bytes: Some(7),
+            ..Resources::default()
+        };
+        let after = Resources {
+            cpu_ns: Some(25),
+            pss_bytes: Some(9),
+            minor_faults: Some(1),
+            ..Resources::default()
+        };
+        let more = since(&before, &after);
+        assert_eq!(
+            (more.cpu_ns, more.pss_bytes, more.minor_faults),
+            (Some(15), Some(9), Some(1))
+        );
+    }
+
+    #[test]
+    fn both_versions_of_control_groups_are_read() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let file = root.path().join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        };
+        write("cpuacct/docker/x/cpuacct.usage", "123\n");
+        write("memory/docker/x/memory.max_usage_in_bytes", "456\n");
+        write("memory/docker/x/cgroup.procs", "7\n");
+        write("memory/docker/x/below/cgroup.procs", "8\n9\n");
+        let group = "5:memory:/docker/x\n4:cpu,cpuacct:/docker/x\n0::/\n";
+        let group = ControlGroup::read(group, root.path()).unwrap();
+        assert_eq!(
+            (group.cpu_ns(), group.peak_bytes(), group.processes()),
+            (Some(123), Some(456), vec![7, 8, 9])
+        );
+
+        write("machine/y/memory.current", "1\n");
+        write("machine/y/memory.peak", "99\n");
+        write("machine/y/cpu.stat", "usage_usec 5\nuser_usec 1\n");
+        let group = ControlGroup::read("0::/machine/y\n", root.path()).unwrap();
+        assert_eq!(
+            (group.cpu_ns(), group.peak_bytes()),
+            (Some(5_000), Some(99))
+        );
+        assert_eq!(ControlGroup::read("0::/nowhere\n", root.path()), None);
+    }
+
+    #[test]
+    fn the_process_behind_a_socket_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let _listener = UnixListener::bind(&path).unwrap();
+        assert_eq!(peer(&path).unwrap(), std::process::id());
+        assert!(peer(&folder.path().join("none")).is_err());
+    }
+}

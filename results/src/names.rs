@@ -1,0 +1,539 @@
+//! The names of a record: systems, workloads, parameters and evidence.
+//!
+//! The sets of systems and workloads are open, since people bring their own. Parameters and
+//! evidence that this version knows are values of an enumeration; what another version wrote is
+//! kept as it stands, so that old and foreign runs still read.
+
+use std::borrow::{Borrow, Cow};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Deref;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+/// The ending of a system's second name in an A/A control.
+const TWIN: &str = "-aa";
+
+macro_rules! open_name {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $type(String);
+
+        impl $type {
+            /// The name as records write it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Deref for $type {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $type {
+            fn from(name: &str) -> Self {
+                Self(name.to_owned())
+            }
+        }
+
+        impl From<String> for $type {
+            fn from(name: String) -> Self {
+                Self(name)
+            }
+        }
+
+        impl PartialEq<str> for $type {
+            fn eq(&self, other: &str) -> bool {
+                self.0 == other
+            }
+        }
+
+        impl PartialEq<&str> for $type {
+            fn eq(&self, other: &&str) -> bool {
+                self.0 == *other
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                String::schema_name()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                String::json_schema(generator)
+            }
+        }
+    };
+}
+
+open_name! {
+    /// One way to run a workload, such as `wasmtime-embedded`, or the same under its second name in
+    /// an A/A control, such as `wasmtime-embedded-aa`.
+    System
+}
+
+open_name! {
+    /// A program under test, such as `http-hello`.
+    Workload
+}
+
+impl System {
+    /// The second name of this system, under which an A/A control measures it again.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        Self(format!("{}{TWIN}", self.original_name()))
+    }
+
+    /// Whether this is the second name of a system.
+    pub fn is_twin(&self) -> bool {
+        self.0.ends_with(TWIN)
+    }
+
+    /// The system's first name.
+    pub fn original_name(&self) -> &str {
+        self.0.strip_suffix(TWIN).unwrap_or(&self.0)
+    }
+
+    /// The system under its first name.
+    #[must_use]
+    pub fn original(&self) -> Self {
+        Self(self.original_name().to_owned())
+    }
+}
+
+macro_rules! vocabulary {
+    ($(#[$doc:meta])* $type:ident: $($(#[$value_doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub enum $type {
+            $($(#[$value_doc])* $variant,)+
+            /// A name that this version does not know.
+            Other(Box<str>),
+        }
+
+        impl $type {
+            /// All that this version knows, in the order of tables.
+            pub const KNOWN: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name as records write it.
+            pub fn name(&self) -> &str {
+                match self {
+                    $(Self::$variant => $name,)+
+                    Self::Other(name) => name,
+                }
+            }
+        }
+
+        impl From<&str> for $type {
+            fn from(name: &str) -> Self {
+                match name {
+                    $($name => Self::$variant,)+
+                    other => Self::Other(other.into()),
+                }
+            }
+        }
+
+        impl From<String> for $type {
+            fn from(name: String) -> Self {
+                Self::from(name.as_str())
+            }
+        }
+
+        impl From<&$type> for $type {
+            fn from(name: &$type) -> Self {
+                name.clone()
+            }
+        }
+
+        impl PartialEq<str> for $type {
+            fn eq(&self, other: &str) -> bool {
+                self.name() == other
+            }
+        }
+
+        impl PartialEq<&str> for $type {
+            fn eq(&self, other: &&str) -> bool {
+                self.name() == *other
+            }
+        }
+
+        // Records keep their keys in alphabetical order.
+        impl Ord for $type {
+            fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+                self.name().cmp(other.name())
+            }
+        }
+
+        impl PartialOrd for $type {
+            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Cow::<'de, str>::deserialize(deserializer).map(|name| Self::from(name.as_ref()))
+            }
+        }
+    };
+}
+
+vocabulary! {
+    /// A parameter of a cell. One without effect in a cell is absent from it.
+    Param:
+    /// How bytes become executable code.
+    Acquire = "acquire",
+    /// Where instances come from: `on_demand`, `pooling`.
+    Allocator = "allocator",
+    /// How an instance's memory is initialised.
+    MemoryInit = "memory_init",
+    /// Which compiler.
+    Compiler = "compiler",
+    /// Whether compilation is parallel.
+    CompileThreads = "compile_threads",
+    /// How a running guest can be stopped.
+    Interrupt = "interrupt",
+    /// What is in the page cache: `hot`, `evicted`, `evicted-all`.
+    PageCache = "page_cache",
+    /// What takes the start apart: `none`, `seccomp`, `own`.
+    Observer = "observer",
+    /// Work that is left out of the start.
+    Without = "without",
+    /// Connections at once.
+    Connections = "connections",
+    /// Requests of a sample.
+    Requests = "requests",
+    /// Whether the load is an open or a closed loop.
+    Pace = "pace",
+    /// Instances at once.
+    Instances = "instances",
+    /// Firewall in front of the service: `off`, `baseline`, `rules:N`.
+    Firewall = "firewall",
+    /// Network path between client and service: `loopback`, `veth`.
+    Path = "path",
+    /// How long each side of the path holds a packet back, in milliseconds.
+    DelayMs = "delay_ms",
+    /// Rate of the path, in megabits a second.
+    RateMbit = "rate_mbit",
+    /// A container's network: `bridge`, `host`.
+    Network = "network",
+    /// State of the image: `pulled`, `cached`.
+    Image = "image",
+    /// State of an orchestrator's host: `new`, `running`.
+    Host = "host",
+    /// State of an orchestrator's infrastructure: `new`, or as it runs.
+    Infrastructure = "infrastructure",
+    /// State of an orchestrator's compiled code: `compiled`, `kept`.
+    Code = "code",
+    /// Pool of instances of an orchestrator's host: `on`, `off`.
+    Pool = "pool",
+    /// State of an engine of containers: `running`, or new.
+    Engine = "engine",
+}
+
+vocabulary! {
+    /// A piece of evidence that a sample was what its cell says, or a measurement beyond the
+    /// phases. Times are in nanoseconds and sizes in bytes where the name says so.
+    Evidence:
+    /// Why a sample failed or was skipped, as [`crate::reason`] classifies it.
+    ReasonKind = "reason_kind",
+    /// What mends what a sample was skipped for.
+    Remedy = "remedy",
+    /// What the runtime's cache did: `hit`, `miss`, `none`.
+    Cache = "cache",
+    /// Whether the kernel mapped precompiled code into the process.
+    CodeMapped = "code_mapped",
+    /// Pages of the artifact's files in the page cache before the start.
+    PagesResident = "pages_resident",
+    /// Pages of the artifact's files.
+    Pages = "pages",
+    /// Where the service keeps its state.
+    State = "state",
+    /// Time until all instances were ready.
+    ReadyNs = "ready_ns",
+    /// Proportional set size over all instances.
+    PssBytes = "pss_bytes",
+    /// Memory that no other process shares, over all instances.
+    PrivateBytes = "private_bytes",
+    /// Page tables of all instances.
+    PageTablesBytes = "page_tables_bytes",
+    /// Proportional set size of shims, included in that of all instances.
+    ShimPssBytes = "shim_pss_bytes",
+    /// Time that the last instance took to start.
+    StartLastNs = "start_last_ns",
+    /// Whether there were more instances than cores.
+    Oversubscribed = "oversubscribed",
+    /// CPU time of the load generator.
+    GeneratorCpuNs = "generator_cpu_ns",
+    /// The core of the load generator.
+    GeneratorCore = "generator_core",
+    /// The core of the system under test.
+    SystemCore = "system_core",
+    /// Packets that a firewall's rules counted on the way to the service.
+    FirewallPackets = "firewall_packets",
+    /// The same, on the link to a container.
+    FirewallPacketsToContainer = "firewall_packets_to_container",
+    /// The same, on the link from a container.
+    FirewallPacketsFromContainer = "firewall_packets_from_container",
+    /// Packets that a firewall dropped.
+    FirewallBlocked = "firewall_blocked",
+    /// Rules of the firewall.
+    FirewallRules = "firewall_rules",
+    /// The network namespace of the service.
+    NetworkNamespace = "network_namespace",
+    /// Period between two attempts to connect.
+    ConnectPeriodNs = "connect_period_ns",
+    /// Resolution of the instant at which the service first answered.
+    ConnectResolutionNs = "connect_resolution_ns",
+    /// Attempts to connect before the first that succeeded.
+    ConnectAttempts = "connect_attempts",
+    /// Events that the observer saw.
+    Events = "events",
+    /// Time of the second request.
+    SecondRequest = "second_request",
+    /// Time to clean up after the sample.
+    CleaningNs = "cleaning_ns",
+    /// Time to remove a container.
+    RemovalNs = "removal_ns",
+    /// Why a container could not be removed.
+    RemovalFailed = "removal_failed",
+}
+
+/// What begins the names of evidence that holds the costs of one part of a system.
+const PART: &str = "part_";
+
+impl Evidence {
+    /// Costs of one part of a system of several processes.
+    pub fn part(name: &str) -> Self {
+        Self::from(format!("{PART}{name}"))
+    }
+
+    /// The part whose costs this is, if it is one.
+    pub fn as_part(&self) -> Option<&str> {
+        self.name().strip_prefix(PART)
+    }
+}
+
+macro_rules! map {
+    ($(#[$doc:meta])* $type:ident, $key:ident => $value:ty) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $type(BTreeMap<$key, $value>);
+
+        impl $type {
+            /// With nothing in it.
+            pub const fn new() -> Self {
+                Self(BTreeMap::new())
+            }
+
+            /// Whether nothing is in it.
+            pub fn is_empty(&self) -> bool {
+                self.0.is_empty()
+            }
+
+            /// Whether there is a value for this key.
+            pub fn contains_key(&self, key: impl Into<$key>) -> bool {
+                self.0.contains_key(&key.into())
+            }
+
+            /// Sets a value, and returns the one before it.
+            pub fn insert(&mut self, key: impl Into<$key>, value: impl Into<$value>) -> Option<$value> {
+                self.0.insert(key.into(), value.into())
+            }
+
+            /// Takes a value out.
+            pub fn remove(&mut self, key: impl Into<$key>) -> Option<$value> {
+                self.0.remove(&key.into())
+            }
+
+            /// All of them, in the order of their names.
+            pub fn iter(&self) -> impl Iterator<Item = (&$key, &$value)> {
+                self.0.iter()
+            }
+
+            /// All keys, in the order of their names.
+            pub fn keys(&self) -> impl Iterator<Item = &$key> {
+                self.0.keys()
+            }
+
+            /// All values, in the order of their keys' names.
+            pub fn values(&self) -> impl Iterator<Item = &$value> {
+                self.0.values()
+            }
+        }
+
+        impl<K: Into<$key>, V: Into<$value>> FromIterator<(K, V)> for $type {
+            fn from_iter<I: IntoIterator<Item = (K, V)>>(values: I) -> Self {
+                Self(values.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+            }
+        }
+
+        impl<K: Into<$key>, V: Into<$value>> Extend<(K, V)> for $type {
+            fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, values: I) {
+                self.0.extend(values.into_iter().map(|(key, value)| (key.into(), value.into())));
+            }
+        }
+
+        impl<K: Into<$key>, V: Into<$value>, const N: usize> From<[(K, V); N]> for $type {
+            fn from(values: [(K, V); N]) -> Self {
+                values.into_iter().collect()
+            }
+        }
+
+        impl IntoIterator for $type {
+            type Item = ($key, $value);
+            type IntoIter = std::collections::btree_map::IntoIter<$key, $value>;
+
+            fn into_iter(self) -> Self::IntoIter {
+                self.0.into_iter()
+            }
+        }
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                BTreeMap::<String, $value>::schema_name()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                BTreeMap::<String, $value>::json_schema(generator)
+            }
+        }
+    };
+}
+
+map! {
+    /// The parameters of a cell.
+    #[derive(Eq, PartialOrd, Ord, Hash)]
+    Params, Param => String
+}
+
+map! {
+    /// The evidence of a sample.
+    Attested, Evidence => Value
+}
+
+impl Params {
+    /// The value of a parameter; nothing if it has no effect in the cell.
+    pub fn get(&self, key: impl Into<Param>) -> Option<&str> {
+        self.0.get(&key.into()).map(String::as_str)
+    }
+
+    /// Whether a parameter has this value.
+    pub fn is(&self, key: impl Into<Param>, value: &str) -> bool {
+        self.get(key) == Some(value)
+    }
+
+    /// The parameters without these.
+    #[must_use]
+    pub fn without(&self, keys: &[Param]) -> Self {
+        self.iter()
+            .filter(|(key, _)| !keys.contains(key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    }
+}
+
+impl Attested {
+    /// A piece of evidence; nothing if the sample has none of it.
+    pub fn get(&self, key: impl Into<Evidence>) -> Option<&Value> {
+        self.0.get(&key.into())
+    }
+
+    /// A piece of evidence that is a whole number: a time, a size, a count.
+    pub fn number(&self, key: impl Into<Evidence>) -> Option<u64> {
+        self.get(key)?.as_u64()
+    }
+
+    /// A piece of evidence in words.
+    pub fn text(&self, key: impl Into<Evidence>) -> Option<&str> {
+        self.get(key)?.as_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_names_lead_back_and_unknown_ones_are_kept() {
+        for param in Param::KNOWN {
+            assert_eq!(&Param::from(param.name()), param);
+        }
+        for evidence in Evidence::KNOWN {
+            assert_eq!(&Evidence::from(evidence.name()), evidence);
+        }
+        let text = r#"{"acquire":"compile","made_up":"1"}"#;
+        let params: Params = serde_json::from_str(text).unwrap();
+        assert_eq!(params.get(Param::Acquire), Some("compile"));
+        assert_eq!(params.get("made_up"), Some("1"));
+        assert_eq!(serde_json::to_string(&params).unwrap(), text);
+    }
+
+    #[test]
+    fn keys_are_written_in_alphabetical_order() {
+        let params = Params::from([
+            ("z", "1"),
+            ("acquire", "2"),
+            ("page_cache", "3"),
+            ("b", "4"),
+        ]);
+        let text = serde_json::to_string(&params).unwrap();
+        assert_eq!(text, r#"{"acquire":"2","b":"4","page_cache":"3","z":"1"}"#);
+    }
+
+    #[test]
+    fn a_twin_is_a_second_name() {
+        let native = System::from("native");
+        let twin = native.twin();
+        assert_eq!(twin, "native-aa");
+        assert!(twin.is_twin() && !native.is_twin());
+        assert_eq!((twin.original(), twin.twin()), (native, twin.clone()));
+    }
+
+    #[test]
+    fn a_part_is_evidence_of_its_own() {
+        assert_eq!(Evidence::part("nats").as_part(), Some("nats"));
+        assert_eq!(Evidence::Cache.as_part(), None);
+    }
+}
