@@ -222,7 +222,7 @@ fn what_cannot_be_measured_here_is_a_visible_row_and_is_never_launched() {
         (sample.outcome, sample.reason.as_deref()),
         (
             Outcome::Skipped,
-            Some("not installed here: run ./setup mock")
+            Some("not installed here; run ./setup mock")
         )
     );
     assert_eq!(world.mock.said, ["prepare a"]);

@@ -1,0 +1,17 @@
+//! containerd without Docker.
+
+use super::{Kind, Known, Layer, Marker, look};
+
+pub(super) const KNOWN: [Known; 1] = [Known {
+    name: "containerd",
+    label: "containerd",
+    kind: Kind::Container,
+    engine: None,
+    look: look("purple", Marker::Plus, false),
+}];
+
+pub(super) const LAYER: Layer = Layer {
+    system: "containerd",
+    network: Some("host"),
+    work: "the daemon: a snapshot, its shim, its records",
+};

@@ -1,0 +1,241 @@
+//! What is known of each system under test, one file a product: how it is shown, what kind of thing
+//! it is, and what it is compared with.
+//!
+//! Everything that orders, colours, labels or groups systems asks here. A system that nobody
+//! described is one too: [`describe`] makes a description from its name.
+
+mod containerd;
+mod docker;
+mod native;
+mod oci;
+mod wasmcloud;
+mod wasmedge;
+mod wasmtime;
+
+use results::System;
+use serde::Serialize;
+
+/// What a system is shown as, and what kind of thing it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Its name in records.
+    pub name: System,
+    /// What people call it.
+    pub label: String,
+    /// What runs the workload.
+    pub kind: Kind,
+    /// The engine of WebAssembly in it, and how that is used.
+    pub engine: Option<(&'static str, Embedding)>,
+    /// How it looks in pictures.
+    pub look: Look,
+}
+
+/// What runs a workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The operating system.
+    Native,
+    /// An engine of WebAssembly, without a container around it.
+    Wasm,
+    /// A container.
+    Container,
+    /// Something that nobody described.
+    Unknown,
+}
+
+/// How an engine of WebAssembly is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Embedding {
+    /// As a library, in a program made for it.
+    Library,
+    /// As its own command line.
+    CommandLine,
+    /// Inside of something larger.
+    Within,
+}
+
+/// How a system looks in pictures: a colour is never the only difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// The name of its colour.
+    pub colour: &'static str,
+    /// Its marker.
+    pub marker: Marker,
+    /// Whether the marker is only an outline, and lines are dashed.
+    pub hollow: bool,
+}
+
+/// A shape that stands at a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marker {
+    /// ●
+    Circle,
+    /// ■
+    Square,
+    /// ▲
+    Up,
+    /// ▼
+    Down,
+    /// ◆
+    Diamond,
+    /// ✚
+    Plus,
+    /// ✖
+    Cross,
+}
+
+/// The system that others are compared with.
+pub const BASELINE: &str = "native";
+
+/// A layer of a container: the same program with one thing more around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layer {
+    /// The system.
+    pub system: &'static str,
+    /// The network that its cells have, if there is a choice of them.
+    pub network: Option<&'static str>,
+    /// What the layer does.
+    pub work: &'static str,
+}
+
+/// The layers between a bare program and a container with a network of its own, from the inside:
+/// the same program in each, and in each the work of the one before it.
+pub const CONTAINER_LAYERS: [Layer; 5] = [
+    native::LAYER,
+    oci::LAYER,
+    containerd::LAYER,
+    docker::LAYERS[0],
+    docker::LAYERS[1],
+];
+
+struct Known {
+    name: &'static str,
+    label: &'static str,
+    kind: Kind,
+    engine: Option<(&'static str, Embedding)>,
+    look: Look,
+}
+
+const fn look(colour: &'static str, marker: Marker, hollow: bool) -> Look {
+    Look {
+        colour,
+        marker,
+        hollow,
+    }
+}
+
+/// All of them, in the order of tables.
+static KNOWN: [&[Known]; 7] = [
+    &native::KNOWN,
+    &wasmtime::KNOWN,
+    &wasmedge::KNOWN,
+    &wasmcloud::KNOWN,
+    &oci::KNOWN,
+    &containerd::KNOWN,
+    &docker::KNOWN,
+];
+
+fn known() -> impl Iterator<Item = &'static Known> {
+    KNOWN.into_iter().flatten()
+}
+
+impl From<&Known> for Description {
+    fn from(known: &Known) -> Self {
+        Self {
+            name: known.name.into(),
+            label: known.label.to_owned(),
+            kind: known.kind,
+            engine: known.engine,
+            look: known.look,
+        }
+    }
+}
+
+/// What is known of a system, by its first name or its second. Of one that nobody described, its
+/// name and a look that no other has.
+pub fn describe(system: &System) -> Description {
+    let name = system.original_name();
+    known().find(|known| known.name == name).map_or_else(
+        || Description {
+            name: name.into(),
+            label: name.to_owned(),
+            kind: Kind::Unknown,
+            engine: None,
+            look: look("grey", Marker::Plus, true),
+        },
+        Description::from,
+    )
+}
+
+/// Every system that is described, in the order of tables.
+pub fn all() -> impl Iterator<Item = Description> {
+    known().map(Description::from)
+}
+
+/// The place of a system in tables; those that nobody described come last.
+pub fn rank(system: &System) -> usize {
+    let name = system.original_name();
+    known()
+        .position(|known| known.name == name)
+        .unwrap_or(usize::MAX)
+}
+
+/// The engines that are there both as a library and as a command line: engine, library, command
+/// line.
+pub fn engine_pairs() -> Vec<(&'static str, System, System)> {
+    let find = |engine: &str, embedding| {
+        known()
+            .find(|known| known.engine == Some((engine, embedding)))
+            .map(|known| System::from(known.name))
+    };
+    let engines = known().filter_map(|known| match known.engine {
+        Some((engine, Embedding::Library)) => Some(engine),
+        _ => None,
+    });
+    engines
+        .filter_map(|engine| {
+            let library = find(engine, Embedding::Library)?;
+            Some((engine, library, find(engine, Embedding::CommandLine)?))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_description_is_found_by_both_of_its_names() {
+        for description in all() {
+            assert_eq!(describe(&description.name), description);
+            assert_eq!(describe(&description.name.twin()), description);
+        }
+    }
+
+    #[test]
+    fn no_two_look_alike() {
+        let looks: Vec<_> = all().map(|description| description.look).collect();
+        for (index, look) in looks.iter().enumerate() {
+            assert!(!looks[..index].contains(look), "{look:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_described_has_a_description() {
+        let unknown = System::from("qemu");
+        assert_eq!(describe(&unknown).label, "qemu");
+        assert_eq!(describe(&unknown).kind, Kind::Unknown);
+        assert_eq!(rank(&unknown), usize::MAX);
+    }
+
+    #[test]
+    fn engines_come_in_pairs() {
+        let names: Vec<_> = engine_pairs()
+            .into_iter()
+            .map(|(engine, ..)| engine)
+            .collect();
+        assert_eq!(names, ["wasmtime", "wasmedge"]);
+    }
+}

@@ -1,0 +1,26 @@
+//! Machine code, launched as it is.
+
+use super::{Kind, Known, Layer, Marker, look};
+
+pub(super) const KNOWN: [Known; 2] = [
+    Known {
+        name: "native",
+        label: "native",
+        kind: Kind::Native,
+        engine: None,
+        look: look("native", Marker::Circle, false),
+    },
+    Known {
+        name: "native-portable",
+        label: "native, SHA-256 in software",
+        kind: Kind::Native,
+        engine: None,
+        look: look("grey", Marker::Circle, true),
+    },
+];
+
+pub(super) const LAYER: Layer = Layer {
+    system: "native",
+    network: None,
+    work: "the program alone",
+};
