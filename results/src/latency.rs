@@ -10,7 +10,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerial
 /// Three significant digits: a value is off by less than 0.1 %, whatever its size.
 const DIGITS: u8 = 3;
 
-/// How many values must lie above a quantile before it is stated. Fewer, and the next run tells
+/// How many values must lie above a quantile before it is stated. With fewer, the next run shows
 /// another number.
 const VALUES_ABOVE: f64 = 10.0;
 
@@ -37,7 +37,7 @@ pub fn encode(histogram: &Histogram<u64>) -> String {
 /// What [`encode`] made a text of.
 ///
 /// # Errors
-/// A sentence that says where the text stops being one of those.
+/// What is wrong with the text.
 pub fn decode(text: &str) -> Result<Histogram<u64>, String> {
     let bytes = STANDARD
         .decode(text)
