@@ -1,6 +1,7 @@
 //! The page cache: putting files into it or out of it, by name, and proving that they are there or
 //! not.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Seek as _};
 use std::os::fd::AsRawFd as _;
@@ -31,12 +32,20 @@ pub struct Pages {
 /// # Errors
 /// Why not, with the remedy.
 pub fn put(path: &Path, state: Residency) -> Result<Pages, String> {
-    let fail =
-        |error: io::Error| format!("cannot set the page cache of {}: {error}", path.display());
-    let file = File::open(path).map_err(fail)?;
+    let file = File::open(path).map_err(|error| cannot(&path.display(), &error))?;
+    put_open(&file, &path.display(), state)
+}
+
+/// The same with a file that is open to be read, and may have no name: `what` is what it is called
+/// where it fails.
+///
+/// # Errors
+/// Why not, with the remedy.
+pub fn put_open(file: &File, what: &dyn Display, state: Residency) -> Result<Pages, String> {
+    let fail = |error: io::Error| cannot(what, &error);
     let mut pages = match state {
-        Residency::Hot => read_in(&file).map_err(fail)?,
-        Residency::Evicted => evict(path).map_err(fail)?,
+        Residency::Hot => read_in(file).map_err(fail)?,
+        Residency::Evicted => evict_open(file).map_err(fail)?,
     };
     let expected = if state == Residency::Hot {
         pages.all
@@ -48,16 +57,14 @@ pub fn put(path: &Path, state: Residency) -> Result<Pages, String> {
         if state == Residency::Evicted || pages.resident == expected {
             break;
         }
-        pages = read_in(&file).map_err(fail)?;
+        pages = read_in(file).map_err(fail)?;
     }
     if pages.resident != expected {
         return Err(format!(
-            "{} of {} pages of {} are in the page cache, {expected} should be; if it lies on tmpfs \
-                or another file system without a page cache of its own, put the run on a disk \
-                with --out",
-            pages.resident,
-            pages.all,
-            path.display()
+            "{} of {} pages of {what} are in the page cache, {expected} should be; if it lies on \
+                tmpfs or another file system without a page cache of its own, put the run on a \
+                disk with --out",
+            pages.resident, pages.all
         ));
     }
     Ok(pages)
@@ -69,9 +76,16 @@ pub fn put(path: &Path, state: Residency) -> Result<Pages, String> {
 /// # Errors
 /// The system's error.
 pub fn evict(path: &Path) -> io::Result<Pages> {
-    let file = File::open(path)?;
-    drop_pages(&file)?;
-    resident(&file)
+    evict_open(&File::open(path)?)
+}
+
+fn evict_open(file: &File) -> io::Result<Pages> {
+    drop_pages(file)?;
+    resident(file)
+}
+
+fn cannot(what: &dyn Display, error: &io::Error) -> String {
+    format!("cannot set the page cache of {what}: {error}")
 }
 
 /// How often a file is read until all of it is in the page cache.

@@ -1,7 +1,5 @@
 //! Many instances in one process.
 
-use results::record::Outcome;
-
 use super::*;
 
 impl Host {
@@ -21,7 +19,7 @@ impl Host {
 fn instances_are_weighed_and_each_of_them_answers() {
     let host = Host::new();
     let ran = host.density(&["--instances", "1,40", "--samples", "1"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran.measured_all();
     assert!(ran.stdout.contains("what one more takes"), "{}", ran.stdout);
     let samples = host.samples();
     assert_eq!(
@@ -31,13 +29,7 @@ fn instances_are_weighed_and_each_of_them_answers() {
     );
     let weight = |sample: &Sample, name: &str| sample.attested[name].as_u64().unwrap();
     for sample in &samples {
-        assert_eq!(
-            sample.outcome,
-            Outcome::Ok,
-            "{}: {:?}",
-            sample.cell,
-            sample.reason
-        );
+        is_undisturbed(sample);
         let instances: u64 = sample.cell.params["instances"].parse().unwrap();
         assert_eq!(sample.requests.as_ref().unwrap().ok, instances);
         assert!(weight(sample, "private_bytes") >= weight(sample, "base_private_bytes"));

@@ -4,6 +4,8 @@ mod bad_guests;
 mod bad_input;
 mod brought;
 mod density;
+#[path = "../support/endless.rs"]
+mod endless;
 mod matrix;
 mod runs;
 mod wasmedge;
@@ -12,10 +14,30 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use results::Sample;
+use results::record::Outcome;
 
 /// One call of the program, with a results folder of its own.
 struct Host {
     out: tempfile::TempDir,
+}
+
+/// What is said of a start that was preempted between two phases.
+const PREEMPTED: &str = "the phases do not add up";
+
+/// Asserts that a sample is good, and tells whether it was not preempted, which no test can keep a
+/// machine from. What it recorded besides its phases is whole all the same.
+fn is_undisturbed(sample: &Sample) -> bool {
+    let preempted = sample
+        .reason
+        .as_ref()
+        .is_some_and(|reason| reason.contains(PREEMPTED));
+    assert!(
+        preempted || sample.outcome == Outcome::Ok,
+        "{}: {:?}",
+        sample.cell,
+        sample.reason
+    );
+    !preempted
 }
 
 /// What it left.
@@ -34,10 +56,7 @@ impl Ran {
             .lines()
             .filter(|line| line.contains(" × "))
             .collect();
-        let preempted = self.code == 4
-            && reasons
-                .iter()
-                .all(|reason| reason.contains("the phases do not add up"));
+        let preempted = self.code == 4 && reasons.iter().all(|reason| reason.contains(PREEMPTED));
         assert!(
             self.code == 0 || (preempted && !reasons.is_empty()),
             "{}: {}",
@@ -75,13 +94,10 @@ impl Host {
 
     /// The folders of runs, oldest first.
     fn runs(&self) -> Vec<PathBuf> {
-        let mut runs: Vec<_> = std::fs::read_dir(self.out.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        runs.retain(|path| path.is_dir());
-        runs.sort();
-        runs
+        results::run_folder::runs(self.out.path())
+            .iter()
+            .map(|run| self.out.path().join(run))
+            .collect()
     }
 
     /// The samples of the only run.
