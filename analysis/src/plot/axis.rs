@@ -1,24 +1,8 @@
 //! From values to places, and the numbers along the way.
 
 use super::canvas::Canvas;
-use findings::units::three_digits;
-
-/// What an axis counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Nanoseconds, told in the unit that fits.
-    Nanoseconds,
-    /// Bytes, told in the binary unit that fits.
-    Bytes,
-    /// A number, told as it is.
-    Count,
-    /// Requests per second.
-    PerSecond,
-    /// How many times as much.
-    Times,
-    /// A part of one, told in percent.
-    Share,
-}
+pub(super) use findings::units::Unit;
+use findings::units::grouped;
 
 /// How an axis runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,7 +21,14 @@ pub enum Scale {
     },
 }
 
-impl Unit {
+/// How a unit is written along an axis.
+trait AxisUnit {
+    fn scaled(self, max: f64) -> (f64, &'static str);
+    fn title(self, what: &str, scale: Scale) -> String;
+    fn tick(self, value: f64) -> String;
+}
+
+impl AxisUnit for Unit {
     /// The size of the unit in which values up to `max` are told, and its name.
     fn scaled(self, max: f64) -> (f64, &'static str) {
         const KIB: f64 = 1024.0;
@@ -53,17 +44,6 @@ impl Unit {
             Self::PerSecond => (1.0, "requests/s"),
             Self::Times => (1.0, "times"),
             Self::Share => (0.01, "%"),
-        }
-    }
-
-    /// A value with its unit, as people read it.
-    pub fn shown(self, value: f64) -> String {
-        match self {
-            Self::Nanoseconds => findings::units::nanoseconds(value),
-            Self::Bytes => findings::units::bytes(value),
-            Self::Count | Self::PerSecond => grouped(value),
-            Self::Times => format!("{}×", three_digits(value)),
-            Self::Share => findings::units::percent(value),
         }
     }
 
@@ -100,26 +80,6 @@ impl Unit {
 fn plain(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// A number with its thousands apart.
-pub(crate) fn grouped(value: f64) -> String {
-    if value.abs() < 100.0 && value.fract() != 0.0 {
-        return three_digits(value);
-    }
-    let digits = format!("{:.0}", value.abs());
-    let mut text = if value < 0.0 {
-        "-".to_owned()
-    } else {
-        String::new()
-    };
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 impl Scale {

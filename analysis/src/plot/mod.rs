@@ -16,13 +16,14 @@ pub mod palette;
 mod png;
 mod stack;
 
-pub(crate) use axis::grouped;
-pub use axis::{Scale, Unit};
+pub use axis::Scale;
 pub use bars::{Bar, bars};
 pub use canvas::Picture;
 pub use curves::{Curve, CurvePoint, Plane, curves};
 pub use dots::{Dot, DotRow, dots};
 pub use ecdf::{Steps, ecdf};
+pub use findings::units::Unit;
+pub(crate) use findings::units::grouped;
 pub use palette::Marker;
 pub use png::{PngError, png};
 pub use stack::{Segment, Stack, stacks};
