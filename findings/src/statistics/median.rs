@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::Interval;
+use super::error::sorted;
+use super::quantile::of_sorted;
 use crate::units::nanoseconds;
 
 /// The confidence that every interval here has, at least.
@@ -17,7 +20,7 @@ pub struct Estimate {
     pub value: f64,
     /// The interval's ends: two of the samples. `null` with fewer than six samples, which cannot
     /// carry 95 %.
-    pub interval: Option<(u64, u64)>,
+    pub interval: Option<Interval>,
     /// How many samples it is of.
     pub n: usize,
 }
@@ -27,66 +30,42 @@ impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", nanoseconds(self.value))?;
         match self.interval {
-            Some((low, high)) => write!(
-                f,
-                " [{}, {}]",
-                nanoseconds(low as f64),
-                nanoseconds(high as f64)
-            ),
+            Some(Interval { low, high }) => {
+                write!(f, " [{}, {}]", nanoseconds(low), nanoseconds(high))
+            }
             None => write!(f, " [n = {}: too few for an interval]", self.n),
         }
     }
 }
 
 impl Estimate {
-    /// The same in another unit. The interval's ends are rounded to whole numbers.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "ends are positive and shrink"
-    )]
-    pub fn scaled(self, by: f64) -> Self {
-        let end = |end: u64| (end as f64 * by).round() as u64;
-        Self {
-            value: self.value * by,
-            interval: self.interval.map(|(low, high)| (end(low), end(high))),
-            n: self.n,
-        }
+    /// The median of `values` in any order and its 95 % interval; nothing of nothing, or of what
+    /// is not finite.
+    ///
+    /// The interval reaches from the k-th smallest to the k-th largest value, with the largest k
+    /// whose coverage 1 − 2·P(B ≤ k − 1), B ~ Binomial(n, ½), is still at least 95 %. It holds for
+    /// every continuous distribution, and is wider than need be for one with ties. (Conover,
+    /// *Practical Nonparametric Statistics*, 3rd ed., §3.2; David and Nagaraja, *Order Statistics*,
+    /// 3rd ed., §7.1.)
+    pub fn of_median(values: &[f64]) -> Option<Self> {
+        let sorted = sorted(values).ok()?;
+        let n = sorted.len();
+        Some(Self {
+            value: of_sorted(&sorted, 0.5),
+            interval: rank(n).map(|k| Interval::new(sorted[k - 1], sorted[n - k])),
+            n,
+        })
     }
 
-    /// Whether two intervals have no point in common. Unknown intervals overlap everything.
-    pub fn is_apart_from(&self, other: &Self) -> bool {
-        match (self.interval, other.interval) {
-            (Some(one), Some(two)) => one.1 < two.0 || two.1 < one.0,
-            _ => false,
-        }
+    /// The same of whole numbers.
+    pub fn of_whole(values: &[u64]) -> Option<Self> {
+        Self::of_median(&values.iter().map(|value| *value as f64).collect::<Vec<_>>())
     }
-}
-
-/// The median of `values` in any order and its 95 % interval; nothing of nothing.
-///
-/// The interval reaches from the k-th smallest to the k-th largest value, with the largest k whose
-/// coverage 1 − 2·P(B ≤ k − 1), B ~ Binomial(n, ½), is still at least 95 %. It holds for every
-/// continuous distribution, and is wider than need be for one with ties. (Conover, *Practical
-/// Nonparametric Statistics*, 3rd ed., §3.2; David and Nagaraja, *Order Statistics*, 3rd ed.,
-/// §7.1.)
-pub fn median(values: &[u64]) -> Option<Estimate> {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable();
-    let n = sorted.len();
-    let upper = *sorted.get(n / 2)?;
-    let value = if n % 2 == 1 {
-        upper as f64
-    } else {
-        f64::midpoint(sorted[n / 2 - 1] as f64, upper as f64)
-    };
-    let interval = rank(n).map(|k| (sorted[k - 1], sorted[n - k]));
-    Some(Estimate { value, interval, n })
 }
 
 /// The largest k from 1 for which the k-th smallest and k-th largest of `n` values enclose the
 /// median with at least [`CONFIDENCE`].
-pub fn rank(n: usize) -> Option<usize> {
+pub(crate) fn rank(n: usize) -> Option<usize> {
     // In logarithms: 2⁻ⁿ itself underflows beyond n = 1074.
     let mut log_mass = -(n as f64) * std::f64::consts::LN_2;
     let (mut below, mut k) = (0.0, 0);
@@ -129,9 +108,9 @@ mod tests {
 
     #[test]
     fn a_median_of_few_has_no_interval() {
-        assert_eq!(median(&[]), None);
+        assert_eq!(Estimate::of_median(&[]), None);
         assert_eq!(
-            median(&[3, 1, 2]),
+            Estimate::of_median(&[3.0, 1.0, 2.0]),
             Some(Estimate {
                 value: 2.0,
                 interval: None,
@@ -139,7 +118,7 @@ mod tests {
             })
         );
         assert_eq!(
-            median(&[4, 1, 2, 3]),
+            Estimate::of_median(&[4.0, 1.0, 2.0, 3.0]),
             Some(Estimate {
                 value: 2.5,
                 interval: None,
@@ -151,10 +130,10 @@ mod tests {
     #[test]
     fn thousands_of_samples_do_not_underflow() {
         let values: Vec<u64> = (1..=10_000).collect();
-        let (low, high) = median(&values).unwrap().interval.unwrap();
+        let Interval { low, high } = Estimate::of_whole(&values).unwrap().interval.unwrap();
         // n/2 ∓ 1.96·√n/2, the normal approximation.
         assert!(
-            low.abs_diff(4_902) <= 2 && high.abs_diff(5_099) <= 2,
+            (low - 4_902.0).abs() <= 2.0 && (high - 5_099.0).abs() <= 2.0,
             "{low} {high}"
         );
     }
@@ -162,10 +141,11 @@ mod tests {
     proptest! {
         #[test]
         fn the_interval_encloses_the_median_and_is_of_samples(values in prop::collection::vec(0_u64..1_000_000, 1..80)) {
-            let estimate = median(&values).unwrap();
-            if let Some((low, high)) = estimate.interval {
-                prop_assert!(low as f64 <= estimate.value && estimate.value <= high as f64);
-                prop_assert!(values.contains(&low) && values.contains(&high));
+            let estimate = Estimate::of_whole(&values).unwrap();
+            let is_value = |end: f64| values.iter().any(|value| (*value as f64 - end).abs() < 0.5);
+            if let Some(Interval { low, high }) = estimate.interval {
+                prop_assert!(low <= estimate.value && estimate.value <= high);
+                prop_assert!(is_value(low) && is_value(high));
             }
             prop_assert_eq!(estimate.interval.is_some(), values.len() >= 6);
         }
@@ -174,10 +154,10 @@ mod tests {
         fn order_does_not_matter_and_scale_carries_over(values in prop::collection::vec(0_u64..1_000_000, 6..40)) {
             let mut other: Vec<_> = values.iter().map(|value| value * 3 + 7).collect();
             other.reverse();
-            let (one, two) = (median(&values).unwrap(), median(&other).unwrap());
+            let (one, two) = (Estimate::of_whole(&values).unwrap(), Estimate::of_whole(&other).unwrap());
             prop_assert!((one.value * 3.0 + 7.0 - two.value).abs() < 1e-6);
-            let ((low, high), scaled) = (one.interval.unwrap(), two.interval.unwrap());
-            prop_assert_eq!((low * 3 + 7, high * 3 + 7), scaled);
+            let (ends, scaled) = (one.interval.unwrap(), two.interval.unwrap());
+            prop_assert_eq!(ends.map(|end| end * 3.0 + 7.0), scaled);
         }
     }
 
@@ -203,8 +183,8 @@ mod tests {
                 .filter(|_| {
                     let values: Vec<u64> =
                         (0..n).map(|_| (uniform().powi(3) * 1e9) as u64).collect();
-                    let (low, high) = median(&values).unwrap().interval.unwrap();
-                    (low..=high).contains(&125_000_000)
+                    let interval = Estimate::of_whole(&values).unwrap().interval.unwrap();
+                    interval.contains(125_000_000.0)
                 })
                 .count();
             assert!(
