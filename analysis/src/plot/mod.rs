@@ -23,7 +23,6 @@ pub use curves::{Curve, CurvePoint, Plane, curves};
 pub use dots::{Dot, DotRow, dots};
 pub use ecdf::{Steps, ecdf};
 pub use findings::units::Unit;
-pub(crate) use findings::units::grouped;
 pub use palette::Marker;
 pub use png::{PngError, png};
 pub use stack::{Segment, Stack, stacks};

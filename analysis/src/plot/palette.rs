@@ -46,7 +46,7 @@ const fn look(colour: &'static str, marker: Marker, hollow: bool) -> Look {
 
 /// Of a system, by its first name.
 pub fn system(name: &str) -> Look {
-    match name.strip_suffix(crate::summary::TWIN).unwrap_or(name) {
+    match results::System::from(name).original_name() {
         "native" => look("native", Marker::Circle, false),
         "native-portable" => look("grey", Marker::Circle, true),
         "wasmtime-embedded" => look("blue", Marker::Square, false),
