@@ -46,7 +46,7 @@ pub fn encode(histogram: &Histogram<u64>) -> String {
 /// What [`encode`] made a text of.
 ///
 /// # Errors
-/// A sentence that says where the text stops being one of those.
+/// What is wrong with the text.
 pub fn decode(text: &str) -> Result<Histogram<u64>, String> {
     let bytes = STANDARD
         .decode(text)
