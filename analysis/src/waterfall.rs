@@ -4,44 +4,12 @@ use results::Phase;
 
 use crate::label::Labels;
 use crate::summary::{CellSummary, Summary};
+use findings::look::PhaseLook;
 use findings::units::nanoseconds;
 
 /// A bar shorter than this part of the longest is drawn again on a scale of its own: a start out of
 /// a cache would otherwise be two letters beside one that compiles.
 const ZOOM_BELOW: f64 = 1.0 / 6.0;
-
-/// The letter of a phase, and its colour among the 256 of a terminal. Both are fixed: the same
-/// phase looks the same in every run. Neighbours differ in lightness, so that they can be told
-/// apart without seeing hues.
-const fn look(phase: Phase) -> (char, u8) {
-    match phase {
-        Phase::Create => ('n', 146),
-        Phase::Start => ('t', 215),
-        Phase::Spawn => ('s', 250),
-        Phase::HostReady => ('h', 152),
-        Phase::Schedule => ('d', 208),
-        Phase::Init => ('i', 110),
-        Phase::Load => ('l', 208),
-        Phase::Connect => ('c', 222),
-        Phase::Respond => ('r', 176),
-        Phase::Run => ('u', 139),
-        Phase::Process => ('P', 250),
-        Phase::Engine => ('E', 110),
-        Phase::Read => ('R', 230),
-        Phase::Compile => ('C', 208),
-        Phase::CacheMiss => ('M', 203),
-        Phase::CacheHit => ('H', 149),
-        Phase::Deserialize => ('D', 143),
-        Phase::DeserializeFile => ('F', 108),
-        Phase::Validate => ('V', 151),
-        Phase::Link => ('L', 222),
-        Phase::Store => ('S', 139),
-        Phase::Instantiate => ('I', 117),
-        Phase::FirstRequest => ('1', 176),
-        Phase::SecondRequest => ('2', 182),
-        Phase::Teardown => ('T', 245),
-    }
-}
 
 /// Draws all workloads, `width` columns wide. Phases are told by letters; `colour` adds their
 /// colours.
@@ -152,7 +120,7 @@ fn bar(cell: &CellSummary, columns: usize, colour: bool) -> String {
 }
 
 fn painted(phase: Phase, length: usize, colour: bool) -> String {
-    let (letter, shade) = look(phase);
+    let PhaseLook { letter, shade, .. } = findings::look::phase(phase);
     let letters: String = std::iter::repeat_n(letter, length).collect();
     if colour && length > 0 {
         format!("\x1b[38;5;16;48;5;{shade}m{letters}\x1b[0m")

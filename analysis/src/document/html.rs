@@ -115,6 +115,7 @@ fn block(block: &Block) -> BlockView {
             caption,
             picture,
             table,
+            ..
         }) => BlockView::Figure {
             id: id.clone(),
             title: inline(title),

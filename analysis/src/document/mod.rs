@@ -34,6 +34,13 @@ pub struct Section {
     pub id: String,
     /// The heading: a finding or a question.
     pub title: String,
+    /// The question that it belongs to: sections of one question stand together.
+    pub question: &'static str,
+    /// The workload that all of it is about, if it is about one: a filter hides it with the
+    /// workload.
+    pub workload: Option<String>,
+    /// The systems that it is about; empty if it is about the whole run.
+    pub systems: Vec<String>,
     /// What it consists of, in order.
     pub blocks: Vec<Block>,
 }
@@ -85,6 +92,10 @@ pub struct Row {
     pub anchor: Option<String>,
     /// Its fields.
     pub fields: Vec<String>,
+    /// The workload that it is about, if it is about one.
+    pub workload: Option<String>,
+    /// The systems that it is about: a filter hides it if it hides all of them.
+    pub systems: Vec<String>,
 }
 
 /// A picture, and the same in numbers.
@@ -100,6 +111,10 @@ pub struct Figure {
     pub picture: Picture,
     /// Its numbers.
     pub table: Table,
+    /// The workload that it is about, if it is about one.
+    pub workload: Option<String>,
+    /// The systems that it is about.
+    pub systems: Vec<String>,
 }
 
 impl Section {
@@ -108,7 +123,7 @@ impl Section {
         Self {
             id: id.to_owned(),
             title: title.into(),
-            blocks: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -159,11 +174,27 @@ impl Table {
         self
     }
 
+    /// Adds a row that is about some systems, and a workload.
+    pub fn row_about<S: Into<String>>(
+        &mut self,
+        workload: &str,
+        systems: &[&str],
+        fields: impl IntoIterator<Item = S>,
+    ) {
+        self.rows.push(Row {
+            anchor: None,
+            fields: fields.into_iter().map(Into::into).collect(),
+            workload: Some(workload.to_owned()),
+            systems: systems.iter().map(|system| (*system).to_owned()).collect(),
+        });
+    }
+
     /// Adds a row.
     pub fn row<S: Into<String>>(&mut self, fields: impl IntoIterator<Item = S>) {
         self.rows.push(Row {
             anchor: None,
             fields: fields.into_iter().map(Into::into).collect(),
+            ..Row::default()
         });
     }
 }

@@ -45,6 +45,8 @@ pub(crate) fn tell(analysis: &Analysis) -> Section {
         table.rows.push(Row {
             anchor: Some(cell.id.clone()),
             fields: fields.collect(),
+            workload: Some(cell.cell.workload.to_string()),
+            systems: vec![cell.cell.system.original_name().to_owned()],
         });
     }
     section.table(table);

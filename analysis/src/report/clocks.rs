@@ -321,5 +321,7 @@ fn figure(analysis: &Analysis, clocks: &Clocks) -> Figure {
         ),
         picture: dots(&rows, "times the container's time"),
         table,
+        workload: None,
+        systems: Vec::new(),
     }
 }

@@ -222,6 +222,8 @@ fn scaling(analysis: &Analysis) -> Option<Section> {
                 .to_owned(),
             picture: curves(&series, &plane),
             table: scaling_table(analysis, &title, &some, &names),
+            workload: None,
+            systems: Vec::new(),
         }));
         section
             .blocks
@@ -290,6 +292,8 @@ fn efficiency_figure(workload: &str, growths: &[&Growth], names: &Names) -> Figu
             .to_owned(),
         picture: curves(&series, &plane),
         table,
+        workload: None,
+        systems: Vec::new(),
     }
 }
 
@@ -394,6 +398,8 @@ fn density(analysis: &Analysis) -> Option<Section> {
                 .to_owned(),
             picture: curves(&series, &plane),
             table: density_table(analysis, &title, &some, &names),
+            workload: None,
+            systems: Vec::new(),
         }));
         section.table(density_steps(analysis, &some, &names));
     }

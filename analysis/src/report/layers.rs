@@ -216,5 +216,7 @@ fn figure(analysis: &Analysis, peeled: &Peeled) -> Figure {
             "launch to first answer, median",
         ),
         table,
+        workload: None,
+        systems: Vec::new(),
     }
 }

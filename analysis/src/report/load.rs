@@ -92,6 +92,8 @@ fn section(
         ),
         picture: bars(&measure_bars(cells, &names, family, measure), unit, axis),
         table,
+        workload: None,
+        systems: Vec::new(),
     }));
     section
         .blocks
@@ -158,6 +160,8 @@ fn memory(
                 "memory, median",
             ),
             table,
+            workload: None,
+            systems: Vec::new(),
         })
     })
 }
@@ -300,6 +304,8 @@ fn distributions(
                 .to_owned(),
             picture: ecdf(&series, Unit::Nanoseconds, "latency"),
             table,
+            workload: None,
+            systems: Vec::new(),
         })
     })
 }

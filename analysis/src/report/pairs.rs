@@ -307,6 +307,8 @@ fn aligned(analysis: &Analysis, engine: &str, workload: &str, pairs: &[&Pair]) -
                 .to_owned(),
             picture: stacks(&rows),
             table,
+            workload: None,
+            systems: Vec::new(),
         })
     })
 }

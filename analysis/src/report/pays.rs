@@ -275,6 +275,8 @@ fn figure(analysis: &Analysis, workload: &str) -> Figure {
                 .to_owned(),
         picture: curves(&series, &plane),
         table,
+        workload: None,
+        systems: Vec::new(),
     }
 }
 

@@ -78,6 +78,8 @@ fn section(analysis: &Analysis, workload: &str, scenario: &str, cells: &[&CellFa
             "launch to first answer, median",
         ),
         table: totals(analysis, workload, scenario, cells, &names),
+        workload: None,
+        systems: Vec::new(),
     }));
     section
         .blocks
@@ -289,6 +291,8 @@ fn distributions(
                 .to_owned(),
             picture: ecdf(&series, Unit::Nanoseconds, "launch to first answer"),
             table,
+            workload: None,
+            systems: Vec::new(),
         })
     })
 }
@@ -423,5 +427,7 @@ fn waterfall(analysis: &Analysis, id: &str, title: String, cells: &[&CellFacts])
             .to_owned(),
         picture: stacks(&rows),
         table,
+        workload: None,
+        systems: Vec::new(),
     })
 }

@@ -366,5 +366,7 @@ fn curve(analysis: &Analysis, variation: &Variation) -> Option<Figure> {
             .to_owned(),
         picture: curves(&series, &plane),
         table,
+        workload: None,
+        systems: Vec::new(),
     })
 }
