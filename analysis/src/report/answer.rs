@@ -17,6 +17,7 @@ use findings::units::percent;
 /// The opening.
 pub(crate) fn tell(run: &Run, analysis: &Analysis) -> Section {
     let mut section = Section::new("answer", "The answer");
+    section.blocks.extend(super::starts::opening(analysis));
     section
         .blocks
         .push(Block::Heading("What was measured".to_owned()));

@@ -6,7 +6,7 @@ use super::facts::{CellFacts, Measure};
 use super::naming::{Names, is_headline, is_plain, is_twin, unwatched};
 use super::words::{by, interval, linked, median};
 use crate::document::{Block, Figure, Section, Table};
-use crate::plot::{Bar, Segment, Stack, Steps, Unit, bars, ecdf, stacks};
+use crate::plot::{Bar, Segment, Stack, Steps, Unit, bars, draw_overview, ecdf};
 
 /// The scenarios that are starts.
 pub(crate) const STARTS: [&str; 2] = ["cold", "runtime-cold"];
@@ -24,9 +24,6 @@ pub(crate) fn meaning(scenario: &str) -> &'static str {
         _ => "",
     }
 }
-
-/// Bars shorter than this part of the longest get a picture of their own too.
-const ZOOM_BELOW: f64 = 0.2;
 
 /// More distributions than this cannot be told apart in one picture.
 const DISTRIBUTIONS: usize = 10;
@@ -344,33 +341,30 @@ fn alone(analysis: &Analysis, cell: &CellFacts) -> Option<f64> {
     }
 }
 
+/// The picture that the report opens with: every start of the workload and the scenario of which
+/// most were taken apart.
+pub(crate) fn opening(analysis: &Analysis) -> Option<Block> {
+    let mut most: Option<(&str, &str, Vec<&CellFacts>)> = None;
+    for scenario in STARTS {
+        for workload in analysis.workloads() {
+            let cells = taken_apart(analysis, workload, scenario);
+            if cells.len() > most.as_ref().map_or(1, |(.., known)| known.len()) {
+                most = Some((workload, scenario, cells));
+            }
+        }
+    }
+    let (workload, scenario, cells) = most?;
+    let title = format!("Where does a {scenario} start of {workload} go, on every system?");
+    Some(waterfall(analysis, "overview", title, &cells))
+}
+
 fn waterfalls(analysis: &Analysis, workload: &str, scenario: &str) -> Vec<Block> {
     let cells = taken_apart(analysis, workload, scenario);
-    let length = |cell: &CellFacts| cell.median(Measure::TotalNs).unwrap_or(0.0);
-    let longest = cells.iter().map(|cell| length(cell)).fold(0.0, f64::max);
-    let short: Vec<_> = cells
-        .iter()
-        .copied()
-        .filter(|cell| length(cell) < longest * ZOOM_BELOW)
-        .collect();
     let mut blocks = Vec::new();
     if !cells.is_empty() {
         let title = format!("{workload}, {scenario}: where does the time of a start go?");
-        blocks.push(waterfall(
-            analysis,
-            &format!("{workload}-{scenario}-waterfall"),
-            title,
-            &cells,
-        ));
-    }
-    if short.len() > 1 && short.len() < cells.len() {
-        let title = format!("{workload}, {scenario}: the short starts of these, enlarged");
-        blocks.push(waterfall(
-            analysis,
-            &format!("{workload}-{scenario}-waterfall-short"),
-            title,
-            &short,
-        ));
+        let id = format!("{workload}-{scenario}-waterfall");
+        blocks.push(waterfall(analysis, &id, title, &cells));
     }
     blocks
 }
@@ -425,7 +419,7 @@ fn waterfall(analysis: &Analysis, id: &str, title: String, cells: &[&CellFacts])
             letter for each phase. The upright line and the number are the median of starts that \
             nothing watched: where it stands before the bar's end, being watched took time."
             .to_owned(),
-        picture: stacks(&rows),
+        picture: draw_overview(&rows),
         table,
         workload: None,
         systems: Vec::new(),
