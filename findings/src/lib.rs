@@ -6,6 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`units`] | numbers as people read them |
+//! | [`look`] | how phases are shown |
 //! | [`statistics`] | from numbers to numbers |
 //! | [`input`] | a run read line by line, grouped by cell, with everything that is wrong with it named |
 //! | [`cells`] | what was measured of each cell, and what each is called |
@@ -19,6 +20,7 @@ pub mod comparison;
 pub mod facts;
 mod findings;
 pub mod input;
+pub mod look;
 pub mod questions;
 pub mod statistics;
 pub mod units;

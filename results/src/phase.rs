@@ -134,37 +134,6 @@ impl Phase {
         }
     }
 
-    /// The letter that stands for it in pictures: that of the same phase in every run.
-    pub const fn letter(self) -> char {
-        match self {
-            Self::Create => 'n',
-            Self::Start => 't',
-            Self::Spawn => 's',
-            Self::HostReady => 'h',
-            Self::Schedule => 'd',
-            Self::Init => 'i',
-            Self::Load => 'l',
-            Self::Connect => 'c',
-            Self::Respond => 'r',
-            Self::Run => 'u',
-            Self::Process => 'P',
-            Self::Engine => 'E',
-            Self::Read => 'R',
-            Self::Compile => 'C',
-            Self::CacheMiss => 'M',
-            Self::CacheHit => 'H',
-            Self::Deserialize => 'D',
-            Self::DeserializeFile => 'F',
-            Self::Validate => 'V',
-            Self::Link => 'L',
-            Self::Store => 'S',
-            Self::Instantiate => 'I',
-            Self::FirstRequest => '1',
-            Self::SecondRequest => '2',
-            Self::Teardown => 'T',
-        }
-    }
-
     /// Whether the phase is a part of the start: what comes after the first complete answer is not.
     pub const fn counts(self) -> bool {
         !matches!(self, Self::SecondRequest | Self::Teardown)

@@ -8,11 +8,14 @@ mod html;
 mod inline;
 mod latex;
 mod markdown;
+mod template;
 
 pub use html::html;
 pub use inline::{Span, spans};
 pub use latex::latex;
 pub use markdown::markdown;
+
+use serde::{Deserialize, Serialize};
 
 use crate::plot::Picture;
 
@@ -28,7 +31,7 @@ pub struct Document {
 }
 
 /// A part with a heading.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Section {
     /// What links name.
     pub id: String,
@@ -46,7 +49,8 @@ pub struct Section {
 }
 
 /// What stands below a heading.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", content = "content", rename_all = "snake_case")]
 pub enum Block {
     /// A heading within a section.
     Heading(String),
@@ -63,7 +67,7 @@ pub enum Block {
 }
 
 /// A table.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {
     /// What it says.
     pub caption: String,
@@ -77,7 +81,7 @@ pub struct Table {
 }
 
 /// A column of a table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     /// Its heading, with the unit.
     pub title: String,
@@ -86,7 +90,7 @@ pub struct Column {
 }
 
 /// A row of a table.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// What links to the row name, if any do.
     pub anchor: Option<String>,
@@ -99,7 +103,7 @@ pub struct Row {
 }
 
 /// A picture, and the same in numbers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figure {
     /// Its name: that of its files.
     pub id: String,
@@ -108,6 +112,7 @@ pub struct Figure {
     /// How to read it.
     pub caption: String,
     /// The picture.
+    #[serde(skip)]
     pub picture: Picture,
     /// Its numbers.
     pub table: Table,

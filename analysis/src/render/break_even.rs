@@ -7,7 +7,7 @@ use systems::{Kind, describe};
 
 use super::format::{linked, systems};
 use crate::document::{Block, Figure, Section, Table};
-use crate::plot::{Curve, Plane, curves};
+use crate::plot::{Curve, Plane, draw_curves};
 
 /// The section, where starts and warm requests were measured.
 pub(super) fn render(findings: &Findings) -> Option<Section> {
@@ -109,7 +109,7 @@ fn figure(findings: &Findings, of: &BreakEven) -> Figure {
         caption: "Where two curves cross, both have cost the same. Computed from the means of \
             starts and of warm requests."
             .to_owned(),
-        picture: curves(
+        picture: draw_curves(
             &series,
             &Plane {
                 x: ("requests per start", Unit::Count),

@@ -7,7 +7,7 @@ use results::Param;
 
 use super::format::{ends, pair};
 use crate::document::{Block, Figure, Section, Table};
-use crate::plot::{Dot, DotRow, dots};
+use crate::plot::{Dot, DotRow, draw_dots};
 
 /// The section, if there is a container and something else.
 pub(super) fn render(findings: &Findings) -> Option<Section> {
@@ -98,7 +98,7 @@ fn figure(findings: &Findings, clocks: &ClockBoundaries) -> Figure {
                 that clock. Ratios are Hodges–Lehmann's, within blocks where both were measured \
                 in the same, with 95 % intervals; below a few samples there are none."
         ),
-        picture: dots(&rows, "times the container's time"),
+        picture: draw_dots(&rows, "times the container's time"),
         table,
         workload: Some(workload.to_string()),
         systems,

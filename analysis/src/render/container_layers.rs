@@ -6,7 +6,7 @@ use findings::{CellFacts, Findings, Measure};
 
 use super::format::{NOTHING, interval, median, or_dash, pair, systems};
 use crate::document::{Block, Figure, Section, Table};
-use crate::plot::{Bar, bars};
+use crate::plot::{Bar, draw_bars};
 
 /// The section, if there is anything to peel.
 pub(super) fn render(findings: &Findings) -> Option<Section> {
@@ -98,7 +98,7 @@ fn figure(findings: &Findings, of: &ContainerLayers) -> Figure {
                 one above ({}).",
             of.family.method()
         ),
-        picture: bars(
+        picture: draw_bars(
             &cells.iter().map(bar).collect::<Vec<_>>(),
             Unit::Nanoseconds,
             "launch to first answer, median",

@@ -8,7 +8,7 @@ use findings::{CellFacts, Findings, Measure, Names};
 
 use super::format::{ends, median, or_dash, pair};
 use crate::document::{Block, Figure, Section, Table};
-use crate::plot::{Curve, Plane, curves};
+use crate::plot::{Curve, Plane, draw_curves};
 
 /// The section, as far as the run has it.
 pub(super) fn render(findings: &Findings) -> Option<Section> {
@@ -105,7 +105,7 @@ fn memory(findings: &Findings, workload: &str, of: &[&Density], names: &Names) -
             all samples. The proportional set size counts what instances share once, private \
             memory not at all."
             .to_owned(),
-        picture: curves(
+        picture: draw_curves(
             &series,
             &Plane {
                 x: ("instances", Unit::Count),

@@ -10,7 +10,7 @@ use results::record::Scenario;
 use super::format::{self, or_dash, systems};
 use super::starts::segments;
 use crate::document::{Block, Figure, Section, Table};
-use crate::plot::{Stack, stacks};
+use crate::plot::{Stack, draw_stacks};
 
 /// The section, if an engine is there both ways.
 pub(super) fn render(findings: &Findings) -> Option<Section> {
@@ -185,7 +185,7 @@ fn aligned(findings: &Findings, engine: &str, workload: &Workload) -> Option<Fig
             runs, blue until it opens the artifact, warm colours until code is there, purple for \
             the answer. The upright line is the median of starts that nothing observed."
             .to_owned(),
-        picture: stacks(&rows),
+        picture: draw_stacks(&rows),
         table,
         workload: Some(workload.to_string()),
         systems: about,

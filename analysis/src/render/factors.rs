@@ -11,7 +11,7 @@ use results::{Cell, Param};
 
 use super::format::{interval, linked, median, names, or_dash, pair, span};
 use crate::document::{Block, Figure, Section, Table};
-use crate::plot::{Curve, Plane, curves};
+use crate::plot::{Curve, Plane, draw_curves};
 
 /// A section for each factor that varies.
 pub(super) fn render(findings: &Findings) -> Vec<Section> {
@@ -242,7 +242,7 @@ fn curve(findings: &Findings, variation: &Variation) -> Option<Figure> {
         caption: "No rule at the left is the same cell without a firewall. Medians with 95 % \
             intervals."
             .to_owned(),
-        picture: curves(
+        picture: draw_curves(
             &series,
             &Plane {
                 x: ("rules in the request's way", Unit::Count),

@@ -8,7 +8,7 @@ use super::cells_of;
 use super::format::{self, interval, linked, median, names, systems};
 use super::starts::{left_out, marks, meaning, measure_bars, verdict_fields};
 use crate::document::{Block, Figure, Section, Table};
-use crate::plot::{Steps, bars, ecdf};
+use crate::plot::{Steps, draw_bars, draw_ecdf};
 
 /// More distributions than this cannot be told apart in one picture.
 const DISTRIBUTIONS: usize = 10;
@@ -65,7 +65,7 @@ fn section(findings: &Findings, requests: &Requests) -> Section {
                 with its 95 % interval. {}{rates}",
             marks(family),
         ),
-        picture: bars(
+        picture: draw_bars(
             &measure_bars(&cells, &names, family, measure),
             measure.unit(),
             axis,
@@ -155,7 +155,7 @@ fn memory(findings: &Findings, requests: &Requests) -> Option<Figure> {
                 are shared out among them. {}",
             marks(family)
         ),
-        picture: bars(
+        picture: draw_bars(
             &measure_bars(&cells, &names, family, measure),
             measure.unit(),
             "memory, median",
@@ -262,7 +262,7 @@ fn distributions(requests: &Requests, best: &[&CellFacts], names: &Names) -> Opt
             independent of each other: the intervals come from resampling processes, and are in \
             the numbers. Of a system with several ways, the quickest."
             .to_owned(),
-        picture: ecdf(&series, Unit::Nanoseconds, "latency"),
+        picture: draw_ecdf(&series, Unit::Nanoseconds, "latency"),
         table,
         workload: Some(workload.to_string()),
         systems: systems(best),

@@ -7,7 +7,7 @@ use findings::{CellFacts, Findings, Measure, Names};
 
 use super::format::{self, ends, interval, median, or_dash, pair};
 use crate::document::{Block, Figure, Section, Table};
-use crate::plot::{Curve, Plane, curves};
+use crate::plot::{Curve, Plane, draw_curves};
 
 /// The section, as far as the run has it.
 pub(super) fn render(findings: &Findings) -> Option<Section> {
@@ -112,7 +112,7 @@ fn throughput(findings: &Findings, workload: &str, of: &[&Scaling], names: &Name
         caption: "Medians with 95 % intervals; the dotted lines are what each system would reach \
             if every instance did as the first."
             .to_owned(),
-        picture: curves(
+        picture: draw_curves(
             &series,
             &Plane {
                 x: ("instances", Unit::Count),
@@ -174,7 +174,7 @@ fn efficiency_figure(workload: &str, of: &[&Scaling], names: &Names) -> Figure {
             "Throughput of N instances over N times that of the fewest: Hodges–Lehmann ratios \
             within blocks, with 95 % intervals. The dotted line is where nothing is lost."
                 .to_owned(),
-        picture: curves(
+        picture: draw_curves(
             &series,
             &Plane {
                 x: ("instances", Unit::Count),

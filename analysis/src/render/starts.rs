@@ -11,10 +11,7 @@ use systems::BASELINE;
 use super::cells_of;
 use super::format::{self, interval, linked, median, names, pair, systems};
 use crate::document::{Block, Figure, Section, Table};
-use crate::plot::{Bar, Segment, Stack, Steps, bars, ecdf, stacks};
-
-/// Bars shorter than this part of the longest get a picture of their own too.
-const ZOOM_BELOW: f64 = 0.2;
+use crate::plot::{Bar, Segment, Stack, Steps, draw_bars, draw_ecdf, draw_overview};
 
 /// More distributions than this cannot be told apart in one picture.
 const DISTRIBUTIONS: usize = 10;
@@ -86,7 +83,7 @@ fn section(findings: &Findings, starts: &Starts) -> Section {
             id: format!("{workload}-{name}-totals"),
             title: format!("How long does a {name} start of {workload} take?"),
             caption: format!("Medians with their 95 % intervals. {}", marks(family)),
-            picture: bars(
+            picture: draw_bars(
                 &measure_bars(&cells, &names, family, Measure::TotalNs),
                 Unit::Nanoseconds,
                 "launch to first answer, median",
@@ -257,7 +254,7 @@ fn distributions(
         title,
         caption: "Each step is a start. Of a system with several ways to start, the quickest."
             .to_owned(),
-        picture: ecdf(&series, Unit::Nanoseconds, "launch to first answer"),
+        picture: draw_ecdf(&series, Unit::Nanoseconds, "launch to first answer"),
         table,
         workload: Some(workload.to_owned()),
         systems: systems(quickest),
@@ -267,23 +264,11 @@ fn distributions(
 fn waterfalls(findings: &Findings, starts: &Starts) -> Vec<Block> {
     let (workload, scenario) = (&starts.workload, starts.scenario.name());
     let cells = cells_of(findings, &starts.taken_apart);
-    let length = |cell: &CellFacts| cell.median(Measure::TotalNs).unwrap_or(0.0);
-    let longest = cells.iter().map(|cell| length(cell)).fold(0.0, f64::max);
-    let short: Vec<_> = cells
-        .iter()
-        .copied()
-        .filter(|cell| length(cell) < longest * ZOOM_BELOW)
-        .collect();
     let mut blocks = Vec::new();
     if !cells.is_empty() {
         let title = format!("{workload}, {scenario}: where does the time of a start go?");
         let id = format!("{workload}-{scenario}-waterfall");
         blocks.push(Block::Figure(waterfall(findings, &id, title, &cells)));
-    }
-    if short.len() > 1 && short.len() < cells.len() {
-        let title = format!("{workload}, {scenario}: the short starts of these, enlarged");
-        let id = format!("{workload}-{scenario}-waterfall-short");
-        blocks.push(Block::Figure(waterfall(findings, &id, title, &short)));
     }
     blocks
 }
@@ -341,7 +326,7 @@ pub(super) fn waterfall(
             letter for each phase. The upright line and the number are the median of starts that \
             nothing observed: where it stands before the bar's end, being observed took time."
             .to_owned(),
-        picture: stacks(&rows),
+        picture: draw_overview(&rows),
         table,
         workload: cells.first().map(|cell| cell.cell.workload.to_string()),
         systems: systems(cells),

@@ -1,5 +1,6 @@
 //! The waterfall: one bar a start, its phases side by side and to scale.
 
+use findings::look;
 use findings::questions::starts::Starts;
 use findings::units::nanoseconds;
 use findings::{CellFacts, Findings, Measure, Names};
@@ -10,38 +11,6 @@ use super::Style;
 /// A bar shorter than this part of the longest is drawn again on a scale of its own: a start out of
 /// a cache would otherwise be two letters beside one that compiles.
 const ZOOM_BELOW: f64 = 1.0 / 6.0;
-
-/// The colour of a phase among the 256 of a terminal. Neighbours differ in lightness, so that they
-/// can be told apart without seeing hues.
-const fn shade(phase: Phase) -> u8 {
-    match phase {
-        Phase::Create => 146,
-        Phase::Start => 215,
-        Phase::Spawn => 250,
-        Phase::HostReady => 152,
-        Phase::Schedule => 208,
-        Phase::Init => 110,
-        Phase::Load => 208,
-        Phase::Connect => 222,
-        Phase::Respond => 176,
-        Phase::Run => 139,
-        Phase::Process => 250,
-        Phase::Engine => 110,
-        Phase::Read => 230,
-        Phase::Compile => 208,
-        Phase::CacheMiss => 203,
-        Phase::CacheHit => 149,
-        Phase::Deserialize => 143,
-        Phase::DeserializeFile => 108,
-        Phase::Validate => 151,
-        Phase::Link => 222,
-        Phase::Store => 139,
-        Phase::Instantiate => 117,
-        Phase::FirstRequest => 176,
-        Phase::SecondRequest => 182,
-        Phase::Teardown => 245,
-    }
-}
 
 /// Draws the starts of all workloads that were taken apart. Phases are letters; colour adds to them.
 pub(crate) fn render(findings: &Findings, style: Style) -> String {
@@ -129,9 +98,10 @@ fn bar(cell: &CellFacts, columns: usize, colour: bool) -> String {
 }
 
 fn painted(phase: Phase, length: usize, colour: bool) -> String {
-    let letters: String = std::iter::repeat_n(phase.letter(), length).collect();
+    let look = look::phase(phase);
+    let letters: String = std::iter::repeat_n(look.letter, length).collect();
     if colour && length > 0 {
-        format!("\x1b[38;5;16;48;5;{}m{letters}\x1b[0m", shade(phase))
+        format!("\x1b[38;5;16;48;5;{}m{letters}\x1b[0m", look.shade)
     } else {
         letters
     }
