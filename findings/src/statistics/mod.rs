@@ -46,7 +46,7 @@ mod shift;
 mod trend;
 mod verdict;
 
-pub use bootstrap::{Bootstrapped, Kind, Resampling, bootstrap};
+pub use bootstrap::{Bootstrapped, Resampling};
 pub use break_even::{Answer, BreakEven, Costs, Shares, break_even, rate_for};
 pub use contrast::{Comparison, Contrast, aa_floor, contrast, decide};
 pub use describe::{Description, Drift, Order, Outliers, Warning, describe};
