@@ -24,7 +24,6 @@ fn holds(interval: Option<Interval>, truth: f64) -> bool {
     interval.is_some_and(|interval| interval.contains(truth))
 }
 
-
 #[test]
 fn intervals_of_one_sample() {
     for population in POPULATIONS {
