@@ -54,7 +54,10 @@ pub fn html(document: &Document) -> String {
         environment.add_global("systems", Value::from(Serde(choices(document))));
         environment.add_filter("plain", |text: &str| words(text));
         environment.add_filter("originals", |names: Serde<Vec<String>>| {
-            originals(names.0.iter()).into_iter().collect::<Vec<_>>().join(" ")
+            originals(names.0.iter())
+                .into_iter()
+                .collect::<Vec<_>>()
+                .join(" ")
         });
         environment.add_function("picture", move |id: &str| {
             let svg = pictures.iter().find(|(known, _)| known == id);

@@ -15,9 +15,7 @@ const FORM: Form = Form {
 /// The whole report as one text. Pictures are in the folder `plots` beside it.
 pub fn markdown(document: &Document) -> String {
     render(document, &FORM, |environment| {
-        environment.add_filter("field", |text: &str| {
-            Value::from_safe_string(field(text))
-        });
+        environment.add_filter("field", |text: &str| Value::from_safe_string(field(text)));
     })
 }
 

@@ -43,7 +43,7 @@ pub(super) fn render(
         .build();
     environment.set_syntax(syntax.expect("the delimiters differ from each other"));
     // So that what macros return is not escaped twice.
-    environment.set_auto_escape_callback(|_| AutoEscape::Custom("report"));
+    environment.set_auto_escape_callback(|_| AutoEscape::Custom("report".into()));
     let (escape, prose) = (form.escape, form.prose);
     environment.set_formatter(move |out, _, value| {
         let text = value.to_string();

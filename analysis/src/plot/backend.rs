@@ -69,9 +69,9 @@ impl Svg {
             || "/>\n".to_owned(),
             |title| format!("><title>{}</title></{element}>\n", escape(&title)),
         );
-        self.body.borrow_mut().push_str(&format!(
-            "<{element} class=\"{class}\" {attributes}{end}"
-        ));
+        self.body
+            .borrow_mut()
+            .push_str(&format!("<{element} class=\"{class}\" {attributes}{end}"));
         Ok(())
     }
 }

@@ -16,10 +16,13 @@ const LEFT: f64 = 12.0;
 
 const LINE: f64 = 19.0;
 
+/// From its top to the middle of its first line.
+const FIRST: f64 = 16.0;
+
 /// Where each entry stands, from left to right in as many lines as are needed; and how high all of
 /// them are.
 fn lay_out<'a>(names: impl Iterator<Item = &'a str>) -> (Vec<(f64, f64)>, f64) {
-    let (mut x, mut y) = (LEFT, LINE / 2.0);
+    let (mut x, mut y) = (LEFT, FIRST);
     let mut places = Vec::new();
     for name in names {
         let width = 40.0 + text_width(name, 11.0);
@@ -72,7 +75,10 @@ pub(crate) fn draw_phases(area: &Area, phases: &[Phase]) -> Drawn {
         let letter = Role::Letter.in_colour(look.colour).bold(11.0);
         let text = Paint::from(Role::Ink).text(11.0, HPos::Left);
         let entry = EmptyElement::at((steps(x), steps(y)))
-            + Rectangle::new([(0, -half), (2 * half, half)], Role::Part.in_colour(look.colour))
+            + Rectangle::new(
+                [(0, -half), (2 * half, half)],
+                Role::Part.in_colour(look.colour),
+            )
             + Text::new(look.letter.to_string(), (half, 0), letter)
             + Text::new(phase.name(), (steps(21.0), 0), text);
         area.draw(&entry)?;
@@ -82,6 +88,10 @@ pub(crate) fn draw_phases(area: &Area, phases: &[Phase]) -> Drawn {
 
 /// How the curve of a system is drawn.
 pub(crate) fn line_of(look: Look) -> Paint {
-    let role = if look.hollow { Role::Dashed } else { Role::Line };
+    let role = if look.hollow {
+        Role::Dashed
+    } else {
+        Role::Line
+    };
     role.in_colour(look.colour)
 }

@@ -60,11 +60,7 @@ pub(crate) fn label_room<'a>(labels: impl Iterator<Item = &'a str>, most: f64) -
 
 impl Picture {
     /// Draws a picture of this height. `summary` is its text for people who cannot see it.
-    pub(crate) fn draw(
-        height: f64,
-        summary: String,
-        draw: impl FnOnce(&Area) -> Drawn,
-    ) -> Self {
+    pub(crate) fn draw(height: f64, summary: String, draw: impl FnOnce(&Area) -> Drawn) -> Self {
         let body = Rc::new(RefCell::new(String::new()));
         let area = Svg::new(Rc::clone(&body), (WIDTH, height)).into_drawing_area();
         draw(&area).expect("the backend writes into memory, and nothing else borrows it");

@@ -36,7 +36,7 @@ pub struct Stack {
 
 impl Stack {
     /// The sum of the parts.
-    fn sum(&self) -> f64 {
+    pub(crate) fn sum(&self) -> f64 {
         self.segments.iter().map(|segment| segment.ns).sum()
     }
 
@@ -139,12 +139,7 @@ struct Piece {
 }
 
 /// Draws what of the bars lies within an axis, which is `width` wide.
-pub(crate) fn draw_part(
-    chart: &mut RowChart,
-    rows: &[Stack],
-    scale: Scale,
-    width: f64,
-) -> Drawn {
+pub(crate) fn draw_part(chart: &mut RowChart, rows: &[Stack], scale: Scale, width: f64) -> Drawn {
     let pieces = pieces(rows, scale, width);
     chart.draw_series(pieces.iter().map(|piece| {
         let middle = piece.row as f64 + 0.5;
@@ -163,10 +158,7 @@ pub(crate) fn draw_part(
     let lettered = pieces.iter().filter(|piece| piece.width > LETTER_FROM);
     chart.draw_series(lettered.map(|piece| {
         let look = look::phase(piece.segment.phase);
-        let middle = (
-            f64::midpoint(piece.from, piece.to),
-            piece.row as f64 + 0.5,
-        );
+        let middle = (f64::midpoint(piece.from, piece.to), piece.row as f64 + 0.5);
         let style = Role::Letter.in_colour(look.colour).bold(11.0);
         Text::new(look.letter.to_string(), middle, style)
     }))?;
@@ -197,8 +189,7 @@ fn pieces(rows: &[Stack], scale: Scale, width: f64) -> Vec<Piece> {
 
 /// Draws the totals, and the values beside the bars, as far as they lie within an axis.
 fn draw_ends(chart: &mut RowChart, rows: &[Stack], scale: Scale) -> Drawn {
-    let within =
-        |value: f64| value <= scale.max() && (value > scale.min() || scale.min() == 0.0);
+    let within = |value: f64| value <= scale.max() && (value > scale.min() || scale.min() == 0.0);
     let rows = || rows.iter().enumerate();
     chart.draw_series(rows().filter_map(|(index, row)| {
         let total = row.total_ns.filter(|total| within(*total))?;

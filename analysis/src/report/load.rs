@@ -57,6 +57,7 @@ fn section(
         }
     };
     let mut section = Section::new(&format!("{workload}-{scenario}"), title);
+    section.workload = Some(workload.to_owned());
     section.text(format!(
         "`{scenario}`: {}. {}{}",
         meaning(scenario),

@@ -50,6 +50,7 @@ fn section(analysis: &Analysis, workload: &str, scenario: &str, cells: &[&CellFa
         &format!("{workload}-{scenario}"),
         title(workload, scenario, cells, &names),
     );
+    section.workload = Some(workload.to_owned());
     section.text(format!(
         "`{scenario}`: {}. From the launch to the first complete, checked answer (of a command: \
             to its end). {}{}",

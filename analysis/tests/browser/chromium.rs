@@ -169,7 +169,11 @@ pub(crate) fn is_installed() -> bool {
 fn launch(profile: &Path) -> (Child, ChildStdin, Receiver<Value>) {
     // The protocol's pipe is of the descriptors 3 and 4.
     let mut process = Command::new("sh")
-        .args(["-c", r#"exec "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#, "sh"])
+        .args([
+            "-c",
+            r#"exec "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#,
+            "sh",
+        ])
         .args(["chromium", "--headless", "--remote-debugging-pipe"])
         // Root has no sandbox, and the page is ours.
         .args(["--no-sandbox", "--disable-gpu", "--disable-quic"])
