@@ -6,8 +6,8 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use analysis::report::{Analysis, Options};
 use findings::input::Run;
+use findings::{Findings, Options};
 use support::Shape;
 
 #[test]
@@ -23,7 +23,7 @@ fn pdflatex_typesets_a_report() {
         ..Shape::small("20261125T120000Z-00aa")
     };
     let run = Run::read(&support::write(folder.path(), &shape)).unwrap();
-    let (files, _) = analysis::publish::files(&run, &Analysis::of(&run, Options::default()));
+    let (files, _) = analysis::publish::files(&Findings::from_run(&run, Options::default()));
     let out = folder.path().join("report");
     std::fs::create_dir_all(out.join("plots")).unwrap();
     for (name, bytes) in &files {

@@ -158,13 +158,13 @@ async fn ratios<T>(
 }
 
 fn say(name: &str, what: &str, ratios: &[u64]) {
-    let Some(estimate) = analysis::median(ratios) else {
+    let Some(estimate) = findings::Estimate::of_whole(ratios) else {
         return;
     };
     let of_one = |millionths: f64| millionths / MILLION as f64;
     let interval = estimate.interval.map_or_else(
         || "too few for an interval".to_owned(),
-        |(low, high)| format!("[{:.3}, {:.3}]", of_one(low as f64), of_one(high as f64)),
+        |ends| format!("[{:.3}, {:.3}]", of_one(ends.low), of_one(ends.high)),
     );
     println!(
         "{name:<40} {what:<19} {:.3} {interval} (n = {})",

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`schedule`] | plan → shuffle in blocks → prepare → sample → append |
 //! | [`run`] | a campaign from its folder to its summary |
+//! | [`manifest`] | the manifest of a run that begins now |
 //! | [`identity`] | a run's name, and the commit that measured it |
 //! | [`Error`], [`Exit`] | failures with their way out; the one table of exit codes |
 //! | [`Progress`], [`terminal`] | what a person at a terminal sees |
@@ -11,6 +12,7 @@
 
 mod error;
 pub mod identity;
+pub mod manifest;
 mod progress;
 pub mod run;
 pub mod schedule;

@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
-use analysis::median;
+use findings::Estimate;
 use host::engine::wasmtime::VERSION;
 use machine::clock::now_ns;
 use workloads::{Dialect, Workload};
@@ -283,9 +283,9 @@ fn run() -> Result<(), Failure> {
             native"
     ));
     let starts = in_turn(&servers, samples, Server::start_ns)?;
-    let base = median(&starts[0]).ok_or("no launch")?.value;
+    let base = Estimate::of_whole(&starts[0]).ok_or("no launch")?.value;
     for (server, times) in servers.iter().zip(&starts) {
-        let estimate = median(times).ok_or("no launch")?;
+        let estimate = Estimate::of_whole(times).ok_or("no launch")?;
         say(&format!(
             "  {:<48} {estimate}  {:.2}",
             server.name,

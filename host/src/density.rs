@@ -19,6 +19,7 @@ use results::record::{Requests, Scenario};
 use results::{Cell, SCHEMA_VERSION};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use summary::{Style, View};
 use workloads::Workload;
 
 use crate::bench::{self, Limits};
@@ -89,13 +90,14 @@ pub(crate) fn run(arguments: &Density) -> Result<Exit, Error> {
         "cargo run -p host -- density --resume {}{out}",
         folder.run()
     );
+    let findings = summary::findings(&manifest, &samples);
     run::finish(
         arguments.format,
         &folder,
         &manifest.systems,
         (&samples, ended),
-        &|samples, format, width, colour| {
-            analysis::rendered(samples, format, (width, colour), analysis::suite_report)
+        &|_, format, width, colour| {
+            summary::format(&findings, format, View::Suite, Style { width, colour })
         },
         &resume,
     )

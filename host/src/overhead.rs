@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use analysis::median;
+use findings::Estimate;
 use workloads::Workload;
 
 use crate::bench::{self, Limits};
@@ -41,11 +41,11 @@ pub(crate) fn run(arguments: &Overhead) -> Result<Exit, Error> {
         }
     }
     let row = |name: &str, values: &[u64]| {
-        let estimate = median(values).expect("there is at least one launch");
+        let estimate = Estimate::of_whole(values).expect("there is at least one launch");
         format!("{name:<58} {estimate}")
     };
-    let ratio = median(&probe)
-        .zip(median(&first_statement))
+    let ratio = Estimate::of_whole(&probe)
+        .zip(Estimate::of_whole(&first_statement))
         .map(|(ours, theirs)| ours.value / theirs.value);
     let text = [
         format!(

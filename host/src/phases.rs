@@ -11,6 +11,8 @@ use host_probe::settings::{Engine, Parameter as _};
 use machine::clock;
 use results::SCHEMA_VERSION;
 use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System};
+use summary::{Style, View};
+use summary::{Style, View};
 
 use crate::bench::{self, Embedded, Limits, Unfit};
 use crate::cli::Phases;
@@ -68,16 +70,14 @@ pub(crate) fn run(arguments: &Phases) -> Result<Exit, Error> {
         .as_ref()
         .map_or_else(String::new, |out| format!(" --out {}", out.display()));
     let resume = format!("cargo run -p host -- phases --resume {}{out}", folder.run());
-    let report = |summary: &analysis::Summary, _: &[results::Sample], width, colour| {
-        analysis::report(summary, width, colour)
-    };
+    let findings = summary::findings(&manifest, &samples);
     run::finish(
         arguments.format,
         &folder,
         &manifest.systems,
         (&samples, ended),
-        &|samples, format, width, colour| {
-            analysis::rendered(samples, format, (width, colour), report)
+        &|_, format, width, colour| {
+            summary::format(&findings, format, View::Phases, Style { width, colour })
         },
         &resume,
     )

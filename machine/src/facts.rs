@@ -2,54 +2,62 @@
 
 use std::path::Path;
 
+use procfs::Current as _;
 use results::machine::Machine;
+use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
-/// Reads the facts below `root`, which is `/` but in tests.
-pub fn read(root: &Path) -> Machine {
-    let text = |name: &str| {
-        std::fs::read_to_string(root.join(name))
-            .ok()
-            .map(|text| text.trim().to_owned())
-    };
-    let cpuinfo = text("proc/cpuinfo").unwrap_or_default();
-    let meminfo = text("proc/meminfo").unwrap_or_default();
+/// Reads the facts of this machine.
+pub fn read() -> Machine {
+    let wanted = RefreshKind::nothing()
+        .with_cpu(CpuRefreshKind::nothing())
+        .with_memory(MemoryRefreshKind::everything());
+    let system = System::new_with_specifics(wanted).ok();
+    let cpu = procfs::CpuInfo::current().ok();
+    let first = |name: &str| cpu.as_ref()?.get_field(0, name).map(str::to_owned);
+    let brand = system
+        .as_ref()
+        .and_then(|system| Some(system.cpus().first()?.brand().to_owned()));
     Machine {
-        cpu_model: field(&cpuinfo, "model name"),
-        microcode: field(&cpuinfo, "microcode"),
+        cpu_model: brand.filter(|brand| !brand.is_empty()),
+        microcode: first("microcode"),
         cores: std::thread::available_parallelism()
             .ok()
             .map(|cores| cores.get() as u64),
-        smt: text("sys/devices/system/cpu/smt/control"),
-        memory_bytes: kibibytes(&meminfo, "MemTotal"),
-        swap_bytes: kibibytes(&meminfo, "SwapTotal"),
-        kernel: text("proc/sys/kernel/osrelease").map(|release| {
-            format!(
-                "{release} {}",
-                text("proc/sys/kernel/version").unwrap_or_default()
-            )
-        }),
-        virtualised: field(&cpuinfo, "flags")
-            .map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
-        governor: text("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        clock_source: text("sys/devices/system/clocksource/clocksource0/current_clocksource"),
-        transparent_huge_pages: text("sys/kernel/mm/transparent_hugepage/enabled")
-            .and_then(|text| bracketed(&text)),
-        mitigations: mitigations(&root.join("sys/devices/system/cpu/vulnerabilities")),
-        cgroup_version: cgroup_version(root),
+        memory_bytes: system.as_ref().map(System::total_memory),
+        swap_bytes: system.as_ref().map(System::total_swap),
+        kernel: kernel(),
+        virtualised: first("flags").map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
+        ..settings(Path::new("/"))
     }
 }
 
-/// The value of `name : value` in the form of `/proc/cpuinfo`.
-fn field(text: &str, name: &str) -> Option<String> {
-    text.lines().find_map(|line| {
-        let (key, value) = line.split_once(':')?;
-        (key.trim() == name).then(|| value.trim().to_owned())
-    })
+/// Release and version of the kernel.
+fn kernel() -> Option<String> {
+    let version = std::fs::read_to_string("/proc/sys/kernel/version").unwrap_or_default();
+    Some(format!(
+        "{} {}",
+        System::kernel_version().ok()?,
+        version.trim()
+    ))
 }
 
-fn kibibytes(meminfo: &str, name: &str) -> Option<u64> {
-    let value = field(meminfo, name)?;
-    Some(value.strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+/// The machine's settings in `/sys`, read below `root`, which is `/` but in tests.
+fn settings(root: &Path) -> Machine {
+    let text = |name: &str| {
+        std::fs::read_to_string(root.join("sys").join(name))
+            .ok()
+            .map(|text| text.trim().to_owned())
+    };
+    Machine {
+        smt: text("devices/system/cpu/smt/control"),
+        governor: text("devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        clock_source: text("devices/system/clocksource/clocksource0/current_clocksource"),
+        transparent_huge_pages: text("kernel/mm/transparent_hugepage/enabled")
+            .and_then(|text| bracketed(&text)),
+        mitigations: mitigations(&root.join("sys/devices/system/cpu/vulnerabilities")),
+        cgroup_version: cgroup_version(root),
+        ..Machine::default()
+    }
 }
 
 /// The choice in force in a list such as `always [madvise] never`.
@@ -94,56 +102,51 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_machine() {
+    fn settings_are_read_below_a_root() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
+        let huge_pages = "sys/kernel/mm/transparent_hugepage/enabled";
+        write(root, huge_pages, "always [madvise] never\n");
+        let vulnerabilities = "sys/devices/system/cpu/vulnerabilities";
         write(
             root,
-            "proc/cpuinfo",
-            "processor\t: 0\nmodel name\t: AMD EPYC\nmicrocode\t: 0xa1\nflags\t\t: fpu hypervisor \
-                sse\n",
-        );
-        write(
-            root,
-            "proc/meminfo",
-            "MemTotal:       24576 kB\nSwapTotal:             0 kB\n",
-        );
-        write(
-            root,
-            "sys/kernel/mm/transparent_hugepage/enabled",
-            "always [madvise] never\n",
-        );
-        write(
-            root,
-            "sys/devices/system/cpu/vulnerabilities/spectre_v2",
+            &format!("{vulnerabilities}/spectre_v2"),
             "Mitigation: Retpolines\n",
         );
-        write(
-            root,
-            "sys/devices/system/cpu/vulnerabilities/l1tf",
-            "Not affected\n",
-        );
+        write(root, &format!("{vulnerabilities}/l1tf"), "Not affected\n");
         write(root, "sys/fs/cgroup/cgroup.controllers", "cpu");
-        let machine = read(root);
-        assert_eq!(machine.cpu_model.as_deref(), Some("AMD EPYC"));
-        assert_eq!(
-            (machine.memory_bytes, machine.swap_bytes),
-            (Some(24576 * 1024), Some(0))
-        );
-        assert_eq!(machine.virtualised, Some(true));
-        assert_eq!(machine.transparent_huge_pages.as_deref(), Some("madvise"));
-        assert_eq!(machine.mitigations, ["spectre_v2: Mitigation: Retpolines"]);
-        assert_eq!(machine.cgroup_version, Some(2));
-        assert_eq!(machine.governor, None);
+        let expected = Machine {
+            transparent_huge_pages: Some("madvise".to_owned()),
+            mitigations: vec!["spectre_v2: Mitigation: Retpolines".to_owned()],
+            cgroup_version: Some(2),
+            ..Machine::default()
+        };
+        assert_eq!(settings(root), expected);
     }
 
     #[test]
-    fn an_unreadable_machine_is_all_null() {
+    fn unreadable_settings_are_null() {
         let root = tempfile::tempdir().unwrap();
-        let machine = Machine {
-            cores: None,
-            ..read(root.path())
-        };
-        assert_eq!(machine, Machine::default());
+        assert_eq!(settings(root.path()), Machine::default());
+    }
+
+    #[test]
+    fn this_machine_is_the_one_that_the_kernel_describes() {
+        let machine = read();
+        let text = |name: &str| std::fs::read_to_string(name).unwrap();
+        let total = text("/proc/meminfo");
+        let total = total
+            .lines()
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .nth(1)
+            .unwrap();
+        let kibibytes: u64 = total.parse().unwrap();
+        assert_eq!(machine.memory_bytes, Some(kibibytes * 1024));
+        let model = machine.cpu_model.unwrap_or_default();
+        assert!(text("/proc/cpuinfo").contains(&model), "{model}");
+        let release = text("/proc/sys/kernel/osrelease");
+        assert!(machine.kernel.unwrap().starts_with(release.trim()));
     }
 }

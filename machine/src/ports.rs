@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
+
+use procfs::net::{TcpNetEntries, TcpNetEntry, TcpState};
+use procfs::{FromReadSI as _, ProcError, current_system_info};
 
 use crate::clock::now_ns;
 use nix::errno::Errno;
@@ -32,7 +35,7 @@ pub struct Owner {
     pub pids: Vec<u32>,
 }
 
-/// A TCP port that nobody uses on any address, and that this function has not given to this process
+/// A TCP port that is in use on no address, and that this function has not given to this process
 /// before.
 ///
 /// It lies outside the range that the kernel takes the ports of outgoing connections from. In that
@@ -40,7 +43,7 @@ pub struct Owner {
 /// connect to it could be given it itself, and be connected to itself.
 ///
 /// # Errors
-/// What the system says, or that there is none.
+/// The system's error, or that no port is free.
 pub fn free_port() -> io::Result<u16> {
     static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
     let outgoing = outgoing(&std::fs::read_to_string(
@@ -72,7 +75,7 @@ pub fn free_port() -> io::Result<u16> {
 /// The ports that [`free_port`] chooses from.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn for_servers() -> io::Result<Vec<RangeInclusive<u16>>> {
     let outgoing = outgoing(&std::fs::read_to_string(
         "/proc/sys/net/ipv4/ip_local_port_range",
@@ -90,62 +93,50 @@ pub fn ranges(ports: &[u16]) -> Vec<RangeInclusive<u16>> {
 /// The TCP ports on which somebody listens on an address that is not of the loopback.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn open_to_others() -> io::Result<HashSet<u16>> {
-    let tables = [
-        std::fs::read_to_string("/proc/net/tcp")?,
-        std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default(),
-    ];
-    let open = |row: &str| {
-        listener(row)
-            .filter(|_| !of_loopback(row))
-            .map(|(port, _)| port)
-    };
-    Ok(tables
-        .iter()
-        .flat_map(|table| table.lines())
-        .filter_map(open)
-        .collect())
+    let open = listeners("/proc/net")?
+        .into_iter()
+        .filter(|listener| !is_loopback(listener.local_address.ip()));
+    Ok(open.map(|listener| listener.local_address.port()).collect())
 }
 
-/// Whether a row's local address is of the loopback: 127.0.0.0/8, the same as seen through IPv6, or
-/// `::1`. The kernel writes each four bytes in the machine's order.
-fn of_loopback(row: &str) -> bool {
-    let address = row
-        .split_ascii_whitespace()
-        .nth(1)
-        .and_then(|local| local.split(':').next())
-        .unwrap_or_default();
-    match address.len() {
-        8 => address.ends_with("7F"),
-        _ => {
-            address == "00000000000000000000000001000000"
-                || (address[..24].ends_with("FFFF0000") && address.ends_with("7F"))
+/// Whether an address is of the loopback, also as seen through IPv6.
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// The listening TCP sockets in the kernel's tables in `folder`.
+fn listeners(folder: &str) -> io::Result<Vec<TcpNetEntry>> {
+    let mut found = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        match TcpNetEntries::from_file(format!("{folder}/{table}"), current_system_info()) {
+            Ok(entries) => found.extend(entries.0),
+            // A kernel without IPv6 has no table of it.
+            Err(ProcError::NotFound(_)) if table == "tcp6" => {}
+            Err(error) => return Err(io::Error::other(error)),
         }
     }
+    found.retain(|entry| entry.state == TcpState::Listen);
+    Ok(found)
 }
 
 /// Who listens on a TCP port of the calling thread's network namespace: one entry a socket, since
 /// there may be one an address.
 ///
 /// # Errors
-/// What the system says. Holders of other users that may not be looked at are left out.
+/// The system's error. Holders of other users that may not be looked at are left out.
 pub fn owner_of(port: u16) -> io::Result<Vec<Owner>> {
     owner_in("/proc/thread-self/net", port)
 }
 
 /// The same, of the network namespace whose tables lie in a folder of the kernel's.
 fn owner_in(folder: &str, port: u16) -> io::Result<Vec<Owner>> {
-    let tables = ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("{folder}/{table}")));
-    let mut inodes = Vec::new();
-    for table in tables {
-        match table {
-            Ok(table) => inodes.extend(listening(&table, port)),
-            // A kernel without IPv6 has no table of it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let inodes: Vec<_> = listeners(folder)?
+        .into_iter()
+        .filter(|listener| listener.local_address.port() == port)
+        .map(|listener| listener.inode)
+        .collect();
     if inodes.is_empty() {
         return Ok(Vec::new());
     }
@@ -181,12 +172,12 @@ fn tables_of(pid: u32) -> String {
 /// network namespace of its leader.
 ///
 /// # Errors
-/// A sentence that says who listens instead.
+/// Who listens instead.
 pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
     let owners = owner_in(&tables_of(group), port)
-        .map_err(|error| format!("cannot tell who listens on port {port}: {error}"))?;
+        .map_err(|error| format!("cannot find out who listens on port {port}: {error}"))?;
     if owners.is_empty() {
-        return Err(format!("nobody listens on port {port}"));
+        return Err(format!("no process listens on port {port}"));
     }
     let of_group = |pid: &u32| Stat::of(*pid).is_some_and(|stat| stat.group == group);
     match owners.iter().find(|owner| !owner.pids.iter().any(of_group)) {
@@ -204,13 +195,13 @@ pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
 /// Checks that a process listens on `port`, and nobody else.
 ///
 /// # Errors
-/// A sentence that says who listens instead.
+/// Who listens instead.
 pub fn held_by(port: u16, pid: u32) -> Result<(), String> {
     let held = sockets(pid);
     let owners = owner_of(port)
-        .map_err(|error| format!("cannot tell who listens on port {port}: {error}"))?;
+        .map_err(|error| format!("cannot find out who listens on port {port}: {error}"))?;
     match owners.iter().find(|owner| !held.contains(&owner.inode)) {
-        None if owners.is_empty() => Err(format!("nobody listens on port {port}")),
+        None if owners.is_empty() => Err(format!("no process listens on port {port}")),
         None => Ok(()),
         Some(owner) => Err(format!(
             "another process listens on port {port}: {:?}",
@@ -222,23 +213,17 @@ pub fn held_by(port: u16, pid: u32) -> Result<(), String> {
 /// The TCP ports that a process group listens on, in order.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn of_group(group: u32) -> io::Result<Vec<u16>> {
     let members: Vec<_> = all()
         .into_iter()
         .filter(|(_, stat)| stat.group == group)
         .collect();
     let held: HashSet<u64> = members.iter().flat_map(|(pid, _)| sockets(*pid)).collect();
-    let folder = tables_of(group);
-    let tables = ["tcp", "tcp6"]
-        .map(|table| std::fs::read_to_string(format!("{folder}/{table}")).unwrap_or_default());
-    let rows = tables
-        .iter()
-        .flat_map(|table| table.lines())
-        .filter_map(listener);
-    let mut ports: Vec<_> = rows
-        .filter(|(_, inode)| held.contains(inode))
-        .map(|(port, _)| port)
+    let mut ports: Vec<_> = listeners(&tables_of(group))?
+        .into_iter()
+        .filter(|listener| held.contains(&listener.inode))
+        .map(|listener| listener.local_address.port())
         .collect();
     ports.sort_unstable();
     ports.dedup();
@@ -264,7 +249,7 @@ fn candidates(outgoing: Option<&RangeInclusive<u16>>) -> Vec<u16> {
     }
 }
 
-/// Whether a server could listen on it on any address. The standard library would say so of a port
+/// Whether a server could listen on it on any address. The standard library would accept a port
 /// too whose last connections are not forgotten yet: it lets addresses be used again, and not every
 /// server does.
 fn is_free(port: u16) -> bool {
@@ -278,24 +263,6 @@ fn is_free(port: u16) -> bool {
     });
     let no_v6 = matches!(bound_v6, Err(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL));
     bound_v4.is_ok() && (bound_v6.is_ok() || no_v6)
-}
-
-/// The sockets that listen on `port`, from one of the kernel's tables.
-fn listening(table: &str, port: u16) -> Vec<u64> {
-    table
-        .lines()
-        .filter_map(listener)
-        .filter(|(local, _)| *local == port)
-        .map(|(_, inode)| inode)
-        .collect()
-}
-
-/// Port and inode of a row that is a listening socket: the second column is the local address, the
-/// fourth the state, the tenth the inode.
-fn listener(row: &str) -> Option<(u16, u64)> {
-    let columns: Vec<_> = row.split_ascii_whitespace().collect();
-    let local = u16::from_str_radix(columns.get(1)?.rsplit_once(':')?.1, 16).ok()?;
-    (*columns.get(3)? == "0A").then(|| Some((local, columns.get(9)?.parse().ok()?)))?
 }
 
 /// The sockets that a process holds.
@@ -371,7 +338,7 @@ mod tests {
         drop(listener);
         assert_eq!(
             belongs_to(port, group),
-            Err(format!("nobody listens on port {port}"))
+            Err(format!("no process listens on port {port}"))
         );
     }
 
@@ -383,16 +350,13 @@ mod tests {
         let found = sockets.map(|socket| open.contains(&socket.local_addr().unwrap().port()));
         assert_eq!(found, [false, false, true]);
         for (address, expected) in [
-            ("00000000000000000000000001000000", true),
-            ("0000000000000000FFFF00000100007F", true),
-            ("00000000000000000000000000000000", false),
-            ("0000000000000000FFFF00000100000A", false),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("127.7.7.7", true),
+            ("::", false),
+            ("::ffff:10.0.0.1", false),
         ] {
-            assert_eq!(
-                of_loopback(&format!("0: {address}:2710 0:0 0A")),
-                expected,
-                "{address}"
-            );
+            assert_eq!(is_loopback(address.parse().unwrap()), expected, "{address}");
         }
     }
 
@@ -401,16 +365,5 @@ mod tests {
         assert_eq!(ranges(&[1, 2, 3, 7, 9, 10]), [1..=3, 7..=7, 9..=10]);
         assert_eq!(ranges(&[65_534, 65_535]), [65_534..=65_535]);
         assert_eq!(ranges(&[]), [0; 0].map(|port| port..=port));
-    }
-
-    #[test]
-    fn reads_the_kernels_table() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
-             0: 0100007F:2710 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0 0 4711 1 \
-             0 100 0 0 10 0\n\
-             1: 0100007F:2710 0100007F:9999 01 00000000:00000000 00:00000000 00000000  0 0 4712 1 \
-             0 100 0 0 10 0\n";
-        assert_eq!(listening(table, 10_000), [4711]);
-        assert_eq!(listening(table, 10_001), [0; 0]);
     }
 }

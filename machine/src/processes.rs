@@ -1,6 +1,8 @@
 //! Processes as `/proc` shows them: who is whose, and since when.
 
-/// What `/proc/<pid>/stat` tells of a process.
+use procfs::{FromRead as _, process};
+
+/// A process as `/proc/<pid>/stat` describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
     /// Whether it is neither a zombie nor dead.
@@ -20,27 +22,25 @@ pub struct Stat {
 impl Stat {
     /// Of a process that is there.
     pub fn of(pid: u32) -> Option<Self> {
-        Self::parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+        process::Stat::from_file(format!("/proc/{pid}/stat"))
+            .ok()
+            .as_ref()
+            .and_then(Self::convert)
     }
 
-    /// The program's name comes second, in parentheses, and may itself hold spaces and parentheses:
-    /// what counts is the last.
-    fn parse(text: &str) -> Option<Self> {
-        let fields: Vec<_> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-        // Numbered as proc(5) does, from 1; the third is the first after the name.
-        let field = |number: usize| fields.get(number - 3).copied();
+    fn convert(stat: &process::Stat) -> Option<Self> {
         Some(Self {
-            lives: !matches!(field(3)?, "Z" | "X" | "x"),
-            parent: field(4)?.parse().ok()?,
-            group: field(5)?.parse().ok()?,
-            minor_faults: field(10)?.parse().ok()?,
-            major_faults: field(12)?.parse().ok()?,
-            began: field(22)?.parse().ok()?,
+            lives: !matches!(stat.state, 'Z' | 'X' | 'x'),
+            parent: stat.ppid.try_into().ok()?,
+            group: stat.pgrp.try_into().ok()?,
+            minor_faults: stat.minflt,
+            major_faults: stat.majflt,
+            began: stat.starttime,
         })
     }
 }
 
-/// All processes, with what is told of them. One that ends meanwhile is left out.
+/// All processes, each with its description. One that ends meanwhile is left out.
 pub fn all() -> Vec<(u32, Stat)> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
@@ -83,10 +83,13 @@ mod tests {
 
     #[test]
     fn reads_a_program_with_an_odd_name() {
-        let stat = Stat::parse(
-            "7 (a) R (b c) S 1 7 7 0 -1 4194560 11 12 13 14 1 2 3 4 20 0 1 0 999 4096 5",
-        )
-        .unwrap();
+        let parse = |state: char| {
+            let text = format!(
+                "7 (a) R (b c) {state} 1 7 7 0 -1 4194560 11 12 13 14 1 2 3 4 20 0 1 0 999 4096 5 \
+                 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0"
+            );
+            Stat::convert(&process::Stat::from_read(text.as_bytes()).unwrap()).unwrap()
+        };
         let expected = Stat {
             lives: true,
             parent: 1,
@@ -95,13 +98,8 @@ mod tests {
             major_faults: 13,
             began: 999,
         };
-        assert_eq!(stat, expected);
-        assert!(
-            !Stat::parse("7 (x) Z 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0")
-                .unwrap()
-                .lives
-        );
-        assert_eq!(Stat::parse("7 (x) S 1"), None);
+        assert_eq!(parse('S'), expected);
+        assert!(!parse('Z').lives);
     }
 
     #[test]

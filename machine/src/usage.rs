@@ -1,5 +1,6 @@
 //! What processes have cost, read from outside while they live.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::time::{ClockId, clock_getcpuclockid};
 use nix::unistd::Pid;
+use procfs::process::{SmapsRollup, Status};
+use procfs::{FromRead as _, ProcessCGroup, ProcessCGroups};
 use results::record::Resources;
 
 use super::processes::{Stat, all, descendants};
@@ -50,25 +53,31 @@ pub fn of_tree(pid: u32) -> Resources {
 
 fn of_process(pid: u32) -> Resources {
     let stat = Stat::of(pid);
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let threads = threads(pid);
-    let switches = |name| {
-        threads
-            .iter()
-            .map(|status| field(status, name))
-            .sum::<Option<u64>>()
+    let switches = |of: fn(&Status) -> Option<u64>| {
+        let sum = threads.iter().map(of).sum::<Option<u64>>();
+        sum.filter(|_| !threads.is_empty())
     };
     Resources {
         cpu_ns: cpu_ns(pid),
-        max_rss_bytes: field(&status, "VmHWM").map(|kib| kib * 1024),
-        pss_bytes: field(&rollup, "Pss").map(|kib| kib * 1024),
+        max_rss_bytes: status(pid).and_then(|status| Some(status.vmhwm? * 1024)),
+        pss_bytes: memory(pid).and_then(|memory| memory.get("Pss").copied()),
         minor_faults: stat.map(|stat| stat.minor_faults),
         major_faults: stat.map(|stat| stat.major_faults),
-        voluntary_switches: switches("voluntary_ctxt_switches").filter(|_| !threads.is_empty()),
-        involuntary_switches: switches("nonvoluntary_ctxt_switches")
-            .filter(|_| !threads.is_empty()),
+        voluntary_switches: switches(|status| status.voluntary_ctxt_switches),
+        involuntary_switches: switches(|status| status.nonvoluntary_ctxt_switches),
     }
+}
+
+fn status(pid: u32) -> Option<Status> {
+    Status::from_file(format!("/proc/{pid}/status")).ok()
+}
+
+/// The sums over a process's mappings, in bytes, by the kernel's names.
+fn memory(pid: u32) -> Option<HashMap<String, u64>> {
+    let rollup = SmapsRollup::from_file(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let sums = rollup.memory_map_rollup.0.into_iter().next()?;
+    Some(sums.extension.map)
 }
 
 /// The CPU time of all threads of a process, those that have ended included.
@@ -80,22 +89,14 @@ fn cpu_ns(pid: u32) -> Option<u64> {
 }
 
 /// The `status` of every thread that there is.
-fn threads(pid: u32) -> Vec<String> {
+fn threads(pid: u32) -> Vec<Status> {
     let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
         return Vec::new();
     };
     entries
         .flatten()
-        .filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok())
+        .filter_map(|thread| Status::from_file(thread.path().join("status")).ok())
         .collect()
-}
-
-/// The number in the line that begins with `name:`.
-pub fn field(text: &str, name: &str) -> Option<u64> {
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// What was added since an earlier reading, or from nothing where there was none. Memory is no sum
@@ -126,32 +127,27 @@ impl ControlGroup {
     /// That of a process: of version 2 if the memory of it is counted there, otherwise of version
     /// 1.
     pub fn of(pid: u32) -> Option<Self> {
-        let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-        Self::read(&text, Path::new("/sys/fs/cgroup"))
+        let groups = ProcessCGroups::from_file(format!("/proc/{pid}/cgroup")).ok()?;
+        Self::find(&groups, Path::new("/sys/fs/cgroup"))
     }
 
-    fn read(text: &str, root: &Path) -> Option<Self> {
-        let of = |controller: &str| {
-            let line = text.lines().find(|line| {
-                line.split(':')
-                    .nth(1)
-                    .is_some_and(|names| names.split(',').any(|name| name == controller))
-            })?;
-            let path = line.splitn(3, ':').nth(2)?.trim_start_matches('/');
+    fn find(groups: &ProcessCGroups, root: &Path) -> Option<Self> {
+        let folder = |controller: &str| {
+            let has = |group: &&ProcessCGroup| group.controllers.iter().any(|it| it == controller);
+            let path = groups.0.iter().find(has)?.pathname.trim_start_matches('/');
             // Controllers that are mounted together have a folder with both names, and links with
             // each.
-            Some(root.join(controller).join(path))
-                .filter(|folder| !controller.is_empty() && folder.is_dir())
+            Some(root.join(controller).join(path)).filter(|folder| folder.is_dir())
         };
-        if let (Some(cpu), Some(memory)) = (of("cpuacct"), of("memory")) {
+        if let (Some(cpu), Some(memory)) = (folder("cpuacct"), folder("memory")) {
             return Some(Self {
                 cpu,
                 memory,
                 unified: false,
             });
         }
-        let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
-        let folder = root.join(path);
+        let unified = groups.0.iter().find(|group| group.hierarchy == 0)?;
+        let folder = root.join(unified.pathname.trim_start_matches('/'));
         folder.join("memory.current").is_file().then(|| Self {
             cpu: folder.clone(),
             memory: folder,
@@ -185,16 +181,6 @@ impl ControlGroup {
             return Some(line.trim().parse::<u64>().ok()? * 1_000);
         }
         number(&self.cpu.join("cpuacct.usage"))
-    }
-
-    /// The most memory that was ever charged to it at once, in bytes: with the page cache and
-    /// kernel memory that its processes were the first to touch, which no process's RSS holds.
-    pub fn peak_bytes(&self) -> Option<u64> {
-        number(&self.memory.join(if self.unified {
-            "memory.peak"
-        } else {
-            "memory.max_usage_in_bytes"
-        }))
     }
 }
 
@@ -232,8 +218,8 @@ pub fn tree(pid: u32) -> Vec<u32> {
 /// Nothing where one of them does not tell.
 pub fn private_bytes(pids: &[u32]) -> Option<u64> {
     let of = |pid: &u32| {
-        let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-        Some((field(&rollup, "Private_Clean")? + field(&rollup, "Private_Dirty")?) * 1024)
+        let memory = memory(*pid)?;
+        Some(memory.get("Private_Clean")? + memory.get("Private_Dirty")?)
     };
     pids.iter().map(of).sum()
 }
@@ -241,11 +227,9 @@ pub fn private_bytes(pids: &[u32]) -> Option<u64> {
 /// The kernel's tables of the pages of these processes, in bytes, which no memory of theirs holds.
 /// Nothing where one of them does not tell.
 pub fn page_tables_bytes(pids: &[u32]) -> Option<u64> {
-    let of = |pid: &u32| {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        Some(field(&status, "VmPTE")? * 1024)
-    };
-    pids.iter().map(of).sum()
+    pids.iter()
+        .map(|pid| Some(status(*pid)?.vmpte? * 1024))
+        .sum()
 }
 
 /// The parent of a process.
@@ -296,6 +280,8 @@ pub fn began(pid: u32) -> Option<u64> {
 mod tests {
     use std::os::unix::net::UnixListener;
 
+    use procfs::FromBufRead as _;
+
     use super::*;
 
     #[test]
@@ -341,25 +327,23 @@ mod tests {
             std::fs::write(file, text).unwrap();
         };
         write("cpuacct/docker/x/cpuacct.usage", "123\n");
-        write("memory/docker/x/memory.max_usage_in_bytes", "456\n");
+        std::fs::create_dir_all(root.path().join("memory/docker/x")).unwrap();
         write("memory/docker/x/cgroup.procs", "7\n");
         write("memory/docker/x/below/cgroup.procs", "8\n9\n");
-        let group = "5:memory:/docker/x\n4:cpu,cpuacct:/docker/x\n0::/\n";
-        let group = ControlGroup::read(group, root.path()).unwrap();
+        let find = |text: &str| {
+            let groups = ProcessCGroups::from_buf_read(text.as_bytes()).unwrap();
+            ControlGroup::find(&groups, root.path())
+        };
+        let group = find("5:memory:/docker/x\n4:cpu,cpuacct:/docker/x\n0::/\n").unwrap();
         assert_eq!(
-            (group.cpu_ns(), group.peak_bytes(), group.processes()),
-            (Some(123), Some(456), vec![7, 8, 9])
+            (group.cpu_ns(), group.processes()),
+            (Some(123), vec![7, 8, 9])
         );
 
         write("machine/y/memory.current", "1\n");
-        write("machine/y/memory.peak", "99\n");
         write("machine/y/cpu.stat", "usage_usec 5\nuser_usec 1\n");
-        let group = ControlGroup::read("0::/machine/y\n", root.path()).unwrap();
-        assert_eq!(
-            (group.cpu_ns(), group.peak_bytes()),
-            (Some(5_000), Some(99))
-        );
-        assert_eq!(ControlGroup::read("0::/nowhere\n", root.path()), None);
+        assert_eq!(find("0::/machine/y\n").unwrap().cpu_ns(), Some(5_000));
+        assert_eq!(find("0::/nowhere\n"), None);
     }
 
     #[test]

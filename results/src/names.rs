@@ -291,6 +291,10 @@ vocabulary! {
     PssBytes = "pss_bytes",
     /// Memory that no other process shares, over all instances.
     PrivateBytes = "private_bytes",
+    /// Memory that the machine had available before the first instance.
+    AvailableBeforeBytes = "available_before_bytes",
+    /// Memory that the machine had available with all instances.
+    AvailableBytes = "available_bytes",
     /// Page tables of all instances.
     PageTablesBytes = "page_tables_bytes",
     /// Proportional set size of shims, included in that of all instances.

@@ -21,14 +21,14 @@ pub struct RunFolder {
 /// Why a run folder could not be made or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum RunFolderError {
-    /// The file system said no.
+    /// The file system refused.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
         /// On which path.
         path: PathBuf,
-        /// What it said.
+        /// Its error.
         source: io::Error,
     },
     /// Another process writes to it.
@@ -37,7 +37,7 @@ pub enum RunFolderError {
     /// There is no such run.
     #[error("there is no run `{run}` in {}", folder.display())]
     NoSuchRun {
-        /// What was asked for.
+        /// The name that was given.
         run: String,
         /// Where it was looked for.
         folder: PathBuf,

@@ -30,12 +30,3 @@ pub use overview::draw_overview;
 pub use picture::Picture;
 pub use png::{PngError, png};
 pub use stack::{Segment, Stack, draw_stacks};
-
-// As callers still name them.
-pub use bars::draw_bars as bars;
-pub use curves::draw_curves as curves;
-pub use dots::draw_dots as dots;
-pub use ecdf::draw_ecdf as ecdf;
-pub use findings::units::Unit;
-pub(crate) use findings::units::grouped;
-pub use stack::draw_stacks as stacks;

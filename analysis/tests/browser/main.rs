@@ -7,9 +7,9 @@ mod support;
 
 use std::path::PathBuf;
 
-use analysis::report::{Analysis, Options};
 use chromium::{Chromium, View, is_installed};
 use findings::input::Run;
+use findings::{Findings, Options};
 use serde_json::{Value, json};
 use support::Shape;
 
@@ -49,7 +49,7 @@ fn open() -> Option<Page> {
         ..Shape::small("20261125T120000Z-00aa")
     };
     let run = Run::read(&support::write(folder.path(), &shape)).unwrap();
-    let (files, undrawn) = analysis::publish::files(&run, &Analysis::of(&run, Options::default()));
+    let (files, undrawn) = analysis::publish::files(&Findings::from_run(&run, Options::default()));
     assert_eq!(undrawn, [""; 0]);
     let page = folder.path().join("report.html");
     std::fs::write(&page, &files["report.html"]).unwrap();

@@ -1,0 +1,155 @@
+//! The manifest of a run that begins now.
+
+use std::collections::BTreeMap;
+
+use machine::{clock, facts};
+use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System};
+use results::{Cell, SCHEMA_VERSION, checkout};
+use serde::Serialize;
+
+use crate::identity;
+use crate::run::build;
+
+/// What only the program that measures knows of a run.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// The configuration in force, each value with its origin: see [`settings`].
+    pub config: BTreeMap<String, Setting>,
+    /// Where the order of the samples comes from.
+    pub seed: u64,
+    /// Samples of each cell.
+    pub samples_per_cell: u32,
+    /// All cells, in the order in which they were planned.
+    pub cells: Vec<Cell>,
+    /// The digest of the measuring program.
+    pub program_sha256: String,
+    /// The systems under test: see [`systems`].
+    pub systems: Vec<System>,
+    /// The artifacts.
+    pub artifacts: Vec<ArtifactFact>,
+}
+
+impl From<Measured> for Manifest {
+    /// With what every run records: its name, the command line, commit, build and machine.
+    fn from(measured: Measured) -> Self {
+        let (commit, dirty) = identity::checkout(checkout::root());
+        Self {
+            schema: SCHEMA_VERSION,
+            run: identity::new_run_name(measured.seed),
+            created_at: clock::wall_clock(),
+            command_line: std::env::args_os()
+                .map(|argument| argument.to_string_lossy().into_owned())
+                .collect(),
+            config: measured.config,
+            seed: measured.seed,
+            samples_per_cell: measured.samples_per_cell,
+            cells: measured.cells,
+            commit,
+            dirty,
+            build: build(measured.program_sha256),
+            machine: facts::read(),
+            systems: measured.systems,
+            artifacts: measured.artifacts,
+        }
+    }
+}
+
+/// Options as a manifest keeps them: each field with where its value came from.
+///
+/// # Panics
+/// If `options` is no plain structure: a mistake of ours.
+pub fn settings(
+    options: &impl Serialize,
+    origin: impl Fn(&str) -> Origin,
+) -> BTreeMap<String, Setting> {
+    let options =
+        serde_json::to_value(options).expect("options are plain data: they always serialise");
+    let fields = options.as_object().expect("options are a structure");
+    fields
+        .iter()
+        .map(|(name, value)| {
+            let setting = Setting {
+                value: value.clone(),
+                origin: origin(name),
+            };
+            (name.clone(), setting)
+        })
+        .collect()
+}
+
+/// Each system that has cells, under each of its names. `find` tells version and digest of a
+/// system, or why it cannot be measured here.
+pub fn systems<'a>(
+    cells: impl IntoIterator<Item = &'a Cell>,
+    find: impl Fn(&Cell) -> Result<(String, String), String>,
+) -> Vec<System> {
+    let mut systems: Vec<System> = Vec::new();
+    for cell in cells {
+        if systems
+            .iter()
+            .any(|known| cell.system == known.name.as_str())
+        {
+            continue;
+        }
+        let (version, sha256, unavailable) = match find(cell) {
+            Ok((version, sha256)) => (version, Some(sha256), None),
+            Err(reason) => ("none".to_owned(), None, Some(reason)),
+        };
+        systems.push(System {
+            name: cell.system.to_string(),
+            version,
+            sha256,
+            unavailable,
+        });
+    }
+    systems
+}
+
+#[cfg(test)]
+mod tests {
+    use results::{Params, Scenario};
+
+    use super::*;
+
+    #[test]
+    fn each_setting_has_its_own_origin() {
+        #[derive(Serialize)]
+        struct Options {
+            samples: u32,
+            seed: u64,
+        }
+        let options = Options {
+            samples: 3,
+            seed: 7,
+        };
+        let origin = |name: &str| match name {
+            "seed" => Origin::Drawn,
+            _ => Origin::Default,
+        };
+        let settings = settings(&options, origin);
+        assert_eq!(settings["samples"].origin, Origin::Default);
+        assert_eq!(
+            (settings["seed"].origin, settings["seed"].value.as_u64()),
+            (Origin::Drawn, Some(7))
+        );
+    }
+
+    #[test]
+    fn a_system_with_two_names_is_listed_under_both() {
+        let cell = |system: &str| Cell {
+            system: system.into(),
+            workload: "hello".into(),
+            scenario: Scenario::Cold,
+            params: Params::new(),
+        };
+        let cells = ["native", "native-aa", "native", "wasmcloud"].map(cell);
+        let find = |cell: &Cell| match cell.system.original_name() {
+            "native" => Ok(("1".to_owned(), "00".to_owned())),
+            _ => Err("not installed".to_owned()),
+        };
+        let systems = systems(&cells, find);
+        let names: Vec<_> = systems.iter().map(|system| system.name.as_str()).collect();
+        assert_eq!(names, ["native", "native-aa", "wasmcloud"]);
+        assert_eq!(systems[2].unavailable.as_deref(), Some("not installed"));
+    }
+}
