@@ -65,6 +65,7 @@ pub(crate) fn with_unit(unit: Unit, value: f64) -> String {
         _ => scaled(unit, value),
     };
     match unit {
+        _ if value == 0.0 => "0".to_owned(),
         Unit::Times => format!("{}×", plain(value)),
         Unit::Count | Unit::PerSecond => grouped(value),
         _ => format!("{} {name}", plain(value / size)),
@@ -130,8 +131,8 @@ impl Scale {
             Self::Linear { min, max } => {
                 let size = scaled(unit, max).0;
                 let step = nice((max - min) / size / 5.0) * size;
-                // Not added up: rounding errors would be, too.
-                let first = (min / step - 1e-9).ceil();
+                // Not added up: rounding errors would be, too. And zero has no sign.
+                let first = (min / step - 1e-9).ceil().abs();
                 std::iter::successors(Some(first), |at| Some(at + 1.0))
                     .map(|at| at * step)
                     .take_while(|value| *value <= max * (1.0 + 1e-9))

@@ -11,7 +11,7 @@ use super::paint::{Paint, Role};
 use super::picture::{Area, Drawn, WIDTH, text_width};
 
 /// Room below a frame for the numbers along its axis, and the axis's title.
-pub(crate) const FOOT: f64 = 40.0;
+pub(crate) const FOOT: f64 = 36.0;
 
 /// Room above a frame.
 const HEAD: f64 = 6.0;

@@ -1,7 +1,7 @@
 //! Ratios as points on a logarithmic axis, with a line where both are the same.
 
 use findings::units::Unit;
-use plotters::element::PathElement;
+use plotters::element::{EmptyElement, PathElement};
 use systems::Look;
 
 use super::axis::{Axis, Scale};
@@ -66,7 +66,7 @@ pub fn draw_dots(rows: &[DotRow], what: &str) -> Picture {
             10.0,
             room + 2.0,
         )?;
-        draw_rules(&mut chart, scale, rows.len())?;
+        draw_rules(&mut chart, scale, sides, rows.len())?;
         draw_rows(&mut chart, rows, &looks, row_height)?;
         legend::draw_series(&below, &looks)
     })
@@ -95,12 +95,14 @@ fn summary(rows: &[DotRow]) -> String {
 }
 
 /// Draws the line where both are the same, and one between questions.
-fn draw_rules(chart: &mut RowChart, scale: Scale, rows: usize) -> Drawn {
+fn draw_rules(chart: &mut RowChart, scale: Scale, sides: Sides, rows: usize) -> Drawn {
+    // Labels are of their rows too.
+    const EDGE: f64 = 8.0;
     let same = vec![(1.0, 0.0), (1.0, rows as f64)];
     chart.draw_series([PathElement::new(same, Role::Same)])?;
+    let ends = [EDGE - sides.left, sides.frame_width()].map(|x| (steps(x), 0));
     let rules = (1..rows).map(|row| {
-        let ends = [scale.min(), scale.max()].map(|x| (x, row as f64));
-        PathElement::new(ends.to_vec(), Role::Grid)
+        EmptyElement::at((scale.min(), row as f64)) + PathElement::new(ends.to_vec(), Role::Grid)
     });
     chart.draw_series(rules)?;
     Ok(())

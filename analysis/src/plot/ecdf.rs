@@ -77,16 +77,17 @@ fn draw_steps(chart: &mut CurveChart, steps: &Steps, look: Look, marked_at: f64)
 /// The corners of the steps: of each its foot and its top.
 fn corners(counted: &[(f64, u64)]) -> Vec<(f64, f64)> {
     let total: u64 = counted.iter().map(|(_, count)| count).sum();
-    let (mut seen, mut drawn, mut corners) = (0, 0.0, Vec::new());
+    let (mut seen, mut drawn, mut corners) = (0, None, Vec::new());
     for (value, count) in counted {
         seen += count;
         let share = seen as f64 / total.max(1) as f64;
         // Steps that are too small to see are joined into the next one.
-        if share - drawn < 1.0 / STEPS as f64 && seen < total {
+        let is_small = drawn.is_some_and(|drawn| share - drawn < 1.0 / STEPS as f64);
+        if is_small && seen < total {
             continue;
         }
-        corners.extend([(*value, drawn), (*value, share)]);
-        drawn = share;
+        corners.extend([(*value, drawn.unwrap_or(0.0)), (*value, share)]);
+        drawn = Some(share);
     }
     corners
 }

@@ -16,10 +16,13 @@ const LEFT: f64 = 12.0;
 
 const LINE: f64 = 19.0;
 
+/// From its top to the middle of its first line.
+const FIRST: f64 = 16.0;
+
 /// Where each entry stands, from left to right in as many lines as are needed; and how high all of
 /// them are.
 fn lay_out<'a>(names: impl Iterator<Item = &'a str>) -> (Vec<(f64, f64)>, f64) {
-    let (mut x, mut y) = (LEFT, LINE / 2.0);
+    let (mut x, mut y) = (LEFT, FIRST);
     let mut places = Vec::new();
     for name in names {
         let width = 40.0 + text_width(name, 11.0);

@@ -21,8 +21,8 @@ use super::stack::{ROW, Stack, VALUES, draw_part, draw_stacks, phases_of, summar
 /// Between two parts of the axis.
 const GAP: f64 = 16.0;
 
-/// Below the axis, where it is said that the axis is broken.
-const NOTE: f64 = 20.0;
+/// Where below the frame it is said that the axis is broken: in the place of an axis's title.
+const NOTE: f64 = 5.0;
 
 /// A break of the axis must make bars longer by at least this factor, as a geometric mean.
 const WORTH: f64 = 1.5;
@@ -47,7 +47,7 @@ pub fn draw_overview(rows: &[Stack]) -> Picture {
     }
     let phases = phases_of(rows);
     let frame = height_of_rows(rows.len(), ROW);
-    let height = frame + NOTE + legend::height_of_phases(&phases);
+    let height = frame + legend::height_of_phases(&phases);
     let places: Vec<_> = breaks
         .iter()
         .map(|at| with_unit(Unit::Nanoseconds, *at))
@@ -57,13 +57,13 @@ pub fn draw_overview(rows: &[Stack]) -> Picture {
     Picture::draw(height, summary, |area| {
         let (above, below) = area.split_vertically(steps(frame));
         draw_parts(&above, rows, &parts)?;
-        let (note, legend) = below.split_vertically(steps(NOTE));
         let style = Paint::from(Role::Muted).text(11.0, HPos::Center);
         let text = format!(
             "time since the launch; the axis is broken, and its scale changes, at {places}"
         );
-        note.draw(&Text::new(text, (steps(WIDTH / 2.0), steps(2.0)), style))?;
-        legend::draw_phases(&legend, &phases)
+        let place = (steps(WIDTH / 2.0), steps(frame - NOTE));
+        above.draw(&Text::new(text, place, style))?;
+        legend::draw_phases(&below, &phases)
     })
 }
 
@@ -108,7 +108,7 @@ fn draw_break(chart: &mut RowChart, scale: Scale, rows: &[Stack]) -> Drawn {
     let going_on = rows
         .iter()
         .enumerate()
-        .filter(|(_, row)| row.end() > scale.min());
+        .filter(|(_, row)| row.sum() > scale.min());
     chart.draw_series(going_on.map(|(index, _)| {
         let line = vec![(steps(2.0 - GAP), 0), (steps(-2.0), 0)];
         EmptyElement::at((scale.min(), index as f64 + 0.5))

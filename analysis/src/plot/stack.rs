@@ -36,7 +36,7 @@ pub struct Stack {
 
 impl Stack {
     /// The sum of the parts.
-    fn sum(&self) -> f64 {
+    pub(crate) fn sum(&self) -> f64 {
         self.segments.iter().map(|segment| segment.ns).sum()
     }
 

@@ -476,9 +476,9 @@ fn sample(shape: &Shape, planned: &campaign::schedule::Planned, draw: &mut Draw)
     if cell.params.contains_key("instances") {
         attested.insert("ready_ns", total);
         attested.insert("pss_bytes", bytes);
-        attested.insert("private_bytes", (bytes * 9 / 10));
-        attested.insert("start_last_ns", (total / 2));
-        attested.insert("oversubscribed", (instances > 2.0));
+        attested.insert("private_bytes", bytes * 9 / 10);
+        attested.insert("start_last_ns", total / 2);
+        attested.insert("oversubscribed", instances > 2.0);
     }
     Sample {
         schema: SCHEMA_VERSION,
