@@ -11,7 +11,7 @@
 use benches::plain::Plain;
 use benches::{BASELINE, Guest, Ready, timed};
 use host::engine::wasmtime::guest::Guest as Data;
-use host::engine::wasmtime::live::Live;
+use host::engine::wasmtime::instance::Instance;
 use host::engine::wasmtime::new_executor;
 use host_probe::settings::{EngineSettings, Interrupt};
 use wasmtime::Store;
@@ -99,7 +99,7 @@ impl Step {
 
 /// A store and an instance in it, with the harness up to a step.
 #[inline]
-async fn harness(ready: &Ready<'_>, step: Step) -> (Store<Data>, Live) {
+async fn harness(ready: &Ready<'_>, step: Step) -> (Store<Data>, Instance) {
     if step == Step::Ours {
         return ready.store_instantiate().await;
     }
@@ -110,8 +110,8 @@ async fn harness(ready: &Ready<'_>, step: Step) -> (Store<Data>, Live) {
     if step >= Step::Epoch {
         store.set_epoch_deadline(1);
     }
-    let live = ready.instantiate(&mut store).await;
-    (store, live)
+    let instance = ready.instantiate(&mut store).await;
+    (store, instance)
 }
 
 async fn once(plain: &Plain) -> u64 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use benches::{Compiled, Guest, HostFunctions};
 use criterion::{BatchSize, Criterion};
 use host::engine::wasmtime::new_engine;
-use host_probe::settings::{CompileThreads, Compiler, EngineSettings, Parameter as _};
+use host_probe::settings::{CompileThreads, Compiler, EngineSettings, Named as _};
 use results::Phase;
 
 use crate::group;

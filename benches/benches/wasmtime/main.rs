@@ -14,7 +14,7 @@ use criterion::{
     BatchSize, BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main,
 };
 use host::engine::wasmtime::{new_engine, new_engine_without_compiler, new_executor};
-use host_probe::settings::{Allocator, MemoryInit, Parameter as _};
+use host_probe::settings::{Allocator, MemoryInit, Named as _};
 use results::Phase;
 
 /// The group of a phase, and how long each of its benchmarks takes.

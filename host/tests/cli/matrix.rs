@@ -1,7 +1,7 @@
 //! Every value of every parameter, and what a run records.
 
 use results::Phase;
-use results::record::{Outcome, residual_bound_ns};
+use results::record::residual_bound_ns;
 
 use super::*;
 
@@ -31,7 +31,7 @@ pub(crate) fn all_are_whole(samples: &[Sample]) {
             Some(i64::try_from(i128::from(total) - i128::from(counted)).unwrap())
         );
         assert_eq!(sample.phases[0].name, Phase::Process);
-        let acquire = match sample.cell.params["acquire"].as_str() {
+        let acquire = match sample.cell.params.get(Param::Acquire).unwrap() {
             "interpret" => "validate",
             "aot" => "deserialize_file",
             same => same,
@@ -46,11 +46,11 @@ pub(crate) fn all_are_whole(samples: &[Sample]) {
             "{}",
             sample.cell
         );
-        let resident = sample.attested["pages_resident"].as_u64().unwrap();
-        let all = sample.attested["pages"].as_u64().unwrap();
+        let resident = sample.attested.number(Evidence::PagesResident).unwrap();
+        let all = sample.attested.number(Evidence::Pages).unwrap();
         assert_eq!(
             resident,
-            if sample.cell.params["page_cache"] == "evicted" {
+            if sample.cell.params.is(Param::PageCache, "evicted") {
                 0
             } else {
                 all
@@ -80,33 +80,44 @@ fn the_full_matrix_is_in_effect() {
     let samples = host.samples();
     assert_eq!(samples.len(), 2 * (168 + 2));
     all_are_whole(&samples);
-    let evidence = |key: &str, value: &str, of: &str| {
-        let with = samples.iter().filter(|sample| {
-            sample
-                .cell
-                .params
-                .get(key)
-                .is_some_and(|other| other == value)
-        });
-        let found: std::collections::BTreeSet<_> =
-            with.map(|sample| sample.attested[of].to_string()).collect();
+    let evidence = |param: Param, value: &str, key: Evidence| {
+        let with = samples
+            .iter()
+            .filter(|sample| sample.cell.params.is(&param, value));
+        let found: std::collections::BTreeSet<_> = with
+            .map(|sample| sample.attested.get(&key).unwrap().to_string())
+            .collect();
         found.into_iter().collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(evidence("acquire", "cache_hit", "cache"), "\"hit\"");
-    assert_eq!(evidence("acquire", "cache_miss", "cache"), "\"miss\"");
-    assert_eq!(evidence("acquire", "compile", "cache"), "\"none\"");
-    assert_eq!(evidence("allocator", "pooling", "allocator"), "\"pooling\"");
-    assert_eq!(evidence("compiler", "winch", "winch"), "true");
-    assert_eq!(
-        evidence("compiler", "cranelift_none", "opt_level"),
-        "\"none\""
-    );
-    assert_eq!(evidence("memory_init", "copy", "memory_image"), "\"none\"");
-    assert!(!evidence("memory_init", "cow", "memory_image").contains("none"));
-    assert_eq!(
-        evidence("compile_threads", "single", "compiler_threads"),
-        "0"
-    );
+    let cache = |acquire: &str| evidence(Param::Acquire, acquire, Evidence::Cache);
+    assert_eq!(cache("cache_hit"), "\"hit\"");
+    assert_eq!(cache("cache_miss"), "\"miss\"");
+    assert_eq!(cache("compile"), "\"none\"");
+    for (param, value, key, found) in [
+        (
+            Param::Allocator,
+            "pooling",
+            Evidence::Allocator,
+            "\"pooling\"",
+        ),
+        (Param::Compiler, "winch", Evidence::Winch, "true"),
+        (
+            Param::Compiler,
+            "cranelift_none",
+            Evidence::OptLevel,
+            "\"none\"",
+        ),
+        (Param::MemoryInit, "copy", Evidence::MemoryImage, "\"none\""),
+        (
+            Param::CompileThreads,
+            "single",
+            Evidence::CompilerThreads,
+            "0",
+        ),
+    ] {
+        assert_eq!(evidence(param, value, key), found);
+    }
+    assert!(!evidence(Param::MemoryInit, "cow", Evidence::MemoryImage).contains("none"));
     assert!(
         !samples
             .iter()
@@ -155,7 +166,7 @@ fn code_that_checks_no_epoch_can_be_measured_too() {
     assert!(
         host.samples()
             .iter()
-            .all(|sample| sample.attested["epoch_interruption"] == false)
+            .all(|sample| sample.attested.get(Evidence::EpochInterruption) == Some(&false.into()))
     );
 }
 
