@@ -61,15 +61,15 @@ impl Guest {
     }
 
     fn wasi() -> Self {
-        Self::of_workload("wasi", Workload::Hello)
+        Self::from_workload("wasi", Workload::Hello)
     }
 
     /// The service.
     pub fn http() -> Self {
-        Self::of_workload("http", Workload::HttpHello)
+        Self::from_workload("http", Workload::HttpHello)
     }
 
-    fn of_workload(name: &'static str, workload: Workload) -> Self {
+    fn from_workload(name: &'static str, workload: Workload) -> Self {
         let artifact: Artifact = workload.artifact();
         let kind = match artifact.form() {
             Form::HttpComponent => Kind::Component,
@@ -212,7 +212,7 @@ impl Ready<'_> {
         let begun = now_ns();
         let answer = instance
             .call(store, &self.guest.spec.call, TIME_LIMIT, || {
-                answered = now_ns()
+                answered = now_ns();
             })
             .await;
         let answer = answer.expect("the guests answer");

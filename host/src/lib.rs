@@ -27,7 +27,7 @@ use campaign::{Error, Exit};
 /// How the program ends when nothing is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// As the table of exit codes says.
+    /// With a code of the table.
     Exit(Exit),
     /// With the exit code of the guest that it ran.
     Guest(u8),

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     match host::run(arguments, began_ns) {
         Ok(status) => status.into(),
         Err(error) => {
-            // If nobody reads, nobody is left to be informed.
+            // A closed stream is no reason to fail.
             let _ = writeln!(std::io::stderr(), "{error}");
             error.exit.into()
         }

@@ -51,7 +51,7 @@ pub(crate) fn serialize(criterion: &mut Criterion) {
     for guest in Guest::all() {
         let ready = guest.ready(benches::BASELINE);
         group.bench_function(guest.name, |bencher| {
-            bencher.iter_with_large_drop(|| ready.code.serialize())
+            bencher.iter_with_large_drop(|| ready.code.serialize());
         });
     }
     group.finish();

@@ -12,7 +12,7 @@ use results::Phase;
 
 use crate::group;
 
-/// A benchmark, each of whose iterations is `once`, which tells how many nanoseconds of it count.
+/// A benchmark, each of whose iterations is `once`, which returns how many nanoseconds of it count.
 fn bench(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, once: impl AsyncFn() -> u64) {
     let executor = new_executor().expect("an executor");
     group.bench_function(name, |bencher| {

@@ -84,7 +84,7 @@ pub enum Cause {
     Guest,
     /// The guest took too long.
     TimeLimit,
-    /// The guest wanted too much memory.
+    /// The guest needed too much memory.
     MemoryLimit,
     /// The harness itself.
     Harness,

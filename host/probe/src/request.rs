@@ -171,7 +171,7 @@ pub struct InstanceSet {
     pub spec: Spec,
     /// How many.
     pub instances: u32,
-    /// Whether each answers a request before all are weighed.
+    /// Whether each answers a request before memory is measured.
     pub touched: bool,
 }
 

@@ -95,8 +95,8 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// What a cell is when nothing is said: Wasmtime's own defaults, and epochs so that a guest
-    /// cannot hang.
+    /// A cell where nothing is selected: Wasmtime's own defaults, and epochs so that a guest cannot
+    /// hang.
     pub const BASELINE: Self = Self {
         engine: Engine::Wasmtime,
         acquire: Acquire::Compile,
@@ -171,7 +171,7 @@ impl Configuration {
     pub fn with(mut self, value: Value) -> Option<Self> {
         match value {
             Value::Acquire(value) if self.engine.acquire_modes().contains(&value) => {
-                self.acquire = value
+                self.acquire = value;
             }
             Value::PageCache(value) if PAGE_CACHE_STATES.contains(&value) => {
                 self.page_cache = value;

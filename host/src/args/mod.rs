@@ -32,18 +32,18 @@ pub(crate) struct ServeArgs {
     #[arg(long = "addr", value_name = "IP:PORT", value_parser = parse_address)]
     #[arg(default_value_t = ANY_PORT)]
     pub(crate) address: SocketAddr,
-    /// Code acquisition mode [default: deserialize_file if FILE is precompiled, else compile]
+    /// Code acquisition mode [default: `deserialize_file` if FILE is precompiled, else `compile`]
     #[arg(long, value_name = "MODE", value_parser = possible(Engine::Wasmtime.acquire_modes()))]
     pub(crate) acquire: Option<Acquire>,
-    /// The engine's cache, for cache_miss and cache_hit
+    /// The engine's cache, for `cache_miss` and `cache_hit`
     #[arg(long, value_name = "FOLDER")]
     pub(crate) cache: Option<PathBuf>,
     /// Where instances get their memory
     #[arg(long, value_name = "NAME", value_parser = possible(Allocator::ALL))]
     #[arg(default_value = Allocator::OnDemand.name())]
     pub(crate) allocator: Allocator,
-    /// per-request: each request gets an instance of its own; reused: one instance takes requests
-    /// in turn and keeps its state
+    /// `per-request`: each request gets an instance of its own; `reused`: one instance takes
+    /// requests in turn and keeps its state
     #[arg(long, value_name = "NAME", value_parser = possible(Instances::ALL))]
     #[arg(default_value = Instances::PerRequest.name())]
     pub(crate) instances: Instances,
@@ -131,10 +131,10 @@ pub(crate) struct RunArgs {
     /// The guest, or what `host compile` made of it
     #[arg(long, value_name = "FILE")]
     pub(crate) artifact: PathBuf,
-    /// Code acquisition mode [default: deserialize_file if FILE is precompiled, else compile]
+    /// Code acquisition mode [default: `deserialize_file` if FILE is precompiled, else `compile`]
     #[arg(long, value_name = "MODE", value_parser = possible(Engine::Wasmtime.acquire_modes()))]
     pub(crate) acquire: Option<Acquire>,
-    /// The engine's cache, for cache_miss and cache_hit
+    /// The engine's cache, for `cache_miss` and `cache_hit`
     #[arg(long, value_name = "FOLDER")]
     pub(crate) cache: Option<PathBuf>,
     /// Arguments of the guest

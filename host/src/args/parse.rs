@@ -35,8 +35,8 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
     };
     let limits = &mut args.limits;
     let mut flags = Flags::new("serve", arguments);
-    while let Some(flag) = flags.next()? {
-        match flag.as_str() {
+    while flags.advance()? {
+        match flags.flag.as_str() {
             "--help" | "-h" => return Ok(None),
             "--artifact" => artifact = Some(flags.path()?),
             "--addr" => args.address = flags.value(parse_address)?,
@@ -67,14 +67,14 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
 /// Parses what follows `run`. Nothing if it asks for help.
 pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error> {
     let separator = arguments.iter().position(|argument| argument == "--");
-    let (ours, of_guest) = match separator {
+    let (own, of_guest) = match separator {
         Some(at) => (&arguments[..at], &arguments[at + 1..]),
         None => (arguments, &[][..]),
     };
     let (mut artifact, mut acquire, mut cache) = (None, None, None);
-    let mut flags = Flags::new("run", ours);
-    while let Some(flag) = flags.next()? {
-        match flag.as_str() {
+    let mut flags = Flags::new("run", own);
+    while flags.advance()? {
+        match flags.flag.as_str() {
             "--help" | "-h" => return Ok(None),
             "--version" | "-V" => return Ok(Some(Parsed::EngineVersion)),
             "--artifact" => artifact = Some(flags.path()?),
@@ -97,8 +97,8 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
 pub(crate) fn parse_compile(arguments: &[OsString]) -> Result<Option<Parsed>, Error> {
     let (mut artifact, mut output, mut allocator) = (None, None, Allocator::OnDemand);
     let mut flags = Flags::new("compile", arguments);
-    while let Some(flag) = flags.next()? {
-        match flag.as_str() {
+    while flags.advance()? {
+        match flags.flag.as_str() {
             "--help" | "-h" => return Ok(None),
             "--artifact" => artifact = Some(flags.path()?),
             "--output" => output = Some(flags.path()?),
@@ -178,20 +178,19 @@ impl Flags {
         }
     }
 
-    /// The next flag, with its dashes.
-    fn next(&mut self) -> Result<Option<String>, Error> {
-        let flag = match self.parser.next() {
+    /// Goes on to the next flag. Returns whether there is one.
+    fn advance(&mut self) -> Result<bool, Error> {
+        self.flag = match self.parser.next() {
             Ok(Some(Long(name))) => format!("--{name}"),
             Ok(Some(Short(letter))) => format!("-{letter}"),
             Ok(Some(lexopt::Arg::Value(value))) => {
                 let message = format!("unexpected argument {}", value.display());
                 return Err(usage(message, self.help()));
             }
-            Ok(None) => return Ok(None),
+            Ok(None) => return Ok(false),
             Err(error) => return Err(usage(error.to_string(), self.help())),
         };
-        self.flag.clone_from(&flag);
-        Ok(Some(flag))
+        Ok(true)
     }
 
     fn argument(&mut self) -> Result<OsString, Error> {

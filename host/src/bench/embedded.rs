@@ -65,7 +65,7 @@ impl<'a> Embedded<'a> {
             .into_iter()
             .map(|start| (start.cell.clone(), start))
             .collect();
-        let compiled_code = CompiledCode::new(work.clone(), limits.of_child());
+        let compiled_code = CompiledCode::new(work.clone(), limits.child_time());
         let bench = Self {
             work,
             subjects,
@@ -207,8 +207,12 @@ impl Bench for Embedded<'_> {
             Ok(program) => &program.path,
             Err(skip) => return Measurement::failed(skip.to_string()),
         };
-        let finished =
-            launch::run::<Report>(program, PROBE, &spec.to_arguments(), self.limits.of_child());
+        let finished = launch::run::<Report>(
+            program,
+            PROBE,
+            &spec.to_arguments(),
+            self.limits.child_time(),
+        );
         let lifetime = (finished.launched_ns, finished.ended_ns);
         match finished.report {
             Ok(report) => evaluate(target, &prepared, &report, lifetime),

@@ -1,4 +1,4 @@
-//! Whether a start was what its cell says: every parameter, by what the engine and the kernel
+//! Whether a start was what its cell describes: every parameter, by what the engine and the kernel
 //! reported.
 
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ fn expect(attested: &Attested, expected: &[(Evidence, Value)]) -> Result<(), Fai
     for (key, expected) in expected {
         let found = attested.get(key).unwrap_or(&Value::Null);
         if found != expected {
-            return Err(not_as_planned(format!(
+            return Err(not_as_planned(&format!(
                 "{key} should be {expected} and was {found}"
             )));
         }
@@ -50,7 +50,7 @@ fn expect(attested: &Attested, expected: &[(Evidence, Value)]) -> Result<(), Fai
     Ok(())
 }
 
-fn not_as_planned(difference: String) -> Failure {
+fn not_as_planned(difference: &str) -> Failure {
     Failure::new(
         FailureKind::NotAsPlanned,
         format!("not what its cell says: {difference}"),
@@ -92,7 +92,7 @@ fn check_wasmtime(configuration: &Configuration, attested: &Attested) -> Result<
             CompileThreads::Parallel => pool.is_some_and(|threads| threads > 0),
         };
         if !right {
-            return Err(not_as_planned(format!(
+            return Err(not_as_planned(&format!(
                 "{}={}, and the compiler's pool had {pool:?} threads",
                 CompileThreads::PARAM,
                 settings.compile_threads.name()

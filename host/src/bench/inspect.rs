@@ -103,7 +103,7 @@ fn is_text_format(bytes: &[u8]) -> bool {
         .any(|start| text.starts_with(start))
 }
 
-/// What the outermost level of a binary says.
+/// The outermost level of a binary.
 struct Found {
     kind: Kind,
     imports: Vec<(String, String)>,
@@ -247,10 +247,10 @@ impl Found {
             };
             return Err((lacks(&missing), hint.to_owned()));
         }
-        let exports = |wanted: &str| {
+        let exports = |export: &str| {
             self.exports
                 .iter()
-                .any(|name| interface(name) == wanted && version2(name))
+                .any(|name| interface(name) == export && version2(name))
         };
         let serves = exports("wasi:http/incoming-handler");
         if !serves && !exports("wasi:cli/run") {

@@ -3,6 +3,7 @@
 pub(crate) mod compiled_code;
 pub(crate) mod density;
 pub(crate) mod embedded;
+pub(crate) mod estimate;
 mod evidence;
 mod inspect;
 pub(crate) mod launch;
@@ -31,7 +32,7 @@ pub(crate) struct Limits {
 impl Limits {
     /// How long a parent waits for a child whose own time limit somehow does not end it: two
     /// requests, and compiling a large guest, which no limit of the guest's ends.
-    pub(crate) fn of_child(self) -> Duration {
+    pub(crate) fn child_time(self) -> Duration {
         self.time * 2 + Duration::from_mins(10)
     }
 }

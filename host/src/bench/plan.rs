@@ -199,13 +199,13 @@ fn quick() -> Vec<Configuration> {
         with(compile, |one| one.page_cache = PageCache::Evicted),
         compile,
         with(compile, |one| {
-            one.settings.compile_threads = CompileThreads::Single
+            one.settings.compile_threads = CompileThreads::Single;
         }),
         with(compile, |one| one.settings.compiler = Compiler::Winch),
         acquire(Acquire::CacheMiss),
         acquire(Acquire::CacheHit),
         with(acquire(Acquire::Deserialize), |one| {
-            one.page_cache = PageCache::Evicted
+            one.page_cache = PageCache::Evicted;
         }),
         acquire(Acquire::Deserialize),
         loaded,
@@ -228,32 +228,6 @@ fn others() -> [Value; 6] {
         Value::CompileThreads(CompileThreads::Single),
         Value::PageCache(PageCache::Evicted),
     ]
-}
-
-/// About how long the starts take, in milliseconds each: for `--list` and nothing else. The
-/// constants are medians of a `full` run on two cores at 2.9 GHz, rounded up.
-pub(crate) fn estimate_ms(start: &Start, targets: &[Target]) -> f64 {
-    const LAUNCH_PREPARE_APPEND_MS: f64 = 12.0;
-    let kilobytes = targets[start.target].bytes as f64 / 1000.0;
-    if start.configuration.engine == Engine::WasmEdge {
-        // Its shared libraries alone are 100 MB to map and relocate.
-        return if start.configuration.compiles() {
-            100.0 + 35.0 * kilobytes
-        } else {
-            60.0
-        };
-    }
-    let compile_ms = match (
-        start.configuration.settings.compiler,
-        start.configuration.settings.compile_threads,
-    ) {
-        _ if !start.configuration.compiles() => 0.0,
-        (Compiler::Winch, _) => 0.25 * kilobytes,
-        (Compiler::CraneliftNone, _) => 0.5 * kilobytes,
-        (Compiler::Cranelift, CompileThreads::Parallel) => 0.7 * kilobytes,
-        (Compiler::Cranelift, CompileThreads::Single) => 1.2 * kilobytes,
-    };
-    LAUNCH_PREPARE_APPEND_MS + compile_ms
 }
 
 #[cfg(test)]
@@ -288,8 +262,8 @@ mod tests {
     #[test]
     fn no_two_cells_are_the_same() {
         let targets = [
-            Target::of_workload(Workload::Hello).unwrap(),
-            Target::of_workload(Workload::HttpHello).unwrap(),
+            Target::from_workload(Workload::Hello).unwrap(),
+            Target::from_workload(Workload::HttpHello).unwrap(),
         ]
         .concat();
         for profile in [Profile::Quick, Profile::Standard, Profile::Full] {
@@ -347,8 +321,17 @@ mod tests {
     }
 
     #[test]
+    fn every_engine_is_a_system_that_is_described() {
+        for engine in Engine::ALL {
+            let description = systems::describe(&engine.system());
+            let library = (engine.product(), systems::Embedding::Library);
+            assert_eq!(description.engine, Some(library));
+        }
+    }
+
+    #[test]
     fn there_is_always_a_control() {
-        let targets = Target::of_workload(Workload::Hello).unwrap();
+        let targets = Target::from_workload(Workload::Hello).unwrap();
         let starts = starts(
             Profile::Quick,
             &[Value::Allocator(Allocator::Pooling)],
@@ -391,7 +374,7 @@ mod tests {
 
     #[test]
     fn an_engine_that_cannot_be_measured_keeps_a_row_for_each_workload() {
-        let targets = Target::of_workload(Workload::HttpHello).unwrap();
+        let targets = Target::from_workload(Workload::HttpHello).unwrap();
         let starts = starts(Profile::Quick, &[], &targets, &[Engine::WasmEdge]);
         assert_eq!(
             starts

@@ -31,7 +31,7 @@ pub(crate) fn rehearse(
         None,
     );
     let report =
-        launch::run::<Report>(program, PROBE, &spec.to_arguments(), limits.of_child()).report?;
+        launch::run::<Report>(program, PROBE, &spec.to_arguments(), limits.child_time()).report?;
     check_answers(target, &report).map_err(|failure| Failure::new(Cause::Guest, failure.reason))
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn measure_process_phase(target: &Target, limits: Limits) -> Result<u
         Path::new(THIS),
         PROBE,
         &spec.to_arguments(),
-        limits.of_child(),
+        limits.child_time(),
     );
     Ok(finished
         .report?

@@ -46,7 +46,7 @@ pub(crate) struct UserArtifact {
 impl Target {
     /// A workload of the registry in each form that some engine runs, the artifacts checked against
     /// their recorded digests.
-    pub(crate) fn of_workload(workload: Workload) -> Result<Vec<Self>, Error> {
+    pub(crate) fn from_workload(workload: Workload) -> Result<Vec<Self>, Error> {
         let [component, sockets] = [Dialect::WasiHttp, Dialect::WasmEdgeSockets]
             .map(|dialect| workload.artifact_for(dialect));
         if component == sockets {
@@ -88,7 +88,7 @@ impl Target {
     }
 
     /// An artifact of the user.
-    pub(crate) fn of_user(artifact: &UserArtifact) -> Result<Self, Error> {
+    pub(crate) fn from_user(artifact: &UserArtifact) -> Result<Self, Error> {
         let path = &artifact.file;
         let read = std::fs::canonicalize(path).and_then(|path| Ok((std::fs::read(&path)?, path)));
         let (bytes, path) = read.map_err(|error| {

@@ -119,7 +119,7 @@ fn find_target(name: &str) -> Result<Target, Error> {
         )
         .hint(format!("there are {}", services.join(", ")))
     })?;
-    Target::of_workload(workload)?
+    Target::from_workload(workload)?
         .into_iter()
         .find(|target| target.engines.contains(&Engine::Wasmtime))
         .ok_or_else(|| Error::new(Exit::Internal, format!("{name} is in no form for Wasmtime")))

@@ -35,7 +35,7 @@ pub(crate) fn run(parsed: Parsed, began_ns: u64) -> Result<Status, Error> {
         Parsed::Run(Command::Compile(arguments)) => compile::run(&arguments)?,
         Parsed::ServeWithWasmEdge(arguments) => return Err(serve::become_wasmedge(&arguments)),
         Parsed::EngineVersion => {
-            // If nobody reads, nobody is left to be informed.
+            // A closed stream is no reason to fail.
             let _ = writeln!(std::io::stdout(), "wasmtime {VERSION}");
             Exit::Ok
         }

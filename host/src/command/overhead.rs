@@ -20,7 +20,7 @@ use crate::cli::Overhead;
 /// kind equally often: with ABAB the one that always came after a probe, and found the caches as a
 /// probe leaves them, was 12 % slower.
 pub(super) fn run(arguments: &Overhead) -> Result<Exit, Error> {
-    let target = Target::of_workload(Workload::Hello)?.swap_remove(0);
+    let target = Target::from_workload(Workload::Hello)?.swap_remove(0);
     let limits = Limits {
         time: Duration::from_secs(30),
         memory_bytes: 1 << 30,
@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Overhead) -> Result<Exit, Error> {
     };
     let ratio = median(&probe)
         .zip(median(&first_statement))
-        .map(|(ours, theirs)| ours.value / theirs.value);
+        .map(|(probe, returns)| probe.value / returns.value);
     let text = [
         format!(
             "{} launches of each kind, interleaved; median [95 % interval]",

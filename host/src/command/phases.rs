@@ -18,7 +18,7 @@ use crate::bench::embedded::{self, Embedded, Unsupported};
 use crate::bench::plan::{self, Start};
 use crate::bench::programs::Programs;
 use crate::bench::target::Target;
-use crate::bench::{Limits, rehearsal};
+use crate::bench::{Limits, estimate, rehearsal};
 use crate::cli::Phases;
 
 /// Runs the subcommand.
@@ -133,7 +133,7 @@ fn rehearse(
 fn list(options: &Options, starts: &[Start], targets: &[Target]) -> Result<Exit, Error> {
     let ms: f64 = starts
         .iter()
-        .map(|start| plan::estimate_ms(start, targets))
+        .map(|start| estimate::estimate_ms(start, targets))
         .sum::<f64>()
         * f64::from(options.samples);
     let mut text = String::new();

@@ -94,7 +94,7 @@ fn listen(address: SocketAddr) -> Result<std::net::TcpListener, Error> {
         Ok((listener, address))
     };
     let (listener, address) = listen().map_err(|error| cannot_listen(address, &error))?;
-    // If nobody reads, nobody is left to be informed.
+    // A closed stream is no reason to fail.
     let _ = writeln!(std::io::stdout(), "listening on {address}");
     Ok(listener)
 }
@@ -208,7 +208,7 @@ impl Server<'_> {
         }
     }
 
-    /// The other threads. With fewer than wanted, those that there are serve.
+    /// The other threads. If not all can be started, those that can be serve.
     fn start_others(
         &self,
         stopped: &watch::Receiver<bool>,

@@ -45,17 +45,17 @@ pub(crate) fn run(arguments: &[OsString], first_statement_ns: u64) -> Result<u8,
 }
 
 fn print(line: &str) {
-    // If nobody reads, nobody is left to be informed.
+    // A closed stream is no reason to fail.
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn run_command(arguments: &[OsString]) -> Result<u8, Error> {
     let separator = arguments.iter().position(|argument| argument == "--");
-    let (ours, of_guest) = match separator {
+    let (own, of_guest) = match separator {
         Some(at) => (&arguments[..at], &arguments[at + 1..]),
         None => (arguments, &[][..]),
     };
-    let [file, acquire] = values(ours, ["--artifact", "--acquire"], RUN_USAGE)?;
+    let [file, acquire] = values(own, ["--artifact", "--acquire"], RUN_USAGE)?;
     let file = artifact(file, RUN_USAGE)?;
     let mode = mode(&file, acquire.as_deref(), RUN_USAGE)?;
     quiet();

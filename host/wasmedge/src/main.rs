@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     match command::run(arguments, first_statement_ns) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            // If nobody reads, nobody is left to be informed.
+            // A closed stream is no reason to fail.
             let _ = writeln!(std::io::stderr(), "error: {}", error.message);
             ExitCode::from(error.exit)
         }

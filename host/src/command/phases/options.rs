@@ -116,14 +116,14 @@ impl Options {
     /// The programs under test.
     pub(super) fn targets(&self) -> Result<Vec<Target>, Error> {
         if let Some(artifact) = &self.artifact {
-            return Ok(vec![Target::of_user(artifact)?]);
+            return Ok(vec![Target::from_user(artifact)?]);
         }
         let workloads = self
             .workloads
             .iter()
             .filter_map(|name| Workload::from_name(name));
         Ok(workloads
-            .map(Target::of_workload)
+            .map(Target::from_workload)
             .collect::<Result<Vec<_>, _>>()?
             .concat())
     }

@@ -153,7 +153,7 @@ async fn run(
             allow(&mut store, limit, then);
             let begun = timeline.begin();
             let answer = instance.call(&mut store, &spec.call, limit, || {
-                timeline.end(Phase::SecondRequest, begun)
+                timeline.end(Phase::SecondRequest, begun);
             });
             Some(answer.await)
         }
