@@ -218,7 +218,7 @@ fn wrong_answers_are_failures_and_not_latencies() {
         (answer("200 OK", "", ""), r#"answered "", expected "hello""#),
         (
             answer("500 Oh", "", "hello"),
-            r#"status 500, expected 200, saying "hello""#,
+            r#"status 500, expected 200, with the body "hello""#,
         ),
         (answer("204 No", "", ""), "status 204, expected 200"),
     ] {

@@ -49,7 +49,7 @@ fn a_guest_that_exits_with_another_code() {
         .concat(),
     );
     // What is expected is no failure.
-    ran.measured_all();
+    ran.measured_all(&host);
 }
 
 #[test]
@@ -148,5 +148,5 @@ fn a_guest_has_no_files_no_environment_and_no_arguments_but_its_own() {
         .env("SECRET", "in the parent's environment")
         .output()
         .unwrap());
-    ran.measured_all();
+    ran.measured_all(&host);
 }

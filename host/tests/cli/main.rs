@@ -2,35 +2,29 @@
 
 mod bad_guests;
 mod bad_input;
-mod brought;
-mod density;
 #[path = "../support/endless.rs"]
 mod endless;
 mod matrix;
+mod multi_instance;
 mod runs;
+mod user_artifact;
 mod wasmedge;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use results::Sample;
 use results::record::Outcome;
+use results::{Evidence, FailureKind, Param, Sample};
 
 /// One call of the program, with a results folder of its own.
 struct Host {
     out: tempfile::TempDir,
 }
 
-/// What is said of a start that was preempted between two phases.
-const PREEMPTED: &str = "the phases do not add up";
-
 /// Asserts that a sample is good, and tells whether it was not preempted, which no test can keep a
 /// machine from. What it recorded besides its phases is whole all the same.
 fn is_undisturbed(sample: &Sample) -> bool {
-    let preempted = sample
-        .reason
-        .as_ref()
-        .is_some_and(|reason| reason.contains(PREEMPTED));
+    let preempted = sample.failure_kind() == Some(FailureKind::SumRule);
     assert!(
         preempted || sample.outcome == Outcome::Ok,
         "{}: {:?}",
@@ -50,15 +44,17 @@ struct Ran {
 impl Ran {
     /// Asserts that the run came to its end. Of hundreds of starts one may be preempted between two
     /// phases on a busy machine, and fails then as it should: that is no failure of what is tested.
-    fn measured_all(&self) {
-        let reasons: Vec<_> = self
-            .stderr
-            .lines()
-            .filter(|line| line.contains(" × "))
-            .collect();
-        let preempted = self.code == 4 && reasons.iter().all(|reason| reason.contains(PREEMPTED));
+    fn measured_all(&self, host: &Host) {
+        let samples = host.samples();
+        let mut failed = samples
+            .iter()
+            .filter(|sample| sample.outcome == Outcome::Failed)
+            .peekable();
+        let preempted = self.code == 4
+            && failed.peek().is_some()
+            && failed.all(|sample| sample.failure_kind() == Some(FailureKind::SumRule));
         assert!(
-            self.code == 0 || (preempted && !reasons.is_empty()),
+            self.code == 0 || preempted,
             "{}: {}",
             self.code,
             self.stderr

@@ -166,11 +166,12 @@ fn an_engine_that_was_not_built_is_refused_with_its_remedy() {
 
 #[test]
 fn help_is_printed() {
-    for command in ["serve", "compile"] {
+    for command in ["serve", "run", "compile"] {
         let (code, stdout, _) = ended(&[command, "--help"]);
         assert_eq!(code, 0);
         assert!(
-            stdout.contains(&format!("Usage: host {command} --artifact FILE")),
+            stdout.contains(&format!("Usage: host {command} "))
+                && stdout.contains("--artifact <FILE>"),
             "{stdout}"
         );
     }

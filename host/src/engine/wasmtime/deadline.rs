@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn every_store_has_its_own_limit_from_when_it_was_made() {
-        let engine = new_engine(Configuration::BASELINE.engine, None).unwrap();
+        let engine = new_engine(Configuration::BASELINE.settings, None).unwrap();
         let guest = wat::parse_str(r#"(module (func (export "run") (loop (br 0))))"#).unwrap();
         let module = Module::from_binary(&engine, &guest).unwrap();
         // How long a guest that loops was let loop.
