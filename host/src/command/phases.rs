@@ -4,16 +4,16 @@ mod options;
 
 use std::time::Duration;
 
+use campaign::manifest::Measured;
 use campaign::terminal::print;
 use campaign::{Error, Exit, duration, run};
 use host_probe::settings::{Engine, Named as _};
 use results::Skip;
-use results::manifest::System;
+use results::manifest::{Manifest, System};
+use summary::{Style, View};
 
 use self::options::Options;
-use super::{
-    Origins, Subjects, artifact_facts, new_manifest, read_config, resolve_resumed, resume_command,
-};
+use super::{Origins, artifact_facts, config, read_config, resolve_resumed, resume_command};
 use crate::bench::embedded::{self, Embedded, Unsupported};
 use crate::bench::plan::{self, Start};
 use crate::bench::programs::Programs;
