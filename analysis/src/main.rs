@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use analysis::command::{self, Error, Exit, Format, Target};
+use campaign::Programs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use findings::Options;
 use findings::questions::objectives;
@@ -96,9 +97,8 @@ enum Form {
 }
 
 fn exit_codes() -> String {
-    let lines: Vec<_> = Exit::TABLE
-        .iter()
-        .map(|(exit, text)| format!("  {:>3}  {text}", *exit as u8))
+    let lines: Vec<_> = Exit::table_of(Programs::Analysis)
+        .map(|(exit, text)| format!("  {:>3}  {text}", exit.code()))
         .collect();
     format!("Exit codes:\n{}", lines.join("\n"))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::document::{Document, html, latex, markdown};
 use crate::plot::png;
+use campaign::{Error, Exit};
 use findings::cells::Measured;
 use findings::statistics::Interval;
 use findings::{CellFacts, Findings, Measure};
@@ -26,6 +27,12 @@ pub struct PublishError {
     action: &'static str,
     path: PathBuf,
     source: io::Error,
+}
+
+impl From<PublishError> for Error {
+    fn from(error: PublishError) -> Self {
+        Self::new(Exit::Output, error.to_string()).hint("--out names another folder to write to")
+    }
 }
 
 /// Every file of a run's report, and what could not be drawn.

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use analysis::command::Exit;
+use campaign::{Exit, Programs};
 use support::Shape;
 
 const RUN: &str = "20261125T120000Z-00aa";
@@ -75,7 +75,7 @@ fn ends(output: &Output, exit: Exit) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(
         output.status.code(),
-        Some(i32::from(exit as u8)),
+        Some(i32::from(exit.code())),
         "{stderr}"
     );
 }
@@ -144,8 +144,8 @@ fn the_program_ends_as_its_table_says() {
     ends(&analysis(folder, &["report", RUN]), Exit::Damaged);
     ends(&analysis(folder, &["verify", RUN]), Exit::Damaged);
     let help = analysis(folder, &["--help"]);
-    for (exit, text) in Exit::TABLE {
-        let line = format!("{:>3}  {text}", exit as u8);
+    for (exit, text) in Exit::table_of(Programs::Analysis) {
+        let line = format!("{:>3}  {text}", exit.code());
         assert!(
             String::from_utf8_lossy(&help.stdout).contains(&line),
             "{line}"

@@ -7,64 +7,190 @@ use results::ledger::LedgerError;
 use results::run_folder::RunFolderError;
 use workloads::ArtifactError;
 
-/// How the program ends. The numbers are an interface: README documents them, a test holds both
-/// together.
+/// How a program ends. The numbers are an interface: each program's `--help` has them, README
+/// documents them, and tests hold all of it together.
+///
+/// One table for all programs. Those that measure and the one that reports use some numbers for
+/// different things; what a number stands for is [`Exit::TABLE`]'s to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Exit {
-    /// Everything that was planned was measured.
-    Ok = 0,
-    /// The harness itself failed.
-    Internal = 1,
+    /// Everything that was planned was done.
+    Ok,
+    /// The program itself failed.
+    Internal,
     /// The command line says something impossible.
-    Usage = 2,
+    Usage,
     /// The artifact cannot be used.
-    Artifact = 3,
+    Artifact,
     /// The guest misbehaved, or some samples failed or were skipped.
-    Samples = 4,
+    Samples,
     /// The results folder cannot be written or read.
-    Results = 5,
+    Results,
     /// Another process writes to the run.
-    Locked = 6,
+    Locked,
     /// The run cannot be resumed by this program on this machine.
-    Resume = 7,
+    Resume,
     /// Nothing could be measured: every sample was skipped.
-    Nothing = 8,
+    Nothing,
     /// Interrupted; what was measured is kept.
-    Interrupted = 130,
+    Interrupted,
+    /// There is no such run, or it cannot be read.
+    Input,
+    /// Something is wrong with the run: damaged input, or a contradiction.
+    Damaged,
+    /// A report cannot be written.
+    Output,
+    /// A cell is slower than it was.
+    Regression,
+    /// No cell is known to be slower, but there were too few samples to say so of all.
+    Inconclusive,
+    /// Two runs must not be compared.
+    NotComparable,
+}
+
+/// Which programs end in a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Programs {
+    /// `host` and `external`.
+    Measuring,
+    /// `analysis`.
+    Analysis,
+    /// All of them.
+    All,
+}
+
+/// A line of the table of exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExitRow {
+    /// The way to end.
+    pub exit: Exit,
+    /// The programs that end so.
+    pub programs: Programs,
+    /// What it means there.
+    pub meaning: &'static str,
+}
+
+const fn row(exit: Exit, programs: Programs, meaning: &'static str) -> ExitRow {
+    ExitRow {
+        exit,
+        programs,
+        meaning,
+    }
 }
 
 impl Exit {
-    /// Every way to end, with its line in the documented table.
-    pub const TABLE: [(Self, &'static str); 10] = [
-        (Self::Ok, "everything planned was measured"),
-        (
-            Self::Internal,
-            "the harness itself failed, or `host serve` cannot listen where it was told to",
-        ),
-        (Self::Usage, "the command line says something impossible"),
-        (Self::Artifact, "the artifact cannot be used"),
-        (
-            Self::Samples,
-            "the guest misbehaved, or some samples failed or were skipped",
-        ),
-        (
-            Self::Results,
-            "the results folder cannot be written or read",
-        ),
-        (Self::Locked, "another process is measuring into that run"),
-        (Self::Resume, "the run cannot be resumed here"),
-        (
-            Self::Nothing,
-            "nothing could be measured: every sample was skipped",
-        ),
-        (Self::Interrupted, "interrupted; what was measured is kept"),
-    ];
+    /// Every way to end, with what it means and to which programs.
+    pub const TABLE: [ExitRow; 18] = {
+        use Programs::{All, Analysis, Measuring};
+        [
+            row(Self::Ok, Measuring, "everything planned was measured"),
+            row(
+                Self::Ok,
+                Analysis,
+                "done, and nothing is wrong; `compare`: no regression",
+            ),
+            row(
+                Self::Internal,
+                Measuring,
+                "the harness itself failed, or `host serve` cannot listen where it was told to",
+            ),
+            row(Self::Internal, Analysis, "the program itself failed"),
+            row(
+                Self::Usage,
+                All,
+                "the command line says something impossible",
+            ),
+            row(Self::Artifact, Measuring, "the artifact cannot be used"),
+            row(
+                Self::Input,
+                Analysis,
+                "there is no such run, or it cannot be read",
+            ),
+            row(
+                Self::Samples,
+                Measuring,
+                "the guest misbehaved, or some samples failed or were skipped",
+            ),
+            row(
+                Self::Damaged,
+                Analysis,
+                "something is wrong with the run, and named; what could be done is done",
+            ),
+            row(
+                Self::Results,
+                Measuring,
+                "the results folder cannot be written or read",
+            ),
+            row(
+                Self::Output,
+                Analysis,
+                "the results folder cannot be written",
+            ),
+            row(
+                Self::Locked,
+                Measuring,
+                "another process is measuring into that run",
+            ),
+            row(Self::Resume, Measuring, "the run cannot be resumed here"),
+            row(
+                Self::Nothing,
+                Measuring,
+                "nothing could be measured: every sample was skipped",
+            ),
+            row(
+                Self::Regression,
+                Analysis,
+                "`compare`: at least one cell is slower than it was",
+            ),
+            row(
+                Self::Inconclusive,
+                Analysis,
+                "`compare`: no cell is known to be slower, but there are too few samples to say \
+                    so of all",
+            ),
+            row(
+                Self::NotComparable,
+                Analysis,
+                "`compare`: the two runs must not be compared",
+            ),
+            row(
+                Self::Interrupted,
+                Measuring,
+                "interrupted; what was measured is kept",
+            ),
+        ]
+    };
+
+    /// The number that the system gets.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Internal => 1,
+            Self::Usage => 2,
+            Self::Artifact | Self::Input => 3,
+            Self::Samples | Self::Damaged => 4,
+            Self::Results | Self::Output => 5,
+            Self::Locked => 6,
+            Self::Resume => 7,
+            Self::Nothing => 8,
+            Self::Regression => 10,
+            Self::Inconclusive => 11,
+            Self::NotComparable => 12,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// The table of some programs, in the order of the numbers.
+    pub fn table_of(programs: Programs) -> impl Iterator<Item = (Self, &'static str)> {
+        let rows = Self::TABLE.into_iter();
+        rows.filter(move |row| row.programs == programs || row.programs == Programs::All)
+            .map(|row| (row.exit, row.meaning))
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 
@@ -149,9 +275,20 @@ mod tests {
     #[test]
     fn the_readme_documents_every_exit_code() {
         let readme = include_str!("../../README.md");
-        for (exit, meaning) in Exit::TABLE {
-            let row = format!("| {} | {meaning} |", exit as u8);
+        for (exit, meaning) in Exit::table_of(Programs::Measuring) {
+            let row = format!("| {} | {meaning} |", exit.code());
             assert!(readme.contains(&row), "README lacks the row {row}");
         }
+    }
+
+    #[test]
+    fn each_programs_numbers_are_its_own() {
+        let codes = |programs| -> Vec<u8> {
+            Exit::table_of(programs)
+                .map(|(exit, _)| exit.code())
+                .collect()
+        };
+        assert_eq!(codes(Programs::Measuring), [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
+        assert_eq!(codes(Programs::Analysis), [0, 1, 2, 3, 4, 5, 10, 11, 12]);
     }
 }

@@ -21,5 +21,5 @@ pub mod schedule;
 pub mod sibling;
 pub mod terminal;
 
-pub use error::{Error, Exit};
+pub use error::{Error, Exit, ExitRow, Programs};
 pub use progress::Progress;

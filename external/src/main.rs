@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use campaign::terminal::say;
-use campaign::{Error, Exit};
+use campaign::{Error, Exit, Programs};
 use clap::{Parser, Subcommand};
 use external::compare::{self, CompareArguments};
 use external::doctor::{self, DoctorArguments};
@@ -81,8 +81,7 @@ fn run(command: Command) -> Result<Exit, Error> {
 }
 
 fn exit_codes() -> String {
-    let rows = Exit::TABLE
-        .iter()
-        .map(|(exit, meaning)| format!("\n  {:<4} {meaning}", *exit as u8));
+    let rows = Exit::table_of(Programs::Measuring)
+        .map(|(exit, meaning)| format!("\n  {:<4} {meaning}", exit.code()));
     format!("Exit codes:{}", rows.collect::<String>())
 }

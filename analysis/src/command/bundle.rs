@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use flate2::{Compression, GzBuilder};
 use results::digest;
 
-use super::{Error, Exit};
-use findings::input::Run;
+use super::{Error, Exit, input};
 
 /// The file in an archive that lists the digests of all others, as `sha256sum --check` reads it.
 pub(crate) const SUMS: &str = "SHA256SUMS";
@@ -19,7 +18,7 @@ pub(crate) const SUMS: &str = "SHA256SUMS";
 /// # Errors
 /// [`Error`] if there is no such run, or the archive cannot be written.
 pub fn bundle(raw: &Path, out: &Path, name: &str) -> Result<PathBuf, Error> {
-    let folder = Run::find(raw, name)?;
+    let folder = input::find(raw, name)?;
     let run = folder.file_name().map_or_else(
         || name.to_owned(),
         |name| name.to_string_lossy().into_owned(),

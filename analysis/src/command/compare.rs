@@ -5,7 +5,7 @@ use std::path::Path;
 
 use results::manifest::Manifest;
 
-use super::{Error, Exit};
+use super::{Error, Exit, input};
 use findings::comparison::{self, Comparison, Origin, judge_from};
 use findings::facts::compared_by;
 use findings::input::Run;
@@ -27,7 +27,7 @@ pub struct Compared {
 /// # Errors
 /// [`Error`] if one of them is not there, or the two must not be compared.
 pub fn compare(raw: &Path, earlier: &str, later: &str) -> Result<Compared, Error> {
-    let read = |name: &str| Run::read(&Run::find(raw, name)?);
+    let read = |name: &str| input::read(&input::find(raw, name)?);
     let (one, two) = (read(earlier)?, read(later)?);
     refuse(&one, &two)?;
     let [before, after] = [&one, &two].map(Facts::compute);

@@ -12,7 +12,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 use results::{Outcome, Phase};
 
-use super::{Error, Exit};
+use super::{Error, Exit, input};
 use findings::Measure;
 use findings::input::{CellData, Point, Run};
 
@@ -41,7 +41,7 @@ enum Values<'a> {
 /// # Errors
 /// [`Error`] if there is no such run, or the file cannot be written.
 pub fn export(raw: &Path, out: &Path, name: &str, format: Format) -> Result<PathBuf, Error> {
-    let run = Run::read(&Run::find(raw, name)?)?;
+    let run = input::read(&input::find(raw, name)?)?;
     let folder = out.join(&run.name);
     let path = folder.join(if format == Format::Csv {
         "samples.csv"

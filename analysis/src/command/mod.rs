@@ -2,15 +2,15 @@
 
 mod bundle;
 mod compare;
-mod exit;
 mod export;
+mod input;
 mod plan;
 mod report;
 mod verify;
 
 pub use bundle::bundle;
+pub use campaign::{Error, Exit};
 pub use compare::{Compared, compare};
-pub use exit::{Error, Exit};
 pub use export::{Format, export};
 pub use plan::{Target, plan, share};
 pub use report::{Report, report};

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::{Error, Exit};
-use findings::input::Run;
+use super::{Error, Exit, input};
 use findings::statistics::{Design, detectable, needed};
 use findings::units::{grouped, percent};
 use findings::{CellFacts, Facts, Measure};
@@ -39,7 +38,7 @@ pub fn share(text: &str) -> Result<f64, String> {
 /// # Errors
 /// [`Error`] if there is no such run, or nothing in it to plan by.
 pub fn plan(raw: &Path, name: &str, target: Target) -> Result<String, Error> {
-    let run = Run::read(&Run::find(raw, name)?)?;
+    let run = input::read(&input::find(raw, name)?)?;
     let facts = Facts::compute(&run);
     let design = Design::default();
     let mut text = format!(

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Error, Exit};
+use super::{Error, Exit, input};
 use crate::publish;
-use findings::input::Run;
 use findings::{Findings, Options};
 
 /// What came of a report.
@@ -23,7 +22,7 @@ pub struct Report {
 /// # Errors
 /// [`Error`] if there is no such run, or nothing can be written.
 pub fn report(raw: &Path, out: &Path, name: &str, options: Options) -> Result<Report, Error> {
-    let run = Run::read(&Run::find(raw, name)?)?;
+    let run = input::read(&input::find(raw, name)?)?;
     let findings = Findings::from_run(&run, options);
     let (files, mut notes) = publish::files(&findings);
     let folder = publish::write(out, &run.name, &files)?;

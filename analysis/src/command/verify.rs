@@ -5,7 +5,7 @@ use std::path::Path;
 use campaign::schedule::Plan;
 use results::digest;
 
-use super::{Error, Exit};
+use super::{Error, Exit, input};
 use crate::document::Document;
 use crate::publish::SUMMARY;
 use findings::input::Run;
@@ -41,8 +41,8 @@ const MOST_PLACES: u64 = 2_000_000;
 /// # Errors
 /// [`Error`] if there is no such run.
 pub fn verify(raw: &Path, out: &Path, name: &str) -> Result<Verified, Error> {
-    let folder = Run::find(raw, name)?;
-    let run = Run::read(&folder)?;
+    let folder = input::find(raw, name)?;
+    let run = input::read(&folder)?;
     let damage = run.damage.iter().map(ToString::to_string).collect();
     let checks = vec![
         Check {

@@ -78,7 +78,7 @@ fn every_sample_behind_a_firewall_proves_it_and_nothing_is_left() {
         }
     }
     assert!(
-        said.contains("the firewall: medians behind none") && said.contains("off (A/A)"),
+        said.contains("the firewall: beside none") && said.contains("the A/A floor is"),
         "{said}"
     );
     assert_eq!(ground.rules(), before);
@@ -298,7 +298,7 @@ fn services_in_a_namespace_are_measured_and_nothing_is_left() {
         "{code}: {said}"
     );
     assert!(
-        said.contains("the network: starts whose client sits in another network namespace"),
+        said.contains("the network path: starts whose client sits in another network namespace"),
         "{said}"
     );
     assert!(

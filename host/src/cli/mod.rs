@@ -7,7 +7,7 @@ mod measure;
 
 use std::ffi::OsString;
 
-use campaign::{Error, Exit};
+use campaign::{Error, Exit, Programs};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use host_probe::settings::{Engine, Named as _};
@@ -106,8 +106,8 @@ fn parse_with_clap(arguments: Vec<OsString>) -> Parsed {
 fn exit_codes() -> String {
     use std::fmt::Write as _;
     let mut help = "Exit codes:".to_owned();
-    for (exit, meaning) in Exit::TABLE {
-        let _ = write!(help, "\n  {:<4} {meaning}", exit as u8);
+    for (exit, meaning) in Exit::table_of(Programs::Measuring) {
+        let _ = write!(help, "\n  {:<4} {meaning}", exit.code());
     }
     help
 }

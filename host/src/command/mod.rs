@@ -124,7 +124,7 @@ mod tests {
             (Exit::Nothing, exit::MACHINE),
         ];
         for (exit, number) in same {
-            assert_eq!(exit as u8, number, "{exit:?}");
+            assert_eq!(exit.code(), number, "{exit:?}");
         }
     }
 }

@@ -97,7 +97,10 @@ mod tests {
 
     #[test]
     fn hashes_as_often_as_asked() {
-        assert_eq!(call("GET", "/cpu?iterations=7", b""), (200, cpu_hash_hex(7)));
+        assert_eq!(
+            call("GET", "/cpu?iterations=7", b""),
+            (200, cpu_hash_hex(7))
+        );
         assert_eq!(
             call("GET", "/cpu?x=1&iterations=7", b""),
             (200, cpu_hash_hex(7))
@@ -113,7 +116,10 @@ mod tests {
     fn echoes_up_to_its_bound() {
         assert_eq!(call("POST", "/echo", b"abc"), (200, "abc".to_owned()));
         assert_eq!(call("POST", "/echo", &vec![b'x'; MAX_ECHO_BYTES]).0, 200);
-        assert_eq!(call("POST", "/echo", &vec![b'x'; MAX_ECHO_BYTES + 1]).0, 413);
+        assert_eq!(
+            call("POST", "/echo", &vec![b'x'; MAX_ECHO_BYTES + 1]).0,
+            413
+        );
     }
 
     #[test]

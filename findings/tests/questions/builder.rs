@@ -1,0 +1,113 @@
+//! Samples put together for tests.
+
+use findings::input::Run;
+use findings::{Findings, Options};
+use results::names::{Attested, Evidence, Params};
+use results::noise::Noise;
+use results::reason::SkipKind;
+use results::record::{Requests, Resources, Scenario};
+use results::{Cell, Outcome, Phase, PhaseTime, SCHEMA_VERSION, Sample};
+
+/// A cell of the service, with these parameters.
+pub(crate) fn cell(system: &str, scenario: Scenario, params: &[(&str, &str)]) -> Cell {
+    Cell {
+        system: system.into(),
+        workload: "http-hello".into(),
+        scenario,
+        params: params.iter().copied().collect::<Params>(),
+    }
+}
+
+/// A sample that is put together.
+pub(crate) struct Builder(Sample);
+
+impl Builder {
+    /// A sample of a cell in a block, that counts and has nothing in it yet.
+    pub(crate) fn new(cell: &Cell, block: u32) -> Self {
+        Self(Sample {
+            schema: SCHEMA_VERSION,
+            run: "run".into(),
+            order: 0,
+            block,
+            cell: cell.clone(),
+            outcome: Outcome::Ok,
+            reason: None,
+            started_at: String::new(),
+            total_ns: None,
+            residual_ns: None,
+            phases: Vec::new(),
+            resources: Resources::default(),
+            noise: Noise::default(),
+            requests: None,
+            artifact_sha256: None,
+            attested: Attested::new(),
+        })
+    }
+
+    /// A start that took so long.
+    pub(crate) fn total(mut self, ns: u64) -> Self {
+        self.0.total_ns = Some(ns);
+        self
+    }
+
+    /// A start in phases.
+    pub(crate) fn phases(mut self, phases: &[(Phase, u64)]) -> Self {
+        let phase = |(name, ns): &(Phase, u64)| PhaseTime {
+            name: *name,
+            ns: *ns,
+        };
+        self.0.phases = phases.iter().map(phase).collect();
+        self.total(phases.iter().map(|(_, ns)| ns).sum())
+    }
+
+    /// So many right answers in a second.
+    pub(crate) fn answers(mut self, ok: u64) -> Self {
+        self.0.requests = Some(Requests {
+            sent: ok,
+            ok,
+            failed: 0,
+            dropped: 0,
+            late: 0,
+            wall_ns: 1_000_000_000,
+            latency_hdr: None,
+        });
+        self
+    }
+
+    /// So much memory.
+    pub(crate) fn pss(mut self, bytes: u64) -> Self {
+        self.0.attested.insert(Evidence::PssBytes, bytes);
+        self.0.resources.pss_bytes = Some(bytes);
+        self
+    }
+
+    /// It failed.
+    pub(crate) fn failed(mut self, reason: &str) -> Self {
+        self.0.outcome = Outcome::Failed;
+        self.0.reason = Some(reason.to_owned());
+        self
+    }
+
+    /// The system can never do what the cell asks.
+    pub(crate) fn not_applicable(mut self, reason: &str) -> Self {
+        self.0.outcome = Outcome::Skipped;
+        self.0.reason = Some(reason.to_owned());
+        let kind = SkipKind::NotApplicable.name();
+        self.0.attested.insert(Evidence::ReasonKind, kind);
+        self
+    }
+
+    /// The sample.
+    pub(crate) fn build(self) -> Sample {
+        self.0
+    }
+}
+
+/// What is found in samples, in the order of their blocks.
+pub(crate) fn findings(mut samples: Vec<Sample>) -> Findings {
+    samples.sort_by_key(|sample| sample.block);
+    for (order, sample) in (0..).zip(&mut samples) {
+        sample.order = order;
+    }
+    Findings::from_run(&Run::from_samples(None, &samples), Options::default())
+}
