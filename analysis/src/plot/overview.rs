@@ -2,9 +2,9 @@
 //!
 //! Bars of phases are lengths, and a logarithmic axis has none: the same phase would be long at the
 //! beginning of a start and short at its end. So the axis stays linear and is broken where starts
-//! differ too much: up to three parts beside each other, each with a scale of its own, a gap between
-//! them, and numbers with their units. A long start goes through the first part at the scale of the
-//! short ones, so that what they have in common is seen in both.
+//! differ too much: up to three parts beside each other, each with a scale of its own, a gap
+//! between them, and numbers with their units. A long start goes through the first part at the
+//! scale of the short ones, so that what they have in common is seen in both.
 
 use findings::units::Unit;
 use plotters::element::{EmptyElement, PathElement, Text};
@@ -21,7 +21,7 @@ use super::stack::{ROW, Stack, VALUES, draw_part, draw_stacks, phases_of, summar
 /// Between two parts of the axis.
 const GAP: f64 = 16.0;
 
-/// Where below the frame it is said that the axis is broken: in the place of an axis's title.
+/// The note that the axis is broken stands in the place of an axis's title, so far above the foot.
 const NOTE: f64 = 5.0;
 
 /// A break of the axis must make bars longer by at least this factor, as a geometric mean.
@@ -120,8 +120,8 @@ fn draw_break(chart: &mut RowChart, scale: Scale, rows: &[Stack]) -> Drawn {
     Ok(())
 }
 
-/// Where to break the axis for bars that end there: at round values, at most two, chosen so that the
-/// bars are as long as can be, each against the part of the axis that it ends in.
+/// Where to break the axis for bars that end there: at round values, at most two, chosen so that
+/// the bars are as long as can be, each against the part of the axis that it ends in.
 fn breaks(ends: &[f64]) -> Vec<f64> {
     let most = ends.iter().copied().fold(0.0, f64::max);
     let least = ends.iter().copied().fold(f64::INFINITY, f64::min);
@@ -156,8 +156,9 @@ fn breaks(ends: &[f64]) -> Vec<f64> {
     })
 }
 
-/// Whether each part of a broken axis is much longer than the one before it: then each is a look from
-/// further away. A part that enlarged the ends of long bars would make them seem to differ much.
+/// Whether each part of a broken axis is much longer than the one before it: then each is a look
+/// from further away. A part that enlarged the ends of long bars would make them seem to differ
+/// much.
 fn is_coarser(breaks: &[f64], most: f64) -> bool {
     let ends = breaks.iter().copied().chain([most]);
     let lengths = ends.scan(0.0, |from, to| {

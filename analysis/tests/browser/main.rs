@@ -1,5 +1,5 @@
-//! The page of a report in a browser: it is silent, asks nobody for anything, can be filtered,
-//! printed, and read by everybody.
+//! The page of a report in a browser: no error, no request, a filter that works, a complete print,
+//! and nothing that an accessibility checker objects to.
 
 mod chromium;
 #[path = "../support/mod.rs"]
@@ -35,7 +35,7 @@ struct Page {
     _folder: tempfile::TempDir,
 }
 
-/// Opens the report of an invented run; says so where there is no browser.
+/// Opens the report of an invented run; without a browser, reports that the test did not run.
 fn open() -> Option<Page> {
     open_with(&["http-hello", "http-cpu"])
 }
@@ -97,7 +97,7 @@ fn click(browser: &mut Chromium, selector: &str) {
 const UNFOLD: &str = "document.querySelectorAll('details').forEach((part) => part.open = true)";
 
 #[test]
-fn a_page_is_silent_and_asks_nobody_for_anything() {
+fn a_page_reports_no_error_and_makes_no_request() {
     let Some(Page {
         mut browser,
         _folder,
