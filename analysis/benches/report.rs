@@ -9,7 +9,7 @@ mod support;
 use std::path::Path;
 
 use analysis::command::report;
-use analysis::report::Options;
+use findings::Options;
 use machine::clock::now_ns;
 use results::record::Scenario;
 use support::Shape;

@@ -4,9 +4,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use analysis::command::{self, Error, Exit, Format, Wanted};
-use analysis::report::{Options, parse_objective};
+use analysis::command::{self, Error, Exit, Format, Target};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use findings::Options;
+use findings::questions::objectives;
 
 /// From samples to findings. Reads results/raw, writes results/processed; starts no process, opens
 /// no socket.
@@ -30,7 +31,7 @@ struct Folders {
     processed: Option<PathBuf>,
 }
 
-/// What is to be done.
+/// What to do.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write the whole report of a run: a page, Markdown, LaTeX, tables, pictures
@@ -38,12 +39,12 @@ enum Command {
         /// Its name, or `latest`
         #[arg(default_value = "latest")]
         run: String,
-        /// Tell which systems meet this, such as "cold p95 < 20ms, memory < 10MB"; may be given
+        /// Show which systems meet this, such as "cold p95 < 20ms, memory < 10MB"; may be given
         /// several times
         #[arg(long, value_name = "CONDITIONS")]
         objective: Vec<String>,
     },
-    /// Tell whether a run is slower than an earlier one; the exit code says so too
+    /// Check whether a run is slower than an earlier one; the exit code says so too
     Compare {
         /// The earlier run
         earlier: String,
@@ -76,10 +77,10 @@ enum Command {
         /// The pilot's name, or `latest`
         #[arg(default_value = "latest")]
         run: String,
-        /// Samples a cell that are thought of
+        /// Planned samples per cell
         #[arg(long, value_name = "N")]
         samples: usize,
-        /// The difference that is to be found
+        /// The relative difference to find
         #[arg(long, default_value = "5%", value_parser = command::share)]
         effect: f64,
     },
@@ -103,12 +104,12 @@ fn exit_codes() -> String {
 }
 
 /// Data goes to standard output, everything else to standard error.
-fn say(text: &str) {
+fn print(text: &str) {
     // A reader that has gone away is no failure of the report.
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-fn remark(text: &str) {
+fn warn(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
@@ -117,7 +118,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            remark(&error.to_string());
+            warn(&error.to_string());
             error.exit.into()
         }
     }
@@ -138,7 +139,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
     match &arguments.command {
         Command::Report { run, objective } => {
             for conditions in objective {
-                parse_objective(conditions)
+                objectives::parse(conditions)
                     .map_err(|error| Error::new(Exit::Usage, error.to_string()))?;
             }
             let report = command::report(
@@ -149,22 +150,22 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
                     objectives: objective.clone(),
                 },
             )?;
-            report.notes.iter().for_each(|note| remark(note));
-            say(&report.folder.join("report.html").display().to_string());
+            report.notes.iter().for_each(|note| warn(note));
+            print(&report.folder.join("report.html").display().to_string());
             Ok(report.exit)
         }
         Command::Compare { earlier, later } => {
             let compared = command::compare(&raw, earlier, later)?;
-            say(&compared.text);
+            print(&compared.text);
             Ok(compared.exit)
         }
         Command::Verify { run } => {
             let verified = command::verify(&raw, &out, run)?;
-            say(&verified.text());
+            print(&verified.text());
             Ok(verified.exit)
         }
         Command::Bundle { run } => {
-            say(&command::bundle(&raw, &out, run)?.display().to_string());
+            print(&command::bundle(&raw, &out, run)?.display().to_string());
             Ok(Exit::Ok)
         }
         Command::Export { run, format } => {
@@ -173,9 +174,11 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
             } else {
                 Format::Parquet
             };
-            say(&command::export(&raw, &out, run, format)?
-                .display()
-                .to_string());
+            print(
+                &command::export(&raw, &out, run, format)?
+                    .display()
+                    .to_string(),
+            );
             Ok(Exit::Ok)
         }
         Command::Plan {
@@ -183,10 +186,10 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
             samples,
             effect,
         } => {
-            say(&command::plan(
+            print(&command::plan(
                 &raw,
                 run,
-                Wanted {
+                Target {
                     samples: *samples,
                     effect: *effect,
                 },

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::document::{Document, html, latex, markdown};
 use crate::plot::png;
-use crate::report::{Analysis, document};
-use findings::input::Run;
+use findings::cells::Measured;
+use findings::statistics::Interval;
+use findings::{CellFacts, Findings, Measure};
 
 /// The name of the file that holds every number.
 pub const SUMMARY: &str = "summary.json";
@@ -28,14 +29,14 @@ pub struct PublishError {
 }
 
 /// Every file of a run's report, and what could not be drawn.
-pub fn files(run: &Run, analysis: &Analysis) -> (Files, Vec<String>) {
-    let document = document(run, analysis);
+pub fn files(findings: &Findings) -> (Files, Vec<String>) {
+    let document = crate::report(findings);
     let mut files = Files::new();
     files.insert("report.html".to_owned(), html(&document).into_bytes());
     files.insert("report.md".to_owned(), markdown(&document).into_bytes());
     files.insert("report.tex".to_owned(), latex(&document).into_bytes());
-    files.insert("summary.csv".to_owned(), csv(analysis).into_bytes());
-    files.insert(SUMMARY.to_owned(), summary(analysis));
+    files.insert("summary.csv".to_owned(), csv(findings));
+    files.insert(SUMMARY.to_owned(), findings.to_json());
     let mut undrawn = Vec::new();
     for (id, svg, drawn) in pictures(&document) {
         match drawn {
@@ -69,82 +70,81 @@ fn pictures(document: &Document) -> Vec<(String, String, Result<Vec<u8>, String>
     })
 }
 
-/// Every number, as JSON.
-pub fn summary(analysis: &Analysis) -> Vec<u8> {
-    let mut text = serde_json::to_vec_pretty(analysis)
-        .expect("an analysis is plain data: it always serialises");
-    text.push(b'\n');
-    text
-}
-
 /// One row for each measure of each cell.
-fn csv(analysis: &Analysis) -> String {
-    let mut text = String::from(
-        "id,system,workload,scenario,params,measure,n,median,median_low,median_high,mean,mean_low,mean_high,q1,q3,p90,p95,p99,mad,\
-         min,max,noisy,failed,skipped\n",
-    );
-    for cell in &analysis.cells {
-        let params: Vec<_> = cell
-            .cell
-            .params
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
-        let head = [
-            cell.id.as_str(),
-            cell.cell.system.as_str(),
-            cell.cell.workload.as_str(),
-            cell.cell.scenario.name(),
-            params.join(" ").as_str(),
-        ]
-        .map(quoted);
-        for (measure, measured) in &cell.measures {
-            let all = &measured.all;
-            let ends = |interval: Option<findings::statistics::Interval>| {
-                interval.map_or([None; 2], |i| [Some(i.low), Some(i.high)])
-            };
-            let [low, high] = ends(all.median_interval);
-            let [mean_low, mean_high] = ends(all.mean_interval);
-            let numbers = [
-                Some(all.median),
-                low,
-                high,
-                Some(all.mean),
-                mean_low,
-                mean_high,
-                Some(all.q1),
-                Some(all.q3),
-                all.p90,
-                all.p95,
-                all.p99,
-                Some(all.mad),
-                Some(all.min),
-                Some(all.max),
-            ];
-            let numbers =
-                numbers.map(|number| number.map_or_else(String::new, |number| number.to_string()));
-            let counts =
-                [cell.noisy.len(), cell.failed.len(), cell.skipped.len()].map(|n| n.to_string());
-            text.push_str(&format!(
-                "{},{},{},{},{}\n",
-                head.join(","),
-                measure.name(),
-                all.n,
-                numbers.join(","),
-                counts.join(",")
-            ));
-        }
-    }
-    text
+fn csv(findings: &Findings) -> Vec<u8> {
+    let header = [
+        "id",
+        "system",
+        "workload",
+        "scenario",
+        "params",
+        "measure",
+        "n",
+        "median",
+        "median_low",
+        "median_high",
+        "mean",
+        "mean_low",
+        "mean_high",
+        "q1",
+        "q3",
+        "p90",
+        "p95",
+        "p99",
+        "mad",
+        "min",
+        "max",
+        "noisy",
+        "failed",
+        "skipped",
+    ];
+    let rows = findings.facts.cells.iter().flat_map(|cell| {
+        let measures = cell.measures.iter();
+        measures.map(move |(measure, measured)| row(cell, *measure, measured))
+    });
+    summary::csv(header, rows)
 }
 
-/// A field of a CSV file. RFC 4180.
-pub(crate) fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
+fn row(cell: &CellFacts, measure: Measure, measured: &Measured) -> Vec<String> {
+    let all = &measured.all;
+    let ends =
+        |interval: Option<Interval>| interval.map_or([None; 2], |i| [Some(i.low), Some(i.high)]);
+    let [low, high] = ends(all.median_interval);
+    let [mean_low, mean_high] = ends(all.mean_interval);
+    let numbers = [
+        Some(all.median),
+        low,
+        high,
+        Some(all.mean),
+        mean_low,
+        mean_high,
+        Some(all.q1),
+        Some(all.q3),
+        all.p90,
+        all.p95,
+        all.p99,
+        Some(all.mad),
+        Some(all.min),
+        Some(all.max),
+    ];
+    let params = cell.cell.params.iter();
+    let params: Vec<_> = params
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let head = [
+        cell.id.clone(),
+        cell.cell.system.to_string(),
+        cell.cell.workload.to_string(),
+        cell.cell.scenario.name().to_owned(),
+        params.join(" "),
+        measure.name().to_owned(),
+        all.n.to_string(),
+    ];
+    let counts = [cell.noisy.len(), cell.failed.len(), cell.skipped.len()];
+    head.into_iter()
+        .chain(numbers.map(|it| it.map_or_else(String::new, |number| number.to_string())))
+        .chain(counts.map(|n| n.to_string()))
+        .collect()
 }
 
 /// Writes the files below `out/<run>` and points `out/latest` at them. Files of an earlier report

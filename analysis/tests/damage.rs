@@ -7,8 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use analysis::command::{Exit, report};
-use analysis::report::{Analysis, Options, document};
 use findings::input::{Kind, Run};
+use findings::{Findings, Options};
 use proptest::prelude::*;
 use support::Shape;
 
@@ -80,15 +80,20 @@ fn each_kind_of_damage_is_named_by_its_line_and_the_rest_counts() {
     assert_eq!(at(Kind::Contradiction), contradictions);
     assert_eq!(at(Kind::Torn), [whole as u64 + 1]);
     assert_eq!(read.samples, whole as u64 - 5);
-    let told = read
+    let damage = read
         .damage
         .iter()
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join("\n");
-    assert!(told.contains("samples.jsonl line 1: version 2"), "{told}");
-    let page =
-        analysis::document::markdown(&document(&read, &Analysis::of(&read, Options::default())));
+    assert!(
+        damage.contains("samples.jsonl line 1: version 2"),
+        "{damage}"
+    );
+    let page = analysis::document::markdown(&analysis::report(&Findings::from_run(
+        &read,
+        Options::default(),
+    )));
     assert!(
         page.contains("Damaged input: samples.jsonl line 2"),
         "the report opens with what is damaged"
@@ -158,10 +163,10 @@ proptest! {
         }
         fs::write(run.join("samples.jsonl"), &bytes).unwrap();
         let read = Run::read(&run).unwrap();
-        let analysis = Analysis::of(&read, Options::default());
-        let document = document(&read, &analysis);
+        let findings = Findings::from_run(&read, Options::default());
+        let document = analysis::report(&findings);
         prop_assert!(!analysis::document::html(&document).is_empty());
-        prop_assert!(!analysis::publish::summary(&analysis).is_empty());
+        prop_assert!(!findings.to_json().is_empty());
         for figure in document.figures().take(2) {
             prop_assert!(analysis::plot::png(&figure.picture.standalone(&figure.title)).is_ok());
         }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use analysis::command::{Exit, Format, Wanted, bundle, compare, export, plan, report, verify};
-use analysis::report::Options;
+use analysis::command::{Exit, Format, Target, bundle, compare, export, plan, report, verify};
+use findings::Options;
 use support::{Shape, write};
 
 const RUN: &str = "20261125T120000Z-00aa";
@@ -259,7 +259,7 @@ fn a_plan_tells_what_samples_find_and_what_an_effect_needs() {
     let text = plan(
         folder.path(),
         RUN,
-        Wanted {
+        Target {
             samples: 30,
             effect: 0.05,
         },
@@ -273,7 +273,7 @@ fn a_plan_tells_what_samples_find_and_what_an_effect_needs() {
         plan(
             folder.path(),
             "nowhere",
-            Wanted {
+            Target {
                 samples: 30,
                 effect: 0.05
             }

@@ -3,7 +3,7 @@
 //!
 //! Criterion measures one benchmark after the other, and a machine is not the same machine a minute
 //! later. Here the two take turns at every instance, who begins alternates too, and each block of
-//! turns gives one ratio. The same plain loop against a second one of its kind says how far such a
+//! turns gives one ratio. The same plain loop against a second one of its kind shows how far such a
 //! ratio is from 1 by itself.
 
 #![expect(clippy::print_stdout, reason = "a program that reports")]
@@ -11,7 +11,7 @@
 use benches::plain::Plain;
 use benches::{BASELINE, Guest, Ready, timed};
 use host::engine::wasmtime::guest::Guest as Data;
-use host::engine::wasmtime::live::Live;
+use host::engine::wasmtime::instance::Instance;
 use host::engine::wasmtime::new_executor;
 use host_probe::settings::{EngineSettings, Interrupt};
 use wasmtime::Store;
@@ -35,7 +35,7 @@ fn main() {
     } else {
         BLOCKS
     };
-    let wanted: Vec<_> = arguments
+    let filters: Vec<_> = arguments
         .iter()
         .filter(|argument| !argument.starts_with('-'))
         .collect();
@@ -43,14 +43,14 @@ fn main() {
     let executor = new_executor().expect("an executor");
     for guest in Guest::all() {
         let name = format!("wasmtime/store_instantiate/{}", guest.name);
-        if !wanted.is_empty() && !wanted.iter().any(|wanted| name.contains(*wanted)) {
+        if !filters.is_empty() && !filters.iter().any(|filter| name.contains(*filter)) {
             continue;
         }
         let code = Plain::precompile(&guest);
         let plain = || Plain::new(&guest, &code);
         executor.block_on(async {
             let again = ratios(blocks, plain, plain, async |twin: &Plain| once(twin).await);
-            say(&name, "plain again", &again.await);
+            report(&name, "plain again", &again.await);
             for step in Step::ALL {
                 let settings = EngineSettings {
                     interrupt: step.interrupt(),
@@ -61,7 +61,7 @@ fn main() {
                 let steps = ratios(blocks, loaded, plain, async |ready: &Ready<'_>| {
                     timed(async || harness(ready, step).await).await
                 });
-                say(&name, step.name(), &steps.await);
+                report(&name, step.name(), &steps.await);
             }
         });
     }
@@ -99,7 +99,7 @@ impl Step {
 
 /// A store and an instance in it, with the harness up to a step.
 #[inline]
-async fn harness(ready: &Ready<'_>, step: Step) -> (Store<Data>, Live) {
+async fn harness(ready: &Ready<'_>, step: Step) -> (Store<Data>, Instance) {
     if step == Step::Ours {
         return ready.store_instantiate().await;
     }
@@ -110,8 +110,8 @@ async fn harness(ready: &Ready<'_>, step: Step) -> (Store<Data>, Live) {
     if step >= Step::Epoch {
         store.set_epoch_deadline(1);
     }
-    let live = ready.instantiate(&mut store).await;
-    (store, live)
+    let instance = ready.instantiate(&mut store).await;
+    (store, instance)
 }
 
 async fn once(plain: &Plain) -> u64 {
@@ -157,14 +157,14 @@ async fn ratios<T>(
     ratios
 }
 
-fn say(name: &str, what: &str, ratios: &[u64]) {
-    let Some(estimate) = analysis::median(ratios) else {
+fn report(name: &str, what: &str, ratios: &[u64]) {
+    let Some(estimate) = findings::Estimate::of_whole(ratios) else {
         return;
     };
     let of_one = |millionths: f64| millionths / MILLION as f64;
     let interval = estimate.interval.map_or_else(
         || "too few for an interval".to_owned(),
-        |(low, high)| format!("[{:.3}, {:.3}]", of_one(low as f64), of_one(high as f64)),
+        |ends| format!("[{:.3}, {:.3}]", of_one(ends.low), of_one(ends.high)),
     );
     println!(
         "{name:<40} {what:<19} {:.3} {interval} (n = {})",

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use host::engine::wasmtime::Code;
 use host::engine::wasmtime::guest::Guest as Data;
-use host::engine::wasmtime::live::{Linked, component_linker, module_linker};
-use host_probe::spec::{Kind, Spec};
+use host::engine::wasmtime::link::{PreInstance, component_linker, module_linker};
+use host_probe::request::{Kind, Spec};
 use wasmtime::component::{Component, Linker as ComponentLinker};
 use wasmtime::{Engine, Linker, Module};
 
@@ -57,10 +57,10 @@ impl Compiled {
     }
 
     /// Linker and pre-instantiation: the `link` phase.
-    pub fn link(&self, engine: &Engine, spec: &Spec) -> Linked {
+    pub fn link(&self, engine: &Engine, spec: &Spec) -> PreInstance {
         match self {
-            Self::Module(module) => Linked::module(engine, module),
-            Self::Component(component) => Linked::component(engine, component, spec),
+            Self::Module(module) => PreInstance::module(engine, module),
+            Self::Component(component) => PreInstance::component(engine, component, spec),
         }
         .expect("the guests link")
     }
@@ -87,11 +87,13 @@ impl HostFunctions {
     }
 
     /// The pre-instantiation alone.
-    pub fn instantiate_pre(&self, code: &Compiled, spec: &Spec) -> Linked {
+    pub fn instantiate_pre(&self, code: &Compiled, spec: &Spec) -> PreInstance {
         match (self, code) {
-            (Self::Module(linker), Compiled::Module(module)) => Linked::module_with(linker, module),
+            (Self::Module(linker), Compiled::Module(module)) => {
+                PreInstance::module_with(linker, module)
+            }
             (Self::Component(linker), Compiled::Component(component)) => {
-                Linked::component_with(linker, component, spec)
+                PreInstance::component_with(linker, component, spec)
             }
             _ => unreachable!("a guest's spec and code are of one kind"),
         }

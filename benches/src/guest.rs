@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use host::engine::wasmtime::guest::Guest as Data;
-use host::engine::wasmtime::live::{Linked, Live};
+use host::engine::wasmtime::instance::Instance;
+use host::engine::wasmtime::link::PreInstance;
 use host::engine::wasmtime::{new_engine, new_store};
+use host_probe::request::{Call, Kind, Spec, World};
 use host_probe::settings::{Acquire, Allocator, Configuration, EngineSettings, MemoryInit};
-use host_probe::spec::{Call, Kind, Spec, World};
 use machine::clock::now_ns;
 use wasmtime::{Engine, Store};
 use workloads::{Answer, Artifact, Expectation, Form, Workload};
@@ -17,7 +18,7 @@ use crate::Compiled;
 /// Longer than any run of benchmarks: the timer is set as in a start, and never fires.
 pub const TIME_LIMIT: Duration = Duration::from_hours(24);
 
-/// As in `host phases`, unless it is told otherwise.
+/// The default of `host phases`.
 const MEMORY_LIMIT_BYTES: u64 = 1 << 30;
 
 /// `(module (memory (export "memory") 1) (func (export "_start")))`: a command that does nothing,
@@ -60,15 +61,15 @@ impl Guest {
     }
 
     fn wasi() -> Self {
-        Self::of("wasi", Workload::Hello)
+        Self::from_workload("wasi", Workload::Hello)
     }
 
     /// The service.
     pub fn http() -> Self {
-        Self::of("http", Workload::HttpHello)
+        Self::from_workload("http", Workload::HttpHello)
     }
 
-    fn of(name: &'static str, workload: Workload) -> Self {
+    fn from_workload(name: &'static str, workload: Workload) -> Self {
         let artifact: Artifact = workload.artifact();
         let kind = match artifact.form() {
             Form::HttpComponent => Kind::Component,
@@ -118,18 +119,18 @@ impl Guest {
     }
 
     fn linked(&self, engine: Engine, code: Compiled) -> Ready<'_> {
-        let linked = code.link(&engine, &self.spec);
+        let pre_instance = code.link(&engine, &self.spec);
         Ready {
             guest: self,
             engine,
             code,
-            linked,
+            pre_instance,
         }
     }
 }
 
 /// The engine's settings that most is measured with: the baseline's.
-pub const BASELINE: EngineSettings = Configuration::BASELINE.engine;
+pub const BASELINE: EngineSettings = Configuration::BASELINE.settings;
 
 /// The engine's settings, as in the baseline of `host phases` but for these two.
 pub const fn settings(allocator: Allocator, memory_init: MemoryInit) -> EngineSettings {
@@ -147,7 +148,7 @@ fn spec(kind: Kind, call: Call) -> Spec {
         kind,
         acquire: Acquire::Compile,
         cache: None,
-        engine: BASELINE,
+        settings: BASELINE,
         world: if kind == Kind::Component {
             World::Proxy
         } else {
@@ -168,7 +169,7 @@ pub struct Ready<'a> {
     /// Its code.
     pub code: Compiled,
     /// It, linked.
-    pub linked: Linked,
+    pub pre_instance: PreInstance,
 }
 
 impl Ready<'_> {
@@ -183,8 +184,8 @@ impl Ready<'_> {
     /// # Panics
     /// The machine has no memory left for it.
     #[inline]
-    pub async fn instantiate(&self, store: &mut Store<Data>) -> Live {
-        self.linked
+    pub async fn instantiate(&self, store: &mut Store<Data>) -> Instance {
+        self.pre_instance
             .instantiate(store)
             .await
             .expect("the guests can be instantiated")
@@ -195,10 +196,10 @@ impl Ready<'_> {
     /// # Panics
     /// The machine has no memory left for it.
     #[inline]
-    pub async fn store_instantiate(&self) -> (Store<Data>, Live) {
+    pub async fn store_instantiate(&self) -> (Store<Data>, Instance) {
         let mut store = self.store();
-        let live = self.instantiate(&mut store).await;
-        (store, live)
+        let instance = self.instantiate(&mut store).await;
+        (store, instance)
     }
 
     /// The `nth` call (from 1) on an instance, and how many nanoseconds it took until its answer
@@ -206,12 +207,12 @@ impl Ready<'_> {
     ///
     /// # Panics
     /// The answer is not the expected one.
-    pub async fn call(&self, live: &Live, store: &mut Store<Data>, nth: usize) -> u64 {
+    pub async fn call(&self, instance: &Instance, store: &mut Store<Data>, nth: usize) -> u64 {
         let mut answered = 0;
         let begun = now_ns();
-        let answer = live
+        let answer = instance
             .call(store, &self.guest.spec.call, TIME_LIMIT, || {
-                answered = now_ns()
+                answered = now_ns();
             })
             .await;
         let answer = answer.expect("the guests answer");

@@ -3,7 +3,7 @@
 
 use host::engine::wasmtime::Code;
 use host::engine::wasmtime::guest::NoNetwork;
-use host_probe::spec::{Call, Kind};
+use host_probe::request::{Call, Kind};
 use wasmtime::component::{Component, Linker as ComponentLinker, ResourceTable};
 use wasmtime::{Engine, InstancePre, Linker, Module, Store, TypedFunc};
 use wasmtime_wasi::p1::WasiP1Ctx;

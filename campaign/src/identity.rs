@@ -35,3 +35,13 @@ pub fn checkout(folder: &Path) -> (Option<String>, Option<bool>) {
         git(&["status", "--porcelain"]).map(|changes| !changes.is_empty()),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_name_is_that_of_a_run() {
+        assert!(results::run_folder::is_run_name(&new_run_name(7)));
+    }
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::schedule::{self, Bench, Ended, Plan};
+use crate::schedule::{Bench, Campaign, Ended, Plan};
 use clap::ValueEnum;
 use machine::clock;
 use results::Sample;
@@ -135,15 +135,13 @@ pub fn measure<B: Bench>(
         )
         .hint("--out FOLDER puts runs elsewhere; it needs a writable disk with room")
     })?;
-    let ended = schedule::run(
-        &plan,
-        folder.run(),
-        &mut ledger,
-        &contents.samples,
-        &mut bench,
-        &mut Progress::new(),
-        &stop,
-    )?;
+    let campaign = Campaign {
+        plan: &plan,
+        run: folder.run(),
+        recorded: &contents.samples,
+        stop: &stop,
+    };
+    let ended = campaign.run(&mut ledger, &mut bench, &mut Progress::new())?;
     drop(bench);
     if ended == Ended::Complete {
         // Caches and compiled code served their purpose; the records stay.

@@ -60,7 +60,7 @@ impl Plan {
     }
 }
 
-/// What a bench found out about one sample.
+/// What a bench measured of one sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measurement {
     /// Whether it is a measurement at all: if not, why not.
@@ -92,7 +92,7 @@ impl Measurement {
     }
 }
 
-/// That which measures. The programs implement it with real systems, tests with a mock.
+/// What measures a cell. The programs implement it with real systems, tests with a mock.
 pub trait Bench {
     /// Does what must not be timed: builds, precompiles, evicts.
     ///
@@ -113,7 +113,7 @@ pub trait Bench {
     fn artifact_sha256(&self, cell: &Cell) -> Option<String>;
 }
 
-/// Someone who wants to know how the campaign goes. Called between samples only.
+/// Follows a campaign. Called between samples only: nothing is drawn while one is taken.
 pub trait Reporter {
     /// The campaign begins: `planned` places, of which `done` are already in the ledger.
     fn begin(&mut self, planned: u64, done: u64) {
@@ -146,45 +146,52 @@ pub enum Ended {
     Interrupted,
 }
 
-/// Runs what the ledger does not have yet. Returns how it ended.
-///
-/// `run` names the run in each record. `stop` is looked at between samples.
-///
-/// # Errors
-/// [`LedgerError`] if a sample could not be recorded: nothing is measured that cannot be kept.
-pub fn run(
-    plan: &Plan,
-    run: &str,
-    ledger: &mut Ledger,
-    recorded: &[Sample],
-    bench: &mut dyn Bench,
-    reporter: &mut dyn Reporter,
-    stop: &AtomicBool,
-) -> Result<Ended, LedgerError> {
-    let order = plan.order();
-    let done: HashSet<u64> = recorded.iter().map(|sample| sample.order).collect();
-    let mut failures = Failures::replay(recorded);
-    reporter.begin(order.len() as u64, done.len() as u64);
-    for planned in order
-        .iter()
-        .filter(|planned| !done.contains(&planned.order))
-    {
-        if stop.load(Ordering::Relaxed) {
-            reporter.end();
-            return Ok(Ended::Interrupted);
+/// A campaign: a plan, and what the ledger already has of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Campaign<'a> {
+    /// What is to be measured, and in which order.
+    pub plan: &'a Plan,
+    /// The run's name, which each record bears.
+    pub run: &'a str,
+    /// The samples that are in the ledger.
+    pub recorded: &'a [Sample],
+    /// Set to end the campaign after the sample that is being taken.
+    pub stop: &'a AtomicBool,
+}
+
+impl Campaign<'_> {
+    /// Takes every sample that the ledger does not have yet. Returns how the campaign ended.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if a sample could not be recorded: nothing is measured that cannot be kept.
+    pub fn run(
+        &self,
+        ledger: &mut Ledger,
+        bench: &mut dyn Bench,
+        reporter: &mut dyn Reporter,
+    ) -> Result<Ended, LedgerError> {
+        let order = self.plan.order();
+        let done: HashSet<u64> = self.recorded.iter().map(|sample| sample.order).collect();
+        let mut failures = Failures::replay(self.recorded);
+        reporter.begin(order.len() as u64, done.len() as u64);
+        for planned in order.iter().filter(|it| !done.contains(&it.order)) {
+            if self.stop.load(Ordering::Relaxed) {
+                reporter.end();
+                return Ok(Ended::Interrupted);
+            }
+            reporter.before(planned);
+            let sample = take_sample(planned, self.run, bench, &failures);
+            ledger.append(&sample)?;
+            failures.note(&sample);
+            reporter.after(&sample);
         }
-        reporter.before(planned);
-        let sample = take(planned, run, bench, &failures);
-        ledger.append(&sample)?;
-        failures.note(&sample);
-        reporter.after(&sample);
+        reporter.end();
+        Ok(Ended::Complete)
     }
-    reporter.end();
-    Ok(Ended::Complete)
 }
 
 /// The life of a sample.
-fn take(planned: &Planned, run: &str, bench: &mut dyn Bench, failures: &Failures) -> Sample {
+fn take_sample(planned: &Planned, run: &str, bench: &mut dyn Bench, failures: &Failures) -> Sample {
     let proc = Path::new("/proc");
     let sample = blank(planned, run, bench.artifact_sha256(&planned.cell));
     if let Some(skip) = failures.gave_up(&planned.cell) {
@@ -203,7 +210,7 @@ fn take(planned: &Planned, run: &str, bench: &mut dyn Bench, failures: &Failures
         noise,
         ..sample
     };
-    judged(sample, measured, cleaned)
+    evaluate(sample, measured, cleaned)
 }
 
 /// A place of the plan that nothing is known of yet.
@@ -240,7 +247,7 @@ fn skipped(mut sample: Sample, skip: Skip) -> Sample {
 }
 
 /// Whether it is a measurement: what the bench says, what the phases add up to, what was left.
-fn judged(sample: Sample, measured: Measurement, cleaned: Result<(), String>) -> Sample {
+fn evaluate(sample: Sample, measured: Measurement, cleaned: Result<(), String>) -> Sample {
     let taken_apart = measured.total_ns.filter(|_| !measured.phases.is_empty());
     let summed = taken_apart
         .map(|total| sum_rule(total, &measured.phases))

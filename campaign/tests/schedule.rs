@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use campaign::schedule::{
-    Bench, Ended, FAILURES_IN_A_ROW, Measurement, Plan, Planned, Reporter, Silent, run,
+    Bench, Campaign, Ended, FAILURES_IN_A_ROW, Measurement, Plan, Planned, Reporter, Silent,
 };
 use results::ledger::{self, Ledger};
 use results::{
@@ -133,16 +133,13 @@ impl World {
     fn run_for(&mut self, reporter: &mut dyn Reporter) -> Ended {
         let (mut ledger, held) = Ledger::open(&self.path()).unwrap();
         let stop = Arc::clone(&self.mock.stop);
-        run(
-            &self.plan,
-            "r",
-            &mut ledger,
-            &held.samples,
-            &mut self.mock,
-            reporter,
-            &stop,
-        )
-        .unwrap()
+        let campaign = Campaign {
+            plan: &self.plan,
+            run: "r",
+            recorded: &held.samples,
+            stop: &stop,
+        };
+        campaign.run(&mut ledger, &mut self.mock, reporter).unwrap()
     }
 
     fn path(&self) -> std::path::PathBuf {

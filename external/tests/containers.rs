@@ -19,7 +19,9 @@ use nix::unistd::Pid;
 use results::Phase;
 use workloads::{Answer, Call, Workload};
 
-const SECOND_NS: u64 = 1_000_000_000;
+/// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
+/// what an idle one does at once.
+const HANG_NS: u64 = 180_000_000_000;
 
 /// One at a time in a process: containers are named after it.
 static ONE: Mutex<()> = Mutex::new(());
@@ -80,13 +82,18 @@ fn order(workload: Workload, told: bool) -> Order {
         evicted: true,
         told,
         core: None,
-        deadline_ns: now_ns() + 30 * SECOND_NS,
+        deadline_ns: now_ns() + HANG_NS,
     }
 }
 
-/// What is there of the containers of a process: control groups, members of such, mounts.
-fn left_of(pid: u32) -> Vec<String> {
-    let id = format!("coldphase-{pid}-");
+/// What the names of the containers of a process begin with: no earlier one of the same number has
+/// the same.
+fn names_of(pid: u32) -> String {
+    format!("coldphase-{pid}-{}", machine::usage::began(pid).unwrap())
+}
+
+/// What is there of the containers of these names: control groups, members of such, mounts.
+fn left_of(id: &str) -> Vec<String> {
     let mut left = Vec::new();
     let roots = std::fs::read_dir("/sys/fs/cgroup")
         .unwrap()
@@ -100,13 +107,13 @@ fn left_of(pid: u32) -> Vec<String> {
         left.extend(
             groups
                 .map(|group| group.path().display().to_string())
-                .filter(|path| path.contains(&id)),
+                .filter(|path| path.contains(id)),
         );
     }
     for process in std::fs::read_dir("/proc").unwrap().flatten() {
         let groups = std::fs::read_to_string(process.path().join("cgroup")).unwrap_or_default();
         let shim = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
-        if groups.contains(&id) || shim.split('\0').any(|word| word.starts_with(&id)) {
+        if groups.contains(id) || shim.split('\0').any(|word| word.starts_with(id)) {
             left.push(format!("process {}", process.file_name().display()));
         }
     }
@@ -114,7 +121,7 @@ fn left_of(pid: u32) -> Vec<String> {
     left.extend(
         mounts
             .lines()
-            .filter(|mount| mount.contains(&id))
+            .filter(|mount| mount.contains(id))
             .map(str::to_owned),
     );
     left
@@ -122,15 +129,26 @@ fn left_of(pid: u32) -> Vec<String> {
 
 /// The end of a shim is nothing that its daemon waits for, and an order that was broken off is
 /// still cleaned up after.
-fn nothing_is_left_of(pid: u32) {
-    let until_ns = now_ns() + 10 * SECOND_NS;
-    loop {
-        let left = left_of(pid);
+fn nothing_is_left_of(id: &str) {
+    wait_for("nothing is left", || {
+        let left = left_of(id);
         if left.is_empty() {
-            return;
+            Ok(())
+        } else {
+            Err(format!("{left:?}"))
         }
-        assert!(now_ns() < until_ns, "{left:?}");
-        std::thread::sleep(Duration::from_millis(5));
+    });
+}
+
+/// Waits for what must come, not for how long it takes; until then there is something to say of it.
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let until_ns = now_ns() + HANG_NS;
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(said) => assert!(now_ns() < until_ns, "not so: {what}; {said}"),
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -242,7 +260,7 @@ fn starts_answers_and_goes(name: Name) {
         assert!(instance.remove().unwrap() > 0);
         drop(instance);
         engine.clean().unwrap();
-        nothing_is_left_of(std::process::id());
+        nothing_is_left_of(&names_of(std::process::id()));
     }
 }
 
@@ -262,18 +280,13 @@ fn a_killed_one_is_seen_and_dropping_removes(name: Name) {
         Signal::SIGKILL,
     )
     .unwrap();
-    let until_ns = now_ns() + 5 * SECOND_NS;
-    let reason = loop {
-        match instance.ended() {
-            Some(reason) => break reason,
-            None if now_ns() > until_ns => panic!("its end is not seen"),
-            None => std::thread::sleep(Duration::from_millis(1)),
-        }
-    };
+    let reason = wait_for("its end is seen", || {
+        instance.ended().ok_or_else(String::new)
+    });
     assert!(reason.starts_with("its process "), "{reason}");
     instance.remove().unwrap();
     drop(instance);
-    nothing_is_left_of(std::process::id());
+    nothing_is_left_of(&names_of(std::process::id()));
 
     // The next one is none the worse for it, and goes when it is dropped.
     engine.prepare(&order).unwrap();
@@ -283,7 +296,7 @@ fn a_killed_one_is_seen_and_dropping_removes(name: Name) {
     drop(instance);
     engine.clean().unwrap();
     drop(engine);
-    nothing_is_left_of(std::process::id());
+    nothing_is_left_of(&names_of(std::process::id()));
 }
 
 /// A service whose port is taken ends by itself: the reason is in its log.
@@ -298,17 +311,16 @@ fn one_that_cannot_listen_says_so(name: Name) {
         .unwrap();
     let end = instance.wait_end(order.deadline_ns).unwrap();
     assert_eq!(end.code, 1);
-    let until_ns = now_ns() + SECOND_NS;
-    while instance.log_tail().is_empty() && now_ns() < until_ns {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    assert!(
-        instance.log_tail().contains("cannot serve on 127.0.0.1:"),
-        "{:?}",
-        instance.log_tail()
-    );
+    wait_for("its log has the reason", || {
+        let tail = instance.log_tail();
+        if tail.contains("cannot serve on 127.0.0.1:") {
+            Ok(())
+        } else {
+            Err(tail)
+        }
+    });
     drop(instance);
-    nothing_is_left_of(std::process::id());
+    nothing_is_left_of(&names_of(std::process::id()));
 }
 
 /// A suite in the middle of its samples; a test that fails must not leave it measuring for hours.
@@ -345,32 +357,33 @@ fn a_killed_suite_leaves_nothing(name: Name) {
         .spawn()
         .unwrap();
     let mut suite = Suite(suite);
-    let until_ns = now_ns() + 60 * SECOND_NS;
     // Killed while a container of it lives.
-    let pid = suite.0.id();
-    while left_of(pid).is_empty() {
-        assert!(
-            now_ns() < until_ns && suite.0.try_wait().unwrap().is_none(),
-            "it starts a container"
-        );
-    }
+    let id = names_of(suite.0.id());
+    wait_for("it starts a container", || {
+        assert!(suite.0.try_wait().unwrap().is_none(), "it has ended");
+        if left_of(&id).is_empty() {
+            Err(String::new())
+        } else {
+            Ok(())
+        }
+    });
     suite.0.kill().unwrap();
     suite.0.wait().unwrap();
-    let run = std::fs::read_dir(out.path())
-        .unwrap()
-        .flatten()
-        .next()
-        .unwrap()
-        .path();
-    let until_ns = now_ns() + 10 * SECOND_NS;
-    while run.join("work").exists() && now_ns() < until_ns {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert!(
-        !run.join("work").exists(),
-        "the private folder is removed, with the runtime's state"
+    let work = out
+        .path()
+        .join(&results::run_folder::runs(out.path())[0])
+        .join("work");
+    wait_for(
+        "the private folder is removed, with the runtime's state",
+        || {
+            if work.exists() {
+                Err(String::new())
+            } else {
+                Ok(())
+            }
+        },
     );
-    nothing_is_left_of(pid);
+    nothing_is_left_of(&id);
 }
 
 macro_rules! of_each_layer {

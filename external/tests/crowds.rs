@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use results::record::Outcome;
-use results::{Sample, ledger};
+use results::{Sample, ledger, run_folder};
 
 /// Runs a command to its end: its code, what it printed, and the samples of its one run.
 fn ran(command: &str, arguments: &[&str]) -> (Option<i32>, String, Vec<Sample>) {
@@ -17,9 +17,9 @@ fn ran(command: &str, arguments: &[&str]) -> (Option<i32>, String, Vec<Sample>) 
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let samples = std::fs::read_dir(folder.path()).unwrap().flatten().next();
-    let samples = samples.map(|run| {
-        ledger::read(&run.path().join("samples.jsonl"))
+    let runs = run_folder::runs(folder.path());
+    let samples = runs.first().map(|run| {
+        ledger::read(&folder.path().join(run).join("samples.jsonl"))
             .unwrap()
             .samples
     });

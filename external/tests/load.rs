@@ -9,7 +9,7 @@ use std::time::Duration;
 use external::load::{
     Amount, Load, LoadArguments, LoadError, Loaded, Pace, command, histogram, run,
 };
-use machine::cores;
+use machine::{cores, ports};
 use workloads::{Expectation, Request};
 
 /// What the server does with one request.
@@ -111,7 +111,7 @@ fn load(server: &Server) -> Load {
         keep_alive: true,
         warm_up: 5,
         amount: Amount::Requests(50),
-        patience: Duration::from_mins(1),
+        patience: Duration::from_mins(3),
         core: None,
     }
 }
@@ -218,7 +218,7 @@ fn wrong_answers_are_failures_and_not_latencies() {
         (answer("200 OK", "", ""), r#"answered "", expected "hello""#),
         (
             answer("500 Oh", "", "hello"),
-            r#"status 500, expected 200, saying "hello""#,
+            r#"status 500, expected 200, with the body "hello""#,
         ),
         (answer("204 No", "", ""), "status 204, expected 200"),
     ] {
@@ -308,13 +308,13 @@ fn patience_ends() {
         }
     });
     let loaded = run(&Load {
-        patience: Duration::from_secs(1),
+        patience: Duration::from_secs(2),
         ..load(&server)
     })
     .unwrap();
     assert_eq!(counts(&loaded), (50, 49, 1));
-    assert_eq!(reason(&loaded), "no complete answer within 1s");
-    assert!(loaded.requests.wall_ns >= 1_000_000_000);
+    assert_eq!(reason(&loaded), "no complete answer within 2s");
+    assert!(loaded.requests.wall_ns >= 2_000_000_000);
     assert_eq!(server.counts().1, 55);
 }
 
@@ -408,12 +408,12 @@ fn a_stall_is_seen_by_every_request_that_it_keeps_waiting() {
 
 #[test]
 fn requests_that_nobody_waits_for_any_more_are_dropped() {
-    let wait = Duration::from_millis(100);
+    let wait = Duration::from_millis(200);
     let server = Server::start(move |_| Act { wait, ..right() });
     let pace = Pace::Open {
         per_second: 1_000.0,
     };
-    let patience = Duration::from_millis(250);
+    let patience = Duration::from_secs(1);
     let amount = Amount::Requests(100);
     let loaded = run(&Load {
         pace,
@@ -425,8 +425,9 @@ fn requests_that_nobody_waits_for_any_more_are_dropped() {
     })
     .unwrap();
     let (sent, ok, failed) = counts(&loaded);
-    // One connection answers three at most before the last one's patience ends.
-    assert!(sent <= 5 && ok >= 1, "{:?}", loaded.requests);
+    // The last one is planned within 99 ms, and one connection is given six at most before the
+    // patience of that ends.
+    assert!(sent <= 6 && ok >= 1, "{:?}", loaded.requests);
     assert_eq!((sent + loaded.requests.dropped, ok + failed), (100, sent));
 }
 
@@ -445,10 +446,8 @@ fn other_machines_are_refused() {
 
 #[test]
 fn a_server_that_is_not_there_is_an_error() {
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // Not one that the kernel gives to somebody else meanwhile.
+    let address = ([127, 0, 0, 1], ports::free_port().unwrap()).into();
     let server = Server::start(|_| right());
     let error = run(&Load {
         address,

@@ -78,8 +78,25 @@ fn campaign_of(
     scenario: Scenario,
     observer: Observer,
 ) -> Vec<Sample> {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let work = folder.path().join("work");
+    campaign_in(
+        tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .unwrap()
+            .path(),
+        workload,
+        [mock, beside],
+        scenario,
+        observer,
+    )
+}
+
+fn campaign_in(
+    folder: &Path,
+    workload: Workload,
+    [mock, beside]: [&'static Mock; 2],
+    scenario: Scenario,
+    observer: Observer,
+) -> Vec<Sample> {
+    let work = folder.join("work");
     std::fs::create_dir(&work).unwrap();
     let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
     let mut settings = Settings::of_comparison(2, Some(1));
@@ -102,9 +119,7 @@ fn campaign_of(
     };
     let cells = [planned(Name::Native), planned(Name::WasmEdgeCli)];
     let mut bench = Outside::new(work, &settings, &cells, &systems, &janitor).unwrap();
-    let mut ledger = Ledger::open(&folder.path().join("samples.jsonl"))
-        .unwrap()
-        .0;
+    let mut ledger = Ledger::open(&folder.join("samples.jsonl")).unwrap().0;
     let plan = Plan {
         cells: cells.iter().map(|planned| planned.cell.clone()).collect(),
         samples_per_cell: 2,
@@ -122,7 +137,7 @@ fn campaign_of(
     )
     .unwrap();
     drop(bench);
-    results::ledger::read(&folder.path().join("samples.jsonl"))
+    results::ledger::read(&folder.join("samples.jsonl"))
         .unwrap()
         .samples
 }
@@ -292,20 +307,35 @@ fn a_system_that_keeps_no_state_is_skipped_with_its_reason() {
 #[test]
 fn a_process_that_left_its_group_does_not_outlive_its_sample() {
     static MOCK: Mock = Mock("leaves-a-child");
-    let samples = campaign(&MOCK, Scenario::RuntimeCold, Observer::None);
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let systems = [&MOCK, &Mock("good")];
+    let samples = campaign_in(
+        folder.path(),
+        Workload::HttpHello,
+        systems,
+        Scenario::RuntimeCold,
+        Observer::None,
+    );
     assert!(samples.iter().all(|sample| sample.outcome == Outcome::Ok));
-    let left: BTreeMap<u32, String> = sleepers();
+    let left: BTreeMap<u32, String> = sleepers(folder.path());
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// Processes that only a mock starts.
-fn sleepers() -> BTreeMap<u32, String> {
+/// What mocks have started whose home lies in a folder: others may have processes of that name.
+fn sleepers(folder: &Path) -> BTreeMap<u32, String> {
+    let home = format!("HOME={}", folder.display());
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let command = |entry: std::fs::DirEntry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
         let line = String::from_utf8_lossy(&std::fs::read(entry.path().join("cmdline")).ok()?)
             .replace('\0', " ");
-        line.starts_with("sleep 1000").then_some((pid, line))
+        let environment =
+            String::from_utf8_lossy(&std::fs::read(entry.path().join("environ")).ok()?)
+                .into_owned();
+        let ours = environment
+            .split('\0')
+            .any(|variable| variable.starts_with(&home));
+        (ours && line.starts_with("sleep 1000")).then_some((pid, line))
     };
     entries.filter_map(command).collect()
 }

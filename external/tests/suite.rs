@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use machine::clock::now_ns;
 use results::record::Outcome;
-use results::{Sample, ledger};
+use results::{Sample, ledger, run_folder};
 
 /// Native starts only: they need nothing that a machine may lack.
 const NATIVE: [&str; 2] = [
@@ -37,13 +37,9 @@ fn ran(out: &Path, arguments: &[&str]) -> (Output, String, String) {
     (output, stdout, stderr)
 }
 
-/// The one run in a folder.
+/// The one run in a folder, in which there may be other things.
 fn run_in(out: &Path) -> Option<PathBuf> {
-    std::fs::read_dir(out)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .next()
+    run_folder::runs(out).first().map(|run| out.join(run))
 }
 
 fn samples(out: &Path) -> Vec<Sample> {

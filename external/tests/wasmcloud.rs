@@ -17,6 +17,10 @@ use results::record::Scenario;
 use results::{Phase, PhaseTime};
 use workloads::{Call, Workload};
 
+/// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
+/// what an idle one does at once.
+const HANG_NS: u64 = 180_000_000_000;
+
 /// What an engine is made with, and what must outlive it.
 struct Ground {
     folder: tempfile::TempDir,
@@ -81,7 +85,7 @@ impl Ground {
             .find(|(_, found)| found == name)
             .unwrap();
         kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
-        let until_ns = now_ns() + 10_000_000_000;
+        let until_ns = now_ns() + HANG_NS;
         // Dead for its parent is only one whose threads are, too.
         let dead = || {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -105,7 +109,7 @@ fn order(workload: Workload, pairs: &[(&str, &str)]) -> Order {
         .iter()
         .map(|&(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
-    let deadline_ns = now_ns() + 60_000_000_000;
+    let deadline_ns = now_ns() + HANG_NS;
     Order {
         workload,
         acquire: None,
@@ -122,10 +126,7 @@ fn ask(instance: &mut dyn Instance, workload: Workload, port: u16) -> FirstAnswe
     let Call::Http(request) = workload.call() else {
         panic!("{} is no service", workload.name())
     };
-    let (target, patience) = (
-        instance.target(port),
-        instance.patience(now_ns() + 30_000_000_000),
-    );
+    let (target, patience) = (instance.target(port), instance.patience(now_ns() + HANG_NS));
     first_answer(&target, &request, &patience, &mut || {
         instance.ended().is_some()
     })
@@ -267,10 +268,12 @@ fn nothing_is_there_before_a_start_with_a_new_infrastructure() {
             .collect(),
         ..kept
     };
-    let (schedule, kept) = (start.phases[0].ns, sample(&mut *engine, &kept).phases[0].ns);
+    // A busy machine may hold up one that has nothing to compile, but not ten of them.
+    let schedule = start.phases[0].ns;
+    let mut quick = || schedule > 2 * sample(&mut *engine, &kept).phases[0].ns;
     assert!(
-        schedule > 2 * kept,
-        "compiling is most of it: {schedule} ns, and {kept} ns with the code kept"
+        (0..10).any(|_| quick()),
+        "compiling is most of it: {schedule} ns, and half of that with the code kept"
     );
     let all_new = evicted(all_new);
     assert_eq!(
@@ -321,7 +324,7 @@ fn what_dies_in_a_start_is_its_reason_and_is_brought_back() {
         let reason = std::thread::scope(|scope| {
             engine.prepare(&order).unwrap();
             let killer = scope.spawn(|| {
-                let until_ns = now_ns() + 20_000_000_000;
+                let until_ns = now_ns() + HANG_NS;
                 while !ground.names().contains(&"wash".to_owned()) && now_ns() < until_ns {
                     std::thread::sleep(Duration::from_millis(1));
                 }

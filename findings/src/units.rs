@@ -42,6 +42,56 @@ pub fn percent(part: f64) -> String {
     }
 }
 
+/// What a value is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Nanoseconds, told in the unit that fits.
+    Nanoseconds,
+    /// Bytes, told in the binary unit that fits.
+    Bytes,
+    /// A number, told as it is.
+    Count,
+    /// Requests per second.
+    PerSecond,
+    /// How many times as much.
+    Times,
+    /// A part of one, told in percent.
+    Share,
+}
+
+impl Unit {
+    /// A value with its unit, as people read it.
+    pub fn shown(self, value: f64) -> String {
+        match self {
+            Self::Nanoseconds => nanoseconds(value),
+            Self::Bytes => bytes(value),
+            Self::Count | Self::PerSecond => grouped(value),
+            Self::Times => format!("{}×", three_digits(value)),
+            Self::Share => percent(value),
+        }
+    }
+}
+
+/// A number with its thousands apart.
+pub fn grouped(value: f64) -> String {
+    if value.abs() < 100.0 && value.fract() != 0.0 {
+        return three_digits(value);
+    }
+    let digits = format!("{:.0}", value.abs());
+    let mut text = if value < 0.0 {
+        "-".to_owned()
+    } else {
+        String::new()
+    };
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

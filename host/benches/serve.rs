@@ -4,14 +4,14 @@
 //! `cargo bench -p host --profile dev --bench serve [-- --samples N]`. The three are launched in
 //! turn, forwards and then backwards (ABBA), each in a process of its own, so that what drifts
 //! falls on all alike. `wasmtime` is taken from `WASMTIME` or `PATH`, `wrk` from `PATH`; what is
-//! not there is said and left out. With `--test` everything is done once.
+//! not there is reported and left out. With `--test` everything is done once.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
-use analysis::median;
+use findings::Estimate;
 use host::engine::wasmtime::VERSION;
 use machine::clock::now_ns;
 use workloads::{Dialect, Workload};
@@ -80,7 +80,7 @@ impl Server {
                 return Ok(running);
             }
         }
-        Err(format!("{} never said where it listens", self.name).into())
+        Err(format!("{} never printed where it listens", self.name).into())
     }
 
     /// From launch to the first complete and right answer, in nanoseconds.
@@ -121,7 +121,7 @@ impl Server {
         let rate = text
             .lines()
             .find_map(|line| line.strip_prefix("Requests/sec:"));
-        Ok(rate.ok_or("wrk told no rate")?.trim().parse()?)
+        Ok(rate.ok_or("wrk printed no rate")?.trim().parse()?)
     }
 }
 
@@ -239,7 +239,7 @@ fn servers(folder: &Path) -> Result<Vec<Server>, Failure> {
             ("Serving HTTP on http://", true),
         );
     } else {
-        say("wasmtime is not on the path, nor named by WASMTIME: `wasmtime serve` is left out");
+        report("wasmtime is not on the path, nor named by WASMTIME: `wasmtime serve` is left out");
     }
     Ok(servers)
 }
@@ -278,26 +278,26 @@ fn run() -> Result<(), Failure> {
     };
     let folder = tempfile::tempdir()?;
     let servers = servers(folder.path())?;
-    say(&format!(
+    report(&format!(
         "launch → first 200, {samples} launches each in turn: median [95 % interval], ratio to \
             native"
     ));
     let starts = in_turn(&servers, samples, Server::start_ns)?;
-    let base = median(&starts[0]).ok_or("no launch")?.value;
+    let base = Estimate::of_whole(&starts[0]).ok_or("no launch")?.value;
     for (server, times) in servers.iter().zip(&starts) {
-        let estimate = median(times).ok_or("no launch")?;
-        say(&format!(
+        let estimate = Estimate::of_whole(times).ok_or("no launch")?;
+        report(&format!(
             "  {:<48} {estimate}  {:.2}",
             server.name,
             estimate.value / base
         ));
     }
     if on_path("wrk").is_none() || on_path("taskset").is_none() {
-        say("wrk or taskset is not on the path: no load");
+        report("wrk or taskset is not on the path: no load");
         return Ok(());
     }
     let loads = if once { 1 } else { LOADS };
-    say(&format!(
+    report(&format!(
         "requests/s, server on one core and wrk on the other, {CONNECTIONS} connections, {loads} \
             × {LOAD_SECONDS} s each in turn: median, least–most"
     ));
@@ -305,7 +305,7 @@ fn run() -> Result<(), Failure> {
     for (server, mut rates) in servers.iter().zip(rates) {
         rates.sort_by(f64::total_cmp);
         let (least, most) = (rates[0], rates[rates.len() - 1]);
-        say(&format!(
+        report(&format!(
             "  {:<48} {:.0}, {least:.0}–{most:.0}",
             server.name,
             rates[rates.len() / 2]
@@ -314,7 +314,7 @@ fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-fn say(text: &str) {
+fn report(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every process on the machine reads the same clock, containers included, so an instant taken by a
 //! parent and one taken by its child can be subtracted. `std::time::Instant` reads this clock too
-//! but does not tell the number.
+//! but does not expose the number.
 
 use nix::time::{ClockId, clock_gettime};
 

@@ -22,7 +22,7 @@ pub fn pair() -> Cores {
     choose(Path::new("/"), &allowed())
 }
 
-/// The cores that this process may run on, in order; none where the kernel does not tell, as with
+/// The cores that this process may run on, in order; none where the kernel does not report them, as with
 /// more than 1024 of them.
 pub fn allowed() -> Vec<usize> {
     let Ok(set) = sched_getaffinity(Pid::from_raw(0)) else {

@@ -41,7 +41,7 @@ fn kernel() -> Option<String> {
     ))
 }
 
-/// What `/sys` tells of the machine's settings, read below `root`, which is `/` but in tests.
+/// The machine's settings in `/sys`, read below `root`, which is `/` but in tests.
 fn settings(root: &Path) -> Machine {
     let text = |name: &str| {
         std::fs::read_to_string(root.join("sys").join(name))

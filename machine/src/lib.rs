@@ -1,10 +1,10 @@
-//! The machine that measures: its clock, its facts, and what its kernel tells of processes.
+//! The machine that measures: its clock, its facts, and its processes.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`clock`] | the one monotonic clock |
 //! | [`timeline`] | the recorder that a start runs under |
-//! | [`facts`], [`noise`] | what the kernel tells of the machine, once per run and around each sample |
+//! | [`facts`], [`noise`] | facts of the machine, once per run and around each sample |
 //! | [`page_cache`] | files put into the page cache or out of it, with proof |
 //! | [`processes`], [`usage`] | which processes there are, and what they have cost |
 //! | [`cores`], [`ports`] | a core and a port for what is measured |

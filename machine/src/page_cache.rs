@@ -1,6 +1,7 @@
 //! The page cache: putting files into it or out of it, by name, and proving that they are there or
 //! not.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Seek as _};
 use std::os::fd::AsRawFd as _;
@@ -26,52 +27,65 @@ pub struct Pages {
     pub all: usize,
 }
 
-/// Puts all pages of a file into the state asked for, and checks that they are in it.
+/// Puts all pages of a file into a state, and verifies that they are in it.
 ///
 /// # Errors
 /// Why not, with the remedy.
 pub fn put(path: &Path, state: Residency) -> Result<Pages, String> {
-    let fail =
-        |error: io::Error| format!("cannot set the page cache of {}: {error}", path.display());
-    let file = File::open(path).map_err(fail)?;
+    let file = File::open(path).map_err(|error| cannot(&path.display(), &error))?;
+    put_open(&file, &path.display(), state)
+}
+
+/// The same with a file that is open to be read, and may have no name: `what` is what it is called
+/// where it fails.
+///
+/// # Errors
+/// Why not, with the remedy.
+pub fn put_open(file: &File, what: &dyn Display, state: Residency) -> Result<Pages, String> {
+    let fail = |error: io::Error| cannot(what, &error);
     let mut pages = match state {
-        Residency::Hot => read_in(&file).map_err(fail)?,
-        Residency::Evicted => evict(path).map_err(fail)?,
+        Residency::Hot => read_in(file).map_err(fail)?,
+        Residency::Evicted => evict_open(file).map_err(fail)?,
     };
-    let wanted = if state == Residency::Hot {
+    let expected = if state == Residency::Hot {
         pages.all
     } else {
         0
     };
     // The kernel may take a page of a file that was just written back while the file is read.
     for _ in 1..READS {
-        if state == Residency::Evicted || pages.resident == wanted {
+        if state == Residency::Evicted || pages.resident == expected {
             break;
         }
-        pages = read_in(&file).map_err(fail)?;
+        pages = read_in(file).map_err(fail)?;
     }
-    if pages.resident != wanted {
+    if pages.resident != expected {
         return Err(format!(
-            "{} of {} pages of {} are in the page cache, {wanted} should be; if it lies on tmpfs \
-                or another file system without a page cache of its own, put the run on a disk \
-                with --out",
-            pages.resident,
-            pages.all,
-            path.display()
+            "{} of {} pages of {what} are in the page cache, {expected} should be; if it lies on \
+                tmpfs or another file system without a page cache of its own, put the run on a \
+                disk with --out",
+            pages.resident, pages.all
         ));
     }
     Ok(pages)
 }
 
-/// Puts out what can be put out, and tells what is left: pages that a process has mapped stay,
+/// Evicts what can be evicted, and returns what is left: pages that a process has mapped stay,
 /// whoever asks.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn evict(path: &Path) -> io::Result<Pages> {
-    let file = File::open(path)?;
-    drop_pages(&file)?;
-    resident(&file)
+    evict_open(&File::open(path)?)
+}
+
+fn evict_open(file: &File) -> io::Result<Pages> {
+    drop_pages(file)?;
+    resident(file)
+}
+
+fn cannot(what: &dyn Display, error: &io::Error) -> String {
+    format!("cannot set the page cache of {what}: {error}")
 }
 
 /// How often a file is read until all of it is in the page cache.
@@ -93,7 +107,7 @@ fn drop_pages(file: &File) -> io::Result<()> {
 /// them.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 #[expect(unsafe_code, reason = "mincore has no safe interface")]
 pub fn resident(file: &File) -> io::Result<Pages> {
     const PAGE: usize = 4096;
@@ -102,20 +116,20 @@ pub fn resident(file: &File) -> io::Result<Pages> {
         return Ok(Pages::default());
     }
     let mut states = vec![0_u8; length.div_ceil(PAGE)];
-    // SAFETY: a fresh private mapping of `length` bytes that nobody reads, asked about with a
+    // SAFETY: a fresh private mapping of `length` bytes that nobody reads, passed to mincore with a
     // vector of one byte a page as mincore(2) wants it, and unmapped again.
-    let told = unsafe {
+    let residency = unsafe {
         let (none, shared) = (std::ptr::null_mut(), libc::MAP_SHARED);
         let mapping = libc::mmap(none, length, libc::PROT_READ, shared, file.as_raw_fd(), 0);
         if mapping == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let told = libc::mincore(mapping, length, states.as_mut_ptr());
+        let result = libc::mincore(mapping, length, states.as_mut_ptr());
         let error = io::Error::last_os_error();
         libc::munmap(mapping, length);
-        if told == 0 { Ok(()) } else { Err(error) }
+        if result == 0 { Ok(()) } else { Err(error) }
     };
-    told.map(|()| Pages {
+    residency.map(|()| Pages {
         resident: states.iter().filter(|&&state| state & 1 == 1).count(),
         all: states.len(),
     })

@@ -35,7 +35,7 @@ pub struct Owner {
     pub pids: Vec<u32>,
 }
 
-/// A TCP port that nobody uses on any address, and that this function has not given to this process
+/// A TCP port that is in use on no address, and that this function has not given to this process
 /// before.
 ///
 /// It lies outside the range that the kernel takes the ports of outgoing connections from. In that
@@ -43,7 +43,7 @@ pub struct Owner {
 /// connect to it could be given it itself, and be connected to itself.
 ///
 /// # Errors
-/// What the system says, or that there is none.
+/// The system's error, or that no port is free.
 pub fn free_port() -> io::Result<u16> {
     static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
     let outgoing = outgoing(&std::fs::read_to_string(
@@ -75,7 +75,7 @@ pub fn free_port() -> io::Result<u16> {
 /// The ports that [`free_port`] chooses from.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn for_servers() -> io::Result<Vec<RangeInclusive<u16>>> {
     let outgoing = outgoing(&std::fs::read_to_string(
         "/proc/sys/net/ipv4/ip_local_port_range",
@@ -93,7 +93,7 @@ pub fn ranges(ports: &[u16]) -> Vec<RangeInclusive<u16>> {
 /// The TCP ports on which somebody listens on an address that is not of the loopback.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn open_to_others() -> io::Result<HashSet<u16>> {
     let open = listeners("/proc/net")?
         .into_iter()
@@ -125,7 +125,7 @@ fn listeners(folder: &str) -> io::Result<Vec<TcpNetEntry>> {
 /// there may be one an address.
 ///
 /// # Errors
-/// What the system says. Holders of other users that may not be looked at are left out.
+/// The system's error. Holders of other users that may not be looked at are left out.
 pub fn owner_of(port: u16) -> io::Result<Vec<Owner>> {
     owner_in("/proc/thread-self/net", port)
 }
@@ -172,12 +172,12 @@ fn tables_of(pid: u32) -> String {
 /// network namespace of its leader.
 ///
 /// # Errors
-/// A sentence that says who listens instead.
+/// Who listens instead.
 pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
     let owners = owner_in(&tables_of(group), port)
-        .map_err(|error| format!("cannot tell who listens on port {port}: {error}"))?;
+        .map_err(|error| format!("cannot find out who listens on port {port}: {error}"))?;
     if owners.is_empty() {
-        return Err(format!("nobody listens on port {port}"));
+        return Err(format!("no process listens on port {port}"));
     }
     let of_group = |pid: &u32| Stat::of(*pid).is_some_and(|stat| stat.group == group);
     match owners.iter().find(|owner| !owner.pids.iter().any(of_group)) {
@@ -195,13 +195,13 @@ pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
 /// Checks that a process listens on `port`, and nobody else.
 ///
 /// # Errors
-/// A sentence that says who listens instead.
+/// Who listens instead.
 pub fn held_by(port: u16, pid: u32) -> Result<(), String> {
     let held = sockets(pid);
     let owners = owner_of(port)
-        .map_err(|error| format!("cannot tell who listens on port {port}: {error}"))?;
+        .map_err(|error| format!("cannot find out who listens on port {port}: {error}"))?;
     match owners.iter().find(|owner| !held.contains(&owner.inode)) {
-        None if owners.is_empty() => Err(format!("nobody listens on port {port}")),
+        None if owners.is_empty() => Err(format!("no process listens on port {port}")),
         None => Ok(()),
         Some(owner) => Err(format!(
             "another process listens on port {port}: {:?}",
@@ -213,7 +213,7 @@ pub fn held_by(port: u16, pid: u32) -> Result<(), String> {
 /// The TCP ports that a process group listens on, in order.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn of_group(group: u32) -> io::Result<Vec<u16>> {
     let members: Vec<_> = all()
         .into_iter()
@@ -249,7 +249,7 @@ fn candidates(outgoing: Option<&RangeInclusive<u16>>) -> Vec<u16> {
     }
 }
 
-/// Whether a server could listen on it on any address. The standard library would say so of a port
+/// Whether a server could listen on it on any address. The standard library would accept a port
 /// too whose last connections are not forgotten yet: it lets addresses be used again, and not every
 /// server does.
 fn is_free(port: u16) -> bool {
@@ -338,7 +338,7 @@ mod tests {
         drop(listener);
         assert_eq!(
             belongs_to(port, group),
-            Err(format!("nobody listens on port {port}"))
+            Err(format!("no process listens on port {port}"))
         );
     }
 

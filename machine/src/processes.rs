@@ -2,7 +2,7 @@
 
 use procfs::{FromRead as _, process};
 
-/// What `/proc/<pid>/stat` tells of a process.
+/// A process as `/proc/<pid>/stat` describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
     /// Whether it is neither a zombie nor dead.
@@ -40,7 +40,7 @@ impl Stat {
     }
 }
 
-/// All processes, with what is told of them. One that ends meanwhile is left out.
+/// All processes, each with its description. One that ends meanwhile is left out.
 pub fn all() -> Vec<(u32, Stat)> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();

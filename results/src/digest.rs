@@ -14,7 +14,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// The digest of the file's contents, read piece by piece.
 ///
 /// # Errors
-/// What opening or reading the file says.
+/// The error of opening or reading the file.
 pub fn sha256_file(path: &Path) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut file = File::open(path)?;

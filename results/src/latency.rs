@@ -10,9 +10,18 @@ use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerial
 /// Three significant digits: a value is off by less than 0.1 %, whatever its size.
 const DIGITS: u8 = 3;
 
-/// How many values must lie above a quantile before it is stated. Fewer, and the next run tells
-/// another number.
-const VALUES_ABOVE: f64 = 10.0;
+/// How many values must be expected beyond a quantile before it is stated.
+///
+/// With fewer, a tail quantile is little more than the name of one of the largest values, and the
+/// next run has another one. The rule gives p90 from 100 values on, p95 from 200, p99 from 1,000.
+pub const MINIMUM_BEYOND: u64 = 10;
+
+/// Whether so many values support the quantile `at`: the median is always stated, one above it if
+/// [`MINIMUM_BEYOND`] values lie beyond it. The only place that decides this.
+pub fn supports(values: u64, at: f64) -> bool {
+    // 1.0 - 0.99 is a little less than 0.01 in binary.
+    at <= 0.5 || values as f64 * (1.0 - at) > MINIMUM_BEYOND as f64 - 1e-6
+}
 
 /// An empty histogram of nanoseconds that grows as far as its values need.
 pub fn empty() -> Histogram<u64> {
@@ -37,7 +46,7 @@ pub fn encode(histogram: &Histogram<u64>) -> String {
 /// What [`encode`] made a text of.
 ///
 /// # Errors
-/// A sentence that says where the text stops being one of those.
+/// What is wrong with the text.
 pub fn decode(text: &str) -> Result<Histogram<u64>, String> {
     let bytes = STANDARD
         .decode(text)
@@ -53,9 +62,7 @@ pub fn decode(text: &str) -> Result<Histogram<u64>, String> {
 /// A quantile beyond the median is stated if at least ten values lie above it: p90 from 100 values
 /// on, p99 from 1,000.
 pub fn quantile(histogram: &Histogram<u64>, at: f64) -> Option<u64> {
-    let above = histogram.len() as f64 * (1.0 - at);
-    // A little less than ten, since 1.0 - 0.99 is a little less than 0.01.
-    let enough = at <= 0.5 || above > VALUES_ABOVE - 1e-6;
+    let enough = supports(histogram.len(), at);
     (enough && !histogram.is_empty()).then(|| histogram.value_at_quantile(at))
 }
 

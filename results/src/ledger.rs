@@ -34,14 +34,14 @@ pub struct Torn {
 /// Why a ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The file system said no.
+    /// The file system refused.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
         /// On which file.
         path: PathBuf,
-        /// What it said.
+        /// Its error.
         source: io::Error,
     },
     /// A line before the last is not a sample.
@@ -51,7 +51,7 @@ pub enum LedgerError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What the parser says.
+        /// The parser's error.
         reason: String,
     },
     /// A line was written by another version.
@@ -139,7 +139,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger for appending and tells what it already holds. A torn last line is cut off,
+    /// Opens the ledger for appending and returns what it already holds. A torn last line is cut off,
     /// so that the next sample does not become its tail.
     ///
     /// # Errors

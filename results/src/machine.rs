@@ -20,7 +20,7 @@ pub struct Machine {
     pub swap_bytes: Option<u64>,
     /// Kernel release and version.
     pub kernel: Option<String>,
-    /// Whether the cores say that a hypervisor runs below them.
+    /// Whether the processor reports a hypervisor.
     pub virtualised: Option<bool>,
     /// Frequency governor of the first core.
     pub governor: Option<String>,

@@ -1,4 +1,4 @@
-//! What a run was: everything that another person needs to judge it or to repeat it.
+//! What a run was: everything that is needed to assess it or to repeat it.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ pub struct Setting {
 pub enum Origin {
     /// Nobody set it.
     Default,
-    /// It was said on the command line.
+    /// It was given on the command line.
     CommandLine,
     /// A variable of the environment sets it.
     Environment,

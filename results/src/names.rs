@@ -265,6 +265,8 @@ vocabulary! {
     Pool = "pool",
     /// State of an engine of containers: `running`, or new.
     Engine = "engine",
+    /// Whether each of many instances has answered a request: `yes`, `no`.
+    Touched = "touched",
 }
 
 vocabulary! {
@@ -291,6 +293,10 @@ vocabulary! {
     PssBytes = "pss_bytes",
     /// Memory that no other process shares, over all instances.
     PrivateBytes = "private_bytes",
+    /// Memory that the machine had available before the first instance.
+    AvailableBeforeBytes = "available_before_bytes",
+    /// Memory that the machine had available with all instances.
+    AvailableBytes = "available_bytes",
     /// Page tables of all instances.
     PageTablesBytes = "page_tables_bytes",
     /// Proportional set size of shims, included in that of all instances.
@@ -333,6 +339,54 @@ vocabulary! {
     RemovalNs = "removal_ns",
     /// Why a container could not be removed.
     RemovalFailed = "removal_failed",
+    /// The engine's version.
+    EngineVersion = "engine_version",
+    /// The engine's major version, as it stands in the code that it compiled.
+    EngineMajor = "engine_major",
+    /// The target that code was compiled for.
+    Target = "target",
+    /// How much code was optimised when it was compiled.
+    OptLevel = "opt_level",
+    /// Whether code was compiled by the one-pass compiler.
+    Winch = "winch",
+    /// Whether compiled code checks the engine's epoch.
+    EpochInterruption = "epoch_interruption",
+    /// Whether compiled code expects its memory to be mapped copy-on-write.
+    MemoryInitCow = "memory_init_cow",
+    /// What linear memories were mapped from: `memfd`, `precompiled_file`, `none`.
+    MemoryImage = "memory_image",
+    /// Why nothing could be read from the compiled image.
+    ImageUnreadable = "image_unreadable",
+    /// Threads of the compiler's pool.
+    CompilerThreads = "compiler_threads",
+    /// Where instances came from: `on_demand`, `pooling`.
+    Allocator = "allocator",
+    /// Core instances that the pool held.
+    PooledInstances = "pooled_instances",
+    /// Memories that the pool held.
+    PooledMemories = "pooled_memories",
+    /// The host functions that the guest was linked with.
+    World = "world",
+    /// How the engine ran code: `aot`, `interpreter`, `jit`.
+    RunMode = "run_mode",
+    /// What the first request includes, where that is more than a call.
+    FirstRequest = "first_request",
+    /// Time from the first call until the guest listened.
+    ListeningAfterNs = "listening_after_ns",
+    /// Time from the first call until the client was connected.
+    ConnectedAfterNs = "connected_after_ns",
+    /// Digest of the precompiled code.
+    CodeSha256 = "code_sha256",
+    /// Time from the launch of the process until its end was seen.
+    LifetimeNs = "lifetime_ns",
+    /// Instances at once.
+    Instances = "instances",
+    /// Proportional set size before the first instance.
+    BasePssBytes = "base_pss_bytes",
+    /// Memory that no other process shared before the first instance.
+    BasePrivateBytes = "base_private_bytes",
+    /// Memory mappings of the process.
+    Mappings = "mappings",
 }
 
 /// What begins the names of evidence that holds the costs of one part of a system.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the machine suffered while one sample ran. `null` where the kernel does not tell.
+/// Disturbances while one sample ran. `null` where the kernel does not report them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Noise {
     /// Time that the hypervisor gave to others, over all cores. Comes in the kernel's ticks of 10

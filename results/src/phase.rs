@@ -19,11 +19,11 @@ pub enum Phase {
     /// Of a container: the order to create it → the engine's answer that it is there.
     Create,
     /// Of a container: created → the first statement of its process, or the engine's answer that it
-    /// has started where the process does not tell. Namespaces, mounts, the network, exec.
+    /// has started where the process does not report it. Namespaces, mounts, the network, exec.
     Start,
     /// From outside: launch → exec.
     Spawn,
-    /// Of an orchestrator's host: exec → it says that it is ready for workloads.
+    /// Of an orchestrator's host: exec → it reports that it is ready for workloads.
     HostReady,
     /// Of an orchestrated workload: the order to start it → the answer that it runs. Pulling or
     /// finding its image, compiling, linking.

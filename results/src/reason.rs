@@ -98,7 +98,7 @@ impl Skip {
 }
 
 impl From<String> for Skip {
-    /// What a system's preparation says went wrong.
+    /// A failure of a system's preparation.
     fn from(reason: String) -> Self {
         Self::new(SkipKind::NotPrepared, reason)
     }
@@ -133,7 +133,7 @@ impl Failure {
 }
 
 impl From<String> for Failure {
-    /// What a system says went wrong.
+    /// A failure that a system reports.
     fn from(reason: String) -> Self {
         Self::new(FailureKind::SystemFailed, reason)
     }
@@ -177,7 +177,7 @@ fn kind<K: Copy>(
 }
 
 impl Sample {
-    /// Why it was skipped; nothing if it was not, or if its record does not say.
+    /// Why it was skipped; `None` if it was not, or if its record does not classify it.
     pub fn skip_kind(&self) -> Option<SkipKind> {
         (self.outcome == Outcome::Skipped)
             .then(|| {
@@ -191,7 +191,7 @@ impl Sample {
             .flatten()
     }
 
-    /// Why it failed; nothing if it did not, or if its record does not say.
+    /// Why it failed; `None` if it did not, or if its record does not classify it.
     pub fn failure_kind(&self) -> Option<FailureKind> {
         (self.outcome == Outcome::Failed)
             .then(|| {

@@ -1,4 +1,4 @@
-//! One line of the ledger: what was asked, what happened, what it cost, and the evidence.
+//! One line of the ledger: the cell, the outcome, the phases, the costs and the evidence.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub struct Cell {
     pub system: System,
     /// The program under test, such as `http-hello`.
     pub workload: Workload,
-    /// What is asked.
+    /// What is measured.
     pub scenario: Scenario,
     /// The configuration, by name. A parameter without effect in this cell is absent.
     pub params: Params,
@@ -40,7 +40,7 @@ impl fmt::Display for Cell {
     }
 }
 
-/// What is asked of a system.
+/// What is measured of a system.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -104,9 +104,9 @@ impl Scenario {
 pub enum Outcome {
     /// Measured, the answer checked, the phases add up.
     Ok,
-    /// Begun, and not to be used: `reason` says why.
+    /// Begun, and not usable: see `reason`.
     Failed,
-    /// Not begun: `reason` says why and what would mend it.
+    /// Not begun: see `reason`, which includes the remedy.
     Skipped,
 }
 
@@ -160,7 +160,7 @@ pub struct Sample {
     pub order: u64,
     /// The block that it was shuffled in, from 0. Each block holds every cell once.
     pub block: u32,
-    /// What was asked.
+    /// What was measured.
     pub cell: Cell,
     /// How it ended.
     pub outcome: Outcome,
@@ -218,7 +218,7 @@ pub fn sum_rule(total_ns: u64, phases: &[PhaseTime]) -> Result<i64, Failure> {
         return Err(Failure::new(
             FailureKind::SumRule,
             format!(
-                "the phases do not add up: {residual} ns of {total_ns} ns are in no phase, {bound} ns \
+                "the phases do not add up: {residual} ns of {total_ns} ns are unattributed, {bound} ns \
                 are allowed"
             ),
         ));

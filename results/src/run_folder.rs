@@ -21,14 +21,14 @@ pub struct RunFolder {
 /// Why a run folder could not be made or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum RunFolderError {
-    /// The file system said no.
+    /// The file system refused.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
         /// On which path.
         path: PathBuf,
-        /// What it said.
+        /// Its error.
         source: io::Error,
     },
     /// Another process writes to it.
@@ -37,7 +37,7 @@ pub enum RunFolderError {
     /// There is no such run.
     #[error("there is no run `{run}` in {}", folder.display())]
     NoSuchRun {
-        /// What was asked for.
+        /// The name that was given.
         run: String,
         /// Where it was looked for.
         folder: PathBuf,
@@ -58,6 +58,31 @@ fn fail<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> R
         path: path.to_owned(),
         source,
     }
+}
+
+/// Whether a name is that of a run: `YYYYMMDDTHHMMSSZ-` and 4 hexadecimal digits. Nothing else in a results folder is a run:
+/// people keep other things there, such as a `latest` that leads to one of them.
+pub fn is_run_name(name: &str) -> bool {
+    const SHAPE: &[u8] = b"ddddddddTddddddZ-hhhh";
+    let fits = |(&byte, &shape): (&u8, &u8)| match shape {
+        b'd' => byte.is_ascii_digit(),
+        b'h' => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+        _ => byte == shape,
+    };
+    name.len() == SHAPE.len() && name.as_bytes().iter().zip(SHAPE).all(fits)
+}
+
+/// The names of the runs below `results`, oldest first, and none if there is no such folder. One
+/// that has only just begun may have no manifest yet.
+pub fn runs(results: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(results).into_iter().flatten().flatten();
+    // Not through links: the run that one leads to has a name of its own.
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut runs: Vec<_> = names.filter(|name| is_run_name(name)).collect();
+    // Names begin with the time.
+    runs.sort_unstable();
+    runs
 }
 
 impl RunFolder {
@@ -188,11 +213,57 @@ pub fn read_manifest(run_folder: &Path) -> Result<Manifest, RunFolderError> {
     serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))
 }
 
-/// The newest run below `results`: names begin with the time, so the greatest is the newest.
+/// The newest run below `results` that has a manifest.
 fn latest(results: &Path) -> Option<String> {
-    let entries = std::fs::read_dir(results).ok()?.flatten();
-    entries
-        .filter(|entry| entry.path().join("manifest.json").is_file())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .max()
+    runs(results)
+        .into_iter()
+        .rfind(|run| results.join(run).join("manifest.json").is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_name_is_one_of_a_run_and_no_other_is() {
+        assert!(is_run_name("20261123T074200Z-3f9a"));
+        for other in [
+            "",
+            "latest",
+            ".coldphase-doctor-x1",
+            "20261123T074200Z",
+            "20261123T074200Z-3f9a1",
+            "20261123T074200Z-3F9A",
+        ] {
+            assert!(!is_run_name(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn whatever_else_lies_in_the_folder_is_no_run_and_not_the_latest() {
+        let folder = tempfile::tempdir().unwrap();
+        let results = folder.path();
+        let (old, new, begun) = (
+            "20261123T074200Z-3f9a",
+            "20261124T000000Z-0000",
+            "20261125T000000Z-ffff",
+        );
+        assert_eq!((runs(results), latest(results)), (vec![], None));
+        for name in [new, old, "zzz", ".coldphase-doctor-x1"] {
+            std::fs::create_dir(results.join(name)).unwrap();
+            std::fs::write(results.join(name).join("manifest.json"), "{}").unwrap();
+        }
+        std::fs::create_dir(results.join(begun)).unwrap();
+        std::fs::write(results.join("20261126T000000Z-0000"), "a file").unwrap();
+        for link in ["latest", "20261127T000000Z-0000"] {
+            std::os::unix::fs::symlink(old, results.join(link)).unwrap();
+        }
+        assert_eq!(runs(results), [old, new, begun]);
+        assert_eq!(
+            resolve(results, "latest").unwrap(),
+            new,
+            "one without a manifest cannot be gone on with"
+        );
+        assert_eq!(runs(&results.join("nowhere")), [""; 0]);
+    }
 }

@@ -70,13 +70,13 @@ impl Expectation {
             Kind::Exit => "exited with code",
         };
         if let Some(code) = self.code.filter(|&code| code != answer.code) {
-            let said = if answer.body.is_empty() {
+            let printed = if answer.body.is_empty() {
                 String::new()
             } else {
-                format!(", saying {}", shown(&answer.body))
+                format!(", with the body {}", shown(&answer.body))
             };
             return Err(format!(
-                "the guest {what} {}, expected {code}{said}",
+                "the guest {what} {}, expected {code}{printed}",
                 answer.code
             ));
         }
@@ -120,7 +120,7 @@ mod tests {
         let wrong = hello.check(&answer(500, "boom")).unwrap_err();
         assert_eq!(
             wrong,
-            r#"the guest answered with HTTP status 500, expected 200, saying "boom""#
+            r#"the guest answered with HTTP status 500, expected 200, with the body "boom""#
         );
         let wrong = hello.check(&answer(200, "hullo")).unwrap_err();
         assert_eq!(wrong, r#"the guest answered "hullo", expected "hello""#);

@@ -80,7 +80,7 @@ pub enum ArtifactError {
     Io {
         /// Which one.
         path: PathBuf,
-        /// What the file system says.
+        /// The error of the file system.
         source: io::Error,
     },
     /// The file of digests does not name it.

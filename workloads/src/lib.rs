@@ -170,7 +170,7 @@ impl Workload {
         }
     }
 
-    /// What any call must answer, whichever it is: a service that counts may say any number.
+    /// What any call must answer, whichever it is: a service that counts may answer any number.
     pub fn expected_of_any(self) -> Expectation {
         match self {
             Self::HttpState => Expectation::status(200),
@@ -204,7 +204,7 @@ mod tests {
                 [Dialect::WasiHttp, Dialect::WasmEdgeSockets].map(|d| workload.artifact_for(d));
             match workload.call() {
                 Call::Run(_) => {
-                    assert_eq!((component, component.form()), (sockets, Form::CoreModule))
+                    assert_eq!((component, component.form()), (sockets, Form::CoreModule));
                 }
                 Call::Http(_) => {
                     assert_eq!(

@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn run(action: Action) -> Result<String, Error> {
-    let mut folders = Folders::of_checkout();
+    let mut folders = Folders::in_checkout();
     match action {
         Action::Build { out } => {
             folders.artifacts = out.unwrap_or(folders.artifacts);
@@ -73,10 +73,7 @@ fn run(action: Action) -> Result<String, Error> {
         }
         Action::Verify => {
             workloads::verify(&folders.artifacts)?;
-            Ok(format!(
-                "{} guests are what SHA256SUMS says",
-                Artifact::ALL.len()
-            ))
+            Ok(format!("{} guests match SHA256SUMS", Artifact::ALL.len()))
         }
     }
 }

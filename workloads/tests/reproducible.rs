@@ -13,7 +13,7 @@ fn build(toolchain: &Toolchain, into: &Path) -> String {
     let folders = Folders {
         target: into.join("a target folder"),
         artifacts: into.join("artifacts"),
-        ..Folders::of_checkout()
+        ..Folders::in_checkout()
     };
     builder::build(toolchain, &folders).unwrap();
     for artifact in Artifact::ALL {
@@ -21,7 +21,7 @@ fn build(toolchain: &Toolchain, into: &Path) -> String {
         let names_a_folder = bytes.windows(15).any(|piece| piece == b"a target folder");
         assert!(
             !names_a_folder,
-            "{} tells where it was built",
+            "{} contains the path where it was built",
             artifact.file_name()
         );
     }
@@ -29,7 +29,7 @@ fn build(toolchain: &Toolchain, into: &Path) -> String {
 }
 
 /// Needs a toolchain for Wasm, which a first run of coldphase does not: where there is none, this
-/// test can only say so.
+/// test can only report so.
 #[test]
 fn building_twice_gives_the_same_bytes() {
     let Ok(toolchain) = Toolchain::find() else {

@@ -6,15 +6,17 @@ use std::path::Path;
 use results::manifest::Manifest;
 
 use super::{Error, Exit};
-use crate::report::{Analysis, CellFacts, Measure, Options, compared_by};
+use findings::comparison::{self, Comparison, Origin, judge_from};
+use findings::facts::compared_by;
 use findings::input::Run;
-use findings::statistics::{Comparison, Decision, Policy, Verdict, decide};
-use findings::units::{percent, three_digits};
+use findings::statistics::{Policy, Verdict};
+use findings::units::percent;
+use findings::{CellFacts, Facts, Measure};
 
 /// What came of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compared {
-    /// What is to be told: data.
+    /// The comparison as lines of text.
     pub text: String,
     /// How the program ends.
     pub exit: Exit,
@@ -28,7 +30,7 @@ pub fn compare(raw: &Path, earlier: &str, later: &str) -> Result<Compared, Error
     let read = |name: &str| Run::read(&Run::find(raw, name)?);
     let (one, two) = (read(earlier)?, read(later)?);
     refuse(&one, &two)?;
-    let [before, after] = [&one, &two].map(|run| Analysis::of(run, Options::default()));
+    let [before, after] = [&one, &two].map(Facts::compute);
     let pairs = pairs(&before, &after);
     if pairs.is_empty() {
         return Err(Error::new(
@@ -37,8 +39,8 @@ pub fn compare(raw: &Path, earlier: &str, later: &str) -> Result<Compared, Error
         )
         .hint("compare runs of the same command line; `analysis report` shows the cells of each"));
     }
-    let decisions = judge(&pairs, &before, &after);
-    Ok(told(&one, &two, &pairs, &decisions))
+    let verdicts = judge(&pairs, &before, &after);
+    Ok(render(&one, &two, &pairs, &verdicts))
 }
 
 /// A cell of both runs, and what it is compared by.
@@ -88,13 +90,13 @@ fn differences(one: &Manifest, two: &Manifest) -> Vec<String> {
             reasons.push(format!("{what}: {one} and {two}"));
         }
     };
-    let told = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
     let number =
         |value: Option<u64>| value.map_or_else(|| "unknown".to_owned(), |value| value.to_string());
     differ(
         "the CPU",
-        told(&one.machine.cpu_model),
-        told(&two.machine.cpu_model),
+        text(&one.machine.cpu_model),
+        text(&two.machine.cpu_model),
     );
     differ(
         "the number of cores",
@@ -108,13 +110,13 @@ fn differences(one: &Manifest, two: &Manifest) -> Vec<String> {
     );
     differ(
         "the kernel",
-        told(&one.machine.kernel),
-        told(&two.machine.kernel),
+        text(&one.machine.kernel),
+        text(&two.machine.kernel),
     );
     differ(
         "the governor",
-        told(&one.machine.governor),
-        told(&two.machine.governor),
+        text(&one.machine.governor),
+        text(&two.machine.governor),
     );
     differ(
         "the build profile",
@@ -148,13 +150,13 @@ fn differences(one: &Manifest, two: &Manifest) -> Vec<String> {
     reasons
 }
 
-fn pairs<'a>(before: &'a Analysis, after: &'a Analysis) -> Vec<Pair<'a>> {
+fn pairs<'a>(before: &'a Facts, after: &'a Facts) -> Vec<Pair<'a>> {
     let mut pairs = Vec::new();
     for cell in &before.cells {
         let Some(same) = after.cell(&cell.id) else {
             continue;
         };
-        for &measure in compared_by(cell.cell.scenario.name()) {
+        for &measure in compared_by(cell.cell.scenario) {
             if !cell.values(measure).is_empty() && !same.values(measure).is_empty() {
                 pairs.push(Pair {
                     measure,
@@ -167,19 +169,11 @@ fn pairs<'a>(before: &'a Analysis, after: &'a Analysis) -> Vec<Pair<'a>> {
     pairs
 }
 
-/// The pairs of one kind of scenario and measure are a family: they share a floor, below which
-/// neither run's own A/A difference is called a change.
-fn judge(pairs: &[Pair<'_>], before: &Analysis, after: &Analysis) -> Vec<Decision> {
-    let costs = |cell: &CellFacts, measure: Measure| -> Vec<f64> {
-        let values = cell.values(measure);
-        if measure == Measure::PerSecond {
-            values.iter().map(|rate| 1e9 / rate).collect()
-        } else {
-            values.to_vec()
-        }
-    };
+/// The pairs of one measure that share a floor are a family: below it neither run's own A/A
+/// difference is called a change. Blocks of two runs do not match.
+fn judge(pairs: &[Pair<'_>], before: &Facts, after: &Facts) -> Vec<Comparison> {
     let floor = |pair: &Pair<'_>| {
-        let scenario = pair.before.cell.scenario.name();
+        let scenario = pair.before.cell.scenario;
         [before, after]
             .into_iter()
             .filter_map(|run| run.floor(scenario, pair.measure))
@@ -187,40 +181,27 @@ fn judge(pairs: &[Pair<'_>], before: &Analysis, after: &Analysis) -> Vec<Decisio
     };
     let mut families: BTreeMap<(Measure, u64), Vec<usize>> = BTreeMap::new();
     for (index, pair) in pairs.iter().enumerate() {
-        families
-            .entry((pair.measure, floor(pair).to_bits()))
-            .or_default()
-            .push(index);
+        let key = (pair.measure, floor(pair).to_bits());
+        families.entry(key).or_default().push(index);
     }
-    let mut decisions: Vec<Option<Decision>> = vec![None; pairs.len()];
+    let mut verdicts: Vec<Option<Comparison>> = vec![None; pairs.len()];
     for ((measure, floor), members) in families {
-        let of = |index: &usize| {
-            (
-                costs(pairs[*index].after, measure),
-                costs(pairs[*index].before, measure),
-            )
-        };
-        let values: Vec<_> = members.iter().map(of).collect();
-        let family: Vec<_> = values
+        let compared: Vec<_> = members
             .iter()
-            .map(|(candidate, baseline)| Comparison {
-                candidate,
-                baseline,
-                obstacle: None,
-            })
+            .map(|index| comparison::Pair::new(pairs[*index].after, pairs[*index].before))
             .collect();
-        let policy = Policy {
-            floor: f64::from_bits(floor),
-            ..Policy::default()
-        };
-        for (index, decision) in members.into_iter().zip(decide(&family, &policy)) {
-            decisions[index] = Some(decision);
+        let floor = Some(f64::from_bits(floor));
+        let name = format!("later {}", measure.name());
+        let family = judge_from(Origin::TwoRuns, name, measure, &compared, floor);
+        let decided = family.into_iter().flat_map(|family| family.members);
+        for (index, verdict) in members.into_iter().zip(decided) {
+            verdicts[index] = Some(verdict);
         }
     }
-    decisions.into_iter().flatten().collect()
+    verdicts.into_iter().flatten().collect()
 }
 
-fn told(one: &Run, two: &Run, pairs: &[Pair<'_>], decisions: &[Decision]) -> Compared {
+fn render(one: &Run, two: &Run, pairs: &[Pair<'_>], verdicts: &[Comparison]) -> Compared {
     let mut text = format!(
         "{} against {}: {} comparisons, corrected by Holm\n",
         two.name,
@@ -228,8 +209,8 @@ fn told(one: &Run, two: &Run, pairs: &[Pair<'_>], decisions: &[Decision]) -> Com
         pairs.len()
     );
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for (pair, decision) in pairs.iter().zip(decisions) {
-        let word = match &decision.verdict {
+    for (pair, compared) in pairs.iter().zip(verdicts) {
+        let word = match &compared.verdict {
             Verdict::Slower => "slower",
             Verdict::Faster => "faster",
             Verdict::Indistinguishable => "unchanged",
@@ -238,7 +219,7 @@ fn told(one: &Run, two: &Run, pairs: &[Pair<'_>], decisions: &[Decision]) -> Com
         };
         *counts.entry(word).or_default() += 1;
         if word != "unchanged" {
-            text.push_str(&line(pair, decision, word));
+            text.push_str(&line(pair, compared, word));
         }
     }
     let summary: Vec<_> = counts
@@ -273,32 +254,19 @@ fn told(one: &Run, two: &Run, pairs: &[Pair<'_>], decisions: &[Decision]) -> Com
     Compared { text, exit }
 }
 
-fn line(pair: &Pair<'_>, decision: &Decision, word: &str) -> String {
+fn line(pair: &Pair<'_>, compared: &Comparison, word: &str) -> String {
     let unit = pair.measure.unit();
     let shown = |cell: &CellFacts| {
         cell.median(pair.measure)
             .map_or_else(String::new, |value| unit.shown(value))
     };
-    let ratio = decision
-        .contrast
-        .as_ref()
-        .map_or_else(String::new, |contrast| {
-            let ends = contrast.ratio.interval.map_or_else(String::new, |ends| {
-                format!(
-                    " (95 %: {}–{})",
-                    three_digits(ends.low),
-                    three_digits(ends.high)
-                )
-            });
-            format!(
-                ", {} times the cost{ends}",
-                three_digits(contrast.ratio.estimate)
-            )
-        });
-    let p = decision
+    let ratio = compared.ratio.map_or_else(String::new, |ratio| {
+        format!(", {} the cost (95 %)", ratio.ratio_text())
+    });
+    let p = compared
         .adjusted_p
         .map_or_else(String::new, |p| format!(", p = {p:.4}"));
-    let why = match &decision.verdict {
+    let why = match &compared.verdict {
         Verdict::TooFewSamples { needed } => {
             format!(
                 "; {needed} a cell would show {}",

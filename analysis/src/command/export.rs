@@ -13,8 +13,7 @@ use parquet::schema::types::Type;
 use results::{Outcome, Phase};
 
 use super::{Error, Exit};
-use crate::publish::quoted;
-use crate::report::Measure;
+use findings::Measure;
 use findings::input::{CellData, Point, Run};
 
 /// The form of an export.
@@ -146,7 +145,7 @@ fn columns<'a>(run: &'a Run, params: &'a [String]) -> Vec<Column<'a>> {
         Measure::ReadyNs,
         Measure::StartLastNs,
     ] {
-        columns.push(whole(measure.name(), &|point| rounded(measure.of(point))));
+        columns.push(whole(measure.name(), &|point| rounded(measure.read(point))));
     }
     columns.extend([
         whole("requests_sent", &|point| {
@@ -176,7 +175,7 @@ fn columns<'a>(run: &'a Run, params: &'a [String]) -> Vec<Column<'a>> {
         Measure::P99Ns,
     ] {
         columns.push(whole(&format!("latency_{}", measure.name()), &|point| {
-            rounded(measure.of(point))
+            rounded(measure.read(point))
         }));
     }
     columns
@@ -210,7 +209,7 @@ impl Column<'_> {
 
     fn field(&self, row: usize) -> String {
         match &self.values {
-            Values::Text(values) => values[row].map_or_else(String::new, quoted),
+            Values::Text(values) => values[row].unwrap_or_default().to_owned(),
             Values::Whole(values) => {
                 values[row].map_or_else(String::new, |value| value.to_string())
             }
@@ -220,14 +219,10 @@ impl Column<'_> {
 
 /// What is not known is an empty field.
 fn csv(columns: &[Column<'_>]) -> Vec<u8> {
-    let names: Vec<_> = columns.iter().map(|column| column.name.clone()).collect();
-    let mut text = names.join(",") + "\n";
-    for row in 0..columns.first().map_or(0, Column::len) {
-        let fields: Vec<_> = columns.iter().map(|column| column.field(row)).collect();
-        text.push_str(&fields.join(","));
-        text.push('\n');
-    }
-    text.into_bytes()
+    let rows = 0..columns.first().map_or(0, Column::len);
+    let fields = |row: usize| columns.iter().map(move |column| column.field(row));
+    let names = columns.iter().map(|column| column.name.as_str());
+    summary::csv(names, rows.map(fields))
 }
 
 /// What is not known is null. One group of rows, written column by column.

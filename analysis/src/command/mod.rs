@@ -12,6 +12,6 @@ pub use bundle::bundle;
 pub use compare::{Compared, compare};
 pub use exit::{Error, Exit};
 pub use export::{Format, export};
-pub use plan::{Wanted, plan, share};
+pub use plan::{Target, plan, share};
 pub use report::{Report, report};
 pub use verify::{Check, Verified, verify};

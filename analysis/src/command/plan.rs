@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use super::{Error, Exit};
-use crate::plot::grouped;
-use crate::report::{Analysis, CellFacts, Measure, Options};
 use findings::input::Run;
 use findings::statistics::{Design, detectable, needed};
-use findings::units::percent;
+use findings::units::{grouped, percent};
+use findings::{CellFacts, Facts, Measure};
+use results::record::Scenario;
 
-/// What a plan asks.
+/// What a plan is to reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Wanted {
-    /// How many samples a cell are thought of.
+pub struct Target {
+    /// Planned samples per cell.
     pub samples: usize,
-    /// The relative difference that is to be found: 0.05 is 5 %.
+    /// The relative difference to find: 0.05 is 5 %.
     pub effect: f64,
 }
 
@@ -38,9 +38,9 @@ pub fn share(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// [`Error`] if there is no such run, or nothing in it to plan by.
-pub fn plan(raw: &Path, name: &str, wanted: Wanted) -> Result<String, Error> {
+pub fn plan(raw: &Path, name: &str, target: Target) -> Result<String, Error> {
     let run = Run::read(&Run::find(raw, name)?)?;
-    let analysis = Analysis::of(&run, Options::default());
+    let facts = Facts::compute(&run);
     let design = Design::default();
     let mut text = format!(
         "from the spread of run {}, with {} power at the {} level, before any correction for many \
@@ -51,21 +51,21 @@ pub fn plan(raw: &Path, name: &str, wanted: Wanted) -> Result<String, Error> {
     );
     let mut most = 0;
     let mut planned = 0;
-    for cell in &analysis.cells {
+    for cell in &facts.cells {
         let Some((measure, values)) = headline(cell) else {
             continue;
         };
         planned += 1;
-        let finds = match detectable(values, wanted.samples, design) {
-            Ok(effect) => format!("{} samples find {}", wanted.samples, percent(effect)),
-            Err(error) => format!("{} samples find nothing: {error}", wanted.samples),
+        let finds = match detectable(values, target.samples, design) {
+            Ok(effect) => format!("{} samples find {}", target.samples, percent(effect)),
+            Err(error) => format!("{} samples find nothing: {error}", target.samples),
         };
-        let takes = match needed(values, wanted.effect, design) {
+        let takes = match needed(values, target.effect, design) {
             Ok(n) => {
                 most = most.max(n);
-                format!("{} needs {}", percent(wanted.effect), grouped(n as f64))
+                format!("{} needs {}", percent(target.effect), grouped(n as f64))
             }
-            Err(error) => format!("{} cannot be planned: {error}", percent(wanted.effect)),
+            Err(error) => format!("{} cannot be planned: {error}", percent(target.effect)),
         };
         text.push_str(&format!(
             "{}: `{}`, pilot of {}: {finds}; {takes}\n",
@@ -84,19 +84,19 @@ pub fn plan(raw: &Path, name: &str, wanted: Wanted) -> Result<String, Error> {
                 it",
         ));
     }
-    let floor = analysis.floor("cold", Measure::TotalNs);
-    if let Some(floor) = floor.filter(|floor| *floor > wanted.effect) {
+    let floor = facts.floor(Scenario::Cold, Measure::TotalNs);
+    if let Some(floor) = floor.filter(|floor| *floor > target.effect) {
         text.push_str(&format!(
             "beware: this machine differs from itself by {} (A/A); no number of samples finds {} \
                 above that\n",
             percent(floor),
-            percent(wanted.effect)
+            percent(target.effect)
         ));
     }
     text.push_str(&format!(
         "every cell: {} samples find {}",
         grouped(most as f64),
-        percent(wanted.effect)
+        percent(target.effect)
     ));
     Ok(text)
 }

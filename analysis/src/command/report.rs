@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use super::{Error, Exit};
 use crate::publish;
-use crate::report::{Analysis, Options};
 use findings::input::Run;
+use findings::{Findings, Options};
 
 /// What came of a report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// Where it is.
     pub folder: PathBuf,
-    /// What is to be told: damage of the input, pictures that could not be drawn.
+    /// What a person should know: damage of the input, pictures that could not be drawn.
     pub notes: Vec<String>,
     /// How the program ends.
     pub exit: Exit,
@@ -24,8 +24,8 @@ pub struct Report {
 /// [`Error`] if there is no such run, or nothing can be written.
 pub fn report(raw: &Path, out: &Path, name: &str, options: Options) -> Result<Report, Error> {
     let run = Run::read(&Run::find(raw, name)?)?;
-    let analysis = Analysis::of(&run, options);
-    let (files, mut notes) = publish::files(&run, &analysis);
+    let findings = Findings::from_run(&run, options);
+    let (files, mut notes) = publish::files(&findings);
     let folder = publish::write(out, &run.name, &files)?;
     notes.extend(run.damage.iter().map(|damage| format!("damaged: {damage}")));
     let exit = if run.damage.is_empty() {

@@ -7,9 +7,9 @@ use results::digest;
 
 use super::{Error, Exit};
 use crate::document::Document;
-use crate::publish::{self, SUMMARY};
-use crate::report::{Analysis, Options};
+use crate::publish::SUMMARY;
 use findings::input::Run;
+use findings::{Findings, Options};
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub fn verify(raw: &Path, out: &Path, name: &str) -> Result<Verified, Error> {
 }
 
 impl Verified {
-    /// What people are told.
+    /// The checks as lines of text.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for check in &self.checks {
@@ -211,12 +211,12 @@ fn published(out: &Path, run: &Run) -> Check {
         .get("options")
         .and_then(|options| serde_json::from_value(options.clone()).ok())
         .unwrap_or_default();
-    let analysis = Analysis::of(run, options);
+    let findings = Findings::from_run(run, options);
     let mut wrong = Vec::new();
-    let derived: serde_json::Value = serde_json::from_slice(&publish::summary(&analysis))
-        .expect("what was just written can be read");
+    let derived: serde_json::Value =
+        serde_json::from_slice(&findings.to_json()).expect("what was just written can be read");
     differ("", &value, &derived, &mut wrong);
-    wrong.extend(pages(out, run, &analysis));
+    wrong.extend(pages(out, &findings));
     Check { what, wrong }
 }
 
@@ -224,16 +224,16 @@ fn published(out: &Path, run: &Run) -> Check {
 type Form = fn(&Document) -> String;
 
 /// The text forms are a function of the numbers: they must be the same byte by byte.
-fn pages(out: &Path, run: &Run, analysis: &Analysis) -> Vec<String> {
+fn pages(out: &Path, findings: &Findings) -> Vec<String> {
     use crate::document::{html, latex, markdown};
-    let document = crate::report::document(run, analysis);
+    let document = crate::report(findings);
     let forms: [(&str, Form); 3] = [
         ("report.html", html),
         ("report.md", markdown),
         ("report.tex", latex),
     ];
     let check = |(name, form): (&str, Form)| {
-        let published = std::fs::read(out.join(&run.name).join(name)).ok()?;
+        let published = std::fs::read(out.join(&findings.facts.run).join(name)).ok()?;
         (published != form(&document).as_bytes())
             .then(|| format!("{name} is not what the run gives; `analysis report` writes it anew"))
     };

@@ -1,159 +1,134 @@
-//! As one page that asks nobody for anything: style and pictures are within it.
+//! As one page that asks nobody for anything: style, script and pictures are within it.
 
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, context};
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::value::{Serde, Value};
+use results::System;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
-use super::{Block, Document, Figure, Row, Span, Table, spans};
+use super::template::{Form, render};
+use super::{Block, Document, Span, spans};
 use crate::plot::palette;
 
-const PAGE: &str = include_str!("page.html");
+const FORM: Form = Form {
+    template: include_str!("page.html.jinja"),
+    escape,
+    prose: inline,
+};
+
 const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
 
-/// What the template is given of a section.
+/// A system that the page can be filtered by.
 #[derive(Serialize)]
-struct SectionView {
-    id: String,
-    title: String,
-    blocks: Vec<BlockView>,
-}
-
-/// A block, with its words as HTML.
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-enum BlockView {
-    Heading {
-        text: String,
-    },
-    Text {
-        text: String,
-    },
-    Warning {
-        text: String,
-    },
-    List {
-        items: Vec<String>,
-    },
-    Table {
-        table: TableView,
-    },
-    Figure {
-        id: String,
-        title: String,
-        caption: String,
-        svg: String,
-        table: TableView,
-    },
-}
-
-#[derive(Serialize)]
-struct TableView {
-    caption: String,
-    folded: bool,
-    columns: Vec<FieldView>,
-    rows: Vec<RowView>,
-}
-
-#[derive(Serialize)]
-struct RowView {
-    anchor: Option<String>,
-    fields: Vec<FieldView>,
-}
-
-#[derive(Serialize)]
-struct FieldView {
-    text: String,
-    numeric: bool,
+struct Choice {
+    name: String,
+    label: String,
 }
 
 /// The whole report as one page.
 pub fn html(document: &Document) -> String {
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment
-        .add_template("page", PAGE)
-        .expect("the template is part of the program, and a test renders it");
-    let page = environment.get_template("page").expect("it was just added");
-    let sections: Vec<_> = document.sections.iter().map(section).collect();
     let style = format!(
-        "{STYLE}{}@media (prefers-color-scheme:dark){{{}}}",
+        "{STYLE}{}@media screen and (prefers-color-scheme:dark){{{}}}",
         palette::style(false),
         palette::style(true)
     );
-    let given = context! {
-        title => document.title.as_str(),
-        subtitle => inline(&document.subtitle),
-        sections => Serde(sections),
-        style => style,
-    };
-    page.render(given)
-        .expect("everything that the template names is given, and a test renders it")
+    let safe = |text: &str| Value::from_safe_string(text.to_owned());
+    // The page runs this script and no other, whatever stands in a record.
+    let digest = STANDARD.encode(Sha256::digest(SCRIPT));
+    let pictures: Vec<_> = document
+        .figures()
+        .map(|figure| {
+            let svg = figure.picture.inline(&figure.id, &figure.title);
+            (figure.id.clone(), svg)
+        })
+        .collect();
+    render(document, &FORM, |environment| {
+        environment.add_global("style", safe(&style));
+        environment.add_global("script", safe(SCRIPT));
+        environment.add_global("script_digest", safe(&digest));
+        environment.add_global("workloads", Value::from(workloads(document)));
+        environment.add_global("systems", Value::from(Serde(choices(document))));
+        environment.add_filter("plain", |text: &str| words(text));
+        environment.add_filter("originals", |names: Serde<Vec<String>>| {
+            originals(names.0.iter())
+                .into_iter()
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
+        environment.add_function("picture", move |id: &str| {
+            let svg = pictures.iter().find(|(known, _)| known == id);
+            svg.map(|(_, svg)| Value::from_safe_string(svg.clone()))
+        });
+    })
 }
 
-fn section(section: &super::Section) -> SectionView {
-    SectionView {
-        id: section.id.clone(),
-        title: inline(&section.title),
-        blocks: section.blocks.iter().map(block).collect(),
-    }
+/// The workloads that parts of the document are about.
+fn workloads(document: &Document) -> Vec<String> {
+    let about = abouts(document).filter_map(|(workload, _)| workload.cloned());
+    about.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn block(block: &Block) -> BlockView {
-    match block {
-        Block::Heading(text) => BlockView::Heading { text: inline(text) },
-        Block::Text(text) => BlockView::Text { text: inline(text) },
-        Block::Warning(text) => BlockView::Warning { text: inline(text) },
-        Block::List(items) => BlockView::List {
-            items: items.iter().map(|item| inline(item)).collect(),
-        },
-        Block::Table(table) => BlockView::Table {
-            table: self::table(table),
-        },
-        Block::Figure(Figure {
-            id,
-            title,
-            caption,
-            picture,
-            table,
-        }) => BlockView::Figure {
-            id: id.clone(),
-            title: inline(title),
-            caption: inline(caption),
-            svg: picture.inline(id, title),
-            table: self::table(table),
-        },
-    }
+/// The systems that parts of the document are about, in the order of tables.
+fn choices(document: &Document) -> Vec<Choice> {
+    let names = originals(abouts(document).flat_map(|(_, systems)| systems));
+    let mut systems: Vec<_> = names.into_iter().map(System::from).collect();
+    systems.sort_by_key(systems::rank);
+    let choice = |system: System| Choice {
+        label: systems::describe(&system).label,
+        name: system.to_string(),
+    };
+    systems.into_iter().map(choice).collect()
 }
 
-fn table(table: &Table) -> TableView {
-    let field = |(text, column): (&String, &super::Column)| FieldView {
-        text: inline(text),
-        numeric: column.numeric,
-    };
-    let row = |row: &Row| RowView {
-        anchor: row.anchor.clone(),
-        fields: row.fields.iter().zip(&table.columns).map(field).collect(),
-    };
-    let title = |column: &super::Column| FieldView {
-        text: inline(&column.title),
-        numeric: column.numeric,
-    };
-    TableView {
-        caption: inline(&table.caption),
-        folded: table.folded,
-        columns: table.columns.iter().map(title).collect(),
-        rows: table.rows.iter().map(row).collect(),
-    }
+/// What each part of the document is about.
+fn abouts(document: &Document) -> impl Iterator<Item = (Option<&String>, &Vec<String>)> {
+    let sections = document.sections.iter();
+    sections.flat_map(|section| {
+        let tables = section.blocks.iter().filter_map(|block| match block {
+            Block::Table(table) => Some(table),
+            Block::Figure(figure) => Some(&figure.table),
+            _ => None,
+        });
+        let figures = section.blocks.iter().filter_map(|block| match block {
+            Block::Figure(figure) => Some((figure.workload.as_ref(), &figure.systems)),
+            _ => None,
+        });
+        let rows = tables.flat_map(|table| &table.rows);
+        std::iter::once((section.workload.as_ref(), &section.systems))
+            .chain(figures)
+            .chain(rows.map(|row| (row.workload.as_ref(), &row.systems)))
+    })
+}
+
+/// Systems by their first names: the second of an A/A control is no system of its own.
+fn originals<'a>(names: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
+    names
+        .map(|name| System::from(name.as_str()).original_name().to_owned())
+        .collect()
 }
 
 fn inline(text: &str) -> String {
     let shown = |span: Span<'_>| match span {
-        Span::Plain(text) => joined(&escaped(text)),
-        Span::Code(text) => format!("<code>{}</code>", escaped(text)),
-        Span::Strong(text) => format!("<strong>{}</strong>", escaped(text)),
-        Span::Link(text, to) => format!("<a href=\"#{}\">{}</a>", escaped(to), escaped(text)),
+        Span::Plain(text) => joined(&escape(text)),
+        Span::Code(text) => format!("<code>{}</code>", escape(text)),
+        Span::Strong(text) => format!("<strong>{}</strong>", escape(text)),
+        Span::Link(text, to) => format!("<a href=\"#{}\">{}</a>", escape(to), escape(text)),
     };
     spans(text).into_iter().map(shown).collect()
+}
+
+/// Prose without its marks.
+fn words(text: &str) -> String {
+    let words = |span: Span<'_>| match span {
+        Span::Plain(text) | Span::Code(text) | Span::Strong(text) | Span::Link(text, _) => {
+            text.to_owned()
+        }
+    };
+    spans(text).into_iter().map(words).collect()
 }
 
 /// A number and its unit stay on one line.
@@ -174,7 +149,7 @@ fn joined(text: &str) -> String {
     joined
 }
 
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -1,138 +1,27 @@
 //! As LaTeX for pdflatex, with the rules of booktabs.
 
-use super::{Block, Document, Figure, Span, Table, spans};
+use minijinja::value::{Serde, Value};
 
-/// What a table may hold before it is spread over pages.
-const ROWS_OF_A_FLOAT: usize = 24;
+use super::template::{Form, render};
+use super::{Document, Span, Table, spans};
 
-const HEAD: &str = r"\documentclass[a4paper,10pt]{article}
-\usepackage[T1]{fontenc}
-\usepackage[utf8]{inputenc}
-\usepackage{textcomp,amssymb}
-\usepackage{lmodern}
-\usepackage[margin=20mm]{geometry}
-\usepackage{booktabs,longtable,array,graphicx}
-\usepackage[hidelinks]{hyperref}
-\setlength{\parindent}{0pt}
-\setlength{\parskip}{5pt plus 2pt}
-\setlength{\tabcolsep}{4pt}
-\setlength{\LTpre}{4pt}
-\setlength{\LTpost}{8pt}
-\setlength{\emergencystretch}{3em}
-\renewcommand{\arraystretch}{1.05}
-\newcolumntype{L}[1]{>{\raggedright\arraybackslash}p{#1}}
-\newcommand{\plot}[1]{\IfFileExists{plots/#1.png}{\includegraphics[width=\linewidth]{plots/#1.png}}{(plots/#1.png is not there)}}
-\begin{document}
-";
+const FORM: Form = Form {
+    template: include_str!("report.tex.jinja"),
+    escape: escaped,
+    prose: inline,
+};
 
 /// The whole report as one file. Pictures are in the folder `plots` beside it.
 pub fn latex(document: &Document) -> String {
-    let mut text = HEAD.to_owned();
-    text.push_str(&format!(
-        "{{\\LARGE {}\\par}}\n\n{}\n",
-        inline(&document.title),
-        inline(&document.subtitle)
-    ));
-    for section in &document.sections {
-        text.push_str(&format!(
-            "\n\\section*{{{}}}\\label{{{}}}\n",
-            inline(&section.title),
-            section.id
-        ));
-        section
-            .blocks
-            .iter()
-            .for_each(|block| text.push_str(&self::block(block)));
-    }
-    text.push_str("\n\\end{document}\n");
-    text
-}
-
-fn block(block: &Block) -> String {
-    match block {
-        Block::Heading(title) => format!("\n\\subsection*{{{}}}\n", inline(title)),
-        Block::Text(text) => format!("\n{}\n", inline(text)),
-        Block::Warning(text) => format!("\n\\textbf{{Note:}} {}\n", inline(text)),
-        Block::List(items) => {
-            let items: Vec<_> = items
-                .iter()
-                .map(|item| format!("  \\item {}", inline(item)))
-                .collect();
-            let items = items.join("\n");
-            format!(
-                "\n\\begin{{itemize}}\n\\setlength{{\\itemsep}}{{1pt}}\n{items}\n\\end{{itemize}}\n"
-            )
-        }
-        // Every sample of every cell is in the other forms; on paper it would be most of the pages.
-        Block::Table(table) if table.folded => String::new(),
-        Block::Table(table) => self::table(table),
-        Block::Figure(figure) => self::figure(figure),
-    }
-}
-
-fn figure(figure: &Figure) -> String {
-    // The title is in the picture. What is folded up on a page would fill paper: there the picture
-    // stands alone.
-    let numbers = if figure.table.folded {
-        String::new()
-    } else {
-        table(&figure.table)
-    };
-    format!(
-        "\n% {}\n\\plot{{{}}}\n\n{{\\small {}\\par}}\n{}",
-        figure.title.replace('\n', " "),
-        figure.id,
-        inline(&figure.caption),
-        numbers
-    )
-}
-
-fn table(table: &Table) -> String {
-    let size = match table.columns.len() {
-        0..=6 => "\\small",
-        7..=8 => "\\footnotesize",
-        _ => "\\scriptsize",
-    };
-    let titles: Vec<_> = table
-        .columns
-        .iter()
-        .map(|column| inline(&column.title))
-        .collect();
-    let head = format!("\\toprule\n{} \\\\\n\\midrule\n", titles.join(" & "));
-    let rows: String = table
-        .rows
-        .iter()
-        .map(|row| {
-            row.fields
-                .iter()
-                .map(|field| inline(field))
-                .collect::<Vec<_>>()
-                .join(" & ")
-                + " \\\\\n"
-        })
-        .collect();
-    // Within the table, or a page could end between the two.
-    let caption = if table.caption.is_empty() {
-        String::new()
-    } else {
-        let span = format!("\\multicolumn{{{}}}{{@{{}}l@{{}}}}", table.columns.len());
-        // Of no width, so that it makes no column wider.
-        let within = format!(
-            "\\rlap{{\\parbox{{.98\\linewidth}}{{\\raggedright {}\\strut}}}}",
-            inline(&table.caption)
-        );
-        format!("{span}{{{within}}} \\\\\n")
-    };
-    let columns = columns(table);
-    if table.rows.len() > ROWS_OF_A_FLOAT {
-        format!(
-            "\n{{{size}\n\\begin{{longtable}}{{{columns}}}\n{caption}{head}\\endhead\n{rows}\\bottomrule\n\\end{{longtable}}\n}}\n"
-        )
-    } else {
-        format!(
-            "\n\\begin{{center}}\n{size}\n\\begin{{tabular}}{{{columns}}}\n{caption}{head}{rows}\\bottomrule\n\\end{{tabular}}\n\\end{{center}}\n"
-        )
-    }
+    render(document, &FORM, |environment| {
+        environment.add_filter("columns", |table: Serde<Table>| {
+            Value::from_safe_string(columns(&table))
+        });
+        // Names of files and labels are what they are.
+        environment.add_filter("name", |name: &str| {
+            Value::from_safe_string(name.replace('\n', " "))
+        });
+    })
 }
 
 /// A column is as wide as its longest field, up to a share of the page: what is longer is broken

@@ -8,11 +8,14 @@ mod html;
 mod inline;
 mod latex;
 mod markdown;
+mod template;
 
 pub use html::html;
 pub use inline::{Span, spans};
 pub use latex::latex;
 pub use markdown::markdown;
+
+use serde::{Deserialize, Serialize};
 
 use crate::plot::Picture;
 
@@ -28,18 +31,26 @@ pub struct Document {
 }
 
 /// A part with a heading.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Section {
     /// What links name.
     pub id: String,
     /// The heading: a finding or a question.
     pub title: String,
+    /// The question that it belongs to: sections of one question stand together.
+    pub question: &'static str,
+    /// The workload that all of it is about, if it is about one: a filter hides it with the
+    /// workload.
+    pub workload: Option<String>,
+    /// The systems that it is about; empty if it is about the whole run.
+    pub systems: Vec<String>,
     /// What it consists of, in order.
     pub blocks: Vec<Block>,
 }
 
 /// What stands below a heading.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", content = "content", rename_all = "snake_case")]
 pub enum Block {
     /// A heading within a section.
     Heading(String),
@@ -56,7 +67,7 @@ pub enum Block {
 }
 
 /// A table.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {
     /// What it says.
     pub caption: String,
@@ -70,7 +81,7 @@ pub struct Table {
 }
 
 /// A column of a table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     /// Its heading, with the unit.
     pub title: String,
@@ -79,16 +90,20 @@ pub struct Column {
 }
 
 /// A row of a table.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// What links to the row name, if any do.
     pub anchor: Option<String>,
     /// Its fields.
     pub fields: Vec<String>,
+    /// The workload that it is about, if it is about one.
+    pub workload: Option<String>,
+    /// The systems that it is about: a filter hides it if it hides all of them.
+    pub systems: Vec<String>,
 }
 
 /// A picture, and the same in numbers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figure {
     /// Its name: that of its files.
     pub id: String,
@@ -97,9 +112,14 @@ pub struct Figure {
     /// How to read it.
     pub caption: String,
     /// The picture.
+    #[serde(skip)]
     pub picture: Picture,
     /// Its numbers.
     pub table: Table,
+    /// The workload that it is about, if it is about one.
+    pub workload: Option<String>,
+    /// The systems that it is about.
+    pub systems: Vec<String>,
 }
 
 impl Section {
@@ -108,7 +128,7 @@ impl Section {
         Self {
             id: id.to_owned(),
             title: title.into(),
-            blocks: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -159,11 +179,27 @@ impl Table {
         self
     }
 
+    /// Adds a row that is about some systems, and a workload.
+    pub fn row_about<S: Into<String>>(
+        &mut self,
+        workload: &str,
+        systems: &[&str],
+        fields: impl IntoIterator<Item = S>,
+    ) {
+        self.rows.push(Row {
+            anchor: None,
+            fields: fields.into_iter().map(Into::into).collect(),
+            workload: Some(workload.to_owned()),
+            systems: systems.iter().map(|system| (*system).to_owned()).collect(),
+        });
+    }
+
     /// Adds a row.
     pub fn row<S: Into<String>>(&mut self, fields: impl IntoIterator<Item = S>) {
         self.rows.push(Row {
             anchor: None,
             fields: fields.into_iter().map(Into::into).collect(),
+            ..Row::default()
         });
     }
 }

@@ -1,30 +1,19 @@
 //! From values to places, and the numbers along the way.
 
-use super::canvas::Canvas;
-use findings::units::three_digits;
+use std::ops::Range;
 
-/// What an axis counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Nanoseconds, told in the unit that fits.
-    Nanoseconds,
-    /// Bytes, told in the binary unit that fits.
-    Bytes,
-    /// A number, told as it is.
-    Count,
-    /// Requests per second.
-    PerSecond,
-    /// How many times as much.
-    Times,
-    /// A part of one, told in percent.
-    Share,
-}
+use findings::units::{Unit, grouped};
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+
+use super::picture::text_width;
 
 /// How an axis runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Scale {
-    /// From zero, in equal steps.
+pub(crate) enum Scale {
+    /// In equal steps.
     Linear {
+        /// The smallest value: zero, except in the further parts of a broken axis.
+        min: f64,
         /// The greatest value.
         max: f64,
     },
@@ -37,62 +26,49 @@ pub enum Scale {
     },
 }
 
-impl Unit {
-    /// The size of the unit in which values up to `max` are told, and its name.
-    fn scaled(self, max: f64) -> (f64, &'static str) {
-        const KIB: f64 = 1024.0;
-        match self {
-            Self::Nanoseconds if max < 2e3 => (1.0, "ns"),
-            Self::Nanoseconds if max < 2e6 => (1e3, "µs"),
-            Self::Nanoseconds if max < 2e9 => (1e6, "ms"),
-            Self::Nanoseconds => (1e9, "s"),
-            Self::Bytes if max < 2.0 * KIB * KIB => (KIB, "KiB"),
-            Self::Bytes if max < 2.0 * KIB * KIB * KIB => (KIB * KIB, "MiB"),
-            Self::Bytes => (KIB * KIB * KIB, "GiB"),
-            Self::Count => (1.0, ""),
-            Self::PerSecond => (1.0, "requests/s"),
-            Self::Times => (1.0, "times"),
-            Self::Share => (0.01, "%"),
-        }
+/// The size of the unit in which values up to `max` are written, and its name.
+fn scaled(unit: Unit, max: f64) -> (f64, &'static str) {
+    const KIB: f64 = 1024.0;
+    match unit {
+        Unit::Nanoseconds if max < 2e3 => (1.0, "ns"),
+        Unit::Nanoseconds if max < 2e6 => (1e3, "µs"),
+        Unit::Nanoseconds if max < 2e9 => (1e6, "ms"),
+        Unit::Nanoseconds => (1e9, "s"),
+        Unit::Bytes if max < 2.0 * KIB * KIB => (KIB, "KiB"),
+        Unit::Bytes if max < 2.0 * KIB * KIB * KIB => (KIB * KIB, "MiB"),
+        Unit::Bytes => (KIB * KIB * KIB, "GiB"),
+        Unit::Count => (1.0, ""),
+        Unit::PerSecond => (1.0, "requests/s"),
+        Unit::Times => (1.0, "times"),
+        Unit::Share => (0.01, "%"),
     }
+}
 
-    /// A value with its unit, as people read it.
-    pub fn shown(self, value: f64) -> String {
-        match self {
-            Self::Nanoseconds => findings::units::nanoseconds(value),
-            Self::Bytes => findings::units::bytes(value),
-            Self::Count | Self::PerSecond => grouped(value),
-            Self::Times => format!("{}×", three_digits(value)),
-            Self::Share => findings::units::percent(value),
-        }
+/// An axis's title: what is counted, and in what.
+fn title(unit: Unit, what: &str, scale: Scale) -> String {
+    let name = scaled(unit, scale.max()).1;
+    match scale {
+        // Each number along a logarithmic axis has its unit.
+        Scale::Log { .. } => format!("{what}, logarithmic"),
+        Scale::Linear { .. } if name.is_empty() => what.to_owned(),
+        Scale::Linear { .. } => format!("{what}, {name}"),
     }
+}
 
-    /// The axis's title: what is counted, and in what.
-    fn title(self, what: &str, scale: Scale) -> String {
-        let unit = self.scaled(scale.max()).1;
-        match scale {
-            // Each number along a logarithmic axis has its unit.
-            Scale::Log { .. } => format!("{what}, logarithmic"),
-            Scale::Linear { .. } if unit.is_empty() => what.to_owned(),
-            Scale::Linear { .. } => format!("{what}, {unit}"),
-        }
-    }
-
-    /// A number along a logarithmic axis, as short as it can be.
-    fn tick(self, value: f64) -> String {
-        let (size, name) = self.scaled(value);
-        // 1 to 2 of a larger unit would be told as 1000 to 2000 of the smaller one.
-        let (size, name) = match (self, value) {
-            (Self::Nanoseconds, 1e3..2e3) => (1e3, "µs"),
-            (Self::Nanoseconds, 1e6..2e6) => (1e6, "ms"),
-            (Self::Nanoseconds, 1e9..2e9) => (1e9, "s"),
-            _ => (size, name),
-        };
-        match self {
-            Self::Times => format!("{}×", plain(value)),
-            Self::Count | Self::PerSecond => grouped(value),
-            _ => format!("{} {name}", plain(value / size)),
-        }
+/// A number along an axis with its unit, as short as it can be.
+pub(crate) fn with_unit(unit: Unit, value: f64) -> String {
+    let (size, name) = match (unit, value) {
+        // 1 to 2 of a larger unit would be written as 1000 to 2000 of the smaller one.
+        (Unit::Nanoseconds, 1e3..2e3) => (1e3, "µs"),
+        (Unit::Nanoseconds, 1e6..2e6) => (1e6, "ms"),
+        (Unit::Nanoseconds, 1e9..2e9) => (1e9, "s"),
+        _ => scaled(unit, value),
+    };
+    match unit {
+        _ if value == 0.0 => "0".to_owned(),
+        Unit::Times => format!("{}×", plain(value)),
+        Unit::Count | Unit::PerSecond => grouped(value),
+        _ => format!("{} {name}", plain(value / size)),
     }
 }
 
@@ -102,37 +78,16 @@ fn plain(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A number with its thousands apart.
-pub(crate) fn grouped(value: f64) -> String {
-    if value.abs() < 100.0 && value.fract() != 0.0 {
-        return three_digits(value);
-    }
-    let digits = format!("{:.0}", value.abs());
-    let mut text = if value < 0.0 {
-        "-".to_owned()
-    } else {
-        String::new()
-    };
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 impl Scale {
     /// From zero to a little more than the largest value.
-    pub fn from_zero(values: impl Iterator<Item = f64>) -> Self {
+    pub(crate) fn from_zero(values: impl Iterator<Item = f64>) -> Self {
         let max = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
-        Self::Linear {
-            max: if max > 0.0 { max * 1.02 } else { 1.0 },
-        }
+        let max = if max > 0.0 { max * 1.02 } else { 1.0 };
+        Self::Linear { min: 0.0, max }
     }
 
     /// Around all positive values.
-    pub fn log(values: impl Iterator<Item = f64> + Clone) -> Self {
+    pub(crate) fn log(values: impl Iterator<Item = f64> + Clone) -> Self {
         let positive = values.filter(|value| value.is_finite() && *value > 0.0);
         let max = positive.clone().fold(0.0, f64::max);
         let min = positive.fold(f64::INFINITY, f64::min);
@@ -149,44 +104,39 @@ impl Scale {
         }
     }
 
+    pub(crate) fn min(self) -> f64 {
+        match self {
+            Self::Linear { min, .. } | Self::Log { min, .. } => min,
+        }
+    }
+
     pub(crate) fn max(self) -> f64 {
         match self {
-            Self::Linear { max } | Self::Log { max, .. } => max,
+            Self::Linear { max, .. } | Self::Log { max, .. } => max,
         }
     }
 
     /// Where a value stands, from 0 to 1.
-    pub fn place(self, value: f64) -> f64 {
-        match self {
-            Self::Linear { max } => (value / max).clamp(0.0, 1.0),
-            Self::Log { min, max } => {
-                ((value.max(min) / min).ln() / (max / min).ln()).clamp(0.0, 1.0)
-            }
-        }
+    pub(crate) fn place(self, value: f64) -> f64 {
+        let place = match self {
+            Self::Linear { min, max } => (value - min) / (max - min),
+            Self::Log { min, max } => (value.max(min) / min).ln() / (max / min).ln(),
+        };
+        place.clamp(0.0, 1.0)
     }
 
-    /// The values that are named, and how.
-    fn ticks(self, unit: Unit) -> Vec<(f64, String)> {
+    /// The values that are named.
+    fn ticks(self, unit: Unit) -> Vec<f64> {
         match self {
-            Self::Linear { max } => {
-                let size = unit.scaled(max).0;
-                let step = nice(max / size / 5.0);
-                let count = (max / size / step).floor();
-                let mut at = 0.0;
-                let mut ticks = Vec::new();
-                while at <= count {
-                    let value = at * step;
-                    ticks.push((
-                        value * size,
-                        if value >= 1000.0 {
-                            grouped(value)
-                        } else {
-                            plain(value)
-                        },
-                    ));
-                    at += 1.0;
-                }
-                ticks
+            Self::Linear { min, max } => {
+                let size = scaled(unit, max).0;
+                let step = nice((max - min) / size / 5.0) * size;
+                // Not added up: rounding errors would be, too. And zero has no sign.
+                let first = (min / step - 1e-9).ceil().abs();
+                std::iter::successors(Some(first), |at| Some(at + 1.0))
+                    .map(|at| at * step)
+                    .take_while(|value| *value <= max * (1.0 + 1e-9))
+                    .collect()
             }
             Self::Log { min, max } => {
                 let decades = (max / min).log10();
@@ -195,58 +145,30 @@ impl Scale {
                     d if d < 3.0 => &[1.0, 2.0, 5.0],
                     _ => &[1.0],
                 };
-                let (first, last) = (min.log10().floor(), max.log10().ceil());
+                let last = max.log10().ceil();
                 // Of very long axes every second or third decade is named.
                 let stride = (decades / 8.0).ceil().max(1.0);
-                let mut ticks = Vec::new();
-                let mut power = first;
-                while power <= last {
-                    let values = steps.iter().map(|step| step * 10_f64.powf(power));
-                    ticks.extend(
-                        values
-                            .filter(|v| (min..=max).contains(v))
-                            .map(|v| (v, unit.tick(v))),
-                    );
-                    power += stride;
+                std::iter::successors(Some(min.log10().floor()), |power| Some(power + stride))
+                    .take_while(|power| *power <= last)
+                    .flat_map(|power| steps.iter().map(move |step| step * 10_f64.powf(power)))
+                    .filter(|value| (min..=max).contains(value))
+                    .collect()
+            }
+        }
+    }
+
+    fn name(self, unit: Unit, value: f64) -> String {
+        match self {
+            Self::Log { .. } => with_unit(unit, value),
+            Self::Linear { max, .. } => {
+                let value = value / scaled(unit, max).0;
+                if value >= 1000.0 {
+                    grouped(value)
+                } else {
+                    plain(value)
                 }
-                ticks
             }
         }
-    }
-
-    /// The horizontal axis at the foot of a frame, with lines up to its head.
-    pub(crate) fn draw_x(self, canvas: &mut Canvas, frame: [f64; 4], unit: Unit, what: &str) {
-        let [x, y, width, height] = frame;
-        let mut free_from = f64::NEG_INFINITY;
-        for (value, name) in self.ticks(unit) {
-            let at = x + self.place(value) * width;
-            canvas.line("grid", [at, y, at, y + height]);
-            let half = super::canvas::text_width(&name, 11.0) / 2.0;
-            // Names that would run into each other are left out; their lines stay.
-            if at - half >= free_from {
-                canvas.text("muted n m", at, y + height + 15.0, &name);
-                free_from = at + half + 6.0;
-            }
-        }
-        canvas.line("axis", [x, y + height, x + width, y + height]);
-        canvas.text(
-            "muted n m",
-            x + width / 2.0,
-            y + height + 33.0,
-            &unit.title(what, self),
-        );
-    }
-
-    /// The vertical axis at the left of a frame, with lines to its right.
-    pub(crate) fn draw_y(self, canvas: &mut Canvas, frame: [f64; 4], unit: Unit, what: &str) {
-        let [x, y, width, height] = frame;
-        for (value, name) in self.ticks(unit) {
-            let at = y + height - self.place(value) * height;
-            canvas.line("grid", [x, at, x + width, at]);
-            canvas.text("muted n e", x - 6.0, at + 4.0, &name);
-        }
-        canvas.line("axis", [x, y, x, y + height]);
-        canvas.upright("muted n m", 14.0, y + height / 2.0, &unit.title(what, self));
     }
 }
 
@@ -259,27 +181,151 @@ fn nice(step: f64) -> f64 {
     nice.unwrap_or(10.0) * power
 }
 
+/// An axis of plotters: a scale, and the numbers along it.
+#[derive(Debug, Clone)]
+pub(crate) struct Axis {
+    scale: Scale,
+    ticks: Vec<(f64, String)>,
+    /// What stands along it.
+    pub(crate) title: String,
+}
+
+impl Axis {
+    /// One that stands upright.
+    pub(crate) fn upright(scale: Scale, unit: Unit, what: &str) -> Self {
+        let ticks = scale.ticks(unit).into_iter();
+        Self {
+            scale,
+            ticks: ticks
+                .map(|value| (value, scale.name(unit, value)))
+                .collect(),
+            title: title(unit, what, scale),
+        }
+    }
+
+    /// One that lies, and is so long. Names that would run into each other are left out; their
+    /// lines stay.
+    pub(crate) fn lying(scale: Scale, unit: Unit, what: &str, length: f64) -> Self {
+        let mut axis = Self::upright(scale, unit, what);
+        axis.thin_out(length);
+        axis
+    }
+
+    /// A part of a broken axis: each number has its unit, since parts differ, and its lower end has
+    /// no name, since the part before it ends there.
+    pub(crate) fn part(scale: Scale, unit: Unit, length: f64) -> Self {
+        let ticks = scale.ticks(unit).into_iter().map(|value| {
+            let is_shared = value > 0.0 && value <= scale.min();
+            let name = if is_shared {
+                String::new()
+            } else {
+                with_unit(unit, value)
+            };
+            (value, name)
+        });
+        let mut axis = Self {
+            scale,
+            ticks: ticks.collect(),
+            title: String::new(),
+        };
+        axis.thin_out(length);
+        axis
+    }
+
+    fn thin_out(&mut self, length: f64) {
+        let mut free_from = f64::NEG_INFINITY;
+        for (value, name) in &mut self.ticks {
+            let at = self.scale.place(*value) * length;
+            let half = text_width(name, 11.0) / 2.0;
+            if at - half < free_from {
+                name.clear();
+            } else if !name.is_empty() {
+                free_from = at + half + 6.0;
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "pictures are some thousand steps wide and high"
+)]
+fn between((from, to): (i32, i32), share: f64) -> i32 {
+    from + (f64::from(to - from) * share).round() as i32
+}
+
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, pixels: (i32, i32)) -> i32 {
+        between(pixels, self.scale.place(*value))
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        // There are no fine lines between the named ones.
+        if hint.weight().allow_light_points() {
+            return Vec::new();
+        }
+        self.ticks.iter().map(|(value, _)| *value).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.scale.min()..self.scale.max()
+    }
+}
+
+impl ValueFormatter<f64> for Axis {
+    fn format_ext(&self, value: &f64) -> String {
+        let tick = self.ticks.iter().find(|(tick, _)| tick == value);
+        tick.map_or_else(String::new, |(_, name)| name.clone())
+    }
+}
+
+/// Rows from above to below, each one unit high. The middle of the first is at 0.5.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows(pub(crate) usize);
+
+impl Ranged for Rows {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, row: &f64, (bottom, top): (i32, i32)) -> i32 {
+        between((top, bottom), row / self.0.max(1) as f64)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _hint: Hint) -> Vec<f64> {
+        Vec::new()
+    }
+
+    fn range(&self) -> Range<f64> {
+        0.0..self.0 as f64
+    }
+}
+
+impl ValueFormatter<f64> for Rows {
+    fn format_ext(&self, _row: &f64) -> String {
+        String::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn names(scale: Scale, unit: Unit) -> Vec<String> {
+        let axis = Axis::upright(scale, unit, "time");
+        axis.ticks.into_iter().map(|(_, name)| name).collect()
+    }
+
     #[test]
-    fn ticks_are_round_and_tell_their_unit() {
-        let names = |scale: Scale, unit| {
-            scale
-                .ticks(unit)
-                .into_iter()
-                .map(|(_, name)| name)
-                .collect::<Vec<_>>()
-        };
+    fn ticks_are_round_and_have_their_unit() {
+        let linear = |max| Scale::Linear { min: 0.0, max };
         assert_eq!(
-            names(Scale::Linear { max: 23e6 }, Unit::Nanoseconds),
+            names(linear(23e6), Unit::Nanoseconds),
             ["0", "5", "10", "15", "20"]
         );
-        assert_eq!(
-            names(Scale::Linear { max: 48_000.0 }, Unit::PerSecond)[4],
-            "40,000"
-        );
+        assert_eq!(names(linear(48_000.0), Unit::PerSecond)[4], "40,000");
         let log = Scale::Log {
             min: 0.9e6,
             max: 120e6,
@@ -292,10 +338,13 @@ mod tests {
     }
 
     #[test]
-    fn thousands_stand_apart() {
-        assert_eq!(
-            [0.0, 7.25, 999.0, 1_000.0, 1_234_567.0].map(grouped),
-            ["0", "7.25", "999", "1,000", "1,234,567"]
-        );
+    fn a_part_of_a_broken_axis_does_not_repeat_where_it_begins() {
+        let part = Scale::Linear {
+            min: 20e6,
+            max: 100e6,
+        };
+        let axis = Axis::part(part, Unit::Nanoseconds, 400.0);
+        let names: Vec<_> = axis.ticks.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, ["", "40 ms", "60 ms", "80 ms", "100 ms"]);
     }
 }

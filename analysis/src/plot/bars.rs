@@ -1,8 +1,16 @@
 //! Values as bars from zero, with their intervals and what was made of them.
 
-use super::axis::{Scale, Unit};
-use super::canvas::{Canvas, Picture, WIDTH, text_width};
-use super::palette::{self, Look};
+use findings::units::Unit;
+use plotters::element::{EmptyElement, Text};
+use plotters::style::text_anchor::HPos;
+
+use super::axis::{Axis, Scale};
+use super::backend::steps;
+use super::chart::{RowChart, Sides, draw_labels, draw_row_frame, height_of_rows};
+use super::element::{Interval, Lie, Mark, TitledRectangle};
+use super::paint::{Paint, Role};
+use super::palette;
+use super::picture::{Drawn, Picture, label_room, text_width};
 
 /// A bar.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,46 +29,39 @@ pub struct Bar {
 
 const ROW: f64 = 25.0;
 
+/// Half of a bar's height, in rows.
+const HALF: f64 = 0.3;
+
 /// Draws bars one below the other. `what` is what the axis counts.
-pub fn bars(rows: &[Bar], unit: Unit, what: &str) -> Picture {
-    let mut canvas = Canvas::default();
-    let left = rows
-        .iter()
-        .map(|row| text_width(&row.label, 12.0))
-        .fold(60.0, f64::max)
-        .min(380.0)
-        + 32.0;
+pub fn draw_bars(rows: &[Bar], unit: Unit, what: &str) -> Picture {
+    let room = label_room(rows.iter().map(|row| row.label.as_str()), 380.0);
     let note = rows
         .iter()
-        .map(|row| text_width(&told(row, unit), 11.0))
-        .fold(40.0, f64::max)
-        + 14.0;
-    let reach = rows
-        .iter()
-        .flat_map(|row| [row.value, row.interval.map_or(row.value, |(_, high)| high)]);
-    let scale = Scale::from_zero(reach);
-    let frame = [left, 6.0, WIDTH - left - note, rows.len() as f64 * ROW];
-    scale.draw_x(&mut canvas, frame, unit, what);
-    for (index, row) in rows.iter().enumerate() {
-        draw(
-            &mut canvas,
-            row,
-            scale,
-            frame,
-            frame[1] + index as f64 * ROW,
-            unit,
-        );
-    }
+        .map(|row| text_width(&value_of(row, unit), 11.0))
+        .fold(40.0, f64::max);
+    let sides = Sides {
+        left: room + 32.0,
+        right: note + 14.0,
+    };
+    let scale = Scale::from_zero(rows.iter().map(end_of));
     let values = rows
         .iter()
-        .map(|row| format!("{}: {}", row.label, told(row, unit)));
-    canvas.done(
-        frame[1] + frame[3] + 42.0,
-        format!("Bars. {}", values.collect::<Vec<_>>().join("; ")),
-    )
+        .map(|row| format!("{}: {}", row.label, value_of(row, unit)));
+    let summary = format!("Bars. {}", values.collect::<Vec<_>>().join("; "));
+    Picture::draw(height_of_rows(rows.len(), ROW), summary, |area| {
+        let axis = Axis::lying(scale, unit, what, sides.frame_width());
+        let mut chart = draw_row_frame(area, axis, rows.len(), sides)?;
+        draw_labels(
+            &mut chart,
+            rows.iter().map(|row| row.label.as_str()),
+            22.0,
+            room + 6.0,
+        )?;
+        draw_rows(&mut chart, rows, unit)
+    })
 }
 
-fn told(row: &Bar, unit: Unit) -> String {
+fn value_of(row: &Bar, unit: Unit) -> String {
     let value = unit.shown(row.value);
     if row.mark.is_empty() {
         value
@@ -69,37 +70,36 @@ fn told(row: &Bar, unit: Unit) -> String {
     }
 }
 
-fn draw(
-    canvas: &mut Canvas,
-    row: &Bar,
-    scale: Scale,
-    [left, _, width, _]: [f64; 4],
-    y: f64,
-    unit: Unit,
-) {
-    let look: Look = palette::system(&row.system);
-    let at = |value: f64| left + scale.place(value) * width;
-    let middle = y + ROW / 2.0;
-    canvas.marker(look, left - 11.0, middle, "");
-    canvas.label(left - 22.0, middle + 4.0, &row.label, left - 26.0);
-    let tip = format!("{}: {}", row.label, told(row, unit));
-    let class = format!("f-{} faint outline", look.colour);
-    canvas.rect(
-        &class,
-        [left, y + 5.0, at(row.value) - left, ROW - 10.0],
-        &tip,
-    );
-    let mut end = at(row.value);
-    if let Some((low, high)) = row.interval {
-        let (low, high) = (at(low), at(high));
-        // Paper below ink: seen on a bar of any colour.
-        canvas.line("halo", [low, middle, high, middle]);
-        canvas.line("halo", [low, middle - 5.0, low, middle + 5.0]);
-        canvas.line("halo", [high, middle - 5.0, high, middle + 5.0]);
-        canvas.line("whisker", [low, middle, high, middle]);
-        canvas.line("whisker", [low, middle - 4.0, low, middle + 4.0]);
-        canvas.line("whisker", [high, middle - 4.0, high, middle + 4.0]);
-        end = end.max(high);
-    }
-    canvas.text("ink n", end + 7.0, middle + 4.0, &told(row, unit));
+/// Where a bar and its interval end.
+fn end_of(row: &Bar) -> f64 {
+    row.interval
+        .map_or(row.value, |(_, high)| high.max(row.value))
+}
+
+fn draw_rows(chart: &mut RowChart, rows: &[Bar], unit: Unit) -> Drawn {
+    let middle = |index: usize| index as f64 + 0.5;
+    chart.draw_series(rows.iter().enumerate().map(|(index, row)| {
+        let look = palette::system(&row.system);
+        EmptyElement::at((0.0, middle(index))) + Mark::new((steps(-11.0), 0), look)
+    }))?;
+    chart.draw_series(rows.iter().enumerate().map(|(index, row)| {
+        let colour = palette::system(&row.system).colour;
+        let corners = [
+            (0.0, middle(index) - HALF),
+            (row.value, middle(index) + HALF),
+        ];
+        let title = format!("{}: {}", row.label, value_of(row, unit));
+        TitledRectangle::new(corners, Role::Bar.in_colour(colour), title)
+    }))?;
+    chart.draw_series(rows.iter().enumerate().filter_map(|(index, row)| {
+        let (low, high) = row.interval?;
+        let ends = [(low, middle(index)), (high, middle(index))];
+        Some(Interval::new(ends, Lie::OnBar))
+    }))?;
+    chart.draw_series(rows.iter().enumerate().map(|(index, row)| {
+        let style = Paint::from(Role::Ink).text(11.0, HPos::Left);
+        EmptyElement::at((end_of(row), middle(index)))
+            + Text::new(value_of(row, unit), (steps(7.0), 0), style)
+    }))?;
+    Ok(())
 }

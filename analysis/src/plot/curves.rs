@@ -1,8 +1,15 @@
 //! Curves over a number: instances, requests, rules.
 
-use super::axis::{Scale, Unit};
-use super::canvas::{Canvas, Picture, WIDTH};
-use super::palette::Look;
+use findings::units::Unit;
+use plotters::series::LineSeries;
+use systems::Look;
+
+use super::axis::{Axis, Scale};
+use super::backend::steps;
+use super::chart::{CurveChart, FOOT, Sides, draw_curve_frame};
+use super::element::{Interval, Lie, Mark};
+use super::paint::Role;
+use super::picture::{Drawn, Picture};
 use super::{legend, palette};
 
 /// A point of a curve: x, y and the interval of y.
@@ -17,8 +24,7 @@ pub struct Curve {
     pub system: String,
     /// Its points from left to right, with the interval of each.
     pub points: Vec<CurvePoint>,
-    /// Whether it is what is wished for, or was fitted, and not what was measured: it is thin and
-    /// has no markers.
+    /// Whether it is an ideal or a fit, and not what was measured: it is thin and has no markers.
     pub is_reference: bool,
 }
 
@@ -35,16 +41,63 @@ pub struct Plane<'a> {
     pub log_y: bool,
 }
 
-/// Lines that were not measured are drawn up to so many times the largest value that was.
-const ROOM_FOR_WISHES: f64 = 1.35;
+/// References are drawn up to so many times the largest value that was measured.
+const ROOM_FOR_REFERENCES: f64 = 1.35;
+
+/// The height of a picture of curves, without its legend.
+pub(crate) const HEIGHT: f64 = 8.0 + 310.0 + FOOT;
+
+const SIDES: Sides = Sides {
+    left: 86.0,
+    right: 24.0,
+};
 
 /// Draws curves.
-pub fn curves(series: &[Curve], plane: &Plane<'_>) -> Picture {
-    let mut canvas = Canvas::default();
-    let points: Vec<_> = series
-        .iter()
-        .flat_map(|curve| curve.points.iter().copied())
+pub fn draw_curves(series: &[Curve], plane: &Plane<'_>) -> Picture {
+    let entries: Vec<_> = looks(series)
+        .into_iter()
+        .filter(|(curve, _)| !curve.is_reference)
+        .map(|(curve, look)| (curve.label.clone(), look))
         .collect();
+    let names: Vec<_> = entries.iter().map(|(name, _)| name.as_str()).collect();
+    let summary = format!("{} over {}: {}", plane.y.0, plane.x.0, names.join(", "));
+    let height = HEIGHT + legend::height_of_series(&entries);
+    let (x_scale, y_scale) = scales(series, plane);
+    Picture::draw(height, summary, |area| {
+        let (above, below) = area.split_vertically(steps(HEIGHT));
+        let x = Axis::lying(x_scale, plane.x.1, plane.x.0, SIDES.frame_width());
+        let y = Axis::upright(y_scale, plane.y.1, plane.y.0);
+        let mut chart = draw_curve_frame(&above, x, y, SIDES)?;
+        for (curve, look) in looks(series) {
+            if curve.is_reference {
+                let line = below_top(&curve.points, y_scale.max());
+                let style = Role::Dotted.in_colour(look.colour);
+                chart.draw_series(LineSeries::new(line, style))?;
+            } else {
+                draw_curve(&mut chart, curve, look, plane)?;
+            }
+        }
+        legend::draw_series(&below, &entries)
+    })
+}
+
+/// Each curve with its look: what was measured has looks that differ from each other.
+fn looks(series: &[Curve]) -> Vec<(&Curve, Look)> {
+    let measured = series.iter().filter(|curve| !curve.is_reference);
+    let mut next = palette::distinct(measured.map(|curve| curve.system.as_str())).into_iter();
+    let look = |curve: &Curve| {
+        let look = if curve.is_reference {
+            None
+        } else {
+            next.next()
+        };
+        look.unwrap_or_else(|| palette::system(&curve.system))
+    };
+    let looks: Vec<_> = series.iter().map(look).collect();
+    series.iter().zip(looks).collect()
+}
+
+fn scales(series: &[Curve], plane: &Plane<'_>) -> (Scale, Scale) {
     let scale = |log: bool, values: Vec<f64>| {
         if log {
             Scale::log(values.into_iter())
@@ -52,103 +105,42 @@ pub fn curves(series: &[Curve], plane: &Plane<'_>) -> Picture {
             Scale::from_zero(values.into_iter())
         }
     };
-    let x_scale = scale(plane.log_x, points.iter().map(|(x, ..)| *x).collect());
-    let measured: Vec<_> = series
-        .iter()
-        .filter(|curve| !curve.is_reference)
-        .flat_map(|curve| &curve.points)
-        .collect();
-    let tops = measured
-        .iter()
-        .flat_map(|(_, y, interval)| [*y, interval.map_or(*y, |(_, high)| high)]);
-    let mut tops: Vec<f64> = tops.collect();
-    // What is wished for may leave the picture at its top, or what was measured would lie flat at
-    // its foot.
-    let most = tops.iter().copied().fold(0.0, f64::max);
-    let wished = series
-        .iter()
-        .filter(|curve| curve.is_reference)
-        .flat_map(|curve| &curve.points)
-        .map(|(_, y, _)| *y);
-    tops.extend(wished.map(|y| y.min(most * ROOM_FOR_WISHES)));
-    let y_scale = scale(plane.log_y, tops);
-    let frame = [86.0, 8.0, WIDTH - 86.0 - 24.0, 310.0];
-    x_scale.draw_x(&mut canvas, frame, plane.x.1, plane.x.0);
-    y_scale.draw_y(&mut canvas, frame, plane.y.1, plane.y.0);
-    let looks = palette::distinct(
+    let points = |is_reference: bool| {
         series
             .iter()
-            .filter(|curve| !curve.is_reference)
-            .map(|curve| curve.system.as_str()),
-    );
-    let mut next = looks.into_iter();
-    let mut entries: Vec<(String, Look)> = Vec::new();
-    for curve in series {
-        let look = if curve.is_reference {
-            None
-        } else {
-            next.next()
-        };
-        let look = look.unwrap_or_else(|| palette::system(&curve.system));
-        draw(&mut canvas, curve, look, plane, (x_scale, y_scale), frame);
-        if !curve.is_reference {
-            entries.push((curve.label.clone(), look));
-        }
-    }
-    let foot = frame[1] + frame[3] + 56.0;
-    let used = legend::of_series(&mut canvas, &entries, 12.0, foot);
-    let names: Vec<_> = entries.iter().map(|(name, _)| name.as_str()).collect();
-    canvas.done(
-        foot + used,
-        format!("{} over {}: {}", plane.y.0, plane.x.0, names.join(", ")),
-    )
+            .filter(move |curve| curve.is_reference == is_reference)
+            .flat_map(|curve| &curve.points)
+    };
+    let xs = series.iter().flat_map(|curve| &curve.points);
+    let xs = xs.map(|(x, ..)| *x).collect();
+    let tops = points(false).flat_map(|(_, y, interval)| {
+        let high = interval.map_or(*y, |(_, high)| high);
+        [*y, high]
+    });
+    let mut tops: Vec<f64> = tops.collect();
+    // References may leave the picture at its top, or what was measured would lie flat at its foot.
+    let most = tops.iter().copied().fold(0.0, f64::max) * ROOM_FOR_REFERENCES;
+    tops.extend(points(true).map(|(_, y, _)| y.min(most)));
+    (scale(plane.log_x, xs), scale(plane.log_y, tops))
 }
 
-fn draw(
-    canvas: &mut Canvas,
-    curve: &Curve,
-    look: Look,
-    plane: &Plane<'_>,
-    (x_scale, y_scale): (Scale, Scale),
-    [left, top, width, height]: [f64; 4],
-) {
-    let at = |x: f64, y: f64| {
-        (
-            left + x_scale.place(x) * width,
-            top + (1.0 - y_scale.place(y)) * height,
-        )
-    };
-    if curve.is_reference {
-        let line: Vec<_> = below(&curve.points, y_scale.max())
-            .into_iter()
-            .map(|(x, y)| at(x, y))
-            .collect();
-        canvas.path(&format!("k-{} dot", look.colour), &line);
-        return;
-    }
-    let line: Vec<_> = curve.points.iter().map(|(x, y, _)| at(*x, *y)).collect();
-    let dash = if look.hollow { " dash" } else { "" };
-    canvas.path(&format!("k-{} line{dash}", look.colour), &line);
-    for (x, y, interval) in &curve.points {
-        if let Some((low, high)) = interval {
-            let ((x, low), (_, high)) = (at(*x, *low), at(*x, *high));
-            canvas.line("whisker", [x, low, x, high]);
-            canvas.line("whisker", [x - 3.0, low, x + 3.0, low]);
-            canvas.line("whisker", [x - 3.0, high, x + 3.0, high]);
-        }
-        let tip = format!(
-            "{}: {} at {}",
-            curve.label,
-            plane.y.1.shown(*y),
-            plane.x.1.shown(*x)
-        );
-        let (x, y) = at(*x, *y);
-        canvas.marker(look, x, y, &tip);
-    }
+fn draw_curve(chart: &mut CurveChart, curve: &Curve, look: Look, plane: &Plane<'_>) -> Drawn {
+    let line = curve.points.iter().map(|(x, y, _)| (*x, *y));
+    chart.draw_series(LineSeries::new(line, legend::line_of(look)))?;
+    chart.draw_series(curve.points.iter().filter_map(|(x, _, interval)| {
+        let (low, high) = (*interval)?;
+        Some(Interval::new([(*x, low), (*x, high)], Lie::Upright))
+    }))?;
+    chart.draw_series(curve.points.iter().map(|(x, y, _)| {
+        let value = plane.y.1.shown(*y);
+        let title = format!("{}: {value} at {}", curve.label, plane.x.1.shown(*x));
+        Mark::new((*x, *y), look).titled(title)
+    }))?;
+    Ok(())
 }
 
 /// The part of a line up to where it first rises above `top`.
-fn below(points: &[CurvePoint], top: f64) -> Vec<(f64, f64)> {
+fn below_top(points: &[CurvePoint], top: f64) -> Vec<(f64, f64)> {
     let mut kept: Vec<(f64, f64)> = Vec::new();
     for &(x, y, _) in points {
         if y <= top {
@@ -175,8 +167,11 @@ mod tests {
             (4.0, 40.0, None),
             (8.0, 80.0, None),
         ];
-        assert_eq!(below(&line, 30.0), [(1.0, 10.0), (2.0, 20.0), (3.0, 30.0)]);
-        assert_eq!(below(&line, 100.0).len(), 4);
-        assert!(below(&line, 5.0).is_empty());
+        assert_eq!(
+            below_top(&line, 30.0),
+            [(1.0, 10.0), (2.0, 20.0), (3.0, 30.0)]
+        );
+        assert_eq!(below_top(&line, 100.0).len(), 4);
+        assert!(below_top(&line, 5.0).is_empty());
     }
 }

@@ -1,7 +1,15 @@
 //! Ratios as points on a logarithmic axis, with a line where both are the same.
 
-use super::axis::{Scale, Unit};
-use super::canvas::{Canvas, Picture, WIDTH, text_width};
+use findings::units::Unit;
+use plotters::element::{EmptyElement, PathElement};
+use systems::Look;
+
+use super::axis::{Axis, Scale};
+use super::backend::steps;
+use super::chart::{RowChart, Sides, draw_labels, draw_row_frame, height_of_rows};
+use super::element::{Interval, Lie, Mark};
+use super::paint::Role;
+use super::picture::{Drawn, Picture, label_room};
 use super::{legend, palette};
 
 /// A point.
@@ -26,76 +34,97 @@ pub struct DotRow {
     pub dots: Vec<Dot>,
 }
 
+/// Between two answers to one question.
+const LINE: f64 = 11.0;
+
+/// Above the first answer, and below the last one.
+const MARGIN: f64 = 13.0;
+
 /// Draws questions one below the other. `what` is what the axis counts.
-pub fn dots(rows: &[DotRow], what: &str) -> Picture {
-    let mut canvas = Canvas::default();
-    let mut looks: Vec<(String, palette::Look)> = Vec::new();
+pub fn draw_dots(rows: &[DotRow], what: &str) -> Picture {
+    let looks = looks(rows);
+    let row_height = 2.0 * MARGIN + LINE * looks.len().saturating_sub(1) as f64;
+    let room = label_room(rows.iter().map(|row| row.label.as_str()), 360.0);
+    let sides = Sides {
+        left: room + 16.0,
+        right: 30.0,
+    };
+    let values = rows.iter().flat_map(|row| &row.dots).flat_map(|dot| {
+        let (low, high) = dot.interval.unwrap_or((dot.ratio, dot.ratio));
+        [dot.ratio, low, high, 1.0]
+    });
+    let scale = Scale::log(values.collect::<Vec<_>>().into_iter());
+    let frame = height_of_rows(rows.len(), row_height);
+    let height = frame + legend::height_of_series(&looks);
+    Picture::draw(height, summary(rows), |area| {
+        let (above, below) = area.split_vertically(steps(frame));
+        let axis = Axis::lying(scale, Unit::Times, what, sides.frame_width());
+        let mut chart = draw_row_frame(&above, axis, rows.len(), sides)?;
+        draw_labels(
+            &mut chart,
+            rows.iter().map(|row| row.label.as_str()),
+            10.0,
+            room + 2.0,
+        )?;
+        draw_rules(&mut chart, scale, sides, rows.len())?;
+        draw_rows(&mut chart, rows, &looks, row_height)?;
+        legend::draw_series(&below, &looks)
+    })
+}
+
+/// What is answered, each with its look.
+fn looks(rows: &[DotRow]) -> Vec<(String, Look)> {
+    let mut looks: Vec<(String, Look)> = Vec::new();
     for dot in rows.iter().flat_map(|row| &row.dots) {
         if !looks.iter().any(|(name, _)| *name == dot.label) {
             looks.push((dot.label.clone(), palette::system(&dot.system)));
         }
     }
-    let row_height = 16.0 + looks.len().max(1) as f64 * 11.0;
-    let left = rows
+    looks
+}
+
+fn summary(rows: &[DotRow]) -> String {
+    let dots = rows
         .iter()
-        .map(|row| text_width(&row.label, 12.0))
-        .fold(60.0, f64::max)
-        .min(360.0)
-        + 16.0;
-    let frame = [
-        left,
-        6.0,
-        WIDTH - left - 30.0,
-        rows.len() as f64 * row_height,
-    ];
-    let values = rows.iter().flat_map(|row| &row.dots).flat_map(|dot| {
-        let (low, high) = dot.interval.unwrap_or((dot.ratio, dot.ratio));
-        [dot.ratio, low, high, 1.0]
+        .flat_map(|row| row.dots.iter().map(move |dot| (row, dot)));
+    let ratios = dots.map(|(row, dot)| {
+        let ratio = Unit::Times.shown(dot.ratio);
+        format!("{}, {}: {ratio}", row.label, dot.label)
     });
-    let values: Vec<_> = values.collect();
-    let scale = Scale::log(values.into_iter());
-    scale.draw_x(&mut canvas, frame, Unit::Times, what);
-    let one = left + scale.place(1.0) * frame[2];
-    canvas.line("whisker dash", [one, frame[1], one, frame[1] + frame[3]]);
+    format!("Ratios. {}", ratios.collect::<Vec<_>>().join("; "))
+}
+
+/// Draws the line where both are the same, and one between questions.
+fn draw_rules(chart: &mut RowChart, scale: Scale, sides: Sides, rows: usize) -> Drawn {
+    // Labels are of their rows too.
+    const EDGE: f64 = 8.0;
+    let same = vec![(1.0, 0.0), (1.0, rows as f64)];
+    chart.draw_series([PathElement::new(same, Role::Same)])?;
+    let ends = [EDGE - sides.left, sides.frame_width()].map(|x| (steps(x), 0));
+    let rules = (1..rows).map(|row| {
+        EmptyElement::at((scale.min(), row as f64)) + PathElement::new(ends.to_vec(), Role::Grid)
+    });
+    chart.draw_series(rules)?;
+    Ok(())
+}
+
+fn draw_rows(
+    chart: &mut RowChart,
+    rows: &[DotRow],
+    looks: &[(String, Look)],
+    row_height: f64,
+) -> Drawn {
     for (index, row) in rows.iter().enumerate() {
-        let y = frame[1] + index as f64 * row_height;
-        if index > 0 {
-            canvas.line("grid", [8.0, y, WIDTH - 30.0, y]);
-        }
-        canvas.label(
-            left - 10.0,
-            y + row_height / 2.0 + 4.0,
-            &row.label,
-            left - 14.0,
-        );
         for dot in &row.dots {
-            let place = looks
-                .iter()
-                .position(|(name, _)| *name == dot.label)
-                .unwrap_or(0);
-            let y = y + 13.0 + place as f64 * 11.0;
-            let at = |ratio: f64| left + scale.place(ratio) * frame[2];
-            if let Some((low, high)) = dot.interval {
-                canvas.line("whisker", [at(low), y, at(high), y]);
-            }
-            let tip = format!("{}: {}", dot.label, Unit::Times.shown(dot.ratio));
-            canvas.marker(looks[place].1, at(dot.ratio), y, &tip);
+            let place = looks.iter().position(|(name, _)| *name == dot.label);
+            let place = place.unwrap_or(0);
+            let y = index as f64 + (MARGIN + place as f64 * LINE) / row_height;
+            let ends = dot.interval.map(|(low, high)| [(low, y), (high, y)]);
+            chart.draw_series(ends.map(|ends| Interval::new(ends, Lie::Bare)))?;
+            let title = format!("{}: {}", dot.label, Unit::Times.shown(dot.ratio));
+            let mark = Mark::new((dot.ratio, y), looks[place].1).titled(title);
+            chart.draw_series([mark])?;
         }
     }
-    let foot = frame[1] + frame[3] + 56.0;
-    let used = legend::of_series(&mut canvas, &looks, 12.0, foot);
-    let told = rows.iter().flat_map(|row| {
-        row.dots.iter().map(move |dot| {
-            format!(
-                "{}, {}: {}",
-                row.label,
-                dot.label,
-                Unit::Times.shown(dot.ratio)
-            )
-        })
-    });
-    canvas.done(
-        foot + used,
-        format!("Ratios. {}", told.collect::<Vec<_>>().join("; ")),
-    )
+    Ok(())
 }

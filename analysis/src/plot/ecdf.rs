@@ -1,8 +1,14 @@
 //! Whole distributions: which share of the values is at most so large.
 
-use super::axis::{Scale, Unit};
-use super::canvas::{Canvas, Picture, WIDTH};
-use super::palette::Look;
+use findings::units::Unit;
+use plotters::series::LineSeries;
+use systems::Look;
+
+use super::axis::{Axis, Scale};
+use super::backend::steps;
+use super::chart::{CurveChart, FOOT, Sides, draw_curve_frame};
+use super::element::Mark;
+use super::picture::{Drawn, Picture};
 use super::{legend, palette};
 
 /// A distribution.
@@ -19,77 +25,80 @@ pub struct Steps {
 /// As many steps of a distribution are drawn; more cannot be seen.
 const STEPS: usize = 260;
 
+const HEIGHT: f64 = 8.0 + 290.0 + FOOT;
+
+const SIDES: Sides = Sides {
+    left: 62.0,
+    right: 24.0,
+};
+
 /// Draws distributions upon one logarithmic axis.
-pub fn ecdf(series: &[Steps], unit: Unit, what: &str) -> Picture {
-    let mut canvas = Canvas::default();
+pub fn draw_ecdf(series: &[Steps], unit: Unit, what: &str) -> Picture {
     let ends = series.iter().flat_map(|steps| {
-        [steps.counted.first(), steps.counted.last()]
-            .into_iter()
-            .flatten()
-            .map(|(value, _)| *value)
+        let ends = [steps.counted.first(), steps.counted.last()];
+        ends.into_iter().flatten().map(|(value, _)| *value)
     });
-    let scale = Scale::log(ends.collect::<Vec<_>>().into_iter());
-    let frame = [62.0, 8.0, WIDTH - 62.0 - 24.0, 290.0];
-    scale.draw_x(&mut canvas, frame, unit, what);
-    Scale::Linear { max: 1.0 }.draw_y(&mut canvas, frame, Unit::Share, "values at most so large");
+    let x_scale = Scale::log(ends.collect::<Vec<_>>().into_iter());
+    let y_scale = Scale::Linear { min: 0.0, max: 1.0 };
     let looks = palette::distinct(series.iter().map(|steps| steps.system.as_str()));
-    for (index, steps) in series.iter().enumerate() {
-        draw(
-            &mut canvas,
-            steps,
-            looks[index],
-            scale,
-            frame,
-            (index as f64 + 0.5) / series.len() as f64,
-        );
-    }
-    let foot = frame[1] + frame[3] + 56.0;
-    let entries: Vec<_> = series
-        .iter()
-        .zip(looks)
-        .map(|(steps, look)| (steps.label.clone(), look))
-        .collect();
-    let used = legend::of_series(&mut canvas, &entries, 12.0, foot);
+    let labels = series.iter().map(|steps| steps.label.clone());
+    let entries: Vec<_> = labels.zip(looks).collect();
     let names: Vec<_> = series.iter().map(|steps| steps.label.as_str()).collect();
-    canvas.done(
-        foot + used,
-        format!("Cumulative distributions of {}", names.join(", ")),
-    )
+    let summary = format!("Cumulative distributions of {}", names.join(", "));
+    let height = HEIGHT + legend::height_of_series(&entries);
+    Picture::draw(height, summary, |area| {
+        let (above, below) = area.split_vertically(steps(HEIGHT));
+        let x = Axis::lying(x_scale, unit, what, SIDES.frame_width());
+        let y = Axis::upright(y_scale, Unit::Share, "values at most so large");
+        let mut chart = draw_curve_frame(&above, x, y, SIDES)?;
+        for (index, (steps, (_, look))) in series.iter().zip(&entries).enumerate() {
+            let marked_at = (index as f64 + 0.5) / series.len() as f64;
+            draw_steps(&mut chart, steps, *look, marked_at)?;
+        }
+        legend::draw_series(&below, &entries)
+    })
 }
 
-fn draw(
-    canvas: &mut Canvas,
-    steps: &Steps,
-    look: Look,
-    scale: Scale,
-    frame: [f64; 4],
-    marked: f64,
-) {
-    let [left, top, width, height] = frame;
-    let total: u64 = steps.counted.iter().map(|(_, count)| count).sum();
-    let (mut seen, mut points, mut drawn) = (0, Vec::new(), -1.0);
-    let mut mark = None;
-    let mut y = top + height;
-    for (value, count) in &steps.counted {
+/// Draws a distribution. Each one's marker stands at another height, so that none hides another's.
+fn draw_steps(chart: &mut CurveChart, steps: &Steps, look: Look, marked_at: f64) -> Drawn {
+    let corners = corners(&steps.counted);
+    let marked = corners
+        .iter()
+        .skip(1)
+        .step_by(2)
+        .find(|(_, share)| *share >= marked_at)
+        .copied();
+    chart.draw_series(LineSeries::new(corners, legend::line_of(look)))?;
+    let mark = |at| Mark::new(at, look).titled(steps.label.clone());
+    chart.draw_series(marked.map(mark))?;
+    Ok(())
+}
+
+/// The corners of the steps: of each its foot and its top.
+fn corners(counted: &[(f64, u64)]) -> Vec<(f64, f64)> {
+    let total: u64 = counted.iter().map(|(_, count)| count).sum();
+    let (mut seen, mut drawn, mut corners) = (0, None, Vec::new());
+    for (value, count) in counted {
         seen += count;
         let share = seen as f64 / total.max(1) as f64;
-        let x = left + scale.place(*value) * width;
         // Steps that are too small to see are joined into the next one.
-        if share - drawn < 1.0 / STEPS as f64 && seen < total {
+        let is_small = drawn.is_some_and(|drawn| share - drawn < 1.0 / STEPS as f64);
+        if is_small && seen < total {
             continue;
         }
-        points.push((x, y));
-        y = top + (1.0 - share) * height;
-        points.push((x, y));
-        drawn = share;
-        // Each distribution's marker stands at another height, so that none hides another's.
-        if mark.is_none() && share >= marked {
-            mark = Some((x, y));
-        }
+        corners.extend([(*value, drawn.unwrap_or(0.0)), (*value, share)]);
+        drawn = Some(share);
     }
-    let dash = if look.hollow { " dash" } else { "" };
-    canvas.path(&format!("k-{} line{dash}", look.colour), &points);
-    if let Some((x, y)) = mark {
-        canvas.marker(look, x, y, &steps.label);
+    corners
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_begin_at_nothing_and_end_at_all() {
+        let corners = corners(&[(1.0, 1), (2.0, 3)]);
+        assert_eq!(corners, [(1.0, 0.0), (1.0, 0.25), (2.0, 0.25), (2.0, 1.0)]);
     }
 }

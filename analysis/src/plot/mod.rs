@@ -1,28 +1,32 @@
-//! Pictures, written as SVG by hand.
+//! Pictures: plotters lays out and draws charts, into SVG that is our own.
 //!
-//! Not with a library of plots: what those write has its colours in every element, so that a dark
-//! page cannot change them, no titles for those who listen, and nothing that a style sheet could
-//! get hold of. Here every shape has a class, and the one list of colours in [`palette`] serves
-//! pages, files and PNG alike.
+//! plotters' own SVG has its colours in every element, so that a dark page cannot change them, no
+//! titles for those who listen or point, and nothing that a style sheet could get hold of. So it
+//! draws through a backend of ours: styles are names of classes carried as colours (`paint`), shapes
+//! can have titles (`element`), numbers along axes have the units that people read (`axis`), and the
+//! one list of colours in [`palette`] serves pages, files and PNG alike.
 
 mod axis;
+mod backend;
 mod bars;
-mod canvas;
+mod chart;
 mod curves;
 mod dots;
 mod ecdf;
+mod element;
 mod legend;
+mod overview;
+mod paint;
 pub mod palette;
+mod picture;
 mod png;
 mod stack;
 
-pub(crate) use axis::grouped;
-pub use axis::{Scale, Unit};
-pub use bars::{Bar, bars};
-pub use canvas::Picture;
-pub use curves::{Curve, CurvePoint, Plane, curves};
-pub use dots::{Dot, DotRow, dots};
-pub use ecdf::{Steps, ecdf};
-pub use palette::Marker;
+pub use bars::{Bar, draw_bars};
+pub use curves::{Curve, CurvePoint, Plane, draw_curves};
+pub use dots::{Dot, DotRow, draw_dots};
+pub use ecdf::{Steps, draw_ecdf};
+pub use overview::draw_overview;
+pub use picture::Picture;
 pub use png::{PngError, png};
-pub use stack::{Segment, Stack, stacks};
+pub use stack::{Segment, Stack, draw_stacks};

@@ -4,63 +4,12 @@
 //! apart, and a few of Tol's where there are more than eight. None of them is ever the only
 //! difference: systems have markers, phases letters.
 
-use results::Phase;
+use results::System;
+use systems::{Look, Marker};
 
-/// A shape that stands at a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Marker {
-    /// ●
-    Circle,
-    /// ■
-    Square,
-    /// ▲
-    Up,
-    /// ▼
-    Down,
-    /// ◆
-    Diamond,
-    /// ✚
-    Plus,
-    /// ✖
-    Cross,
-}
-
-/// How a system looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
-    /// The name of its colour: that of a class.
-    pub colour: &'static str,
-    /// Its marker.
-    pub marker: Marker,
-    /// Whether the marker is only an outline, and lines are dashed.
-    pub hollow: bool,
-}
-
-const fn look(colour: &'static str, marker: Marker, hollow: bool) -> Look {
-    Look {
-        colour,
-        marker,
-        hollow,
-    }
-}
-
-/// Of a system, by its first name.
-pub fn system(name: &str) -> Look {
-    match name.strip_suffix(crate::summary::TWIN).unwrap_or(name) {
-        "native" => look("native", Marker::Circle, false),
-        "native-portable" => look("grey", Marker::Circle, true),
-        "wasmtime-embedded" => look("blue", Marker::Square, false),
-        "wasmtime-cli" => look("sky", Marker::Square, true),
-        "wasmedge-embedded" => look("vermilion", Marker::Up, false),
-        "wasmedge-cli" => look("orange", Marker::Up, true),
-        "docker" => look("green", Marker::Diamond, false),
-        "docker-wasmtime" => look("mint", Marker::Diamond, true),
-        "containerd" => look("purple", Marker::Plus, false),
-        "runc" => look("wine", Marker::Down, false),
-        "crun" => look("rose", Marker::Down, true),
-        "wasmcloud" => look("olive", Marker::Cross, false),
-        _ => look("grey", Marker::Plus, true),
-    }
+/// The look of a system.
+pub(crate) fn system(name: &str) -> Look {
+    systems::describe(&System::from(name)).look
 }
 
 /// Looks for series beside each other. The second one of a system keeps its colour and gets another
@@ -120,37 +69,20 @@ const COLOURS: [(&str, &str, &str, &str); 21] = [
     ("p-dark", "#444b54", "#6a7480", "#ffffff"),
 ];
 
-/// How a phase looks: its colour and its letter. What is the same work in embedded and in external
-/// starts has one colour: grey until the program runs, blue until the engine is ready, warm colours
-/// for coming by code, purple for the answer.
-pub const fn phase(name: Phase) -> (&'static str, char) {
-    match name {
-        Phase::Create => ("p-dark", 'n'),
-        Phase::Start => ("p-sky", 't'),
-        Phase::Spawn => ("p-grey", 's'),
-        Phase::HostReady => ("p-dark", 'h'),
-        Phase::Schedule => ("p-orange", 'd'),
-        Phase::Init => ("p-blue", 'i'),
-        Phase::Load => ("p-vermilion", 'l'),
-        Phase::Connect => ("p-yellow", 'c'),
-        Phase::Respond => ("p-purple", 'r'),
-        Phase::Run => ("p-green", 'u'),
-        Phase::Process => ("p-grey", 'P'),
-        Phase::Engine => ("p-blue", 'E'),
-        Phase::Read => ("p-yellow", 'R'),
-        Phase::Compile => ("p-vermilion", 'C'),
-        Phase::CacheMiss => ("p-vermilion", 'M'),
-        Phase::CacheHit => ("p-orange", 'H'),
-        Phase::Deserialize => ("p-orange", 'D'),
-        Phase::DeserializeFile => ("p-orange", 'F'),
-        Phase::Validate => ("p-orange", 'V'),
-        Phase::Link => ("p-sky", 'L'),
-        Phase::Store => ("p-dark", 'S'),
-        Phase::Instantiate => ("p-green", 'I'),
-        Phase::FirstRequest => ("p-purple", '1'),
-        Phase::SecondRequest => ("p-purple", '2'),
-        Phase::Teardown => ("p-grey", 'T'),
-    }
+/// The colour of what has none of its own: everything but systems and phases.
+pub(crate) const NONE: &str = COLOURS[0].0;
+
+/// The number of a colour, by its name. A name that nobody listed is grey.
+pub(crate) fn number(name: &str) -> u8 {
+    let place = |name: &str| COLOURS.iter().position(|(known, ..)| *known == name);
+    let number = place(name).or_else(|| place("grey"));
+    let number = number.and_then(|number| u8::try_from(number).ok());
+    number.expect("grey is listed, and there are fewer than 256 colours")
+}
+
+/// The name of a colour, by its number.
+pub(crate) fn name(number: u8) -> Option<&'static str> {
+    COLOURS.get(usize::from(number)).map(|(name, ..)| *name)
 }
 
 /// The style of all pictures, on a light or on a dark page.
@@ -165,7 +97,7 @@ pub fn style(dark: bool) -> String {
          .axis{{stroke:{muted};fill:none}}.whisker{{stroke:{ink};fill:none}}.edge{{stroke:{paper}}}.halo{{stroke:{paper};stroke-width:3.5;stroke-opacity:.75;fill:none}}\
          .outline{{stroke:{ink};stroke-width:.6}}.hollow{{fill:{paper}}}\
          .faint{{fill-opacity:.78}}.line{{stroke-width:2;stroke-linejoin:round}}.dash{{stroke-dasharray:6 4}}\
-         .dot{{stroke-dasharray:2 3}}.t{{font-size:12px}}.n{{font-size:11px}}.b{{font-weight:700}}\
+         .dot{{stroke-dasharray:2 3}}.mark{{stroke-width:1.5}}.t{{font-size:12px}}.n{{font-size:11px}}.b{{font-weight:700}}\
          .m{{text-anchor:middle}}.e{{text-anchor:end}}"
     );
     for (name, light, night, upon) in COLOURS {

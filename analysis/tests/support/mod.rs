@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use campaign::schedule::Plan;
 use results::machine::Machine;
 use results::manifest::{Build, Manifest, System};
+use results::names::{Attested, Param, Params};
 use results::noise::Noise;
 use results::record::{Requests, Resources, Scenario, sum_rule};
 use results::{Cell, Outcome, Phase, PhaseTime, SCHEMA_VERSION, Sample, latency};
@@ -242,10 +243,10 @@ pub fn cells(shape: &Shape) -> Vec<Cell> {
                     } else {
                         "1"
                     };
-                    let mut params = BTreeMap::new();
+                    let mut params = Params::default();
                     let mut set = |key: &str, value: Option<&str>| {
                         if let Some(value) = value {
-                            params.insert(key.to_owned(), value.to_owned());
+                            params.insert(key, value);
                         }
                     };
                     set("acquire", acquire);
@@ -255,8 +256,8 @@ pub fn cells(shape: &Shape) -> Vec<Cell> {
                     set("connections", (!starts).then_some(connections));
                     set("pace", (!starts).then_some("closed"));
                     cells.push(Cell {
-                        system: format!("{system}{twin}"),
-                        workload: (*workload).to_owned(),
+                        system: format!("{system}{twin}").into(),
+                        workload: (*workload).into(),
                         scenario,
                         params,
                     });
@@ -272,16 +273,18 @@ pub fn cells(shape: &Shape) -> Vec<Cell> {
 fn growing(shape: &Shape) -> Vec<Cell> {
     let mut cells = Vec::new();
     let mut add = |system: &str, acquire: Option<&str>, scenario, params: &[(&str, &str)]| {
-        let mut params: BTreeMap<_, _> = params
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect();
-        params.extend(acquire.map(|acquire| ("acquire".to_owned(), acquire.to_owned())));
+        let mut all = Params::default();
+        for (key, value) in params {
+            all.insert(*key, *value);
+        }
+        if let Some(acquire) = acquire {
+            all.insert(Param::Acquire, acquire);
+        }
         cells.push(Cell {
             system: system.into(),
             workload: "http-hello".into(),
             scenario,
-            params,
+            params: all,
         });
     };
     for (system, acquire) in [
@@ -469,13 +472,13 @@ fn sample(shape: &Shape, planned: &campaign::schedule::Planned, draw: &mut Draw)
     let residual_ns =
         (!phases.is_empty()).then(|| sum_rule(total, &phases).expect("1.2 µs are allowed"));
     let bytes = whole(mib * 1_048_576.0 * (0.4 + 0.6 * instances) * draw.factor(0.01));
-    let mut attested = BTreeMap::new();
+    let mut attested = Attested::default();
     if cell.params.contains_key("instances") {
-        attested.insert("ready_ns".to_owned(), total.into());
-        attested.insert("pss_bytes".to_owned(), bytes.into());
-        attested.insert("private_bytes".to_owned(), (bytes * 9 / 10).into());
-        attested.insert("start_last_ns".to_owned(), (total / 2).into());
-        attested.insert("oversubscribed".to_owned(), (instances > 2.0).into());
+        attested.insert("ready_ns", total);
+        attested.insert("pss_bytes", bytes);
+        attested.insert("private_bytes", bytes * 9 / 10);
+        attested.insert("start_last_ns", total / 2);
+        attested.insert("oversubscribed", instances > 2.0);
     }
     Sample {
         schema: SCHEMA_VERSION,

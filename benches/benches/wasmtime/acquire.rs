@@ -6,7 +6,7 @@ use std::time::Duration;
 use benches::{Compiled, Guest, HostFunctions};
 use criterion::{BatchSize, Criterion};
 use host::engine::wasmtime::new_engine;
-use host_probe::settings::{CompileThreads, Compiler, EngineSettings, Parameter as _};
+use host_probe::settings::{CompileThreads, Compiler, EngineSettings, Named as _};
 use results::Phase;
 
 use crate::group;
@@ -51,7 +51,7 @@ pub(crate) fn serialize(criterion: &mut Criterion) {
     for guest in Guest::all() {
         let ready = guest.ready(benches::BASELINE);
         group.bench_function(guest.name, |bencher| {
-            bencher.iter_with_large_drop(|| ready.code.serialize())
+            bencher.iter_with_large_drop(|| ready.code.serialize());
         });
     }
     group.finish();

@@ -7,12 +7,12 @@ use benches::{Guest, each, timed};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
 use host::engine::wasmtime::new_executor;
-use host_probe::settings::{Allocator, MemoryInit, Parameter as _};
+use host_probe::settings::{Allocator, MemoryInit, Named as _};
 use results::Phase;
 
 use crate::group;
 
-/// A benchmark, each of whose iterations is `once`, which tells how many nanoseconds of it count.
+/// A benchmark, each of whose iterations is `once`, which returns how many nanoseconds of it count.
 fn bench(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, once: impl AsyncFn() -> u64) {
     let executor = new_executor().expect("an executor");
     group.bench_function(name, |bencher| {
@@ -73,8 +73,8 @@ pub(crate) fn first_request(criterion: &mut Criterion) {
     for guest in Guest::all() {
         let ready = guest.ready(benches::BASELINE);
         bench(&mut group, guest.name, async || {
-            let (mut store, live) = ready.store_instantiate().await;
-            ready.call(&live, &mut store, 1).await
+            let (mut store, instance) = ready.store_instantiate().await;
+            ready.call(&instance, &mut store, 1).await
         });
     }
     group.finish();
@@ -86,9 +86,9 @@ pub(crate) fn second_request(criterion: &mut Criterion) {
     let guest = Guest::http();
     let ready = guest.ready(benches::BASELINE);
     bench(&mut group, guest.name, async || {
-        let (mut store, live) = ready.store_instantiate().await;
-        ready.call(&live, &mut store, 1).await;
-        ready.call(&live, &mut store, 2).await
+        let (mut store, instance) = ready.store_instantiate().await;
+        ready.call(&instance, &mut store, 1).await;
+        ready.call(&instance, &mut store, 2).await
     });
     group.finish();
 }
@@ -103,9 +103,9 @@ pub(crate) fn teardown(criterion: &mut Criterion) {
                 &mut group,
                 &format!("{}/{}", guest.name, allocator.name()),
                 async || {
-                    let (mut store, live) = ready.store_instantiate().await;
-                    ready.call(&live, &mut store, 1).await;
-                    timed(async || drop((live, store))).await
+                    let (mut store, instance) = ready.store_instantiate().await;
+                    ready.call(&instance, &mut store, 1).await;
+                    timed(async || drop((instance, store))).await
                 },
             );
         }

@@ -1,7 +1,7 @@
 //! Wasmtime, phase by phase: the functions that a probe runs once in a fresh process, a thousand
 //! times in a warm one.
 //!
-//! Names are `wasmtime/<phase>/<guest>[/<variant>]`, and stable. README.md says what each times.
+//! Names are `wasmtime/<phase>/<guest>[/<variant>]`, and stable. README.md lists what each times.
 
 mod acquire;
 mod instance;
@@ -14,7 +14,7 @@ use criterion::{
     BatchSize, BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main,
 };
 use host::engine::wasmtime::{new_engine, new_engine_without_compiler, new_executor};
-use host_probe::settings::{Allocator, MemoryInit, Parameter as _};
+use host_probe::settings::{Allocator, MemoryInit, Named as _};
 use results::Phase;
 
 /// The group of a phase, and how long each of its benchmarks takes.

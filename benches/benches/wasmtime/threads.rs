@@ -7,7 +7,7 @@ use std::time::Duration;
 use benches::{Guest, Ready};
 use criterion::{Criterion, Throughput};
 use host::engine::wasmtime::new_executor;
-use host_probe::settings::{Allocator, MemoryInit, Parameter as _};
+use host_probe::settings::{Allocator, MemoryInit, Named as _};
 use machine::clock::now_ns;
 
 use crate::group;
@@ -46,8 +46,8 @@ fn together(ready: &Ready<'_>, threads: usize, iterations: u64) -> Duration {
             started.wait();
             for _ in 0..share {
                 let mut store = ready.store();
-                let live = ready.instantiate(&mut store).await;
-                drop((live, store));
+                let instance = ready.instantiate(&mut store).await;
+                drop((instance, store));
             }
             done.wait();
         });

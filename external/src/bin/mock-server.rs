@@ -8,7 +8,6 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::{Command, ExitCode};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 /// How often it was told to count.
 static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -30,8 +29,13 @@ fn main() -> ExitCode {
         "floods" => flood(),
         "wrong-port" => serve("127.0.0.1:0", behaviour),
         "alone" => {
-            // A name that the kernel gives to one process at a time.
-            let name = SocketAddr::from_abstract_name("coldphase-mock-alone");
+            // A name that the kernel gives to one process at a time, of those that one program has
+            // launched.
+            let name = format!(
+                "coldphase-mock-alone-{}",
+                std::os::unix::process::parent_id()
+            );
+            let name = SocketAddr::from_abstract_name(name);
             let Ok(_held) = name.and_then(|name| UnixListener::bind_addr(&name)) else {
                 let _ = writeln!(std::io::stderr(), "mock: there is one of me already");
                 return ExitCode::from(3);
@@ -101,7 +105,7 @@ fn converse(mut stream: TcpStream, behaviour: &str) {
             _ => ("200 OK", HELLO, HELLO.len()),
         };
         if behaviour == "slow" {
-            std::thread::sleep(Duration::from_mins(1));
+            forever();
         }
         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {promised}\r\n\r\n{body}");
         if stream.write_all(answer.as_bytes()).is_err() || behaviour == "closes-mid-body" {

@@ -11,6 +11,7 @@ use campaign::{Error, Exit};
 use clap::{Args, ValueEnum};
 use results::record::Scenario;
 use results::run_folder;
+use summary::View;
 use workloads::Workload;
 
 use crate::suite::plan::{self, Observer, Planned};
@@ -111,17 +112,19 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
         cells: &cells,
         systems: &systems,
     };
-    let report = |summary: &analysis::Summary, _: &[results::Sample], width, colour| match what {
-        What::EmbeddedVsCli => analysis::embedded_vs_cli(summary, &systems.pairs(), width),
-        What::ColdStart => analysis::cold_start(summary, width, colour),
+    let view = match what {
+        What::EmbeddedVsCli => View::EnginePairs,
+        What::ColdStart => View::ColdStart,
     };
-    campaign.run(
-        arguments.out.as_deref(),
-        resume.as_deref(),
-        arguments.format,
-        report,
-        &format!("external compare {}", what.name()),
-    )
+    campaign
+        .run(
+            arguments.out.as_deref(),
+            resume.as_deref(),
+            arguments.format,
+            view,
+            &format!("external compare {}", what.name()),
+        )
+        .map(|(exit, _)| exit)
 }
 
 fn cells() -> Vec<Planned> {

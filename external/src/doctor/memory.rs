@@ -123,7 +123,8 @@ pub enum PageCache {
 
 impl PageCache {
     /// Tries it with a file in `folder`, or in the nearest folder above it that is there: a run
-    /// would make the rest. The file is gone afterwards.
+    /// would make the rest. The file has no name there: whoever lists the folder meanwhile sees
+    /// runs, and nothing is left however this ends.
     pub fn try_in(folder: &Path) -> Self {
         const LENGTH: usize = 64 * 4096;
         let written = std::path::absolute(folder).and_then(|folder| {
@@ -131,14 +132,12 @@ impl PageCache {
                 .ancestors()
                 .find(|folder| folder.is_dir())
                 .unwrap_or(&folder);
-            let mut file = tempfile::Builder::new()
-                .prefix(".coldphase-doctor-")
-                .tempfile_in(there)?;
+            let mut file = tempfile::tempfile_in(there)?;
             file.write_all(&vec![7; LENGTH])?;
-            Ok(file)
+            Ok((file, format!("a new file in {}", there.display())))
         });
-        let file = match written {
-            Ok(file) => file,
+        let (file, what) = match written {
+            Ok(written) => written,
             Err(error) => {
                 return Self::Unwritable(format!(
                     "cannot write into {}: {error}",
@@ -149,7 +148,7 @@ impl PageCache {
         // Twice: pages that were just written take another way out than pages that were read.
         let trial = [Residency::Evicted, Residency::Hot, Residency::Evicted]
             .into_iter()
-            .try_for_each(|state| pages::put(file.path(), state).map(drop));
+            .try_for_each(|state| pages::put_open(&file, &what, state).map(drop));
         trial.map_or_else(Self::Stuck, |()| Self::Controlled)
     }
 }

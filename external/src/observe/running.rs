@@ -300,14 +300,15 @@ mod tests {
     use super::super::Launch;
     use super::*;
 
+    /// What takes longer hangs.
+    const HANG_NS: u64 = 180_000_000_000;
+
     /// A shell that runs `script`, once it has printed `ready`.
     fn shell(folder: &tempfile::TempDir, script: &str) -> Running {
         let mut launch = Launch::new("/bin/sh", folder.path(), folder.path().join("log"));
         launch.arguments = vec!["-c".into(), script.into()];
         let running = launch.launch().unwrap();
-        running
-            .log_line("ready", now_ns() + 10_000_000_000)
-            .unwrap();
+        running.log_line("ready", now_ns() + HANG_NS).unwrap();
         running
     }
 
@@ -318,8 +319,8 @@ mod tests {
     #[test]
     fn what_does_not_want_to_end_is_killed_with_all_that_it_started() {
         let folder = tempfile::tempdir().unwrap();
-        let script = "trap '' TERM; /bin/sleep 60 & /usr/bin/setsid /bin/sleep 60 & /bin/sleep \
-            0.1; echo ready; wait; wait";
+        let script = "trap '' TERM; /bin/sleep 3600 & /usr/bin/setsid /bin/sh -c 'echo ready; \
+            exec /bin/sleep 3600' & wait; wait";
         let mut running = shell(&folder, script);
         let all = descendants(running.pid());
         assert_eq!(all.len(), 2, "{all:?}");
@@ -327,9 +328,12 @@ mod tests {
         assert_eq!(end.signal, Some(Signal::SIGKILL));
         assert_eq!(end.to_string(), "died of SIGKILL");
         assert!(gone(running.pid()));
-        // The one in a session of its own was killed last.
-        std::thread::sleep(Duration::from_millis(50));
-        assert!(all.iter().all(|&(pid, _)| gone(pid)));
+        // The one in a session of its own was killed last, and dies when it gets to.
+        let until_ns = now_ns() + HANG_NS;
+        while !all.iter().all(|&(pid, _)| gone(pid)) {
+            assert!(now_ns() < until_ns, "{all:?}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         assert_eq!(
             running.stop(Duration::ZERO),
             end,
@@ -340,10 +344,10 @@ mod tests {
     #[test]
     fn what_a_process_leaves_behind_in_its_group_is_killed_at_its_end() {
         let folder = tempfile::tempdir().unwrap();
-        let mut running = shell(&folder, "/bin/sleep 60 & echo ready $!");
+        let mut running = shell(&folder, "/bin/sleep 3600 & echo ready $!");
         let line = running.log_line("ready", now_ns()).unwrap();
         let left: u32 = line.split(' ').next_back().unwrap().parse().unwrap();
-        let end = running.wait_end(now_ns() + 10_000_000_000).unwrap();
+        let end = running.wait_end(now_ns() + HANG_NS).unwrap();
         assert_eq!(end.code, Some(0));
         assert!(gone(left));
     }
@@ -351,7 +355,7 @@ mod tests {
     #[test]
     fn dropping_kills_and_reaps() {
         let folder = tempfile::tempdir().unwrap();
-        let running = shell(&folder, "echo ready; exec /bin/sleep 60");
+        let running = shell(&folder, "echo ready; exec /bin/sleep 3600");
         let pid = running.pid();
         assert!(!gone(pid));
         drop(running);
@@ -365,14 +369,14 @@ mod tests {
             &folder,
             "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo ready; read x; :",
         );
-        let end = running.stop(Duration::from_secs(5)).resources;
+        let end = running.stop(Duration::from_nanos(HANG_NS)).resources;
         let mut running = shell(
             &folder,
-            "/bin/sleep 60 & i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo ready; wait",
+            "/bin/sleep 3600 & i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo ready; wait",
         );
         let usage = running.usage();
         for cost in [usage, end] {
-            assert!(cost.cpu_ns.is_some_and(|ns| ns > 10_000_000), "{cost:?}");
+            assert!(cost.cpu_ns.is_some_and(|ns| ns > 1_000_000), "{cost:?}");
             assert!(
                 cost.max_rss_bytes.is_some_and(|bytes| bytes > 500_000),
                 "{cost:?}"
@@ -401,7 +405,7 @@ mod tests {
             &folder,
             "i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo line $i; done; echo ready; echo",
         );
-        running.wait_end(now_ns() + 10_000_000_000).unwrap();
+        running.wait_end(now_ns() + HANG_NS).unwrap();
         let tail = running.log_tail();
         assert!(
             tail.starts_with("line ") && tail.ends_with("\nready") && tail.len() <= TAIL,

@@ -12,12 +12,13 @@ mod systems;
 
 use std::path::{Path, PathBuf};
 
-use analysis::Summary;
 use campaign::run::{self, Format};
 use campaign::terminal::{print, say};
 use campaign::{Error, Exit};
 use clap::Args;
-use results::{Sample, run_folder};
+use findings::Findings;
+use results::run_folder;
+use summary::{Style, View};
 
 use self::bench::{Networked, Outside};
 use self::environment::Variables;
@@ -178,13 +179,15 @@ fn measure(
         return search::search(&campaign, arguments, most);
     }
     let command = format!("external {name}");
-    campaign.run(
-        arguments.out.as_deref(),
-        resume.as_deref(),
-        arguments.format,
-        analysis::suite_report,
-        &command,
-    )
+    campaign
+        .run(
+            arguments.out.as_deref(),
+            resume.as_deref(),
+            arguments.format,
+            View::Suite,
+            &command,
+        )
+        .map(|(exit, _)| exit)
 }
 
 /// What is measured, on what.
@@ -196,15 +199,16 @@ pub(crate) struct Campaign<'a> {
 }
 
 impl Campaign<'_> {
-    /// From a run's folder to its summary. `command` is what a person types to resume it.
+    /// From a run's folder to its summary, with what was found. `command` is what a person types to
+    /// resume it.
     pub(crate) fn run(
         &self,
         out: Option<&Path>,
         resume: Option<&str>,
         format: Format,
-        report: impl Fn(&Summary, &[Sample], usize, bool) -> String,
+        view: View,
         command: &str,
-    ) -> Result<Exit, Error> {
+    ) -> Result<(Exit, Findings), Error> {
         let results = out.map_or_else(run::default_results, Path::to_owned);
         examine(&results);
         for (name, why) in self.systems.absent() {
@@ -223,27 +227,18 @@ impl Campaign<'_> {
         let place = out.map_or_else(String::new, |out| format!(" --out {}", out.display()));
         let words = command.replacen("external ", "cargo run -p external -- ", 1);
         let resume = format!("{words} --resume {}{place}", folder.run());
-        // Beside the systems' own figures: what lay between client and service, where the run has
-        // compared that.
-        let tables = |summary: &Summary, samples: &[Sample], width, colour| {
-            [
-                report(summary, samples, width, colour),
-                analysis::firewall(samples),
-                analysis::path(samples),
-            ]
-            .concat()
-        };
-        let render = |samples: &[Sample], format, width, colour| {
-            analysis::rendered(samples, format, (width, colour), &tables)
-        };
-        run::finish(
+        let findings = summary::findings(&manifest, &samples);
+        let exit = run::finish(
             format,
             &folder,
             &manifest.systems,
             (&samples, ended),
-            &render,
+            &|_, format, width, colour| {
+                summary::format(&findings, format, view, Style { width, colour })
+            },
             &resume,
-        )
+        )?;
+        Ok((exit, findings))
     }
 }
 

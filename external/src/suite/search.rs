@@ -6,13 +6,14 @@
 //! that is tried, block by block: a step is decided by what was measured side by side, and never by
 //! a figure of an earlier run.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use analysis::{ScalingCurve, Summary, scaling_curves};
 use campaign::terminal::print;
 use campaign::{Error, Exit};
-use results::{Cell, Sample};
+use findings::Findings;
+use findings::input::cell_id;
+use results::Cell;
+use summary::View;
 
 use super::plan::Planned;
 use super::{Campaign, SuiteArguments};
@@ -85,20 +86,15 @@ pub(super) fn search(
             break;
         }
         let cells = cells_of(campaign, &tried);
-        let kept: RefCell<Vec<ScalingCurve>> = RefCell::new(Vec::new());
-        let report = |summary: &Summary, samples: &[Sample], width, colour| {
-            kept.replace(scaling_curves(samples));
-            analysis::suite_report(summary, samples, width, colour)
-        };
         let step = Campaign {
             cells: &cells,
             ..*campaign
         };
-        let ended = step.run(
+        let (ended, findings) = step.run(
             arguments.out.as_deref(),
             None,
             arguments.format,
-            report,
+            View::Suite,
             "external scale",
         )?;
         if ended == Exit::Interrupted {
@@ -108,12 +104,11 @@ pub(super) fn search(
         if ended != Exit::Samples {
             exit = ended;
         }
-        let curves = kept.into_inner();
         for (cell, (_, number)) in tried {
-            let degraded = curves
-                .iter()
-                .find(|curve| curve.cell == cell)
-                .is_none_or(|curve| is_worse(curve, number));
+            let tried = cells.iter().find(|planned| {
+                planned.instances == number && without_number(&planned.cell) == cell
+            });
+            let degraded = tried.is_none_or(|planned| is_worse(&findings, &planned.cell));
             if let Some(known) = known.get_mut(&cell) {
                 *known = known.after(number, degraded);
             }
@@ -124,12 +119,12 @@ pub(super) fn search(
 }
 
 /// Whether a number of instances did worse than the one beside it, or could not be measured.
-fn is_worse(curve: &ScalingCurve, number: usize) -> bool {
-    let point = curve
-        .points
-        .iter()
-        .find(|point| point.instances == number as u64);
-    point.is_none_or(|point| point.is_degraded() || point.ok == 0)
+fn is_worse(findings: &Findings, cell: &Cell) -> bool {
+    let id = cell_id(cell);
+    let mut steps = findings.scaling.iter().flat_map(|scaling| &scaling.steps);
+    steps
+        .find(|step| step.cell == id)
+        .is_none_or(|step| step.is_degraded)
 }
 
 fn without_number(cell: &Cell) -> Cell {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use analysis::EnginePair;
 use campaign::{Error, Exit};
 
 use super::plan::Planned;
@@ -103,25 +102,6 @@ impl Systems {
             )],
             _ => Vec::new(),
         }
-    }
-
-    /// The engines that are there both embedded and as a command line, with both versions.
-    pub fn pairs(&self) -> Vec<EnginePair> {
-        let pair = |(embedded, cli): (Name, Name)| {
-            Some(EnginePair {
-                embedded: embedded.name().to_owned(),
-                cli: cli.name().to_owned(),
-                embedded_version: self.of(embedded).ok()?.version.clone(),
-                cli_version: self.of(cli).ok()?.version.clone(),
-            })
-        };
-        [
-            (Name::WasmtimeEmbedded, Name::WasmtimeCli),
-            (Name::WasmEdgeEmbedded, Name::WasmEdgeCli),
-        ]
-        .into_iter()
-        .filter_map(pair)
-        .collect()
     }
 
     /// Checks that these are there.

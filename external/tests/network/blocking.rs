@@ -9,15 +9,14 @@ use external::firewall::nft::Nft;
 use external::link::{Link, Namespace};
 use machine::ports;
 
-use super::support::{is_possible, told};
+use super::support::{HANG, is_possible, told};
 
 const PLAIN: Link = Link {
     delay_ms: 0,
     rate_mbit: None,
 };
 
-/// How long an answer is waited for that must not come. One that must come is there in
-/// microseconds.
+/// How long an answer is waited for that must not come.
 const SILENCE: Duration = Duration::from_millis(700);
 
 fn firewall(namespace: &Namespace, words: &str) -> String {
@@ -54,7 +53,7 @@ fn a_connection_from_elsewhere_gets_no_answer_and_one_over_the_loopback_does() {
     let port = ports::free_port().unwrap();
     let outside = SocketAddr::new(namespace.address(), port);
     let listen = || TcpListener::bind(("0.0.0.0", port)).unwrap();
-    let loopback = || TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), SILENCE);
+    let loopback = || TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), HANG);
 
     firewall(
         &namespace,
@@ -83,12 +82,12 @@ fn a_connection_from_elsewhere_gets_no_answer_and_one_over_the_loopback_does() {
         .unwrap();
     let there = SocketAddr::new(namespace.address(), other.local_addr().unwrap().port());
     assert!(echoes(
-        TcpStream::connect_timeout(&there, SILENCE).unwrap(),
+        TcpStream::connect_timeout(&there, HANG).unwrap(),
         &other
     ));
 
     firewall(&namespace, "disable");
-    let stream = TcpStream::connect_timeout(&outside, SILENCE).expect("disabled, it is open again");
+    let stream = TcpStream::connect_timeout(&outside, HANG).expect("disabled, it is open again");
     // An open connection outlives the firewall that comes after it, and what listens for others is
     // left open.
     let said = firewall(&namespace, "enable --ports 10000-32767");
@@ -112,7 +111,7 @@ fn an_open_connection_is_not_cut() {
         .within(|| TcpListener::bind(("0.0.0.0", port)).unwrap())
         .unwrap();
     let stream =
-        TcpStream::connect_timeout(&SocketAddr::new(namespace.address(), port), SILENCE).unwrap();
+        TcpStream::connect_timeout(&SocketAddr::new(namespace.address(), port), HANG).unwrap();
     let (mut other, _) = listener.accept().unwrap();
     // Nobody listens there any more, so nothing keeps the port from being blocked.
     drop(listener);
@@ -120,7 +119,7 @@ fn an_open_connection_is_not_cut() {
     let mut stream = stream;
     stream.write_all(b"ping").unwrap();
     let mut heard = [0; 4];
-    other.set_read_timeout(Some(SILENCE)).unwrap();
+    other.set_read_timeout(Some(HANG)).unwrap();
     other.read_exact(&mut heard).unwrap();
     assert_eq!(heard, *b"ping");
 }

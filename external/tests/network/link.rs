@@ -1,14 +1,13 @@
 //! A namespace with a link to it, as code uses it.
 
 use std::net::TcpListener;
-use std::time::Duration;
 
 use external::link::{Link, Namespace, Trouble, is_ours};
 use external::observe::{Launch, ports, ready};
 use machine::clock::now_ns;
 use workloads::Request;
 
-use super::support::{is_possible, not_run};
+use super::support::{HANG, hang_ns, is_possible, not_run, wait_for};
 
 const PLAIN: Link = Link {
     delay_ms: 0,
@@ -33,7 +32,7 @@ fn a_server_launched_in_it_is_asked_put_under_load_and_gone() {
     launch.arguments = vec!["answers".into(), format!("{address}:{port}").into()];
     launch.namespace = Some(namespace.clone());
     let mut running = launch.launch().unwrap();
-    let patience = ready::Patience::until(now_ns() + 10_000_000_000);
+    let patience = ready::Patience::until(hang_ns());
     let target = namespace.target(port);
     let first = ready::first_answer(&target, &Request::get("/"), &patience, &mut || {
         running.ended().is_some()
@@ -76,7 +75,7 @@ fn a_server_launched_in_it_is_asked_put_under_load_and_gone() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    running.stop(Duration::from_secs(5));
+    running.stop(HANG);
 
     assert!(is_ours(address));
     drop((launch, namespace));
@@ -107,7 +106,7 @@ fn what_is_launched_later_is_launched_outside_again() {
         launch.arguments = vec!["-c".into(), "exec /bin/readlink /proc/self/ns/net".into()];
         launch.namespace = inside.cloned();
         let mut running = launch.launch().unwrap();
-        running.wait_end(now_ns() + 10_000_000_000).unwrap();
+        running.wait_end(hang_ns()).unwrap();
         running.log_tail()
     };
     let (outside, inside, again) = (names(None), names(Some(&namespace)), names(None));
@@ -167,12 +166,17 @@ fn a_delay_delays_or_says_what_the_kernel_lacks() {
     let connect = || std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     // The first one also asks whose the address is.
     drop(connect());
-    let began_ns = now_ns();
-    drop(connect());
-    assert!(
-        (20_000_000..60_000_000).contains(&(now_ns() - began_ns)),
-        "one round trip of 20 ms"
-    );
+    let connecting = || {
+        let began_ns = now_ns();
+        drop(connect());
+        now_ns() - began_ns
+    };
+    // Each is delayed. What a busy machine adds to that, it does not add to all.
+    wait_for("a connection takes one round trip of 20 ms", || {
+        let took_ns = connecting();
+        assert!(took_ns >= 20_000_000, "{took_ns} ns");
+        took_ns < 40_000_000
+    });
 }
 
 #[test]
@@ -192,19 +196,23 @@ fn a_rate_is_held() {
     let listener = namespace
         .within(|| TcpListener::bind((namespace.address(), 0)).unwrap())
         .unwrap();
-    let mut stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (mut other, _) = listener.accept().unwrap();
-    let sender = std::thread::spawn(move || {
-        std::io::Write::write_all(&mut stream, &vec![0; 600_000]).unwrap()
-    });
-    let began_ns = now_ns();
-    let mut heard = vec![0; 600_000];
-    std::io::Read::read_exact(&mut other, &mut heard).unwrap();
-    sender.join().unwrap();
-    // A megabyte a second, less what the bucket holds at first.
-    assert!(
-        (400_000_000..2_000_000_000).contains(&(now_ns() - began_ns)),
-        "{} ns",
+    let sending = || {
+        let mut stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut other, _) = listener.accept().unwrap();
+        let sender = std::thread::spawn(move || {
+            std::io::Write::write_all(&mut stream, &vec![0; 600_000]).unwrap()
+        });
+        let began_ns = now_ns();
+        let mut heard = vec![0; 600_000];
+        std::io::Read::read_exact(&mut other, &mut heard).unwrap();
+        sender.join().unwrap();
         now_ns() - began_ns
-    );
+    };
+    // A megabyte a second, less what the bucket holds at first. A busy machine may be slower than
+    // that, but not always.
+    wait_for("600 kB are sent in 600 ms, or not much more", || {
+        let took_ns = sending();
+        assert!(took_ns >= 400_000_000, "{took_ns} ns");
+        took_ns < 1_200_000_000
+    });
 }

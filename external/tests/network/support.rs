@@ -5,10 +5,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use external::firewall::nft::Nft;
 use machine::clock::now_ns;
-use results::{Sample, ledger};
+use machine::usage;
+use results::{Sample, ledger, run_folder};
 
 /// A network namespace with its loopback up. Dropping it removes it.
 pub(crate) struct Ground(String);
@@ -21,7 +23,12 @@ impl Ground {
             return None;
         }
         let used = USED.fetch_add(1, Ordering::Relaxed);
-        let ground = Self(format!("coldphase-test-{}-{used}", std::process::id()));
+        // One of a process that was killed, and had the same number, may still be there.
+        let this = std::process::id();
+        let ground = Self(format!(
+            "coldphase-test-{this}-{}-{used}",
+            usage::began(this).unwrap()
+        ));
         for words in [
             vec!["netns", "add", ground.0.as_str()],
             vec!["-n", ground.0.as_str(), "link", "set", "lo", "up"],
@@ -107,12 +114,21 @@ pub(crate) fn told(output: &Output) -> (i32, String) {
     )
 }
 
+/// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
+/// what an idle one does at once.
+pub(crate) const HANG: Duration = Duration::from_mins(3);
+
+/// When [`HANG`] from now is over.
+pub(crate) fn hang_ns() -> u64 {
+    now_ns() + 180_000_000_000
+}
+
 /// Waits for what must come, not for how long it takes.
 pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
-    let until_ns = now_ns() + 120_000_000_000;
+    let until_ns = hang_ns();
     while !holds() {
         assert!(now_ns() < until_ns, "{what}");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -123,11 +139,24 @@ pub(crate) fn folder() -> tempfile::TempDir {
 
 /// The one run in a folder.
 pub(crate) fn run_in(out: &Path) -> Option<PathBuf> {
-    std::fs::read_dir(out)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .next()
+    run_folder::runs(out).first().map(|run| out.join(run))
+}
+
+/// Who has put up the firewall's table in the machine's own network, which has one for all: a suite
+/// by its process, a person.
+pub(crate) fn owner_of_the_table() -> Option<String> {
+    match Nft::find().unwrap().table() {
+        Ok(table) => table.map(|table| table.owner),
+        Err(trouble) => Some(trouble.to_string()),
+    }
+}
+
+/// Whether it belongs to somebody, and not to a suite that was killed.
+pub(crate) fn is_somebodys(owner: &str) -> bool {
+    let process = owner
+        .split_once('-')
+        .and_then(|(pid, began)| Some((pid.parse().ok()?, began.parse().ok()?)));
+    process.is_none_or(|(pid, began): (u32, u64)| usage::began(pid) == Some(began))
 }
 
 /// What it has recorded until now.

@@ -24,7 +24,7 @@ pub struct Load {
 
 impl Load {
     /// From a record; with a sentence if its histogram cannot be read.
-    pub fn of(requests: &Requests) -> (Self, Option<String>) {
+    pub fn decode(requests: &Requests) -> (Self, Option<String>) {
         let decoded = requests
             .latency_hdr
             .as_deref()
@@ -101,8 +101,7 @@ pub fn quantile(counted: &[(u64, u64)], at: f64) -> Option<f64> {
     let total = counted
         .iter()
         .fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
-    // A little less than ten, since 1.0 - 0.99 is a little less than 0.01.
-    if total == 0 || (at > 0.5 && total as f64 * (1.0 - at) < 10.0 - 1e-6) {
+    if total == 0 || !latency::supports(total, at) {
         return None;
     }
     let wanted = (at * total as f64).ceil().max(1.0);
@@ -131,7 +130,7 @@ mod tests {
             wall_ns: 1_000_000_000,
             latency_hdr: Some(latency::encode(&histogram)),
         };
-        let (load, wrong) = Load::of(&requests);
+        let (load, wrong) = Load::decode(&requests);
         assert_eq!(
             (load.recorded(), wrong, load.per_second()),
             (2_000, None, Some(2_000.0))

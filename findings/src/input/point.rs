@@ -1,11 +1,12 @@
 //! A sample, without what the report does not look at: a hundred thousand of them must fit.
 
+use results::reason::SkipKind;
 use results::record::Resources;
-use results::{Outcome, PhaseTime, Sample};
+use results::{Attested, Evidence, Outcome, PhaseTime, Sample};
 
 use super::Load;
 
-/// Evidence that findings are made of, by its name in the record.
+/// Evidence that findings are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fact {
     /// Time until all instances were ready.
@@ -18,16 +19,65 @@ pub enum Fact {
     StartLastNs,
     /// 1 if there were more instances than cores.
     Oversubscribed,
+    /// Page tables of all instances.
+    PageTablesBytes,
+    /// Proportional set size of shims.
+    ShimPssBytes,
+    /// Memory that the machine had available before.
+    AvailableBeforeBytes,
+    /// Memory that the machine had available with all instances.
+    AvailableBytes,
+    /// CPU time of the load generator.
+    GeneratorCpuNs,
+    /// Packets that a firewall's rules counted, on all links.
+    FirewallPackets,
 }
 
 impl Fact {
-    const NAMES: [(Self, &'static str); 5] = [
-        (Self::ReadyNs, "ready_ns"),
-        (Self::PrivateBytes, "private_bytes"),
-        (Self::PssBytes, "pss_bytes"),
-        (Self::StartLastNs, "start_last_ns"),
-        (Self::Oversubscribed, "oversubscribed"),
+    const EVIDENCE: [(Self, &[Evidence]); 11] = [
+        (Self::ReadyNs, &[Evidence::ReadyNs]),
+        (Self::PrivateBytes, &[Evidence::PrivateBytes]),
+        (Self::PssBytes, &[Evidence::PssBytes]),
+        (Self::StartLastNs, &[Evidence::StartLastNs]),
+        (Self::Oversubscribed, &[Evidence::Oversubscribed]),
+        (Self::PageTablesBytes, &[Evidence::PageTablesBytes]),
+        (Self::ShimPssBytes, &[Evidence::ShimPssBytes]),
+        (
+            Self::AvailableBeforeBytes,
+            &[Evidence::AvailableBeforeBytes],
+        ),
+        (Self::AvailableBytes, &[Evidence::AvailableBytes]),
+        (Self::GeneratorCpuNs, &[Evidence::GeneratorCpuNs]),
+        (
+            Self::FirewallPackets,
+            &[
+                Evidence::FirewallPackets,
+                Evidence::FirewallPacketsToContainer,
+                Evidence::FirewallPacketsFromContainer,
+            ],
+        ),
     ];
+
+    /// The sum of its evidence; nothing if there is none.
+    fn read(evidence: &[Evidence], attested: &Attested) -> Option<f64> {
+        let values = evidence.iter().filter_map(|key| {
+            let value = attested.get(key)?;
+            let yes_or_no = || value.as_bool().map(|yes| f64::from(u8::from(yes)));
+            value.as_f64().or_else(yes_or_no)
+        });
+        values.reduce(|one, two| one + two)
+    }
+}
+
+/// What one part of a system of several processes cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its name.
+    pub name: Box<str>,
+    /// CPU time since the sample began.
+    pub cpu_ns: Option<u64>,
+    /// Proportional set size.
+    pub pss_bytes: Option<u64>,
 }
 
 /// One sample.
@@ -43,6 +93,8 @@ pub struct Point {
     pub outcome: Outcome,
     /// Why, if it did not end well.
     pub reason: Option<Box<str>>,
+    /// Why it was skipped, if it was and its record says so.
+    pub skip: Option<SkipKind>,
     /// From the launch to the first complete answer.
     pub total_ns: Option<u64>,
     /// What is in no phase.
@@ -57,6 +109,8 @@ pub struct Point {
     pub artifact: Option<Box<str>>,
     /// Where what the service keeps lives, if it told.
     pub keeps: Option<Box<str>>,
+    /// What single parts of its system cost, where it has several.
+    pub parts: Box<[Part]>,
     /// What its requests did.
     pub load: Option<Box<Load>>,
     facts: Box<[(Fact, f64)]>,
@@ -64,17 +118,21 @@ pub struct Point {
 
 impl Point {
     /// From a record, which stood in this line.
-    pub(crate) fn of(sample: Sample, line: u64, load: Option<Load>) -> Self {
-        let value = |name: &str| {
-            let value = sample.attested.get(name)?;
-            value
-                .as_f64()
-                .or_else(|| value.as_bool().map(|yes| f64::from(u8::from(yes))))
-        };
-        let facts = Fact::NAMES
+    pub(crate) fn new(sample: Sample, line: u64, load: Option<Load>) -> Self {
+        let facts = Fact::EVIDENCE
             .iter()
-            .filter_map(|(fact, name)| Some((*fact, value(name)?)))
+            .filter_map(|(fact, keys)| Some((*fact, Fact::read(keys, &sample.attested)?)))
             .collect();
+        let parts = sample.attested.iter().filter_map(|(key, costs)| {
+            let cost = |name: &str| costs.get(name)?.as_u64();
+            Some(Part {
+                name: key.as_part()?.into(),
+                cpu_ns: cost("cpu_ns"),
+                pss_bytes: cost("pss_bytes"),
+            })
+        });
+        let parts = parts.collect();
+        let skip = sample.skip_kind();
         // What is timed under load is the wall time of its requests: without a total, that is what
         // pressure compares to.
         let timed = sample
@@ -91,11 +149,9 @@ impl Point {
             phases: sample.phases.into_boxed_slice(),
             resources: sample.resources,
             noisy: timed.and_then(|ns| sample.noise.mark(ns)),
-            keeps: sample
-                .attested
-                .get("state")
-                .and_then(|state| state.as_str())
-                .map(Into::into),
+            skip,
+            parts,
+            keeps: sample.attested.text(Evidence::State).map(Into::into),
             artifact: sample.artifact_sha256.map(String::into_boxed_str),
             load: load.map(Box::new),
             facts,

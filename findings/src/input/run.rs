@@ -45,6 +45,17 @@ pub struct CellData {
     pub points: Vec<Point>,
 }
 
+impl CellData {
+    fn new((cell, mut points): (Cell, Vec<Point>)) -> Self {
+        points.sort_by_key(|point| point.order);
+        Self {
+            id: cell_id(&cell),
+            cell,
+            points,
+        }
+    }
+}
+
 /// Why there is nothing to analyse at all.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
@@ -103,6 +114,27 @@ impl Run {
             .ok_or_else(no_such_run)
     }
 
+    /// A run whose samples are in memory, such as one that was just measured.
+    pub fn from_samples(manifest: Option<Manifest>, samples: &[Sample]) -> Self {
+        let mut cells: BTreeMap<Cell, Vec<Point>> = BTreeMap::new();
+        for (line, sample) in (1_u64..).zip(samples) {
+            let load = sample.requests.as_ref().map(|it| Load::decode(it).0);
+            cells
+                .entry(sample.cell.clone())
+                .or_default()
+                .push(Point::new(sample.clone(), line, load));
+        }
+        Self {
+            name: samples
+                .first()
+                .map_or_else(String::new, |it| it.run.clone()),
+            manifest,
+            cells: cells.into_iter().map(CellData::new).collect(),
+            damage: Vec::new(),
+            samples: samples.len() as u64,
+        }
+    }
+
     /// Reads a run's folder.
     ///
     /// # Errors
@@ -137,15 +169,7 @@ impl Run {
             samples,
             ..
         } = reader;
-        let cells = cells.into_iter().map(|(cell, mut points)| {
-            points.sort_by_key(|point| point.order);
-            CellData {
-                id: cell_id(&cell),
-                cell,
-                points,
-            }
-        });
-        let cells = cells.collect();
+        let cells = cells.into_iter().map(CellData::new).collect();
         damage.sort();
         Ok(Self {
             name,
@@ -299,7 +323,7 @@ impl Reader<'_> {
         self.cells
             .entry(point_cell)
             .or_default()
-            .push(Point::of(*sample, line, load));
+            .push(Point::new(*sample, line, load));
     }
 }
 
@@ -356,7 +380,7 @@ fn parse(line: u64, text: &[u8]) -> Parsed {
             ),
         );
     }
-    let (load, wrong_histogram) = sample.requests.as_ref().map(Load::of).unzip();
+    let (load, wrong_histogram) = sample.requests.as_ref().map(Load::decode).unzip();
     Parsed {
         line,
         result: Ok((Box::new(sample), load)),

@@ -166,19 +166,12 @@ fn ends(estimate: BreakEven, drawn: &[BreakEven]) -> (Option<f64>, Option<f64>) 
     (end((below * last).floor()), end((above * last).ceil()))
 }
 
-/// The mean number of requests that a process serves before it has been idle for so long that it is
-/// stopped.
+/// The rate per second from which on a process serves so many requests per start before it has
+/// been idle for so long that it is stopped.
 ///
-/// For requests that arrive independently at `rate` per second and a timeout in seconds:
-/// e^(rate·timeout), since a gap outlasts the timeout with probability e^(−rate·timeout).
-pub fn requests_per_start(rate: f64, idle_timeout: f64) -> f64 {
-    (rate * idle_timeout).exp()
-}
-
-/// The rate per second from which on a process serves so many requests per start:
-/// [`requests_per_start`] turned round.
-///
-/// Zero for up to one request, which every start serves.
+/// Requests that arrive independently at a rate r keep a process alive until a gap is longer than
+/// its idle timeout T, which a gap is with probability e^(−rT): it serves e^(rT) requests on
+/// average. Zero for up to one request, which every start serves.
 pub fn rate_for(requests: f64, idle_timeout: f64) -> f64 {
     requests.max(1.0).ln() / idle_timeout
 }

@@ -7,8 +7,7 @@ use super::distribution::t_quantile;
 use super::error::{DataError, finite, sorted};
 use super::quantile::{NORMAL_CONSISTENCY, is_supported, median_absolute_deviation, of_sorted};
 use super::trend::{Trend, mann_kendall, sen_slope};
-use super::{CONFIDENCE, Interval};
-use crate::median;
+use super::{CONFIDENCE, Interval, median};
 
 /// A p-value below which a warning is given. Stricter than a finding's: a report has a warning's
 /// chance in every cell.
@@ -137,7 +136,7 @@ pub fn describe(values: &[f64], order: Order<'_>) -> Result<Description, DataErr
     let n = sorted.len();
     let (mean, sd) = mean_and_sd(&sorted);
     let [q1, median, q3] = [0.25, 0.5, 0.75].map(|p| of_sorted(&sorted, p));
-    let supported = |p| is_supported(n, p).then(|| of_sorted(&sorted, p));
+    let supported = |p| is_supported(n as u64, p).then(|| of_sorted(&sorted, p));
     let mad = median_absolute_deviation(&sorted)?;
     Ok(Description {
         n,

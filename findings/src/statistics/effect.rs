@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::distribution::normal_quantile;
-use super::error::{DataError, sorted};
 use super::ranks::counts_below;
 use super::{CONFIDENCE, Interval};
 
@@ -17,19 +16,14 @@ pub struct Delta {
     pub interval: Option<Interval>,
 }
 
-/// Cliff's δ: how much more often the candidate's value is the larger than the smaller one, over
-/// all pairs.
+/// Cliff's δ of two ascending samples: how much more often the candidate's value is the larger
+/// than the smaller one, over all pairs.
 ///
 /// The interval is the asymmetric one, from Cliff's consistent estimate of the variance: it stays
 /// within ±1 and covers better than the symmetric one. Where the samples do not overlap at all the
 /// estimated variance is zero; then the interval is the one that so many pairs without an exception
 /// still allow. (Cliff, *Psychological Bulletin* 114, 1993; Feng and Cliff, *Journal of Modern
 /// Applied Statistical Methods* 3, 2004.) Takes O(n log n).
-pub fn cliffs_delta(candidate: &[f64], baseline: &[f64]) -> Result<Delta, DataError> {
-    Ok(of_sorted(&sorted(candidate)?, &sorted(baseline)?))
-}
-
-/// The same of two ascending samples.
 pub(crate) fn of_sorted(candidate: &[f64], baseline: &[f64]) -> Delta {
     let (ours, tied) = dominance(candidate, baseline);
     let (theirs, _) = dominance(baseline, candidate);

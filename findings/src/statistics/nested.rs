@@ -129,7 +129,9 @@ pub enum Stages {
 /// A statistic of the requests of all processes, with an interval from resampling processes.
 ///
 /// Every process weighs as many requests as it has; a single process has no interval. That of a
-/// mean is the percentile one, expanded for the number of processes ([`super::Kind::Expanded`]).
+/// mean is the percentile one, expanded for the number of processes: widened by as much as
+/// Student's t is wider than the normal distribution (Hesterberg, *The American Statistician* 69,
+/// 2015, §5).
 /// That of a quantile goes by way of what is smooth: the *share* of requests up to the quantile is
 /// resampled, its interval is Student's with the resamples' spread, and the ends are the quantiles
 /// at the two shares (Woodruff, *JASA* 47, 1952). Resampled tail quantiles themselves hang on the

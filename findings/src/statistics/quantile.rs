@@ -1,12 +1,8 @@
 //! Quantiles, and the spread that goes with a median.
 
-use super::error::{DataError, sorted};
+use results::latency;
 
-/// A quantile is only published with at least so many observations expected beyond it.
-///
-/// With fewer, a tail quantile is little more than the name of one of the largest values. The rule
-/// gives p90 from 100 observations on, p95 from 200, p99 from 1,000.
-pub const MINIMUM_BEYOND: usize = 10;
+use super::error::{DataError, sorted};
 
 /// Makes the median absolute deviation of normal data estimate its standard deviation: 1 / Φ⁻¹(¾).
 pub(crate) const NORMAL_CONSISTENCY: f64 = 1.482_602_218_505_602;
@@ -18,13 +14,6 @@ pub fn quantile(values: &[f64], p: f64) -> Result<f64, DataError> {
     } else {
         Err(DataError::Parameter)
     }
-}
-
-/// The p-quantile if the values carry it: `None` with fewer than [`MINIMUM_BEYOND`] observations
-/// beyond it.
-pub fn supported_quantile(values: &[f64], p: f64) -> Result<Option<f64>, DataError> {
-    let value = quantile(values, p)?;
-    Ok(is_supported(values.len(), p).then_some(value))
 }
 
 /// The median of values in any order.
@@ -45,10 +34,9 @@ pub fn median_absolute_deviation(values: &[f64]) -> Result<f64, DataError> {
     )
 }
 
-/// Whether so many values carry the p-quantile.
-pub(crate) fn is_supported(n: usize, p: f64) -> bool {
-    // A tenth of 100 is 9.999… in binary.
-    n as f64 * p.min(1.0 - p) >= MINIMUM_BEYOND as f64 - 1e-9
+/// Whether so many values support the p-quantile: see [`latency::supports`].
+pub(crate) fn is_supported(n: u64, p: f64) -> bool {
+    latency::supports(n, p.max(1.0 - p))
 }
 
 /// The p-quantile of type 7 of ascending values, which there must be.

@@ -34,20 +34,6 @@ impl Random {
         radius * (TAU * self.uniform()).cos()
     }
 
-    /// A gamma number of a shape of at least 1 and scale 1. (Marsaglia and Tsang, *ACM TOMS* 26,
-    /// 2000.)
-    pub(crate) fn gamma(&mut self, shape: f64) -> f64 {
-        let d = shape - 1.0 / 3.0;
-        let c = 1.0 / (9.0 * d).sqrt();
-        loop {
-            let x = self.normal();
-            let v = (1.0 + c * x).powi(3);
-            if v > 0.0 && self.uniform().ln() < x * x / 2.0 + d - d * v + d * v.ln() {
-                return d * v;
-            }
-        }
-    }
-
     /// How many of `n` independent trials succeed, each with probability `p`.
     ///
     /// By inversion as long as few successes (or few failures) are expected; else from the normal
@@ -79,78 +65,9 @@ impl Random {
     }
 }
 
-/// The median of a resample of ascending values, without drawing the resample.
-///
-/// The middle one of n uniform positions has a beta distribution, and for an even n the next one is
-/// the smallest of the rest above it. One draw costs the same for ten values as for a million.
-/// (David and Nagaraja, *Order Statistics*, 3rd ed., §2.1.)
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "positions among the values"
-)]
-pub(crate) fn resampled_median(sorted: &[f64], random: &mut Random) -> f64 {
-    let n = sorted.len();
-    let at = |position: f64| sorted[((position * n as f64) as usize).min(n - 1)];
-    let lower = n.div_ceil(2);
-    let (below, above) = (
-        random.gamma(lower as f64),
-        random.gamma((n + 1 - lower) as f64),
-    );
-    let position = below / (below + above);
-    if n % 2 == 1 {
-        return at(position);
-    }
-    let next = 1.0 - (1.0 - position) * random.uniform().powf(1.0 / (n - lower) as f64);
-    f64::midpoint(at(position), at(next))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn shares(values: &[f64], of: &[f64]) -> Vec<f64> {
-        let mut random = Random::new(5);
-        let drawn: Vec<_> = (0..200_000)
-            .map(|_| resampled_median(values, &mut random))
-            .collect();
-        let share = |value: &f64| {
-            drawn
-                .iter()
-                .filter(|median| (*median - value).abs() < 1e-12)
-                .count() as f64
-                / 200_000.0
-        };
-        of.iter().map(share).collect()
-    }
-
-    #[test]
-    fn resampled_medians_are_as_frequent_as_counting_all_resamples_says() {
-        // Of 27 resamples of three values, 7 have the smallest as their median and 13 the middle
-        // one.
-        let cases: [(&[f64], &[f64], &[f64]); 3] = [
-            (
-                &[1.0, 2.0, 3.0],
-                &[1.0, 2.0, 3.0],
-                &[7.0 / 27.0, 13.0 / 27.0, 7.0 / 27.0],
-            ),
-            (&[1.0, 2.0], &[1.0, 1.5, 2.0], &[0.25, 0.5, 0.25]),
-            // Of 256 resamples of four values: by counting.
-            (
-                &[1.0, 2.0, 4.0, 8.0],
-                &[1.0, 1.5, 2.0, 8.0],
-                &[13.0 / 256.0, 30.0 / 256.0, 37.0 / 256.0, 13.0 / 256.0],
-            ),
-        ];
-        for (values, medians, wanted) in cases {
-            for (found, wanted) in shares(values, medians).iter().zip(wanted) {
-                assert!(
-                    (found - wanted).abs() < 0.005,
-                    "{values:?}: {found} for {wanted}"
-                );
-            }
-        }
-    }
 
     #[test]
     fn binomial_numbers_have_the_mean_and_spread_of_theirs() {

@@ -20,23 +20,6 @@ pub struct Shift {
     pub exact: bool,
 }
 
-/// The Hodges–Lehmann estimate of the shift candidate − baseline: the median of all differences
-/// between the two.
-///
-/// Its interval holds the shifts that the Mann–Whitney test would not reject: from the k-th
-/// smallest to the k-th largest difference, with k from the exact distribution of U up to 50 values
-/// each without ties, and from its normal approximation otherwise. (Hodges and Lehmann, *Annals of
-/// Mathematical Statistics* 34, 1963; Hollander, Wolfe and Chicken, 3rd ed., §4.2–4.3.) Takes O(n
-/// log n) and no memory for the differences.
-pub fn hodges_lehmann(candidate: &[f64], baseline: &[f64]) -> Result<Shift, DataError> {
-    let (candidate, baseline) = (sorted(candidate)?, sorted(baseline)?);
-    Ok(of_sorted(
-        &candidate,
-        &baseline,
-        &Null::of(&candidate, &baseline),
-    ))
-}
-
 /// The Hodges–Lehmann estimate of the ratio candidate ÷ baseline: that of the logarithms, taken
 /// back.
 ///
@@ -61,7 +44,14 @@ impl Shift {
     }
 }
 
-/// The same of two ascending samples.
+/// The Hodges–Lehmann estimate of the shift candidate − baseline of two ascending samples: the
+/// median of all differences between the two.
+///
+/// Its interval holds the shifts that the Mann–Whitney test would not reject: from the k-th
+/// smallest to the k-th largest difference, with k from the exact distribution of U up to 50 values
+/// each without ties, and from its normal approximation otherwise. (Hodges and Lehmann, *Annals of
+/// Mathematical Statistics* 34, 1963; Hollander, Wolfe and Chicken, 3rd ed., §4.2–4.3.) Takes O(n
+/// log n) and no memory for the differences.
 pub(crate) fn of_sorted(candidate: &[f64], baseline: &[f64], null: &Null) -> Shift {
     let pairs = candidate.len() as u64 * baseline.len() as u64;
     let rank = match &null.exact {

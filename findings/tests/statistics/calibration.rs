@@ -2,9 +2,9 @@
 //! wolf in 5.
 
 use findings::statistics::{
-    BreakEven, Costs, Interval, Kind, Order, Process, Resampling, Stages, Statistic, Warning,
-    bootstrap, break_even, cliffs_delta, describe, dip, hodges_lehmann, hodges_lehmann_ratio,
-    linear_fit, mann_kendall, nested, paired, ratio_of_means, ratio_of_medians, theil_sen,
+    BreakEven, Costs, Interval, Order, Process, Resampling, Stages, Statistic, Warning, break_even,
+    contrast, describe, dip, hodges_lehmann_ratio, linear_fit, mann_kendall, nested, paired,
+    theil_sen,
 };
 
 use crate::simulate::{Draw, POPULATIONS, Population, share};
@@ -22,10 +22,6 @@ const RESAMPLING: Resampling = Resampling {
 
 fn holds(interval: Option<Interval>, truth: f64) -> bool {
     interval.is_some_and(|interval| interval.contains(truth))
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }
 
 #[test]
@@ -57,27 +53,6 @@ fn intervals_of_one_sample() {
 }
 
 #[test]
-fn bootstrap_intervals_of_a_mean() {
-    for population in POPULATIONS {
-        for kind in [Kind::Percentile, Kind::Expanded, Kind::Bca] {
-            let mut draw = Draw::new(2);
-            let covered = share(
-                &format!("mean, bootstrap, {kind:?}, {population:?}, n = 60"),
-                1_000,
-                || {
-                    let values = draw.sample(population, 60);
-                    holds(
-                        bootstrap(&values, kind, RESAMPLING, mean).unwrap().interval,
-                        population.mean(),
-                    )
-                },
-            );
-            assert!(NOMINAL.contains(&covered), "{covered}");
-        }
-    }
-}
-
-#[test]
 fn intervals_of_shifts_and_ratios() {
     for population in POPULATIONS {
         for (n, m) in [(12, 15), (30, 30), (60, 55)] {
@@ -91,7 +66,7 @@ fn intervals_of_shifts_and_ratios() {
                 TRIALS,
                 || {
                     let (candidate, baseline) = two(&mut draw, &|value| value + 7.0);
-                    holds(hodges_lehmann(&candidate, &baseline).unwrap().interval, 7.0)
+                    holds(contrast(&candidate, &baseline).unwrap().shift.interval, 7.0)
                 },
             );
             assert!(NOMINAL.contains(&covered), "{covered}");
@@ -110,40 +85,6 @@ fn intervals_of_shifts_and_ratios() {
             );
             assert!(NOMINAL.contains(&covered), "{covered}");
         }
-        let mut draw = Draw::new(4);
-        let covered = share(
-            &format!("ratio of medians, bootstrap, {population:?}, n = 40"),
-            TRIALS,
-            || {
-                let candidate: Vec<_> = draw
-                    .sample(population, 40)
-                    .iter()
-                    .map(|value| value * 1.1)
-                    .collect();
-                let baseline = draw.sample(population, 40);
-                holds(
-                    ratio_of_medians(&candidate, &baseline, RESAMPLING)
-                        .unwrap()
-                        .interval,
-                    1.1,
-                )
-            },
-        );
-        assert!(covered >= 93.0, "{covered}");
-        let covered = share(
-            &format!("ratio of means, Fieller, {population:?}, n = 40"),
-            TRIALS,
-            || {
-                let candidate: Vec<_> = draw
-                    .sample(population, 40)
-                    .iter()
-                    .map(|value| value * 1.1)
-                    .collect();
-                let baseline = draw.sample(population, 40);
-                holds(ratio_of_means(&candidate, &baseline).unwrap().interval, 1.1)
-            },
-        );
-        assert!(NOMINAL.contains(&covered), "{covered}");
     }
 }
 
@@ -162,7 +103,10 @@ fn intervals_of_cliffs_delta() {
                     .map(|v| v + apart * 10.0)
                     .collect();
                 let baseline = draw.sample(Population::Normal, 25);
-                holds(cliffs_delta(&candidate, &baseline).unwrap().interval, delta)
+                holds(
+                    contrast(&candidate, &baseline).unwrap().delta.interval,
+                    delta,
+                )
             },
         );
         assert!(NOMINAL.contains(&covered), "{covered}");

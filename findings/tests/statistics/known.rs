@@ -1,8 +1,8 @@
 //! Values that are in everybody's textbook, or can be had by hand.
 
 use findings::statistics::{
-    Comparison, DataError, Order, Policy, Verdict, aa_floor, cliffs_delta, decide, describe,
-    hodges_lehmann, holm, mann_kendall, mann_whitney, paired,
+    Comparison, DataError, Order, Policy, Verdict, aa_floor, contrast, decide, describe, holm,
+    mann_kendall, mann_whitney, paired,
 };
 
 fn close(one: f64, two: f64) {
@@ -19,14 +19,14 @@ fn two_samples_of_five_that_do_not_overlap() {
     assert!(test.exact);
     close(test.u, 25.0);
     close(test.p, 2.0 / 252.0);
-    let shift = hodges_lehmann(&high, &low).unwrap();
+    let shift = contrast(&high, &low).unwrap().shift;
     close(shift.estimate, 9.0);
     // The third smallest and third largest of the 25 differences: P(U ≤ 2) = 4/252 < 2.5 % < P(U ≤
     // 3).
     let interval = shift.interval.unwrap();
     close(interval.low, 6.0);
     close(interval.high, 12.0);
-    let delta = cliffs_delta(&high, &low).unwrap();
+    let delta = contrast(&high, &low).unwrap().delta;
     close(delta.estimate, 1.0);
     assert!(delta.interval.unwrap().low < 1.0);
 }

@@ -1,9 +1,9 @@
 //! The statistics against reference values, on simulated data, and on input that is no data.
 
-mod anything;
 mod calibration;
 mod decisions;
 mod dips;
 mod known;
+mod properties;
 mod scipy;
 mod simulate;

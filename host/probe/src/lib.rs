@@ -1,11 +1,13 @@
-//! What a probe is told and what it reports. A probe is a process that performs one cold start of
-//! one engine.
+//! The protocol between the program that measures and its children. A probe is a child that performs
+//! one cold start of one engine.
 //!
 //! A crate without any engine: each program that embeds one links this, and never another program's
 //! engine.
 
+pub mod child;
 pub mod deadline;
+pub mod exit;
+pub mod report;
+pub mod request;
 pub mod resources;
 pub mod settings;
-pub mod spec;
-pub mod told;

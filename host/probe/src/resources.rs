@@ -1,10 +1,10 @@
-//! What this process has used so far, as the kernel counts it.
+//! What this process has used so far, as the kernel accounts for it.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 use results::record::Resources;
 
-use crate::spec::Memory;
+use crate::report::Memory;
 
 /// Counters at one moment. Taking them costs two system calls; turning them into a record is left
 /// for later.
@@ -35,10 +35,10 @@ impl Usage {
     /// That mark is `VmHWM` and not `ru_maxrss`: the latter survives `exec`, so that a child
     /// spawned with `vfork` begins with its parent's.
     pub fn resources(self) -> Resources {
-        let count = |of: fn(&nix::sys::resource::Usage) -> libc::c_long| {
+        let count = |counter: fn(&nix::sys::resource::Usage) -> libc::c_long| {
             self.counters
                 .as_ref()
-                .and_then(|usage| u64::try_from(of(usage)).ok())
+                .and_then(|usage| u64::try_from(counter(usage)).ok())
         };
         Resources {
             cpu_ns: self.cpu_ns,
@@ -54,10 +54,10 @@ impl Usage {
 
 /// What this process takes of the machine's memory now.
 pub fn memory() -> Memory {
-    let of = |name| kibibytes("/proc/self/smaps_rollup", name);
-    let private = of("Private_Clean:").zip(of("Private_Dirty:"));
+    let mapped = |name| kibibytes("/proc/self/smaps_rollup", name);
+    let private = mapped("Private_Clean:").zip(mapped("Private_Dirty:"));
     Memory {
-        pss_bytes: of("Pss:"),
+        pss_bytes: mapped("Pss:"),
         private_bytes: private.map(|(clean, dirty)| clean + dirty),
         page_tables_bytes: kibibytes("/proc/self/status", "VmPTE:"),
     }
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernel_tells_everything_that_is_recorded() {
+    fn the_kernel_reports_everything_that_is_recorded() {
         let before = Usage::now();
         let mut touched = vec![0_u8; 32 * 1024 * 1024];
         touched

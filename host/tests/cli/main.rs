@@ -2,20 +2,36 @@
 
 mod bad_guests;
 mod bad_input;
-mod brought;
-mod density;
+#[path = "../support/endless.rs"]
+mod endless;
 mod matrix;
+mod multi_instance;
 mod runs;
+mod user_artifact;
 mod wasmedge;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use results::Sample;
+use results::record::Outcome;
+use results::{Evidence, FailureKind, Param, Sample};
 
 /// One call of the program, with a results folder of its own.
 struct Host {
     out: tempfile::TempDir,
+}
+
+/// Asserts that a sample is good, and tells whether it was not preempted, which no test can keep a
+/// machine from. What it recorded besides its phases is whole all the same.
+fn is_undisturbed(sample: &Sample) -> bool {
+    let preempted = sample.failure_kind() == Some(FailureKind::SumRule);
+    assert!(
+        preempted || sample.outcome == Outcome::Ok,
+        "{}: {:?}",
+        sample.cell,
+        sample.reason
+    );
+    !preempted
 }
 
 /// What it left.
@@ -28,18 +44,17 @@ struct Ran {
 impl Ran {
     /// Asserts that the run came to its end. Of hundreds of starts one may be preempted between two
     /// phases on a busy machine, and fails then as it should: that is no failure of what is tested.
-    fn measured_all(&self) {
-        let reasons: Vec<_> = self
-            .stderr
-            .lines()
-            .filter(|line| line.contains(" × "))
-            .collect();
+    fn measured_all(&self, host: &Host) {
+        let samples = host.samples();
+        let mut failed = samples
+            .iter()
+            .filter(|sample| sample.outcome == Outcome::Failed)
+            .peekable();
         let preempted = self.code == 4
-            && reasons
-                .iter()
-                .all(|reason| reason.contains("the phases do not add up"));
+            && failed.peek().is_some()
+            && failed.all(|sample| sample.failure_kind() == Some(FailureKind::SumRule));
         assert!(
-            self.code == 0 || (preempted && !reasons.is_empty()),
+            self.code == 0 || preempted,
             "{}: {}",
             self.code,
             self.stderr
@@ -75,13 +90,10 @@ impl Host {
 
     /// The folders of runs, oldest first.
     fn runs(&self) -> Vec<PathBuf> {
-        let mut runs: Vec<_> = std::fs::read_dir(self.out.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        runs.retain(|path| path.is_dir());
-        runs.sort();
-        runs
+        results::run_folder::runs(self.out.path())
+            .iter()
+            .map(|run| self.out.path().join(run))
+            .collect()
     }
 
     /// The samples of the only run.

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Child;
 
-use results::record::Outcome;
-
 use super::*;
 
 const HELLO: [&str; 6] = [
@@ -58,7 +56,7 @@ fn killed_at_any_moment_and_resumed_it_measures_the_rest_and_nothing_twice() {
         let before = results::ledger::read(&ledger).unwrap().samples;
 
         let ran = host.phases(&["--resume", "latest"]);
-        ran.measured_all();
+        ran.measured_all(&host);
         assert!(
             ran.stderr.contains(&format!(
                 "line {} of the ledger was never finished",
@@ -94,8 +92,8 @@ fn an_interrupt_ends_the_run_after_a_sample_and_says_how_to_go_on() {
         "{}",
         ran.stderr
     );
-    host.phases(&["--resume", &run]).measured_all();
-    host.phases(&["--resume", &run]).measured_all();
+    host.phases(&["--resume", &run]).measured_all(&host);
+    host.phases(&["--resume", &run]).measured_all(&host);
     assert_eq!(
         host.samples().len(),
         13 * 8,
@@ -117,7 +115,7 @@ fn two_at_once_is_one_too_many() {
         second.stderr
     );
     // The lock went with its process.
-    host.phases(&["--resume", "latest"]).measured_all();
+    host.phases(&["--resume", "latest"]).measured_all(&host);
 }
 
 #[test]
@@ -152,11 +150,16 @@ fn damaged_precompiled_code_is_never_loaded() {
         ran.stderr
     );
     for sample in &host.samples()[before..] {
-        let loads = sample.cell.params["acquire"].starts_with("deserialize");
+        let loads = sample
+            .cell
+            .params
+            .get(Param::Acquire)
+            .unwrap()
+            .starts_with("deserialize");
         let expected = if loads { Outcome::Skipped } else { Outcome::Ok };
         // Winch's code is compiled beforehand too, to learn whether it can be.
-        if sample.cell.params["compiler"] == "cranelift"
-            && sample.cell.params["allocator"] == "on_demand"
+        if sample.cell.params.is(Param::Compiler, "cranelift")
+            && sample.cell.params.is(Param::Allocator, "on_demand")
         {
             assert_eq!(
                 sample.outcome, expected,

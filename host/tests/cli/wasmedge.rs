@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use results::Phase;
-use results::record::Outcome;
 
 use super::matrix::all_are_whole;
 use super::*;
@@ -30,7 +29,7 @@ fn measured(arguments: &[&str]) -> Vec<Sample> {
         ]
         .concat(),
     );
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran.measured_all(&host);
     let samples = host.samples();
     all_are_whole(&samples);
     samples
@@ -55,11 +54,16 @@ fn every_workload_starts_and_answers_in_both_modes() {
         .collect();
     assert_eq!(workloads.len(), 6, "{workloads:?}");
     for sample in &samples {
-        let aot = sample.cell.params["acquire"] == "aot";
-        assert_eq!(sample.attested["code_mapped"], aot, "{}", sample.cell);
+        let aot = sample.cell.params.is(Param::Acquire, "aot");
         assert_eq!(
-            sample.attested["run_mode"],
-            if aot { "aot" } else { "interpreter" },
+            sample.attested.get(Evidence::CodeMapped),
+            Some(&aot.into()),
+            "{}",
+            sample.cell
+        );
+        assert_eq!(
+            sample.attested.text(Evidence::RunMode),
+            Some(if aot { "aot" } else { "interpreter" }),
             "{}",
             sample.cell
         );
@@ -71,7 +75,7 @@ fn every_workload_starts_and_answers_in_both_modes() {
             sample.cell
         );
         assert_eq!(
-            sample.attested.contains_key("listening_after_ns"),
+            sample.attested.contains_key(Evidence::ListeningAfterNs),
             served,
             "{}",
             sample.cell
@@ -97,7 +101,10 @@ fn it_compiles_within_a_start() {
         "--select",
         "acquire=compile",
     ]);
-    assert_eq!(samples[0].attested["code_mapped"], true);
+    assert_eq!(
+        samples[0].attested.get(Evidence::CodeMapped),
+        Some(&true.into())
+    );
     let compile = samples[0].phase_ns(Phase::Compile).unwrap();
     assert!(
         compile > samples[0].total_ns.unwrap() / 2,
@@ -147,7 +154,7 @@ fn a_guest_of_ones_own_runs_on_both_engines() {
         "page_cache=hot",
     ];
     let ran = host.phases(&arguments);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran.measured_all(&host);
     let systems: std::collections::BTreeSet<_> = host
         .samples()
         .into_iter()
@@ -194,7 +201,7 @@ fn where_it_is_missing_there_is_a_row_that_says_so_and_the_run_succeeds() {
         .stdin(Stdio::null())
         .output()
         .unwrap());
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran.measured_all(&host);
     let skipped: Vec<_> = host
         .samples()
         .into_iter()

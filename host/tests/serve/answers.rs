@@ -90,7 +90,7 @@ fn milestones_are_in_the_order_of_a_start() {
     server.get("/");
     let text = std::fs::read_to_string(&file).unwrap();
     assert_eq!(text.lines().count(), 1);
-    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let milestones: serde_json::Value = serde_json::from_str(&text).unwrap();
     let instants = [
         "first_statement_ns",
         "listening_ns",
@@ -100,9 +100,9 @@ fn milestones_are_in_the_order_of_a_start() {
         "first_accepted_ns",
         "first_answered_ns",
     ]
-    .map(|name| told[name].as_u64().unwrap());
-    assert!(instants.is_sorted(), "{told}");
-    assert_eq!(told["acquire"], "deserialize_file");
-    assert_eq!(told["allocator"], "on_demand");
-    assert_eq!(told["instances"], "per-request");
+    .map(|name| milestones[name].as_u64().unwrap());
+    assert!(instants.is_sorted(), "{milestones}");
+    assert_eq!(milestones["acquire"], "deserialize_file");
+    assert_eq!(milestones["allocator"], "on_demand");
+    assert_eq!(milestones["instances"], "per-request");
 }

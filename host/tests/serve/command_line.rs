@@ -1,6 +1,8 @@
 //! What it refuses to begin with, and how it ends.
 
-use crate::{Server, built, ended, service};
+use std::net::TcpStream;
+
+use crate::{Answered, Server, built, ended, service, wait_for};
 
 /// It says one thing that is wrong and one that helps, and nothing else.
 pub(crate) fn refused(arguments: &[&str], code: i32, message: &str) {
@@ -164,11 +166,12 @@ fn an_engine_that_was_not_built_is_refused_with_its_remedy() {
 
 #[test]
 fn help_is_printed() {
-    for command in ["serve", "compile"] {
+    for command in ["serve", "run", "compile"] {
         let (code, stdout, _) = ended(&[command, "--help"]);
         assert_eq!(code, 0);
         assert!(
-            stdout.contains(&format!("Usage: host {command} --artifact FILE")),
+            stdout.contains(&format!("Usage: host {command} "))
+                && stdout.contains("--artifact <FILE>"),
             "{stdout}"
         );
     }
@@ -178,13 +181,11 @@ fn help_is_printed() {
 fn a_request_in_flight_outlives_the_signal() {
     let mut server = Server::start(&["--threads", "1"]);
     server.is_well();
-    let asked = std::thread::scope(|scope| {
-        let answer = scope.spawn(|| server.get("/cpu?iterations=3000000"));
-        crate::limits::wait_until_busy(&server);
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(server.child.id()).unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-        answer.join().unwrap()
+    let held = server.hold().expect("there is room");
+    server.signal();
+    wait_for("it takes no more connections", || {
+        TcpStream::connect(server.address).is_err()
     });
-    assert_eq!(asked.status, 200);
+    assert_eq!(held.finish(), Answered::new(200, "all of it"));
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
 }

@@ -76,7 +76,7 @@ fn a_request_without_a_host_is_refused_and_does_not_reach_the_guest() {
 
 #[test]
 fn a_body_that_never_comes_ends_at_the_time_limit() {
-    let mut server = Server::start(&["--time-limit", "0.5", "--threads", "1"]);
+    let mut server = Server::start(&["--time-limit", "2", "--threads", "1"]);
     let mut stream = server.connect();
     stream
         .write_all(

@@ -3,6 +3,8 @@
 
 mod answers;
 mod command_line;
+#[path = "../support/endless.rs"]
+mod endless;
 mod guests;
 mod hostile;
 mod limits;
@@ -15,8 +17,12 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// No test waits longer for one answer.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
+/// what an idle one does at once.
+const HANG: Duration = Duration::from_mins(3);
+
+/// A limit in seconds that no test waits for: what happens before it has another reason.
+const NEVER: &str = "86400";
 
 /// The service, compiled once for all tests.
 static COMPILED: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
@@ -99,8 +105,8 @@ impl Server {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(HANG)).unwrap();
+        stream.set_write_timeout(Some(HANG)).unwrap();
         stream
     }
 
@@ -121,10 +127,29 @@ impl Server {
         answered(stream)
     }
 
-    /// Ends it as a supervisor does, and gives what it printed as errors.
-    fn terminate(mut self) -> (Option<i32>, String) {
+    /// Begins a request that a guest is in the middle of until the rest of its body comes; nothing
+    /// if it was refused. The server asks for a body when the guest does.
+    fn hold(&self) -> Option<Held> {
+        let mut stream = self.connect();
+        let head = "POST /echo HTTP/1.1\r\nhost: test\r\nconnection: close\r\nexpect: \
+            100-continue\r\n";
+        stream
+            .write_all(format!("{head}content-length: {}\r\n\r\n", Held::BODY.len()).as_bytes())
+            .unwrap();
+        let mut first = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        stream.read_exact(&mut first).unwrap();
+        first.starts_with(b"HTTP/1.1 100 ").then_some(Held(stream))
+    }
+
+    /// Tells it to end, as a supervisor does.
+    fn signal(&self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    }
+
+    /// Ends it, and gives what it printed as errors.
+    fn terminate(mut self) -> (Option<i32>, String) {
+        self.signal();
         let mut stderr = String::new();
         self.child
             .stderr
@@ -147,6 +172,40 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A request whose guest waits for the rest of its body.
+struct Held(TcpStream);
+
+impl Held {
+    const BODY: &[u8] = b"all of it";
+
+    /// Sends the body, and reads the answer.
+    fn finish(mut self) -> Answered {
+        self.0.write_all(Self::BODY).unwrap();
+        answered(self.0)
+    }
+}
+
+/// Waits for what must come, not for how long it takes.
+fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun_ns = machine::clock::now_ns();
+    while !holds() {
+        assert!(
+            Duration::from_nanos(machine::clock::now_ns() - begun_ns) < HANG,
+            "{what}"
+        );
+        std::thread::yield_now();
+    }
+}
+
+/// Has [`endless::component`] served, compiled, from a folder that must outlive it.
+fn endless(folder: &tempfile::TempDir, arguments: &[&str]) -> Server {
+    let [component, compiled] =
+        ["endless.wasm", "endless.cwasm"].map(|name| folder.path().join(name));
+    std::fs::write(&component, endless::component()).unwrap();
+    compile(&component, &compiled);
+    Server::of(&compiled, arguments)
 }
 
 #[derive(Debug, PartialEq, Eq)]

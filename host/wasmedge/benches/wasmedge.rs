@@ -1,7 +1,7 @@
 //! `WasmEdge`, phase by phase: what its probe does once in a fresh process, many times in a warm
 //! one. The guest is `hello`.
 //!
-//! Names are `wasmedge/<phase>[/<how it runs>]`, and stable; benches/README.md says what each
+//! Names are `wasmedge/<phase>[/<how it runs>]`, and stable; benches/README.md lists what each
 //! times. Here and not there, because one package with both engines would be another build of each.
 
 use std::fs::File;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, SamplingMode, criterion_group, criterion_main};
-use host_wasmedge::machine;
+use host_wasmedge::vm;
 use machine::clock::now_ns;
 use nix::unistd::{dup, dup2_stdout};
 use results::Phase;
@@ -24,11 +24,11 @@ const MEMORY_LIMIT_BYTES: u64 = 1 << 30;
 
 /// The probe's configuration.
 fn configuration(mode: RunMode) -> Config {
-    machine::configuration(mode, Some(MEMORY_LIMIT_BYTES)).expect("a configuration")
+    vm::configuration(mode, Some(MEMORY_LIMIT_BYTES)).expect("a configuration")
 }
 
 fn compile(wasm: &[u8], folder: &Path) -> PathBuf {
-    machine::compile(wasm, folder).expect("the guest compiles")
+    vm::compile(wasm, folder).expect("the guest compiles")
 }
 
 /// What of a start is timed.
@@ -45,8 +45,8 @@ fn start(config: &Config, module: Module, part: Part) -> u64 {
     // Each boundary ends one part and begins the next: two parts share a reading, which costs
     // neither more than one.
     let begun = now_ns();
-    let mut wasi = machine::wasi(&[Workload::Hello.name()]).expect("a WASI context");
-    let mut vm = machine::machine(config, &mut wasi).expect("a machine");
+    let mut wasi = vm::wasi(&[Workload::Hello.name()]).expect("a WASI context");
+    let mut vm = vm::machine(config, &mut wasi).expect("a machine");
     let linked = now_ns();
     vm.register_module(None, module)
         .expect("the guest can be instantiated");
@@ -88,7 +88,7 @@ fn silently<T>(work: impl FnOnce() -> T) -> T {
 }
 
 fn wasmedge(criterion: &mut Criterion) {
-    machine::quiet();
+    vm::quiet();
     let wasm = Workload::Hello
         .artifact()
         .read()

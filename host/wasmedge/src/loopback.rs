@@ -8,8 +8,9 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
+use host_probe::report::{Answered, Cause, Failure};
+use host_probe::request::Call;
 use host_probe::resources::Usage;
-use host_probe::spec::{Answered, Call, Cause, Failure};
 use machine::clock::now_ns;
 
 /// The longest answer that is taken.
@@ -17,7 +18,7 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// When what happened, on the monotonic clock, and the two answers.
 #[derive(Debug)]
-pub(crate) struct Conversation {
+pub(crate) struct Exchange {
     /// The guest had printed its address.
     pub(crate) listening_ns: u64,
     /// The connection stood.
@@ -34,10 +35,10 @@ pub(crate) struct Conversation {
     pub(crate) second: Answered,
 }
 
-/// Waits for the guest's line `listening on ADDRESS`, connects, and asks twice.
-pub(crate) fn converse(printed: File, call: &Call) -> Result<Conversation, Failure> {
+/// Waits for the guest's line `listening on ADDRESS`, connects, and sends the request twice.
+pub(crate) fn exchange(printed: File, call: &Call) -> Result<Exchange, Failure> {
     let request = request(call)?;
-    let address = listening(printed)?;
+    let address = wait_for_address(printed)?;
     let listening_ns = now_ns();
     let failed = |what: &'static str| {
         move |error: std::io::Error| {
@@ -49,22 +50,24 @@ pub(crate) fn converse(printed: File, call: &Call) -> Result<Conversation, Failu
     };
     let stream = TcpStream::connect(&address).map_err(failed("cannot reach"))?;
     // Two small writes in a row would otherwise wait for each other's acknowledgement.
-    stream.set_nodelay(true).map_err(failed("cannot ask"))?;
+    stream
+        .set_nodelay(true)
+        .map_err(failed("cannot send a request to"))?;
     let connected_ns = now_ns();
     let mut reader = BufReader::new(&stream);
-    let mut ask = || {
+    let mut send = || {
         (&stream)
             .write_all(&request)
-            .map_err(failed("cannot ask"))?;
-        answer(&mut reader).map_err(failed("no whole answer from"))
+            .map_err(failed("cannot send a request to"))?;
+        read_answer(&mut reader).map_err(failed("no complete answer from"))
     };
-    let first = ask()?;
+    let first = send()?;
     let first_ns = now_ns();
     let used = Usage::now();
     let again_ns = now_ns();
-    let second = ask()?;
+    let second = send()?;
     let second_ns = now_ns();
-    Ok(Conversation {
+    Ok(Exchange {
         listening_ns,
         connected_ns,
         first_ns,
@@ -77,7 +80,7 @@ pub(crate) fn converse(printed: File, call: &Call) -> Result<Conversation, Failu
 }
 
 /// The address in the guest's line. The engine may log lines of its own before it.
-fn listening(printed: File) -> Result<String, Failure> {
+fn wait_for_address(printed: File) -> Result<String, Failure> {
     let mut lines = BufReader::new(printed).lines();
     let address =
         lines.find_map(|line| line.ok()?.strip_prefix("listening on ").map(str::to_owned));
@@ -93,7 +96,7 @@ fn request(call: &Call) -> Result<Vec<u8>, Failure> {
     else {
         return Err(Failure::new(
             Cause::Harness,
-            "a command is not asked over a socket",
+            "a command takes no request over a socket",
         ));
     };
     let body =
@@ -108,7 +111,7 @@ fn request(call: &Call) -> Result<Vec<u8>, Failure> {
 }
 
 /// One HTTP/1.1 answer with a Content-Length, as the guest gives it.
-fn answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> {
+fn read_answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> {
     let wrong = |what: &str| std::io::Error::other(what.to_owned());
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -131,7 +134,7 @@ fn answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> {
             None => break,
         }
     }
-    let length: u64 = length.ok_or_else(|| wrong("it does not tell its length"))?;
+    let length: u64 = length.ok_or_else(|| wrong("it does not give its length"))?;
     if length > MAX_BYTES {
         return Err(wrong("it is longer than 16 MiB"));
     }
@@ -149,24 +152,24 @@ fn answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> {
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> std::io::Result<Answered> {
-        answer(&mut text.as_bytes())
+    fn parsed(text: &str) -> std::io::Result<Answered> {
+        read_answer(&mut text.as_bytes())
     }
 
     #[test]
-    fn two_answers_on_one_connection_are_told_apart() {
+    fn two_answers_on_one_connection_are_separated() {
         let mut both = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: y\r\n\r\nabHTTP/1.1 404 Not \
             Found\r\ncontent-length:0\r\n\r\n"
             .as_bytes();
         assert_eq!(
-            answer(&mut both).unwrap(),
+            read_answer(&mut both).unwrap(),
             Answered {
                 code: 200,
                 body_hex: "6162".to_owned()
             }
         );
         assert_eq!(
-            answer(&mut both).unwrap(),
+            read_answer(&mut both).unwrap(),
             Answered {
                 code: 404,
                 body_hex: String::new()
@@ -178,14 +181,14 @@ mod tests {
     fn an_answer_that_breaks_off_anywhere_is_none() {
         let whole = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
         for cut in 0..whole.len() {
-            assert!(told(&whole[..cut]).is_err(), "{cut}");
+            assert!(parsed(&whole[..cut]).is_err(), "{cut}");
         }
-        assert!(told(whole).is_ok());
+        assert!(parsed(whole).is_ok());
         assert!(
-            told("HTTP/1.1 200 OK\r\n\r\nabc").is_err(),
+            parsed("HTTP/1.1 200 OK\r\n\r\nabc").is_err(),
             "without a length its end is not known"
         );
-        assert!(told("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n").is_err());
+        assert!(parsed("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n").is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! WasmEdge, embedded: its probe, its server, and commands run to their end.
 
-mod asked;
+mod args;
 mod command;
 mod loopback;
 mod output;
@@ -8,29 +8,39 @@ mod serve;
 mod start;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use host_probe::told::{self, Told};
+use host_probe::child::{self, Request};
 
 fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    let told = told::told(&mut arguments);
+    let request = child::parse_request(&mut arguments);
     // The first statement of the start: where its `process` phase ends.
     let first_statement_ns = machine::clock::now_ns();
-    if let Some(told) = told {
-        return perform(told, first_statement_ns);
+    if let Some(request) = request {
+        return respond(request, first_statement_ns);
     }
     let arguments = arguments.get(1..).unwrap_or_default();
-    command::perform(arguments).unwrap_or_else(|| serve::run(arguments, first_statement_ns))
+    match command::run(arguments, first_statement_ns) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            // A closed stream is no reason to fail.
+            let _ = writeln!(std::io::stderr(), "error: {}", error.message);
+            ExitCode::from(error.exit)
+        }
+    }
 }
 
-/// Does what the process that measures told this one.
-fn perform(told: Told, first_statement_ns: u64) -> ExitCode {
-    match told {
-        Told::Probe(spec) => start::probe(&spec, first_statement_ns),
-        Told::Prepare(preparation) => told::answer(&start::prepare(&preparation)),
-        Told::Return => told::answer::<u64>(&Ok(first_statement_ns)),
-        Told::Version => told::answer(&Ok(wasmedge_sdk::utils::CoreVersion::version_string())),
-        Told::Crowd(_) | Told::Nonsense => told::answer::<()>(&Err(told::nonsense())),
+/// Does what the process that measures requests, and reports it.
+fn respond(request: Request, first_statement_ns: u64) -> ExitCode {
+    match request {
+        Request::Probe(spec) => start::probe(&spec, first_statement_ns),
+        Request::Prepare(preparation) => child::respond(&start::prepare(&preparation)),
+        Request::Return => child::respond::<u64>(&Ok(first_statement_ns)),
+        Request::Version => child::respond(&Ok(wasmedge_sdk::utils::CoreVersion::version_string())),
+        Request::InstanceSet(_) | Request::Invalid => {
+            child::respond::<()>(&Err(child::invalid_request()))
+        }
     }
 }

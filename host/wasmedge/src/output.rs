@@ -23,7 +23,7 @@ pub(crate) struct Output {
 
 impl Output {
     /// Of a command: kept in memory until it has ended.
-    pub(crate) fn of_command() -> io::Result<Self> {
+    pub(crate) fn for_command() -> io::Result<Self> {
         let report = File::from(dup(io::stdout().as_fd())?);
         let kept = File::from(memfd_create(c"guest-output", MFdFlags::MFD_CLOEXEC)?);
         dup2_stdout(&kept)?;
@@ -32,7 +32,7 @@ impl Output {
     }
 
     /// Of a service: a pipe whose reader learns when it listens.
-    pub(crate) fn of_service() -> io::Result<Self> {
+    pub(crate) fn for_service() -> io::Result<Self> {
         let report = File::from(dup(io::stdout().as_fd())?);
         let (reader, writer): (OwnedFd, OwnedFd) = pipe()?;
         dup2_stdout(&writer)?;

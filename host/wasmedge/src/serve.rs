@@ -2,13 +2,13 @@
 //! --engine wasmedge` becomes this.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use host_probe::exit;
+use host_probe::settings::Engine;
 use host_wasmedge::vm::{configuration, machine, quiet, wasi};
 use machine::clock::now_ns;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrStorage, sockopt};
@@ -16,11 +16,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use wasmedge_sdk::utils::CoreVersion;
 use wasmedge_sdk::{Module, RunMode};
 
-use crate::asked::{
-    self, Failed, GUEST_EXIT, INTERNAL_EXIT, RESULTS_EXIT, failed, unusable, wrong,
-};
+use crate::args::{self, Error};
 
-const USAGE: &str = "host-wasmedge serve --artifact FILE [--addr IP:PORT] [--acquire \
+pub(crate) const USAGE: &str = "host-wasmedge serve --artifact FILE [--addr IP:PORT] [--acquire \
     interpret|aot] [--memory-limit MIB] [--milestones FILE]";
 
 struct Options {
@@ -31,35 +29,12 @@ struct Options {
     milestones: Option<PathBuf>,
 }
 
-/// Serves, or says why not. `first_statement_ns` is when `main` began.
-pub(crate) fn run(arguments: &[OsString], first_statement_ns: u64) -> ExitCode {
-    if arguments
-        .iter()
-        .any(|argument| argument == "--help" || argument == "-h")
-    {
-        // If nobody reads, nobody is left to be told.
-        let _ = writeln!(std::io::stdout(), "Usage: {USAGE}");
-        return ExitCode::SUCCESS;
-    }
-    match parse(arguments).and_then(|options| serve(&options, first_statement_ns)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err((code, reason)) => {
-            let _ = writeln!(std::io::stderr(), "error: {reason}");
-            ExitCode::from(code)
-        }
-    }
+/// Serves with these flags, until the guest ends. `first_statement_ns` is when `main` began.
+pub(crate) fn run(flags: &[OsString], first_statement_ns: u64) -> Result<u8, Error> {
+    serve(&parse(flags)?, first_statement_ns).map(|()| 0)
 }
 
-fn parse(arguments: &[OsString]) -> Result<Options, Failed> {
-    let [serve, flags @ ..] = arguments else {
-        return Err(wrong("nothing to do", USAGE));
-    };
-    if serve != "serve" {
-        return Err(wrong(
-            format_args!("`{}` is no command", serve.display()),
-            USAGE,
-        ));
-    }
+fn parse(flags: &[OsString]) -> Result<Options, Error> {
     let names = [
         "--artifact",
         "--addr",
@@ -67,10 +42,9 @@ fn parse(arguments: &[OsString]) -> Result<Options, Failed> {
         "--memory-limit",
         "--milestones",
     ];
-    let [artifact, address, acquire, memory_limit, milestones] =
-        asked::values(flags, names, USAGE)?;
-    let artifact = PathBuf::from(artifact.ok_or_else(|| wrong("--artifact is missing", USAGE))?);
-    let mode = asked::mode(&artifact, acquire.as_deref(), USAGE)?;
+    let [artifact, address, acquire, memory_limit, milestones] = args::values(flags, names, USAGE)?;
+    let artifact = args::artifact(artifact, USAGE)?;
+    let mode = args::mode(&artifact, acquire.as_deref(), USAGE)?;
     let text = |value: Option<OsString>, default: &str| {
         value.map_or_else(
             || default.to_owned(),
@@ -82,85 +56,91 @@ fn parse(arguments: &[OsString]) -> Result<Options, Failed> {
         artifact,
         address: address
             .parse()
-            .map_err(|_| wrong(format_args!("`{address}` is no IP:PORT"), USAGE))?,
+            .map_err(|_| Error::usage(format_args!("`{address}` is no IP:PORT"), USAGE))?,
         mode,
         memory_limit_bytes: memory_limit
             .parse()
             .ok()
             .and_then(|mebibytes: u64| mebibytes.checked_mul(1024 * 1024))
-            .ok_or_else(|| wrong(format_args!("`{memory_limit}` is no number of MiB"), USAGE))?,
+            .ok_or_else(|| {
+                Error::usage(format_args!("`{memory_limit}` is no number of MiB"), USAGE)
+            })?,
         milestones: milestones.map(PathBuf::from),
     })
 }
 
-fn serve(options: &Options, first_statement_ns: u64) -> Result<(), Failed> {
+fn serve(options: &Options, first_statement_ns: u64) -> Result<(), Error> {
     quiet();
-    // The guest is inside its own loop and asks nobody: the handler itself ends the process.
-    let at_once = Arc::new(AtomicBool::new(true));
-    for signal in [SIGTERM, SIGINT] {
-        signal_hook::flag::register_conditional_shutdown(signal, 0, Arc::clone(&at_once)).map_err(
-            |error| {
-                (
-                    INTERNAL_EXIT,
-                    format!("cannot watch for signals: {error}\n  hint: see ulimit -a"),
-                )
-            },
-        )?;
-    }
+    end_on_signals()?;
     if options.address.port() != 0 {
-        free(options.address)?;
+        check_free(options.address)?;
     }
     let file = &options.artifact;
     let config = configuration(options.mode, Some(options.memory_limit_bytes))
-        .map_err(|error| failed(file, &error))?;
+        .map_err(|error| Error::cannot_run(file, &error))?;
     let engine_ns = now_ns();
-    std::fs::metadata(file).map_err(|error| unusable(file, &error))?;
-    let module = Module::from_file(Some(&config), file).map_err(|error| unusable(file, &error))?;
+    std::fs::metadata(file).map_err(|error| Error::unusable(file, &error))?;
+    let module =
+        Module::from_file(Some(&config), file).map_err(|error| Error::unusable(file, &error))?;
     let acquired_ns = now_ns();
-    let mut wasi =
-        wasi(&["service", &options.address.to_string()]).map_err(|error| failed(file, &error))?;
-    let mut vm = machine(&config, &mut wasi).map_err(|error| failed(file, &error))?;
+    let mut wasi = wasi(&["service", &options.address.to_string()])
+        .map_err(|error| Error::cannot_run(file, &error))?;
+    let mut vm = machine(&config, &mut wasi).map_err(|error| Error::cannot_run(file, &error))?;
     let linked_ns = now_ns();
     vm.register_module(None, module)
-        .map_err(|error| unusable(file, &error))?;
+        .map_err(|error| Error::unusable(file, &error))?;
     let instantiated_ns = now_ns();
     if let Some(path) = &options.milestones {
         // All that is known from here: the guest listens, accepts and answers by itself.
         let line = serde_json::json!({
-            "engine": "wasmedge", "engine_version": CoreVersion::version_string(),
-            "run_mode": format!("{:?}", config.run_mode()).to_lowercase(), "state": "in the one \
-                instance",
-            "first_statement_ns": first_statement_ns, "engine_ns": engine_ns, "acquired_ns": acquired_ns,
-            "linked_ns": linked_ns, "instantiated_ns": instantiated_ns,
+            "engine": Engine::WasmEdge.product(),
+            "engine_version": CoreVersion::version_string(),
+            "run_mode": format!("{:?}", config.run_mode()).to_lowercase(),
+            "state": "in the one instance",
+            "first_statement_ns": first_statement_ns,
+            "engine_ns": engine_ns,
+            "acquired_ns": acquired_ns,
+            "linked_ns": linked_ns,
+            "instantiated_ns": instantiated_ns,
         });
-        write_whole(path, &format!("{line}\n")).map_err(|error| {
-            let hint = "--milestones FILE needs a folder that exists and is writable";
-            (
-                RESULTS_EXIT,
-                format!("cannot write {}: {error}\n  hint: {hint}", path.display()),
-            )
-        })?;
+        write_milestones(path, &line)?;
     }
     let ran = vm.run_func(None, "_start", []);
     drop(vm);
-    let hint = "it is told where to listen in its first argument, and serves until it is ended";
+    let misbehaved = |message: String| {
+        let hint = "it gets the address to listen on as its first argument, and serves until it \
+            is ended";
+        Err(Error::new(exit::GUEST, message, hint))
+    };
     match (ran, wasi.exit_code()) {
         (Ok(_), 0) => Ok(()),
-        (Ok(_), code) => Err((
-            GUEST_EXIT,
-            format!("the guest ended with code {code}\n  hint: {hint}"),
-        )),
-        (Err(error), _) => Err((
-            GUEST_EXIT,
-            format!("the guest trapped: {error}\n  hint: {hint}"),
-        )),
+        (Ok(_), code) => misbehaved(format!("the guest ended with code {code}")),
+        (Err(error), _) => misbehaved(format!("the guest trapped: {error}")),
     }
 }
 
-/// Whether the guest could listen there. It would only say that it could not, in words of its own.
+/// The guest is inside its own loop and cannot be asked to stop: the handler itself ends the
+/// process.
+fn end_on_signals() -> Result<(), Error> {
+    let at_once = Arc::new(AtomicBool::new(true));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register_conditional_shutdown(signal, 0, Arc::clone(&at_once)).map_err(
+            |error| {
+                Error::new(
+                    exit::INTERNAL,
+                    format_args!("cannot watch for signals: {error}"),
+                    "see ulimit -a",
+                )
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// Checks that the guest can listen there: it would only print that it cannot, in its own words.
 ///
 /// Bound and not listened on: whoever watches for the port to open is not to see it twice.
-fn free(address: SocketAddr) -> Result<(), Failed> {
+fn check_free(address: SocketAddr) -> Result<(), Error> {
     let family = if address.is_ipv4() {
         AddressFamily::Inet
     } else {
@@ -175,18 +155,25 @@ fn free(address: SocketAddr) -> Result<(), Failed> {
         )
     };
     bind().map_err(|error| {
-        let hint = "--addr 127.0.0.1:0 takes any free port; `ss -ltnp` shows who has this one";
-        (
-            INTERNAL_EXIT,
-            format!("cannot listen on {address}: {error}\n  hint: {hint}"),
+        Error::new(
+            exit::INTERNAL,
+            format_args!("cannot listen on {address}: {error}"),
+            "--addr 127.0.0.1:0 takes any free port; `ss -ltnp` shows who has this one",
         )
     })
 }
 
-/// Whoever waits for the file sees all of it or nothing.
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+/// Writes the milestones. Whoever waits for the file sees all of it or nothing.
+fn write_milestones(path: &Path, line: &serde_json::Value) -> Result<(), Error> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".part");
-    std::fs::write(&unfinished, text)?;
-    std::fs::rename(&unfinished, path)
+    std::fs::write(&unfinished, format!("{line}\n"))
+        .and_then(|()| std::fs::rename(&unfinished, path))
+        .map_err(|error| {
+            Error::new(
+                exit::RESULTS,
+                format_args!("cannot write {}: {error}", path.display()),
+                "--milestones FILE needs a folder that exists and is writable",
+            )
+        })
 }

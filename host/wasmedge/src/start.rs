@@ -1,18 +1,18 @@
 //! WasmEdge: one cold start, from configuration to teardown.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use host_probe::report::{Answered, Cause, Failure, Report};
+use host_probe::request::{Call, Destination, Preparation, Spec};
 use host_probe::resources::{self, Usage};
 use host_probe::settings::Acquire;
-use host_probe::spec::{Answered, Call, Cause, Destination, Failure, Preparation, Report, Spec};
-use host_probe::{deadline, told};
+use host_probe::{child, deadline};
 use host_wasmedge::vm::{Machine, compile, configuration, machine, quiet, wasi};
 use machine::Timeline;
 use machine::timeline::Begun;
-use results::Phase;
+use results::{Attested, Evidence, Phase};
 use serde_json::Value;
 use wasmedge_sdk::config::Config;
 use wasmedge_sdk::{Module, RunMode};
@@ -20,7 +20,7 @@ use wasmedge_sdk::{Module, RunMode};
 use crate::loopback;
 use crate::output::{self, Output};
 
-/// Where a service under test is told to listen, and how many answers it gives before it returns.
+/// Where a service under test is to listen, and how many answers it gives before it returns.
 const SERVICE: [&str; 2] = ["127.0.0.1:0", "2"];
 
 /// Performs one cold start and reports it.
@@ -31,15 +31,15 @@ pub(crate) fn probe(spec: &Spec, first_statement_ns: u64) -> ExitCode {
     let begun = timeline.begin();
     quiet();
     let output = match spec.call {
-        Call::Run(_) => Output::of_command(),
-        Call::Http { .. } => Output::of_service(),
+        Call::Run(_) => Output::for_command(),
+        Call::Http { .. } => Output::for_service(),
     };
     match output {
         Ok(mut output) => {
             let report = start(spec, &mut timeline, begun, &mut output);
-            told::answer_to(output.report, &report)
+            child::respond_to(output.report, &report)
         }
-        Err(error) => told::answer::<Report>(&Err(unable("cannot redirect its output", &error))),
+        Err(error) => child::respond::<Report>(&Err(unable("cannot redirect its output", &error))),
     }
 }
 
@@ -94,12 +94,12 @@ fn start(
     })
 }
 
-/// What came of the first call.
+/// The result of the first call.
 struct Outcome {
     first: Answered,
     second: Option<Answered>,
     used: Usage,
-    attested: BTreeMap<String, Value>,
+    attested: Attested,
 }
 
 fn run(
@@ -124,11 +124,11 @@ fn run(
         first,
         second: None,
         used,
-        attested: BTreeMap::new(),
+        attested: Attested::new(),
     })
 }
 
-/// Runs a service on this thread, and asks it from another one.
+/// Runs a service on this thread, and calls it from another one.
 fn serve(
     vm: &mut Machine<'_>,
     output: &Output,
@@ -145,36 +145,40 @@ fn serve(
     let call = call.clone();
     let begun = timeline.begin();
     let client = std::thread::spawn(move || {
-        loopback::converse(reader, &call).unwrap_or_else(|failure| fail_at_once(report, failure))
+        loopback::exchange(reader, &call).unwrap_or_else(|failure| fail_at_once(report, failure))
     });
     let ran = vm.run_func(None, "_start", []);
     if let Err(error) = ran {
-        // First to speak: the client only learns that nobody listens.
+        // Reported first: the client only learns that nobody listens.
         return Err(guest("the guest trapped", &error));
     }
     // A guest that ended before it listened: its reader must see the end of the pipe.
     output::close_standard_output().map_err(|error| unable("cannot close its output", &error))?;
-    let said = client
+    let exchanged = client
         .join()
         .map_err(|_| Failure::new(Cause::Harness, "the client panicked"))?;
-    timeline.record(Phase::FirstRequest, begun.at_ns(), said.first_ns);
-    timeline.answered_at(said.first_ns);
-    timeline.record(Phase::SecondRequest, said.again_ns, said.second_ns);
+    timeline.record(Phase::FirstRequest, begun.at_ns(), exchanged.first_ns);
+    timeline.answered_at(exchanged.first_ns);
+    timeline.record(
+        Phase::SecondRequest,
+        exchanged.again_ns,
+        exchanged.second_ns,
+    );
     let since = |ns: u64| Value::from(ns.saturating_sub(begun.at_ns()));
-    let attested = BTreeMap::from([
+    let attested = Attested::from([
         // Not a call into the guest, as elsewhere: the guest's own start-up and its socket are in
         // it.
         (
-            "first_request".to_owned(),
+            Evidence::FirstRequest,
             "_start → listen → accept → answer, over loopback".into(),
         ),
-        ("listening_after_ns".to_owned(), since(said.listening_ns)),
-        ("connected_after_ns".to_owned(), since(said.connected_ns)),
+        (Evidence::ListeningAfterNs, since(exchanged.listening_ns)),
+        (Evidence::ConnectedAfterNs, since(exchanged.connected_ns)),
     ]);
     Ok(Outcome {
-        first: said.first,
-        second: Some(said.second),
-        used: said.used,
+        first: exchanged.first,
+        second: Some(exchanged.second),
+        used: exchanged.used,
         attested,
     })
 }
@@ -185,7 +189,7 @@ fn serve(
     reason = "the main thread is inside the guest, and no other call ends it"
 )]
 fn fail_at_once(report: std::fs::File, failure: Failure) -> ! {
-    told::answer_to::<Report>(report, &Err(failure));
+    child::respond_to::<Report>(report, &Err(failure));
     std::process::exit(1);
 }
 
@@ -247,20 +251,20 @@ const fn run_mode(acquire: Acquire) -> RunMode {
     }
 }
 
-/// The evidence: what the configuration says, and whether machine code out of `code` is mapped into
+/// The evidence: what the configuration holds, and whether machine code out of `code` is mapped into
 /// this process.
-fn attest(config: &Config, code: &Path) -> BTreeMap<String, Value> {
+fn attest(config: &Config, code: &Path) -> Attested {
     let mode = match config.run_mode() {
         RunMode::Interpreter => "interpreter",
         RunMode::Jit => "jit",
         RunMode::Aot => "aot",
     };
-    let mut found = BTreeMap::from([
+    let mut found = Attested::from([
         (
-            "engine_version".to_owned(),
+            Evidence::EngineVersion,
             Value::from(wasmedge_sdk::utils::CoreVersion::version_string()),
         ),
-        ("run_mode".to_owned(), mode.into()),
+        (Evidence::RunMode, mode.into()),
     ]);
     if let Ok(maps) = std::fs::read_to_string("/proc/self/maps") {
         let file = code.to_string_lossy();
@@ -272,7 +276,7 @@ fn attest(config: &Config, code: &Path) -> BTreeMap<String, Value> {
         let mapped = maps
             .lines()
             .any(|line| executable(line) && line.ends_with(&*file));
-        found.insert("code_mapped".to_owned(), mapped.into());
+        found.insert(Evidence::CodeMapped, mapped);
     }
     found
 }

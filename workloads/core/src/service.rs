@@ -85,52 +85,52 @@ fn iterations(query: &str) -> Result<u32, String> {
 mod tests {
     use super::*;
 
-    fn ask(method: &str, target: &str, body: &[u8]) -> (u16, String) {
+    fn call(method: &str, target: &str, body: &[u8]) -> (u16, String) {
         let answer = answer(method, target, body.to_vec(), &Counter::new());
         (answer.status, String::from_utf8(answer.body).unwrap())
     }
 
     #[test]
     fn says_hello() {
-        assert_eq!(ask("GET", "/", b""), (200, HELLO.to_owned()));
+        assert_eq!(call("GET", "/", b""), (200, HELLO.to_owned()));
     }
 
     #[test]
     fn hashes_as_often_as_asked() {
-        assert_eq!(ask("GET", "/cpu?iterations=7", b""), (200, cpu_hash_hex(7)));
+        assert_eq!(call("GET", "/cpu?iterations=7", b""), (200, cpu_hash_hex(7)));
         assert_eq!(
-            ask("GET", "/cpu?x=1&iterations=7", b""),
+            call("GET", "/cpu?x=1&iterations=7", b""),
             (200, cpu_hash_hex(7))
         );
         assert_eq!(
-            ask("GET", "/cpu", b""),
+            call("GET", "/cpu", b""),
             (200, cpu_hash_hex(DEFAULT_ITERATIONS))
         );
-        assert_eq!(ask("GET", "/cpu?iterations=lots", b"").0, 400);
+        assert_eq!(call("GET", "/cpu?iterations=lots", b"").0, 400);
     }
 
     #[test]
     fn echoes_up_to_its_bound() {
-        assert_eq!(ask("POST", "/echo", b"abc"), (200, "abc".to_owned()));
-        assert_eq!(ask("POST", "/echo", &vec![b'x'; MAX_ECHO_BYTES]).0, 200);
-        assert_eq!(ask("POST", "/echo", &vec![b'x'; MAX_ECHO_BYTES + 1]).0, 413);
+        assert_eq!(call("POST", "/echo", b"abc"), (200, "abc".to_owned()));
+        assert_eq!(call("POST", "/echo", &vec![b'x'; MAX_ECHO_BYTES]).0, 200);
+        assert_eq!(call("POST", "/echo", &vec![b'x'; MAX_ECHO_BYTES + 1]).0, 413);
     }
 
     #[test]
     fn counts() {
         let counter = Counter::new();
-        let say = |method: &str| {
+        let call = |method: &str| {
             String::from_utf8(answer(method, "/state", vec![], &counter).body).unwrap()
         };
         assert_eq!(
-            [say("GET"), say("POST"), say("POST"), say("GET")],
+            [call("GET"), call("POST"), call("POST"), call("GET")],
             ["0", "1", "2", "2"]
         );
     }
 
     #[test]
     fn knows_what_it_does_not_serve() {
-        assert_eq!(ask("GET", "/nothing", b"").0, 404);
-        assert_eq!(ask("DELETE", "/state", b"").0, 405);
+        assert_eq!(call("GET", "/nothing", b"").0, 404);
+        assert_eq!(call("DELETE", "/state", b"").0, 405);
     }
 }

@@ -27,11 +27,11 @@ pub enum BuildError {
     Io {
         /// What was tried.
         what: String,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// Cargo ran and failed; its own words are above.
-    #[error("building {package} failed; cargo says why above")]
+    #[error("building {package} failed; cargo reports why above")]
     Cargo {
         /// What was being built.
         package: &'static str,
@@ -41,7 +41,7 @@ pub enum BuildError {
     Component {
         /// What was being built.
         package: &'static str,
-        /// What the encoder says.
+        /// The error of the encoder.
         reason: String,
     },
 }
@@ -157,7 +157,7 @@ fn component(package: &'static str, module: &[u8]) -> Result<Vec<u8>, BuildError
 
 impl Folders {
     /// The folders of this checkout.
-    pub fn of_checkout() -> Self {
+    pub fn in_checkout() -> Self {
         let here = results::checkout::root().join("workloads");
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
             || here.join("guests/target"),

@@ -56,7 +56,7 @@ impl Toolchain {
     /// Finds one.
     ///
     /// # Errors
-    /// [`ToolchainError`] says what is missing and how to install it.
+    /// [`ToolchainError`] names what is missing and how to install it.
     pub fn find() -> Result<Self, ToolchainError> {
         let missing = |reason: String| ToolchainError { reason };
         let sysroot = rustc(&["--print", "sysroot"])

@@ -1,15 +1,14 @@
-//! The evidence: what the engine and the kernel say was done, gathered after the start is over.
+//! The evidence: what the engine and the kernel report was done, gathered after the start is over.
 
-use std::collections::BTreeMap;
-
+use results::{Attested, Evidence};
 use serde::Deserialize;
 use serde_json::Value;
 use wasmtime::{Cache, Engine};
 use wasmtime_environ::object::{Object as _, ObjectSection as _};
 use wasmtime_environ::{FlagValue, Tunables, obj};
 
-use host_probe::settings::Parameter as _;
-use host_probe::spec::Spec;
+use host_probe::request::Spec;
+use host_probe::settings::{Allocator, Named as _};
 
 /// The evidence of one start. What cannot be found out is absent, and then fails the sample's
 /// check.
@@ -18,34 +17,31 @@ pub(super) fn gather(
     image: &[u8],
     spec: &Spec,
     cache: Option<&Cache>,
-) -> BTreeMap<String, Value> {
-    let mut found = BTreeMap::new();
-    let mut put = |key: &str, value: Value| _ = found.insert(key.to_owned(), value);
-    put("cache", cache_used(cache).into());
-    put("world", spec.world.name().into());
+) -> Attested {
     let pool = engine.pooling_allocator_metrics();
-    put(
-        "allocator",
-        if pool.is_some() {
-            "pooling"
-        } else {
-            "on_demand"
-        }
-        .into(),
-    );
+    let allocator = if pool.is_some() {
+        Allocator::Pooling
+    } else {
+        Allocator::OnDemand
+    };
+    let mut found = Attested::from([
+        (Evidence::Cache, cache_used(cache)),
+        (Evidence::World, spec.world.name()),
+        (Evidence::Allocator, allocator.name()),
+    ]);
     if let Some(pool) = pool {
-        put("pooled_instances", pool.core_instances().into());
-        put("pooled_memories", pool.memories().into());
+        found.insert(Evidence::PooledInstances, pool.core_instances());
+        found.insert(Evidence::PooledMemories, pool.memories());
     }
     if let Some(threads) = compiler_threads(cache) {
-        put("compiler_threads", threads.into());
+        found.insert(Evidence::CompilerThreads, threads);
     }
     if let Some(kind) = memory_image(spec) {
-        put("memory_image", kind.into());
+        found.insert(Evidence::MemoryImage, kind);
     }
-    match compiled_as(image) {
+    match read_compiled(image) {
         Ok(compiled) => found.extend(compiled),
-        Err(reason) => put("image_unreadable", reason.into()),
+        Err(reason) => _ = found.insert(Evidence::ImageUnreadable, reason),
     }
     found
 }
@@ -109,7 +105,7 @@ struct Metadata<'a> {
 }
 
 /// How the code that ran was compiled.
-fn compiled_as(image: &[u8]) -> Result<BTreeMap<String, Value>, String> {
+fn read_compiled(image: &[u8]) -> Result<Attested, String> {
     let elf = wasmtime_environ::object::File::parse(image).map_err(|error| error.to_string())?;
     let section = elf
         .section_by_name(obj::ELF_WASM_ENGINE)
@@ -126,19 +122,22 @@ fn compiled_as(image: &[u8]) -> Result<BTreeMap<String, Value>, String> {
         .shared_flags
         .iter()
         .find(|(name, _)| *name == "opt_level");
-    let entry = |key: &str, value: Value| (key.to_owned(), value);
-    Ok(BTreeMap::from([
-        entry("engine_major", String::from_utf8_lossy(version).into()),
-        entry("target", metadata.target.into()),
-        entry(
-            "opt_level",
+    let tunables = metadata.tunables;
+    Ok(Attested::from([
+        (
+            Evidence::EngineMajor,
+            Value::from(String::from_utf8_lossy(version)),
+        ),
+        (Evidence::Target, metadata.target.into()),
+        (
+            Evidence::OptLevel,
             opt_level.map_or(Value::Null, |(_, value)| value.to_string().into()),
         ),
-        entry("winch", metadata.tunables.winch_callable.into()),
-        entry(
-            "epoch_interruption",
-            metadata.tunables.epoch_interruption.into(),
+        (Evidence::Winch, tunables.winch_callable.into()),
+        (
+            Evidence::EpochInterruption,
+            tunables.epoch_interruption.into(),
         ),
-        entry("memory_init_cow", metadata.tunables.memory_init_cow.into()),
+        (Evidence::MemoryInitCow, tunables.memory_init_cow.into()),
     ]))
 }

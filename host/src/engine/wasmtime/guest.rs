@@ -1,5 +1,5 @@
-//! What a guest is given: no files, no environment, no network, bounded memory; and what went wrong
-//! in it.
+//! The resources of a guest: no files, no environment, no network, bounded memory; and what went
+//! wrong in it.
 
 use wasmtime::{ResourceLimiter, Store, Trap};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -10,7 +10,8 @@ use wasmtime_wasi_http::{
     RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
-use host_probe::spec::{Call, Cause, Failure, Spec};
+use host_probe::report::{Cause, Failure};
+use host_probe::request::{Call, Spec};
 
 /// The most that a guest may print or answer. More is refused, not cut: a cut answer would be a
 /// wrong one.
@@ -31,7 +32,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// What `spec` gives a guest.
+    /// The resources that `spec` gives a guest.
     pub fn new(spec: &Spec) -> Self {
         let (stdout, stderr) = (
             MemoryOutputPipe::new(MAX_ANSWER_BYTES),
@@ -113,14 +114,14 @@ impl MemoryLimit {
     }
 
     fn grow(&mut self, by_bytes: usize) -> wasmtime::Result<bool> {
-        let wanted = self.used.saturating_add(by_bytes as u64);
-        if wanted > self.bytes {
-            self.refused = Some(wanted);
-            // A trap and not a plain refusal: a guest that is told "no" may loop or answer
+        let requested = self.used.saturating_add(by_bytes as u64);
+        if requested > self.bytes {
+            self.refused = Some(requested);
+            // A trap and not a plain refusal: a guest that gets "no" may loop or answer
             // something else instead.
             wasmtime::bail!("the memory limit is reached");
         }
-        self.used = wanted;
+        self.used = requested;
         Ok(true)
     }
 }
@@ -149,12 +150,12 @@ impl ResourceLimiter for MemoryLimit {
     }
 }
 
-/// Says what went wrong in a guest, and whose fault it was.
+/// What went wrong in a guest, and what is at fault.
 pub(super) fn failure(error: &wasmtime::Error, store: &Store<Guest>) -> Failure {
-    if let Some(wanted) = store.data().memory.refused {
+    if let Some(requested) = store.data().memory.refused {
         let limit = store.data().memory.bytes;
         let reason =
-            format!("the guest wanted {wanted} bytes of memory; the limit is {limit} bytes");
+            format!("the guest requested {requested} bytes of memory; the limit is {limit} bytes");
         return Failure::new(Cause::MemoryLimit, reason);
     }
     match error.downcast_ref::<Trap>() {
@@ -164,21 +165,28 @@ pub(super) fn failure(error: &wasmtime::Error, store: &Store<Guest>) -> Failure 
         ),
         Some(trap) => Failure::new(
             Cause::Guest,
-            format!("the guest trapped: {trap}{}", said(store)),
+            format!("the guest trapped: {trap}{}", quote_stderr(store)),
         ),
         None => Failure::new(
             Cause::Guest,
-            format!("the guest failed: {}{}", error.root_cause(), said(store)),
+            format!(
+                "the guest failed: {}{}",
+                error.root_cause(),
+                quote_stderr(store)
+            ),
         ),
     }
 }
 
 /// The end of what the guest printed to its standard error, where a panic explains itself.
-pub(super) fn said(store: &Store<Guest>) -> String {
+pub(super) fn quote_stderr(store: &Store<Guest>) -> String {
     let printed = store.data().stderr.contents();
     if printed.is_empty() {
         return String::new();
     }
     let tail = &printed[printed.len().saturating_sub(QUOTED_BYTES)..];
-    format!("; it said: {:?}", String::from_utf8_lossy(tail).trim())
+    format!(
+        "; its standard error: {:?}",
+        String::from_utf8_lossy(tail).trim()
+    )
 }

@@ -1,32 +1,35 @@
 //! Wasmtime: one cold start, from configuration to teardown.
 
 mod attest;
-mod crowd;
+mod code;
+mod config;
 mod deadline;
+pub(crate) mod density;
+pub(crate) mod exchange;
 pub mod guest;
-pub mod live;
+pub mod instance;
+pub mod link;
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use machine::Timeline;
 use machine::timeline::Begun;
 use results::Phase;
 use wasmtime::component::Component;
-use wasmtime::{
-    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, Module, OptLevel, Store,
-    Strategy,
-};
+use wasmtime::{Cache, Engine, Module, Store};
 
-pub use self::crowd::crowd;
+pub use self::code::Code;
+use self::code::acquire;
+pub(crate) use self::code::{not_compiled, not_loaded, read};
+pub(crate) use self::config::{config, engine_from, private_cache};
+pub use self::config::{new_engine, new_engine_without_compiler};
 use self::deadline::Then;
 use self::guest::Guest;
-use self::live::Linked;
+use self::link::PreInstance;
+use host_probe::report::{Cause, Failure, Report};
+use host_probe::request::{Call, Destination, Kind, Preparation, Spec};
 use host_probe::resources::Usage;
-use host_probe::settings::{
-    Acquire, Allocator, CompileThreads, Compiler, EngineSettings, Interrupt, MemoryInit,
-};
-use host_probe::spec::{Call, Cause, Destination, Failure, Kind, Preparation, Report, Spec};
+use host_probe::settings::Interrupt;
 
 /// The engine's version: that of the crate, which the workspace pins and a test compares with
 /// `Cargo.lock`.
@@ -39,10 +42,10 @@ pub const MAJOR: &str = "48";
 /// function's stack are the engine's to pay for.
 ///
 /// # Errors
-/// The start came to nothing; whose fault that was is said.
+/// The start failed; the failure names what is at fault.
 pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Report, Failure> {
     let cache = spec.cache.as_deref().map(private_cache).transpose()?;
-    let engine = engine_of(&config(spec.acquire, spec.engine, cache.clone()))?;
+    let engine = engine_from(&config(spec.acquire, spec.settings, cache.clone()))?;
     let executor = new_executor()?;
     timeline.end(Phase::Engine, begun);
     // What comes next begins here and not in `acquire`: the first call into its pages costs
@@ -51,11 +54,12 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
     match spec.kind {
         Kind::Module => {
             let module: Module = acquire(&engine, spec, timeline, begun)?;
-            let linked = timeline.time(Phase::Link, || Linked::module(&engine, &module))?;
+            let pre_instance =
+                timeline.time(Phase::Link, || PreInstance::module(&engine, &module))?;
             let begun = timeline.begin();
             executor.block_on(run(
                 &engine,
-                &linked,
+                &pre_instance,
                 &module,
                 spec,
                 timeline,
@@ -65,12 +69,13 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
         }
         Kind::Component => {
             let component: Component = acquire(&engine, spec, timeline, begun)?;
-            let linked =
-                timeline.time(Phase::Link, || Linked::component(&engine, &component, spec))?;
+            let pre_instance = timeline.time(Phase::Link, || {
+                PreInstance::component(&engine, &component, spec)
+            })?;
             let begun = timeline.begin();
             executor.block_on(run(
                 &engine,
-                &linked,
+                &pre_instance,
                 &component,
                 spec,
                 timeline,
@@ -104,7 +109,7 @@ pub fn new_store(engine: &Engine, spec: &Spec) -> Store<Guest> {
 
 /// The time that a guest has, and what happens then.
 fn time_limit(spec: &Spec) -> (Duration, Then) {
-    let then = if spec.engine.interrupt == Interrupt::Epoch {
+    let then = if spec.settings.interrupt == Interrupt::Epoch {
         Then::Interrupt
     } else {
         Then::End
@@ -115,7 +120,7 @@ fn time_limit(spec: &Spec) -> (Duration, Then) {
 /// From a linked guest to its teardown.
 async fn run(
     engine: &Engine,
-    linked: &Linked,
+    pre_instance: &PreInstance,
     code: &impl Code,
     spec: &Spec,
     timeline: &mut Timeline,
@@ -128,13 +133,13 @@ async fn run(
     timeline.end(Phase::Store, begun);
 
     let begun = timeline.begin();
-    let live = linked.instantiate(&mut store).await;
+    let instance = pre_instance.instantiate(&mut store).await;
     timeline.end(Phase::Instantiate, begun);
-    let live = live.map_err(|error| guest::failure(&error, &store))?;
+    let instance = instance.map_err(|error| guest::failure(&error, &store))?;
 
     let begun = timeline.begin();
     let mut used = None;
-    let first = live.call(&mut store, &spec.call, limit, || {
+    let first = instance.call(&mut store, &spec.call, limit, || {
         timeline.end(Phase::FirstRequest, begun);
         timeline.answered();
         used = Some(Usage::now());
@@ -147,15 +152,15 @@ async fn run(
         Call::Http { .. } => {
             allow(&mut store, limit, then);
             let begun = timeline.begin();
-            let answer = live.call(&mut store, &spec.call, limit, || {
-                timeline.end(Phase::SecondRequest, begun)
+            let answer = instance.call(&mut store, &spec.call, limit, || {
+                timeline.end(Phase::SecondRequest, begun);
             });
             Some(answer.await)
         }
     };
     resources.pss_bytes = host_probe::resources::pss_bytes();
     let attested = attest::gather(engine, code.image(), spec, cache);
-    timeline.time(Phase::Teardown, || drop((live, store)));
+    timeline.time(Phase::Teardown, || drop((instance, store)));
     Ok(Report {
         recorded: timeline.recorded(),
         first,
@@ -183,13 +188,13 @@ pub fn prepare(preparation: &Preparation) -> Result<(), Failure> {
     let Preparation {
         file,
         kind,
-        engine,
+        settings,
         into,
     } = preparation;
     let wasm = read(file)?;
     match into {
         Destination::File(path) => {
-            let engine = new_engine(*engine, None)?;
+            let engine = new_engine(*settings, None)?;
             let code = match kind {
                 Kind::Module => engine.precompile_module(&wasm),
                 Kind::Component => engine.precompile_component(&wasm),
@@ -203,7 +208,7 @@ pub fn prepare(preparation: &Preparation) -> Result<(), Failure> {
             })
         }
         Destination::Cache(folder) => {
-            let engine = new_engine(*engine, Some(private_cache(folder)?))?;
+            let engine = new_engine(*settings, Some(private_cache(folder)?))?;
             match kind {
                 Kind::Module => <Module as Code>::compile(&engine, &wasm).map(drop),
                 Kind::Component => <Component as Code>::compile(&engine, &wasm).map(drop),
@@ -212,195 +217,3 @@ pub fn prepare(preparation: &Preparation) -> Result<(), Failure> {
         }
     }
 }
-
-/// The engine of a configuration.
-///
-/// # Errors
-/// The machine cannot give what the configuration needs.
-pub fn new_engine(settings: EngineSettings, cache: Option<Cache>) -> Result<Engine, Failure> {
-    engine_of(&config(Acquire::Compile, settings, cache))
-}
-
-/// The engine of these settings that a start from compiled code makes: without a compiler.
-///
-/// # Errors
-/// The machine cannot give what the configuration needs.
-pub fn new_engine_without_compiler(settings: EngineSettings) -> Result<Engine, Failure> {
-    engine_of(&config(Acquire::DeserializeFile, settings, None))
-}
-
-/// A configuration in the engine's own terms, for code that is acquired so. Everything not named
-/// here is the engine's default.
-pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<Cache>) -> Config {
-    let mut config = Config::new();
-    match settings.compiler {
-        Compiler::Cranelift => config
-            .strategy(Strategy::Cranelift)
-            .cranelift_opt_level(OptLevel::Speed),
-        Compiler::CraneliftNone => config
-            .strategy(Strategy::Cranelift)
-            .cranelift_opt_level(OptLevel::None),
-        Compiler::Winch => config.strategy(Strategy::Winch),
-    };
-    config.allocation_strategy(match settings.allocator {
-        Allocator::OnDemand => InstanceAllocationStrategy::OnDemand,
-        Allocator::Pooling => InstanceAllocationStrategy::pooling(),
-    });
-    config.memory_init_cow(settings.memory_init == MemoryInit::Cow);
-    config.parallel_compilation(settings.compile_threads == CompileThreads::Parallel);
-    config.epoch_interruption(settings.interrupt == Interrupt::Epoch);
-    config.cache(cache);
-    // A compiler that nobody calls is still set up for this machine. A start from compiled code
-    // does without, as a person would build it to start fast; but an engine without it takes no
-    // code of Winch's.
-    if acquire.takes_precompiled() && settings.compiler != Compiler::Winch {
-        config.enable_compiler(false);
-    }
-    config
-}
-
-/// The engine that is configured so.
-pub(crate) fn engine_of(config: &Config) -> Result<Engine, Failure> {
-    Engine::new(config)
-        .map_err(|error| Failure::new(Cause::Machine, format!("cannot make the engine: {error:#}")))
-}
-
-/// The engine's own cache in a folder that belongs to the run.
-///
-/// Its housekeeping is put off beyond the life of a run: a worker that recompresses or removes
-/// entries while a sample is timed would make the hundredth hit another measurement than the first.
-pub(crate) fn private_cache(folder: &Path) -> Result<Cache, Failure> {
-    const NEVER: Duration = Duration::from_hours(365 * 24);
-    let mut config = CacheConfig::new();
-    config
-        .with_directory(folder)
-        .with_cleanup_interval(NEVER)
-        .with_optimized_compression_usage_counter_threshold(u64::MAX);
-    Cache::new(config).map_err(|error| {
-        Failure::new(
-            Cause::Machine,
-            format!(
-                "cannot open the engine's cache in {}: {error:#}",
-                folder.display()
-            ),
-        )
-    })
-}
-
-/// `read` and the one phase that turns bytes into code.
-fn acquire<C: Code>(
-    engine: &Engine,
-    spec: &Spec,
-    timeline: &mut Timeline,
-    begun: Begun,
-) -> Result<C, Failure> {
-    let phase = match spec.acquire {
-        Acquire::Compile => Phase::Compile,
-        Acquire::CacheMiss => Phase::CacheMiss,
-        Acquire::CacheHit => Phase::CacheHit,
-        Acquire::Deserialize => Phase::Deserialize,
-        Acquire::DeserializeFile => {
-            let file: &PathBuf = &spec.file;
-            let code = C::deserialize_file(engine, file);
-            timeline.end(Phase::DeserializeFile, begun);
-            return code.map_err(|error| not_loaded(&error));
-        }
-        Acquire::Interpret | Acquire::Aot => {
-            return Err(Failure::new(
-                Cause::Harness,
-                "Wasmtime has no such way of acquiring code",
-            ));
-        }
-    };
-    let bytes = read(&spec.file);
-    timeline.end(Phase::Read, begun);
-    let bytes = bytes?;
-    if phase == Phase::Deserialize {
-        // The bytes are dropped inside the phase, as an embedder would.
-        return timeline
-            .time(phase, move || C::deserialize(engine, &bytes))
-            .map_err(|error| not_loaded(&error));
-    }
-    timeline
-        .time(phase, move || C::compile(engine, &bytes))
-        .map_err(|error| not_compiled(&error))
-}
-
-pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file).map_err(|error| {
-        Failure::new(
-            Cause::Artifact,
-            format!("cannot read {}: {error}", file.display()),
-        )
-    })
-}
-
-pub(crate) fn not_compiled(error: &wasmtime::Error) -> Failure {
-    Failure::new(Cause::Artifact, format!("it does not compile: {error:#}"))
-}
-
-pub(crate) fn not_loaded(error: &wasmtime::Error) -> Failure {
-    Failure::new(
-        Cause::Harness,
-        format!("the precompiled code does not load: {error:#}"),
-    )
-}
-
-/// Executable code in either of its two kinds.
-pub trait Code: Sized {
-    /// From Wasm; through the engine's cache, if it has one.
-    ///
-    /// # Errors
-    /// The engine's own.
-    fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self>;
-    /// From precompiled bytes, which the caller vouches for.
-    ///
-    /// # Errors
-    /// The engine's own.
-    fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self>;
-    /// From a precompiled file, which is mapped and which the caller vouches for.
-    ///
-    /// # Errors
-    /// The engine's own.
-    fn deserialize_file(engine: &Engine, file: &Path) -> wasmtime::Result<Self>;
-    /// The compiled image in memory: what ran, not what should have run.
-    fn image(&self) -> &[u8];
-}
-
-macro_rules! code {
-    ($type:ty) => {
-        #[expect(
-            unsafe_code,
-            reason = "loading machine code is unsafe; the parent has checked its digest"
-        )]
-        impl Code for $type {
-            fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self> {
-                <$type>::from_binary(engine, wasm)
-            }
-
-            fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
-                // SAFETY: the bytes are what `prepare` wrote: the parent compares their digest
-                // before each launch.
-                unsafe { <$type>::deserialize(engine, code) }
-            }
-
-            fn deserialize_file(engine: &Engine, file: &Path) -> wasmtime::Result<Self> {
-                // SAFETY: as above; and nobody but the run that owns the folder writes there while
-                // it is mapped.
-                unsafe { <$type>::deserialize_file(engine, file) }
-            }
-
-            fn image(&self) -> &[u8] {
-                let range = self.image_range();
-                // SAFETY: the range is the image's mapping, readable and unchanged for as long as
-                // `self` lives.
-                unsafe {
-                    std::slice::from_raw_parts(range.start, range.end.addr() - range.start.addr())
-                }
-            }
-        }
-    };
-}
-
-code!(Module);
-code!(Component);

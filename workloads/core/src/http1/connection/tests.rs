@@ -19,13 +19,13 @@ fn drain(connection: &mut Connection, step: usize) -> (Vec<u8>, usize) {
 fn talk<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (String, bool) {
     let counter = Counter::new();
     let mut connection = Connection::new(&counter);
-    let mut said = Vec::new();
+    let mut sent = Vec::new();
     for piece in pieces {
         connection.receive(piece);
-        said.extend(drain(&mut connection, usize::MAX).0);
+        sent.extend(drain(&mut connection, usize::MAX).0);
     }
     (
-        String::from_utf8_lossy(&said).into_owned(),
+        String::from_utf8_lossy(&sent).into_owned(),
         connection.is_finished(),
     )
 }
@@ -77,21 +77,21 @@ fn how_the_input_is_cut_changes_nothing() {
         ),
     ];
     for input in inputs {
-        let (said, closes) = talk([input.as_bytes()]);
+        let (sent, closes) = talk([input.as_bytes()]);
         assert!(
-            said.starts_with("HTTP/1.1 "),
-            "{input:?} was answered with {said:?}"
+            sent.starts_with("HTTP/1.1 "),
+            "{input:?} was answered with {sent:?}"
         );
         assert_eq!(
             talk(input.as_bytes().chunks(1)),
-            (said.clone(), closes),
+            (sent.clone(), closes),
             "{input:?} byte by byte"
         );
         for position in 0..=input.len() {
             let (one, two) = input.as_bytes().split_at(position);
             assert_eq!(
                 talk([one, two]),
-                (said.clone(), closes),
+                (sent.clone(), closes),
                 "{input:?} cut at {position}"
             );
         }
@@ -115,19 +115,19 @@ fn what_is_malformed_is_refused_once_and_closes() {
         "\u{16}\u{3}\u{1}\n",
     ];
     for input in bad {
-        let (said, closes) = talk([input.as_bytes(), GET.as_bytes()]);
+        let (sent, closes) = talk([input.as_bytes(), GET.as_bytes()]);
         assert!(
-            said.starts_with("HTTP/1.1 400 Bad Request\r\n"),
-            "{input:?} was answered with {said:?}"
+            sent.starts_with("HTTP/1.1 400 Bad Request\r\n"),
+            "{input:?} was answered with {sent:?}"
         );
         assert!(
-            said.contains("\r\nConnection: close\r\n") && closes,
-            "{input:?} was answered with {said:?}"
+            sent.contains("\r\nConnection: close\r\n") && closes,
+            "{input:?} was answered with {sent:?}"
         );
         assert_eq!(
-            said.matches("HTTP/1.1 ").count(),
+            sent.matches("HTTP/1.1 ").count(),
             1,
-            "{input:?} was answered with {said:?}"
+            "{input:?} was answered with {sent:?}"
         );
     }
 }
@@ -147,19 +147,19 @@ fn what_is_too_much_is_refused_before_it_is_held() {
         format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n")
     };
     let body = vec![b'x'; MAX_ECHO_BYTES];
-    let (said, closes) = talk([post(MAX_ECHO_BYTES).as_bytes(), &body]);
-    assert!(said.ends_with(std::str::from_utf8(&body).unwrap()) && !closes);
-    let (said, closes) = talk([post(MAX_ECHO_BYTES + 1).as_bytes()]);
+    let (sent, closes) = talk([post(MAX_ECHO_BYTES).as_bytes(), &body]);
+    assert!(sent.ends_with(std::str::from_utf8(&body).unwrap()) && !closes);
+    let (sent, closes) = talk([post(MAX_ECHO_BYTES + 1).as_bytes()]);
     assert!(
-        said.starts_with("HTTP/1.1 413 Content Too Large\r\n") && closes,
-        "{said}"
+        sent.starts_with("HTTP/1.1 413 Content Too Large\r\n") && closes,
+        "{sent}"
     );
-    let (said, closes) = talk([b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \
+    let (sent, closes) = talk([b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \
         chunked\r\n\r\n"
         .as_slice()]);
     assert!(
-        said.starts_with("HTTP/1.1 411 Length Required\r\n") && closes,
-        "{said}"
+        sent.starts_with("HTTP/1.1 411 Length Required\r\n") && closes,
+        "{sent}"
     );
 }
 
@@ -170,9 +170,9 @@ fn a_client_that_never_reads_makes_nothing_grow() {
     connection.receive(GET.repeat(3).as_bytes());
     assert_eq!(connection.unsent(), ok(HELLO).as_bytes());
     assert!(!connection.wants_input() && !connection.is_finished());
-    let (said, answers) = drain(&mut connection, 1);
+    let (sent, answers) = drain(&mut connection, 1);
     assert_eq!(
-        (String::from_utf8(said).unwrap(), answers),
+        (String::from_utf8(sent).unwrap(), answers),
         (ok(HELLO).repeat(3), 3)
     );
     assert!(connection.wants_input());
@@ -205,15 +205,15 @@ fn a_body_is_asked_for_only_if_it_has_not_come() {
     connection.receive(b"abc");
     assert_eq!(drain(&mut connection, 1), (ok("abc").into(), 1));
     // A body that will not be taken is not asked for.
-    let (said, closes) = talk([head.replace("Length: 3", "Length: 3000000").as_bytes()]);
-    assert!(said.starts_with("HTTP/1.1 413 ") && closes, "{said}");
+    let (sent, closes) = talk([head.replace("Length: 3", "Length: 3000000").as_bytes()]);
+    assert!(sent.starts_with("HTTP/1.1 413 ") && closes, "{sent}");
 }
 
 #[test]
 fn head_is_answered_without_a_body() {
-    let (said, closes) = talk([format!("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n{GET}").as_bytes()]);
+    let (sent, closes) = talk([format!("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n{GET}").as_bytes()]);
     let head = "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 18\r\n\r\n";
-    assert_eq!((said, closes), (format!("{head}{}", ok(HELLO)), false));
+    assert_eq!((sent, closes), (format!("{head}{}", ok(HELLO)), false));
 }
 
 #[test]

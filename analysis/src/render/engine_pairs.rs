@@ -1,0 +1,193 @@
+//! One engine twice: embedded in a program made for it, and under its own command line, step by
+//! step.
+
+use findings::questions::engine_pairs::EnginePair;
+use findings::units::Unit;
+use findings::{Findings, Measure};
+use results::Workload;
+use results::record::Scenario;
+
+use super::format::{self, or_dash, systems};
+use super::starts::segments;
+use crate::document::{Block, Figure, Section, Table};
+use crate::plot::{Stack, draw_stacks};
+
+/// The section, if an engine is there both ways.
+pub(super) fn render(findings: &Findings) -> Option<Section> {
+    let found = &findings.engine_pairs;
+    let family = found.family.as_ref()?;
+    let mut section = Section::new(
+        "pairs",
+        "One engine twice: what does its command line add to the engine?",
+    );
+    section.question = "Engines";
+    section.text(format!(
+        "The same engine at the same version, embedded in a program made for it (`host serve` and \
+            its likes) and under its own command line, for the same guest. Steps are those of \
+            starts that were taken apart, the totals those of starts that nothing observed \
+            ({}).",
+        family.method()
+    ));
+    for engine in found.engines.iter().filter(|engine| !engine.matches()) {
+        let (embedded, cli) = engine
+            .versions
+            .as_ref()
+            .map_or(("unknown", "unknown"), |(one, two)| (one, two));
+        section.blocks.push(Block::Warning(format!(
+            "VERSIONS DIFFER for {}: {embedded} embedded, {cli} on the command line. Differences \
+                between versions are in every figure.",
+            engine.name
+        )));
+    }
+    section.table(totals(findings));
+    section.table(left_out(findings));
+    let mut workloads: Vec<_> = found.pairs.iter().map(|pair| &pair.workload).collect();
+    workloads.dedup();
+    for engine in &found.engines {
+        for workload in &workloads {
+            let figure = aligned(findings, &engine.name, workload);
+            section.blocks.extend(figure.map(Block::Figure));
+        }
+    }
+    Some(section)
+}
+
+fn name(pair: &EnginePair) -> String {
+    format!(
+        "[{} {}, {}, {}](#{})",
+        pair.engine,
+        pair.acquire,
+        pair.workload,
+        pair.scenario.name(),
+        pair.cells[1]
+    )
+}
+
+fn totals(findings: &Findings) -> Table {
+    let columns = [
+        "start",
+        ">embedded",
+        ">command line",
+        ">more",
+        ">95 % interval",
+        ">of embedded (95 %)",
+        "verdict",
+    ];
+    let mut table = Table::new("Totals of starts that nothing observed", &columns);
+    for pair in &findings.engine_pairs.pairs {
+        let median = |id: &str| {
+            let cell = findings.facts.cell(id);
+            format::value(
+                cell.and_then(|cell| cell.median(Measure::TotalNs)),
+                Unit::Nanoseconds,
+            )
+        };
+        let verdict = findings.engine_pairs.verdict(pair);
+        let shift = verdict.and_then(|it| it.shift);
+        let fields = [
+            name(pair),
+            median(&pair.cells[0]),
+            median(&pair.cells[1]),
+            or_dash(shift.map(|it| it.difference_text(Unit::Nanoseconds))),
+            or_dash(shift.map(|it| it.difference_interval_text(Unit::Nanoseconds))),
+            or_dash(verdict.map(|it| it.ratio_text())),
+            or_dash(verdict.map(|it| it.label())),
+        ];
+        let systems = pair_systems(findings, pair);
+        let systems: Vec<_> = systems.iter().map(String::as_str).collect();
+        table.row_about(&pair.workload, &systems, fields);
+    }
+    table
+}
+
+fn pair_systems(findings: &Findings, pair: &EnginePair) -> Vec<String> {
+    systems(&super::cells_of(findings, &pair.cells))
+}
+
+/// What the command line does more, as far as it was left out.
+fn left_out(findings: &Findings) -> Table {
+    let columns = [
+        "start",
+        "work of the command line",
+        ">takes",
+        ">95 % interval",
+        "verdict",
+    ];
+    let mut table = Table::new("Work of command lines that was left out", &columns);
+    for pair in &findings.engine_pairs.pairs {
+        for left_out in &pair.left_out {
+            let shift = left_out.cost.shift;
+            let fields = [
+                name(pair),
+                format!("`{}`", left_out.name),
+                or_dash(shift.map(|it| it.difference_text(Unit::Nanoseconds))),
+                or_dash(shift.map(|it| it.difference_interval_text(Unit::Nanoseconds))),
+                left_out.cost.label(),
+            ];
+            let systems = pair_systems(findings, pair);
+            let systems: Vec<_> = systems.iter().map(String::as_str).collect();
+            table.row_about(&pair.workload, &systems, fields);
+        }
+    }
+    table
+}
+
+/// Both starts of every acquisition mode, one above the other.
+fn aligned(findings: &Findings, engine: &str, workload: &Workload) -> Option<Figure> {
+    let title =
+        format!("{engine}, {workload}: where do the embedded start and the command line part?");
+    let columns = [
+        "start",
+        "the same work",
+        ">embedded",
+        ">command line",
+        ">more",
+    ];
+    let mut table = Table::new(title.clone(), &columns);
+    let mut rows = Vec::new();
+    let mut about = Vec::new();
+    let pairs = findings.engine_pairs.pairs.iter();
+    for pair in pairs.filter(|it| it.engine == engine && it.workload == *workload) {
+        let ways = ["embedded", "command line"];
+        for ((id, seen), way) in pair.cells.iter().zip(&pair.taken_apart).zip(ways) {
+            let seen = seen.as_ref().and_then(|id| findings.facts.cell(id));
+            let (Some(seen), Some(cell)) = (seen, findings.facts.cell(id)) else {
+                continue;
+            };
+            let is_cold = pair.scenario == Scenario::Cold;
+            rows.push(Stack {
+                label: format!(
+                    "{} {way}{}",
+                    pair.acquire,
+                    if is_cold { ", cold" } else { "" }
+                ),
+                segments: segments(seen),
+                total_ns: cell.median(Measure::TotalNs),
+            });
+        }
+        let systems = pair_systems(findings, pair);
+        let names: Vec<_> = systems.iter().map(String::as_str).collect();
+        for step in &pair.steps {
+            let figures = [step.embedded_ns(), step.cli_ns, step.more_ns()];
+            let figures = figures.map(|ns| format::value(ns, Unit::Nanoseconds));
+            let head = [
+                format!("{}, {}", pair.acquire, pair.scenario.name()),
+                step.work.to_owned(),
+            ];
+            table.row_about(workload, &names, head.into_iter().chain(figures));
+        }
+        about = systems;
+    }
+    (!rows.is_empty()).then(|| Figure {
+        id: format!("pairs-{engine}-{workload}"),
+        title,
+        caption: "What is the same work has the same colour on both sides: grey until the program \
+            runs, blue until it opens the artifact, warm colours until code is there, purple for \
+            the answer. The upright line is the median of starts that nothing observed."
+            .to_owned(),
+        picture: draw_stacks(&rows),
+        table,
+        workload: Some(workload.to_string()),
+        systems: about,
+    })
+}

@@ -1,0 +1,172 @@
+//! What cannot be said, each limit one sentence.
+
+use findings::questions::limits::{Floor, Limits};
+use findings::units::percent;
+use findings::{Findings, Measure};
+use results::record::Scenario;
+
+use super::format::{count, list};
+
+/// Findings about damaged files that are stated; the rest is counted.
+const DAMAGE: usize = 20;
+
+/// Cells that are named in one sentence.
+const CELLS: usize = 6;
+
+/// The sentences.
+pub(super) fn render(findings: &Findings) -> Vec<String> {
+    let limits = &findings.limits;
+    let mut sentences = vec![floors(limits)];
+    sentences.extend(drifted(findings));
+    let damage = &findings.facts.damage;
+    let some = damage.iter().take(DAMAGE);
+    sentences.extend(some.map(|damage| format!("Damaged input: {damage}.")));
+    if damage.len() > DAMAGE {
+        let rest = damage.len() - DAMAGE;
+        sentences.push(format!(
+            "Damaged input: {rest} more findings; `verify` lists all."
+        ));
+    }
+    let absent = limits.absent.iter();
+    sentences.extend(absent.map(|it| {
+        format!(
+            "**{}** could not be measured here: {}.",
+            it.system, it.reason
+        )
+    }));
+    let samples = |n: usize| count(n as u64, "sample");
+    let skipped = limits.skipped.iter();
+    sentences.extend(skipped.map(|it| {
+        format!(
+            "**{}:** {} skipped: {}.",
+            it.system,
+            samples(it.samples),
+            it.reason
+        )
+    }));
+    let failed = limits.failed.iter();
+    sentences.extend(failed.map(|it| {
+        format!(
+            "**{}:** {} failed and in no figure, such as: {}.",
+            it.system,
+            samples(it.samples),
+            it.reason
+        )
+    }));
+    sentences.extend(unsteady(limits));
+    sentences.extend(observer(findings));
+    sentences.extend(versions(findings));
+    if limits.dirty {
+        sentences.push(
+            "**The checkout had changes that are in no commit:** nobody else can build the same \
+                program."
+                .to_owned(),
+        );
+    }
+    sentences.push(
+        "One machine, one day: other machines have other ratios. Measure again before you decide \
+            by them."
+            .to_owned(),
+    );
+    sentences
+}
+
+fn floors(limits: &Limits) -> String {
+    if limits.floors.is_empty() {
+        return "There is no A/A control in this run: how far the same system differs from itself \
+            here is not known."
+            .to_owned();
+    }
+    let floor = |floor: &Floor| {
+        let of = match (floor.scenario, floor.measure) {
+            (Scenario::Warm, _) => "of warm requests",
+            (Scenario::Throughput, _) => "of throughput",
+            (Scenario::Scaling, _) => "of throughput with several instances",
+            (Scenario::Density, _) => "of the memory of many instances",
+            (Scenario::Cold | Scenario::RuntimeCold, _) => "of starts",
+        };
+        format!("{} {of}", percent(floor.floor))
+    };
+    let floors: Vec<_> = limits.floors.iter().map(floor).collect();
+    format!(
+        "The A/A floor: the same system under two names differed by up to {}. No smaller \
+            difference is called one.",
+        list(&floors)
+    )
+}
+
+/// A/A controls that differ by a verdict.
+fn drifted(findings: &Findings) -> Option<String> {
+    let controls = findings.controls.iter();
+    let times = controls.filter(|control| control.measure != Measure::PssBytes);
+    let members = times.flat_map(|control| &control.family.members);
+    let differ = members.filter(|member| member.is_difference()).count();
+    (differ > 0).then(|| {
+        format!(
+            "**The same system differs from itself** in {}: the machine drifted. Trust no small \
+                difference.",
+            count(differ as u64, "A/A control")
+        )
+    })
+}
+
+/// Noise, drift and several modes.
+fn unsteady(limits: &Limits) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if limits.ok > 0 {
+        sentences.push(format!(
+            "{} of the samples that count were noisy (time stolen by the hypervisor, or waiting \
+                for a core for more than a tenth of the time). They count; the table of all \
+                measures has the medians without them.",
+            percent(limits.noisy as f64 / limits.ok as f64)
+        ));
+    }
+    let warnings = [
+        ("drift over the run", &limits.drifting),
+        (
+            "have more than one mode, so that their medians may lie where hardly a value does",
+            &limits.multimodal,
+        ),
+    ];
+    for (what, cells) in warnings.into_iter().filter(|(_, cells)| !cells.is_empty()) {
+        let (some, rest) = cells.split_at(cells.len().min(CELLS));
+        let links: Vec<_> = some.iter().map(|id| format!("[{id}](#{id})")).collect();
+        let more = if rest.is_empty() {
+            String::new()
+        } else {
+            format!(" and {} more", rest.len())
+        };
+        let cells = count(cells.len() as u64, "cell");
+        sentences.push(format!("{cells} {what}: {}{more}.", links.join(", ")));
+    }
+    sentences
+}
+
+/// What being observed costs.
+fn observer(findings: &Findings) -> Option<String> {
+    let observer = findings.observer?;
+    Some(format!(
+        "Being observed takes time: starts that were taken apart took {} more at the median of {} \
+            pairs of cells (from {} to {}; less than nothing is noise). Phases are theirs; every \
+            total is of starts that nothing observed.",
+        percent(observer.median),
+        observer.pairs,
+        percent(observer.least),
+        percent(observer.most),
+    ))
+}
+
+fn versions(findings: &Findings) -> Vec<String> {
+    let engines = findings.engine_pairs.engines.iter();
+    let differ = engines.filter(|engine| !engine.matches());
+    differ
+        .filter_map(|engine| {
+            let (embedded, cli) = engine.versions.as_ref()?;
+            Some(format!(
+                "**Versions differ:** {} is {embedded} embedded and {cli} on the command line. \
+                    Whatever is said of the two holds the difference between versions too.",
+                engine.name
+            ))
+        })
+        .collect()
+}

@@ -1,0 +1,66 @@
+//! Findings as a document: one module a question, which formats and computes nothing.
+
+mod acquisition;
+mod break_even;
+mod cells;
+mod clocks;
+mod container_layers;
+mod density;
+mod engine_pairs;
+mod factors;
+pub(crate) mod format;
+mod limits;
+mod objectives;
+mod opening;
+mod ranking;
+mod requests;
+mod scaling;
+mod starts;
+
+use findings::{CellFacts, Findings};
+
+use crate::document::{Document, Section};
+
+/// The whole report.
+pub fn document(findings: &Findings) -> Document {
+    let sections: Vec<Section> = starts::render(findings)
+        .into_iter()
+        .chain(acquisition::render(findings))
+        .chain(engine_pairs::render(findings))
+        .chain(container_layers::render(findings))
+        .chain(requests::render(findings))
+        .chain(scaling::render(findings))
+        .chain(density::render(findings))
+        .chain(factors::render(findings))
+        .chain(break_even::render(findings))
+        .chain(objectives::render(findings))
+        .chain(ranking::render(findings))
+        .chain(clocks::render(findings))
+        .chain([cells::render(findings)])
+        .collect();
+    let opening = opening::render(findings, &sections);
+    let facts = &findings.facts;
+    let created = facts
+        .manifest
+        .as_ref()
+        .map_or_else(String::new, |manifest| {
+            format!(", measured {}", manifest.created_at)
+        });
+    Document {
+        title: format!("Where does a cold start go? Run {}", facts.run),
+        subtitle: format!(
+            "{} in {} of {}{created}. Every number leads to its cell and its samples; every \
+                picture has its numbers below it.",
+            format::count(facts.samples, "sample"),
+            format::count(facts.cells.len() as u64, "cell"),
+            format::count(facts.workloads().len() as u64, "workload"),
+        ),
+        sections: std::iter::once(opening).chain(sections).collect(),
+    }
+}
+
+/// The cells with these ids, in their order.
+fn cells_of<'a>(findings: &'a Findings, ids: &[String]) -> Vec<&'a CellFacts> {
+    let cell = |id: &String| findings.facts.cell(id);
+    ids.iter().filter_map(cell).collect()
+}

@@ -1,0 +1,115 @@
+//! Three ways to use a service, and which systems suit each.
+
+use findings::Findings;
+use findings::questions::ranking::{Criterion, Factor, Place, Ranking, USES};
+use findings::units::{Unit, nanoseconds, percent, three_digits};
+
+use super::format::list;
+use crate::document::{Section, Table};
+
+/// The section, where two systems at least can be ranked.
+pub(super) fn render(findings: &Findings) -> Option<Section> {
+    // One workload for the heading; the tables have all.
+    let workload = &findings.rankings.first()?.workload;
+    let of_first = |it: &&Ranking| it.workload == *workload;
+    let first: Vec<_> = findings.rankings.iter().filter(of_first).collect();
+    let title = format!(
+        "Edge, serverless, long-running: of {workload}, {}",
+        winners(&first)
+    );
+    let mut section = Section::new("ranking", title);
+    section.question = "Which system";
+    section.text(
+        "A ranking is a matter of what counts. Here it is the weighted geometric mean of how many \
+            times the best system's cost each criterion is: 1 would be best in everything. The \
+            weights are an opinion and are stated; the factors are measurements. **Systems that \
+            cannot be told apart share a rank (marked `=`)**: a system stands below another only \
+            if a criterion that counts is worse by a verdict, as in every comparison of this \
+            report. Isolation, tooling and what a guest may do count too, and are not measured \
+            here.",
+    );
+    for for_use in USES {
+        let weights: Vec<_> = for_use
+            .weights
+            .iter()
+            .map(|(criterion, weight)| format!("{} {}", criterion.name(), percent(*weight)))
+            .collect();
+        section.text(format!(
+            "**{}:** {}. Weights: {}.",
+            for_use.name,
+            for_use.description,
+            list(&weights)
+        ));
+        let columns = [
+            "system",
+            "workload",
+            ">rank",
+            ">score",
+            "why: value (times the best)",
+        ];
+        let title = format!("{}: systems by score", for_use.name);
+        let mut table = Table::new(title, &columns);
+        let rankings = findings.rankings.iter();
+        for ranking in rankings.filter(|it| it.for_use.name == for_use.name) {
+            for place in &ranking.places {
+                let fields = [
+                    place.system.clone(),
+                    ranking.workload.to_string(),
+                    rank(place),
+                    three_digits(place.score),
+                    place
+                        .factors
+                        .iter()
+                        .map(reason)
+                        .collect::<Vec<_>>()
+                        .join("; "),
+                ];
+                table.row_about(&ranking.workload, &[&place.system], fields);
+            }
+        }
+        section.table(table);
+    }
+    Some(section)
+}
+
+fn rank(place: &Place) -> String {
+    let shared = if place.is_shared { " =" } else { "" };
+    format!("{}{shared}", place.rank)
+}
+
+/// The first of each use.
+fn winners(rankings: &[&Ranking]) -> String {
+    let first = |ranking: &&Ranking| {
+        let first = ranking.places.iter().filter(|place| place.rank == 1);
+        first.map(|place| place.system.clone()).collect::<Vec<_>>()
+    };
+    let winners: Vec<Vec<String>> = rankings.iter().map(first).collect();
+    if winners.windows(2).all(|pair| pair[0] == pair[1]) {
+        let systems = winners.first().map_or_else(String::new, |it| list(it));
+        let is_one = winners.first().is_some_and(|it| it.len() == 1);
+        return if is_one {
+            format!("{systems} comes first in each")
+        } else {
+            format!("{systems} share the first rank in each")
+        };
+    }
+    let clause = |(ranking, systems): (&&Ranking, &Vec<String>)| {
+        format!("{} for {}", list(systems), ranking.for_use.name)
+    };
+    let clauses: Vec<_> = rankings.iter().zip(&winners).map(clause).collect();
+    clauses.join("; ")
+}
+
+fn reason(factor: &Factor) -> String {
+    let value = if factor.criterion == Criterion::Memory {
+        Unit::Bytes.shown(factor.value)
+    } else {
+        nanoseconds(factor.value)
+    };
+    let times = if factor.times <= 1.0 {
+        "best".to_owned()
+    } else {
+        format!("{}×", three_digits(factor.times))
+    };
+    format!("{} {value} ({times})", factor.criterion.name())
+}

@@ -1,0 +1,278 @@
+//! Requests to running instances: latency one at a time, and throughput with several connections.
+
+use findings::questions::requests::Requests;
+use findings::units::{Unit, grouped};
+use findings::{CellFacts, Findings, Measure, Names};
+
+use super::cells_of;
+use super::format::{self, interval, linked, median, names, systems};
+use super::starts::{left_out, marks, meaning, measure_bars, verdict_fields};
+use crate::document::{Block, Figure, Section, Table};
+use crate::plot::{Steps, draw_bars, draw_ecdf};
+
+/// More distributions than this cannot be told apart in one picture.
+const DISTRIBUTIONS: usize = 10;
+
+/// A section for each workload and scenario.
+pub(super) fn render(findings: &Findings) -> Vec<Section> {
+    let requests = findings.requests.iter();
+    requests.map(|it| section(findings, it)).collect()
+}
+
+fn section(findings: &Findings, requests: &Requests) -> Section {
+    let (workload, measure) = (&requests.workload, requests.measure);
+    let scenario = requests.scenario.name();
+    let cells = cells_of(findings, &requests.cells);
+    let names = names(&cells);
+    let id = format!("{workload}-{scenario}");
+    let mut section = Section::new(&id, title(requests, &cells, &names));
+    section.question = "Requests";
+    section.workload = Some(workload.to_string());
+    section.systems = systems(&cells);
+    section.text(format!(
+        "`{scenario}`: {}. {}{}",
+        meaning(requests.scenario),
+        if requests.closed_loop {
+            "The load is a closed loop: the next request goes out after the answer to the last, so \
+                that a slow answer delays those after it and is counted once."
+        } else {
+            "Where the load is an open loop, latency counts from the planned time of sending."
+        },
+        left_out(&names)
+    ));
+    let family = findings.facts.family(workload, requests.scenario, measure);
+    let (question, axis) = if measure.is_rate() {
+        (
+            format!("How many requests of {workload} does an instance answer?"),
+            "right answers per second",
+        )
+    } else {
+        (
+            format!("How long does a warm request of {workload} take?"),
+            "median latency",
+        )
+    };
+    let rates = if measure.is_rate() {
+        " Of rates, what is compared is the time per request."
+    } else {
+        ""
+    };
+    section.blocks.push(Block::Figure(Figure {
+        id,
+        title: question,
+        caption: format!(
+            "Each sample is a process; of each its own figure, then the median over processes \
+                with its 95 % interval. {}{rates}",
+            marks(family),
+        ),
+        picture: draw_bars(
+            &measure_bars(&cells, &names, family, measure),
+            measure.unit(),
+            axis,
+        ),
+        table: table(findings, requests, &cells),
+        workload: Some(workload.to_string()),
+        systems: systems(&cells),
+    }));
+    let best = cells_of(findings, &requests.best);
+    section
+        .blocks
+        .extend(distributions(requests, &best, &names).map(Block::Figure));
+    if measure.is_rate() {
+        let memory = memory(findings, requests);
+        section.blocks.extend(memory.map(Block::Figure));
+    }
+    section
+}
+
+fn title(requests: &Requests, cells: &[&CellFacts], names: &Names) -> String {
+    let (workload, scenario) = (&requests.workload, requests.scenario.name());
+    let value = |cell: &CellFacts| {
+        let name = names.name(&cell.cell);
+        format!("{} ({name})", median(cell, requests.measure))
+    };
+    match (cells, requests.measure.is_rate()) {
+        ([], _) => format!("{workload}, {scenario}"),
+        ([only], true) => format!("{workload}, {scenario}: {} requests a second", value(only)),
+        ([only], false) => {
+            format!(
+                "{workload}, {scenario}: the median request takes {}",
+                value(only)
+            )
+        }
+        ([first, .., last], true) => format!(
+            "{workload}, {scenario}: from {} to {} requests a second",
+            value(last),
+            value(first)
+        ),
+        ([first, .., last], false) => format!(
+            "{workload}, {scenario}: the median request takes from {} to {}",
+            value(first),
+            value(last)
+        ),
+    }
+}
+
+/// What an instance under load takes of memory.
+fn memory(findings: &Findings, requests: &Requests) -> Option<Figure> {
+    let (workload, scenario) = (&requests.workload, requests.scenario.name());
+    let measure = Measure::PssBytes;
+    let cells = cells_of(findings, &requests.by_memory);
+    if cells.len() < 2 {
+        return None;
+    }
+    let names = names(&cells);
+    let family = findings.facts.family(workload, requests.scenario, measure);
+    let title = format!("{workload}, {scenario}: how much memory does a system take?");
+    let columns = [
+        "system",
+        ">n",
+        ">PSS",
+        ">95 % interval",
+        ">of native's (95 %)",
+        "verdict",
+        ">max RSS",
+    ];
+    let mut table = Table::new(title.clone(), &columns);
+    for cell in &cells {
+        let [ratio, label] = verdict_fields(family, cell);
+        let fields = [
+            linked(&names, cell),
+            cell.values(measure).len().to_string(),
+            median(cell, measure),
+            interval(cell, measure),
+            ratio,
+            label,
+            median(cell, Measure::MaxRssBytes),
+        ];
+        table.row_about(workload, &[cell.system()], fields);
+    }
+    Some(Figure {
+        id: format!("{workload}-{scenario}-memory"),
+        title,
+        caption: format!(
+            "The proportional set size after the last request: pages that several processes share \
+                are shared out among them. {}",
+            marks(family)
+        ),
+        picture: draw_bars(
+            &measure_bars(&cells, &names, family, measure),
+            measure.unit(),
+            "memory, median",
+        ),
+        table,
+        workload: Some(workload.to_string()),
+        systems: systems(&cells),
+    })
+}
+
+fn table(findings: &Findings, requests: &Requests, cells: &[&CellFacts]) -> Table {
+    let (workload, measure) = (&requests.workload, requests.measure);
+    let family = findings.facts.family(workload, requests.scenario, measure);
+    let names = names(cells);
+    let columns = [
+        "system",
+        ">n",
+        ">requests",
+        ">requests/s",
+        ">p50",
+        ">p90",
+        ">p99",
+        ">95 % interval",
+        ">of native's cost (95 %)",
+        "verdict",
+        ">PSS",
+    ];
+    let title = format!(
+        "{workload}, {}: a quantile is stated where ten requests of a sample lie beyond it",
+        requests.scenario.name()
+    );
+    let mut table = Table::new(title, &columns);
+    for cell in cells {
+        let [ratio, label] = verdict_fields(family, cell);
+        let figures = [
+            Measure::PerSecond,
+            Measure::P50Ns,
+            Measure::P90Ns,
+            Measure::P99Ns,
+        ];
+        let head = [
+            linked(&names, cell),
+            cell.orders.len().to_string(),
+            grouped(cell.requests as f64),
+        ];
+        let tail = [
+            interval(cell, measure),
+            ratio,
+            label,
+            median(cell, Measure::PssBytes),
+        ];
+        let figures = figures.map(|figure| median(cell, figure));
+        let fields = head.into_iter().chain(figures).chain(tail);
+        table.row_about(workload, &[cell.system()], fields);
+    }
+    table
+}
+
+/// All requests of all samples of each system's best cell.
+fn distributions(requests: &Requests, best: &[&CellFacts], names: &Names) -> Option<Figure> {
+    let (workload, scenario) = (&requests.workload, requests.scenario.name());
+    let title = format!("{workload}, {scenario}: how are latencies distributed?");
+    let columns = [
+        "system",
+        ">requests",
+        ">p50",
+        ">p90",
+        ">p99",
+        ">p99.9",
+        ">most",
+        ">p50, 95 % interval",
+        ">p99, 95 % interval",
+        ">p99.9, 95 % interval",
+    ];
+    let mut table = Table::new(title.clone(), &columns).folded();
+    let mut series = Vec::new();
+    let best = &best[..best.len().min(DISTRIBUTIONS)];
+    for cell in best.iter().filter(|cell| !cell.latencies.is_empty()) {
+        let counts = cell.latencies.iter().map(|(_, count)| *count);
+        let total = counts.fold(0_u64, u64::saturating_add);
+        let quantile = |at| {
+            let found = findings::input::quantile(&cell.latencies, at);
+            format::value(found, Unit::Nanoseconds)
+        };
+        let most = cell.latencies.last().map(|(value, _)| *value as f64);
+        let head = [linked(names, cell), grouped(total as f64)];
+        let fields = head
+            .into_iter()
+            .chain([0.5, 0.9, 0.99, 0.999].map(quantile))
+            .chain([format::value(most, Unit::Nanoseconds)])
+            .chain(intervals(cell));
+        table.row_about(workload, &[cell.system()], fields);
+        let counted = cell.latencies.iter();
+        series.push(Steps {
+            label: names.name(&cell.cell),
+            system: cell.cell.system.to_string(),
+            counted: counted.map(|(value, n)| (*value as f64, *n)).collect(),
+        });
+    }
+    (!series.is_empty()).then(|| Figure {
+        id: format!("{workload}-{scenario}-latencies"),
+        title,
+        caption: "All requests of all processes together. Requests of one process are not \
+            independent of each other: the intervals come from resampling processes, and are in \
+            the numbers. Of a system with several ways, the quickest."
+            .to_owned(),
+        picture: draw_ecdf(&series, Unit::Nanoseconds, "latency"),
+        table,
+        workload: Some(workload.to_string()),
+        systems: systems(best),
+    })
+}
+
+/// The intervals of pooled quantiles, from resampling processes.
+fn intervals(cell: &CellFacts) -> [String; 3] {
+    [0.5, 0.99, 0.999].map(|at: f64| {
+        let found = cell.pooled.iter().find(|it| it.at.total_cmp(&at).is_eq());
+        format::ends(found.and_then(|it| it.interval_ns), Unit::Nanoseconds)
+    })
+}

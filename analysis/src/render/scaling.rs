@@ -1,0 +1,227 @@
+//! Throughput over instances, and how efficiently.
+
+use findings::questions::scaling::{Limit, Scaling, ScalingStep};
+use findings::statistics::Interval;
+use findings::units::{Unit, percent};
+use findings::{CellFacts, Findings, Measure, Names};
+
+use super::format::{self, ends, interval, median, or_dash, pair};
+use crate::document::{Block, Figure, Section, Table};
+use crate::plot::{Curve, Plane, draw_curves};
+
+/// The section, as far as the run has it.
+pub(super) fn render(findings: &Findings) -> Option<Section> {
+    let all = &findings.scaling;
+    let several = all.iter().filter(|it| it.steps.len() > 1);
+    let best = several.filter_map(|it| Some((it, it.steps.last()?, it.steps.last()?.efficiency?)));
+    let (best, last, efficiency) =
+        best.max_by(|one, two| one.2.estimate.total_cmp(&two.2.estimate))?;
+    let title = format!(
+        "Scaling: {} keeps {} of its efficiency at {} instances",
+        best.cell.system,
+        percent(efficiency.estimate),
+        last.instances
+    );
+    let mut section = Section::new("scaling", title);
+    section.question = "Many instances";
+    section.text(
+        "Several instances at once, all under load. Efficiency is the throughput of N instances \
+            over N times that of the fewest measured, within blocks. Where there are more \
+            instances than cores, less than 100 % is what one must expect.",
+    );
+    let mut workloads: Vec<_> = all.iter().map(|it| it.cell.workload.as_str()).collect();
+    workloads.sort_unstable();
+    workloads.dedup();
+    for workload in workloads {
+        let some: Vec<_> = all
+            .iter()
+            .filter(|it| it.cell.workload == *workload)
+            .collect();
+        let names = Names::new(some.iter().map(|it| &it.cell));
+        section
+            .blocks
+            .push(Block::Figure(throughput(findings, workload, &some, &names)));
+        section
+            .blocks
+            .push(Block::Figure(efficiency_figure(workload, &some, &names)));
+        let limit = |it: &&Scaling| format!("{}: {}", names.name(&it.cell), limit(&it.limit));
+        section.list(some.iter().map(limit).collect());
+    }
+    Some(section)
+}
+
+/// Where scaling ends, in words.
+fn limit(limit: &Limit) -> String {
+    match limit {
+        Limit::Fails { instances, failed } => format!(
+            "the limit is below {instances} instances: {} failed there.",
+            format::count(*failed as u64, "sample")
+        ),
+        Limit::Falls { instances } => format!("throughput falls from {instances} instances on."),
+        Limit::NotReached { instances } => format!("no limit found up to {instances} instances."),
+    }
+}
+
+fn systems(of: &[&Scaling]) -> Vec<String> {
+    let mut systems: Vec<_> = of.iter().map(|it| it.cell.system.to_string()).collect();
+    systems.dedup();
+    systems
+}
+
+fn steps<'a>(
+    findings: &'a Findings,
+    of: &'a Scaling,
+) -> impl Iterator<Item = (&'a ScalingStep, &'a CellFacts)> {
+    let steps = of.steps.iter();
+    steps.filter_map(|step| Some((step, findings.facts.cell(&step.cell)?)))
+}
+
+fn throughput(findings: &Findings, workload: &str, of: &[&Scaling], names: &Names) -> Figure {
+    let curve = |it: &&Scaling| Curve {
+        label: names.name(&it.cell),
+        system: it.cell.system.to_string(),
+        points: steps(findings, it)
+            .filter_map(|(step, cell)| {
+                let ends = cell.interval(Measure::PerSecond).map(pair);
+                let rate = cell.median(Measure::PerSecond)?;
+                Some((step.instances as f64, rate, ends))
+            })
+            .collect(),
+        is_reference: false,
+    };
+    let ideal = |it: &&Scaling| {
+        let (first, cell) = steps(findings, it).next()?;
+        let one = cell.median(Measure::PerSecond)? / first.instances as f64;
+        let counts = it.steps.iter().map(|step| step.instances as f64);
+        Some(Curve {
+            label: String::new(),
+            system: it.cell.system.to_string(),
+            points: counts.map(|n| (n, one * n, None)).collect(),
+            is_reference: true,
+        })
+    };
+    let series: Vec<_> = of
+        .iter()
+        .map(curve)
+        .chain(of.iter().filter_map(ideal))
+        .collect();
+    let title = format!("{workload}: how does throughput grow with instances?");
+    Figure {
+        id: format!("{workload}-scaling"),
+        title: title.clone(),
+        caption: "Medians with 95 % intervals; the dotted lines are what each system would reach \
+            if every instance did as the first."
+            .to_owned(),
+        picture: draw_curves(
+            &series,
+            &Plane {
+                x: ("instances", Unit::Count),
+                y: ("right answers per second", Unit::PerSecond),
+                log_x: false,
+                log_y: false,
+            },
+        ),
+        table: table(findings, &title, of, names),
+        workload: Some(workload.to_owned()),
+        systems: systems(of),
+    }
+}
+
+/// Efficiency over instances, with the line that says that nothing is lost.
+fn efficiency_figure(workload: &str, of: &[&Scaling], names: &Names) -> Figure {
+    let title = format!("{workload}: how much of its efficiency does each system keep?");
+    let columns = ["system", ">instances", ">efficiency", ">95 % interval"];
+    let mut table = Table::new(title.clone(), &columns).folded();
+    let mut series = Vec::new();
+    for it in of {
+        let mut points = Vec::new();
+        for step in &it.steps {
+            let Some(efficiency) = step.efficiency else {
+                continue;
+            };
+            let interval = efficiency
+                .interval
+                .map(|it| Interval::new(it.low.max(0.0), it.high));
+            let n = step.instances as f64;
+            points.push((n, efficiency.estimate, interval.map(pair)));
+            let fields = [
+                names.name(&it.cell),
+                step.instances.to_string(),
+                percent(efficiency.estimate),
+                ends(interval, Unit::Share),
+            ];
+            table.row_about(workload, &[&it.cell.system], fields);
+        }
+        series.push(Curve {
+            label: names.name(&it.cell),
+            system: it.cell.system.to_string(),
+            points,
+            is_reference: false,
+        });
+    }
+    let last = of.iter().filter_map(|it| it.steps.last());
+    let most = last.map(|step| step.instances).max().unwrap_or(1);
+    series.push(Curve {
+        label: "nothing lost".to_owned(),
+        system: systems::BASELINE.to_owned(),
+        points: vec![(0.0, 1.0, None), (most as f64, 1.0, None)],
+        is_reference: true,
+    });
+    Figure {
+        id: format!("{workload}-efficiency"),
+        title,
+        caption:
+            "Throughput of N instances over N times that of the fewest: Hodges–Lehmann ratios \
+            within blocks, with 95 % intervals. The dotted line is where nothing is lost."
+                .to_owned(),
+        picture: draw_curves(
+            &series,
+            &Plane {
+                x: ("instances", Unit::Count),
+                y: ("efficiency", Unit::Share),
+                log_x: false,
+                log_y: false,
+            },
+        ),
+        table,
+        workload: Some(workload.to_owned()),
+        systems: systems(of),
+    }
+}
+
+fn table(findings: &Findings, title: &str, of: &[&Scaling], names: &Names) -> Table {
+    let columns = [
+        "system",
+        ">instances",
+        ">requests/s",
+        ">95 % interval",
+        ">speed-up",
+        ">efficiency",
+        ">95 % interval",
+        ">all ready after",
+        ">PSS",
+        ">generator",
+        "more than cores",
+    ];
+    let mut table = Table::new(title, &columns);
+    for it in of {
+        for (step, cell) in steps(findings, it) {
+            let efficiency = step.efficiency;
+            let fields = [
+                format!("[{}](#{})", names.name(&it.cell), cell.id),
+                step.instances.to_string(),
+                median(cell, Measure::PerSecond),
+                interval(cell, Measure::PerSecond),
+                format::value(step.speed_up.map(|it| it.estimate), Unit::Times),
+                or_dash(efficiency.map(|it| percent(it.estimate))),
+                ends(efficiency.and_then(|it| it.interval), Unit::Share),
+                median(cell, Measure::ReadyNs),
+                median(cell, Measure::PssBytes),
+                median(cell, Measure::GeneratorShare),
+                if cell.oversubscribed { "yes" } else { "no" }.to_owned(),
+            ];
+            table.row_about(&it.cell.workload, &[cell.system()], fields);
+        }
+    }
+    table
+}

@@ -1,0 +1,90 @@
+//! Findings as text for a terminal, and as JSON and CSV: what the programs that measure print at the
+//! end of a run. Every number is the one that the report has.
+
+mod engine_pairs;
+mod factors;
+mod instances;
+mod layers;
+mod phases;
+mod sentences;
+mod starts;
+mod table;
+mod tabular;
+mod waterfall;
+
+use campaign::run::Format;
+use findings::input::Run;
+use findings::{Findings, Options};
+use results::Sample;
+use results::manifest::Manifest;
+
+pub use tabular::{cells_csv, csv};
+
+/// What a person wants to see of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// Starts phase by phase: `host phases`.
+    Phases,
+    /// Systems side by side, from outside: `external suite` and its likes.
+    Suite,
+    /// An engine embedded beside its own command line.
+    EnginePairs,
+    /// Every system's start on one axis, and containers in their layers.
+    ColdStart,
+}
+
+/// How text is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Whether phases have colours.
+    pub colour: bool,
+}
+
+/// What was found in samples that were just measured.
+pub fn findings(manifest: &Manifest, samples: &[Sample]) -> Findings {
+    let run = Run::from_samples(Some(manifest.clone()), samples);
+    Findings::from_run(&run, Options::default())
+}
+
+/// A run in a format. `view` and `style` are those of text.
+pub fn format(findings: &Findings, format: Format, view: View, style: Style) -> String {
+    match format {
+        Format::Table => render(findings, view, style),
+        Format::Json => String::from_utf8_lossy(&findings.to_json()).into_owned(),
+        Format::Csv => String::from_utf8_lossy(&cells_csv(findings)).into_owned(),
+    }
+}
+
+/// A run as text.
+pub fn render(findings: &Findings, view: View, style: Style) -> String {
+    match view {
+        View::Phases => [
+            phases::render(findings, style.width),
+            waterfall::render(findings, style),
+            sentences::acquisition(findings),
+        ]
+        .join("\n"),
+        View::Suite => [
+            starts::render(findings),
+            instances::scaling(findings),
+            instances::density(findings),
+            factors::render(findings),
+            starts::parts(findings),
+            sentences::not_counted(findings),
+            waterfall::render(findings, style),
+            sentences::observer(findings),
+            sentences::controls(findings),
+        ]
+        .concat(),
+        View::EnginePairs => engine_pairs::render(findings, style) + &sentences::controls(findings),
+        View::ColdStart => [
+            layers::render(findings, style),
+            factors::render(findings),
+            waterfall::legend(findings, style),
+            sentences::controls(findings),
+        ]
+        .concat(),
+    }
+}

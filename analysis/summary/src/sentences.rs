@@ -1,0 +1,159 @@
+//! What is said in sentences.
+
+use findings::questions::acquisition::Acquisition;
+use findings::statistics::Verdict;
+use findings::units::{nanoseconds, percent, three_digits};
+use findings::{Findings, Measure};
+use results::Phase;
+
+/// What it costs to acquire code, in a sentence for each system of the first workload, which claims
+/// nothing that its verdicts do not; where nothing compiles, what a start takes.
+pub(crate) fn acquisition(findings: &Findings) -> String {
+    let Some(first) = findings.starts.last() else {
+        return "Nothing could be measured.\n".to_owned();
+    };
+    let of_first = |it: &&Acquisition| it.workload == first.workload;
+    let found: Vec<_> = findings.acquisition.iter().filter(of_first).collect();
+    if found.is_empty() {
+        return extremes(findings);
+    }
+    found.iter().map(|it| compiled(findings, it)).collect()
+}
+
+fn compiled(findings: &Findings, of: &Acquisition) -> String {
+    let cell = findings.facts.cell(&of.compiled);
+    let total = cell.and_then(|cell| cell.median(Measure::TotalNs));
+    let mut text = format!(
+        "Found: {} of a compiled start of {} ({}, {}, {}) is compilation",
+        percent(of.share),
+        of.workload,
+        of.system,
+        of.scenario.name(),
+        nanoseconds(total.unwrap_or(f64::NAN)),
+    );
+    let members = of.family.iter().flat_map(|family| &family.members);
+    for (member, phase) in members.zip(&of.others) {
+        let mode = match phase {
+            Phase::CacheHit => "a cache hit",
+            Phase::Validate => "the interpreter",
+            Phase::Deserialize => "precompiled code in memory",
+            _ => "a mapped precompiled file",
+        };
+        let other = findings.facts.cell(&member.candidate);
+        let other = other.and_then(|cell| cell.median(Measure::TotalNs));
+        let clause = match (&member.verdict, member.ratio, other) {
+            (Verdict::Faster, Some(ratio), Some(other)) => format!(
+                "{mode} leaves {}, {} times less",
+                nanoseconds(other),
+                three_digits(1.0 / ratio.estimate)
+            ),
+            (Verdict::TooFewSamples { .. }, ..) => {
+                format!("{mode} has too few samples to judge")
+            }
+            (Verdict::Slower, ..) => format!("{mode} takes {}", member.clause()),
+            _ => format!("{mode} shows no difference that is distinguishable from noise"),
+        };
+        text.push_str("; ");
+        text.push_str(&clause);
+    }
+    text + ".\n"
+}
+
+/// What starts take, where none compiles.
+fn extremes(findings: &Findings) -> String {
+    let mut text = String::new();
+    for headline in &findings.headlines {
+        let Some((best, worst)) = headline.extremes.as_ref() else {
+            continue;
+        };
+        if !headline.scenario.starts() {
+            continue;
+        }
+        let name = |id: &str| {
+            let cell = findings.facts.cell(id).map(|it| &it.cell);
+            let name = cell.map(|cell| findings::Names::new([cell]).name(cell));
+            name.unwrap_or_default()
+        };
+        let start = format!(
+            "Found: a start of {} ({}) takes {} with `{}`",
+            headline.workload,
+            headline.scenario.name(),
+            nanoseconds(worst.median),
+            name(&worst.cell)
+        );
+        text.push_str(&if best.cell == worst.cell {
+            format!("{start}.\n")
+        } else {
+            let (time, name) = (nanoseconds(best.median), name(&best.cell));
+            format!("{start}, and {time} with `{name}`.\n")
+        });
+    }
+    if text.is_empty() {
+        text.push_str("Nothing could be measured.\n");
+    }
+    text
+}
+
+/// What the A/A controls say.
+pub(crate) fn controls(findings: &Findings) -> String {
+    let controls = || findings.controls.iter();
+    let times = || controls().filter(|control| control.measure != Measure::PssBytes);
+    let members = || times().flat_map(|control| &control.family.members);
+    let pairs = members().count();
+    let floor = times().filter_map(|it| it.floor).reduce(f64::max);
+    let (Some(floor), true) = (floor, pairs > 0) else {
+        return "no A/A pair was measured: this run cannot say which differences are noise\n"
+            .to_owned();
+    };
+    let differ = members().filter(|member| member.is_difference()).count();
+    let drift = if differ > 0 {
+        format!(
+            "; {differ} of them differ by a verdict: the machine drifted, trust no small difference"
+        )
+    } else {
+        String::new()
+    };
+    let cells = if pairs == 1 { "cell" } else { "cells" };
+    format!(
+        "A/A control: {pairs} {cells} measured twice under two names; they differ by up to {}, and \
+            no smaller difference is called one{drift}\n",
+        percent(floor)
+    )
+}
+
+/// What being observed costs.
+pub(crate) fn observer(findings: &Findings) -> String {
+    let Some(observer) = findings.observer else {
+        return String::new();
+    };
+    format!(
+        "the observer: starts that were taken apart took {} ({}) longer at the median of {} pairs \
+            of cells, from {} to {}; phases are theirs, totals above are those of starts that \
+            nothing observed\n",
+        nanoseconds(observer.median_ns),
+        percent(observer.median),
+        observer.pairs,
+        percent(observer.least),
+        percent(observer.most),
+    )
+}
+
+/// What does not count, and why: each reason once for a system.
+pub(crate) fn not_counted(findings: &Findings) -> String {
+    let limits = &findings.limits;
+    let failed = limits.failed.iter().map(|it| (it, "failed"));
+    let skipped = limits.skipped.iter().map(|it| (it, "skipped"));
+    let mut text: String = failed
+        .chain(skipped)
+        .map(|(it, what)| {
+            format!(
+                "{}: {} {what} samples: {}\n",
+                it.system, it.samples, it.reason
+            )
+        })
+        .collect();
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,285 @@
+//! What one cell says, in numbers.
+
+use std::collections::BTreeMap;
+
+use results::reason::SkipKind;
+use results::{Cell, Outcome, Phase, PhaseTime};
+use serde::Serialize;
+
+use super::Measure;
+use super::pooled::{self, PooledQuantile};
+use crate::input::{CellData, Fact, Point};
+use crate::statistics::{self, Description, Estimate, Interval, Order, describe};
+use crate::units::Unit;
+
+/// The values of one measure, one for each sample that has it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Measured {
+    /// The values, in the order in which they were measured.
+    #[serde(skip)]
+    pub values: Vec<f64>,
+    /// The block of each value.
+    #[serde(skip)]
+    pub blocks: Vec<u32>,
+    /// What they say.
+    #[serde(flatten)]
+    pub all: Description,
+    /// The median of those that nothing disturbed, if some were disturbed and some were not.
+    pub median_without_noisy: Option<f64>,
+}
+
+/// A phase of a cell's starts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PhaseFacts {
+    /// Which.
+    pub name: Phase,
+    /// In how many starts it occurs.
+    pub n: usize,
+    /// The median of its times.
+    pub median_ns: f64,
+    /// The mean of its times. Means add up to the mean of the total, medians do not.
+    pub mean_ns: f64,
+    /// The interval of the median.
+    pub interval_ns: Option<Interval>,
+}
+
+/// What one part of a system of several processes cost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartFacts {
+    /// Its name.
+    pub name: String,
+    /// CPU time since the sample began.
+    pub cpu_ns: Option<Estimate>,
+    /// Proportional set size.
+    pub pss_bytes: Option<Estimate>,
+}
+
+/// The phases of one start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartPhases {
+    /// The block that it was measured in.
+    pub block: u32,
+    /// Its phases, in order.
+    pub phases: Box<[PhaseTime]>,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CellFacts {
+    /// Its short name, which anchors and files use.
+    pub id: String,
+    /// The cell.
+    pub cell: Cell,
+    /// Places in the run's order of the samples that count: what every number here is made of.
+    pub orders: Vec<u64>,
+    /// Places of those that were begun and do not count.
+    pub failed: Vec<u64>,
+    /// Places of those that were not begun.
+    pub skipped: Vec<u64>,
+    /// Places of those that count and were disturbed.
+    pub noisy: Vec<u64>,
+    /// Reasons for which samples do not count, each with how often.
+    pub reasons: BTreeMap<String, u64>,
+    /// Whether the system can never do what the cell asks.
+    pub not_applicable: bool,
+    /// What was measured.
+    pub measures: BTreeMap<Measure, Measured>,
+    /// Quantiles of the requests of all its processes together.
+    pub pooled: Vec<PooledQuantile>,
+    /// The phases of its starts, in order.
+    pub phases: Vec<PhaseFacts>,
+    /// Costs of single parts of a system of several processes.
+    pub parts: Vec<PartFacts>,
+    /// The largest time that is in no phase, without its sign.
+    pub max_residual_ns: Option<u64>,
+    /// Requests that went out, over all samples that count.
+    pub requests: u64,
+    /// Where what the service keeps lives, if it said so.
+    pub keeps: Option<String>,
+    /// Whether there were more instances than cores in any of them.
+    pub oversubscribed: bool,
+    /// The phases of each start that was taken apart.
+    #[serde(skip)]
+    pub starts: Vec<StartPhases>,
+    /// The latencies of all its samples, in ascending order, each with how often it occurred.
+    #[serde(skip)]
+    pub latencies: Vec<(u64, u64)>,
+}
+
+impl CellFacts {
+    /// Describes a cell's samples.
+    pub(crate) fn compute(data: &CellData) -> Self {
+        let good: Vec<&Point> = data.points.iter().filter(|point| point.is_good()).collect();
+        let orders = |fits: &dyn Fn(&Point) -> bool| -> Vec<u64> {
+            let points = data.points.iter().filter(|point| fits(point));
+            points.map(|point| point.order).collect()
+        };
+        let mut reasons = BTreeMap::new();
+        for reason in data.points.iter().filter_map(|it| it.reason.as_deref()) {
+            *reasons.entry(reason.to_owned()).or_default() += 1;
+        }
+        let measures = Measure::ALL
+            .iter()
+            .filter_map(|measure| Some((*measure, measured(&good, *measure)?)));
+        let phases = Phase::ALL.into_iter();
+        let residuals = good.iter().filter_map(|point| point.residual_ns);
+        let sent = good.iter().filter_map(|it| Some(it.load.as_ref()?.sent));
+        Self {
+            id: data.id.clone(),
+            cell: data.cell.clone(),
+            orders: orders(&Point::is_good),
+            failed: orders(&|point| point.outcome == Outcome::Failed),
+            skipped: orders(&|point| point.outcome == Outcome::Skipped),
+            noisy: orders(&|point| point.is_good() && point.noisy.is_some()),
+            reasons,
+            not_applicable: data
+                .points
+                .iter()
+                .any(|point| point.skip == Some(SkipKind::NotApplicable)),
+            measures: measures.collect(),
+            pooled: pooled::quantiles(&good),
+            phases: phases.filter_map(|it| phase_facts(&good, it)).collect(),
+            parts: parts(&good),
+            max_residual_ns: residuals.map(i64::unsigned_abs).max(),
+            requests: sent.fold(0, u64::saturating_add),
+            keeps: good
+                .iter()
+                .find_map(|point| point.keeps.as_deref())
+                .map(str::to_owned),
+            oversubscribed: good
+                .iter()
+                .any(|point| point.fact(Fact::Oversubscribed) == Some(1.0)),
+            starts: good
+                .iter()
+                .filter(|point| !point.phases.is_empty())
+                .map(|point| StartPhases {
+                    block: point.block,
+                    phases: point.phases.clone(),
+                })
+                .collect(),
+            latencies: pooled::latencies(&good),
+        }
+    }
+
+    /// The system, under its first name.
+    pub fn system(&self) -> &str {
+        self.cell.system.original_name()
+    }
+
+    /// Whether it was measured under a system's second name.
+    pub fn is_twin(&self) -> bool {
+        self.cell.system.is_twin()
+    }
+
+    /// The values of a measure; none if it was not measured.
+    pub fn values(&self, measure: Measure) -> &[f64] {
+        self.measures
+            .get(&measure)
+            .map_or(&[], |measured| &measured.values)
+    }
+
+    /// The median of a measure.
+    pub fn median(&self, measure: Measure) -> Option<f64> {
+        self.measures
+            .get(&measure)
+            .map(|measured| measured.all.median)
+    }
+
+    /// The mean of a measure.
+    pub fn mean(&self, measure: Measure) -> Option<f64> {
+        self.measures
+            .get(&measure)
+            .map(|measured| measured.all.mean)
+    }
+
+    /// The interval of the median of a measure.
+    pub fn interval(&self, measure: Measure) -> Option<Interval> {
+        self.measures.get(&measure)?.all.median_interval
+    }
+
+    /// The facts of a phase.
+    pub fn phase(&self, name: Phase) -> Option<&PhaseFacts> {
+        self.phases.iter().find(|phase| phase.name == name)
+    }
+
+    /// The phases that count into the total, in order.
+    pub fn counted_phases(&self) -> impl Iterator<Item = &PhaseFacts> {
+        self.phases.iter().filter(|phase| phase.name.counts())
+    }
+
+    /// Whether its starts were taken apart.
+    pub fn is_taken_apart(&self) -> bool {
+        self.median(Measure::TotalNs).is_some() && self.counted_phases().next().is_some()
+    }
+}
+
+fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
+    let with: Vec<(&Point, f64)> = good
+        .iter()
+        .filter_map(|point| Some((*point, measure.read(point)?)))
+        .collect();
+    let values: Vec<f64> = with.iter().map(|(_, value)| *value).collect();
+    let orders: Vec<u64> = with.iter().map(|(point, _)| point.order).collect();
+    // Every process has memory of its own: it is times that a machine's state makes drift.
+    let order = if measure.unit() == Unit::Bytes {
+        Order::Unknown
+    } else {
+        Order::By(&orders)
+    };
+    let all = describe(&values, order).ok()?;
+    let quiet: Vec<f64> = with
+        .iter()
+        .filter(|(point, _)| point.noisy.is_none())
+        .map(|(_, value)| *value)
+        .collect();
+    let median_without_noisy = (quiet.len() < values.len())
+        .then(|| statistics::median(&quiet).ok())
+        .flatten();
+    Some(Measured {
+        blocks: with.iter().map(|(point, _)| point.block).collect(),
+        values,
+        all,
+        median_without_noisy,
+    })
+}
+
+fn phase_facts(good: &[&Point], name: Phase) -> Option<PhaseFacts> {
+    let values: Vec<f64> = good
+        .iter()
+        .filter_map(|point| point.phase_ns(name))
+        .map(|ns| ns as f64)
+        .collect();
+    let median = Estimate::of_median(&values)?;
+    Some(PhaseFacts {
+        name,
+        n: values.len(),
+        median_ns: median.value,
+        mean_ns: values.iter().sum::<f64>() / values.len() as f64,
+        interval_ns: median.interval,
+    })
+}
+
+fn parts(good: &[&Point]) -> Vec<PartFacts> {
+    let mut names: Vec<&str> = good
+        .iter()
+        .flat_map(|point| point.parts.iter())
+        .map(|part| &*part.name)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let part = |name: &str| {
+        let own = || {
+            let parts = good.iter().flat_map(|point| point.parts.iter());
+            parts.filter(|part| &*part.name == name)
+        };
+        let median = |values: &mut dyn Iterator<Item = u64>| {
+            Estimate::of_median(&values.map(|value| value as f64).collect::<Vec<_>>())
+        };
+        PartFacts {
+            name: name.to_owned(),
+            cpu_ns: median(&mut own().filter_map(|part| part.cpu_ns)),
+            pss_bytes: median(&mut own().filter_map(|part| part.pss_bytes)),
+        }
+    };
+    names.into_iter().map(part).collect()
+}

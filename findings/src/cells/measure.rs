@@ -1,0 +1,128 @@
+//! What can be read off a sample.
+
+use serde::Serialize;
+
+use crate::input::{Fact, Point};
+use crate::units::Unit;
+
+macro_rules! measures {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+        /// What can be read off a sample. All are costs, less being better, but for the rate.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Measure {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Measure {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name in files.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+measures! {
+    /// From the launch to the first complete answer, or until all instances have started.
+    TotalNs = "total_ns",
+    /// CPU time until then.
+    CpuNs = "cpu_ns",
+    /// High-water mark of resident memory.
+    MaxRssBytes = "max_rss_bytes",
+    /// Proportional set size.
+    PssBytes = "pss_bytes",
+    /// Memory that is shared with nobody.
+    PrivateBytes = "private_bytes",
+    /// Until all instances were ready.
+    ReadyNs = "ready_ns",
+    /// The start of the last of many.
+    StartLastNs = "start_last_ns",
+    /// Right answers per second.
+    PerSecond = "per_second",
+    /// Mean latency of a sample's requests.
+    RequestNs = "request_ns",
+    /// Median latency of a sample's requests.
+    P50Ns = "p50_ns",
+    /// 90th percentile of a sample's requests.
+    P90Ns = "p90_ns",
+    /// 95th percentile of a sample's requests.
+    P95Ns = "p95_ns",
+    /// 99th percentile of a sample's requests.
+    P99Ns = "p99_ns",
+    /// Page tables of all instances: kernel memory that no process's own includes.
+    PageTablesBytes = "page_tables_bytes",
+    /// Proportional set size of shims, included in that of all instances.
+    ShimPssBytes = "shim_pss_bytes",
+    /// By how much less memory the machine had available than before.
+    MachineBytes = "machine_bytes",
+    /// CPU time of the load generator as a part of the load's duration.
+    GeneratorShare = "generator_share",
+    /// Packets that a firewall's rules counted, on all links.
+    FirewallPackets = "firewall_packets",
+}
+
+impl Measure {
+    /// What it is counted in.
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::MaxRssBytes
+            | Self::PssBytes
+            | Self::PrivateBytes
+            | Self::PageTablesBytes
+            | Self::ShimPssBytes
+            | Self::MachineBytes => Unit::Bytes,
+            Self::PerSecond => Unit::PerSecond,
+            Self::GeneratorShare => Unit::Share,
+            Self::FirewallPackets => Unit::Count,
+            _ => Unit::Nanoseconds,
+        }
+    }
+
+    /// Whether more is better: what is compared of it is its reciprocal, nanoseconds a request.
+    pub const fn is_rate(self) -> bool {
+        matches!(self, Self::PerSecond)
+    }
+
+    /// Its value in one sample.
+    pub fn read(self, point: &Point) -> Option<f64> {
+        let whole = |value: Option<u64>| value.map(|value| value as f64);
+        let load = point.load.as_deref();
+        match self {
+            Self::TotalNs => whole(point.total_ns),
+            Self::CpuNs => whole(point.resources.cpu_ns),
+            Self::MaxRssBytes => whole(point.resources.max_rss_bytes),
+            Self::PssBytes => point
+                .fact(Fact::PssBytes)
+                .or(whole(point.resources.pss_bytes)),
+            Self::PrivateBytes => point.fact(Fact::PrivateBytes),
+            Self::ReadyNs => point.fact(Fact::ReadyNs),
+            Self::StartLastNs => point.fact(Fact::StartLastNs),
+            Self::PageTablesBytes => point.fact(Fact::PageTablesBytes),
+            Self::ShimPssBytes => point.fact(Fact::ShimPssBytes),
+            Self::MachineBytes => {
+                let before = point.fact(Fact::AvailableBeforeBytes)?;
+                Some(before - point.fact(Fact::AvailableBytes)?)
+            }
+            Self::GeneratorShare => {
+                let wall_ns = load?.wall_ns;
+                let cpu_ns = point.fact(Fact::GeneratorCpuNs)?;
+                (wall_ns > 0).then(|| cpu_ns / wall_ns as f64)
+            }
+            Self::FirewallPackets => point
+                .fact(Fact::FirewallPackets)
+                .filter(|packets| *packets > 0.0),
+            Self::PerSecond => load?.per_second(),
+            Self::RequestNs => load?.mean_ns(),
+            Self::P50Ns => load?.quantile_ns(0.5),
+            Self::P90Ns => load?.quantile_ns(0.9),
+            Self::P95Ns => load?.quantile_ns(0.95),
+            Self::P99Ns => load?.quantile_ns(0.99),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Cells: what was measured of each, described in numbers, and what each is called.
+
+mod cell;
+mod measure;
+mod names;
+mod pooled;
+
+pub use cell::{CellFacts, Measured, PartFacts, PhaseFacts, StartPhases};
+pub use measure::Measure;
+pub use names::Names;
+pub use pooled::PooledQuantile;
+
+use results::{Cell, Param};
+
+/// The cell under its system's first name.
+#[must_use]
+pub fn original(cell: &Cell) -> Cell {
+    Cell {
+        system: cell.system.original(),
+        ..cell.clone()
+    }
+}
+
+/// The cell whose starts nothing observed.
+#[must_use]
+pub fn unobserved(cell: &Cell) -> Cell {
+    let mut cell = cell.clone();
+    if cell.params.contains_key(Param::Observer) {
+        cell.params.insert(Param::Observer, UNOBSERVED);
+    }
+    cell
+}
+
+/// The cell without some of its parameters: cells that differ in those only have this in common.
+#[must_use]
+pub fn without(cell: &Cell, keys: &[Param]) -> Cell {
+    Cell {
+        params: cell.params.without(keys),
+        ..cell.clone()
+    }
+}
+
+/// The value of [`Param::Observer`] of starts that nothing takes apart.
+const UNOBSERVED: &str = "none";
+
+/// Whether the cell's total is one to quote: nothing observed its starts.
+pub fn is_unobserved(cell: &Cell) -> bool {
+    cell.params
+        .get(Param::Observer)
+        .is_none_or(|observer| observer == UNOBSERVED)
+}
+
+/// Whether a cell is of the system as people would use it: nothing left out, no firewall in its
+/// way, no network in between.
+pub fn is_plain(cell: &Cell) -> bool {
+    let params = &cell.params;
+    !params.contains_key(Param::Without)
+        && params.get(Param::Firewall).is_none_or(|it| it == "off")
+        && params.get(Param::Path).is_none_or(|it| it == "loopback")
+}

@@ -1,0 +1,88 @@
+//! Every cell against the native program under the same conditions.
+
+use std::collections::BTreeMap;
+
+use results::record::Scenario;
+use results::{Param, Workload};
+use systems::BASELINE;
+
+use super::floors::{self, Floors};
+use crate::cells::{CellFacts, Measure, is_plain, is_unobserved};
+use crate::comparison::{self, Family, Pair};
+
+/// What a scenario is compared by, the first first.
+pub const fn compared_by(scenario: Scenario) -> &'static [Measure] {
+    match scenario {
+        Scenario::Cold | Scenario::RuntimeCold => &[Measure::TotalNs, Measure::PssBytes],
+        Scenario::Warm => &[Measure::P50Ns],
+        Scenario::Throughput => &[Measure::PerSecond, Measure::PssBytes],
+        Scenario::Scaling => &[Measure::PerSecond],
+        Scenario::Density => &[Measure::PrivateBytes, Measure::TotalNs],
+    }
+}
+
+/// What must be the same of two cells for their systems to be all that differs.
+const CONDITIONS: [Param; 8] = [
+    Param::Connections,
+    Param::Instances,
+    Param::Pace,
+    Param::PageCache,
+    Param::Firewall,
+    Param::Path,
+    Param::DelayMs,
+    Param::RateMbit,
+];
+
+/// The name of a family.
+pub(super) fn name(workload: &str, scenario: Scenario, measure: Measure) -> String {
+    format!("{workload} {} {}", scenario.name(), measure.name())
+}
+
+/// One family for each workload, scenario and measure.
+pub(super) fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
+    let mut groups: BTreeMap<(&Workload, Scenario), Vec<&CellFacts>> = BTreeMap::new();
+    for cell in cells
+        .iter()
+        .filter(|cell| is_unobserved(&cell.cell) && is_plain(&cell.cell))
+    {
+        groups
+            .entry((&cell.cell.workload, cell.cell.scenario))
+            .or_default()
+            .push(cell);
+    }
+    let mut families = Vec::new();
+    for ((workload, scenario), group) in groups {
+        for &measure in compared_by(scenario) {
+            let has = |cell: &&CellFacts| !cell.values(measure).is_empty();
+            let with: Vec<&CellFacts> = group.iter().copied().filter(has).collect();
+            let pairs: Vec<_> = with
+                .iter()
+                .filter(|cell| !cell.is_twin())
+                .filter_map(|cell| Some(Pair::new(cell, base_of(&with, cell)?)))
+                .filter(|pair| pair.candidate.id != pair.baseline.id)
+                .collect();
+            families.extend(comparison::judge(
+                name(workload, scenario, measure),
+                measure,
+                &pairs,
+                floors::floor(floors, scenario, measure),
+            ));
+        }
+    }
+    families
+}
+
+/// The native cell under the same conditions.
+fn base_of<'a>(group: &[&'a CellFacts], cell: &CellFacts) -> Option<&'a CellFacts> {
+    let params = &cell.cell.params;
+    let is_alike = |other: &CellFacts| {
+        let theirs = &other.cell.params;
+        CONDITIONS
+            .iter()
+            .all(|key| params.get(key) == theirs.get(key))
+    };
+    group
+        .iter()
+        .copied()
+        .find(|other| other.cell.system == BASELINE && is_alike(other))
+}

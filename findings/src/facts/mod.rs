@@ -1,0 +1,91 @@
+//! Facts: a run's cells with what more than one question is made of.
+
+mod baseline;
+mod configurations;
+mod floors;
+mod selection;
+
+use std::collections::BTreeMap;
+
+use results::manifest::Manifest;
+use serde::Serialize;
+
+use crate::cells::CellFacts;
+use crate::comparison::Family;
+use crate::input::{CellData, Damage, Run};
+
+pub use baseline::compared_by;
+pub use configurations::Configuration;
+pub use floors::{Floors, Kind};
+pub use selection::one_per_system;
+
+/// Everything that questions are asked of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Facts {
+    /// The run.
+    pub run: String,
+    /// What the run was; nothing if that is gone.
+    #[serde(skip)]
+    pub manifest: Option<Manifest>,
+    /// Lines of the ledger that are samples.
+    pub samples: u64,
+    /// What is wrong with the run's files.
+    pub damage: Vec<Damage>,
+    /// The largest relative difference that one system showed to itself, for each kind of scenario
+    /// and measure.
+    pub floors: Floors,
+    /// The cells, each with the places of its samples in the run's order.
+    pub cells: Vec<CellFacts>,
+    /// Every cell against the native program under the same conditions, one family for each
+    /// workload, scenario and measure.
+    pub families: Vec<Family>,
+}
+
+impl Facts {
+    /// The facts of a run.
+    pub fn compute(run: &Run) -> Self {
+        let cells = cells(&run.cells);
+        let floors = floors::compute(&cells);
+        let families = baseline::families(&cells, &floors);
+        Self {
+            run: run.name.clone(),
+            manifest: run.manifest.clone(),
+            samples: run.samples,
+            damage: run.damage.clone(),
+            floors,
+            cells,
+            families,
+        }
+    }
+
+    /// The versions of the systems, as far as the manifest has them.
+    pub fn versions(&self) -> BTreeMap<&str, &str> {
+        let systems = self.manifest.iter().flat_map(|manifest| &manifest.systems);
+        systems
+            .filter(|system| !system.version.is_empty())
+            .map(|system| (system.name.as_str(), system.version.as_str()))
+            .collect()
+    }
+}
+
+/// Each cell's numbers, half of the cells in a thread of its own.
+fn cells(cells: &[CellData]) -> Vec<CellFacts> {
+    // Every other cell: neighbours are of one kind and take equally long.
+    let of_every_other = |from: usize| {
+        let some = cells.iter().skip(from).step_by(2);
+        some.map(CellFacts::compute).collect::<Vec<_>>()
+    };
+    let [even, odd] = std::thread::scope(|scope| {
+        let odd = scope.spawn(|| of_every_other(1));
+        let even = of_every_other(0);
+        [
+            even,
+            odd.join()
+                .expect("statistics do not panic: what they cannot compute they return as such"),
+        ]
+    });
+    let (mut even, mut odd) = (even.into_iter(), odd.into_iter());
+    (0..cells.len())
+        .filter_map(|at| if at % 2 == 0 { even.next() } else { odd.next() })
+        .collect()
+}

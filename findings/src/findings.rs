@@ -1,0 +1,116 @@
+//! Everything that was found in a run, as one value.
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Facts;
+use crate::input::Run;
+use crate::questions::{
+    acquisition, break_even, clocks, container_layers, controls, density, engine_pairs, factors,
+    headline, limits, network_path, objectives, observer, ranking, requests, scaling, starts,
+    state,
+};
+use crate::statistics::CONFIDENCE;
+
+/// The version of [`Findings`] as they are written down. 2: one answer to each question, blocked
+/// comparisons, shared ranks.
+const FORMAT: u32 = 2;
+
+/// What a person may ask beyond what every report answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// Conditions that a system is to meet, as they were written down.
+    pub objectives: Vec<String>,
+}
+
+/// Everything that was found in a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Findings {
+    /// The version of this form.
+    pub format: u32,
+    /// What was asked.
+    pub options: Options,
+    /// The confidence of every interval.
+    pub confidence: f64,
+    /// What all of it is made of.
+    #[serde(flatten)]
+    pub facts: Facts,
+    /// A sentence for each scenario, a row for each workload.
+    pub headlines: Vec<headline::Headline>,
+    /// Starts.
+    pub starts: Vec<starts::Starts>,
+    /// What it costs to acquire code.
+    pub acquisition: Vec<acquisition::Acquisition>,
+    /// Engines embedded and as a command line.
+    pub engine_pairs: engine_pairs::EnginePairs,
+    /// Containers in their layers.
+    pub container_layers: Vec<container_layers::ContainerLayers>,
+    /// Requests to running instances.
+    pub requests: Vec<requests::Requests>,
+    /// Throughput over instances.
+    pub scaling: Vec<scaling::Scaling>,
+    /// Memory over instances.
+    pub density: Vec<density::Density>,
+    /// What a firewall, a network path, state, page cache and left-out work change.
+    pub variations: Vec<factors::Variation>,
+    /// Starts at the end of a wire.
+    pub network_path: Option<network_path::NetworkPath>,
+    /// Where state is kept.
+    pub state: state::State,
+    /// Where a slower start pays.
+    pub break_even: Vec<break_even::BreakEven>,
+    /// Which systems meet what was asked for.
+    pub objectives: Vec<objectives::Objective>,
+    /// Systems ranked for three uses.
+    pub rankings: Vec<ranking::Ranking>,
+    /// The same ratio by several clocks.
+    pub clocks: Vec<clocks::ClockBoundaries>,
+    /// A/A controls.
+    pub controls: Vec<controls::Control>,
+    /// The cost of being observed.
+    pub observer: Option<observer::Observer>,
+    /// What cannot be said.
+    pub limits: limits::Limits,
+}
+
+impl Findings {
+    /// Everything that is to be found in a run.
+    pub fn from_run(run: &Run, options: Options) -> Self {
+        Self::compute(Facts::compute(run), options)
+    }
+
+    /// Everything that is to be found in these facts: each question is answered by itself.
+    pub fn compute(facts: Facts, options: Options) -> Self {
+        Self {
+            format: FORMAT,
+            confidence: CONFIDENCE,
+            headlines: headline::compute(&facts),
+            starts: starts::compute(&facts),
+            acquisition: acquisition::compute(&facts),
+            engine_pairs: engine_pairs::compute(&facts),
+            container_layers: container_layers::compute(&facts),
+            requests: requests::compute(&facts),
+            scaling: scaling::compute(&facts),
+            density: density::compute(&facts),
+            variations: factors::compute(&facts),
+            network_path: network_path::compute(&facts),
+            state: state::compute(&facts),
+            break_even: break_even::compute(&facts),
+            objectives: objectives::compute(&facts, &options.objectives),
+            rankings: ranking::compute(&facts),
+            clocks: clocks::compute(&facts),
+            controls: controls::compute(&facts),
+            observer: observer::compute(&facts),
+            limits: limits::compute(&facts),
+            options,
+            facts,
+        }
+    }
+
+    /// As they are published: every number, as JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut text = serde_json::to_vec_pretty(self)
+            .expect("findings are plain data: they always serialise");
+        text.push(b'\n');
+        text
+    }
+}

@@ -1,0 +1,293 @@
+//! One engine twice: embedded in a program made for it, and under its own command line, step by
+//! step.
+
+use results::record::Scenario;
+use results::{Cell, Param, Phase, System, Workload};
+use serde::Serialize;
+
+use crate::cells::{CellFacts, Measure, is_unobserved, without};
+use crate::comparison::{self, Family, Pair as Compared};
+use crate::facts::Facts;
+
+/// The same work on both sides: what it is, and its phases as reported from inside and as seen from
+/// outside.
+const STEPS: [(&str, &[Phase], &[Phase]); 4] = [
+    (
+        "process, until it opens the artifact",
+        &[Phase::Process, Phase::Engine],
+        &[Phase::Spawn, Phase::Init],
+    ),
+    (
+        "read, compile or load, link",
+        &[
+            Phase::Read,
+            Phase::Compile,
+            Phase::CacheMiss,
+            Phase::CacheHit,
+            Phase::Deserialize,
+            Phase::DeserializeFile,
+            Phase::Validate,
+            Phase::Link,
+        ],
+        &[Phase::Load],
+    ),
+    ("listening → accepted", &[], &[Phase::Connect]),
+    (
+        "instantiate, answer or run",
+        &[Phase::Store, Phase::Instantiate, Phase::FirstRequest],
+        &[Phase::Respond, Phase::Run],
+    ),
+];
+
+/// The value of [`Param::Without`] that leaves out everything but beginning and ending.
+const WORK: &str = "work";
+
+/// An engine that is there both ways.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Engine {
+    /// The engine.
+    pub name: String,
+    /// The version that is embedded, and that of the command line, if both are known.
+    pub versions: Option<(String, String)>,
+}
+
+impl Engine {
+    /// Whether what is compared is one version, as far as is known.
+    pub fn matches(&self) -> bool {
+        self.versions
+            .as_ref()
+            .is_none_or(|(embedded, cli)| embedded == cli)
+    }
+}
+
+/// A step of both starts, as medians.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// What is done in it.
+    pub work: &'static str,
+    /// What the embedded start reports of itself.
+    pub embedded_own_ns: Option<f64>,
+    /// What is seen of the embedded start from outside.
+    pub embedded_seen_ns: Option<f64>,
+    /// What is seen of the command line from outside.
+    pub cli_ns: Option<f64>,
+}
+
+impl Step {
+    /// The finer of the two figures of the embedded start.
+    pub fn embedded_ns(&self) -> Option<f64> {
+        self.embedded_own_ns.or(self.embedded_seen_ns)
+    }
+
+    /// By how much the command line takes longer.
+    pub fn more_ns(&self) -> Option<f64> {
+        Some(self.cli_ns? - self.embedded_ns().unwrap_or(0.0))
+    }
+}
+
+/// Work that the command line does and that can be left out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LeftOut {
+    /// What it is.
+    pub name: String,
+    /// By how much longer the start is with it, and whether that is a difference: a candidate that
+    /// has the work against a baseline that has not.
+    pub cost: comparison::Comparison,
+}
+
+/// One engine, both ways.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EnginePair {
+    /// The engine.
+    pub engine: String,
+    /// The workload.
+    pub workload: Workload,
+    /// The scenario.
+    pub scenario: Scenario,
+    /// How code is acquired.
+    pub acquire: String,
+    /// The ids of the two cells whose totals are compared: embedded, command line.
+    pub cells: [String; 2],
+    /// The ids of those whose starts were taken apart, where there are such.
+    pub taken_apart: [Option<String>; 2],
+    /// The steps, of starts that were taken apart.
+    pub steps: Vec<Step>,
+    /// Work of the command line that was left out in cells of their own.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// All engines, both ways.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EnginePairs {
+    /// The engines that are there both ways.
+    pub engines: Vec<Engine>,
+    /// Their starts.
+    pub pairs: Vec<EnginePair>,
+    /// Each command line against the embedded engine.
+    pub family: Option<Family>,
+}
+
+/// Every engine that was measured both embedded and as a command line.
+pub fn compute(facts: &Facts) -> EnginePairs {
+    let versions = facts.versions();
+    let has = |system: &System| facts.cells.iter().any(|cell| cell.cell.system == *system);
+    let known: Vec<_> = systems::engine_pairs()
+        .into_iter()
+        .filter(|(_, embedded, cli)| has(embedded) && has(cli))
+        .collect();
+    let engines = known.iter().map(|(name, embedded, cli)| {
+        let version = |system: &System| versions.get(system.as_str()).map(|it| (*it).to_owned());
+        Engine {
+            name: (*name).to_owned(),
+            versions: version(embedded).zip(version(cli)),
+        }
+    });
+    let engines = engines.collect();
+    let (mut pairs, mut compared) = (Vec::new(), Vec::new());
+    for (engine, embedded, cli) in &known {
+        for scenario in Scenario::ALL.into_iter().filter(|it| it.starts()) {
+            for workload in facts.workloads() {
+                let cells = facts.comparable_by(workload, scenario, Measure::TotalNs);
+                for theirs in cells.iter().filter(|it| it.cell.system == *cli) {
+                    let is_same = |ours: &&&CellFacts| {
+                        ours.cell.system == *embedded && is_alike(ours, theirs)
+                    };
+                    if let Some(ours) = cells.iter().find(is_same) {
+                        compared.push(Compared::new(theirs, ours));
+                        pairs.push(pair(facts, engine, ours, theirs));
+                    }
+                }
+            }
+        }
+    }
+    EnginePairs {
+        engines,
+        pairs,
+        family: comparison::judge(
+            "command line against embedded".to_owned(),
+            Measure::TotalNs,
+            &compared,
+            facts.floor(Scenario::Cold, Measure::TotalNs),
+        ),
+    }
+}
+
+impl EnginePairs {
+    /// The verdict of a pair.
+    pub fn verdict(&self, pair: &EnginePair) -> Option<&comparison::Comparison> {
+        self.family
+            .as_ref()?
+            .between(&pair.cells[1], &pair.cells[0])
+    }
+}
+
+fn is_alike(one: &CellFacts, two: &CellFacts) -> bool {
+    [Param::Acquire, Param::PageCache, Param::Network]
+        .iter()
+        .all(|key| one.cell.params.get(key) == two.cell.params.get(key))
+}
+
+fn pair(facts: &Facts, engine: &str, embedded: &CellFacts, cli: &CellFacts) -> EnginePair {
+    let observed = |cell: &CellFacts, observer: &str| {
+        let mut with = cell.cell.clone();
+        with.params.insert(Param::Observer, observer);
+        facts.find(&with).filter(|it| it.is_taken_apart())
+    };
+    let seen = |cell: &'_ CellFacts| observed(cell, "seccomp");
+    let own = observed(embedded, "own").or_else(|| {
+        let itself = facts.find(&embedded.cell)?;
+        itself.is_taken_apart().then_some(itself)
+    });
+    let acquire = cli.cell.params.get(Param::Acquire);
+    let id = |cell: &CellFacts| cell.id.clone();
+    EnginePair {
+        engine: engine.to_owned(),
+        workload: cli.cell.workload.clone(),
+        scenario: cli.cell.scenario,
+        acquire: acquire.unwrap_or("–").to_owned(),
+        cells: [id(embedded), id(cli)],
+        taken_apart: [own.or_else(|| seen(embedded)).map(id), seen(cli).map(id)],
+        steps: steps(own, seen(embedded), seen(cli)),
+        left_out: left_out(facts, cli),
+    }
+}
+
+fn steps(own: Option<&CellFacts>, seen: Option<&CellFacts>, cli: Option<&CellFacts>) -> Vec<Step> {
+    let sum = |cell: Option<&CellFacts>, phases: &[Phase]| -> Option<f64> {
+        let known = phases.iter().filter_map(|phase| cell?.phase(*phase));
+        known.map(|phase| phase.median_ns).reduce(|a, b| a + b)
+    };
+    let step = |(work, inside, outside): (&'static str, &[Phase], &[Phase])| Step {
+        work,
+        embedded_own_ns: sum(own, inside),
+        embedded_seen_ns: sum(seen, outside),
+        cli_ns: sum(cli, outside),
+    };
+    STEPS
+        .into_iter()
+        .map(step)
+        .filter(|step| step.embedded_ns().is_some() || step.cli_ns.is_some())
+        .collect()
+}
+
+/// What the command line does more, as far as it was left out in cells of their own.
+fn left_out(facts: &Facts, cli: &CellFacts) -> Vec<LeftOut> {
+    let rest = without(&cli.cell, &[Param::Without]);
+    let bare: Vec<(String, &CellFacts)> = facts
+        .cells
+        .iter()
+        .filter(|cell| without(&cell.cell, &[Param::Without]) == rest && !cell.is_twin())
+        .filter(|cell| is_unobserved(&cell.cell) && !cell.orders.is_empty())
+        .filter_map(|cell| Some((cell.cell.params.get(Param::Without)?.to_owned(), cell)))
+        .collect();
+    let embedded_bare = |cell: &CellFacts| embedded_twin(facts, &cell.cell);
+    let pairs: Vec<Compared<'_>> = bare
+        .iter()
+        .filter_map(|(name, cell)| {
+            // Beginning and ending is what both programs do: what counts is how much more of it
+            // the command line has.
+            if name == WORK {
+                Some(Compared::new(cell, embedded_bare(cell)?))
+            } else {
+                Some(Compared::new(cli, cell))
+            }
+        })
+        .collect();
+    let names = bare
+        .iter()
+        .filter(|(name, cell)| name != WORK || embedded_bare(cell).is_some());
+    let family = comparison::judge(
+        "work of the command line".to_owned(),
+        Measure::TotalNs,
+        &pairs,
+        facts.floor(cli.cell.scenario, Measure::TotalNs),
+    );
+    let members = family.map(|family| family.members).unwrap_or_default();
+    names
+        .zip(members)
+        .map(|((name, _), cost)| LeftOut {
+            name: name.clone(),
+            cost,
+        })
+        .collect()
+}
+
+/// The same cell of the engine embedded.
+fn embedded_twin<'a>(facts: &'a Facts, cell: &Cell) -> Option<&'a CellFacts> {
+    let (_, embedded, _) = systems::engine_pairs()
+        .into_iter()
+        .find(|(_, _, cli)| *cli == cell.system)?;
+    let found = facts.find(&Cell {
+        system: embedded,
+        ..cell.clone()
+    })?;
+    (!found.orders.is_empty()).then_some(found)
+}
+
+impl EnginePair {
+    /// The part of the command line's excess that named work explains, in nanoseconds.
+    pub fn named_ns(&self) -> f64 {
+        let certain = self.left_out.iter().filter(|it| it.cost.is_difference());
+        certain.filter_map(|it| Some(it.cost.shift?.estimate)).sum()
+    }
+}

@@ -1,0 +1,152 @@
+//! What cannot be said of a run?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use results::System;
+use results::record::Scenario;
+use serde::Serialize;
+
+use crate::cells::{CellFacts, Measure};
+use crate::facts::Facts;
+use crate::statistics::Warning;
+
+/// A floor that a reader should know.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Floor {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// What was measured.
+    pub measure: Measure,
+    /// The largest relative difference of one system from itself.
+    pub floor: f64,
+}
+
+/// Samples of a system that do not count, by their first reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotCounted {
+    /// The system.
+    pub system: String,
+    /// The reason.
+    pub reason: String,
+    /// How many.
+    pub samples: usize,
+}
+
+/// A system that could not be measured at all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Absent {
+    /// The system.
+    pub system: String,
+    /// Why, and what would mend it.
+    pub reason: String,
+}
+
+/// Limits of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Limits {
+    /// The A/A floors; none without a control.
+    pub floors: Vec<Floor>,
+    /// Systems that could not be measured here.
+    pub absent: Vec<Absent>,
+    /// Samples that were skipped, of other systems.
+    pub skipped: Vec<NotCounted>,
+    /// Samples that failed.
+    pub failed: Vec<NotCounted>,
+    /// Samples that count.
+    pub ok: usize,
+    /// Of those, the ones that were disturbed.
+    pub noisy: usize,
+    /// Cells whose values drift along the run.
+    pub drifting: Vec<String>,
+    /// Cells whose values have more than one mode.
+    pub multimodal: Vec<String>,
+    /// Whether the checkout had changes that are in no commit.
+    pub dirty: bool,
+}
+
+/// Floors that are stated, in this order.
+const FLOORS: [(Scenario, Measure); 5] = [
+    (Scenario::Cold, Measure::TotalNs),
+    (Scenario::Warm, Measure::P50Ns),
+    (Scenario::Throughput, Measure::PerSecond),
+    (Scenario::Scaling, Measure::PerSecond),
+    (Scenario::Density, Measure::PssBytes),
+];
+
+/// The limits of a run.
+pub fn compute(facts: &Facts) -> Limits {
+    let absent = absent(facts);
+    let unavailable: BTreeSet<&str> = absent.iter().map(|it| it.system.as_str()).collect();
+    let floor = |(scenario, measure): (Scenario, Measure)| {
+        let floor = facts.floor(scenario, measure)?;
+        Some(Floor {
+            scenario,
+            measure,
+            floor,
+        })
+    };
+    let first_names = |cell: &&CellFacts| !cell.is_twin() && !unavailable.contains(cell.system());
+    Limits {
+        floors: FLOORS.into_iter().filter_map(floor).collect(),
+        skipped: not_counted(facts.cells.iter().filter(first_names), |it| &it.skipped),
+        failed: not_counted(facts.cells.iter(), |it| &it.failed),
+        ok: facts.cells.iter().map(|cell| cell.orders.len()).sum(),
+        noisy: facts.cells.iter().map(|cell| cell.noisy.len()).sum(),
+        drifting: warned(facts, |it| matches!(it, Warning::Drift { .. })),
+        multimodal: warned(facts, |it| matches!(it, Warning::Multimodal { .. })),
+        dirty: facts
+            .manifest
+            .as_ref()
+            .is_some_and(|manifest| manifest.dirty == Some(true)),
+        absent,
+    }
+}
+
+fn absent(facts: &Facts) -> Vec<Absent> {
+    let systems = facts.manifest.iter().flat_map(|manifest| &manifest.systems);
+    systems
+        .filter(|system| !System::from(system.name.as_str()).is_twin())
+        .filter_map(|system| {
+            Some(Absent {
+                system: system.name.to_string(),
+                reason: system.unavailable.clone()?,
+            })
+        })
+        .collect()
+}
+
+fn not_counted<'a>(
+    cells: impl Iterator<Item = &'a CellFacts>,
+    orders: fn(&CellFacts) -> &Vec<u64>,
+) -> Vec<NotCounted> {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for cell in cells.filter(|cell| !orders(cell).is_empty()) {
+        let reason = cell
+            .reasons
+            .keys()
+            .next()
+            .map_or("no reason is recorded", String::as_str);
+        *counts.entry((&cell.cell.system, reason)).or_default() += orders(cell).len();
+    }
+    counts
+        .into_iter()
+        .map(|((system, reason), samples)| NotCounted {
+            system: system.to_owned(),
+            reason: reason.to_owned(),
+            samples,
+        })
+        .collect()
+}
+
+/// Cells with a warning about what is quoted of them.
+fn warned(facts: &Facts, fits: fn(&Warning) -> bool) -> Vec<String> {
+    const QUOTED: [Measure; 3] = [Measure::TotalNs, Measure::P50Ns, Measure::PerSecond];
+    let is_warned = |cell: &&CellFacts| {
+        let quoted = QUOTED.iter().filter_map(|it| cell.measures.get(it));
+        quoted
+            .into_iter()
+            .any(|it| it.all.warnings().iter().any(fits))
+    };
+    let cells = facts.cells.iter().filter(is_warned);
+    cells.map(|cell| cell.id.clone()).collect()
+}

@@ -1,0 +1,21 @@
+//! One module a question. Each is a pure function from facts to what was found, as plain data; none
+//! of them knows another.
+
+pub mod acquisition;
+pub mod break_even;
+pub mod clocks;
+pub mod container_layers;
+pub mod controls;
+pub mod density;
+pub mod engine_pairs;
+pub mod factors;
+pub mod headline;
+pub mod limits;
+pub mod network_path;
+pub mod objectives;
+pub mod observer;
+pub mod ranking;
+pub mod requests;
+pub mod scaling;
+pub mod starts;
+pub mod state;

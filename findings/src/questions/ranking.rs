@@ -1,0 +1,293 @@
+//! Three ways to use a service, and which systems suit each.
+//!
+//! A system's score for a use is the weighted geometric mean of how many times the best system's
+//! cost each criterion is. **What cannot be told apart shares a rank**: going down the list, a
+//! system gets a rank of its own only if it differs from the first of the rank above in at least one
+//! criterion that counts for the use, by a verdict of "slower" (more) from [`crate::comparison`],
+//! corrected over the use's table. Where no criterion has such a verdict, the difference of the two
+//! scores is made of differences that the run does not show, and both stand on one rank. Samples
+//! that are too few therefore lead to shared ranks, and never to a winner.
+
+use results::Workload;
+use results::record::Scenario;
+use serde::Serialize;
+
+use crate::cells::{CellFacts, Measure};
+use crate::comparison::{self, Family, Pair};
+use crate::facts::{Configuration, Facts};
+
+/// What is weighed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Criterion {
+    /// Time to the first answer of a new process, all prepared.
+    Start,
+    /// Time of a request on a running instance.
+    Request,
+    /// Memory of a running instance.
+    Memory,
+    /// Time per request under load: the reciprocal of the throughput.
+    Load,
+}
+
+impl Criterion {
+    /// The name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Request => "request",
+            Self::Memory => "memory",
+            Self::Load => "time per request under load",
+        }
+    }
+
+    const fn measure(self) -> Measure {
+        match self {
+            Self::Start => Measure::TotalNs,
+            Self::Request => Measure::P50Ns,
+            Self::Memory => Measure::PssBytes,
+            Self::Load => Measure::PerSecond,
+        }
+    }
+}
+
+/// A way to use a service.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Use {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is like.
+    pub description: &'static str,
+    /// What counts how much.
+    pub weights: &'static [(Criterion, f64)],
+}
+
+/// The three uses.
+pub const USES: [Use; 3] = [
+    Use {
+        name: "edge",
+        description: "many tenants on small machines, few requests each: instances come and go, \
+            and memory limits their number",
+        weights: &[
+            (Criterion::Start, 0.4),
+            (Criterion::Memory, 0.5),
+            (Criterion::Request, 0.1),
+        ],
+    },
+    Use {
+        name: "serverless",
+        description: "bursts after idle times: the start is in every burst's first answer, then \
+            requests come for a while",
+        weights: &[
+            (Criterion::Start, 0.5),
+            (Criterion::Request, 0.3),
+            (Criterion::Memory, 0.2),
+        ],
+    },
+    Use {
+        name: "long-running",
+        description: "started once and loaded all day: requests count, starts hardly do",
+        weights: &[
+            (Criterion::Load, 0.6),
+            (Criterion::Request, 0.25),
+            (Criterion::Memory, 0.15),
+        ],
+    },
+];
+
+/// The systems of a workload ranked for a use.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ranking {
+    /// The use.
+    #[serde(rename = "use")]
+    pub for_use: Use,
+    /// The workload.
+    pub workload: Workload,
+    /// The systems, best score first.
+    pub places: Vec<Place>,
+    /// What the ranks rest on: for each criterion, each system against the first of the rank above.
+    pub families: Vec<Family>,
+}
+
+/// A system's place.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Place {
+    /// The system.
+    pub system: String,
+    /// Its rank, from 1: equal where systems cannot be told apart.
+    pub rank: usize,
+    /// Whether another system has the same rank.
+    pub is_shared: bool,
+    /// The weighted geometric mean of how many times the best system's cost each criterion is: 1 is
+    /// best in everything.
+    pub score: f64,
+    /// Each criterion.
+    pub factors: Vec<Factor>,
+}
+
+/// A system by one criterion.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Factor {
+    /// Which.
+    pub criterion: Criterion,
+    /// The cell's id.
+    pub cell: String,
+    /// The cost: nanoseconds or bytes.
+    pub value: f64,
+    /// How many times the best one's it is.
+    pub times: f64,
+}
+
+/// Rankings of every workload for every use; a race of one has no winner.
+pub fn compute(facts: &Facts) -> Vec<Ranking> {
+    let mut rankings = Vec::new();
+    for workload in facts.workloads() {
+        let all = facts.configurations(workload);
+        for for_use in USES {
+            rankings.extend(rank(facts, workload, for_use, &all));
+        }
+    }
+    rankings
+}
+
+/// The cell that a criterion is read off.
+fn cell_of<'a>(
+    facts: &'a Facts,
+    of: &Configuration<'a>,
+    criterion: Criterion,
+) -> Option<&'a CellFacts> {
+    match criterion {
+        Criterion::Start => Some(of.start),
+        Criterion::Request => Some(of.warm),
+        Criterion::Memory => [of.warm, of.start]
+            .into_iter()
+            .find(|cell| cell.median(Measure::PssBytes).is_some()),
+        Criterion::Load => {
+            let (cell, measure) = (&of.start.cell, Measure::PerSecond);
+            let cells = facts.comparable_by(&cell.workload, Scenario::Throughput, measure);
+            cells.into_iter().rfind(|it| it.cell.system == cell.system)
+        }
+    }
+}
+
+/// The systems of which everything was measured that counts: one of which something was not cannot
+/// be ranked by it.
+fn rank(
+    facts: &Facts,
+    workload: &Workload,
+    for_use: Use,
+    all: &[Configuration<'_>],
+) -> Option<Ranking> {
+    let cells = |of: &Configuration<'_>| -> Option<Vec<(&CellFacts, f64)>> {
+        for_use
+            .weights
+            .iter()
+            .map(|(criterion, _)| {
+                let cell = facts.cell(&cell_of(facts, of, *criterion)?.id)?;
+                let value = cell.median(criterion.measure())?;
+                let is_rate = criterion.measure().is_rate();
+                Some((cell, if is_rate { 1e9 / value } else { value }))
+            })
+            .collect()
+    };
+    let mut known: Vec<(&str, Vec<(&CellFacts, f64)>, f64)> = all
+        .iter()
+        .filter_map(|of| Some((of.start.system(), cells(of)?, 0.0)))
+        .collect();
+    let best: Vec<f64> = (0..for_use.weights.len())
+        .map(|at| {
+            let values = known.iter().map(|(_, cells, _)| cells[at].1);
+            values.fold(f64::INFINITY, f64::min)
+        })
+        .collect();
+    for (_, cells, score) in &mut known {
+        let terms = for_use.weights.iter().zip(cells.iter()).zip(&best);
+        let sum: f64 = terms
+            .map(|(((_, weight), (_, value)), best)| weight * (value / best).ln())
+            .sum();
+        *score = sum.exp();
+    }
+    known.retain(|(.., score)| score.is_finite());
+    known.sort_by(|one, two| one.2.total_cmp(&two.2).then_with(|| one.0.cmp(two.0)));
+    if known.len() < 2 {
+        return None;
+    }
+    let measured: Vec<_> = known.iter().map(|(_, cells, _)| cells.clone()).collect();
+    let (ranks, families) = ranks(facts, workload, for_use, &measured);
+    let places = known
+        .iter()
+        .zip(&ranks)
+        .map(|((system, cells, score), rank)| Place {
+            system: (*system).to_owned(),
+            rank: *rank,
+            is_shared: ranks.iter().filter(|other| *other == rank).count() > 1,
+            score: *score,
+            factors: for_use
+                .weights
+                .iter()
+                .zip(cells)
+                .zip(&best)
+                .map(|(((criterion, _), (cell, value)), best)| Factor {
+                    criterion: *criterion,
+                    cell: cell.id.clone(),
+                    value: *value,
+                    times: value / best,
+                })
+                .collect(),
+        });
+    Some(Ranking {
+        for_use,
+        workload: workload.clone(),
+        places: places.collect(),
+        families,
+    })
+}
+
+/// The rank of each system in the order of scores, and the comparisons that decided.
+fn ranks(
+    facts: &Facts,
+    workload: &Workload,
+    for_use: Use,
+    systems: &[Vec<(&CellFacts, f64)>],
+) -> (Vec<usize>, Vec<Family>) {
+    // All against all that stand above, so that the families do not depend on how ranks come out.
+    let families: Vec<Family> = for_use
+        .weights
+        .iter()
+        .enumerate()
+        .filter_map(|(at, (criterion, _))| {
+            let mut pairs = Vec::new();
+            for (below, cells) in systems.iter().enumerate() {
+                for above in &systems[..below] {
+                    pairs.push(Pair::new(cells[at].0, above[at].0));
+                }
+            }
+            let measure = criterion.measure();
+            let scenario = systems[0][at].0.cell.scenario;
+            comparison::judge(
+                format!("{workload} {} {}", for_use.name, criterion.name()),
+                measure,
+                &pairs,
+                facts.floor(scenario, measure),
+            )
+        })
+        .collect();
+    let is_worse = |below: &[(&CellFacts, f64)], above: &[(&CellFacts, f64)]| {
+        let cells = below.iter().zip(above);
+        families.iter().zip(cells).any(|(family, (below, above))| {
+            family
+                .between(&below.0.id, &above.0.id)
+                .is_some_and(|it| it.verdict == crate::statistics::Verdict::Slower)
+        })
+    };
+    let mut ranks: Vec<usize> = Vec::new();
+    let mut leader = 0;
+    for (at, cells) in systems.iter().enumerate() {
+        if at == 0 || is_worse(cells, &systems[leader]) {
+            leader = at;
+        }
+        // The next rank after two that share the first is the third.
+        ranks.push(leader + 1);
+    }
+    (ranks, families)
+}

@@ -1,0 +1,138 @@
+//! How much do several instances do together?
+//!
+//! Speed-up is the throughput of N instances over that of the fewest measured, and efficiency the
+//! speed-up over what so many instances could be expected to give. Both are taken within a block,
+//! where N and the fewest are measured close together: what drifts during a run falls on both alike.
+
+use std::collections::BTreeMap;
+
+use results::record::Scenario;
+use results::{Cell, Param};
+use serde::Serialize;
+
+use crate::cells::{CellFacts, Measure, is_unobserved, without};
+use crate::comparison::{self, Effect, Sample};
+use crate::facts::Facts;
+
+/// Cells that differ in the number of instances only.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Scaling {
+    /// What they have in common.
+    pub cell: Cell,
+    /// Each number of instances, the fewest first.
+    pub steps: Vec<ScalingStep>,
+    /// Where it ends.
+    pub limit: Limit,
+}
+
+/// One number of instances.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScalingStep {
+    /// How many.
+    pub instances: u64,
+    /// The cell's id.
+    pub cell: String,
+    /// How many times the requests per second of the fewest instances.
+    pub speed_up: Option<Effect>,
+    /// The speed-up as a part of what so many instances could be expected to give.
+    pub efficiency: Option<Effect>,
+    /// How many times the requests per second of the number before.
+    pub over_previous: Option<Effect>,
+    /// Whether less is done than by fewer instances, beyond noise, or not all of it rightly, or
+    /// nothing could be measured.
+    pub is_degraded: bool,
+}
+
+/// Where scaling ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Limit {
+    /// Samples fail with so many instances.
+    Fails {
+        /// How many.
+        instances: u64,
+        /// Samples that failed.
+        failed: usize,
+    },
+    /// So many instances do less than fewer did.
+    Falls {
+        /// How many.
+        instances: u64,
+    },
+    /// There is none up to so many instances.
+    NotReached {
+        /// How many.
+        instances: u64,
+    },
+}
+
+/// Every system that was measured with numbers of instances.
+pub fn compute(facts: &Facts) -> Vec<Scaling> {
+    let mut groups: BTreeMap<Cell, Vec<(u64, &CellFacts)>> = BTreeMap::new();
+    let fits = |cell: &&CellFacts| {
+        cell.cell.scenario == Scenario::Scaling && !cell.is_twin() && is_unobserved(&cell.cell)
+    };
+    for cell in facts.cells.iter().filter(fits) {
+        let instances = cell.cell.params.get(Param::Instances);
+        let Some(n) = instances.and_then(|it| it.parse().ok()).filter(|n| *n > 0) else {
+            continue;
+        };
+        // More connections for more instances is the same load for each.
+        let common = without(&cell.cell, &[Param::Instances, Param::Connections]);
+        groups.entry(common).or_default().push((n, cell));
+    }
+    groups.into_iter().filter_map(curve).collect()
+}
+
+fn curve((cell, mut members): (Cell, Vec<(u64, &CellFacts)>)) -> Option<Scaling> {
+    members.sort_by_key(|(n, cell)| (*n, cell.id.clone()));
+    let steps: Vec<_> = (0..members.len()).map(|at| step(&members, at)).collect();
+    let most = members.last()?.0;
+    let limit = steps
+        .iter()
+        .zip(&members)
+        .find(|(step, _)| step.is_degraded);
+    let limit = match limit {
+        Some((step, (_, cell))) if !cell.failed.is_empty() => Limit::Fails {
+            instances: step.instances,
+            failed: cell.failed.len(),
+        },
+        Some((step, _)) => Limit::Falls {
+            instances: step.instances,
+        },
+        None => Limit::NotReached { instances: most },
+    };
+    let is_measured = members.iter().any(|(_, cell)| !cell.orders.is_empty());
+    is_measured.then_some(Scaling { cell, steps, limit })
+}
+
+fn step(members: &[(u64, &CellFacts)], at: usize) -> ScalingStep {
+    let (n, cell) = members[at];
+    let (least, first) = members[0];
+    // Costs are reciprocals of rates: how many times the rate is how many times less the cost.
+    let over = |base: &CellFacts| {
+        let costs = |cell| Sample::costs(cell, Measure::PerSecond);
+        comparison::ratio(&costs(base), &costs(cell))
+    };
+    let speed_up = if at == 0 {
+        // Against itself it is 1 by definition, and not by measurement.
+        (!cell.values(Measure::PerSecond).is_empty()).then_some(Effect {
+            estimate: 1.0,
+            interval: None,
+        })
+    } else {
+        over(first)
+    };
+    let over_previous = at.checked_sub(1).and_then(|before| over(members[before].1));
+    let falls = over_previous
+        .and_then(|ratio| ratio.interval)
+        .is_some_and(|ends| ends.high < 1.0);
+    ScalingStep {
+        instances: n,
+        cell: cell.id.clone(),
+        speed_up,
+        efficiency: speed_up.map(|it| it.scaled(least as f64 / n as f64)),
+        over_previous,
+        is_degraded: falls || !cell.failed.is_empty() || cell.orders.is_empty(),
+    }
+}

@@ -1,0 +1,190 @@
+//! Any numbers whatever: an answer or a reason, never a panic; and what must hold for all data.
+
+use findings::statistics::{
+    Comparison, Costs, DataError, Design, Order, PairedComparison, Policy, Process, Resampling,
+    Stages, Statistic, Verdict, aa_floor, break_even, contrast, decide, decide_paired, describe,
+    detectable, dip, hodges_lehmann_ratio, holm, linear_fit, mann_kendall, mann_whitney, median,
+    needed, nested, paired, quantile, signed_rank, theil_sen,
+};
+use proptest::prelude::*;
+
+const RESAMPLING: Resampling = Resampling {
+    resamples: 20,
+    seed: 1,
+};
+
+/// Damaged numbers, extreme numbers, many ties, and ordinary times.
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        1 => prop::num::f64::ANY,
+        1 => prop::sample::select(vec![0.0, -0.0, f64::NAN, f64::INFINITY, 1e140, -1e140, f64::MIN_POSITIVE, 5e-324]),
+        8 => (0_u8..6).prop_map(f64::from),
+        8 => 1e3..1e9_f64,
+    ]
+}
+
+fn numbers() -> impl Strategy<Value = Vec<f64>> {
+    prop_oneof![
+        prop::collection::vec(number(), 0..40),
+        prop::collection::vec((0_u8..4).prop_map(f64::from), 0..80),
+        prop::collection::vec(1e3..1e9_f64, 0..60),
+        (1e3..1e9_f64, 0..20_usize).prop_map(|(value, n)| vec![value; n]),
+    ]
+}
+
+/// Positive and finite, with or without ties.
+fn times() -> impl Strategy<Value = Vec<f64>> {
+    prop_oneof![
+        prop::collection::vec(1e3..1e9_f64, 6..60),
+        prop::collection::vec((1_u8..9).prop_map(f64::from), 6..60)
+    ]
+}
+
+proptest! {
+    #[test]
+    fn one_sample(values in numbers(), p in number(), positions in prop::collection::vec(any::<u64>(), 0..40)) {
+        let _ = quantile(&values, p);
+        let _ = dip(&values);
+        let _ = mann_kendall(&values);
+        let _ = signed_rank(&values);
+        let _ = holm(&values);
+        let _ = describe(&values, Order::By(&positions));
+        let described = describe(&values, Order::AsGiven);
+        prop_assert_eq!(described.is_err(), median(&values).is_err());
+        let _ = described.map(|description| description.warnings());
+    }
+
+    #[test]
+    fn two_samples(one in numbers(), two in numbers(), by in number()) {
+        let _ = mann_whitney(&one, &two);
+        let _ = hodges_lehmann_ratio(&one, &two);
+        let _ = contrast(&one, &two);
+        let _ = aa_floor(&[(&one, &two)]);
+        let costs = |of| Costs { start: of, request: &two };
+        let _ = break_even(costs(&one), costs(&two), RESAMPLING);
+        let pairs: Vec<_> = one.iter().copied().zip(two.iter().copied()).collect();
+        let _ = paired(&pairs);
+        let policy = Policy { alpha: by, effect: by, ..Policy::default() };
+        let _ = decide_paired(&[PairedComparison { pairs: &pairs, obstacle: None }], &policy);
+        let _ = theil_sen(&pairs);
+        let _ = linear_fit(&pairs);
+        let _ = needed(&one, by, Design::default());
+        let _ = detectable(&one, two.len(), Design { alpha: by, power: 0.8 });
+        let _ = detectable(&one, two.len(), Design::default());
+        let comparison = Comparison { candidate: &one, baseline: &two, obstacle: None };
+        let policy = Policy { threshold: by, floor: by, effect: by, alpha: by, power: by };
+        for policy in [policy, Policy::default()] {
+            let decisions = decide(&[comparison, comparison], &policy);
+            prop_assert_eq!(decisions.len(), 2);
+            let bad = mann_whitney(&one, &two).is_err();
+            let refused = matches!(decisions[0].verdict, Verdict::NotComparable { .. });
+            prop_assert!(refused || !bad);
+        }
+    }
+
+    #[test]
+    fn processes(
+        cells in prop::collection::vec(prop::collection::vec((number(), any::<u64>()), 0..8), 0..6),
+        p in number(),
+    ) {
+        let processes: Vec<_> = cells.into_iter().filter_map(|cell| Process::new(cell).ok()).collect();
+        for stages in [Stages::Processes, Stages::Both] {
+            for statistic in [Statistic::Mean, Statistic::Quantile(p), Statistic::Quantile(0.99)] {
+                let _ = nested(&processes, statistic, stages, RESAMPLING);
+            }
+        }
+    }
+
+    #[test]
+    fn exchanging_two_samples_turns_everything_round(one in times(), two in times()) {
+        let (there, back) = (mann_whitney(&one, &two).unwrap(), mann_whitney(&two, &one).unwrap());
+        prop_assert!((there.p - back.p).abs() < 1e-12);
+        prop_assert!((there.u + back.u - (one.len() * two.len()) as f64).abs() < 1e-9);
+        let (there, back) = (contrast(&one, &two).unwrap(), contrast(&two, &one).unwrap());
+        prop_assert!((there.shift.estimate + back.shift.estimate).abs() < 1e-6);
+        prop_assert!((there.delta.estimate + back.delta.estimate).abs() < 1e-12);
+        let decided = |candidate: &[f64], baseline: &[f64]| {
+            match decide(&[Comparison { candidate, baseline, obstacle: None }], &Policy::default()).remove(0).verdict {
+                // The last bit of a logarithm may tip the number over to the next.
+                Verdict::TooFewSamples { .. } => Verdict::TooFewSamples { needed: 0 },
+                other => other,
+            }
+        };
+        let turned = match decided(&one, &two) {
+            Verdict::Faster => Verdict::Slower,
+            Verdict::Slower => Verdict::Faster,
+            other => other,
+        };
+        prop_assert_eq!(turned, decided(&two, &one));
+    }
+
+    #[test]
+    fn estimates_lie_in_their_intervals(one in times(), two in times()) {
+        let contrast = contrast(&one, &two).unwrap();
+        for shift in [contrast.shift, contrast.ratio] {
+            if let Some(interval) = shift.interval {
+                prop_assert!(interval.contains(shift.estimate), "{:?}", shift);
+            }
+        }
+        let delta = contrast.delta;
+        let interval = delta.interval.unwrap();
+        prop_assert!(interval.low - 1e-12 <= delta.estimate && delta.estimate <= interval.high + 1e-12, "{:?}", delta);
+        let pairs: Vec<_> = one.iter().copied().zip(two.iter().copied()).collect();
+        let paired = paired(&pairs).unwrap();
+        for shift in [Some(paired.shift), paired.ratio].into_iter().flatten() {
+            if let Some(interval) = shift.interval {
+                prop_assert!(interval.contains(shift.estimate), "{:?}", shift);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_interval(values in times(), seed in any::<u64>()) {
+        let resampling = Resampling { resamples: 50, seed };
+        let costs = || Costs { start: &values, request: &values };
+        prop_assert_eq!(break_even(costs(), costs(), resampling), break_even(costs(), costs(), resampling));
+    }
+}
+
+#[test]
+fn reasons_are_given() {
+    assert_eq!(describe(&[], Order::Unknown), Err(DataError::Empty));
+    assert_eq!(
+        describe(&[1.0, f64::NAN], Order::Unknown),
+        Err(DataError::NotFinite(1))
+    );
+    assert_eq!(
+        describe(&[1.0, 2.0], Order::By(&[1])),
+        Err(DataError::Mismatch(2, 1))
+    );
+    assert_eq!(
+        hodges_lehmann_ratio(&[1.0, 0.0], &[1.0]).unwrap_err(),
+        DataError::NotPositive(1)
+    );
+    assert_eq!(
+        dip(&[1.0, 2.0, 3.0]).unwrap_err(),
+        DataError::TooFew { needed: 4, got: 3 }
+    );
+    assert_eq!(
+        linear_fit(&[(1.0, 2.0), (1.0, 3.0)]).unwrap_err(),
+        DataError::Constant
+    );
+}
+
+#[test]
+fn equal_values_have_no_spread_and_no_difference() {
+    let same = [0.1; 30];
+    let description = describe(&same, Order::AsGiven).unwrap();
+    assert_eq!(description.sd, Some(0.0));
+    assert_eq!(description.warnings(), []);
+    let decision = decide(
+        &[Comparison {
+            candidate: &same,
+            baseline: &same,
+            obstacle: None,
+        }],
+        &Policy::default(),
+    )
+    .remove(0);
+    assert_eq!(decision.verdict, Verdict::Indistinguishable);
+}

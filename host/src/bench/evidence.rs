@@ -1,0 +1,177 @@
+//! Whether a start was what its cell describes: every parameter, by what the engine and the kernel
+//! reported.
+
+use serde_json::{Value, json};
+
+use host_probe::settings::{
+    Acquire, CompileThreads, Compiler, Configuration, Engine, Interrupt, MemoryInit, Named as _,
+    Parameter as _,
+};
+use results::{Attested, Evidence, Failure, FailureKind};
+
+use crate::engine::wasmtime::MAJOR;
+
+/// Compares the evidence with the configuration.
+///
+/// The page cache is not here: it is set and proved by the parent, before the launch.
+///
+/// # Errors
+/// The first parameter that was not in effect, with what was found.
+pub(crate) fn check(configuration: &Configuration, attested: &Attested) -> Result<(), Failure> {
+    match configuration.engine {
+        Engine::Wasmtime => check_wasmtime(configuration, attested),
+        Engine::WasmEdge => check_wasmedge(configuration, attested),
+    }
+}
+
+/// An artifact that was compiled ahead can fall back to the interpreter without any message. Proof
+/// is whether the kernel maps machine code out of it into the process.
+fn check_wasmedge(configuration: &Configuration, attested: &Attested) -> Result<(), Failure> {
+    let interpreted = configuration.acquire == Acquire::Interpret;
+    let mode = if interpreted { "interpreter" } else { "aot" };
+    expect(
+        attested,
+        &[
+            (Evidence::RunMode, json!(mode)),
+            (Evidence::CodeMapped, json!(!interpreted)),
+        ],
+    )
+}
+
+fn expect(attested: &Attested, expected: &[(Evidence, Value)]) -> Result<(), Failure> {
+    for (key, expected) in expected {
+        let found = attested.get(key).unwrap_or(&Value::Null);
+        if found != expected {
+            return Err(not_as_planned(&format!(
+                "{key} should be {expected} and was {found}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn not_as_planned(difference: &str) -> Failure {
+    Failure::new(
+        FailureKind::NotAsPlanned,
+        format!("not what its cell says: {difference}"),
+    )
+}
+
+fn check_wasmtime(configuration: &Configuration, attested: &Attested) -> Result<(), Failure> {
+    let settings = configuration.settings;
+    let cache = match configuration.acquire {
+        Acquire::CacheHit => "hit",
+        Acquire::CacheMiss => "miss",
+        _ => "none",
+    };
+    let cow = settings.memory_init == MemoryInit::Cow;
+    let epoch = settings.interrupt == Interrupt::Epoch;
+    let winch = settings.compiler == Compiler::Winch;
+    let mut expected = vec![
+        (Evidence::EngineMajor, json!(MAJOR)),
+        (Evidence::Cache, json!(cache)),
+        (Evidence::Allocator, json!(settings.allocator.name())),
+        (Evidence::MemoryInitCow, json!(cow)),
+        (Evidence::EpochInterruption, json!(epoch)),
+        (Evidence::Winch, json!(winch)),
+    ];
+    match settings.compiler {
+        Compiler::Cranelift => expected.push((Evidence::OptLevel, json!("speed"))),
+        Compiler::CraneliftNone => expected.push((Evidence::OptLevel, json!("none"))),
+        // Its code generator has no levels.
+        Compiler::Winch => {}
+    }
+    if !cow {
+        expected.push((Evidence::MemoryImage, json!("none")));
+    }
+    expect(attested, &expected)?;
+    if configuration.compiles() {
+        let pool = attested.number(Evidence::CompilerThreads);
+        let right = match settings.compile_threads {
+            CompileThreads::Single => pool == Some(0),
+            CompileThreads::Parallel => pool.is_some_and(|threads| threads > 0),
+        };
+        if !right {
+            return Err(not_as_planned(&format!(
+                "{}={}, and the compiler's pool had {pool:?} threads",
+                CompileThreads::PARAM,
+                settings.compile_threads.name()
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_probe::settings::parameters;
+
+    fn baseline() -> Attested {
+        let entries = json!({
+            "engine_major": MAJOR, "cache": "none", "allocator": "on_demand", "memory_init_cow": true,
+            "epoch_interruption": true, "winch": false, "opt_level": "speed", "memory_image": "memfd",
+            "compiler_threads": 2,
+        });
+        serde_json::from_value(entries).unwrap()
+    }
+
+    #[test]
+    fn the_baseline_is_recognised() {
+        assert_eq!(check(&Configuration::BASELINE, &baseline()), Ok(()));
+    }
+
+    #[test]
+    fn every_parameter_that_the_probe_attests_is_distinguished_from_the_baseline() {
+        for (_, values) in parameters() {
+            for value in values {
+                let Some(other) = Configuration::BASELINE.with(value) else {
+                    continue;
+                };
+                // Loading is distinguished from compiling by its phase; the page cache is proved by
+                // the parent.
+                let attested = other != Configuration::BASELINE
+                    && !other.loads_precompiled()
+                    && !matches!(value, host_probe::settings::Value::PageCache(_));
+                assert_eq!(check(&other, &baseline()).is_err(), attested, "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn compiled_code_that_was_interpreted_is_detected() {
+        let aot = Configuration {
+            acquire: Acquire::Aot,
+            ..Configuration::baseline(Engine::WasmEdge)
+        };
+        let found = |mode: &str, mapped: bool| {
+            serde_json::from_value(json!({"run_mode": mode, "code_mapped": mapped})).unwrap()
+        };
+        assert_eq!(check(&aot, &found("aot", true)), Ok(()));
+        assert!(
+            check(&aot, &found("aot", false))
+                .unwrap_err()
+                .reason
+                .contains("code_mapped")
+        );
+        assert!(
+            check(&aot, &found("interpreter", true))
+                .unwrap_err()
+                .reason
+                .contains("run_mode")
+        );
+        let interpret = Configuration::baseline(Engine::WasmEdge);
+        assert_eq!(check(&interpret, &found("interpreter", false)), Ok(()));
+        assert!(check(&interpret, &found("interpreter", true)).is_err());
+    }
+
+    #[test]
+    fn missing_evidence_fails_the_sample() {
+        let keys = baseline();
+        for key in keys.keys().filter(|key| **key != Evidence::MemoryImage) {
+            let mut found = baseline();
+            found.remove(key);
+            assert!(check(&Configuration::BASELINE, &found).is_err(), "{key}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The parent's side: one child, from its launch to its end.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use machine::clock::now_ns;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use serde::de::DeserializeOwned;
+
+use host_probe::report::{Cause, Failure};
+
+/// The most that a child may report: an answer in hexadecimal and its evidence. More would be kept
+/// in memory for nothing.
+const MAX_REPORT_BYTES: usize = 64 * 1024 * 1024;
+
+/// A child that has ended.
+pub(crate) struct Finished<T> {
+    /// The clock right before the launch.
+    pub(crate) launched_ns: u64,
+    /// The clock when its end was seen.
+    pub(crate) ended_ns: u64,
+    /// What it reported.
+    pub(crate) report: Result<T, Failure>,
+}
+
+/// Runs a program as a child with this request and its arguments, and waits for its report.
+///
+/// The child gets no environment and no input, and a process group of its own: an interrupt on the
+/// terminal stops the campaign between two samples and not a sample in the middle. Nothing here
+/// keeps `Command` from `posix_spawn`, whose `vfork` does not copy the parent's page tables.
+pub(crate) fn run<T: DeserializeOwned>(
+    program: &Path,
+    request: &str,
+    arguments: &[OsString],
+    time_limit: Duration,
+) -> Finished<T> {
+    let mut command = Command::new(program);
+    command
+        .arg(request)
+        .args(arguments)
+        .env_clear()
+        .process_group(0);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let launched_ns = now_ns();
+    let report = command
+        .spawn()
+        .map_err(|error| Failure::new(Cause::Machine, format!("cannot start a process: {error}")))
+        .and_then(|child| read_report(child, time_limit));
+    Finished {
+        launched_ns,
+        ended_ns: now_ns(),
+        report,
+    }
+}
+
+fn read_report<T: DeserializeOwned>(mut child: Child, time_limit: Duration) -> Result<T, Failure> {
+    let (mut output, mut errors) = (Vec::new(), Vec::new());
+    let read = read_streams(&mut child, time_limit, &mut output, &mut errors);
+    if read != Ok(Read::Complete) {
+        let _ = child.kill();
+    }
+    let status = child
+        .wait()
+        .map_err(|error| Failure::new(Cause::Machine, error.to_string()))?;
+    match read {
+        Ok(Read::Complete) => {}
+        Ok(Read::TimedOut) => {
+            return Err(Failure::new(
+                Cause::TimeLimit,
+                "the start did not end and was killed",
+            ));
+        }
+        Ok(Read::TooMuch) => {
+            return Err(Failure::new(Cause::Guest, "the guest's answer is too long"));
+        }
+        Err(error) => {
+            return Err(Failure::new(
+                Cause::Machine,
+                format!("cannot read a process's output: {error}"),
+            ));
+        }
+    }
+    serde_json::from_slice::<Result<T, Failure>>(&output)
+        .unwrap_or_else(|_| Err(no_report(status, &errors)))
+}
+
+/// Why a child ended without a report, as far as that can be known.
+fn no_report(status: ExitStatus, errors: &[u8]) -> Failure {
+    let errors = String::from_utf8_lossy(errors);
+    let errors = if errors.trim().is_empty() {
+        String::new()
+    } else {
+        format!("; its standard error: {}", errors.trim())
+    };
+    let signal = status
+        .signal()
+        .and_then(|signal| Signal::try_from(signal).ok());
+    match signal {
+        Some(Signal::SIGALRM) => Failure::new(
+            Cause::TimeLimit,
+            "the guest did not answer within its time limit",
+        ),
+        Some(Signal::SIGKILL) => Failure::new(
+            Cause::Machine,
+            format!("the start was killed from outside, perhaps for lack of memory{errors}"),
+        ),
+        Some(signal) => Failure::new(
+            Cause::Harness,
+            format!("the start died of {signal}{errors}"),
+        ),
+        None => Failure::new(
+            Cause::Harness,
+            format!("the start ended without a report ({status}){errors}"),
+        ),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    Complete,
+    TimedOut,
+    TooMuch,
+}
+
+/// Reads both streams to their ends. The parent sleeps in the kernel meanwhile: no thread of it
+/// competes with the child.
+fn read_streams(
+    child: &mut Child,
+    time_limit: Duration,
+    output: &mut Vec<u8>,
+    errors: &mut Vec<u8>,
+) -> Result<Read, nix::Error> {
+    let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
+    let deadline =
+        now_ns().saturating_add(u64::try_from(time_limit.as_nanos()).unwrap_or(u64::MAX));
+    while stdout.is_some() || stderr.is_some() {
+        let left_ms = deadline.saturating_sub(now_ns()).div_ceil(1_000_000);
+        if left_ms == 0 {
+            return Ok(Read::TimedOut);
+        }
+        let wait = PollTimeout::from(u16::try_from(left_ms).unwrap_or(u16::MAX));
+        let (out_ready, err_ready) = {
+            let mut fds: Vec<_> = [
+                stdout.as_ref().map(|pipe| pipe.as_fd()),
+                stderr.as_ref().map(|pipe| pipe.as_fd()),
+            ]
+            .into_iter()
+            .flatten()
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
+            match poll(&mut fds, wait) {
+                Err(nix::Error::EINTR) => continue,
+                other => other?,
+            };
+            let mut ready = fds.iter().map(|fd| fd.any().unwrap_or(false));
+            let out_ready = stdout.is_some() && ready.next().unwrap_or(false);
+            (out_ready, stderr.is_some() && ready.next().unwrap_or(false))
+        };
+        if out_ready && at_end(stdout.as_mut(), output) {
+            stdout = None;
+        }
+        if err_ready && at_end(stderr.as_mut(), errors) {
+            stderr = None;
+        }
+        if output.len().max(errors.len()) > MAX_REPORT_BYTES {
+            return Ok(Read::TooMuch);
+        }
+    }
+    Ok(Read::Complete)
+}
+
+/// Reads what is available. Returns whether that was the end, or cannot be read any more.
+fn at_end(pipe: Option<&mut impl io::Read>, into: &mut Vec<u8>) -> bool {
+    let mut piece = vec![0; 64 * 1024];
+    match pipe.map(|pipe| pipe.read(&mut piece)) {
+        Some(Ok(n)) if n > 0 => {
+            into.extend_from_slice(&piece[..n]);
+            false
+        }
+        Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => false,
+        _ => true,
+    }
+}

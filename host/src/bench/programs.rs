@@ -1,0 +1,133 @@
+//! The programs that perform starts: this one with Wasmtime in it, and a sibling for the engine
+//! that may not share its process image.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use host_probe::request::VERSION as REPORT_VERSION;
+use host_probe::settings::Engine;
+use results::digest::sha256_file;
+use results::{Skip, SkipKind};
+
+use super::launch;
+use crate::engine::wasmtime::VERSION;
+use campaign::sibling::Package;
+use campaign::{Error, Exit};
+
+/// This program, however often it is rebuilt while it runs.
+pub(crate) const THIS: &str = "/proc/self/exe";
+
+/// The sibling, and the package that it is built from.
+const SIBLING: Package = Package {
+    name: "host-wasmedge",
+    arguments: &["--features", "wasmedge"],
+    flags: None,
+    first_build: "building the program that embeds WasmEdge: once, about two minutes",
+};
+
+/// A program that performs starts of one engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub(crate) path: PathBuf,
+    /// The engine's version.
+    pub(crate) version: String,
+    pub(crate) sha256: String,
+}
+
+impl Program {
+    /// This program, in which Wasmtime is.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn this() -> Result<Self, Error> {
+        let sha256 = sha256_file(Path::new(THIS)).map_err(|error| {
+            Error::new(Exit::Internal, format!("cannot read this program: {error}"))
+        })?;
+        Ok(Self {
+            path: THIS.into(),
+            version: VERSION.to_owned(),
+            sha256,
+        })
+    }
+}
+
+/// Every engine's program, or why it is not available here and which command mends that.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    wasmtime: Program,
+    wasmedge: Result<Program, Skip>,
+}
+
+impl Programs {
+    /// Finds those that are `needed`, and builds `WasmEdge`'s if cargo started this program and the
+    /// library is installed.
+    ///
+    /// # Errors
+    /// This program cannot be read.
+    pub(crate) fn find(needed: impl Fn(Engine) -> bool) -> Result<Self, Error> {
+        let wasmedge = if needed(Engine::WasmEdge) {
+            find_wasmedge()
+        } else {
+            Err(Skip::new(SkipKind::NotApplicable, "no cell needs it"))
+        };
+        Ok(Self {
+            wasmtime: Program::this()?,
+            wasmedge,
+        })
+    }
+
+    /// The program that measures.
+    pub(crate) const fn this(&self) -> &Program {
+        &self.wasmtime
+    }
+
+    /// An engine's program.
+    ///
+    /// # Errors
+    /// Why it is not available, and the remedy.
+    pub(crate) const fn get(&self, engine: Engine) -> Result<&Program, &Skip> {
+        match engine {
+            Engine::Wasmtime => Ok(&self.wasmtime),
+            Engine::WasmEdge => self.wasmedge.as_ref(),
+        }
+    }
+}
+
+fn find_wasmedge() -> Result<Program, Skip> {
+    let missing = |reason: String| Skip::new(SkipKind::NotInstalled, reason);
+    if !library_installed() {
+        return Err(missing("libwasmedge is not installed".to_owned())
+            .remedy("`./setup wasmedge` installs it"));
+    }
+    let path = SIBLING.program(SIBLING.name).map_err(|reason| {
+        missing(reason).remedy(format!(
+            "`{}` builds it, with what `./setup wasmedge` installs",
+            SIBLING.command()
+        ))
+    })?;
+    let finished = launch::run::<String>(&path, REPORT_VERSION, &[], Duration::from_secs(10));
+    let version = finished
+        .report
+        .map_err(|failure| missing(format!("{} does not run: {failure}", path.display())))?;
+    let sha256 = sha256_file(&path)
+        .map_err(|error| missing(format!("cannot read {}: {error}", path.display())))?;
+    Ok(Program {
+        path,
+        version,
+        sha256,
+    })
+}
+
+/// Whether the library's header is in one of the places where the SDK looks for it.
+fn library_installed() -> bool {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let named = std::env::var_os("WASMEDGE_INCLUDE_DIR").map(PathBuf::from);
+    let usual = ["/usr/include", "/usr/local/include"].map(PathBuf::from);
+    let places = usual
+        .into_iter()
+        .chain(named)
+        .chain(home.map(|home| home.join(".wasmedge/include")));
+    places
+        .into_iter()
+        .any(|place| place.join("wasmedge/wasmedge.h").is_file())
+}

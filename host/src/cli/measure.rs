@@ -1,0 +1,143 @@
+//! The commands that measure.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use campaign::duration::parse_seconds;
+use campaign::run::Format;
+use clap::{Args, ValueEnum};
+use host_probe::settings::Value;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Args)]
+pub(crate) struct Phases {
+    /// Which cells to measure [default: quick]
+    #[arg(long, value_enum)]
+    pub(crate) profile: Option<Profile>,
+    /// Measure only this workload (repeatable): hello, cpu-hash, http-hello, http-cpu, http-echo,
+    /// http-state
+    #[arg(long, value_name = "NAME", conflicts_with = "artifact")]
+    pub(crate) workload: Vec<String>,
+    /// Set a parameter in every cell (repeatable; the same key twice measures both values)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = Value::parse, long_help = select_help())]
+    pub(crate) select: Vec<Value>,
+    /// Samples for each cell [default: by profile]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) samples: Option<u32>,
+    /// Seed of the order of samples [default: drawn]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Measure this core module or component instead of the built-in workloads
+    #[arg(long, value_name = "FILE")]
+    pub(crate) artifact: Option<PathBuf>,
+    /// Request to a service [default: "GET /"]
+    #[arg(long, value_name = "METHOD /TARGET [BODY]", requires = "artifact")]
+    pub(crate) request: Option<String>,
+    /// Expected answer: a status or exit code, or a body; the prefixes `status:` and `body:` decide
+    #[arg(long, value_name = "ANSWER", requires = "artifact")]
+    pub(crate) expect: Option<String>,
+    /// Argument of a command (repeatable)
+    #[arg(
+        long,
+        value_name = "ARGUMENT",
+        requires = "artifact",
+        allow_hyphen_values = true
+    )]
+    pub(crate) arg: Vec<String>,
+    /// Time limit of a guest's answer, in seconds [default: 30]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) time_limit: Option<Duration>,
+    /// Limit of a guest's memory, in MiB [default: 1024]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=4_194_304))]
+    pub(crate) memory_limit: Option<u64>,
+    /// Folder that runs are kept in [default: results/raw of the checkout]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Resume an interrupted run: its name, or `latest`
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = [
+            "profile", "workload", "select", "samples", "seed", "artifact", "request", "expect",
+            "arg", "time_limit", "memory_limit", "list",
+        ]
+    )]
+    pub(crate) resume: Option<String>,
+    /// Print the plan and an estimate of its time, and measure nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Format of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Density {
+    /// Numbers of instances (repeatable, or with commas) [default: 1, 100, 1000, 5000, 10000]
+    #[arg(
+        long,
+        value_name = "N",
+        value_delimiter = ',',
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub(crate) instances: Vec<u32>,
+    /// Workload that answers requests [default: http-hello]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workload: Option<String>,
+    /// Samples for each cell [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) samples: Option<u32>,
+    /// Seed of the order of samples [default: drawn]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Folder that runs are kept in [default: results/raw of the checkout]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Resume an interrupted run: its name, or `latest`
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["instances", "workload", "samples", "seed"]
+    )]
+    pub(crate) resume: Option<String>,
+    /// Format of the result
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Overhead {
+    /// Launches of each kind
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 50,
+        value_parser = clap::value_parser!(u32).range(6..=10_000)
+    )]
+    pub(crate) samples: u32,
+}
+
+/// Which cells are measured where nothing is selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Profile {
+    /// Two workloads, the values that matter most: under a minute.
+    #[default]
+    Quick,
+    /// All workloads, each parameter varied on its own: some minutes.
+    Standard,
+    /// All workloads, all parameters crossed: some ten minutes.
+    Full,
+}
+
+fn select_help() -> String {
+    use std::fmt::Write as _;
+    let mut help = "Set a parameter in every cell (repeatable; the same key twice measures both \
+        values):"
+        .to_owned();
+    for (key, values) in host_probe::settings::parameters() {
+        let names: Vec<_> = values.iter().map(|value| value.name()).collect();
+        let _ = write!(help, "\n  {key:<16} {}", names.join(", "));
+    }
+    help
+}

@@ -1,0 +1,35 @@
+//! `host compile`: a guest compiled ahead of time, which `host serve` and `host run` start fastest
+//! from.
+
+use campaign::{Error, Exit};
+use host_probe::settings::Acquire;
+
+use crate::args::CompileArgs;
+use crate::artifact::{Contents, acquire_mode, engine_settings};
+use crate::engine::wasmtime::{new_engine, not_compiled, read};
+use crate::error::{cannot_load, usage};
+
+/// Compiles a component or a core module into a file.
+pub(super) fn run(arguments: &CompileArgs) -> Result<Exit, Error> {
+    let path = &arguments.artifact;
+    let contents = Contents::detect(path)?;
+    acquire_mode(path, contents, Some(Acquire::Compile))?;
+    let compile = || {
+        let engine = new_engine(engine_settings(arguments.allocator), None)?;
+        let wasm = read(path)?;
+        let code = match contents {
+            Contents::Module => engine.precompile_module(&wasm),
+            _ => engine.precompile_component(&wasm),
+        };
+        code.map_err(|error| not_compiled(&error))
+    };
+    let code = compile().map_err(|failure| cannot_load(path, failure))?;
+    std::fs::write(&arguments.output, code).map_err(|error| {
+        let message = format!("cannot write {}: {error}", arguments.output.display());
+        usage(
+            message,
+            "--output FILE needs a folder that exists and is writable",
+        )
+    })?;
+    Ok(Exit::Ok)
+}

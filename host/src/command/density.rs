@@ -1,0 +1,219 @@
+//! `host density`: how many instances fit into one process, and what each takes.
+
+use std::path::Path;
+
+use campaign::{Error, Exit, run};
+use host_probe::settings::{
+    Acquire, Allocator, Configuration, Engine, EngineSettings, MemoryInit, Named, Parameter,
+};
+use results::manifest::{Manifest, Origin, System};
+use results::record::Scenario;
+use results::{Cell, Param, Params};
+use serde::{Deserialize, Serialize};
+use workloads::Workload;
+
+use super::{
+    Origins, Subjects, artifact_facts, new_manifest, read_config, resolve_resumed, resume_command,
+};
+use crate::bench::density::{self, DensityParams, LIMITS};
+use crate::bench::programs::{Program, THIS};
+use crate::bench::rehearsal;
+use crate::bench::target::Target;
+use crate::cli::Density;
+
+/// The numbers of instances where none are given.
+const INSTANCES: [u32; 5] = [1, 100, 1_000, 5_000, 10_000];
+
+/// What is measured, in full: kept in the manifest, so that resuming plans the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Options {
+    instances: Vec<u32>,
+    workload: String,
+    samples: u32,
+    seed: u64,
+}
+
+/// Runs the subcommand.
+pub(super) fn run(arguments: &Density) -> Result<Exit, Error> {
+    run::refuse_debug_build(cfg!(debug_assertions))?;
+    let results = arguments.out.clone().unwrap_or_else(run::default_results);
+    let resume = resolve_resumed(&results, arguments.resume.as_deref())?;
+    let (options, origins) = match &resume {
+        Some(run) => (read_config(&results.join(run))?, Origins::new()),
+        None => parse_options(arguments),
+    };
+    let target = find_target(&options.workload)?;
+    let cells = cells(&options);
+    rehearsal::rehearse(Path::new(THIS), Engine::Wasmtime, &target, LIMITS)
+        .map_err(|failure| rehearsal::start_failed(&target.name, &failure))?;
+    let program = Program::this()?;
+    let manifest = manifest(&options, &origins, &cells, &target, &program);
+    let (folder, manifest) = run::open(resume.as_deref(), &results, manifest)?;
+    let (samples, ended) = run::measure(&folder, &manifest, |work| {
+        Ok(density::Density::new(work, &program, &target, &cells))
+    })?;
+    let findings = summary::findings(&manifest, &samples);
+    run::finish(
+        arguments.format,
+        &folder,
+        &manifest.systems,
+        (&samples, ended),
+        &|_, format, width, colour| {
+            summary::format(&findings, format, View::Suite, Style { width, colour })
+        },
+        &resume_command("density", folder.run(), arguments.out.as_ref()),
+    )
+}
+
+fn parse_options(arguments: &Density) -> (Options, Origins) {
+    let given = |given: bool, otherwise: Origin| {
+        if given {
+            Origin::CommandLine
+        } else {
+            otherwise
+        }
+    };
+    let origins = Origins::from([
+        (
+            "instances",
+            given(!arguments.instances.is_empty(), Origin::Default),
+        ),
+        (
+            "workload",
+            given(arguments.workload.is_some(), Origin::Default),
+        ),
+        (
+            "samples",
+            given(arguments.samples.is_some(), Origin::Default),
+        ),
+        ("seed", given(arguments.seed.is_some(), Origin::Drawn)),
+    ]);
+    let mut instances = arguments.instances.clone();
+    if instances.is_empty() {
+        instances = INSTANCES.to_vec();
+    }
+    instances.sort_unstable();
+    instances.dedup();
+    let options = Options {
+        instances,
+        workload: arguments
+            .workload
+            .clone()
+            .unwrap_or_else(|| Workload::HttpHello.name().to_owned()),
+        samples: arguments.samples.unwrap_or(5),
+        seed: arguments.seed.unwrap_or_else(run::draw_seed),
+    };
+    (options, origins)
+}
+
+fn find_target(name: &str) -> Result<Target, Error> {
+    let serves = |workload: &Workload| matches!(workload.call(), workloads::Call::Http(_));
+    let workload = Workload::from_name(name).filter(serves).ok_or_else(|| {
+        let services: Vec<_> = Workload::ALL
+            .iter()
+            .filter(|workload| serves(workload))
+            .map(|workload| workload.name())
+            .collect();
+        Error::new(
+            Exit::Usage,
+            format!("`{name}` is no workload that answers requests"),
+        )
+        .hint(format!("there are {}", services.join(", ")))
+    })?;
+    Target::from_workload(workload)?
+        .into_iter()
+        .find(|target| target.engines.contains(&Engine::Wasmtime))
+        .ok_or_else(|| Error::new(Exit::Internal, format!("{name} is in no form for Wasmtime")))
+}
+
+/// Every number of instances, with each allocator, each way to fill memories, touched and
+/// untouched; and some twice.
+fn cells(options: &Options) -> Vec<(Cell, DensityParams)> {
+    let system = Engine::Wasmtime.system();
+    let mut cells = Vec::new();
+    for params in all_params(options) {
+        let cell = Cell {
+            system: system.clone(),
+            workload: options.workload.as_str().into(),
+            scenario: Scenario::Density,
+            params: cell_params(params),
+        };
+        // The control: the usual configuration, under another name.
+        if params.touched && params.settings == Configuration::BASELINE.settings {
+            let twin = Cell {
+                system: system.twin(),
+                ..cell.clone()
+            };
+            cells.extend([(cell, params), (twin, params)]);
+        } else {
+            cells.push((cell, params));
+        }
+    }
+    cells
+}
+
+fn all_params(options: &Options) -> Vec<DensityParams> {
+    let mut all = Vec::new();
+    for &instances in &options.instances {
+        for &allocator in Allocator::ALL {
+            for &memory_init in MemoryInit::ALL {
+                let settings = EngineSettings {
+                    allocator,
+                    memory_init,
+                    ..Configuration::BASELINE.settings
+                };
+                all.extend([false, true].map(|touched| DensityParams {
+                    instances,
+                    touched,
+                    settings,
+                }));
+            }
+        }
+    }
+    all
+}
+
+fn cell_params(params: DensityParams) -> Params {
+    let touched = if params.touched { "yes" } else { "no" };
+    Params::from([
+        (
+            Acquire::PARAM.clone(),
+            Acquire::DeserializeFile.name().to_owned(),
+        ),
+        (
+            Allocator::PARAM.clone(),
+            params.settings.allocator.name().to_owned(),
+        ),
+        (
+            MemoryInit::PARAM.clone(),
+            params.settings.memory_init.name().to_owned(),
+        ),
+        (Param::Touched, touched.to_owned()),
+        (Param::Instances, params.instances.to_string()),
+    ])
+}
+
+fn manifest(
+    options: &Options,
+    origins: &Origins,
+    cells: &[(Cell, DensityParams)],
+    target: &Target,
+    program: &Program,
+) -> Manifest {
+    let system = |name: results::System| System {
+        name: name.to_string(),
+        version: program.version.clone(),
+        sha256: Some(program.sha256.clone()),
+        unavailable: None,
+    };
+    let engine = Engine::Wasmtime.system();
+    Manifest::from(Measured {
+        config: config(options, origins),
+        seed: options.seed,
+        samples_per_cell: options.samples,
+        cells: cells.iter().map(|(cell, _)| cell.clone()).collect(),
+        program_sha256: program.sha256.clone(),
+        systems: vec![system(engine.clone()), system(engine.twin())],
+        artifacts: artifact_facts(std::slice::from_ref(target)),
+    })
+}

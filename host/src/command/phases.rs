@@ -1,0 +1,184 @@
+//! `host phases`: from a command line to a run folder and its summary.
+
+mod options;
+
+use std::time::Duration;
+
+use campaign::terminal::print;
+use campaign::{Error, Exit, duration, run};
+use host_probe::settings::{Engine, Named as _};
+use results::Skip;
+use results::manifest::System;
+
+use self::options::Options;
+use super::{
+    Origins, Subjects, artifact_facts, new_manifest, read_config, resolve_resumed, resume_command,
+};
+use crate::bench::embedded::{self, Embedded, Unsupported};
+use crate::bench::plan::{self, Start};
+use crate::bench::programs::Programs;
+use crate::bench::target::Target;
+use crate::bench::{Limits, estimate, rehearsal};
+use crate::cli::Phases;
+
+/// Runs the subcommand.
+pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
+    run::refuse_debug_build(cfg!(debug_assertions))?;
+    let results = arguments.out.clone().unwrap_or_else(run::default_results);
+    let resume = resolve_resumed(&results, arguments.resume.as_deref())?;
+    let (options, origins) = match &resume {
+        Some(run) => (read_config(&results.join(run))?, Origins::new()),
+        None => options::parse(arguments)?,
+    };
+    let targets = options.targets()?;
+    let selected = options.selected()?;
+    let all = plan::starts(options.profile, &selected, &targets, &[]);
+    // Looking at a plan builds nothing, and shows every engine's cells whether they can be measured
+    // or not.
+    if arguments.list {
+        return list(&options, &all, &targets);
+    }
+    let programs =
+        Programs::find(|engine| all.iter().any(|start| start.configuration.engine == engine))?;
+    let mut unavailable = Engine::ALL.to_vec();
+    unavailable.retain(|engine| programs.get(*engine).is_err());
+    let starts = plan::starts(options.profile, &selected, &targets, &unavailable);
+    if starts.is_empty() {
+        return Err(Error::new(
+            Exit::Usage,
+            "nothing is left to measure: no engine here has all that was selected",
+        )
+        .hint("`--list` shows the cells of a profile; select fewer parameters"));
+    }
+    let limits = Limits {
+        time: Duration::from_millis(options.time_limit_ms),
+        memory_bytes: options.memory_limit_bytes,
+    };
+    let unsupported = rehearse(&targets, &starts, &programs, limits)?;
+    let manifest = Manifest::from(Measured {
+        config: config(&options, &origins),
+        seed: options.seed,
+        samples_per_cell: options.samples,
+        cells: starts.iter().map(|start| start.cell.clone()).collect(),
+        program_sha256: programs.this().sha256.clone(),
+        systems: systems(&starts, &programs),
+        artifacts: artifact_facts(&targets),
+    });
+    let (folder, manifest) = run::open(resume.as_deref(), &results, manifest)?;
+    let subjects = embedded::Subjects {
+        targets: &targets,
+        programs: &programs,
+        unsupported: &unsupported,
+    };
+    let (samples, ended) = run::measure(&folder, &manifest, |work| {
+        Embedded::new(work, subjects, starts, limits)
+    })?;
+    let findings = summary::findings(&manifest, &samples);
+    run::finish(
+        arguments.format,
+        &folder,
+        &manifest.systems,
+        (&samples, ended),
+        &|_, format, width, colour| {
+            summary::format(&findings, format, View::Phases, Style { width, colour })
+        },
+        &resume_command("phases", folder.run(), arguments.out.as_ref()),
+    )
+}
+
+/// Starts every target once. What Wasmtime cannot run is an error; what only another engine cannot
+/// run is a row that shows why.
+fn rehearse(
+    targets: &[Target],
+    starts: &[Start],
+    programs: &Programs,
+    limits: Limits,
+) -> Result<Unsupported, Error> {
+    let mut unsupported = Unsupported::new();
+    for (position, target) in targets.iter().enumerate() {
+        for engine in &target.engines {
+            let planned =
+                |start: &Start| start.target == position && start.configuration.engine == *engine;
+            let Ok(program) = programs.get(*engine) else {
+                continue;
+            };
+            if !starts.iter().any(planned) {
+                continue;
+            }
+            match rehearsal::rehearse(&program.path, *engine, target, limits) {
+                Ok(()) => {}
+                Err(failure) if *engine == Engine::Wasmtime => {
+                    return Err(rehearsal::start_failed(
+                        &target.path.display().to_string(),
+                        &failure,
+                    ));
+                }
+                Err(failure) => {
+                    unsupported.insert(
+                        (position, *engine),
+                        Skip::new(
+                            failure.skip_kind(),
+                            format!("{} cannot run it: {failure}", engine.name()),
+                        ),
+                    );
+                }
+            }
+        }
+    }
+    Ok(unsupported)
+}
+
+fn list(options: &Options, starts: &[Start], targets: &[Target]) -> Result<Exit, Error> {
+    let ms: f64 = starts
+        .iter()
+        .map(|start| estimate::estimate_ms(start, targets))
+        .sum::<f64>()
+        * f64::from(options.samples);
+    let mut text = String::new();
+    for start in starts {
+        text.push_str(&format!("{}\n", start.cell));
+    }
+    let samples = starts.len() as u64 * u64::from(options.samples);
+    text.push_str(&format!(
+        "{} cells × {} samples = {samples} starts, seed {}; about {} on two cores like the \
+            authors'\n",
+        starts.len(),
+        options.samples,
+        options.seed,
+        duration::format_estimate(ms / 1000.0),
+    ));
+    print(&text)?;
+    Ok(Exit::Ok)
+}
+
+/// Each system that has cells, under each of its names.
+fn systems(starts: &[Start], programs: &Programs) -> Vec<System> {
+    let mut systems: Vec<System> = Vec::new();
+    for start in starts {
+        if systems
+            .iter()
+            .any(|system| start.cell.system == system.name.as_str())
+        {
+            continue;
+        }
+        let program = programs.get(start.configuration.engine);
+        systems.push(System {
+            name: start.cell.system.to_string(),
+            version: program.map_or_else(|_| "none".to_owned(), |program| program.version.clone()),
+            sha256: program.ok().map(|program| program.sha256.clone()),
+            unavailable: program.err().map(Skip::to_string),
+        });
+    }
+    systems
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_engine_version_is_the_one_that_is_linked() {
+        use crate::engine::wasmtime::{MAJOR, VERSION};
+        let lock = include_str!("../../../Cargo.lock");
+        assert!(lock.contains(&format!("name = \"wasmtime\"\nversion = \"{VERSION}\"")));
+        assert!(VERSION.starts_with(&format!("{MAJOR}.")));
+    }
+}

@@ -1,0 +1,137 @@
+//! The options of a run, where each value came from, and what they select.
+
+use std::time::Duration;
+
+use campaign::{Error, Exit};
+use host_probe::settings::Value;
+use results::manifest::Origin;
+use serde::{Deserialize, Serialize};
+use workloads::Workload;
+
+use crate::bench::plan;
+use crate::bench::target::{Target, UserArtifact};
+use crate::cli::{Phases, Profile};
+use crate::command::Origins;
+
+/// What a run measures, in full: kept in its manifest, so that resuming it plans the same.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Options {
+    pub(super) profile: Profile,
+    pub(super) workloads: Vec<String>,
+    pub(super) artifact: Option<UserArtifact>,
+    pub(super) select: Vec<String>,
+    pub(super) samples: u32,
+    pub(super) seed: u64,
+    pub(super) time_limit_ms: u64,
+    pub(super) memory_limit_bytes: u64,
+}
+
+/// The options in force, and where each came from.
+pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
+    let mut origins = Origins::new();
+    let mut note = |name: &'static str, given: bool, otherwise: Origin| {
+        origins.insert(
+            name,
+            if given {
+                Origin::CommandLine
+            } else {
+                otherwise
+            },
+        );
+    };
+    note("profile", arguments.profile.is_some(), Origin::Default);
+    note("workloads", !arguments.workload.is_empty(), Origin::Profile);
+    note("artifact", arguments.artifact.is_some(), Origin::Default);
+    note("select", !arguments.select.is_empty(), Origin::Default);
+    note("samples", arguments.samples.is_some(), Origin::Profile);
+    note("seed", arguments.seed.is_some(), Origin::Drawn);
+    note(
+        "time_limit_ms",
+        arguments.time_limit.is_some(),
+        Origin::Default,
+    );
+    note(
+        "memory_limit_bytes",
+        arguments.memory_limit.is_some(),
+        Origin::Default,
+    );
+    let profile = arguments.profile.unwrap_or_default();
+    let artifact = arguments.artifact.as_ref().map(|file| UserArtifact {
+        // Absolute, so that a resumed run finds it from anywhere.
+        file: std::fs::canonicalize(file).unwrap_or_else(|_| file.clone()),
+        request: arguments.request.clone(),
+        expect: arguments.expect.clone(),
+        arguments: arguments.arg.clone(),
+    });
+    let workloads = if artifact.is_some() {
+        Vec::new()
+    } else {
+        workload_names(profile, &arguments.workload)?
+    };
+    let time_limit = arguments.time_limit.unwrap_or(Duration::from_secs(30));
+    let options = Options {
+        profile,
+        workloads,
+        artifact,
+        select: arguments.select.iter().map(ToString::to_string).collect(),
+        samples: arguments
+            .samples
+            .unwrap_or_else(|| plan::default_samples(profile)),
+        seed: arguments.seed.unwrap_or_else(campaign::run::draw_seed),
+        time_limit_ms: u64::try_from(time_limit.as_millis()).unwrap_or(u64::MAX),
+        memory_limit_bytes: arguments.memory_limit.unwrap_or(1024) * 1024 * 1024,
+    };
+    Ok((options, origins))
+}
+
+fn workload_names(profile: Profile, requested: &[String]) -> Result<Vec<String>, Error> {
+    let all = || Workload::ALL.iter().map(|workload| workload.name());
+    if requested.is_empty() {
+        return Ok(match profile {
+            Profile::Quick => vec![
+                Workload::Hello.name().to_owned(),
+                Workload::HttpHello.name().to_owned(),
+            ],
+            Profile::Standard | Profile::Full => all().map(str::to_owned).collect(),
+        });
+    }
+    let mut names: Vec<String> = Vec::new();
+    for name in requested {
+        if Workload::from_name(name).is_none() {
+            return Err(
+                Error::new(Exit::Usage, format!("there is no workload `{name}`")).hint(format!(
+                    "there are {}; --artifact FILE measures your own",
+                    all().collect::<Vec<_>>().join(", ")
+                )),
+            );
+        }
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    Ok(names)
+}
+
+impl Options {
+    /// The programs under test.
+    pub(super) fn targets(&self) -> Result<Vec<Target>, Error> {
+        if let Some(artifact) = &self.artifact {
+            return Ok(vec![Target::from_user(artifact)?]);
+        }
+        let workloads = self
+            .workloads
+            .iter()
+            .filter_map(|name| Workload::from_name(name));
+        Ok(workloads
+            .map(Target::from_workload)
+            .collect::<Result<Vec<_>, _>>()?
+            .concat())
+    }
+
+    /// The parameters that are set in every cell.
+    pub(super) fn selected(&self) -> Result<Vec<Value>, Error> {
+        let parse =
+            |text: &String| Value::parse(text).map_err(|reason| Error::new(Exit::Resume, reason));
+        self.select.iter().map(parse).collect()
+    }
+}

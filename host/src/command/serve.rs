@@ -1,0 +1,38 @@
+//! `host serve`: a wasi:http component behind an HTTP server that is built to start fast.
+
+use std::ffi::OsString;
+
+use campaign::{Error, Exit};
+
+use crate::args::ServeArgs;
+use crate::{error, server};
+
+/// The program in which `WasmEdge` is, beside this one.
+const WASMEDGE_PROGRAM: &str = "host-wasmedge";
+
+/// Serves until SIGTERM or Ctrl-C. `began_ns` is when `main` began.
+pub(super) fn run(arguments: &ServeArgs, began_ns: u64) -> Result<Exit, Error> {
+    server::serve(arguments, began_ns).map(|()| Exit::Ok)
+}
+
+/// Becomes the program that serves with `WasmEdge`. Returns only if that is not possible.
+pub(super) fn become_wasmedge(arguments: &[OsString]) -> Error {
+    use std::os::unix::process::CommandExt as _;
+
+    let program = match std::env::current_exe() {
+        Ok(this) => this.with_file_name(WASMEDGE_PROGRAM),
+        Err(error) => return error::machine_limit("cannot find this program's folder", &error),
+    };
+    let error = std::process::Command::new(&program)
+        .arg("serve")
+        .args(arguments)
+        .exec();
+    Error::new(
+        Exit::Nothing,
+        format!("cannot run {}: {error}", program.display()),
+    )
+    .hint(
+        "WasmEdge is a program of its own: `./setup wasmedge` installs the library, `cargo build \
+            -p host-wasmedge --features wasmedge` builds it",
+    )
+}

@@ -1,0 +1,87 @@
+//! Configurations in the engine's own terms, and the engine that is made from one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use wasmtime::{
+    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, OptLevel, Strategy,
+};
+
+use host_probe::report::{Cause, Failure};
+use host_probe::settings::{
+    Acquire, Allocator, CompileThreads, Compiler, EngineSettings, Interrupt, MemoryInit,
+};
+
+/// The engine of a configuration.
+///
+/// # Errors
+/// The machine cannot give what the configuration needs.
+pub fn new_engine(settings: EngineSettings, cache: Option<Cache>) -> Result<Engine, Failure> {
+    engine_from(&config(Acquire::Compile, settings, cache))
+}
+
+/// The engine of these settings that a start from compiled code makes: without a compiler.
+///
+/// # Errors
+/// The machine cannot give what the configuration needs.
+pub fn new_engine_without_compiler(settings: EngineSettings) -> Result<Engine, Failure> {
+    engine_from(&config(Acquire::DeserializeFile, settings, None))
+}
+
+/// A configuration in the engine's own terms, for code that is acquired so. Everything not named
+/// here is the engine's default.
+pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<Cache>) -> Config {
+    let mut config = Config::new();
+    match settings.compiler {
+        Compiler::Cranelift => config
+            .strategy(Strategy::Cranelift)
+            .cranelift_opt_level(OptLevel::Speed),
+        Compiler::CraneliftNone => config
+            .strategy(Strategy::Cranelift)
+            .cranelift_opt_level(OptLevel::None),
+        Compiler::Winch => config.strategy(Strategy::Winch),
+    };
+    config.allocation_strategy(match settings.allocator {
+        Allocator::OnDemand => InstanceAllocationStrategy::OnDemand,
+        Allocator::Pooling => InstanceAllocationStrategy::pooling(),
+    });
+    config.memory_init_cow(settings.memory_init == MemoryInit::Cow);
+    config.parallel_compilation(settings.compile_threads == CompileThreads::Parallel);
+    config.epoch_interruption(settings.interrupt == Interrupt::Epoch);
+    config.cache(cache);
+    // A compiler that nobody calls is still set up for this machine. A start from compiled code
+    // does without, as a person would build it to start fast; but an engine without it takes no
+    // code of Winch's.
+    if acquire.takes_precompiled() && settings.compiler != Compiler::Winch {
+        config.enable_compiler(false);
+    }
+    config
+}
+
+/// The engine that is configured so.
+pub(crate) fn engine_from(config: &Config) -> Result<Engine, Failure> {
+    Engine::new(config)
+        .map_err(|error| Failure::new(Cause::Machine, format!("cannot make the engine: {error:#}")))
+}
+
+/// The engine's own cache in a folder that belongs to the run.
+///
+/// Its housekeeping is put off beyond the life of a run: a worker that recompresses or removes
+/// entries while a sample is timed would make the hundredth hit another measurement than the first.
+pub(crate) fn private_cache(folder: &Path) -> Result<Cache, Failure> {
+    const NEVER: Duration = Duration::from_hours(365 * 24);
+    let mut config = CacheConfig::new();
+    config
+        .with_directory(folder)
+        .with_cleanup_interval(NEVER)
+        .with_optimized_compression_usage_counter_threshold(u64::MAX);
+    Cache::new(config).map_err(|error| {
+        Failure::new(
+            Cause::Machine,
+            format!(
+                "cannot open the engine's cache in {}: {error:#}",
+                folder.display()
+            ),
+        )
+    })
+}

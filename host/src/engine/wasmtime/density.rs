@@ -1,0 +1,145 @@
+//! Many instances in one process: the memory of each, and the time to start one more.
+
+use std::collections::BTreeMap;
+
+use host_probe::report::{Answered, Failure, InstanceSetReport};
+use host_probe::request::{InstanceSet, Kind};
+use host_probe::resources::{Usage, memory};
+use host_probe::settings::Allocator;
+use machine::clock::now_ns;
+use tokio::runtime::Runtime;
+use wasmtime::component::Component;
+use wasmtime::{Engine, InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store};
+
+use super::guest::{self, Guest};
+use super::instance::Instance;
+use super::link::PreInstance;
+use super::{Code, allow, config, engine_from, new_executor, new_store, not_loaded, time_limit};
+
+/// Core instances, memories and tables that one component may consist of: ours are of four core
+/// instances with one memory.
+const PARTS: u32 = 8;
+
+/// Starts instances of one precompiled guest, one after another, and keeps them all; measures the
+/// memory of the process; then calls each.
+///
+/// A `touched` instance has answered a request before memory is measured; an untouched one has only
+/// been made.
+///
+/// # Errors
+/// The machine cannot hold them, or one does not answer.
+pub(crate) fn measure(set: &InstanceSet) -> Result<InstanceSetReport, Failure> {
+    let spec = &set.spec;
+    let mut config = config(spec.acquire, spec.settings, None);
+    if spec.settings.allocator == Allocator::Pooling {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(set.instances)));
+    }
+    let engine = engine_from(&config)?;
+    let pre_instance = link(&engine, set)?;
+    let executor = new_executor()?;
+    // What is there before the first: the program, the engine, the code, and room for the list of
+    // them.
+    let mut members: Vec<Member> = Vec::with_capacity(set.instances as usize);
+    let base = memory();
+    let began_ns = now_ns();
+    let mut last_start_ns = 0;
+    for nth in 0..set.instances {
+        let from_ns = now_ns();
+        let mut store = new_store(&engine, spec);
+        let instance = executor.block_on(pre_instance.instantiate(&mut store));
+        let instance =
+            instance.map_err(|error| number_failure(nth, guest::failure(&error, &store)))?;
+        last_start_ns = now_ns() - from_ns;
+        members.push((store, instance));
+        if set.touched {
+            let member = members.last_mut().expect("one was put there");
+            executor
+                .block_on(call(member, set))
+                .map_err(|failure| number_failure(nth, failure))?;
+        }
+    }
+    let started_ns = now_ns() - began_ns;
+    let full = memory();
+    let mappings =
+        std::fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count() as u64);
+    let called_ns = now_ns();
+    let answers = call_all(&executor, &mut members, set)?;
+    Ok(InstanceSetReport {
+        started_ns,
+        last_start_ns,
+        base,
+        full,
+        mappings,
+        answers,
+        answers_ns: now_ns() - called_ns,
+        resources: Usage::now().resources(),
+    })
+}
+
+/// An instance in a store of its own.
+type Member = (Store<Guest>, Instance);
+
+fn link(engine: &Engine, set: &InstanceSet) -> Result<PreInstance, Failure> {
+    let spec = &set.spec;
+    match spec.kind {
+        Kind::Module => {
+            let module = <Module as Code>::deserialize_file(engine, &spec.file);
+            PreInstance::module(engine, &module.map_err(|error| not_loaded(&error))?)
+        }
+        Kind::Component => {
+            let component = <Component as Code>::deserialize_file(engine, &spec.file);
+            let component = component.map_err(|error| not_loaded(&error))?;
+            PreInstance::component(engine, &component, spec)
+        }
+    }
+}
+
+/// Calls each instance. Returns each different answer, and how many gave it.
+fn call_all(
+    executor: &Runtime,
+    members: &mut [Member],
+    set: &InstanceSet,
+) -> Result<Vec<(Answered, u64)>, Failure> {
+    let mut answers: BTreeMap<(i64, String), u64> = BTreeMap::new();
+    for (nth, member) in (0..).zip(members) {
+        let answer = executor
+            .block_on(call(member, set))
+            .map_err(|failure| number_failure(nth, failure))?;
+        *answers.entry((answer.code, answer.body_hex)).or_default() += 1;
+    }
+    let answers = answers.into_iter();
+    Ok(answers
+        .map(|((code, body_hex), n)| (Answered { code, body_hex }, n))
+        .collect())
+}
+
+/// A pool with room for so many, and no more: what it reserves is a part of what is measured.
+fn pool(instances: u32) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(PARTS))
+        .total_memories(instances)
+        .total_tables(instances.saturating_mul(PARTS))
+        // A store keeps the stack of its last call.
+        .total_stacks(instances);
+    pool
+}
+
+async fn call((store, instance): &mut Member, set: &InstanceSet) -> Result<Answered, Failure> {
+    let (limit, then) = time_limit(&set.spec);
+    allow(store, limit, then);
+    instance.call(store, &set.spec.call, limit, || {}).await
+}
+
+/// A failure of the instance at this position, from 0.
+fn number_failure(nth: u32, failure: Failure) -> Failure {
+    let Failure { cause, reason } = failure;
+    let hint = if reason.contains("Cannot allocate memory") || reason.contains("failed to reserve")
+    {
+        "; each takes some seven mappings, and a process may have vm.max_map_count of them: \
+            `sysctl vm.max_map_count=1000000` allows more"
+    } else {
+        ""
+    };
+    Failure::new(cause, format!("instance {}: {reason}{hint}", nth + 1))
+}

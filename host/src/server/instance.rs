@@ -1,0 +1,118 @@
+//! An instance of the guest, and its resources: no files, no environment, no network, bounded
+//! memory.
+
+use hyper::Request;
+use hyper::body::Body;
+use tokio::sync::oneshot;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::epoch::Running;
+use crate::engine::wasmtime::exchange::Head;
+use crate::engine::wasmtime::guest::{MemoryLimit, NoNetwork};
+
+/// The data of a store. What a guest prints goes nowhere.
+pub(super) struct Guest {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+    network: NoNetwork,
+    memory: MemoryLimit,
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.network,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}
+
+/// An instance that is ready to be called.
+pub(super) struct Instance {
+    store: Store<Guest>,
+    proxy: Proxy,
+}
+
+impl Instance {
+    pub(super) async fn new(
+        engine: &Engine,
+        guest: &ProxyPre<Guest>,
+        memory_bytes: u64,
+    ) -> wasmtime::Result<Self> {
+        let data = Guest {
+            wasi: WasiCtx::builder().build(),
+            http: WasiHttpCtx::new(),
+            table: ResourceTable::new(),
+            network: NoNetwork,
+            memory: MemoryLimit::new(memory_bytes),
+        };
+        let mut store = Store::new(engine, data);
+        store.limiter(|guest| &mut guest.memory);
+        store.set_epoch_deadline(1);
+        // Tokio's own yield, and not the engine's: the engine's goes to the end of the queue of
+        // tasks, and sockets are only looked at after 61 tasks, which with one endless loop would
+        // be 61 turns.
+        store.epoch_deadline_callback(|_| {
+            Ok(UpdateDeadline::YieldCustom(
+                1,
+                Box::pin(tokio::task::yield_now()),
+            ))
+        });
+        let running = Running::begin();
+        let proxy = guest.instantiate_async(&mut store).await?;
+        drop(running);
+        Ok(Self { store, proxy })
+    }
+
+    /// Hands over a request; the head of the answer goes to `head`, and its body through that while
+    /// this runs.
+    ///
+    /// After an error, or when this was not run to its end, the instance is of no more use.
+    pub(super) async fn handle<B>(
+        &mut self,
+        request: Request<B>,
+        head: oneshot::Sender<Head>,
+    ) -> wasmtime::Result<()>
+    where
+        B: Body<Data = bytes::Bytes, Error = wasmtime_wasi_http::Error> + Send + 'static,
+    {
+        let request = self
+            .store
+            .data_mut()
+            .http()
+            .new_incoming_request(Scheme::Http, request)?;
+        let out = self.store.data_mut().http().new_response_outparam(head)?;
+        // From here: an instance that is kept has a deadline that passed long ago.
+        self.store.set_epoch_deadline(1);
+        let _running = Running::begin();
+        self.proxy
+            .wasi_http_incoming_handler()
+            .call_handle(&mut self.store, request, out)
+            .await
+    }
+}
+
+/// How instances meet requests.
+pub(super) enum Pool {
+    /// Each request gets its own.
+    PerRequest,
+    /// One takes them in turn: tokio's mutex is a fair queue. Empty before the first request, and
+    /// after an instance went wrong.
+    Reused(tokio::sync::Mutex<Option<Instance>>),
+}

@@ -1,0 +1,100 @@
+//! From a file to a guest that is ready to be instantiated.
+
+use std::path::Path;
+
+use campaign::Error;
+use host_probe::report::{Cause, Failure};
+use host_probe::settings::{Acquire, Allocator};
+use wasmtime::component::{Component, Linker};
+use wasmtime::{
+    Cache, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use super::instance::Guest;
+use super::milestones::Milestones;
+use crate::args::ServeArgs;
+use crate::artifact::{self, Contents, acquire_mode, engine_settings};
+use crate::engine::wasmtime::{config, engine_from, private_cache};
+use crate::error::{cannot_load, unusable_artifact};
+
+/// A guest that is ready to be instantiated.
+pub(super) struct Loaded {
+    pub(super) engine: Engine,
+    pub(super) guest: ProxyPre<Guest>,
+}
+
+/// Loads the artifact, and records how and when in `milestones`.
+pub(super) fn load(options: &ServeArgs, milestones: &mut Milestones) -> Result<Loaded, Error> {
+    let path = &options.artifact;
+    let acquire = acquire_mode(path, detect_served(path)?, options.acquire)?;
+    let mut load_guest = || {
+        let cache = options.cache.as_deref().map(private_cache).transpose()?;
+        let engine = engine_from(&engine_config(options, acquire, cache))?;
+        milestones.engine_ns = machine::clock::now_ns();
+        let component: Component = artifact::load(&engine, path, acquire)?;
+        milestones.acquired_ns = machine::clock::now_ns();
+        let guest = link(&engine, &component)?;
+        milestones.linked_ns = machine::clock::now_ns();
+        milestones.acquire = acquire;
+        Ok(Loaded { engine, guest })
+    };
+    load_guest().map_err(|failure| cannot_load(path, failure))
+}
+
+/// The engine's configuration, with a pool for as many instances as there may be requests.
+///
+/// What a pool's instances wrote to first is wiped and kept, rather than given back to the kernel,
+/// which takes three system calls a request and the page faults after them. And the kernel is informed
+/// about each stack on its own, so that a start pays for every one that could be used at a time.
+fn engine_config(options: &ServeArgs, acquire: Acquire, cache: Option<Cache>) -> Config {
+    const KEPT_MEMORY_BYTES: usize = 512 * 1024;
+    const KEPT_TABLE_BYTES: usize = 16 * 1024;
+    const KEPT_STACK_BYTES: usize = 64 * 1024;
+    let mut config = config(acquire, engine_settings(options.allocator), cache);
+    if options.allocator == Allocator::Pooling {
+        let most = u32::try_from(options.limits.concurrent).unwrap_or(u32::MAX);
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(most)
+            .total_stacks(most)
+            .linear_memory_keep_resident(KEPT_MEMORY_BYTES)
+            .table_keep_resident(KEPT_TABLE_BYTES)
+            .async_stack_keep_resident(KEPT_STACK_BYTES)
+            .pagemap_scan(Enabled::Auto);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    config
+}
+
+/// What a file holds that is to be served.
+fn detect_served(path: &Path) -> Result<Contents, Error> {
+    match Contents::detect(path)? {
+        Contents::Module => Err(unusable_artifact(
+            path,
+            "it is a core module",
+            "a component that exports wasi:http/incoming-handler is served: built for \
+                wasm32-wasip2, for one",
+        )),
+        other => Ok(other),
+    }
+}
+
+/// With as little of WASI as the guest takes: each function that a linker holds costs a start about
+/// 100 ns.
+fn link(engine: &Engine, component: &Component) -> Result<ProxyPre<Guest>, Failure> {
+    let small = || {
+        let mut linker = Linker::new(engine);
+        wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
+        linker.instantiate_pre(component)
+    };
+    let whole = || {
+        let mut linker = Linker::new(engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        linker.instantiate_pre(component)
+    };
+    small()
+        .or_else(|_| whole())
+        .and_then(ProxyPre::new)
+        .map_err(|error| Failure::new(Cause::Artifact, format!("it cannot be linked: {error:#}")))
+}

@@ -1,0 +1,68 @@
+//! The milestones of a start.
+
+use std::path::Path;
+
+use host_probe::settings::{Acquire, Allocator, Engine, Named as _};
+use serde_json::json;
+
+use crate::args::{Instances, ServeArgs};
+
+/// The milestones of a start, on `CLOCK_MONOTONIC` in nanoseconds.
+#[derive(Debug)]
+pub(super) struct Milestones {
+    pub(super) first_statement_ns: u64,
+    pub(super) listening_ns: u64,
+    pub(super) engine_ns: u64,
+    pub(super) acquired_ns: u64,
+    pub(super) linked_ns: u64,
+    pub(super) first_accepted_ns: Option<u64>,
+    pub(super) first_answered_ns: u64,
+    pub(super) acquire: Acquire,
+    allocator: Allocator,
+    instances: Instances,
+}
+
+impl Milestones {
+    /// Those of a start that has just reached its first statement.
+    pub(super) fn new(first_statement_ns: u64, options: &ServeArgs) -> Self {
+        Self {
+            first_statement_ns,
+            listening_ns: 0,
+            engine_ns: 0,
+            acquired_ns: 0,
+            linked_ns: 0,
+            first_accepted_ns: None,
+            first_answered_ns: 0,
+            acquire: Acquire::Compile,
+            allocator: options.allocator,
+            instances: options.instances,
+        }
+    }
+
+    /// Writes them as one line. Whoever waits for the file sees all of it or nothing.
+    pub(super) fn write(&self, path: &Path) -> std::io::Result<()> {
+        let line = json!({
+            "first_statement_ns": self.first_statement_ns,
+            "listening_ns": self.listening_ns,
+            "engine_ns": self.engine_ns,
+            "acquired_ns": self.acquired_ns,
+            "linked_ns": self.linked_ns,
+            "first_accepted_ns": self.first_accepted_ns,
+            "first_answered_ns": self.first_answered_ns,
+            "engine": Engine::Wasmtime.product(),
+            "engine_version": crate::engine::wasmtime::VERSION,
+            "acquire": self.acquire.name(),
+            "allocator": self.allocator.name(),
+            "instances": self.instances.name(),
+            "state": match self.instances {
+                Instances::PerRequest => "none: every request begins with a fresh instance",
+                Instances::Reused => "in the memory of one wasi:http instance, until it traps or \
+                    times out",
+            },
+        });
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".part");
+        std::fs::write(&unfinished, format!("{line}\n"))?;
+        std::fs::rename(&unfinished, path)
+    }
+}

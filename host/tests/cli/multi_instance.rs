@@ -1,0 +1,80 @@
+//! Many instances in one process.
+
+use super::*;
+
+impl Host {
+    fn density(&self, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        command
+            .arg("density")
+            .args(arguments)
+            .arg("--out")
+            .arg(self.out.path())
+            .stdin(Stdio::null());
+        ran(command.output().unwrap())
+    }
+}
+
+#[test]
+fn memory_of_instances_is_measured_and_each_of_them_answers() {
+    let host = Host::new();
+    let ran = host.density(&["--instances", "1,40", "--samples", "1"]);
+    ran.measured_all(&host);
+    assert!(ran.stdout.contains("what one more takes"), "{}", ran.stdout);
+    let samples = host.samples();
+    assert_eq!(
+        samples.len(),
+        18,
+        "two numbers, two allocators, two ways to fill memories, touched or not, and the control"
+    );
+    let number = |sample: &Sample, key: Evidence| sample.attested.number(key).unwrap();
+    for sample in &samples {
+        is_undisturbed(sample);
+        let instances = sample.cell.params.get(Param::Instances).unwrap();
+        let instances: u64 = instances.parse().unwrap();
+        assert_eq!(sample.requests.as_ref().unwrap().ok, instances);
+        assert!(
+            number(sample, Evidence::PrivateBytes) >= number(sample, Evidence::BasePrivateBytes)
+        );
+        assert!(number(sample, Evidence::PageTablesBytes) > 0);
+        assert!(number(sample, Evidence::StartLastNs) <= sample.total_ns.unwrap());
+    }
+    // Forty that have answered take more than forty that have not.
+    let least = |touched: &str| {
+        let is = |sample: &&Sample| {
+            let params = &sample.cell.params;
+            params.is(Param::Instances, "40")
+                && params.is(Param::Touched, touched)
+                && params.is(Param::Allocator, "on_demand")
+        };
+        samples
+            .iter()
+            .filter(is)
+            .map(|sample| number(sample, Evidence::PrivateBytes))
+            .min()
+            .unwrap()
+    };
+    assert!(least("yes") > least("no"));
+}
+
+#[test]
+fn a_workload_that_answers_no_requests_is_refused() {
+    let host = Host::new();
+    for (arguments, word) in [
+        (
+            ["--workload", "cpu-hash"],
+            "no workload that answers requests",
+        ),
+        (
+            ["--workload", "nothing"],
+            "no workload that answers requests",
+        ),
+        (["--instances", "0"], "0 is not in 1.."),
+        (["--resume", "nowhere"], "there is no run"),
+    ] {
+        let ran = host.density(&arguments);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains(word), "{}", ran.stderr);
+    }
+    assert!(host.runs().is_empty());
+}

@@ -1,0 +1,52 @@
+//! A service whose work never ends by itself, however fast the machine: what is to run into a
+//! limit, or to be there for as long as a test needs it.
+
+use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
+
+/// What never ends.
+pub(crate) const ENDLESS: &str = "/endless";
+
+/// A component that is asked [`ENDLESS`] computes for ever. Any other request it answers without a
+/// body, by the status 200 and as many more as its instance has answered before.
+pub(crate) fn component() -> Vec<u8> {
+    // The world is that of the built service, which says all that the functions here take and give.
+    let service =
+        std::fs::read(results::checkout::root().join("workloads/artifacts/http.component.wasm"))
+            .unwrap();
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(&service).unwrap() else {
+        panic!("the built service is no component")
+    };
+    // At 0 is an option that tells where the path is, which is at 1024. Of the paths asked for, one
+    // begins with `/e`.
+    let mut module = wat::parse_str(
+        r#"(module
+            (import "wasi:http/types@0.2.12" "[method]incoming-request.path-with-query" (func $path (param i32 i32)))
+            (import "wasi:http/types@0.2.12" "[static]fields.from-list" (func $headers (param i32 i32 i32)))
+            (import "wasi:http/types@0.2.12" "[constructor]outgoing-response" (func $response (param i32) (result i32)))
+            (import "wasi:http/types@0.2.12" "[method]outgoing-response.set-status-code"
+                (func $status (param i32 i32) (result i32)))
+            (import "wasi:http/types@0.2.12" "[static]response-outparam.set"
+                (func $set (param i32 i32 i32 i32 i64 i32 i32 i32 i32)))
+            (memory (export "memory") 1)
+            (global $answered (mut i32) (i32.const 0))
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+            (func (export "wasi:http/incoming-handler@0.2.12#handle") (param $request i32) (param $out i32)
+                (local $made i32)
+                (call $path (local.get $request) (i32.const 0))
+                (if (i32.eq (i32.load8_u (i32.const 1025)) (i32.const 101))
+                    (then (loop $endless (br $endless))))
+                (call $headers (i32.const 0) (i32.const 0) (i32.const 16))
+                (local.set $made (call $response (i32.load (i32.const 20))))
+                (drop (call $status (local.get $made) (i32.add (i32.const 200) (global.get $answered))))
+                (global.set $answered (i32.add (global.get $answered) (i32.const 1)))
+                (call $set (local.get $out) (i32.const 0) (local.get $made)
+                    (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))"#,
+    )
+    .unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    ComponentEncoder::default()
+        .validate(true)
+        .module(&module)
+        .and_then(ComponentEncoder::encode)
+        .unwrap()
+}
