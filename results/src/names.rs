@@ -126,11 +126,11 @@ impl System {
 }
 
 macro_rules! vocabulary {
-    ($(#[$doc:meta])* $type:ident: $($(#[$value_doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+    ($(#[$doc:meta])* $type:ident: $($(#[doc = $text:literal])+ $variant:ident = $name:literal),+ $(,)?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub enum $type {
-            $($(#[$value_doc])* $variant,)+
+            $($(#[doc = $text])+ $variant,)+
             /// A name that this version does not know.
             Other(Box<str>),
         }
@@ -138,6 +138,10 @@ macro_rules! vocabulary {
         impl $type {
             /// All that this version knows, in the order of tables.
             pub const KNOWN: &'static [Self] = &[$(Self::$variant),+];
+
+            /// What each of them means, for documents.
+            pub const DESCRIPTIONS: &'static [(&'static str, &'static str)] =
+                &[$(($name, concat!($($text),+))),+];
 
             /// The name as records write it.
             pub fn name(&self) -> &str {
