@@ -7,8 +7,10 @@
 //! | [`identity`] | a run's name, and the commit that measured it |
 //! | [`Error`], [`Exit`] | failures with their way out; the one table of exit codes |
 //! | [`Progress`], [`terminal`] | what a person at a terminal sees |
+//! | [`duration`] | durations as people write and read them |
 //! | [`sibling`] | programs that cargo builds beside this one |
 
+pub mod duration;
 mod error;
 pub mod identity;
 mod progress;

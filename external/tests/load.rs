@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use external::load::{
+use external::client::load::{
     Amount, Load, LoadArguments, LoadError, Loaded, Pace, command, histogram, run,
 };
 use machine::cores;
@@ -111,7 +111,7 @@ fn load(server: &Server) -> Load {
         keep_alive: true,
         warm_up: 5,
         amount: Amount::Requests(50),
-        patience: Duration::from_mins(1),
+        timeout: Duration::from_mins(1),
         core: None,
     }
 }
@@ -127,7 +127,7 @@ fn counts(loaded: &Loaded) -> (u64, u64, u64) {
 /// The only reason that requests failed for.
 fn reason(loaded: &Loaded) -> &str {
     assert_eq!(loaded.failures.len(), 1, "{:?}", loaded.failures);
-    &loaded.failures[0].reason
+    &loaded.failures[0].failure.reason
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn patience_ends() {
         }
     });
     let loaded = run(&Load {
-        patience: Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
         ..load(&server)
     })
     .unwrap();
@@ -413,19 +413,19 @@ fn requests_that_nobody_waits_for_any_more_are_dropped() {
     let pace = Pace::Open {
         per_second: 1_000.0,
     };
-    let patience = Duration::from_millis(250);
+    let timeout = Duration::from_millis(250);
     let amount = Amount::Requests(100);
     let loaded = run(&Load {
         pace,
         connections: 1,
         warm_up: 0,
-        patience,
+        timeout,
         amount,
         ..load(&server)
     })
     .unwrap();
     let (sent, ok, failed) = counts(&loaded);
-    // One connection answers three at most before the last one's patience ends.
+    // One connection answers three at most before the last one's timeout ends.
     assert!(sent <= 5 && ok >= 1, "{:?}", loaded.requests);
     assert_eq!((sent + loaded.requests.dropped, ok + failed), (100, sent));
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`record`], [`phase`] | cell, sample, outcome, phases: one line of the ledger |
 //! | [`names`] | systems, workloads, parameters and evidence |
+//! | [`values`] | values of parameters whose sets are closed |
 //! | [`reason`] | why a sample does not count |
 //! | [`manifest`] | what a run was: command line, configuration, machine, versions, digests |
 //! | [`machine`], [`noise`] | facts of the machine, once per run and around each sample |
@@ -26,6 +27,7 @@ pub mod reason;
 pub mod record;
 pub mod run_folder;
 pub mod schema;
+pub mod values;
 
 pub use names::{Attested, Evidence, Param, Params, System, Workload};
 pub use phase::{Phase, PhaseTime};

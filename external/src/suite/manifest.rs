@@ -1,4 +1,4 @@
-//! What a run of the suite was, for its manifest.
+//! The manifest of a run of the suite.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use campaign::{Error, Exit, run};
 use machine::clock;
 use results::SCHEMA_VERSION;
 use results::digest::{sha256_file, sha256_hex};
-use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System};
+use results::manifest::{ArtifactFact, Manifest, System};
 use workloads::Dialect;
 
 use super::plan::Planned;
@@ -15,7 +15,7 @@ use super::settings::{Origins, Settings};
 use super::systems::Systems;
 
 /// The manifest of a run that begins now.
-pub(super) fn of(
+pub(super) fn build(
     settings: &Settings,
     origins: &Origins,
     cells: &[Planned],
@@ -25,25 +25,6 @@ pub(super) fn of(
     let sha256 = sha256_file(Path::new("/proc/self/exe")).map_err(|error| {
         Error::new(Exit::Internal, format!("cannot read this program: {error}"))
     })?;
-    let config =
-        serde_json::to_value(settings).expect("settings are plain data: they always serialise");
-    let config = config
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(key, value)| {
-            let origin = origins
-                .get(key.as_str())
-                .copied()
-                .unwrap_or(Origin::Default);
-            (
-                key.clone(),
-                Setting {
-                    value: value.clone(),
-                    origin,
-                },
-            )
-        });
     Ok(Manifest {
         schema: SCHEMA_VERSION,
         run: campaign::identity::new_run_name(settings.seed),
@@ -51,7 +32,7 @@ pub(super) fn of(
         command_line: std::env::args_os()
             .map(|argument| argument.to_string_lossy().into_owned())
             .collect(),
-        config: config.collect(),
+        config: settings.to_config(origins),
         seed: settings.seed,
         samples_per_cell: settings.values.samples,
         cells: cells.iter().map(|planned| planned.cell.clone()).collect(),
@@ -68,17 +49,20 @@ pub(super) fn of(
 fn facts(cells: &[Planned], systems: &Systems) -> Vec<System> {
     let mut facts: Vec<System> = Vec::new();
     for planned in cells {
-        if facts.iter().any(|fact| fact.name == planned.cell.system) {
+        if facts
+            .iter()
+            .any(|fact| fact.name == planned.cell.system.as_str())
+        {
             continue;
         }
-        let found = systems.of(planned.system);
+        let found = systems.get(planned.system);
         facts.push(System {
-            name: planned.cell.system.clone(),
+            name: planned.cell.system.to_string(),
             version: found
                 .as_ref()
                 .map_or_else(|_| "none".to_owned(), |found| found.version.clone()),
             sha256: found.as_ref().ok().map(|found| found.sha256.clone()),
-            unavailable: found.err(),
+            unavailable: found.err().map(|skip| skip.to_string()),
         });
     }
     facts

@@ -1,5 +1,5 @@
-//! `external scale --search`: the first number of instances at which less is done than by fewer, or
-//! not all of it rightly.
+//! `external scale --search`: the first number of instances at which throughput falls, or requests
+//! fail.
 //!
 //! Numbers are doubled until that happens, and the gap is then halved. Each step is a run of its
 //! own with a plan fixed before it, in which the largest number that was good stands beside the one
@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use analysis::{ScalingCurve, Summary, scaling_curves};
 use campaign::terminal::print;
 use campaign::{Error, Exit};
-use results::{Cell, Sample};
+use results::{Cell, Param, Sample};
 
 use super::plan::Planned;
 use super::{Campaign, SuiteArguments};
 
-/// The parameter of cells that is searched in.
-const INSTANCES: &str = "instances";
+/// The parameter of cells that is searched.
+const INSTANCES: Param = Param::Instances;
 
 /// What is known of one curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,7 @@ pub(super) fn search(
             }
         }
     }
-    print(&told(&known, most))?;
+    print(&render(&known, most))?;
     Ok(exit)
 }
 
@@ -151,10 +151,7 @@ fn cells_of(campaign: &Campaign<'_>, tried: &BTreeMap<Cell, (usize, usize)>) -> 
                 instances,
                 ..planned.clone()
             };
-            planned
-                .cell
-                .params
-                .insert(INSTANCES.to_owned(), instances.to_string());
+            planned.cell.params.insert(INSTANCES, instances.to_string());
             if !cells.iter().any(|known| known.cell == planned.cell) {
                 cells.push(planned);
             }
@@ -163,7 +160,7 @@ fn cells_of(campaign: &Campaign<'_>, tried: &BTreeMap<Cell, (usize, usize)>) -> 
     cells
 }
 
-fn told(known: &BTreeMap<Cell, Known>, most: usize) -> String {
+fn render(known: &BTreeMap<Cell, Known>, most: usize) -> String {
     let line = |(cell, known): (&Cell, &Known)| {
         let what = match known.bad {
             Some(bad) => format!(
@@ -171,7 +168,7 @@ fn told(known: &BTreeMap<Cell, Known>, most: usize) -> String {
                 known.good
             ),
             None => format!(
-                "does not degrade up to {} instances, and more than {most} were not asked for",
+                "does not degrade up to {} instances, the most that were tried within {most}",
                 known.good
             ),
         };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use external::firewall::nft::Nft;
+use external::network::firewall::nft::Nft;
 use machine::clock::now_ns;
 use results::{Sample, ledger};
 

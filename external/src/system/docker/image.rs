@@ -10,7 +10,7 @@ use futures_util::TryStreamExt as _;
 use results::digest::sha256_hex;
 use serde_json::json;
 
-use super::{LABEL, said};
+use super::{LABEL, describe_error};
 
 /// What goes into an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) struct Image {
     pub(super) files: Vec<PathBuf>,
 }
 
-/// How much of a digest is in a tag: 64 bits tell a project's own images apart.
+/// How much of a digest is in a tag: 64 bits distinguish a project's own images.
 const TAG_DIGITS: usize = 16;
 
 /// The image with these contents, which is built if it is not there. Nothing is ever pulled.
@@ -58,14 +58,17 @@ pub(super) async fn built(docker: &Docker, contents: &Contents) -> Result<Image,
             .try_collect()
             .await;
         build.map_err(|error| {
-            format!("the engine cannot build the image {tag}: {}", said(&error))
+            format!(
+                "the engine cannot build the image {tag}: {}",
+                describe_error(&error)
+            )
         })?;
     }
     let image = docker.inspect_image(&tag).await;
     let image = image.map_err(|error| {
         format!(
             "the image {tag} was built and is not there: {}",
-            said(&error)
+            describe_error(&error)
         )
     })?;
     let layers = image

@@ -1,0 +1,165 @@
+//! Values of parameters whose sets are closed: one list for the programs that measure, and for
+//! whoever reads what they wrote.
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::Param;
+
+/// A type with a closed set of values that have names.
+pub trait Named: Copy + PartialEq + 'static {
+    /// Its values, in the order of tables.
+    const ALL: &'static [Self];
+
+    /// A value's name in records and on command lines.
+    fn name(self) -> &'static str;
+
+    /// The value of this name.
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|value| value.name() == name)
+    }
+}
+
+/// A parameter with a closed set of values.
+pub trait Parameter: Named {
+    /// Its key in cells and on command lines.
+    const PARAM: &'static Param;
+}
+
+macro_rules! parameter {
+    ($(#[$doc:meta])* $type:ident: $($(#[$value_doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $type {
+            $($(#[$value_doc])* #[serde(rename = $name)] $variant,)+
+        }
+
+        impl Named for $type {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl Parameter for $type {
+            const PARAM: &'static Param = &Param::$type;
+        }
+    };
+}
+
+parameter! {
+    /// How bytes become executable code: the code acquisition mode.
+    Acquire:
+    /// Compiled, with no cache. `WasmEdge`: ahead of time into a file, and loaded from there.
+    Compile = "compile",
+    /// Compiled, and stored in the engine's cache, which was empty.
+    CacheMiss = "cache_miss",
+    /// Taken from the engine's cache.
+    CacheHit = "cache_hit",
+    /// Precompiled, read into memory and copied from there.
+    Deserialize = "deserialize",
+    /// Precompiled, and mapped from its file.
+    DeserializeFile = "deserialize_file",
+    /// Parsed and validated, to be interpreted.
+    Interpret = "interpret",
+    /// Precompiled to a shared library, and loaded by the dynamic linker.
+    Aot = "aot",
+}
+
+impl Acquire {
+    /// Whether it begins with code that was compiled before.
+    pub const fn takes_precompiled(self) -> bool {
+        matches!(self, Self::Deserialize | Self::DeserializeFile | Self::Aot)
+    }
+
+    /// Whether the start itself compiles.
+    pub const fn compiles(self) -> bool {
+        matches!(self, Self::Compile | Self::CacheMiss)
+    }
+
+    /// Whether nothing but the artifact as it was built goes into a start.
+    pub const fn from_source(self) -> bool {
+        self.compiles() || matches!(self, Self::Interpret)
+    }
+}
+
+parameter! {
+    /// Where instances get their memory.
+    Allocator:
+    /// From the kernel, each on its own.
+    OnDemand = "on_demand",
+    /// From slots that the engine reserved when it was made.
+    Pooling = "pooling",
+}
+
+parameter! {
+    /// How a linear memory gets its first contents.
+    MemoryInit:
+    /// Mapped copy-on-write from an image.
+    Cow = "cow",
+    /// Copied from data segments.
+    Copy = "copy",
+}
+
+parameter! {
+    /// What compiles.
+    Compiler:
+    /// Cranelift, optimising for speed.
+    Cranelift = "cranelift",
+    /// Cranelift without optimisation.
+    CraneliftNone = "cranelift_none",
+    /// Winch, in one pass.
+    Winch = "winch",
+}
+
+parameter! {
+    /// How many threads compile.
+    CompileThreads:
+    /// One for each core.
+    Parallel = "parallel",
+    /// The calling one.
+    Single = "single",
+}
+
+parameter! {
+    /// Whether the files that a start reads are in the page cache.
+    PageCache:
+    /// All their pages are.
+    Hot = "hot",
+    /// None of the workload's is: its module, its compiled code, its image.
+    Evicted = "evicted",
+    /// None of the system's own program and libraries either, as far as nobody else uses them.
+    EvictedAll = "evicted-all",
+}
+
+parameter! {
+    /// Whether compiled code checks if its time is up.
+    Interrupt:
+    /// At every loop and function entry, against the engine's epoch.
+    Epoch = "epoch",
+    /// Never: a guest that does not answer is stopped with its process.
+    None = "none",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names_lead_back<P: Parameter + std::fmt::Debug>() {
+        for value in P::ALL {
+            assert_eq!(P::from_name(value.name()), Some(*value));
+        }
+        assert_eq!(P::from_name("no such value"), None);
+    }
+
+    #[test]
+    fn every_value_is_found_by_its_name() {
+        names_lead_back::<Acquire>();
+        names_lead_back::<Allocator>();
+        names_lead_back::<MemoryInit>();
+        names_lead_back::<Compiler>();
+        names_lead_back::<CompileThreads>();
+        names_lead_back::<PageCache>();
+        names_lead_back::<Interrupt>();
+    }
+}
