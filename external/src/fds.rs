@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_is_told_to_stop() {
+    fn a_waiting_thread_is_stopped() {
         let (stop, stopped) = Stop::new().unwrap();
         assert!(!ready(stopped.as_fd(), now_ns() + 1_000_000));
         stop.now();

@@ -131,7 +131,7 @@ fn reason(loaded: &Loaded) -> &str {
 }
 
 #[test]
-fn a_closed_loop_sends_what_it_was_asked_for_over_the_connections_it_was_given() {
+fn a_closed_loop_sends_the_given_requests_over_the_given_connections() {
     let server = Server::start(|_| right());
     let loaded = run(&load(&server)).unwrap();
     assert_eq!(counts(&loaded), (50, 50, 0));
@@ -459,7 +459,7 @@ fn a_server_that_is_not_there_is_an_error() {
 }
 
 #[test]
-fn the_generator_is_kept_on_the_core_that_it_says() {
+fn the_generator_is_kept_on_the_core_that_it_reports() {
     let server = Server::start(|_| right());
     let before = cores::allowed();
     let loaded = run(&Load {
@@ -488,7 +488,7 @@ fn the_generator_is_kept_on_the_core_that_it_says() {
 }
 
 #[test]
-fn the_command_tells_by_its_exit_code() {
+fn the_exit_code_reports_the_outcome() {
     use clap::Parser;
     #[derive(Parser)]
     struct Program {

@@ -42,7 +42,7 @@ fn all_are_ok(samples: &[Sample]) {
 }
 
 #[test]
-fn what_one_more_instance_takes_is_told() {
+fn the_cost_of_one_more_instance_is_reported() {
     let arguments = [
         "--only",
         "system=native",

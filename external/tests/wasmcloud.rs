@@ -397,7 +397,7 @@ fn a_dropped_instance_leaves_only_what_lives_on() {
 }
 
 #[test]
-fn what_cannot_be_ordered_is_said() {
+fn impossible_start_requests_are_refused_with_a_reason() {
     let ground = Ground::new();
     let mut engine = ground.engine();
     let command = request(Workload::Hello, &[]);

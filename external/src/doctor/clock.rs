@@ -94,8 +94,8 @@ pub(super) fn cost(
     let remedy = "mend the clock source; for the resolution, high-resolution timers must be on in \
         the kernel";
     if resolution_ns.is_some_and(|ns| ns > 1_000) || reading_ns >= 1_000.0 {
-        let effect = "Phases of a few microseconds (store, instantiate) cannot be distinguished from the \
-            clock.";
+        let effect = "Phases of a few microseconds (store, instantiate) cannot be distinguished \
+            from the clock.";
         return Finding::new("clock cost", Bad, found, effect).remedy(remedy);
     }
     if reading_ns >= 150.0 {

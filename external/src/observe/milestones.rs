@@ -56,8 +56,8 @@ impl Milestones {
     /// - **Listen, accept, open**: the server loads on the first request. Loading is a part of
     ///   `respond`, there is no `load`, and `init` ends when it listens.
     ///
-    /// A server that opens the artifact once, listens, and reads it only then cannot be distinguished from
-    /// the first kind.
+    /// A server that opens the artifact once, listens, and reads it only then cannot be
+    /// distinguished from the first kind.
     ///
     /// # Errors
     /// A sentence: which milestone was not seen and what was instead, or which two came in the
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_seen_is_said() {
+    fn missing_milestones_are_named() {
         let error = |milestones: Milestones| milestones.phases(1_000, false).unwrap_err();
         let seen = milestones(&[150], 300, 400);
         let deaf = Milestones {

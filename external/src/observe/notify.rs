@@ -133,8 +133,8 @@ pub(super) struct Stopped {
     pub(super) first: u64,
 }
 
-/// The descriptor over which stopped calls are notified. While it is open they wait; once it is closed,
-/// they fail.
+/// The descriptor over which stopped calls are notified. While it is open they wait; once it is
+/// closed, they fail.
 #[derive(Debug)]
 pub(super) struct Listener(pub(super) OwnedFd);
 

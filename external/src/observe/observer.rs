@@ -1,7 +1,8 @@
-//! The observer of one start: a thread that is notified of the calls which its milestones are made of.
+//! The observer of one start: a thread that is notified of the calls which its milestones are made
+//! of.
 //!
-//! It must live as long as any process that it observes: a call that is to be notified, and that nobody
-//! listens to, fails.
+//! It must live as long as any process that it observes: a call that is to be notified, and that
+//! nobody listens to, fails.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};

@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_started_is_said() {
+    fn a_program_that_cannot_be_started_is_an_error_that_says_why() {
         let folder = tempfile::tempdir().unwrap();
         let nothing = Launch::new("/nowhere/nothing", folder.path(), folder.path().join("log"));
         let error = nothing.launch().unwrap_err().to_string();
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_outlives_the_thread_that_asked_for_it() {
+    fn a_child_outlives_the_thread_that_launched_it() {
         let folder = tempfile::tempdir().unwrap();
         let launch = shell(&folder, "exec /bin/sleep 60");
         let mut running = std::thread::spawn(move || launch.launch().unwrap())

@@ -21,13 +21,18 @@ use crate::system::{Acquire, System, WORK};
 /// The command line of `external compare`.
 #[derive(Debug, Clone, Args)]
 pub struct CompareArguments {
-    /// Comparison is compared with what
+    /// What is compared with what
     #[arg(value_enum)]
     comparison: Comparison,
     /// Samples of each cell
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
     samples: u32,
-    /// Comparison the order of samples is drawn from [default: drawn]
+    /// Seed of the order of samples [default: random]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Go on with an interrupted run: its name, or `latest`
@@ -59,13 +64,13 @@ impl Comparison {
     }
 }
 
-/// Comparison `cold-start` measures, in the words of a profile.
+/// The profile of `cold-start`.
 const COLD_START: &str = include_str!("../../profiles/cold-start.toml");
 
 /// Runs the comparison.
 ///
 /// # Errors
-/// Comparison keeps it from beginning or from recording.
+/// What keeps it from beginning or from recording.
 pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let comparison = arguments.comparison;

@@ -97,8 +97,9 @@ pub struct SuiteArguments {
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "profile", "only", "samples", "warm_up", "requests", "connections", "instances", "variants", "no_observer", "seed", "list",
-        "firewall", "path", "delay", "rate", "page_cache",
+        "profile", "only", "samples", "warm_up", "requests", "connections", "instances",
+        "variants", "no_observer", "seed", "list", "firewall", "path", "delay", "rate",
+        "page_cache",
     ])]
     pub resume: Option<String>,
     /// Print what would be measured and about how long it would take, and measure nothing

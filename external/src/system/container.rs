@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use machine::clock::now_ns;
-use results::{Attested, Evidence, Phase, PhaseTime};
+use results::{Attested, Evidence, Param, Params, Phase, PhaseTime};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -17,6 +17,14 @@ pub(super) const MILESTONES_FOLDER: &str = "/coldphase";
 
 /// The file in it.
 pub(super) const MILESTONES_FILE: &str = "milestones";
+
+/// The value of [`Param::Network`] of a container in the machine's network.
+pub(super) const HOST_NETWORK: &str = "host";
+
+/// The one variant of systems that start containers in the machine's network only.
+pub(super) fn host_network() -> Vec<Params> {
+    vec![Params::from([(Param::Network, HOST_NETWORK)])]
+}
 
 /// How long the milestones that a service reports may take to be there after its answer.
 const REPORT_NS: u64 = 1_000_000_000;

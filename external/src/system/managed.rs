@@ -3,7 +3,8 @@
 //! orchestrator.
 //!
 //! An [`Engine`] lives as long as a run. It is brought into the state that a cell's starts find,
-//! starts one instance of a workload after another, and is checked for anything that is left of them.
+//! starts one instance of a workload after another, and is checked for anything that is left of
+//! them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -134,9 +135,9 @@ pub(super) fn on_this_thread<T>(work: impl Future<Output = T>) -> Result<T, Stri
 
 /// An engine in a run. Dropping it leaves nothing behind that was not there before.
 pub trait Engine {
-    /// Brings the engine, and what it needs of the workload, into the state that the requested starts
-    /// find: builds images, restarts what must be new, evicts pages, brings back what has died. Not
-    /// timed.
+    /// Brings the engine, and what it needs of the workload, into the state that the requested
+    /// starts find: builds images, restarts what must be new, evicts pages, brings back what has
+    /// died. Not timed.
     ///
     /// # Errors
     /// Why there can be no such start: the sample is skipped with it.

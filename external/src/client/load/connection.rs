@@ -115,8 +115,8 @@ impl Connection {
         .await
     }
 
-    /// Sends the request once, over the open connection if there is one that the system has not closed, and
-    /// checks the answer.
+    /// Sends the request once, over the open connection if there is one that the system has not
+    /// closed, and checks the answer.
     ///
     /// # Errors
     /// Why there was no answer, or how it was wrong. The connection is of no use after that.

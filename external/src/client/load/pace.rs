@@ -77,7 +77,8 @@ impl Client {
         }
     }
 
-    /// Sends the request once, at `sent_ns`, and returns when that ended. The latency counts from `from_ns`.
+    /// Sends the request once, at `sent_ns`, and returns when that ended. The latency counts from
+    /// `from_ns`.
     async fn send(&mut self, from_ns: u64, sent_ns: u64) -> u64 {
         let Self {
             shared,

@@ -13,7 +13,6 @@ fn line(about: &str, value: &str) -> String {
 
 /// For people: what was done, what came of it, and whether the generator kept up.
 pub(super) fn text(url: &str, load: &Load, loaded: &Loaded) -> String {
-    let requests = &loaded.requests;
     let (pace, from) = match load.pace {
         Pace::Closed => ("closed loop".to_owned(), "from each send"),
         Pace::Open { per_second } => (
@@ -33,44 +32,10 @@ pub(super) fn text(url: &str, load: &Load, loaded: &Loaded) -> String {
             load.connections, load.warm_up
         ),
     );
-    let rate = loaded
-        .per_second()
-        .map_or(String::new(), |rate| format!(", {rate:.0} a second"));
-    let planned = requests.sent + requests.dropped;
-    text += &line(
-        "answered",
-        &format!(
-            "{} of {planned} in {}{rate}",
-            requests.ok,
-            time(requests.wall_ns)
-        ),
-    );
-    if requests.failed > 0 {
-        text += &line("failed", &requests.failed.to_string());
-    }
-    for FailedRequests { failure, count } in &loaded.failures {
-        text += &line("", &format!("{count} × {failure}"));
-    }
-    if loaded.warm_up_failed > 0 {
-        text += &line(
-            "warm-up",
-            &format!("{} failed, not counted above", loaded.warm_up_failed),
-        );
-    }
-    if let Some(median) = loaded.latency_ns(0.5) {
-        let beyond = [("p90", 0.9, "100"), ("p99", 0.99, "1,000")].map(|(name, at, least)| {
-            match loaded.latency_ns(at) {
-                Some(ns) => format!("{name} {}", time(ns)),
-                None => format!("no {name} from fewer than {least} answers"),
-            }
-        });
-        text += &line(
-            "latency",
-            &format!("median {}, {}; {from}", time(median), beyond.join(", ")),
-        );
-    }
+    text += &outcomes(loaded);
+    text += &latency(loaded, from);
     if let Some(lateness) = &loaded.lateness {
-        text += &late(requests, lateness);
+        text += &late(&loaded.requests, lateness);
     }
     let core = loaded.core.map_or("on any core".to_owned(), |core| {
         format!("kept on core {core}")
@@ -79,6 +44,50 @@ pub(super) fn text(url: &str, load: &Load, loaded: &Loaded) -> String {
         format!(", took {:.0} % of one", share * 100.0)
     });
     text + &line("generator", &format!("{core}{share}"))
+}
+
+/// How many requests were answered, and why others were not.
+fn outcomes(loaded: &Loaded) -> String {
+    let requests = &loaded.requests;
+    let rate = loaded
+        .per_second()
+        .map_or(String::new(), |rate| format!(", {rate:.0} a second"));
+    let planned = requests.sent + requests.dropped;
+    let answered = format!(
+        "{} of {planned} in {}{rate}",
+        requests.ok,
+        time(requests.wall_ns)
+    );
+    let mut text = line("answered", &answered);
+    if requests.failed > 0 {
+        text += &line("failed", &requests.failed.to_string());
+    }
+    for FailedRequests { failure, count } in &loaded.failures {
+        text += &line("", &format!("{count} × {failure}"));
+    }
+    if loaded.warm_up_failed > 0 {
+        let failed = format!("{} failed, not counted above", loaded.warm_up_failed);
+        text += &line("warm-up", &failed);
+    }
+    text
+}
+
+/// The latencies of right answers; nothing if there were none.
+fn latency(loaded: &Loaded, from: &str) -> String {
+    let Some(median) = loaded.latency_ns(0.5) else {
+        return String::new();
+    };
+    let beyond =
+        [("p90", 0.9, "100"), ("p99", 0.99, "1,000")].map(|(name, at, least)| {
+            match loaded.latency_ns(at) {
+                Some(ns) => format!("{name} {}", time(ns)),
+                None => format!("no {name} from fewer than {least} answers"),
+            }
+        });
+    line(
+        "latency",
+        &format!("median {}, {}; {from}", time(median), beyond.join(", ")),
+    )
 }
 
 /// How an open loop kept to its plan.
@@ -276,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_told_what_the_figures_mean() {
+    fn the_text_explains_its_figures() {
         insta::assert_snapshot!(text("http://127.0.0.1/", &load(Pace::Closed), &loaded(None)), @r"
         load        http://127.0.0.1/, closed loop, 10 kept connections, 5 warm-up requests
         answered    190 of 193 in 1.00 s, 190 a second
@@ -301,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_told_everything() {
+    fn the_json_has_everything() {
         let open = load(Pace::Open { per_second: 200.0 });
         insta::assert_snapshot!(json("http://127.0.0.1/", &open, &loaded(Some(lateness()))), @r#"
         {

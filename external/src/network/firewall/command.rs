@@ -91,7 +91,7 @@ fn enable(nft: &Nft, level: Level, ports: &[RangeInclusive<u16>]) -> Result<(), 
     say(&format!(
         "the firewall is on{instead}: what comes to TCP ports {} from elsewhere than this machine \
             is dropped{rules}; `external firewall disable` removes it",
-        ruleset::shown(&blocked)
+        ruleset::format_ports(&blocked)
     ));
     Ok(())
 }

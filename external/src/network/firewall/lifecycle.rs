@@ -86,7 +86,7 @@ impl Firewall {
     ///
     /// # Errors
     /// As [`Self::put`].
-    pub fn look(&self) -> Result<(Level, Counted), FirewallError> {
+    pub fn read(&self) -> Result<(Level, Counted), FirewallError> {
         Ok(self
             .mine()?
             .map_or((Level::Off, Counted::default()), |table| {

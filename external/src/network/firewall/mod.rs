@@ -8,8 +8,8 @@
 //! - [`Level`] is how much of it there is: none, the baseline, or the baseline behind rules that
 //!   match nothing.
 //! - [`ruleset`] is its text, [`nft`] hands it to the kernel and reads its counters back.
-//! - [`Firewall`] is the firewall of a suite, which puts another level before each sample and removes
-//!   what it has made.
+//! - [`Firewall`] is the firewall of a suite, which puts another level before each sample and
+//!   removes what it has made.
 //! - [`command`] is `external firewall`.
 
 mod command;

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_are_read_and_a_strangers_table_is_told_apart() {
+    fn counters_are_read_and_foreign_tables_are_recognised() {
         let json = r#"{"nftables": [{"metainfo": {"version": "1.0.6", "json_schema_version": 1}},
             {"counter": {"family": "inet", "name": "owner.12-34", "table": "coldphase", "handle": 3, "packets": 0, "bytes": 0}},
             {"counter": {"family": "inet", "name": "level.rules.100", "table": "coldphase", "handle": 4, "packets": 0, "bytes": 0}},
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_told_apart() {
+    fn failures_are_distinguished() {
         assert_eq!(
             error("Operation not permitted (you must be root)\nnetlink: Error: …"),
             FirewallError::Denied

@@ -79,21 +79,7 @@ pub fn replacing(
         jump rules
         counter name from_container
     }}
-    chain prerouting {{
-        type filter hook prerouting priority mangle; policy accept;
-        iif != "lo" tcp dport @ports tcp flags & (syn | ack) == syn counter name blocked drop
-    }}
-    chain input {{
-        type filter hook input priority filter - 5; policy accept;
-        tcp dport @ports goto loopback_walk
-        tcp sport @ports goto loopback_walk
-        iif != "lo" tcp sport @inner goto from_container_walk
-    }}
-    chain output {{
-        type filter hook output priority filter - 5; policy accept;
-        oif != "lo" tcp dport @inner goto to_container_walk
-    }}
-}}
+{HOOKS}}}
 "#,
         ports = elements(ports),
         inner = inner.map_or_else(String::new, |port| format!("elements = {{ {port} }};")),
@@ -101,6 +87,23 @@ pub fn replacing(
     );
     text
 }
+
+/// Where packets enter the chains: what comes from elsewhere is dropped, the rest is counted.
+const HOOKS: &str = r#"    chain prerouting {
+        type filter hook prerouting priority mangle; policy accept;
+        iif != "lo" tcp dport @ports tcp flags & (syn | ack) == syn counter name blocked drop
+    }
+    chain input {
+        type filter hook input priority filter - 5; policy accept;
+        tcp dport @ports goto loopback_walk
+        tcp sport @ports goto loopback_walk
+        iif != "lo" tcp sport @inner goto from_container_walk
+    }
+    chain output {
+        type filter hook output priority filter - 5; policy accept;
+        oif != "lo" tcp dport @inner goto to_container_walk
+    }
+"#;
 
 /// Another sample's ports in a table that stays.
 pub fn for_port(port: u16, inner: Option<u16>) -> String {
@@ -137,7 +140,7 @@ fn elements(ports: &[RangeInclusive<u16>]) -> String {
 }
 
 /// Ports as people write them.
-pub fn shown(ports: &[RangeInclusive<u16>]) -> String {
+pub fn format_ports(ports: &[RangeInclusive<u16>]) -> String {
     elements(ports)
         .trim_start_matches("elements = { ")
         .trim_end_matches(" };")

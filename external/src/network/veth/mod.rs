@@ -88,7 +88,7 @@ impl Block {
 }
 
 /// The addresses of this machine's ends of links of ours.
-fn ends() -> Vec<Ipv4Addr> {
+fn own_addresses() -> Vec<Ipv4Addr> {
     let Ok(addresses) = nix::ifaddrs::getifaddrs() else {
         return Vec::new();
     };
@@ -104,7 +104,7 @@ pub fn is_ours(address: IpAddr) -> bool {
         return false;
     };
     let block = |address: Ipv4Addr| u32::from(address) / 4;
-    ends()
+    own_addresses()
         .into_iter()
         .any(|end| block(end) == block(address) && end.octets()[..2] == [198, 19])
 }
@@ -150,7 +150,7 @@ mod tests {
     fn a_strangers_address_is_not_ours() {
         for address in ["198.19.0.2", "10.0.0.1", "::1", "127.0.0.1"] {
             assert!(
-                !is_ours(address.parse().unwrap()) || !ends().is_empty(),
+                !is_ours(address.parse().unwrap()) || !own_addresses().is_empty(),
                 "{address}"
             );
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use super::{Block, CLEANUP, Link, LinkError, NAME, ends};
+use super::{Block, CLEANUP, Link, LinkError, NAME, own_addresses};
 use crate::process::reaper::{Guard, Reaper};
 use crate::process::{NetworkNamespace, cleanup, find_program};
 
@@ -43,7 +43,7 @@ impl LinkedNamespace {
             .map(|reaper| cleanup::guard(reaper, &words))
             .transpose()
             .map_err(LinkError::Failed)?;
-        let made = wired(link, block, &name).and_then(|()| {
+        let made = make_link(link, block, &name).and_then(|()| {
             NetworkNamespace::open(&name).map_err(|error| {
                 LinkError::Failed(format!("the namespace {name} cannot be opened: {error}"))
             })
@@ -83,7 +83,7 @@ impl Drop for Made {
 }
 
 /// Makes the namespace and its link.
-fn wired(link: Link, block: Block, name: &str) -> Result<(), LinkError> {
+fn make_link(link: Link, block: Block, name: &str) -> Result<(), LinkError> {
     let device = block.device();
     ip(&format!("netns add {name}"))?;
     ip(&format!(
@@ -96,7 +96,7 @@ fn wired(link: Link, block: Block, name: &str) -> Result<(), LinkError> {
         ip(&format!("{of}address add {address}/30 dev {device}"))?;
         ip(&format!("{of}link set {device} up"))?;
         if let Some(queue) = link.queue() {
-            let held = call("tc", &format!("{of}qdisc add dev {device} root {queue}"));
+            let held = run("tc", &format!("{of}qdisc add dev {device} root {queue}"));
             held.map_err(|error| no_queue(error, &queue))?;
         }
     }
@@ -133,7 +133,7 @@ fn no_queue(error: LinkError, queue: &str) -> LinkError {
 /// A block of addresses that nobody on this machine has. Two suites that look at once begin at
 /// different ones.
 fn free_block() -> Result<Block, LinkError> {
-    let taken = ends();
+    let taken = own_addresses();
     let first = u16::try_from(std::process::id() * 8 % u32::from(Block::ALL)).unwrap_or(0);
     let mut blocks = (0..Block::ALL).map(|n| Block((first + n) % Block::ALL));
     blocks
@@ -142,10 +142,10 @@ fn free_block() -> Result<Block, LinkError> {
 }
 
 fn ip(words: &str) -> Result<(), LinkError> {
-    call("ip", words)
+    run("ip", words)
 }
 
-fn call(program: &'static str, words: &str) -> Result<(), LinkError> {
+fn run(program: &'static str, words: &str) -> Result<(), LinkError> {
     let folders = FOLDERS.map(|folder| PathBuf::from(folder).join(program));
     let path = find_program(program, &folders).ok_or(LinkError::NoProgram(program))?;
     let output = Command::new(path)

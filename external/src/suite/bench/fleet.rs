@@ -34,8 +34,8 @@ pub(super) struct Fleet<'e> {
     pub(super) targets: Vec<Target>,
     pub(super) launched_ns: Option<u64>,
     pub(super) answered_ns: u64,
-    /// From the launch to the first answer of the last instance that had answered before another was
-    /// started.
+    /// From the launch to the first answer of the last instance that had answered before another
+    /// was started.
     pub(super) last_start_ns: Option<u64>,
     pub(super) attested: Attested,
 }
@@ -69,8 +69,8 @@ impl Member<'_> {
         }
     }
 
-    /// The memory of the shim of a container; nothing is none, and one that cannot be read makes the
-    /// sum unknown.
+    /// The memory of the shim of a container; nothing is none, and one that cannot be read makes
+    /// the sum unknown.
     fn shim_bytes(&mut self) -> Option<u64> {
         let Member::Managed(instance) = self else {
             return Some(0);

@@ -123,7 +123,7 @@ impl<'a> NetworkBench<'a> {
         let Ok(firewall) = self.firewall() else {
             return (Attested::new(), Ok(()));
         };
-        let (found, counted) = match firewall.look() {
+        let (found, counted) = match firewall.read() {
             Ok((found, counted)) => (found, counted.since(before)),
             Err(error) => {
                 let reason = format!("the firewall cannot be read: {error}");

@@ -14,11 +14,12 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use results::Params;
 use results::record::Scenario;
-use results::{Param, Params};
 
 use self::api::{Client, Empty, VERSION, VersionResponse};
 use self::daemon::Daemon;
+use super::container::host_network;
 use super::managed::{Engine, EngineContext, ManagedSystem, on_this_thread, programs};
 use super::programs::unavailable;
 use super::{
@@ -148,7 +149,7 @@ impl ManagedSystem for Containerd {
     }
 
     fn variants(&self, _: bool, _: Scenario) -> Vec<Params> {
-        vec![Params::from([(Param::Network, "host")])]
+        host_network()
     }
 }
 

@@ -8,10 +8,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bollard::Docker as Client;
+use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
-use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-};
+use bollard::query_parameters::CreateContainerOptionsBuilder;
 use machine::clock::now_ns;
 use results::values::{Named as _, PageCache};
 use results::{Attested, Evidence, Param, Skip, SkipKind};
@@ -19,20 +18,27 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use workloads::Workload;
 
-use super::super::container::{Instants, MILESTONES_FILE, MILESTONES_FOLDER, empty_milestones};
+use super::super::container::{
+    HOST_NETWORK, Instants, MILESTONES_FILE, MILESTONES_FOLDER, empty_milestones,
+};
 use super::super::managed::{Engine, EngineContext, Instance, Preparation, StartRequest};
 use super::super::{ADDRESS, Acquire, BuildRequest, MILESTONES, listens};
 use super::container::Container;
 use super::image::{self, Image};
+use super::labels::{labelled, remove_labelled};
 use super::socket::{Socket, script};
 use super::{
-    BRIDGE, CLEANUP, HOST, INSIDE, LABEL, NO_NETWORK, connect, contents, describe_error, version,
+    BRIDGE, CLEANUP, INSIDE, LABEL, NO_NETWORK, connect, contents, describe_error, version,
 };
 use crate::process::cleanup;
 use crate::process::reaper::Guard;
 
 /// How often an engine that does not answer is started, 100 ms apart.
 const REVIVALS: u32 = 50;
+
+/// The steps of a start, as a reason names them.
+const CREATE: &str = "create";
+const START: &str = "start";
 
 /// An image with the command that is started in it.
 #[derive(Debug, Clone)]
@@ -166,7 +172,7 @@ impl DockerEngine {
         let (contents, command) = contents(self.wasmtime, &build)?;
         let image = self
             .runtime
-            .block_on(image::built(&self.client, &contents))?;
+            .block_on(image::ensure(&self.client, &contents))?;
         // The last file is the guest, or the native program.
         let artifact = contents
             .files
@@ -214,7 +220,7 @@ impl DockerEngine {
     fn body(&self, made: &Made, request: &StartRequest, port: Option<u16>) -> ContainerCreateBody {
         let network = request.variant.get(Param::Network).unwrap_or(NO_NETWORK);
         let address = match (network, port) {
-            (HOST, Some(port)) => format!("127.0.0.1:{port}"),
+            (HOST_NETWORK, Some(port)) => format!("127.0.0.1:{port}"),
             _ => format!("0.0.0.0:{INSIDE}"),
         };
         let mut command: Vec<_> = made
@@ -261,6 +267,34 @@ impl DockerEngine {
     }
 }
 
+/// Creates a container and starts it: when the engine had done what, and its name for it.
+///
+/// # Errors
+/// Which step failed, and why.
+async fn create_and_start(
+    client: &Client,
+    name: &str,
+    body: ContainerCreateBody,
+) -> Result<(Instants, String), (&'static str, Error)> {
+    let options = CreateContainerOptionsBuilder::default().name(name).build();
+    let launched_ns = now_ns();
+    let created = client
+        .create_container(Some(options), body)
+        .await
+        .map_err(|error| (CREATE, error))?;
+    let created_ns = now_ns();
+    client
+        .start_container(name, None)
+        .await
+        .map_err(|error| (START, error))?;
+    let instants = Instants {
+        launched_ns,
+        created_ns,
+        started_ns: now_ns(),
+    };
+    Ok((instants, created.id))
+}
+
 impl Engine for DockerEngine {
     fn prepare(&mut self, request: &StartRequest) -> Result<Preparation, Skip> {
         self.bring_up()?;
@@ -302,44 +336,24 @@ impl Engine for DockerEngine {
         let body = self.body(&made, request, port);
         self.used += 1;
         let name = format!("coldphase-{}-{}", self.owner, self.used);
-        let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let before = super::container::daemons(&self.socket.path);
-        let (runtime, client) = (&self.runtime, &self.client);
-        let instants = runtime.block_on(async {
-            let launched_ns = now_ns();
-            let created = client
-                .create_container(Some(options), body)
-                .await
-                .map_err(|error| ("create", error))?;
-            let created_ns = now_ns();
-            client
-                .start_container(&name, None)
-                .await
-                .map_err(|error| ("start", error))?;
-            Ok((
-                Instants {
-                    launched_ns,
-                    created_ns,
-                    started_ns: now_ns(),
-                },
-                created.id,
-            ))
-        });
+        let started = self
+            .runtime
+            .block_on(create_and_start(&self.client, &name, body));
         let milestones = request
             .own_milestones
             .then(|| self.milestones_folder().join(MILESTONES_FILE));
         let mut container = Container::new(&self.runtime, &self.client, name, milestones, before);
         self.has_run = true;
-        match instants {
+        match started {
             Ok((instants, id)) => {
                 (container.instants, container.id) = (instants, Some(id));
                 Ok(Box::new(container))
             }
-            Err((what, error)) => {
-                let tail = if what == "start" {
-                    container.log_tail()
-                } else {
-                    String::new()
+            Err((step, error)) => {
+                let tail = match step {
+                    START => container.log_tail(),
+                    _ => String::new(),
                 };
                 let tail = if tail.is_empty() {
                     tail
@@ -347,7 +361,7 @@ impl Engine for DockerEngine {
                     format!("; the end of its log: {tail:?}")
                 };
                 Err(format!(
-                    "the engine cannot {what} the container: {}{tail}",
+                    "the engine cannot {step} the container: {}{tail}",
                     describe_error(&error)
                 ))
             }
@@ -403,39 +417,4 @@ fn place_pages(files: &[PathBuf], request: &StartRequest) -> Result<Attested, Sk
     let resident: Result<Vec<_>, _> = files.iter().map(|file| request.place_pages(file)).collect();
     let resident: usize = resident?.into_iter().sum();
     Ok(Attested::from([(Evidence::PagesResident, json!(resident))]))
-}
-
-/// The containers with this value of our label, running or not.
-async fn labelled(client: &Client, owner: &str) -> Result<Vec<String>, String> {
-    let filters = HashMap::from([("label", vec![format!("{LABEL}={owner}")])]);
-    let options = ListContainersOptionsBuilder::default()
-        .all(true)
-        .filters(&filters)
-        .build();
-    let found = client
-        .list_containers(Some(options))
-        .await
-        .map_err(|error| describe_error(&error))?;
-    Ok(found
-        .into_iter()
-        .filter_map(|container| container.id)
-        .collect())
-}
-
-/// Removes the containers with this value of our label.
-pub(super) async fn remove_labelled(client: &Client, owner: &str) -> Result<(), String> {
-    let mut failed = None;
-    for id in labelled(client, owner).await? {
-        let options = RemoveContainerOptionsBuilder::default()
-            .force(true)
-            .v(true)
-            .build();
-        if let Err(error) = client.remove_container(&id, Some(options)).await {
-            failed = Some(format!(
-                "cannot remove the container {id}: {}",
-                describe_error(&error)
-            ));
-        }
-    }
-    failed.map_or(Ok(()), Err)
 }

@@ -7,6 +7,7 @@
 mod container;
 mod engine;
 mod image;
+mod labels;
 mod socket;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use self::engine::DockerEngine;
 use self::image::Contents;
 use self::socket::Socket;
 pub(super) use self::socket::{REMEDY, our_folder};
+use super::container::HOST_NETWORK;
 use super::managed::{Engine, EngineContext, ManagedSystem, on_this_thread, programs};
 use super::native::STATIC;
 use super::programs::unavailable;
@@ -44,9 +46,6 @@ const INSIDE: u16 = 8080;
 
 /// A network of the container's own, reached by published ports.
 const BRIDGE: &str = "bridge";
-
-/// The machine's network.
-const HOST: &str = "host";
 
 /// No network, as a command needs none.
 const NO_NETWORK: &str = "none";
@@ -145,7 +144,7 @@ impl ManagedSystem for Docker {
     /// machine's own network has none of them. A command has no port.
     fn variants(&self, service: bool, _: Scenario) -> Vec<Params> {
         let networks: &[&str] = if service {
-            &[BRIDGE, HOST]
+            &[BRIDGE, HOST_NETWORK]
         } else {
             &[NO_NETWORK]
         };
@@ -252,7 +251,7 @@ pub(super) fn remove_all(socket: PathBuf, owner: &str) -> Result<(), String> {
         path: socket,
         ours: false,
     })?;
-    on_this_thread(engine::remove_labelled(&client, owner))?
+    on_this_thread(labels::remove_labelled(&client, owner))?
 }
 
 /// The files of an image and its command; `{address}` in it stands for where a service listens.

@@ -47,7 +47,7 @@ pub(super) struct Container<'a> {
 
 impl Container<'_> {
     /// How its first process ended, if it has.
-    fn look(&mut self) -> Option<WaitStatus> {
+    fn poll_end(&mut self) -> Option<WaitStatus> {
         if self.ended.is_none() && self.pid > 0 {
             let status = waitpid(
                 Pid::from_raw(self.pid.cast_signed()),
@@ -72,7 +72,7 @@ impl Instance for Container<'_> {
     }
 
     fn ended(&mut self) -> Option<String> {
-        self.look().map(|status| match status {
+        self.poll_end().map(|status| match status {
             WaitStatus::Exited(_, code) => format!("its process exited with code {code}"),
             WaitStatus::Signaled(_, signal, _) => format!("its process died of {signal}"),
             other => format!("its process ended: {other:?}"),
@@ -83,7 +83,7 @@ impl Instance for Container<'_> {
         loop {
             // A descriptor of the process tells its end at once; looking each 50 µs would take a
             // third of a core.
-            let ended = self.look();
+            let ended = self.poll_end();
             let seen_ns = now_ns();
             match ended {
                 Some(WaitStatus::Exited(_, code)) => {
@@ -141,7 +141,7 @@ impl Instance for Container<'_> {
         let took_ns = now_ns() - before_ns;
         // Reaped, so that no zombie of it is left.
         let until_ns = now_ns() + 1_000_000_000;
-        while self.look().is_none() && self.pid > 0 && now_ns() < until_ns {
+        while self.poll_end().is_none() && self.pid > 0 && now_ns() < until_ns {
             std::thread::sleep(Duration::from_micros(200));
         }
         self.removed = deleted.is_ok();

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use machine::clock::now_ns;
 use results::record::Scenario;
-use results::{Attested, Evidence, Param, Params, Skip};
+use results::{Attested, Evidence, Params, Skip};
 use serde_json::json;
 use workloads::Workload;
 
-use super::super::container::{Instants, MILESTONES_FILE, empty_milestones, tail};
+use super::super::container::{Instants, MILESTONES_FILE, empty_milestones, host_network, tail};
 use super::super::managed::{
     Engine, EngineContext, Instance, ManagedSystem, Preparation, StartRequest,
 };
@@ -118,7 +118,7 @@ impl ManagedSystem for Runtime {
     }
 
     fn variants(&self, _: bool, _: Scenario) -> Vec<Params> {
-        vec![Params::from([(Param::Network, "host")])]
+        host_network()
     }
 }
 
@@ -207,8 +207,8 @@ impl Engine for Bundles {
         let file = bundle.join("config.json");
         std::fs::write(&file, configuration.to_string())
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-        // Its first process is a grandchild of ours, whose end only its parent is notified of: that is to
-        // be us.
+        // Its first process is a grandchild of ours, whose end only its parent is notified of: that
+        // is to be us.
         let adopting = Adopting::begin()?;
         let launched_ns = now_ns();
         self.create(&bundle)?;

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_listen_is_said() {
+    fn a_server_that_does_not_listen_is_named() {
         let error = Control::connect(1, Duration::from_secs(1)).unwrap_err();
         assert!(
             error.starts_with("cannot connect to NATS on port 1: "),

@@ -136,11 +136,11 @@ mod tests {
 
     use super::*;
 
-    fn request(pairs: &[(&str, &str)]) -> StartRequest {
+    fn request(pairs: &[(Param, &str)]) -> StartRequest {
         StartRequest {
             workload: Workload::HttpHello,
             acquire: None,
-            variant: pairs.iter().copied().collect(),
+            variant: pairs.iter().cloned().collect(),
             cold: false,
             page_cache: PageCache::Hot,
             own_milestones: false,
@@ -185,10 +185,10 @@ mod tests {
             })
         );
         let pairs = [
-            ("host", "running"),
-            ("image", "pulled"),
-            ("code", "compiled"),
-            ("pool", "on"),
+            (Param::Host, "running"),
+            (Param::Image, "pulled"),
+            (Param::Code, "compiled"),
+            (Param::Pool, "on"),
         ];
         assert_eq!(
             HostState::parse(&request(&pairs)),
@@ -203,7 +203,7 @@ mod tests {
             New::Workload
         );
         assert_eq!(
-            HostState::parse(&request(&[("infrastructure", "new")]))
+            HostState::parse(&request(&[(Param::Infrastructure, "new")]))
                 .unwrap()
                 .new,
             New::Everything
@@ -213,15 +213,18 @@ mod tests {
     #[test]
     fn an_impossible_state_is_refused_with_a_reason() {
         let error = |pairs| HostState::parse(&request(pairs)).unwrap_err().to_string();
-        assert!(error(&[("hosts", "new")]).contains("no parameter `hosts`"));
-        assert!(error(&[("image", "old")]).contains("cached or pulled, not old"));
+        assert!(error(&[(Param::from("hosts"), "new")]).contains("no parameter `hosts`"));
+        assert!(error(&[(Param::Image, "old")]).contains("cached or pulled, not old"));
         assert!(
-            error(&[("host", "running"), ("infrastructure", "new")])
+            error(&[(Param::Host, "running"), (Param::Infrastructure, "new")])
                 .contains("no parameter `infrastructure`")
         );
-        assert!(error(&[("host", "running"), ("code", "compiled")]).contains("needs image=pulled"));
         assert!(
-            error(&[("host", "new"), ("code", "kept")]).contains("no parameter `code`"),
+            error(&[(Param::Host, "running"), (Param::Code, "compiled")])
+                .contains("needs image=pulled")
+        );
+        assert!(
+            error(&[(Param::Host, "new"), (Param::Code, "kept")]).contains("no parameter `code`"),
             "a new one has none to keep"
         );
         let command = StartRequest {

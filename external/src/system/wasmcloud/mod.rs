@@ -30,8 +30,8 @@
 //! **What is left alone.** Everything listens on the loopback only, the environment is empty but
 //! for a home folder of the run's own, and standard input is no terminal: then `wash` looks for no
 //! newer version of itself and exports no telemetry. Of all that a start connects to, nothing lies
-//! elsewhere. A registry on the loopback is reached over plain HTTP at once, whatever the help of the
-//! host's flag for insecure registries says of HTTPS.
+//! elsewhere. A registry on the loopback is reached over plain HTTP at once, whatever the help of
+//! the host's flag for insecure registries says of HTTPS.
 //!
 //! The program is that of `./setup wasmcloud`, or one that the variable `WASH` names.
 
