@@ -21,6 +21,12 @@ pub(crate) struct Start {
     pub(crate) configuration: Configuration,
 }
 
+impl campaign::manifest::Planned for Start {
+    fn cell(&self) -> &Cell {
+        &self.cell
+    }
+}
+
 /// Samples for each cell where their number is not given.
 pub(crate) const fn default_samples(profile: Profile) -> u32 {
     match profile {

@@ -153,23 +153,11 @@ fn list(options: &Options, starts: &[Start], targets: &[Target]) -> Result<Exit,
 
 /// Each system that has cells, under each of its names.
 fn systems(starts: &[Start], programs: &Programs) -> Vec<System> {
-    let mut systems: Vec<System> = Vec::new();
-    for start in starts {
-        if systems
-            .iter()
-            .any(|system| start.cell.system == system.name.as_str())
-        {
-            continue;
-        }
+    campaign::manifest::systems(starts, |start: &Start| {
         let program = programs.get(start.configuration.engine);
-        systems.push(System {
-            name: start.cell.system.to_string(),
-            version: program.map_or_else(|_| "none".to_owned(), |program| program.version.clone()),
-            sha256: program.ok().map(|program| program.sha256.clone()),
-            unavailable: program.err().map(Skip::to_string),
-        });
-    }
-    systems
+        let program = program.map_err(Skip::to_string)?;
+        Ok((program.version.clone(), program.sha256.clone()))
+    })
 }
 
 #[cfg(test)]
