@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_is_no_janitor_is_refused() {
+    fn a_program_that_does_not_become_a_reaper_is_refused() {
         let error = Reaper::start(Path::new("/bin/true"))
             .unwrap_err()
             .to_string();

@@ -212,7 +212,8 @@ mod tests {
 
     #[test]
     fn an_impossible_state_is_refused_with_a_reason() {
-        let error = |pairs| HostState::parse(&request(pairs)).unwrap_err().to_string();
+        let error =
+            |pairs: &[(Param, &str)]| HostState::parse(&request(pairs)).unwrap_err().to_string();
         assert!(error(&[(Param::from("hosts"), "new")]).contains("no parameter `hosts`"));
         assert!(error(&[(Param::Image, "old")]).contains("cached or pulled, not old"));
         assert!(
