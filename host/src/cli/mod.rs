@@ -17,7 +17,7 @@ use crate::args::{self, CompileArgs, RunArgs, ServeArgs};
 
 /// Measure where the cold start of an embedded engine goes, phase by phase, and serve with it.
 #[derive(Debug, Parser)]
-#[command(name = "host", version, about, after_help = exit_codes())]
+#[command(name = "host", version, after_help = exit_codes())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
