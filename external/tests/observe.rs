@@ -40,8 +40,10 @@ fn hang_ns() -> u64 {
 /// Starts that a median is taken over.
 const STARTS: usize = 21;
 
-/// A median above this is tried again.
+/// Instants that agree are no further apart than this, or than this share of the start: a slow
+/// machine is slow in both.
 const BOUND_NS: i64 = 50_000;
+const BOUND_PERCENT: i64 = 5;
 
 /// The share of the time in which some process waited for a core, above which the machine is busy
 /// with something else.
@@ -114,7 +116,24 @@ fn observed(mut launch: Launch) -> (Milestones, FirstAnswer, Value) {
     assert_eq!(ports::belongs_to(port, running.pid()), Ok(()));
     let milestones = running.milestones().unwrap();
     running.stop(HANG);
-    let truth = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let truth: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    // However fast the machine: a call is seen after the server has come to it, and before the
+    // server can go on.
+    let told = |name: &str| truth[name].as_u64().unwrap();
+    assert!(
+        truth["before_ns"]
+            .as_u64()
+            .is_none_or(|before| before <= listening(&milestones)),
+        "{milestones:?} {truth}"
+    );
+    assert!(
+        listening(&milestones) <= told("listening_ns"),
+        "{milestones:?} {truth}"
+    );
+    assert!(
+        accepted(&milestones) <= told("first_accepted_ns"),
+        "{milestones:?} {truth}"
+    );
     (milestones, answer, truth)
 }
 
@@ -134,6 +153,10 @@ fn agree(what: &str, launch: impl Fn() -> Launch) {
             .unwrap_or(0);
         let waited = waited * 100 / (now_ns() - began);
         let mut agreed = true;
+        let totals = starts
+            .iter()
+            .map(|(seen, answer, _)| (answer.answered_ns - seen.launched_ns).cast_signed());
+        let bound = BOUND_NS.max(median(totals.collect()) * BOUND_PERCENT / 100);
         for (name, of) in [
             ("listening_ns", listening as fn(&Milestones) -> u64),
             ("first_accepted_ns", accepted),
@@ -152,7 +175,8 @@ fn agree(what: &str, launch: impl Fn() -> Launch) {
                 "{what} {name}: median {middle} ns, {least}..{most}, n={STARTS}, waiting for a \
                     core {waited} %"
             );
-            agreed &= middle <= BOUND_NS;
+            say!("{what} {name}: up to {bound} ns is agreement");
+            agreed &= middle <= bound;
         }
         if agreed {
             return;
@@ -160,10 +184,7 @@ fn agree(what: &str, launch: impl Fn() -> Launch) {
         idle |= waited < BUSY_PERCENT;
         say!("{what}: attempt {attempt} did not agree");
     }
-    assert!(
-        !idle,
-        "{what}: observer and server do not agree to {BOUND_NS} ns"
-    );
+    assert!(!idle, "{what}: observer and server do not agree");
     say!("{what}: not judged, the machine is busy with something else");
 }
 
@@ -423,6 +444,7 @@ fn program_that_blocks_in_accept() {
         match step {
             "open" => drop(std::fs::read(std::env::var_os("ARTIFACT").unwrap()).unwrap()),
             "listen" => {
+                truth["before_ns"] = now_ns().into();
                 listener = Some(TcpListener::bind(format!("127.0.0.1:{port}")).unwrap());
                 truth["listening_ns"] = now_ns().into();
             }
