@@ -1,7 +1,7 @@
 //! Docker as it is: containers of a real engine. `./setup docker` installs and starts one; without
 //! it these tests fail and say so. They break an engine of our own only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -246,7 +246,12 @@ fn starts_are_divided_into_phases_in_both_networks_and_nothing_is_left() {
                 reported.usage.parts
             );
         }
-        images.insert(told.attested["image"].as_str().unwrap().to_owned());
+        images.insert(
+            reported.attested[Evidence::Image]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
         assert_eq!(
             reported.attested[Evidence::PagesResident]
                 .as_u64()
@@ -380,7 +385,6 @@ fn an_engine_that_dies_is_a_reason_and_is_brought_back() {
     drop(engine);
     assert_eq!(ours(), "");
     assert_eq!(container.len(), 64, "{container}");
-    let folder = found("docker").program.parent().unwrap().join("exec");
     let shims = Command::new("pgrep")
         .args(["-f", &format!("containerd-shim.*{container}")])
         .output()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use campaign::schedule::{self, Plan, Silent};
+use campaign::schedule::{Campaign, Plan, Silent};
 use external::process::reaper::Reaper;
 use external::suite::Systems;
 use external::suite::bench::SystemBench;
@@ -132,16 +132,13 @@ fn campaign_in(
         seed: 1,
     };
     let stop = AtomicBool::new(false);
-    schedule::run(
-        &plan,
-        "run",
-        &mut ledger,
-        &[],
-        &mut bench,
-        &mut Silent,
-        &stop,
-    )
-    .unwrap();
+    let campaign = Campaign {
+        plan: &plan,
+        run: "run",
+        recorded: &[],
+        stop: &stop,
+    };
+    campaign.run(&mut ledger, &mut bench, &mut Silent).unwrap();
     drop(bench);
     results::ledger::read(&folder.join("samples.jsonl"))
         .unwrap()

@@ -202,7 +202,7 @@ fn a_rate_is_held() {
         let mut stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut other, _) = listener.accept().unwrap();
         let sender = std::thread::spawn(move || {
-            std::io::Write::write_all(&mut stream, &vec![0; 600_000]).unwrap()
+            std::io::Write::write_all(&mut stream, &vec![0; 600_000]).unwrap();
         });
         let began_ns = now_ns();
         let mut heard = vec![0; 600_000];

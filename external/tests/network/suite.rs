@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use results::record::Outcome;
-use results::{Evidence, Param, ledger};
+use results::{Evidence, Param};
 
 use super::support::{
     Ground, folder, is_possible, is_somebodys, not_run, owner_of_the_table, run_in, samples, told,
