@@ -1,5 +1,5 @@
-//! Every kind of picture: looks come from the style sheet alone, texts are complete and escaped, and
-//! PNG files can be made of it.
+//! Every kind of picture: looks come from the style sheet alone, texts are complete and escaped,
+//! and PNG files can be made of it.
 
 use analysis::plot::{
     Bar, Curve, Dot, DotRow, Picture, Plane, Segment, Stack, Steps, draw_bars, draw_curves,

@@ -38,7 +38,7 @@ fn typeset(folder: &Path) {
         .current_dir(folder)
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
+    let log = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{log}");
     assert!(folder.join("report.pdf").exists());
 }

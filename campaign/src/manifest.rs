@@ -47,7 +47,7 @@ impl From<Measured> for Manifest {
             commit,
             dirty,
             build: build(measured.program_sha256),
-            machine: facts::read(),
+            machine: facts::this_machine(),
             systems: measured.systems,
             artifacts: measured.artifacts,
         }
@@ -77,26 +77,36 @@ pub fn settings(
         .collect()
 }
 
-/// Each system that has cells, under each of its names. `find` tells version and digest of a
+/// Something of a plan that is measured as a cell.
+pub trait Planned {
+    /// The cell.
+    fn cell(&self) -> &Cell;
+}
+
+impl Planned for Cell {
+    fn cell(&self) -> &Cell {
+        self
+    }
+}
+
+/// Each system that has cells, under each of its names. `find` returns version and digest of a
 /// system, or why it cannot be measured here.
-pub fn systems<'a>(
-    cells: impl IntoIterator<Item = &'a Cell>,
-    find: impl Fn(&Cell) -> Result<(String, String), String>,
+pub fn systems<'a, P: Planned + 'a>(
+    cells: impl IntoIterator<Item = &'a P>,
+    find: impl Fn(&P) -> Result<(String, String), String>,
 ) -> Vec<System> {
     let mut systems: Vec<System> = Vec::new();
-    for cell in cells {
-        if systems
-            .iter()
-            .any(|known| cell.system == known.name.as_str())
-        {
+    for planned in cells {
+        let name = planned.cell().system.as_str();
+        if systems.iter().any(|known| known.name == name) {
             continue;
         }
-        let (version, sha256, unavailable) = match find(cell) {
+        let (version, sha256, unavailable) = match find(planned) {
             Ok((version, sha256)) => (version, Some(sha256), None),
             Err(reason) => ("none".to_owned(), None, Some(reason)),
         };
         systems.push(System {
-            name: cell.system.to_string(),
+            name: name.to_owned(),
             version,
             sha256,
             unavailable,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use external::load::{Amount, Load, Pace, Target, run};
+use external::client::load::{Amount, Load, Pace, Target, run};
 use machine::cores::{self, Cores};
 use workloads::{Call, Workload};
 
@@ -108,7 +108,7 @@ fn tell(setting: &Setting, words: &[&str]) -> Result<String, Failure> {
 }
 
 fn ours(url: &str, setting: &Setting) -> Result<(f64, Option<f64>), Failure> {
-    let target = Target::of_url(url)?;
+    let target = Target::from_url(url)?;
     let Call::Http(request) = Workload::HttpHello.call() else {
         return Err("the workload is no service".into());
     };
@@ -121,13 +121,13 @@ fn ours(url: &str, setting: &Setting) -> Result<(f64, Option<f64>), Failure> {
         pace: Pace::Closed,
         connections: setting.connections,
         keep_alive: true,
-        warm_up: external::load::WARM_UP,
+        warm_up: external::client::load::WARM_UP,
         amount: Amount::Time(Duration::from_secs(setting.seconds)),
-        patience: Duration::from_secs(10),
+        timeout: Duration::from_secs(10),
         core: setting.cores.generator,
     })?;
-    if let Some(failure) = loaded.failures.first() {
-        return Err(format!("{} requests failed: {}", failure.count, failure.reason).into());
+    if let Some(failed) = loaded.failures.first() {
+        return Err(format!("{} requests failed: {}", failed.count, failed.failure).into());
     }
     Ok((
         loaded.per_second().ok_or("no request was answered")?,

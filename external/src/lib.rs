@@ -1,11 +1,23 @@
-//! Systems from outside: launched as people launch them, watched from launch to first answer, and
+//! Systems from outside: launched as people launch them, observed from launch to first answer, and
 //! put under load.
+//!
+//! | module | holds | depends on |
+//! |---|---|---|
+//! | [`observe`] | milestones of a start, by seccomp user notification | – |
+//! | [`process`] | launching, stopping and reaping processes | `observe` |
+//! | [`network`] | what packets go through: a firewall, a virtual link | `process` |
+//! | [`client`] | the first answer, and load | `network` |
+//! | [`system`] | one adapter a product: find, prepare, launch | all above |
+//! | [`doctor`] | what can be measured here, and what the machine does to results | `system` |
+//! | [`suite`] | profiles, plan, bench, comparisons | all above |
+//! | [`cleanup`] | what is removed after a kill | all above but `doctor` and `suite` |
 
-pub mod compare;
+pub mod cleanup;
+pub mod client;
 pub mod doctor;
-pub mod firewall;
-pub mod link;
-pub mod load;
+mod fds;
+pub mod network;
 pub mod observe;
+pub mod process;
 pub mod suite;
 pub mod system;

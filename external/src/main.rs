@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use campaign::terminal::say;
 use campaign::{Error, Exit, Programs};
 use clap::{Parser, Subcommand};
-use external::compare::{self, CompareArguments};
+use external::client::load::{self, LoadArguments};
 use external::doctor::{self, DoctorArguments};
-use external::firewall::{self, FirewallArguments};
-use external::load::{self, LoadArguments};
-use external::observe::{self, janitor};
+use external::network::firewall::{self, FirewallArguments};
+use external::process::{self, reaper};
+use external::suite::compare::{self, CompareArguments};
 use external::suite::{self, ScaleArguments, SuiteArguments, settings};
-use external::system;
+use external::system::System;
 
 /// Systems from outside: as people launch them, from launch to first answer, and under load.
 #[derive(Debug, Parser)]
@@ -25,36 +25,34 @@ struct Cli {
 enum Command {
     /// Measure every system: cold and prepared starts, latency and throughput when warm.
     Suite(Box<SuiteArguments>),
-    /// Measure how much several instances do together, and what they take; as the suite, with
-    /// another profile.
+    /// Measure the throughput and memory of several instances at once; as the suite, with another
+    /// profile.
     Scale(Box<ScaleArguments>),
     /// Measure how many instances fit: memory, and the time to start one more; as the suite, with
     /// another profile.
     Density(Box<SuiteArguments>),
-    /// Say which systems can be measured here, and what this machine does to results.
+    /// Report which systems can be measured here, and how this machine affects results.
     Doctor(DoctorArguments),
     /// Compare systems where they do the same work.
     Compare(CompareArguments),
-    /// Put something on this machine's loopback under load.
+    /// Generate load on a service of this machine.
     Load(LoadArguments),
-    /// Put up, take down or look at a firewall for the benchmark's ports.
+    /// Enable, disable or show a firewall for the benchmark's ports.
     Firewall(FirewallArguments),
 }
 
 fn main() -> ExitCode {
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|argument| argument == janitor::ARGUMENT)
-    {
-        return janitor::main();
-    }
-    let mut arguments = std::env::args().skip(1);
-    if arguments
-        .next()
-        .is_some_and(|argument| argument == system::PUT_AWAY)
-    {
-        let words: Vec<_> = arguments.collect();
-        return system::put_away(&words).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next() {
+        Some(hidden) if hidden == reaper::ARGUMENT => return reaper::main(),
+        Some(hidden) if hidden == process::cleanup::ARGUMENT => {
+            let words: Vec<_> = arguments
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect();
+            return external::cleanup::run(&words)
+                .map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+        }
+        _ => {}
     }
     match run(Cli::parse().command) {
         Ok(exit) => exit.into(),
@@ -71,8 +69,8 @@ fn run(command: Command) -> Result<Exit, Error> {
         Command::Scale(arguments) => suite::scale(&arguments),
         Command::Density(arguments) => suite::command(&arguments, "density", "density"),
         Command::Doctor(arguments) => {
-            let systems = suite::Systems::find(system::Name::ALL.into_iter());
-            doctor::command(&arguments, systems.states(), observe::available())
+            let systems = suite::Systems::find(System::all());
+            doctor::command(&arguments, systems.states(), process::observable())
         }
         Command::Compare(arguments) => compare::command(&arguments),
         Command::Load(arguments) => load::command(&arguments),

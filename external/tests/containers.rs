@@ -9,14 +9,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use external::observe::janitor::Janitor;
-use external::observe::{ports, ready};
-use external::system::hosted::{Engine, Instance, Order, Place, Variant};
-use external::system::{Found, Name, listens};
+use external::client::readiness;
+use external::process::reaper::Reaper;
+use external::system::managed::{Engine, EngineContext, Instance, StartRequest};
+use external::system::{Found, System, listens};
 use machine::clock::now_ns;
+use machine::ports;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use results::Phase;
+use results::values::PageCache;
+use results::{Evidence, Param, Params, Phase};
 use workloads::{Answer, Call, Workload};
 
 /// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
@@ -28,18 +30,18 @@ static ONE: Mutex<()> = Mutex::new(());
 
 /// A system with a folder of its own.
 struct Run {
-    name: Name,
+    system: System,
     folder: tempfile::TempDir,
-    janitor: Janitor,
+    reaper: Reaper,
     found: Found,
     _one: MutexGuard<'static, ()>,
 }
 
 impl Run {
-    fn of(name: Name) -> Self {
+    fn of(name: &str) -> Self {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         // A test of Docker's may have left the engine dead, and containerd with it.
-        let script = results::checkout::root().join("external/docker-engine");
+        let script = results::checkout::root().join("external/scripts/docker-engine.sh");
         assert!(
             Command::new(script)
                 .arg("start")
@@ -47,40 +49,40 @@ impl Run {
                 .unwrap()
                 .success()
         );
-        let found = name
-            .adapter()
+        let system = System::from_name(name).unwrap();
+        let found = system
             .find()
-            .unwrap_or_else(|absent| panic!("{}: {absent}", name.name()));
+            .unwrap_or_else(|absent| panic!("{name}: {absent}"));
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
+        let reaper = Reaper::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
         Self {
-            name,
+            system,
             folder,
-            janitor,
+            reaper,
             found,
             _one: one,
         }
     }
 
     fn engine(&self) -> Box<dyn Engine> {
-        let place = Place {
+        let context = EngineContext {
             work: self.folder.path(),
-            janitor: &self.janitor,
+            reaper: &self.reaper,
             found: &self.found,
             nth: 0,
         };
-        self.name.adapter().hosted().unwrap().engine(place).unwrap()
+        self.system.managed().unwrap().engine(context).unwrap()
     }
 }
 
-fn order(workload: Workload, told: bool) -> Order {
-    Order {
+fn request(workload: Workload, own_milestones: bool) -> StartRequest {
+    StartRequest {
         workload,
         acquire: None,
-        variant: Variant::from([("network".to_owned(), "host".to_owned())]),
+        variant: Params::from([(Param::Network, "host")]),
         cold: false,
-        evicted: true,
-        told,
+        page_cache: PageCache::Evicted,
+        own_milestones,
         core: None,
         deadline_ns: now_ns() + HANG_NS,
     }
@@ -158,12 +160,12 @@ fn answered(
     workload: Workload,
     port: u16,
     deadline_ns: u64,
-) -> ready::FirstAnswer {
+) -> readiness::FirstAnswer {
     let Call::Http(request) = workload.call() else {
         panic!("{} is no service", workload.name())
     };
-    let (target, patience) = (instance.target(port), instance.patience(deadline_ns));
-    let first = ready::first_answer(&target, &request, &patience, &mut || {
+    let (target, policy) = (instance.target(port), instance.retry_policy(deadline_ns));
+    let first = readiness::first_answer(&target, &request, &policy, &mut || {
         instance.ended().is_some()
     });
     let first = first.unwrap_or_else(|error| panic!("{error}: {}", instance.log_tail()));
@@ -173,7 +175,7 @@ fn answered(
 
 fn is_partitioned(
     instance: &mut dyn Instance,
-    first: Option<&ready::FirstAnswer>,
+    first: Option<&readiness::FirstAnswer>,
     end_ns: u64,
     names: &[Phase],
 ) {
@@ -186,7 +188,7 @@ fn is_partitioned(
     assert_eq!(sum, end_ns - instance.launched_ns(), "{phases:?}");
 }
 
-fn starts_answers_and_goes(name: Name) {
+fn starts_answers_and_goes(name: &str) {
     let run = Run::of(name);
     let mut engine = run.engine();
     let workloads = [
@@ -195,25 +197,26 @@ fn starts_answers_and_goes(name: Name) {
         Workload::Hello,
         Workload::CpuHash,
     ];
-    for (workload, told) in workloads
+    for (workload, own) in workloads
         .into_iter()
         .flat_map(|workload| [(workload, true), (workload, false)])
     {
-        // A command has nothing to tell.
-        let order = order(workload, told && listens(workload));
-        let prepared = engine.prepare(&order).unwrap();
+        // A command reports no milestones.
+        let request = request(workload, own && listens(workload));
+        let prepared = engine.prepare(&request).unwrap();
         assert_eq!(
-            prepared.attested["pages_resident"], 0,
+            prepared.attested[Evidence::PagesResident],
+            0,
             "it is out of the page cache"
         );
         assert_eq!(prepared.sha256.len(), 64);
         let port = listens(workload).then(|| ports::free_port().unwrap());
         let mut instance = engine
-            .start(&order, port)
+            .start(&request, port)
             .unwrap_or_else(|reason| panic!("{name:?} {workload:?}: {reason}"));
         if let Some(port) = port {
-            let first = answered(instance.as_mut(), workload, port, order.deadline_ns);
-            instance.answers_on(port).unwrap();
+            let first = answered(instance.as_mut(), workload, port, request.deadline_ns);
+            instance.verify_port(port).unwrap();
             let usage = instance.usage();
             assert!(
                 usage.resources.cpu_ns.is_some_and(|ns| ns > 100_000),
@@ -228,9 +231,9 @@ fn starts_answers_and_goes(name: Name) {
             );
             assert_eq!(
                 usage.parts.contains_key("containerd-shim"),
-                name == Name::Containerd
+                name == "containerd"
             );
-            if told {
+            if own {
                 let names = [
                     Phase::Create,
                     Phase::Start,
@@ -242,7 +245,7 @@ fn starts_answers_and_goes(name: Name) {
             }
             assert!(instance.ended().is_none());
         } else {
-            let end = instance.wait_end(order.deadline_ns).unwrap();
+            let end = instance.wait_end(request.deadline_ns).unwrap();
             workload
                 .expected(1)
                 .check(&Answer {
@@ -266,14 +269,19 @@ fn starts_answers_and_goes(name: Name) {
 
 /// Kills the process of a service that has answered, forgets another one, and drops an engine over
 /// a third.
-fn a_killed_one_is_seen_and_dropping_removes(name: Name) {
+fn a_killed_one_is_seen_and_dropping_removes(name: &str) {
     let run = Run::of(name);
     let mut engine = run.engine();
-    let order = order(Workload::HttpHello, false);
-    engine.prepare(&order).unwrap();
+    let request = request(Workload::HttpHello, false);
+    engine.prepare(&request).unwrap();
     let port = ports::free_port().unwrap();
-    let mut instance = engine.start(&order, Some(port)).unwrap();
-    answered(instance.as_mut(), order.workload, port, order.deadline_ns);
+    let mut instance = engine.start(&request, Some(port)).unwrap();
+    answered(
+        instance.as_mut(),
+        request.workload,
+        port,
+        request.deadline_ns,
+    );
     let owners = ports::owner_of(port).unwrap();
     kill(
         Pid::from_raw(owners[0].pids[0].cast_signed()),
@@ -289,10 +297,15 @@ fn a_killed_one_is_seen_and_dropping_removes(name: Name) {
     nothing_is_left_of(&names_of(std::process::id()));
 
     // The next one is none the worse for it, and goes when it is dropped.
-    engine.prepare(&order).unwrap();
+    engine.prepare(&request).unwrap();
     let port = ports::free_port().unwrap();
-    let mut instance = engine.start(&order, Some(port)).unwrap();
-    answered(instance.as_mut(), order.workload, port, order.deadline_ns);
+    let mut instance = engine.start(&request, Some(port)).unwrap();
+    answered(
+        instance.as_mut(),
+        request.workload,
+        port,
+        request.deadline_ns,
+    );
     drop(instance);
     engine.clean().unwrap();
     drop(engine);
@@ -300,16 +313,16 @@ fn a_killed_one_is_seen_and_dropping_removes(name: Name) {
 }
 
 /// A service whose port is taken ends by itself: the reason is in its log.
-fn one_that_cannot_listen_says_so(name: Name) {
+fn one_that_cannot_listen_says_so(name: &str) {
     let run = Run::of(name);
     let mut engine = run.engine();
-    let order = order(Workload::HttpHello, false);
-    engine.prepare(&order).unwrap();
+    let request = request(Workload::HttpHello, false);
+    engine.prepare(&request).unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut instance = engine
-        .start(&order, Some(taken.local_addr().unwrap().port()))
+        .start(&request, Some(taken.local_addr().unwrap().port()))
         .unwrap();
-    let end = instance.wait_end(order.deadline_ns).unwrap();
+    let end = instance.wait_end(request.deadline_ns).unwrap();
     assert_eq!(end.code, 1);
     wait_for("its log has the reason", || {
         let tail = instance.log_tail();
@@ -333,12 +346,9 @@ impl Drop for Suite {
     }
 }
 
-fn a_killed_suite_leaves_nothing(name: Name) {
+fn a_killed_suite_leaves_nothing(name: &str) {
     let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let only = format!(
-        "system={},workload=http-hello,scenario=runtime-cold",
-        name.name()
-    );
+    let only = format!("system={},workload=http-hello,scenario=runtime-cold", name);
     let mut suite = Command::new(env!("CARGO_BIN_EXE_external"));
     suite.arg("suite").arg("--out").arg(out.path()).args([
         "--profile",
@@ -414,4 +424,4 @@ macro_rules! of_each_layer {
     )*};
 }
 
-of_each_layer!(runc: Name::Runc, crun: Name::Crun, containerd: Name::Containerd);
+of_each_layer!(runc: "runc", crun: "crun", containerd: "containerd");

@@ -8,13 +8,14 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use external::observe::janitor::Janitor;
-use external::observe::ready::first_answer;
-use external::system::hosted::{Engine, Order, Place, Usage};
-use external::system::{Found, Name};
+use external::client::readiness::first_answer;
+use external::process::reaper::Reaper;
+use external::system::managed::{Engine, EngineContext, StartRequest, Usage};
+use external::system::{Found, System};
 use machine::clock::now_ns;
 use machine::ports;
-use results::{Phase, PhaseTime};
+use results::values::PageCache;
+use results::{Attested, Evidence, Param, Params, Phase, PhaseTime};
 use workloads::{Answer, Call, Workload};
 
 /// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
@@ -24,7 +25,7 @@ const HANG_NS: u64 = 180_000_000_000;
 /// The program that asks the engine in its own words, without this project's code: a second way of
 /// knowing.
 fn docker(arguments: &[&str]) -> String {
-    let socket = format!("unix://{}", found(Name::Docker).program.display());
+    let socket = format!("unix://{}", found("docker").program.display());
     let output = Command::new("docker")
         .args(["--host", &socket])
         .args(arguments)
@@ -39,9 +40,13 @@ fn docker(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn found(name: Name) -> Found {
+fn system(name: &str) -> System {
+    System::from_name(name).unwrap()
+}
+
+fn found(name: &str) -> Found {
     // A test before this one may have left it dead.
-    let script = results::checkout::root().join("external/docker-engine");
+    let script = results::checkout::root().join("external/scripts/docker-engine.sh");
     assert!(
         Command::new(script)
             .arg("start")
@@ -49,50 +54,50 @@ fn found(name: Name) -> Found {
             .unwrap()
             .success()
     );
-    name.adapter()
+    system(name)
         .find()
-        .unwrap_or_else(|missing| panic!("{}: {missing}", name.name()))
+        .unwrap_or_else(|missing| panic!("{name}: {missing}"))
 }
 
 /// What an engine is made with, and what must outlive it.
 struct Ground {
-    name: Name,
+    system: System,
     folder: tempfile::TempDir,
-    janitor: Janitor,
+    reaper: Reaper,
     found: Found,
 }
 
 impl Ground {
-    fn of(name: Name) -> Self {
+    fn of(name: &str) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
+        let reaper = Reaper::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
         Self {
-            name,
+            system: system(name),
             folder,
-            janitor,
+            reaper,
             found: found(name),
         }
     }
 
     fn engine(&self) -> Box<dyn Engine> {
-        let place = Place {
+        let context = EngineContext {
             work: self.folder.path(),
-            janitor: &self.janitor,
+            reaper: &self.reaper,
             found: &self.found,
             nth: 0,
         };
-        self.name.adapter().hosted().unwrap().engine(place).unwrap()
+        self.system.managed().unwrap().engine(context).unwrap()
     }
 }
 
-fn order(workload: Workload, network: &str) -> Order {
-    Order {
+fn request(workload: Workload, network: &str) -> StartRequest {
+    StartRequest {
         workload,
         acquire: None,
-        variant: BTreeMap::from([("network".to_owned(), network.to_owned())]),
+        variant: Params::from([(Param::Network, network)]),
         cold: false,
-        evicted: false,
-        told: false,
+        page_cache: PageCache::Hot,
+        own_milestones: false,
         core: None,
         deadline_ns: now_ns() + HANG_NS,
     }
@@ -101,7 +106,7 @@ fn order(workload: Workload, network: &str) -> Order {
 struct Start {
     phases: Vec<PhaseTime>,
     usage: Usage,
-    attested: BTreeMap<String, serde_json::Value>,
+    attested: Attested,
 }
 
 impl Start {
@@ -111,25 +116,28 @@ impl Start {
 }
 
 /// One whole sample, checked as the suite checks it.
-fn sample(engine: &mut dyn Engine, order: &Order) -> Start {
-    let prepared = engine.prepare(order).unwrap();
-    let service = matches!(order.workload.call(), Call::Http(_));
+fn sample(engine: &mut dyn Engine, start: &StartRequest) -> Start {
+    let prepared = engine.prepare(start).unwrap();
+    let service = matches!(start.workload.call(), Call::Http(_));
     let port = service.then(|| ports::free_port().unwrap());
-    let mut instance = engine.start(order, port).unwrap();
+    let mut instance = engine.start(start, port).unwrap();
     let (first, answered_ns) =
-        if let (Call::Http(request), Some(port)) = (order.workload.call(), port) {
-            let (target, patience) = (instance.target(port), instance.patience(order.deadline_ns));
-            let first = first_answer(&target, &request, &patience, &mut || {
+        if let (Call::Http(request), Some(port)) = (start.workload.call(), port) {
+            let (target, policy) = (
+                instance.target(port),
+                instance.retry_policy(start.deadline_ns),
+            );
+            let first = first_answer(&target, &request, &policy, &mut || {
                 instance.ended().is_some()
             })
             .unwrap();
-            order.workload.expected(1).check(&first.answer).unwrap();
-            instance.answers_on(port).unwrap();
+            start.workload.expected(1).check(&first.answer).unwrap();
+            instance.verify_port(port).unwrap();
             let answered_ns = first.answered_ns;
             (Some(first), answered_ns)
         } else {
-            let end = instance.wait_end(order.deadline_ns).unwrap();
-            order
+            let end = instance.wait_end(start.deadline_ns).unwrap();
+            start
                 .workload
                 .expected(1)
                 .check(&Answer {
@@ -192,8 +200,8 @@ fn nameless() -> String {
 }
 
 #[test]
-fn services_and_commands_are_taken_apart_in_both_networks_and_nothing_is_left() {
-    let ground = Ground::of(Name::Docker);
+fn starts_are_divided_into_phases_in_both_networks_and_nothing_is_left() {
+    let ground = Ground::of("docker");
     let before = nameless();
     let mut images = BTreeSet::new();
     let mut engine = ground.engine();
@@ -203,20 +211,20 @@ fn services_and_commands_are_taken_apart_in_both_networks_and_nothing_is_left() 
         (Workload::HttpState, "bridge"),
         (Workload::HttpCpu, "host"),
     ] {
-        let plain = sample(engine.as_mut(), &order(workload, network));
+        let plain = sample(engine.as_mut(), &request(workload, network));
         assert_eq!(
             plain.names(),
             [Phase::Create, Phase::Start, Phase::Connect, Phase::Respond]
         );
-        let told = sample(
+        let reported = sample(
             engine.as_mut(),
-            &Order {
-                told: true,
-                ..order(workload, network)
+            &StartRequest {
+                own_milestones: true,
+                ..request(workload, network)
             },
         );
         assert_eq!(
-            told.names(),
+            reported.names(),
             [
                 Phase::Create,
                 Phase::Start,
@@ -225,7 +233,7 @@ fn services_and_commands_are_taken_apart_in_both_networks_and_nothing_is_left() 
                 Phase::Respond
             ]
         );
-        let cost = told.usage.resources;
+        let cost = reported.usage.resources;
         assert!(
             cost.cpu_ns.is_some_and(|ns| ns > 0)
                 && cost.pss_bytes.is_some_and(|bytes| bytes > 100_000),
@@ -233,23 +241,23 @@ fn services_and_commands_are_taken_apart_in_both_networks_and_nothing_is_left() 
         );
         for part in ["dockerd", "containerd", "containerd-shim"] {
             assert!(
-                told.usage.parts[part].pss_bytes.is_some(),
+                reported.usage.parts[part].pss_bytes.is_some(),
                 "{part}: {:?}",
-                told.usage.parts
+                reported.usage.parts
             );
         }
         images.insert(told.attested["image"].as_str().unwrap().to_owned());
         assert_eq!(
-            told.attested["pages_resident"]
+            reported.attested[Evidence::PagesResident]
                 .as_u64()
                 .map(|pages| pages > 0),
             Some(true),
             "{:?}",
-            told.attested
+            reported.attested
         );
     }
     for workload in [Workload::Hello, Workload::CpuHash] {
-        let command = sample(engine.as_mut(), &order(workload, "none"));
+        let command = sample(engine.as_mut(), &request(workload, "none"));
         assert_eq!(command.names(), [Phase::Create, Phase::Start, Phase::Run]);
     }
     drop(engine);
@@ -263,17 +271,17 @@ fn services_and_commands_are_taken_apart_in_both_networks_and_nothing_is_left() 
 
 #[test]
 fn the_engines_own_events_lie_within_the_phases() {
-    let ground = Ground::of(Name::Docker);
+    let ground = Ground::of("docker");
     let mut engine = ground.engine();
     let start = sample(
         engine.as_mut(),
-        &Order {
-            told: true,
-            ..order(Workload::HttpHello, "bridge")
+        &StartRequest {
+            own_milestones: true,
+            ..request(Workload::HttpHello, "bridge")
         },
     );
     let at = |event: &str| {
-        start.attested["events"][event]
+        start.attested[Evidence::Events][event]
             .as_u64()
             .unwrap_or_else(|| panic!("{:?}", start.attested))
     };
@@ -285,7 +293,7 @@ fn the_engines_own_events_lie_within_the_phases() {
             .unwrap();
         start.phases[..=upto].iter().map(|phase| phase.ns).sum()
     };
-    // Wall clocks are read in two processes, and are set now and then.
+    // Firewall clocks are read in two processes, and are set now and then.
     let slack = 5_000_000;
     assert!(
         at("create_ns") <= until(Phase::Create) + slack,
@@ -299,31 +307,32 @@ fn the_engines_own_events_lie_within_the_phases() {
 
 #[test]
 fn a_cold_start_is_the_first_of_an_engine_and_reads_its_files_from_the_disk() {
-    let ground = Ground::of(Name::Docker);
+    let ground = Ground::of("docker");
     let mut engine = ground.engine();
-    let cold = Order {
+    let cold = StartRequest {
         cold: true,
-        evicted: true,
-        ..order(Workload::HttpHello, "host")
+        page_cache: PageCache::Evicted,
+        ..request(Workload::HttpHello, "host")
     };
     let before = docker(&["info", "--format", "{{.SystemTime}}"]);
     let start = sample(engine.as_mut(), &cold);
     assert_eq!(
-        start.attested["first_container_of_the_engine"], true,
+        start.attested[Evidence::FirstContainerOfTheEngine],
+        true,
         "{before}"
     );
-    assert_eq!(start.attested["pages_resident"], 0);
-    let warm = sample(engine.as_mut(), &order(Workload::HttpHello, "host"));
-    assert_eq!(warm.attested["first_container_of_the_engine"], false);
+    assert_eq!(start.attested[Evidence::PagesResident], 0);
+    let warm = sample(engine.as_mut(), &request(Workload::HttpHello, "host"));
+    assert_eq!(warm.attested[Evidence::FirstContainerOfTheEngine], false);
 }
 
 #[test]
 fn an_engine_that_dies_is_a_reason_and_is_brought_back() {
-    let ground = Ground::of(Name::Docker);
+    let ground = Ground::of("docker");
     let mut engine = ground.engine();
-    let hello = order(Workload::HttpHello, "bridge");
+    let hello = request(Workload::HttpHello, "bridge");
     engine.prepare(&hello).unwrap();
-    let pid = std::fs::read_to_string(found(Name::Docker).program.with_file_name("pid")).unwrap();
+    let pid = std::fs::read_to_string(found("docker").program.with_file_name("pid")).unwrap();
     assert!(
         Command::new("kill")
             .args(["-KILL", pid.trim()])
@@ -352,7 +361,7 @@ fn an_engine_that_dies_is_a_reason_and_is_brought_back() {
         .start(&hello, Some(ports::free_port().unwrap()))
         .unwrap();
     let container = ours();
-    let pid = std::fs::read_to_string(found(Name::Docker).program.with_file_name("pid")).unwrap();
+    let pid = std::fs::read_to_string(found("docker").program.with_file_name("pid")).unwrap();
     assert!(
         Command::new("kill")
             .args(["-KILL", pid.trim()])
@@ -371,6 +380,7 @@ fn an_engine_that_dies_is_a_reason_and_is_brought_back() {
     drop(engine);
     assert_eq!(ours(), "");
     assert_eq!(container.len(), 64, "{container}");
+    let folder = found("docker").program.parent().unwrap().join("exec");
     let shims = Command::new("pgrep")
         .args(["-f", &format!("containerd-shim.*{container}")])
         .output()
@@ -384,11 +394,14 @@ fn an_engine_that_dies_is_a_reason_and_is_brought_back() {
 
 #[test]
 fn what_is_in_the_way_is_named_and_what_is_others_is_left() {
-    let ground = Ground::of(Name::Docker);
+    let ground = Ground::of("docker");
     let mut engine = ground.engine();
-    let hello = order(Workload::HttpHello, "bridge");
+    let hello = request(Workload::HttpHello, "bridge");
     let prepared = engine.prepare(&hello).unwrap();
-    let image = prepared.attested["image"].as_str().unwrap().to_owned();
+    let image = prepared.attested[Evidence::Image]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let foreign = docker(&["create", "--label", "somebody=else", &image, "/native-http"]);
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -401,7 +414,7 @@ fn what_is_in_the_way_is_named_and_what_is_others_is_left() {
     );
     engine.clean().unwrap();
 
-    let short = Order {
+    let short = StartRequest {
         deadline_ns: now_ns(),
         ..hello.clone()
     };
@@ -412,6 +425,7 @@ fn what_is_in_the_way_is_named_and_what_is_others_is_left() {
         instance
             .wait_end(now_ns())
             .unwrap_err()
+            .reason
             .contains("did not end within its time limit")
     );
     drop(instance);
@@ -423,14 +437,14 @@ fn what_is_in_the_way_is_named_and_what_is_others_is_left() {
 
 #[test]
 fn an_image_that_is_gone_is_not_pulled() {
-    let ground = Ground::of(Name::Docker);
+    let ground = Ground::of("docker");
     let mut engine = ground.engine();
-    let hello = order(Workload::CpuHash, "none");
+    let hello = request(Workload::CpuHash, "none");
     let prepared = engine.prepare(&hello).unwrap();
     docker(&[
         "rmi",
         "--force",
-        prepared.attested["image"].as_str().unwrap(),
+        prepared.attested[Evidence::Image].as_str().unwrap(),
     ]);
     let Err(reason) = engine.start(&hello, None) else {
         panic!("there is no image")
@@ -443,10 +457,10 @@ fn an_image_that_is_gone_is_not_pulled() {
 
 #[test]
 fn a_container_that_ends_at_once_is_a_reason() {
-    let ground = Ground::of(Name::Docker);
+    let ground = Ground::of("docker");
     let mut engine = ground.engine();
     // In the machine's own network a server on a port that is taken ends by itself.
-    let hello = order(Workload::HttpHello, "host");
+    let hello = request(Workload::HttpHello, "host");
     engine.prepare(&hello).unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
@@ -555,14 +569,14 @@ fn a_killed_suite_leaves_no_container() {
 
 #[test]
 fn a_runtime_in_an_image_answers_too() {
-    let ground = Ground::of(Name::DockerWasmtime);
+    let ground = Ground::of("docker-wasmtime");
     let mut engine = ground.engine();
-    for &acquire in Name::DockerWasmtime.adapter().acquires() {
+    for &acquire in system("docker-wasmtime").acquire_modes() {
         let start = sample(
             engine.as_mut(),
-            &Order {
+            &StartRequest {
                 acquire: Some(acquire),
-                ..order(Workload::HttpEcho, "bridge")
+                ..request(Workload::HttpEcho, "bridge")
             },
         );
         assert_eq!(
@@ -570,9 +584,9 @@ fn a_runtime_in_an_image_answers_too() {
             [Phase::Create, Phase::Start, Phase::Connect, Phase::Respond]
         );
     }
-    let command = Order {
-        acquire: Some(Name::DockerWasmtime.adapter().acquires()[0]),
-        ..order(Workload::Hello, "none")
+    let command = StartRequest {
+        acquire: Some(system("docker-wasmtime").acquire_modes()[0]),
+        ..request(Workload::Hello, "none")
     };
     assert_eq!(
         sample(engine.as_mut(), &command).names(),

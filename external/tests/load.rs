@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use external::load::{
+use external::client::load::{
     Amount, Load, LoadArguments, LoadError, Loaded, Pace, command, histogram, run,
 };
 use machine::{cores, ports};
@@ -111,7 +111,7 @@ fn load(server: &Server) -> Load {
         keep_alive: true,
         warm_up: 5,
         amount: Amount::Requests(50),
-        patience: Duration::from_mins(3),
+        timeout: Duration::from_mins(3),
         core: None,
     }
 }
@@ -127,11 +127,11 @@ fn counts(loaded: &Loaded) -> (u64, u64, u64) {
 /// The only reason that requests failed for.
 fn reason(loaded: &Loaded) -> &str {
     assert_eq!(loaded.failures.len(), 1, "{:?}", loaded.failures);
-    &loaded.failures[0].reason
+    &loaded.failures[0].failure.reason
 }
 
 #[test]
-fn a_closed_loop_sends_what_it_was_asked_for_over_the_connections_it_was_given() {
+fn a_closed_loop_sends_the_given_requests_over_the_given_connections() {
     let server = Server::start(|_| right());
     let loaded = run(&load(&server)).unwrap();
     assert_eq!(counts(&loaded), (50, 50, 0));
@@ -308,7 +308,7 @@ fn patience_ends() {
         }
     });
     let loaded = run(&Load {
-        patience: Duration::from_secs(2),
+        timeout: Duration::from_secs(2),
         ..load(&server)
     })
     .unwrap();
@@ -413,20 +413,20 @@ fn requests_that_nobody_waits_for_any_more_are_dropped() {
     let pace = Pace::Open {
         per_second: 1_000.0,
     };
-    let patience = Duration::from_secs(1);
+    let timeout = Duration::from_secs(1);
     let amount = Amount::Requests(100);
     let loaded = run(&Load {
         pace,
         connections: 1,
         warm_up: 0,
-        patience,
+        timeout,
         amount,
         ..load(&server)
     })
     .unwrap();
     let (sent, ok, failed) = counts(&loaded);
     // The last one is planned within 99 ms, and one connection is given six at most before the
-    // patience of that ends.
+    // timeout of that ends.
     assert!(sent <= 6 && ok >= 1, "{:?}", loaded.requests);
     assert_eq!((sent + loaded.requests.dropped, ok + failed), (100, sent));
 }
@@ -458,7 +458,7 @@ fn a_server_that_is_not_there_is_an_error() {
 }
 
 #[test]
-fn the_generator_is_kept_on_the_core_that_it_says() {
+fn the_generator_is_kept_on_the_core_that_it_reports() {
     let server = Server::start(|_| right());
     let before = cores::allowed();
     let loaded = run(&Load {
@@ -487,7 +487,7 @@ fn the_generator_is_kept_on_the_core_that_it_says() {
 }
 
 #[test]
-fn the_command_tells_by_its_exit_code() {
+fn the_exit_code_reports_the_outcome() {
     use clap::Parser;
     #[derive(Parser)]
     struct Program {

@@ -6,21 +6,28 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use campaign::schedule::{self, Plan, Silent};
-use external::observe::janitor::Janitor;
+use external::process::reaper::Reaper;
 use external::suite::Systems;
-use external::suite::bench::Outside;
+use external::suite::bench::SystemBench;
 use external::suite::plan::{Observer, Planned};
 use external::suite::settings::Settings;
-use external::system::{Acquire, Found, Job, Name, Ready, System, Unavailable};
+use external::system::{
+    Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, System, Unavailable,
+};
 use results::ledger::Ledger;
 use results::record::{Outcome, Scenario};
-use results::{Phase, Sample};
+use results::values::PageCache;
+use results::{Evidence, Phase, Sample};
 use workloads::Workload;
 
-/// A mock system: well for as long as it is tried out, and then as it is told.
+/// A mock system, by its behaviour once it has been tried out.
 struct Mock(&'static str);
 
-impl System for Mock {
+impl Adapter for Mock {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
     fn find(&self) -> Result<Found, Unavailable> {
         if self.0 == "absent" {
             return Err(Unavailable {
@@ -44,29 +51,30 @@ impl System for Mock {
         }
     }
 
-    fn acquires(&self) -> &'static [Acquire] {
+    fn acquire_modes(&self) -> &'static [Acquire] {
         &[]
     }
 
-    fn prepare(&self, found: &Found, _: &Job<'_>) -> Result<Ready, String> {
-        Ok(Ready {
-            program: found.program.clone(),
+    fn prepare(&self, found: &Found, _: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
+        Ok(LaunchSpec {
             arguments: vec![self.0.to_owned(), "{address}".to_owned()],
-            artifact: None,
-            sha256: "abc".to_owned(),
-            environment: Vec::new(),
-            files: Vec::new(),
-            cache: None,
-            mapped: None,
+            ..LaunchSpec::new(found.program.clone(), "abc".to_owned())
         })
     }
+
+    fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
+        Estimate::start(1.0)
+    }
 }
+
+/// A mock that answers as it should, beside those that do not.
+static WELL_BEHAVED: Mock = Mock("answers");
 
 /// Runs a campaign over one mock, beside one that does as it should.
 fn campaign(mock: &'static Mock, scenario: Scenario, observer: Observer) -> Vec<Sample> {
     campaign_of(
         Workload::HttpHello,
-        [mock, &Mock("good")],
+        [mock, &WELL_BEHAVED],
         scenario,
         observer,
     )
@@ -98,27 +106,25 @@ fn campaign_in(
 ) -> Vec<Sample> {
     let work = folder.join("work");
     std::fs::create_dir(&work).unwrap();
-    let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
-    let mut settings = Settings::of_comparison(2, Some(1));
+    let reaper = Reaper::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
+    let mut settings = Settings::for_comparison(2, Some(1));
     (settings.values.time_limit_s, settings.values.requests) = (2, 20);
-    let systems = Systems::under([
-        (Name::Native, mock as &'static dyn System),
-        (Name::WasmEdgeCli, beside),
-    ]);
-    let planned = |name| {
-        let start = Planned::start(name, workload, None, scenario);
+    let measured = [System::new(mock), System::new(beside)];
+    let systems = Systems::find(measured);
+    let planned = |system| {
+        let start = Planned::start(system, workload, None, scenario);
         let instances = if scenario.multiplies() { 3 } else { 1 };
         Planned {
-            evicted: false,
+            page_cache: PageCache::Hot,
             observer,
             connections: 2,
             instances,
             ..start
         }
-        .named(20)
+        .with_params(20)
     };
-    let cells = [planned(Name::Native), planned(Name::WasmEdgeCli)];
-    let mut bench = Outside::new(work, &settings, &cells, &systems, &janitor).unwrap();
+    let cells = measured.map(planned);
+    let mut bench = SystemBench::new(work, &settings, &cells, &systems, &reaper).unwrap();
     let mut ledger = Ledger::open(&folder.join("samples.jsonl")).unwrap().0;
     let plan = Plan {
         cells: cells.iter().map(|planned| planned.cell.clone()).collect(),
@@ -126,7 +132,7 @@ fn campaign_in(
         seed: 1,
     };
     let stop = AtomicBool::new(false);
-    campaign::run(
+    schedule::run(
         &plan,
         "run",
         &mut ledger,
@@ -148,7 +154,7 @@ fn reason(mock: &'static Mock, scenario: Scenario) -> String {
     let samples = campaign(mock, scenario, Observer::None);
     assert_eq!(samples.len(), 4);
     for sample in &samples {
-        let good = sample.cell.system == "wasmedge-cli";
+        let good = sample.cell.system == WELL_BEHAVED.0;
         assert_eq!(
             sample.outcome == Outcome::Ok,
             good,
@@ -188,7 +194,7 @@ misbehaves! {
 }
 
 #[test]
-fn a_start_is_taken_apart_into_phases_that_add_up() {
+fn an_observed_start_has_phases_that_add_up() {
     static GOOD: Mock = Mock("good");
     for sample in campaign(&GOOD, Scenario::RuntimeCold, Observer::Seccomp) {
         assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
@@ -219,7 +225,7 @@ fn requests_under_load_are_counted_and_checked() {
 }
 
 #[test]
-fn several_instances_are_asked_counted_and_weighed_together() {
+fn several_instances_are_loaded_and_their_memory_is_recorded_together() {
     static GOOD: Mock = Mock("good");
     for scenario in [Scenario::Scaling, Scenario::Density] {
         for sample in campaign(&GOOD, scenario, Observer::None) {
@@ -231,15 +237,15 @@ fn several_instances_are_asked_counted_and_weighed_together() {
                 (20, 20, 0, 20)
             );
             assert_eq!(sample.attested["instances"], 3);
-            assert_eq!(sample.total_ns, sample.attested["ready_ns"].as_u64());
-            let weight = |name: &str| sample.attested[name].as_u64().unwrap();
+            assert_eq!(sample.total_ns, sample.attested[Evidence::ReadyNs].as_u64());
+            let bytes = |evidence| sample.attested.number(evidence).unwrap();
             assert!(
-                weight("private_bytes") <= weight("pss_bytes"),
+                bytes(Evidence::PrivateBytes) <= bytes(Evidence::PssBytes),
                 "{:?}",
                 sample.attested
             );
             assert_eq!(
-                sample.attested["start_last_ns"].is_u64(),
+                sample.attested[Evidence::StartLastNs].is_u64(),
                 scenario == Scenario::Density
             );
         }
@@ -247,7 +253,7 @@ fn several_instances_are_asked_counted_and_weighed_together() {
 }
 
 #[test]
-fn an_instance_that_cannot_be_beside_another_is_named_and_the_first_one_is_put_away() {
+fn an_instance_that_cannot_run_beside_another_is_named_and_the_first_one_is_removed() {
     static MOCK: Mock = Mock("alone");
     for scenario in [Scenario::Scaling, Scenario::Density] {
         let reason = reason(&MOCK, scenario);
@@ -269,13 +275,13 @@ fn state_is_checked_before_it_is_measured() {
         Observer::None,
     );
     for sample in samples {
-        if sample.cell.system == "wasmedge-cli" {
+        if sample.cell.system == COUNTS.0 {
             assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
-            assert!(sample.attested["state"].is_string());
+            assert!(sample.attested[Evidence::State].is_string());
         } else {
             let reason = sample.reason.unwrap();
             assert!(
-                reason.contains("it said 1, and after 200 increments from 10 clients 1"),
+                reason.contains("its count was 1, and after 200 increments from 10 clients 1"),
                 "{reason}"
             );
         }

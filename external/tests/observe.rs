@@ -12,11 +12,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use campaign::sibling::Package;
-use external::observe::janitor::{self, Janitor};
-use external::observe::ready::{FirstAnswer, NoAnswer, Patience, Target, first_answer};
-use external::observe::{Launch, Milestones, Running, available, ports};
+use external::client::readiness::{FirstAnswer, NoAnswer, RetryPolicy, Target, first_answer};
+use external::observe::Milestones;
+use external::process::reaper::{self, Reaper};
+use external::process::{Launch, Running, observable};
 use machine::clock::now_ns;
 use machine::noise::Counters;
+use machine::ports;
 use serde_json::{Value, json};
 use workloads::Request;
 
@@ -74,11 +76,11 @@ fn this(program: &str, folder: &Path) -> Launch {
 }
 
 fn answer(running: &mut Running, port: u16) -> Result<FirstAnswer, NoAnswer> {
-    let patience = Patience::until(hang_ns());
+    let policy = RetryPolicy::until(hang_ns());
     first_answer(
         &Target::loopback(port),
         &Request::get("/"),
-        &patience,
+        &policy,
         &mut || running.ended().is_some(),
     )
 }
@@ -176,7 +178,7 @@ fn accepted(seen: &Milestones) -> u64 {
 #[test]
 fn starts_can_be_observed_here() {
     let _alone = alone();
-    assert_eq!(available(), Ok(()));
+    assert_eq!(observable(), Ok(()));
 }
 
 #[test]
@@ -273,7 +275,7 @@ fn a_server_on_the_wrong_port_is_found_out() {
 }
 
 #[test]
-fn what_an_observed_server_starts_is_observed_and_put_away_too() {
+fn what_an_observed_server_starts_is_observed_and_stopped_too() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let program = native_http();
@@ -326,19 +328,15 @@ fn a_killed_suite_leaves_nothing_behind() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let mut suite = this("program_that_is_killed", folder.path());
-    let janitor = folder.path().join("janitor");
+    let reaper = folder.path().join("reaper");
     let this = std::env::current_exe().unwrap();
     let script = format!(
         "#!/bin/sh\nexec {} --exact program_that_cleans_up --ignored --nocapture\n",
         this.display()
     );
-    std::fs::write(&janitor, script).unwrap();
-    std::fs::set_permissions(
-        &janitor,
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
-    suite.environment = vec![("JANITOR".into(), janitor.into())];
+    std::fs::write(&reaper, script).unwrap();
+    std::fs::set_permissions(&reaper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    suite.environment = vec![("JANITOR".into(), reaper.into())];
     let mut running = suite.launch().unwrap();
     let line = running.log_line("guarded:", hang_ns());
     let line = line.unwrap_or_else(|| panic!("{}", running.log_tail()));
@@ -449,32 +447,32 @@ fn program_that_blocks_in_accept() {
     }
 }
 
-/// Not a test: the janitor, as the program that it belongs to would be it.
+/// Not a test: the reaper, as the program that it belongs to would be it.
 #[test]
 #[ignore = "a program that other tests launch"]
 fn program_that_cleans_up() {
-    janitor::main();
+    reaper::main();
 }
 
 /// Not a test: a suite in the middle of a sample.
 #[test]
 #[ignore = "a program that other tests launch"]
 fn program_that_is_killed() {
-    let Some(janitor) = std::env::var_os("JANITOR") else {
+    let Some(reaper) = std::env::var_os("JANITOR") else {
         return;
     };
-    let janitor = Janitor::start(Path::new(&janitor)).unwrap();
+    let reaper = Reaper::start(Path::new(&reaper)).unwrap();
     let [work, kept] = ["work", "kept"].map(|name| std::env::current_dir().unwrap().join(name));
     std::fs::create_dir_all(work.join("deep")).unwrap();
     std::fs::create_dir(&kept).unwrap();
-    drop(janitor.guard_folder(&kept).unwrap());
-    let _folder = janitor.guard_folder(&work).unwrap();
+    drop(reaper.guard_folder(&kept).unwrap());
+    let _folder = reaper.guard_folder(&work).unwrap();
     let mut launch = Launch::new("/bin/sh", &work, work.join("log"));
     // One child that outlives its parent, and one that does so and starts another.
     let script = "/bin/sleep 3600 & /bin/sh -c 'echo ready $$; /bin/sleep 3600; :' & wait";
     launch.arguments = vec!["-c".into(), script.into()];
     let running = launch.launch().unwrap();
-    let _group = janitor.guard_group(running.pid()).unwrap();
+    let _group = reaper.guard_group(running.pid()).unwrap();
     let line = running.log_line("ready", hang_ns()).unwrap();
     let grandchild: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
     let children =

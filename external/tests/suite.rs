@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use machine::clock::now_ns;
 use results::record::Outcome;
-use results::{Sample, ledger, run_folder};
+use results::{Evidence, Sample, ledger, run_folder};
 
 /// Native starts only: they need nothing that a machine may lack.
 const NATIVE: [&str; 2] = [
@@ -155,7 +155,7 @@ fn a_whole_run_is_recorded_and_leaves_nothing() {
             .get("page_cache")
             .is_some_and(|state| state == "evicted");
         assert!(
-            !cold || sample.attested["pages_resident"] == 0,
+            !cold || sample.attested[Evidence::PagesResident] == 0,
             "{}",
             sample.cell
         );

@@ -4,17 +4,20 @@
 use std::path::Path;
 use std::time::Duration;
 
-use external::observe::janitor::Janitor;
-use external::observe::ready::{FirstAnswer, first_answer};
-use external::system::hosted::{Engine, Hosted as _, Instance, Order, Place, Usage};
+use external::client::readiness::{FirstAnswer, first_answer};
+use external::process::reaper::Reaper;
+use external::system::managed::{
+    Engine, EngineContext, Instance, ManagedSystem as _, StartRequest, Usage,
+};
 use external::system::wasmcloud::{WasmCloud, variants};
-use external::system::{Found, System as _};
+use external::system::{Adapter as _, Found};
 use machine::clock::now_ns;
 use machine::ports;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use results::record::Scenario;
-use results::{Phase, PhaseTime};
+use results::values::PageCache;
+use results::{Attested, Evidence, Param, Phase, PhaseTime};
 use workloads::{Call, Workload};
 
 /// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
@@ -24,7 +27,7 @@ const HANG_NS: u64 = 180_000_000_000;
 /// What an engine is made with, and what must outlive it.
 struct Ground {
     folder: tempfile::TempDir,
-    janitor: Janitor,
+    reaper: Reaper,
     found: Found,
 }
 
@@ -34,22 +37,22 @@ impl Ground {
             .find()
             .unwrap_or_else(|missing| panic!("{}; {}", missing.reason, missing.remedy));
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let janitor = Janitor::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
+        let reaper = Reaper::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
         Self {
             folder,
-            janitor,
+            reaper,
             found,
         }
     }
 
     fn engine(&self) -> Box<dyn Engine> {
-        let place = Place {
+        let context = EngineContext {
             work: self.folder.path(),
-            janitor: &self.janitor,
+            reaper: &self.reaper,
             found: &self.found,
             nth: 0,
         };
-        WasmCloud.engine(place).unwrap()
+        WasmCloud.engine(context).unwrap()
     }
 
     /// Processes whose home lies in the folder, with their names.
@@ -104,19 +107,16 @@ impl Ground {
 
 const NOBODY: [&str; 0] = [];
 
-fn order(workload: Workload, pairs: &[(&str, &str)]) -> Order {
-    let variant = pairs
-        .iter()
-        .map(|&(key, value)| (key.to_owned(), value.to_owned()))
-        .collect();
+fn request(workload: Workload, pairs: &[(&str, &str)]) -> StartRequest {
+    let variant = pairs.iter().copied().collect();
     let deadline_ns = now_ns() + HANG_NS;
-    Order {
+    StartRequest {
         workload,
         acquire: None,
         variant,
         cold: false,
-        evicted: false,
-        told: false,
+        page_cache: PageCache::Hot,
+        own_milestones: false,
         core: None,
         deadline_ns,
     }
@@ -126,8 +126,11 @@ fn ask(instance: &mut dyn Instance, workload: Workload, port: u16) -> FirstAnswe
     let Call::Http(request) = workload.call() else {
         panic!("{} is no service", workload.name())
     };
-    let (target, patience) = (instance.target(port), instance.patience(now_ns() + HANG_NS));
-    first_answer(&target, &request, &patience, &mut || {
+    let (target, policy) = (
+        instance.target(port),
+        instance.retry_policy(now_ns() + HANG_NS),
+    );
+    first_answer(&target, &request, &policy, &mut || {
         instance.ended().is_some()
     })
     .unwrap()
@@ -137,22 +140,22 @@ fn ask(instance: &mut dyn Instance, workload: Workload, port: u16) -> FirstAnswe
 struct Start {
     phases: Vec<PhaseTime>,
     usage: Usage,
-    attested: std::collections::BTreeMap<String, serde_json::Value>,
+    attested: Attested,
 }
 
 /// One whole sample, checked as the suite checks it.
-fn sample(engine: &mut dyn Engine, order: &Order) -> Start {
-    let prepared = engine.prepare(order).unwrap();
+fn sample(engine: &mut dyn Engine, request: &StartRequest) -> Start {
+    let prepared = engine.prepare(request).unwrap();
     assert_eq!(
         prepared.sha256,
-        results::digest::sha256_hex(&order.workload.artifact().read().unwrap())
+        results::digest::sha256_hex(&request.workload.artifact().read().unwrap())
     );
     let port = ports::free_port().unwrap();
-    let mut instance = engine.start(order, Some(port)).unwrap();
-    let first = ask(&mut *instance, order.workload, port);
-    assert_eq!(order.workload.expected(1).check(&first.answer), Ok(()));
+    let mut instance = engine.start(request, Some(port)).unwrap();
+    let first = ask(&mut *instance, request.workload, port);
+    assert_eq!(request.workload.expected(1).check(&first.answer), Ok(()));
     let usage = instance.usage();
-    instance.answers_on(port).unwrap();
+    instance.verify_port(port).unwrap();
     let phases = instance.phases(Some(&first), first.answered_ns).unwrap();
     let total_ns = first.answered_ns - instance.launched_ns();
     assert_eq!(
@@ -197,19 +200,22 @@ fn every_service_starts_answers_and_is_gone() {
         for variant in variants(Scenario::RuntimeCold) {
             let start = sample(
                 &mut *engine,
-                &Order {
+                &StartRequest {
                     variant: variant.clone(),
-                    ..order(workload, &[])
+                    ..request(workload, &[])
                 },
             );
-            let new = variant["host"] == "new";
+            let new = variant.is(Param::Host, "new");
             assert_eq!(
                 names(&start.phases),
                 if new { &WITH_HOST[..] } else { &WITH_HOST[2..] }
             );
-            assert_eq!(start.attested["image"], variant["image"].as_str());
             assert_eq!(
-                start.attested["host_given_before"] == 0,
+                start.attested[Evidence::Image],
+                variant.get(Param::Image).unwrap()
+            );
+            assert_eq!(
+                start.attested[Evidence::HostGivenBefore] == 0,
                 new,
                 "{:?}",
                 start.attested
@@ -240,31 +246,31 @@ fn nothing_is_there_before_a_start_with_a_new_infrastructure() {
     let ground = Ground::new();
     let mut engine = ground.engine();
     let [usual, all_new, deployed] = <[_; 3]>::try_from(variants(Scenario::Cold)).unwrap();
-    let evicted = |variant| Order {
+    let evicted = |variant| StartRequest {
         variant,
-        evicted: true,
-        ..order(Workload::HttpHello, &[])
+        page_cache: PageCache::Evicted,
+        ..request(Workload::HttpHello, &[])
     };
     let start = sample(&mut *engine, &evicted(usual));
     assert_eq!(
-        (names(&start.phases), &start.attested["image"]),
+        (names(&start.phases), &start.attested[Evidence::Image]),
         (WITH_HOST.into(), &"pulled".into())
     );
     assert_eq!(ground.names(), ["docker-registry", "nats-server"]);
     let start = sample(&mut *engine, &evicted(deployed.clone()));
     assert_eq!(
-        (names(&start.phases), &start.attested["image"]),
+        (names(&start.phases), &start.attested[Evidence::Image]),
         (WITH_HOST[2..].into(), &"pulled".into())
     );
-    let kept = Order {
+    let kept = StartRequest {
         variant: deployed,
-        ..order(Workload::HttpHello, &[])
+        ..request(Workload::HttpHello, &[])
     };
-    let kept = Order {
+    let kept = StartRequest {
         variant: kept
             .variant
             .into_iter()
-            .filter(|(key, _)| key != "code")
+            .filter(|(key, _)| *key != Param::Code)
             .collect(),
         ..kept
     };
@@ -277,7 +283,7 @@ fn nothing_is_there_before_a_start_with_a_new_infrastructure() {
     );
     let all_new = evicted(all_new);
     assert_eq!(
-        engine.prepare(&all_new).unwrap().attested["pages_resident"],
+        engine.prepare(&all_new).unwrap().attested[Evidence::PagesResident],
         0
     );
     assert_eq!(ground.names(), NOBODY);
@@ -303,12 +309,12 @@ fn a_pool_keeps_no_instance_of_a_component_of_wasi_0_2() {
     let ground = Ground::new();
     let mut engine = ground.engine();
     for pool in ["off", "on"] {
-        let order = order(Workload::HttpState, &[("pool", pool)]);
-        engine.prepare(&order).unwrap();
+        let request = request(Workload::HttpState, &[("pool", pool)]);
+        engine.prepare(&request).unwrap();
         let port = ports::free_port().unwrap();
-        let mut instance = engine.start(&order, Some(port)).unwrap();
+        let mut instance = engine.start(&request, Some(port)).unwrap();
         for _ in 0..3 {
-            let answer = ask(&mut *instance, order.workload, port).answer;
+            let answer = ask(&mut *instance, request.workload, port).answer;
             assert_eq!(String::from_utf8_lossy(&answer.body), "1", "pool {pool}");
         }
     }
@@ -318,11 +324,11 @@ fn a_pool_keeps_no_instance_of_a_component_of_wasi_0_2() {
 fn what_dies_in_a_start_is_its_reason_and_is_brought_back() {
     let ground = Ground::new();
     let mut engine = ground.engine();
-    let order = order(Workload::HttpHello, &[("host", "new"), ("image", "pulled")]);
-    sample(&mut *engine, &order);
+    let request = request(Workload::HttpHello, &[("host", "new"), ("image", "pulled")]);
+    sample(&mut *engine, &request);
     for victim in ["wash", "nats-server", "docker-registry"] {
         let reason = std::thread::scope(|scope| {
-            engine.prepare(&order).unwrap();
+            engine.prepare(&request).unwrap();
             let killer = scope.spawn(|| {
                 let until_ns = now_ns() + HANG_NS;
                 while !ground.names().contains(&"wash".to_owned()) && now_ns() < until_ns {
@@ -330,7 +336,7 @@ fn what_dies_in_a_start_is_its_reason_and_is_brought_back() {
                 }
                 ground.kill(victim);
             });
-            let started = engine.start(&order, Some(ports::free_port().unwrap()));
+            let started = engine.start(&request, Some(ports::free_port().unwrap()));
             killer.join().unwrap();
             started
                 .err()
@@ -349,7 +355,7 @@ fn what_dies_in_a_start_is_its_reason_and_is_brought_back() {
             "nothing is left of the start"
         );
         engine.clean().unwrap();
-        sample(&mut *engine, &order);
+        sample(&mut *engine, &request);
     }
 }
 
@@ -357,7 +363,7 @@ fn what_dies_in_a_start_is_its_reason_and_is_brought_back() {
 fn what_dies_between_two_samples_is_brought_back() {
     let ground = Ground::new();
     let mut engine = ground.engine();
-    let running = order(
+    let running = request(
         Workload::HttpHello,
         &[("host", "running"), ("image", "cached")],
     );
@@ -366,7 +372,7 @@ fn what_dies_between_two_samples_is_brought_back() {
         ground.kill(victim);
         let prepared = engine.prepare(&running).unwrap();
         assert!(
-            prepared.attested["brought_back"]
+            prepared.attested[Evidence::BroughtBack]
                 .as_str()
                 .unwrap()
                 .contains("died of SIGKILL"),
@@ -384,11 +390,11 @@ fn a_dropped_instance_leaves_only_what_lives_on() {
         ("new", &["docker-registry", "nats-server"][..]),
         ("running", &["docker-registry", "nats-server", "wash"]),
     ] {
-        let order = order(Workload::HttpHello, &[("host", host)]);
-        engine.prepare(&order).unwrap();
+        let request = request(Workload::HttpHello, &[("host", host)]);
+        engine.prepare(&request).unwrap();
         drop(
             engine
-                .start(&order, Some(ports::free_port().unwrap()))
+                .start(&request, Some(ports::free_port().unwrap()))
                 .unwrap(),
         );
         assert_eq!(ground.names(), expected);
@@ -397,21 +403,23 @@ fn a_dropped_instance_leaves_only_what_lives_on() {
 }
 
 #[test]
-fn what_cannot_be_ordered_is_said() {
+fn impossible_start_requests_are_refused_with_a_reason() {
     let ground = Ground::new();
     let mut engine = ground.engine();
-    let command = order(Workload::Hello, &[]);
+    let command = request(Workload::Hello, &[]);
     assert!(
         engine
             .prepare(&command)
             .unwrap_err()
+            .reason
             .contains("hello is a command")
     );
-    let unknown = order(Workload::HttpHello, &[("flavour", "mild")]);
+    let unknown = request(Workload::HttpHello, &[("flavour", "mild")]);
     assert!(
         engine
             .prepare(&unknown)
             .unwrap_err()
+            .reason
             .contains("no parameter `flavour`")
     );
     assert_eq!(ground.names(), NOBODY, "nothing was started for it");

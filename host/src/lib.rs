@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cli`] | every command as `clap` describes it: help, completions, man pages |
-//! | `args` | the command lines of the commands whose own start is measured, parsed without `clap` |
+//! | `args` | the arguments of commands whose own start is measured, parsed without `clap` |
 //! | `command` | one file a command |
 //! | `bench` | cold starts and sets of instances, each in a process of its own |
 //! | [`engine`] | the engine: one cold start, phase by phase; what the microbenchmarks run too |

@@ -2,62 +2,83 @@
 
 use std::path::Path;
 
-use procfs::Current as _;
+use procfs::{CpuInfo, Current as _, FromRead as _, Meminfo};
 use results::machine::Machine;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
-/// Reads the facts of this machine.
-pub fn read() -> Machine {
+/// The facts of this machine.
+///
+/// `sysinfo` knows processors that `/proc/cpuinfo` does not name, such as those of ARM.
+pub fn this_machine() -> Machine {
     let wanted = RefreshKind::nothing()
         .with_cpu(CpuRefreshKind::nothing())
         .with_memory(MemoryRefreshKind::everything());
-    let system = System::new_with_specifics(wanted).ok();
-    let cpu = procfs::CpuInfo::current().ok();
-    let first = |name: &str| cpu.as_ref()?.get_field(0, name).map(str::to_owned);
-    let brand = system
-        .as_ref()
-        .and_then(|system| Some(system.cpus().first()?.brand().to_owned()));
+    let below = read(Path::new("/"));
+    let Ok(system) = System::new_with_specifics(wanted) else {
+        return below;
+    };
+    let brand = system.cpus().first().map(|core| core.brand().to_owned());
     Machine {
-        cpu_model: brand.filter(|brand| !brand.is_empty()),
-        microcode: first("microcode"),
-        cores: std::thread::available_parallelism()
-            .ok()
-            .map(|cores| cores.get() as u64),
-        memory_bytes: system.as_ref().map(System::total_memory),
-        swap_bytes: system.as_ref().map(System::total_swap),
-        kernel: kernel(),
-        virtualised: first("flags").map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
-        ..settings(Path::new("/"))
+        cpu_model: brand.filter(|brand| !brand.is_empty()).or(below.cpu_model),
+        memory_bytes: Some(system.total_memory()),
+        swap_bytes: Some(system.total_swap()),
+        ..below
     }
 }
 
-/// Release and version of the kernel.
-fn kernel() -> Option<String> {
-    let version = std::fs::read_to_string("/proc/sys/kernel/version").unwrap_or_default();
-    Some(format!(
-        "{} {}",
-        System::kernel_version().ok()?,
-        version.trim()
-    ))
-}
-
-/// The machine's settings in `/sys`, read below `root`, which is `/` but in tests.
-fn settings(root: &Path) -> Machine {
+/// Reads the facts that lie in files below `root`: `/`, or what a test made.
+pub fn read(root: &Path) -> Machine {
     let text = |name: &str| {
-        std::fs::read_to_string(root.join("sys").join(name))
+        std::fs::read_to_string(root.join(name))
             .ok()
             .map(|text| text.trim().to_owned())
     };
+    let cpu = CpuInfo::from_file(root.join("proc/cpuinfo")).ok();
+    let field = |name: &str| {
+        let cpu = cpu.as_ref()?;
+        let own = cpu.cpus.first().and_then(|core| core.get(name));
+        own.or_else(|| cpu.fields.get(name)).cloned()
+    };
+    let memory = Meminfo::from_file(root.join("proc/meminfo")).ok();
     Machine {
-        smt: text("devices/system/cpu/smt/control"),
-        governor: text("devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        clock_source: text("devices/system/clocksource/clocksource0/current_clocksource"),
-        transparent_huge_pages: text("kernel/mm/transparent_hugepage/enabled")
+        cpu_model: field("model name"),
+        microcode: field("microcode"),
+        cores: std::thread::available_parallelism()
+            .ok()
+            .map(|cores| cores.get() as u64),
+        smt: text("sys/devices/system/cpu/smt/control"),
+        memory_bytes: memory.as_ref().map(|memory| memory.mem_total),
+        swap_bytes: memory.as_ref().map(|memory| memory.swap_total),
+        kernel: text("proc/sys/kernel/osrelease").map(|release| {
+            let version = text("proc/sys/kernel/version").unwrap_or_default();
+            format!("{release} {version}")
+        }),
+        virtualised: field("flags").map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
+        governor: text("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        clock_source: text("sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        transparent_huge_pages: text("sys/kernel/mm/transparent_hugepage/enabled")
             .and_then(|text| bracketed(&text)),
         mitigations: mitigations(&root.join("sys/devices/system/cpu/vulnerabilities")),
         cgroup_version: cgroup_version(root),
-        ..Machine::default()
     }
+}
+
+/// Memory of this machine, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// What could be had without swapping.
+    pub available_bytes: u64,
+    /// All of it.
+    pub total_bytes: u64,
+}
+
+/// The memory of this machine; nothing where the kernel does not report it.
+pub fn memory() -> Option<Memory> {
+    let memory = Meminfo::current().ok()?;
+    Some(Memory {
+        available_bytes: memory.mem_available?,
+        total_bytes: memory.mem_total,
+    })
 }
 
 /// The choice in force in a list such as `always [madvise] never`.
@@ -102,51 +123,51 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_read_below_a_root() {
+    fn reads_a_machine() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
+        let cpuinfo = "processor\t: 0\nmodel name\t: AMD EPYC\nmicrocode\t: 0xa1\nflags\t\t: fpu \
+            hypervisor sse\n\n";
+        write(root, "proc/cpuinfo", cpuinfo);
         let huge_pages = "sys/kernel/mm/transparent_hugepage/enabled";
         write(root, huge_pages, "always [madvise] never\n");
         let vulnerabilities = "sys/devices/system/cpu/vulnerabilities";
-        write(
-            root,
-            &format!("{vulnerabilities}/spectre_v2"),
-            "Mitigation: Retpolines\n",
-        );
+        let spectre = format!("{vulnerabilities}/spectre_v2");
+        write(root, &spectre, "Mitigation: Retpolines\n");
         write(root, &format!("{vulnerabilities}/l1tf"), "Not affected\n");
         write(root, "sys/fs/cgroup/cgroup.controllers", "cpu");
-        let expected = Machine {
-            transparent_huge_pages: Some("madvise".to_owned()),
-            mitigations: vec!["spectre_v2: Mitigation: Retpolines".to_owned()],
-            cgroup_version: Some(2),
-            ..Machine::default()
-        };
-        assert_eq!(settings(root), expected);
+        let machine = read(root);
+        assert_eq!(machine.cpu_model.as_deref(), Some("AMD EPYC"));
+        assert_eq!(machine.virtualised, Some(true));
+        assert_eq!(machine.transparent_huge_pages.as_deref(), Some("madvise"));
+        assert_eq!(machine.mitigations, ["spectre_v2: Mitigation: Retpolines"]);
+        assert_eq!(machine.cgroup_version, Some(2));
+        assert_eq!(machine.governor, None);
     }
 
     #[test]
-    fn unreadable_settings_are_null() {
+    fn an_unreadable_machine_is_all_null() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(settings(root.path()), Machine::default());
+        let machine = Machine {
+            cores: None,
+            ..read(root.path())
+        };
+        assert_eq!(machine, Machine::default());
     }
 
     #[test]
     fn this_machine_is_the_one_that_the_kernel_describes() {
-        let machine = read();
-        let text = |name: &str| std::fs::read_to_string(name).unwrap();
-        let total = text("/proc/meminfo");
-        let total = total
-            .lines()
-            .next()
-            .unwrap()
-            .split_whitespace()
-            .nth(1)
-            .unwrap();
-        let kibibytes: u64 = total.parse().unwrap();
-        assert_eq!(machine.memory_bytes, Some(kibibytes * 1024));
-        let model = machine.cpu_model.unwrap_or_default();
-        assert!(text("/proc/cpuinfo").contains(&model), "{model}");
-        let release = text("/proc/sys/kernel/osrelease");
-        assert!(machine.kernel.unwrap().starts_with(release.trim()));
+        let (machine, files) = (this_machine(), read(Path::new("/")));
+        assert_eq!(machine.memory_bytes, files.memory_bytes);
+        assert_eq!(machine.swap_bytes, files.swap_bytes);
+        assert_eq!(
+            machine.memory_bytes,
+            memory().map(|memory| memory.total_bytes)
+        );
+        assert!(
+            files
+                .cpu_model
+                .is_none_or(|model| machine.cpu_model == Some(model))
+        );
     }
 }

@@ -7,7 +7,7 @@
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, Index};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -126,11 +126,11 @@ impl System {
 }
 
 macro_rules! vocabulary {
-    ($(#[$doc:meta])* $type:ident: $($(#[$value_doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+    ($(#[$doc:meta])* $type:ident: $($(#[doc = $text:literal])+ $variant:ident = $name:literal),+ $(,)?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub enum $type {
-            $($(#[$value_doc])* $variant,)+
+            $($(#[doc = $text])+ $variant,)+
             /// A name that this version does not know.
             Other(Box<str>),
         }
@@ -138,6 +138,10 @@ macro_rules! vocabulary {
         impl $type {
             /// All that this version knows, in the order of tables.
             pub const KNOWN: &'static [Self] = &[$(Self::$variant),+];
+
+            /// What each of them means, for documents.
+            pub const DESCRIPTIONS: &'static [(&'static str, &'static str)] =
+                &[$(($name, concat!($($text),+))),+];
 
             /// The name as records write it.
             pub fn name(&self) -> &str {
@@ -387,15 +391,70 @@ vocabulary! {
     BasePrivateBytes = "base_private_bytes",
     /// Memory mappings of the process.
     Mappings = "mappings",
+    /// What had died and was started again before the sample.
+    BroughtBack = "brought_back",
+    /// Whether a runtime was kept from seeing version 2 of control groups.
+    CgroupV2Hidden = "cgroup_v2_hidden",
+    /// When a container was started, by its engine's wall clock.
+    ContainerStartedAt = "container_started_at",
+    /// Cores that the sample could use.
+    Cores = "cores",
+    /// Whether the engine of containers belongs to this program, and may be restarted.
+    EngineIsOurs = "engine_is_ours",
+    /// Whether the engine had not run a container since it was started.
+    FirstContainerOfTheEngine = "first_container_of_the_engine",
+    /// Workloads that an orchestrator's host had been given before.
+    HostGivenBefore = "host_given_before",
+    /// From the launch of a start to the launch of its orchestrator's host.
+    HostLaunchedAtNs = "host_launched_at_ns",
+    /// The image: its name, or how it was acquired.
+    Image = "image",
+    /// From the launch of a start until NATS was ready.
+    NatsReadyAtNs = "nats_ready_at_ns",
+    /// The version of NATS.
+    NatsVersion = "nats_version",
+    /// From the launch of a start until the registry was ready.
+    RegistryReadyAtNs = "registry_ready_at_ns",
+    /// The version of the registry.
+    RegistryVersion = "registry_version",
+    /// Costs of a service after 200 ms without a request.
+    ResourcesAfterIdle = "resources_after_200_ms_idle",
+    /// Costs of a service when it had answered first.
+    ResourcesAtFirstAnswer = "resources_at_first_answer",
+    /// How many times an orchestrator's host was asked until the workload ran.
+    ScheduleAttempts = "schedule_attempts",
+    /// Period between two of these.
+    SchedulePeriodNs = "schedule_period_ns",
+    /// Time that an engine took to answer the order to start.
+    StartAnsweredNs = "start_answered_ns",
+    /// Files of the system's own that were evicted.
+    SystemFiles = "system_files",
+    /// Those of them that others kept in the page cache.
+    SystemFilesInUse = "system_files_in_use",
+    /// Pages of these files.
+    SystemPages = "system_pages",
+    /// Pages of these files in the page cache before the start.
+    SystemPagesResident = "system_pages_resident",
+    /// Requests before those that were recorded.
+    WarmUp = "warm_up",
 }
 
 /// What begins the names of evidence that holds the costs of one part of a system.
 const PART: &str = "part_";
 
+/// What begins the names of evidence that was gathered before any request under load.
+const IDLE: &str = "idle_";
+
 impl Evidence {
     /// Costs of one part of a system of several processes.
     pub fn part(name: &str) -> Self {
         Self::from(format!("{PART}{name}"))
+    }
+
+    /// The same evidence, gathered before any request under load.
+    #[must_use]
+    pub fn idle(&self) -> Self {
+        Self::from(format!("{IDLE}{self}"))
     }
 
     /// The part whose costs this is, if it is one.
@@ -525,6 +584,15 @@ impl Params {
             .filter(|(key, _)| !keys.contains(key))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect()
+    }
+}
+
+impl<K: Into<Evidence>> Index<K> for Attested {
+    type Output = Value;
+
+    /// A piece of evidence; null if the sample has none of it.
+    fn index(&self, key: K) -> &Value {
+        self.get(key).unwrap_or(&Value::Null)
     }
 }
 

@@ -9,16 +9,20 @@ use crate::names::{Attested, Evidence};
 use crate::record::{Outcome, Sample};
 
 macro_rules! kinds {
-    ($(#[$doc:meta])* $type:ident: $($(#[$value_doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+    ($(#[$doc:meta])* $type:ident: $($(#[doc = $text:literal])+ $variant:ident = $name:literal),+ $(,)?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $type {
-            $($(#[$value_doc])* $variant,)+
+            $($(#[doc = $text])+ $variant,)+
         }
 
         impl $type {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// What each of them means, for documents.
+            pub const DESCRIPTIONS: &'static [(&'static str, &'static str)] =
+                &[$(($name, concat!($($text),+))),+];
 
             /// The name in records.
             pub const fn name(self) -> &'static str {

@@ -1,4 +1,4 @@
-//! As one page that asks nobody for anything: style, script and pictures are within it.
+//! As one self-contained page: style, script and pictures are within it, and it makes no request.
 
 use std::collections::BTreeSet;
 

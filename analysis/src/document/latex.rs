@@ -118,7 +118,7 @@ fn breakable(code: &str) -> String {
         .replace('/', "/\\allowbreak{}")
 }
 
-/// What pdflatex with Latin Modern has as a character, and otherwise something that says the same.
+/// What pdflatex with Latin Modern has as a character, and otherwise an equivalent.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

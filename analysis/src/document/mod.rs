@@ -26,7 +26,7 @@ pub struct Document {
     pub title: String,
     /// The line below it.
     pub subtitle: String,
-    /// What it says, in order.
+    /// Its sections, in order.
     pub sections: Vec<Section>,
 }
 
@@ -69,7 +69,7 @@ pub enum Block {
 /// A table.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {
-    /// What it says.
+    /// Its caption.
     pub caption: String,
     /// Its columns.
     pub columns: Vec<Column>,
@@ -107,7 +107,7 @@ pub struct Row {
 pub struct Figure {
     /// Its name: that of its files.
     pub id: String,
-    /// What it shows or asks.
+    /// Its title.
     pub title: String,
     /// How to read it.
     pub caption: String,

@@ -1,4 +1,4 @@
-// Hides what a reader has not asked for, shows where a link leads, and opens everything for print.
+// Filters the page by workload and system, reveals the targets of links, and unfolds for print.
 (() => {
   "use strict";
   const form = document.getElementById("filter");
@@ -24,15 +24,15 @@
     for (const part of parts) {
       part.classList.toggle("filtered", isHidden(part, workload, names));
     }
-    // A table without rows says nothing.
+    // A table of which no row is left is hidden as a whole.
     for (const table of tables) {
       const rows = [...table.tBodies[0].rows];
       const isEmpty = rows.length > 0 && rows.every((row) => row.classList.contains("filtered"));
       table.parentElement.classList.toggle("filtered", isEmpty);
     }
     const labels = systems.map((input) => input.parentElement.textContent.trim());
-    const said = [workload, labels.join(", ")].filter(Boolean).join("; ");
-    state.textContent = said ? `only ${said}` : "everything is shown";
+    const shown = [workload, labels.join(", ")].filter(Boolean).join("; ");
+    state.textContent = shown ? `only ${shown}` : "everything is shown";
   }
 
   // A link may lead into what is hidden or folded up.

@@ -14,8 +14,8 @@ use plotters_backend::{
 use super::paint::Paint;
 use super::picture::{escape, text_width};
 
-/// Backends count in whole steps, and a picture's unit is ten of them: a coordinate is never seen to
-/// be off.
+/// Backends count in whole steps, and a picture's unit is ten of them: a coordinate is never seen
+/// to be off.
 const STEPS: f64 = 10.0;
 
 /// A part of a bar is at least so wide, in steps: less is not seen.

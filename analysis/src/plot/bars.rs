@@ -23,7 +23,7 @@ pub struct Bar {
     pub value: f64,
     /// The interval of the value.
     pub interval: Option<(f64, f64)>,
-    /// A mark beside the value: what a comparison said.
+    /// A mark beside the value: the verdict of a comparison.
     pub mark: String,
 }
 

@@ -2,9 +2,9 @@
 //!
 //! plotters' own SVG has its colours in every element, so that a dark page cannot change them, no
 //! titles for those who listen or point, and nothing that a style sheet could get hold of. So it
-//! draws through a backend of ours: styles are names of classes carried as colours (`paint`), shapes
-//! can have titles (`element`), numbers along axes have the units that people read (`axis`), and the
-//! one list of colours in [`palette`] serves pages, files and PNG alike.
+//! draws through a backend of ours: styles are names of classes carried as colours (`paint`),
+//! shapes can have titles (`element`), numbers along axes have the units that people read (`axis`),
+//! and the one list of colours in [`palette`] serves pages, files and PNG alike.
 
 mod axis;
 mod backend;

@@ -2,9 +2,9 @@
 //!
 //! Bars of phases are lengths, and a logarithmic axis has none: the same phase would be long at the
 //! beginning of a start and short at its end. So the axis stays linear and is broken where starts
-//! differ too much: up to three parts beside each other, each with a scale of its own, a gap between
-//! them, and numbers with their units. A long start goes through the first part at the scale of the
-//! short ones, so that what they have in common is seen in both.
+//! differ too much: up to three parts beside each other, each with a scale of its own, a gap
+//! between them, and numbers with their units. A long start goes through the first part at the
+//! scale of the short ones, so that what they have in common is seen in both.
 
 use findings::units::Unit;
 use plotters::element::{EmptyElement, PathElement, Text};
@@ -21,11 +21,14 @@ use super::stack::{ROW, Stack, VALUES, draw_part, draw_stacks, phases_of, summar
 /// Between two parts of the axis.
 const GAP: f64 = 16.0;
 
-/// Where below the frame it is said that the axis is broken: in the place of an axis's title.
+/// The note that the axis is broken stands in the place of an axis's title, so far above the foot.
 const NOTE: f64 = 5.0;
 
 /// A break of the axis must make bars longer by at least this factor, as a geometric mean.
 const WORTH: f64 = 1.5;
+
+/// Each part of the axis is at least so many times as long as the one before it.
+const COARSER: f64 = 4.0;
 
 /// Draws bars one below the other, on an axis that is broken where they differ too much.
 pub fn draw_overview(rows: &[Stack]) -> Picture {
@@ -117,8 +120,8 @@ fn draw_break(chart: &mut RowChart, scale: Scale, rows: &[Stack]) -> Drawn {
     Ok(())
 }
 
-/// Where to break the axis for bars that end there: at round values, at most two, chosen so that the
-/// bars are as long as can be, each against the part of the axis that it ends in.
+/// Where to break the axis for bars that end there: at round values, at most two, chosen so that
+/// the bars are as long as can be, each against the part of the axis that it ends in.
 fn breaks(ends: &[f64]) -> Vec<f64> {
     let most = ends.iter().copied().fold(0.0, f64::max);
     let least = ends.iter().copied().fold(f64::INFINITY, f64::min);
@@ -141,13 +144,30 @@ fn breaks(ends: &[f64]) -> Vec<f64> {
         let further = round[index + 1..].iter();
         further.map(|two| vec![*one, *two])
     });
-    singles.chain(pairs).fold(Vec::new(), |best, breaks| {
+    let candidates = singles
+        .chain(pairs)
+        .filter(|breaks| is_coarser(breaks, most));
+    candidates.fold(Vec::new(), |best, breaks| {
         if cost(&breaks) < cost(&best) {
             breaks
         } else {
             best
         }
     })
+}
+
+/// Whether each part of a broken axis is much longer than the one before it: then each is a look
+/// from further away. A part that enlarged the ends of long bars would make them seem to differ
+/// much.
+fn is_coarser(breaks: &[f64], most: f64) -> bool {
+    let ends = breaks.iter().copied().chain([most]);
+    let lengths = ends.scan(0.0, |from, to| {
+        let length = to - *from;
+        *from = to;
+        Some(length)
+    });
+    let lengths: Vec<f64> = lengths.collect();
+    lengths.windows(2).all(|pair| pair[1] >= COARSER * pair[0])
 }
 
 /// The values of 1, 2 or 5 times a power of ten between two values.
@@ -172,7 +192,17 @@ mod tests {
         assert_eq!(breaks(&[]), [0.0; 0]);
         assert_eq!(breaks(&[3e6, 5e6, 9e6]), [0.0; 0]);
         assert_eq!(breaks(&[2e6, 3e6, 4e6, 900e6]), [5e6]);
-        let ends = [2e6, 3e6, 4e6, 14e6, 18e6, 90e6, 300e6, 1900e6];
-        assert_eq!(breaks(&ends).len(), 2, "{:?}", breaks(&ends));
+        let ends = [1e6, 1.2e6, 1.5e6, 30e6, 35e6, 40e6, 1900e6, 2000e6];
+        assert_eq!(breaks(&ends), [2e6, 50e6]);
+    }
+
+    #[test]
+    fn no_part_of_a_broken_axis_enlarges_the_ends_of_long_bars() {
+        let ends = [2.2e6, 3.9e6, 14e6, 209e6];
+        assert!(
+            breaks(&ends).iter().all(|at| *at <= 20e6),
+            "{:?}",
+            breaks(&ends)
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! One look for each system and each phase, the same in every picture.
 //!
-//! Colours are those of Okabe and Ito, which people with any of the common colour blindnesses tell
-//! apart, and a few of Tol's where there are more than eight. None of them is ever the only
+//! Colours are those of Okabe and Ito, which people with any of the common colour blindnesses can
+//! distinguish, and a few of Tol's where there are more than eight. None of them is ever the only
 //! difference: systems have markers, phases letters.
 
 use results::System;
@@ -92,14 +92,18 @@ pub fn style(dark: bool) -> String {
     } else {
         ["#16181b", "#5a6068", "#dfe2e6", "#ffffff"]
     };
-    let mut css = format!(
-        ".paper{{fill:{paper}}}.ink{{fill:{ink}}}.muted{{fill:{muted}}}.grid{{stroke:{grid};fill:none}}\
-         .axis{{stroke:{muted};fill:none}}.whisker{{stroke:{ink};fill:none}}.edge{{stroke:{paper}}}.halo{{stroke:{paper};stroke-width:3.5;stroke-opacity:.75;fill:none}}\
-         .outline{{stroke:{ink};stroke-width:.6}}.hollow{{fill:{paper}}}\
-         .faint{{fill-opacity:.78}}.line{{stroke-width:2;stroke-linejoin:round}}.dash{{stroke-dasharray:6 4}}\
-         .dot{{stroke-dasharray:2 3}}.mark{{stroke-width:1.5}}.t{{font-size:12px}}.n{{font-size:11px}}.b{{font-weight:700}}\
-         .m{{text-anchor:middle}}.e{{text-anchor:end}}"
-    );
+    let mut css = [
+        format!(".paper{{fill:{paper}}}.ink{{fill:{ink}}}.muted{{fill:{muted}}}"),
+        format!(".grid{{stroke:{grid};fill:none}}.axis{{stroke:{muted};fill:none}}"),
+        format!(".whisker{{stroke:{ink};fill:none}}.edge{{stroke:{paper}}}"),
+        format!(".halo{{stroke:{paper};stroke-width:3.5;stroke-opacity:.75;fill:none}}"),
+        format!(".outline{{stroke:{ink};stroke-width:.6}}.hollow{{fill:{paper}}}"),
+        ".faint{fill-opacity:.78}.line{stroke-width:2;stroke-linejoin:round}".to_owned(),
+        ".dash{stroke-dasharray:6 4}.dot{stroke-dasharray:2 3}.mark{stroke-width:1.5}".to_owned(),
+        ".t{font-size:12px}.n{font-size:11px}.b{font-weight:700}".to_owned(),
+        ".m{text-anchor:middle}.e{text-anchor:end}".to_owned(),
+    ]
+    .concat();
     for (name, light, night, upon) in COLOURS {
         let colour = if dark { night } else { light };
         // On the one dark page, ink upon the light colours of systems is dark again.

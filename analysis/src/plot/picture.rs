@@ -94,7 +94,8 @@ impl Picture {
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{WIDTH}\" \
                 height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"'DejaVu Sans', \
-                Verdana, sans-serif\">\n<title>{title}</title>\n<desc>{}</desc>\n<style>{}</style>\n\
+                Verdana, sans-serif\">\n<title>{title}</title>\n<desc>{}</desc>\n\
+             <style>{}</style>\n\
              <rect class=\"paper\" x=\"0\" y=\"0\" width=\"{WIDTH}\" height=\"{height}\"/>\n\
              <text class=\"ink b\" x=\"10\" y=\"22\" style=\"font-size:{size}px\">{title}</text>\n\
              <g transform=\"translate(0 {TITLE})\">\n{}</g>\n</svg>\n",

@@ -29,7 +29,7 @@ pub(crate) struct Chromium {
     last_id: u64,
     /// The file that may be read.
     page: String,
-    /// Every other thing that was asked for, and was not given.
+    /// Every other request; none was answered.
     pub(crate) requests: Vec<String>,
     /// What the page complained about.
     pub(crate) complaints: Vec<String>,
@@ -125,7 +125,7 @@ impl Chromium {
         message.expect("the browser goes on answering")
     }
 
-    /// Takes note of what the browser says by itself, and lets it read nothing but the page.
+    /// Records an event, and blocks every request but that for the page.
     fn note(&mut self, message: &Value) {
         let params = &message["params"];
         match message["method"].as_str() {

@@ -1,5 +1,5 @@
-//! The page of a report in a browser: it is silent, asks nobody for anything, can be filtered,
-//! printed, and read by everybody.
+//! The page of a report in a browser: no error, no request, a filter that works, a complete print,
+//! and nothing that an accessibility checker objects to.
 
 mod chromium;
 #[path = "../support/mod.rs"]
@@ -35,8 +35,13 @@ struct Page {
     _folder: tempfile::TempDir,
 }
 
-/// Opens the report of an invented run; says so where there is no browser.
+/// Opens the report of an invented run; without a browser, reports that the test did not run.
 fn open() -> Option<Page> {
+    open_with(&["http-hello", "http-cpu"])
+}
+
+/// The same, of a run with these workloads.
+fn open_with(workloads: &[&'static str]) -> Option<Page> {
     if !is_installed() {
         eprintln!("NOT RUN: there is no chromium; ./setup browser installs it");
         return None;
@@ -45,7 +50,7 @@ fn open() -> Option<Page> {
     let shape = Shape {
         samples: 5,
         requests: 150,
-        workloads: vec!["http-hello", "http-cpu"],
+        workloads: workloads.to_vec(),
         ..Shape::small("20261125T120000Z-00aa")
     };
     let run = Run::read(&support::write(folder.path(), &shape)).unwrap();
@@ -92,7 +97,7 @@ fn click(browser: &mut Chromium, selector: &str) {
 const UNFOLD: &str = "document.querySelectorAll('details').forEach((part) => part.open = true)";
 
 #[test]
-fn a_page_is_silent_and_asks_nobody_for_anything() {
+fn a_page_reports_no_error_and_makes_no_request() {
     let Some(Page {
         mut browser,
         _folder,
@@ -237,10 +242,11 @@ fn a_phone_shows_a_page_without_moving_it_sideways() {
 
 #[test]
 fn an_accessibility_checker_finds_nothing_serious() {
+    // Its time grows with the page, and a second workload has nothing that the first has not.
     let Some(Page {
         mut browser,
         _folder,
-    }) = open()
+    }) = open_with(&["http-hello"])
     else {
         return;
     };
@@ -249,6 +255,11 @@ fn an_accessibility_checker_finds_nothing_serious() {
         return;
     };
     browser.evaluate(&axe);
+    // The rows of a table are alike, and the checker looks at every field for seconds.
+    browser.evaluate(
+        "document.querySelectorAll('tbody').forEach((body) => \
+            [...body.rows].slice(5).forEach((row) => row.remove()))",
+    );
     browser.evaluate(UNFOLD);
     for view in [LIGHT, DARK, PHONE] {
         browser.look(view);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use results::noise::{Counters, Noise};
+use machine::noise::Counters;
+use results::noise::Noise;
 
 use super::finding::Finding;
 use super::finding::Severity::{Bad, Good, Note, Warning};
@@ -15,7 +16,7 @@ const NAMED: f64 = 0.05;
 /// The part of one core from which time of processes that nobody saw is named. Ticks are counted
 /// for each process and for all of them on their own, so a few of them always differ.
 const UNSEEN_NAMED: f64 = 0.15;
-/// Names that are told: whoever comes after them matters less.
+/// Names that are listed: whoever comes after them matters less.
 const NAMES_SHOWN: usize = 5;
 
 /// The kernel's counters at one moment.
@@ -180,7 +181,7 @@ impl Activity {
             return Finding::new(
                 "load",
                 Note,
-                "the kernel does not tell",
+                "the kernel does not say",
                 "Whether the machine was idle is not known.",
             );
         };
@@ -210,7 +211,7 @@ impl Activity {
             return Finding::new(
                 "steal",
                 Note,
-                "the kernel does not tell",
+                "the kernel does not say",
                 "Noisy samples cannot be marked by it.",
             );
         };
@@ -240,7 +241,7 @@ impl Activity {
             return Finding::new(
                 "cpu pressure",
                 Note,
-                "the kernel does not tell (no /proc/pressure/cpu)",
+                "the kernel does not say (no /proc/pressure/cpu)",
                 "Samples that waited for a core cannot be marked.",
             );
         };
@@ -268,7 +269,7 @@ impl Activity {
             .iter()
             .filter(|background| background.share > NAMED)
             .collect();
-        let mut told: Vec<_> = named
+        let mut listed: Vec<_> = named
             .iter()
             .take(NAMES_SHOWN)
             .map(
@@ -283,7 +284,7 @@ impl Activity {
             )
             .collect();
         if named.len() > NAMES_SHOWN {
-            told.push(format!("{} more", named.len() - NAMES_SHOWN));
+            listed.push(format!("{} more", named.len() - NAMES_SHOWN));
         }
         let unseen = if self.unseen > UNSEEN_NAMED {
             self.unseen
@@ -291,12 +292,12 @@ impl Activity {
             0.0
         };
         if unseen > 0.0 {
-            told.push(format!(
+            listed.push(format!(
                 "{} by what ended meanwhile or is not shown here",
                 percent(unseen)
             ));
         }
-        if told.is_empty() {
+        if listed.is_empty() {
             return Finding::new(
                 "on the cores",
                 Good,
@@ -312,7 +313,7 @@ impl Activity {
             } else {
                 Bad
             },
-            format!("{} (of one core)", told.join(", ")),
+            format!("{} (of one core)", listed.join(", ")),
             "They take time and caches from what is measured, and by no pattern that averages out.",
         )
         .remedy("stop them, or wait until they are done")

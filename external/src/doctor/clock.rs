@@ -8,12 +8,12 @@ use super::finding::Finding;
 use super::finding::Severity::{Bad, Good, Note, Warning};
 use super::root::Root;
 
-/// What reading the clock costs, and what it can tell apart.
+/// What reading the clock costs, and the smallest difference that it shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClockCost {
     /// One reading, in nanoseconds.
     pub reading_ns: f64,
-    /// The smallest difference that it can show, if the kernel tells.
+    /// The smallest difference that it can show, if the kernel reports it.
     pub resolution_ns: Option<u64>,
 }
 
@@ -51,7 +51,7 @@ pub(super) fn source(machine: &Machine) -> Finding {
         return Finding::new(
             "clock source",
             Note,
-            "the kernel does not tell",
+            "the kernel does not say",
             "See the cost of a reading instead.",
         );
     };
@@ -94,8 +94,8 @@ pub(super) fn cost(
     let remedy = "mend the clock source; for the resolution, high-resolution timers must be on in \
         the kernel";
     if resolution_ns.is_some_and(|ns| ns > 1_000) || reading_ns >= 1_000.0 {
-        let effect = "Phases of a few microseconds (store, instantiate) cannot be told from the \
-            clock.";
+        let effect = "Phases of a few microseconds (store, instantiate) cannot be distinguished \
+            from the clock.";
         return Finding::new("clock cost", Bad, found, effect).remedy(remedy);
     }
     if reading_ns >= 150.0 {

@@ -22,7 +22,7 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// Whether the kernel backs memory with pages of 2 MiB that nobody asked for.
+/// Whether the kernel backs memory with pages of 2 MiB that no program requested.
 pub(super) fn huge_pages(machine: &Machine) -> Finding {
     let found = machine
         .transparent_huge_pages
@@ -82,7 +82,7 @@ pub(super) fn free(root: Root) -> Finding {
         return Finding::new(
             "free memory",
             Note,
-            "the kernel does not tell",
+            "the kernel does not say",
             "Whether density samples have room is not known.",
         );
     };
@@ -148,7 +148,7 @@ impl PageCache {
         // Twice: pages that were just written take another way out than pages that were read.
         let trial = [Residency::Evicted, Residency::Hot, Residency::Evicted]
             .into_iter()
-            .try_for_each(|state| pages::put_open(&file, &what, state).map(drop));
+            .try_for_each(|state| page_cache::put_open(&file, &what, state).map(drop));
         trial.map_or_else(Self::Stuck, |()| Self::Controlled)
     }
 }

@@ -1,7 +1,7 @@
-//! What can be measured here, and what the machine does to results.
+//! What can be measured here, and how the machine affects results.
 //!
-//! Nothing is changed: what is wrong is said, with what it does to figures and the command that
-//! mends it. Checks read `/proc` and `/sys` below a root that tests fake; what has to be tried or
+//! Nothing is changed: what is wrong is reported, with how it affects results and the command that
+//! fixes it. Checks read `/proc` and `/sys` below a root that tests fake; what has to be tried or
 //! timed comes in as [`Trials`], so that every finding is a function of its inputs.
 
 mod activity;
@@ -29,7 +29,7 @@ pub use activity::{Activity, Background, Reading};
 pub use clock::ClockCost;
 pub use finding::{Finding, Severity};
 pub use memory::PageCache;
-pub use system::{SystemState, Unavailable};
+pub use system::SystemState;
 
 use root::Root;
 
@@ -37,7 +37,7 @@ use root::Root;
 /// is 2 % of a core.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// What `doctor` is asked.
+/// The command line of `external doctor`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct DoctorArguments {
     /// Print the report as JSON
@@ -103,8 +103,8 @@ pub struct Report {
 
 impl Report {
     /// Looks at the machine whose `proc` and `sys` lie below `root`, which is `/` but in tests.
-    pub fn of(root: &Path, trials: &Trials, systems: Vec<SystemState>) -> Self {
-        let machine = Machine::read(root);
+    pub fn new(root: &Path, trials: &Trials, systems: Vec<SystemState>) -> Self {
+        let machine = machine::facts::read(root);
         Self {
             findings: examine(Root(root), &machine, trials),
             machine,
@@ -135,7 +135,7 @@ impl Report {
     }
 }
 
-/// All checks, in the order in which a person would ask: processor, who uses it, memory, clock,
+/// All checks, in the order of a person's questions: processor, who uses it, memory, clock,
 /// permissions.
 fn examine(root: Root, machine: &Machine, trials: &Trials) -> Vec<Finding> {
     let virtualised = machine.virtualised == Some(true);
@@ -180,7 +180,7 @@ pub fn command(
     observer: Result<(), String>,
 ) -> Result<Exit, Error> {
     let results = arguments.out.clone().unwrap_or_else(default_results);
-    let report = Report::of(Path::new("/"), &Trials::here(&results, observer), systems);
+    let report = Report::new(Path::new("/"), &Trials::here(&results, observer), systems);
     if arguments.json {
         let text = serde_json::to_string_pretty(&report)
             .expect("a report is plain data: it always serialises");

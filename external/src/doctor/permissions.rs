@@ -61,8 +61,8 @@ pub(super) fn observer(available: &Result<(), String>) -> Finding {
             "observer",
             Good,
             "seccomp user notification works",
-            "A start from outside is taken apart where the process opens its artifact, listens \
-                and accepts.",
+            "A start from outside is divided into phases where the process opens its artifact, \
+                listens and accepts.",
         ),
         Err(why) => Finding::new(
             "observer",

@@ -120,7 +120,7 @@ pub(super) fn count(allowed: &[usize]) -> Finding {
         0 => Finding::new(
             "cores",
             Note,
-            "the kernel does not tell which this process may use",
+            "the kernel does not say which this process may use",
             "System and generator are kept on no core of their own: the scheduler moves them.",
         ),
         1 => Finding::new(
@@ -244,7 +244,7 @@ pub(super) fn virtualised(root: Root, machine: &Machine) -> Finding {
         None => Finding::new(
             "virtualised",
             Note,
-            "the kernel does not tell",
+            "the kernel does not say",
             "If a hypervisor runs below, its costs are in every figure.",
         ),
     }

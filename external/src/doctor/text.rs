@@ -144,7 +144,7 @@ fn machine(machine: &Machine) -> String {
     ];
     let facts: Vec<_> = facts.into_iter().flatten().collect();
     if facts.is_empty() {
-        "the kernel tells nothing about it".to_owned()
+        "the kernel says nothing about it".to_owned()
     } else {
         facts.join(", ")
     }

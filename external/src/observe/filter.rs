@@ -1,4 +1,4 @@
-//! Which system calls of a program are milestones, as the program that the kernel asks on each of
+//! Which system calls of a program are milestones, as the program that the kernel runs on each of
 //! its calls.
 
 use libc::sock_filter;

@@ -23,12 +23,12 @@ pub struct Milestones {
     pub listening_ns: Option<u64>,
     /// The first connection to that port is accepted.
     pub accepted_ns: Option<u64>,
-    /// The port that it should listen on, if that was said.
+    /// The port that it should listen on, if that is known.
     pub expected_port: Option<u16>,
     /// The ports that it listened on, in order: others than the expected one too.
     pub listened_ports: Vec<u16>,
     /// What kept the observer from seeing, if anything did.
-    pub trouble: Option<String>,
+    pub error: Option<String>,
     /// What saw them.
     pub observer: &'static str,
 }
@@ -56,8 +56,8 @@ impl Milestones {
     /// - **Listen, accept, open**: the server loads on the first request. Loading is a part of
     ///   `respond`, there is no `load`, and `init` ends when it listens.
     ///
-    /// A server that opens the artifact once, listens, and reads it only then cannot be told from
-    /// the first kind.
+    /// A server that opens the artifact once, listens, and reads it only then cannot be
+    /// distinguished from the first kind.
     ///
     /// # Errors
     /// A sentence: which milestone was not seen and what was instead, or which two came in the
@@ -138,11 +138,13 @@ impl Milestones {
 
     fn seen(&self, instant: Option<u64>, otherwise: &str) -> Result<u64, String> {
         instant.ok_or_else(|| {
-            let trouble = self
-                .trouble
+            let error = self
+                .error
                 .as_ref()
-                .map_or(String::new(), |trouble| format!(" ({trouble})"));
-            format!("the start cannot be taken apart: {otherwise}, as far as was seen{trouble}")
+                .map_or(String::new(), |error| format!(" ({error})"));
+            format!(
+                "the start cannot be divided into phases: {otherwise}, as far as was seen{error}"
+            )
         })
     }
 
@@ -168,7 +170,7 @@ impl Milestones {
             let ns = bound.1.checked_sub(before.1).ok_or_else(|| {
                 let early = before.1 - bound.1;
                 format!(
-                    "the start cannot be taken apart: {} was seen {early} ns before {}",
+                    "the start cannot be divided into phases: {} was seen {early} ns before {}",
                     bound.0, before.0
                 )
             })?;
@@ -281,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_seen_is_said() {
+    fn missing_milestones_are_named() {
         let error = |milestones: Milestones| milestones.phases(1_000, false).unwrap_err();
         let seen = milestones(&[150], 300, 400);
         let deaf = Milestones {
@@ -292,7 +294,7 @@ mod tests {
         assert!(error(deaf).contains("it did not listen on port 80 but on 81, 82"));
         let busy = Milestones {
             accepted_ns: None,
-            trouble: Some("Operation not permitted".into()),
+            error: Some("Operation not permitted".into()),
             ..seen.clone()
         };
         assert!(

@@ -24,7 +24,7 @@ type Control = [u64; 4];
 const DESCRIPTOR: u32 = 4;
 
 /// Puts the calling process, and all that it will start, under a filter; the descriptor over which
-/// stopped calls are told.
+/// stopped calls are notified.
 pub(super) fn install(filter: &[sock_filter]) -> io::Result<OwnedFd> {
     let length =
         u16::try_from(filter.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
@@ -34,7 +34,7 @@ pub(super) fn install(filter: &[sock_filter]) -> io::Result<OwnedFd> {
         filter: filter.as_ptr().cast_mut(),
     };
     // Without SPEC_ALLOW, kernels before 5.16 would slow the program down by mitigations that it
-    // did not ask for.
+    // did not set.
     let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW;
     // SAFETY: the program and its instructions live until the call returns.
     let fd = unsafe {
@@ -133,8 +133,8 @@ pub(super) struct Stopped {
     pub(super) first: u64,
 }
 
-/// The descriptor over which stopped calls are told. While it is open they wait; once it is closed,
-/// they fail.
+/// The descriptor over which stopped calls are notified. While it is open they wait; once it is
+/// closed, they fail.
 #[derive(Debug)]
 pub(super) struct Listener(pub(super) OwnedFd);
 
@@ -220,16 +220,16 @@ pub(super) fn duplicate(handle: BorrowedFd<'_>, fd: u64) -> io::Result<OwnedFd> 
 }
 
 /// A descriptor that stands for a process, and becomes readable when it ends.
-pub(super) fn open_process(pid: u32) -> io::Result<OwnedFd> {
+pub(crate) fn open_process(pid: u32) -> io::Result<OwnedFd> {
     // SAFETY: takes two numbers and touches no memory.
     owned(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })
 }
 
 /// Whether this kernel notifies at all, in records of the size that we know.
-pub(super) fn supported() -> Result<(), String> {
+pub(crate) fn supported() -> Result<(), String> {
     let action = libc::SECCOMP_RET_USER_NOTIF;
     // SAFETY: the kernel reads one number, which lives until the call returns.
-    let asked = unsafe {
+    let result = unsafe {
         libc::syscall(
             libc::SYS_seccomp,
             libc::SECCOMP_GET_ACTION_AVAIL,
@@ -237,7 +237,7 @@ pub(super) fn supported() -> Result<(), String> {
             &raw const action,
         )
     };
-    if asked != 0 {
+    if result != 0 {
         return Err(format!(
             "this kernel does not notify of system calls: {}",
             io::Error::last_os_error()
@@ -245,7 +245,7 @@ pub(super) fn supported() -> Result<(), String> {
     }
     let mut sizes = MaybeUninit::<seccomp_notif_sizes>::zeroed();
     // SAFETY: the kernel fills in three numbers, for which there is room.
-    let asked = unsafe {
+    let result = unsafe {
         libc::syscall(
             libc::SYS_seccomp,
             libc::SECCOMP_GET_NOTIF_SIZES,
@@ -253,9 +253,9 @@ pub(super) fn supported() -> Result<(), String> {
             sizes.as_mut_ptr(),
         )
     };
-    if asked != 0 {
+    if result != 0 {
         return Err(format!(
-            "this kernel does not tell how it notifies: {}",
+            "this kernel does not say how it notifies: {}",
             io::Error::last_os_error()
         ));
     }

@@ -1,7 +1,8 @@
-//! The observer of one start: a thread that is told of the calls which its milestones are made of.
+//! The observer of one start: a thread that is notified of the calls which its milestones are made
+//! of.
 //!
-//! It must live as long as any process that it observes: a call that is to be told, and that nobody
-//! listens to, fails.
+//! It must live as long as any process that it observes: a call that is to be notified, and that
+//! nobody listens to, fails.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -18,13 +19,12 @@ use nix::poll::PollFlags;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::socket::{SockaddrStorage, getsockname};
 
-use super::fds::{Stop, ready, wait};
 use super::filter;
 use super::milestones::Milestones;
 use super::notify::{self, Listener, Stopped};
-use super::process::Launch;
+use crate::fds::{Stop, ready, wait};
 
-/// What is said of a milestone's source.
+/// The name of a milestone's source.
 const NAME: &str = "seccomp";
 
 /// How often calls that wait for a connection are looked at: one that a signal has ended tells
@@ -34,46 +34,16 @@ const LOOK_NS: u64 = 100_000_000;
 /// How long the observer is given to see what has happened already.
 const CATCH_UP_NS: u64 = 5_000_000;
 
-/// Whether starts can be observed here.
-///
-/// # Errors
-/// The reason: what the kernel or the container lacks. A start can still be launched unobserved
-/// then.
-pub fn available() -> Result<(), String> {
-    if filter::ARCHITECTURE == 0 {
-        return Err(format!(
-            "the observer does not know the system calls of {}",
-            std::env::consts::ARCH
-        ));
-    }
-    notify::supported()?;
-    let mut trial = Launch::new("/bin/sh", "/", "/dev/null");
-    trial.arguments = vec!["-c".into(), ":".into()];
-    trial.observed = true;
-    let refused =
-        |error: &dyn std::fmt::Display| format!("a trial of the observer failed: {error}");
-    let mut running = trial.launch().map_err(|error| refused(&error))?;
-    let end = running
-        .wait_end(now_ns() + 5_000_000_000)
-        .ok_or_else(|| refused(&"it did not end"))?;
-    let milestones = running.milestones().unwrap_or_default();
-    match (end.code, milestones.phases_of_run(end.seen_ns, true)) {
-        (Some(0), Ok(_)) => Ok(()),
-        (Some(0), Err(error)) => Err(refused(&error)),
-        _ => Err(refused(&end)),
-    }
-}
-
 /// The observer of one start, until it is told to stop.
 #[derive(Debug)]
-pub(super) struct Observer {
+pub(crate) struct Observer {
     seen: Arc<Mutex<Milestones>>,
     opening: Option<Arc<Inotify>>,
     thread: Option<(Stop, JoinHandle<()>)>,
 }
 
 /// The child's part of being observed.
-pub(super) struct Observed {
+pub(crate) struct Observed {
     socket: UnixStream,
     filter: Vec<sock_filter>,
 }
@@ -81,7 +51,7 @@ pub(super) struct Observed {
 impl Observed {
     /// Puts the calling process under observation. To be called between fork and exec; allocates
     /// nothing.
-    pub(super) fn begin(&self) -> io::Result<()> {
+    pub(crate) fn begin(&self) -> io::Result<()> {
         // Without it, only root may be under a filter: a program with more rights than its caller
         // could be fooled by one.
         nix::sys::prctl::set_no_new_privs()?;
@@ -98,7 +68,7 @@ impl Observer {
     ///
     /// The thread must be there before the child is: the child's exec waits for it, and the launch
     /// waits for the exec.
-    pub(super) fn start(
+    pub(crate) fn start(
         watch: Option<&PathBuf>,
         port: Option<u16>,
     ) -> io::Result<(Self, Observed)> {
@@ -122,7 +92,7 @@ impl Observer {
             }
             Ok(None) => {}
             Err(error) => {
-                lock(&shared).trouble = Some(format!("the observer met no process: {error}"))
+                lock(&shared).error = Some(format!("the observer met no process: {error}"))
             }
         };
         let thread = thread::Builder::new()
@@ -143,7 +113,7 @@ impl Observer {
 
     /// What has been seen so far. An opening stops nobody, so the observer may not have come to it
     /// yet: it is given time.
-    pub(super) fn seen(&self) -> Milestones {
+    pub(crate) fn seen(&self) -> Milestones {
         let until_ns = now_ns() + CATCH_UP_NS;
         while self
             .opening
@@ -156,13 +126,13 @@ impl Observer {
         lock(&self.seen).clone()
     }
 
-    /// Tells when the launch was.
-    pub(super) fn launched(&self, ns: u64) {
+    /// Sets when the launch was.
+    pub(crate) fn launched(&self, ns: u64) {
         lock(&self.seen).launched_ns = ns;
     }
 
     /// Ends the observation of processes that have ended.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some((stop, thread)) = self.thread.take() {
             stop.now();
             // One that panicked has noted what it saw until then.
@@ -249,7 +219,7 @@ impl Watcher {
             let Ok([listener, stopped, opening, waiting @ ..]) = waited.as_deref() else {
                 // Of memory the kernel may have some again, and until then calls wait instead of
                 // failing.
-                lock(&self.seen).trouble = Some("the observer cannot wait".into());
+                lock(&self.seen).error = Some("the observer cannot wait".into());
                 thread::sleep(Duration::from_millis(10));
                 if ready(self.stopped.as_fd(), 0) {
                     return;
@@ -264,7 +234,7 @@ impl Watcher {
             }
             self.look_at_waiting(waiting, now);
             if listener.contains(PollFlags::POLLIN) {
-                self.told(now);
+                self.handle_calls(now);
             } else if !listener.is_empty() {
                 self.over = true;
             }
@@ -288,7 +258,7 @@ impl Watcher {
     }
 
     fn opened(&mut self, now: u64) {
-        // Read away whatever there is: what counts is that there was something.
+        // Whatever there is is read: what counts is that there was something.
         let Some(Ok(_)) = self.opening.as_ref().map(|opening| opening.read_events()) else {
             return;
         };
@@ -320,7 +290,7 @@ impl Watcher {
     }
 
     /// A call has stopped: notes it and lets it go on, unless it is an accept that would wait.
-    fn told(&mut self, now: u64) {
+    fn handle_calls(&mut self, now: u64) {
         match self.listener.next() {
             Ok(Some(call)) => {
                 if let Some(socket) = self.note(call, now) {
@@ -334,8 +304,8 @@ impl Watcher {
             }
             Ok(None) => {}
             Err(error) => {
-                lock(&self.seen).trouble =
-                    Some(format!("the observer is not told of calls: {error}"));
+                lock(&self.seen).error =
+                    Some(format!("the observer is not notified of calls: {error}"));
                 thread::sleep(Duration::from_millis(10));
             }
         }
@@ -383,7 +353,7 @@ impl Watcher {
         let socket = match self.duplicate(call) {
             Ok(socket) => socket,
             Err(error) => {
-                seen.trouble = Some(format!("the observer cannot look at a socket: {error}"));
+                seen.error = Some(format!("the observer cannot look at a socket: {error}"));
                 return None;
             }
         };

@@ -1,13 +1,11 @@
-//! What a run of the suite was, for its manifest.
+//! The manifest of a run of the suite.
 
 use std::path::Path;
 
-use campaign::identity::checkout;
-use campaign::{Error, Exit, run};
-use machine::clock;
-use results::SCHEMA_VERSION;
+use campaign::manifest::Measured;
+use campaign::{Error, Exit};
 use results::digest::{sha256_file, sha256_hex};
-use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System};
+use results::manifest::{ArtifactFact, Manifest};
 use workloads::Dialect;
 
 use super::plan::Planned;
@@ -15,73 +13,30 @@ use super::settings::{Origins, Settings};
 use super::systems::Systems;
 
 /// The manifest of a run that begins now.
-pub(super) fn of(
+pub(super) fn build(
     settings: &Settings,
     origins: &Origins,
     cells: &[Planned],
     systems: &Systems,
 ) -> Result<Manifest, Error> {
-    let (commit, dirty) = checkout(run::workspace());
-    let sha256 = sha256_file(Path::new("/proc/self/exe")).map_err(|error| {
+    let program_sha256 = sha256_file(Path::new("/proc/self/exe")).map_err(|error| {
         Error::new(Exit::Internal, format!("cannot read this program: {error}"))
     })?;
-    let config =
-        serde_json::to_value(settings).expect("settings are plain data: they always serialise");
-    let config = config
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(key, value)| {
-            let origin = origins
-                .get(key.as_str())
-                .copied()
-                .unwrap_or(Origin::Default);
-            (
-                key.clone(),
-                Setting {
-                    value: value.clone(),
-                    origin,
-                },
-            )
-        });
-    Ok(Manifest {
-        schema: SCHEMA_VERSION,
-        run: campaign::identity::new_run_name(settings.seed),
-        created_at: clock::wall_clock(),
-        command_line: std::env::args_os()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect(),
-        config: config.collect(),
+    let systems = campaign::manifest::systems(cells, |planned: &Planned| {
+        let found = systems
+            .get(planned.system)
+            .map_err(|skip| skip.to_string())?;
+        Ok((found.version.clone(), found.sha256.clone()))
+    });
+    Ok(Manifest::from(Measured {
+        config: settings.to_config(origins),
         seed: settings.seed,
         samples_per_cell: settings.values.samples,
         cells: cells.iter().map(|planned| planned.cell.clone()).collect(),
-        commit,
-        dirty,
-        build: run::build(sha256),
-        machine: machine::facts::read(Path::new("/")),
-        systems: facts(cells, systems),
+        program_sha256,
+        systems,
         artifacts: artifacts(cells)?,
-    })
-}
-
-/// Each system that has cells, under each of its names.
-fn facts(cells: &[Planned], systems: &Systems) -> Vec<System> {
-    let mut facts: Vec<System> = Vec::new();
-    for planned in cells {
-        if facts.iter().any(|fact| fact.name == planned.cell.system) {
-            continue;
-        }
-        let found = systems.of(planned.system);
-        facts.push(System {
-            name: planned.cell.system.clone(),
-            version: found
-                .as_ref()
-                .map_or_else(|_| "none".to_owned(), |found| found.version.clone()),
-            sha256: found.as_ref().ok().map(|found| found.sha256.clone()),
-            unavailable: found.err(),
-        });
-    }
-    facts
+    }))
 }
 
 /// Each built guest once, with the workloads that it serves.

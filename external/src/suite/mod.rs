@@ -1,40 +1,46 @@
 //! The suite: plan → doctor → prepare → campaign → summary.
 
 pub mod bench;
-pub mod cache;
+pub mod compare;
 pub mod environment;
+mod eviction;
 mod manifest;
 pub mod network;
 pub mod plan;
+mod profile;
 mod search;
+mod selection;
 pub mod settings;
 mod systems;
+pub mod variables;
 
 use std::path::{Path, PathBuf};
 
+use campaign::duration::format_estimate;
 use campaign::run::{self, Format};
 use campaign::terminal::{print, say};
 use campaign::{Error, Exit};
 use clap::Args;
 use findings::Findings;
 use results::run_folder;
+use results::values::PageCache;
 use summary::{Style, View};
 
-use self::bench::{Networked, Outside};
-use self::environment::Variables;
+use self::bench::{NetworkBench, SystemBench};
 use self::plan::Planned;
 use self::settings::{Origins, Settings};
 pub use self::systems::Systems;
+use self::variables::Variables;
 use crate::doctor::{Finding, Report, Severity, Trials};
-use crate::firewall::{self, Level};
-use crate::observe;
-use crate::observe::janitor::Janitor;
+use crate::network::firewall::{self, Level};
+use crate::process;
+use crate::process::reaper::Reaper;
 
 /// The command line of `external suite`.
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = environment_help())]
 pub struct SuiteArguments {
-    /// What is measured: quick, standard, paper, scale, density, or a TOML file like theirs
+    /// The profile: quick, standard, paper, scale, density, or a TOML file like theirs
     /// [default: by command]
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
@@ -58,8 +64,8 @@ pub struct SuiteArguments {
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub connections: Vec<usize>,
     /// What starts find in the page cache (repeatable, or with commas) [default: by scenario]
-    #[arg(long, value_enum, value_name = "STATE", value_delimiter = ',')]
-    pub page_cache: Vec<cache::PageCache>,
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = eviction::parser())]
+    pub page_cache: Vec<PageCache>,
     /// Instances at once under `scaling` and `density` (repeatable, or with commas) [default: by
     /// profile]
     #[arg(long, value_name = "N", value_delimiter = ',')]
@@ -71,9 +77,9 @@ pub struct SuiteArguments {
     /// rules:N [default: by profile]
     #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
     pub firewall: Vec<Level>,
-    /// The ways from client to service (repeatable, or with commas) [default: by profile]
+    /// Network path from client to service (repeatable, or with commas) [default: by profile]
     #[arg(long, value_enum, value_delimiter = ',')]
-    pub path: Vec<network::Path>,
+    pub path: Vec<network::PathKind>,
     /// With --path veth: how long each side holds a packet back, such as 10ms (repeatable, or with
     /// commas)
     #[arg(long, value_name = "MS", value_delimiter = ',')]
@@ -81,10 +87,10 @@ pub struct SuiteArguments {
     /// With --path veth: how many megabits a second go through, each way
     #[arg(long, value_name = "MBIT")]
     pub rate: Option<u32>,
-    /// Take no start apart: totals only
+    /// Skip the phase breakdown of starts: report totals only
     #[arg(long)]
     pub no_observer: bool,
-    /// What the order of samples is drawn from [default: drawn]
+    /// Seed of the order of samples [default: random]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// The folder that runs are kept in [default: results/raw of the checkout]
@@ -92,8 +98,9 @@ pub struct SuiteArguments {
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "profile", "only", "samples", "warm_up", "requests", "connections", "instances", "variants", "no_observer", "seed", "list",
-        "firewall", "path", "delay", "rate", "page_cache",
+        "profile", "only", "samples", "warm_up", "requests", "connections", "instances",
+        "variants", "no_observer", "seed", "list", "firewall", "path", "delay", "rate",
+        "page_cache",
     ])]
     pub resume: Option<String>,
     /// Print what would be measured and about how long it would take, and measure nothing
@@ -107,7 +114,7 @@ pub struct SuiteArguments {
 fn environment_help() -> String {
     let mut help =
         "Variables of the environment, below the command line and above the profile:".to_owned();
-    environment::TABLE
+    variables::table()
         .iter()
         .for_each(|(name, meaning)| help.push_str(&format!("\n  {name:<25} {meaning}")));
     help
@@ -118,8 +125,8 @@ fn environment_help() -> String {
 pub struct ScaleArguments {
     #[command(flatten)]
     suite: SuiteArguments,
-    /// Search for the first number of instances, up to N, at which less is done than by fewer: in
-    /// several runs
+    /// Search for the first number of instances, up to N, at which throughput falls: in several
+    /// runs
     #[arg(long, value_name = "N", conflicts_with_all = ["resume", "list", "instances"])]
     search: Option<usize>,
 }
@@ -156,8 +163,8 @@ fn measure(
         .map(|run| run_folder::resolve(&out, run))
         .transpose()?;
     let folder = resume.as_ref().map(|run| out.join(run));
-    let variables = Variables::of_process();
-    let (settings, origins) = settings::of(arguments, &variables, folder.as_deref(), usual)?;
+    let variables = Variables::from_process();
+    let (settings, origins) = settings::resolve(arguments, &variables, folder.as_deref(), usual)?;
     variables
         .without_effect()
         .iter()
@@ -210,23 +217,23 @@ impl Campaign<'_> {
         command: &str,
     ) -> Result<(Exit, Findings), Error> {
         let results = out.map_or_else(run::default_results, Path::to_owned);
-        examine(&results);
+        warn(&results);
         for (name, why) in self.systems.absent() {
             say(&format!("{}: cannot be measured here: {why}", name.name()));
         }
         if let Some(notice) = firewall::notice() {
             say(&notice);
         }
-        let janitor = janitor()?;
-        let manifest = manifest::of(self.settings, self.origins, self.cells, self.systems)?;
+        let reaper = start_reaper()?;
+        let manifest = manifest::build(self.settings, self.origins, self.cells, self.systems)?;
         let (folder, manifest) = run::open(resume, &results, manifest)?;
         let (samples, ended) = run::measure(&folder, &manifest, |work| {
-            Outside::new(work, self.settings, self.cells, self.systems, &janitor)
-                .map(Networked::new)
+            SystemBench::new(work, self.settings, self.cells, self.systems, &reaper)
+                .map(NetworkBench::new)
         })?;
         let place = out.map_or_else(String::new, |out| format!(" --out {}", out.display()));
-        let words = command.replacen("external ", "cargo run -p external -- ", 1);
-        let resume = format!("{words} --resume {}{place}", folder.run());
+        let command = command.replacen("external ", "cargo run -p external -- ", 1);
+        let resume = format!("{command} --resume {}{place}", folder.run());
         let findings = summary::findings(&manifest, &samples);
         let exit = run::finish(
             format,
@@ -242,12 +249,12 @@ impl Campaign<'_> {
     }
 }
 
-/// Says what the doctor would mend, before anything is measured on it.
-fn examine(results: &Path) {
+/// Prints what the doctor finds wrong, before anything is measured.
+fn warn(results: &Path) {
     // The trial of the page cache belongs where runs are kept, which need not be there yet.
     let _ = std::fs::create_dir_all(results);
-    let trials = Trials::here(results, observe::available());
-    let report = Report::of(Path::new("/"), &trials, Vec::new());
+    let trials = Trials::here(results, process::observable());
+    let report = Report::new(Path::new("/"), &trials, Vec::new());
     let worth_saying =
         |finding: &&Finding| matches!(finding.severity, Severity::Bad | Severity::Warning);
     for finding in report.findings.iter().filter(worth_saying) {
@@ -262,9 +269,9 @@ fn examine(results: &Path) {
     }
 }
 
-/// What cleans up if this process is killed.
-fn janitor() -> Result<Janitor, Error> {
-    let start = || Janitor::start(&std::env::current_exe()?);
+/// Starts what cleans up if this process is killed.
+fn start_reaper() -> Result<Reaper, Error> {
+    let start = || Reaper::start(&std::env::current_exe()?);
     start().map_err(|error| {
         Error::new(
             Exit::Internal,
@@ -275,21 +282,17 @@ fn janitor() -> Result<Janitor, Error> {
 }
 
 fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
+    let requests = settings.values.requests;
     let ms: f64 = cells
         .iter()
-        .map(|planned| plan::estimate_ms(planned, settings))
+        .map(|planned| planned.estimate_ms(requests))
         .sum();
     let samples = settings.values.samples;
-    let seconds = ms * f64::from(samples) / 1000.0;
-    let mut text = String::new();
-    cells
+    let time = format_estimate(ms * f64::from(samples) / 1000.0);
+    let mut text: String = cells
         .iter()
-        .for_each(|planned| text.push_str(&format!("{}\n", planned.cell)));
-    let time = if seconds < 120.0 {
-        format!("{:.0} s", seconds.ceil())
-    } else {
-        format!("{:.0} min", (seconds / 60.0).ceil())
-    };
+        .map(|planned| format!("{}\n", planned.cell))
+        .collect();
     text.push_str(&format!(
         "{} cells × {samples} samples = {}, seed {}; about {time} on two cores like the authors', \
             after what is built first\n",

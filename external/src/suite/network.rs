@@ -1,20 +1,22 @@
-//! What lies between client and service in a cell: a firewall, or a network.
+//! The network path between client and service in a cell: behind a firewall, or over a virtual
+//! link.
 
 use std::str::FromStr;
 
 use campaign::{Error, Exit};
+use results::Param;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Observer, Planned};
-use super::settings::Profile;
-use crate::firewall::Level;
-use crate::link::Link;
+use super::profile::Profile;
+use crate::network::firewall::Level;
+use crate::network::veth::Link;
 use crate::system::listens;
 
-/// The way from client to service.
+/// A kind of network path from client to service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Path {
+pub enum PathKind {
     /// The machine's loopback.
     Loopback,
     /// A pair of virtual network devices, with the service in a network namespace of its own.
@@ -23,21 +25,14 @@ pub enum Path {
 
 /// What lies between client and service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Network {
+pub struct NetworkPath {
     /// How much of a firewall; nothing if no level of one is compared.
     pub firewall: Option<Level>,
     /// The network; nothing for the loopback.
     pub link: Option<Link>,
 }
 
-impl Network {
-    /// Whether it is the loopback as it is in a run that asks for no network at all.
-    pub const fn is_usual(self) -> bool {
-        self.firewall.is_none() && self.link.is_none()
-    }
-}
-
-/// The levels of a profile that asks for more than none.
+/// The levels of a profile that has others than `off`.
 fn levels(values: &Profile) -> Vec<Level> {
     let levels: Vec<Level> = values
         .firewall
@@ -53,7 +48,7 @@ fn levels(values: &Profile) -> Vec<Level> {
 
 /// The networks of a profile.
 fn links(values: &Profile) -> Vec<Link> {
-    if !values.path.contains(&Path::Veth) {
+    if !values.path.contains(&PathKind::Veth) {
         return Vec::new();
     }
     let delays = if values.delay_ms.is_empty() {
@@ -70,74 +65,83 @@ fn links(values: &Profile) -> Vec<Link> {
         .collect()
 }
 
-/// Each cell with each of what the settings put between client and service. What has no network,
-/// such as a command, and starts that are taken apart stay as they are, or behind no firewall where
+/// Each cell with each network path of the settings. What has no network, such as a command, and
+/// starts that are observed stay as they are, or behind no firewall where
 /// levels are compared.
-pub fn crossed(cells: Vec<Planned>, values: &Profile) -> Vec<Planned> {
+pub(super) fn crossed(cells: Vec<Planned>, values: &Profile) -> Vec<Planned> {
     let (levels, links) = (levels(values), links(values));
-    let over_loopback = links.is_empty() || values.path.contains(&Path::Loopback);
-    let mut crossed = Vec::new();
-    for planned in cells {
-        let (service, headline) = (
-            listens(planned.workload),
-            planned.observer == Observer::None,
-        );
-        // Without any level nothing is said of a firewall; beside others, none is a level too.
-        let off = levels.first().map(|_| Level::Off);
-        // Of several instances at once it is their number that is compared.
-        if !service || planned.cell.scenario.multiplies() {
-            crossed.push(planned);
-            continue;
-        }
-        if over_loopback {
-            match levels.as_slice() {
-                [] => crossed.push(planned.clone()),
-                levels if headline => crossed.extend(levels.iter().map(|&level| {
-                    planned.clone().over(Network {
-                        firewall: Some(level),
-                        link: None,
-                    })
-                })),
-                _ => crossed.push(planned.clone().over(Network {
-                    firewall: off,
-                    link: None,
-                })),
-            }
-        }
-        if headline {
-            let over = |&link: &Link| {
-                planned.clone().over(Network {
-                    firewall: off,
-                    link: Some(link),
-                })
-            };
-            crossed.extend(links.iter().map(over));
-        }
+    let over_loopback = links.is_empty() || values.path.contains(&PathKind::Loopback);
+    cells
+        .into_iter()
+        .flat_map(|planned| {
+            let paths = paths(&planned, &levels, &links, over_loopback);
+            paths.map_or_else(
+                || vec![planned.clone()],
+                |paths| {
+                    paths
+                        .into_iter()
+                        .map(|path| planned.clone().over(path))
+                        .collect()
+                },
+            )
+        })
+        .collect()
+}
+
+/// The network paths of a cell; nothing if it has none that could be compared.
+fn paths(
+    planned: &Planned,
+    levels: &[Level],
+    links: &[Link],
+    over_loopback: bool,
+) -> Option<Vec<NetworkPath>> {
+    // Of several instances at once it is their number that is compared.
+    if !listens(planned.workload) || planned.cell.scenario.multiplies() {
+        return None;
     }
-    crossed
+    // Without any level no firewall is a parameter; beside others, `off` is a level too.
+    let off = levels.first().map(|_| Level::Off);
+    let observed = planned.observer != Observer::None;
+    let levels = match levels {
+        [] => vec![None],
+        _ if observed => vec![off],
+        levels => levels.iter().copied().map(Some).collect(),
+    };
+    let loopback = levels
+        .into_iter()
+        .filter(|_| over_loopback)
+        .map(|firewall| NetworkPath {
+            firewall,
+            link: None,
+        });
+    let links = links.iter().filter(|_| !observed).map(|link| NetworkPath {
+        firewall: off,
+        link: Some(*link),
+    });
+    Some(loopback.chain(links).collect())
 }
 
 impl Planned {
     /// The same behind or over something. Called once a cell has its other parameters.
     #[must_use]
-    fn over(mut self, network: Network) -> Self {
+    fn over(mut self, network: NetworkPath) -> Self {
         self.network = network;
-        let firewall = network
-            .firewall
-            .map(|level| ("firewall".to_owned(), level.to_string()));
-        self.cell.params.extend(firewall);
-        self.cell
-            .params
-            .extend(network.link.map(Link::params).unwrap_or_default());
+        let params = &mut self.cell.params;
+        params.extend(
+            network
+                .firewall
+                .map(|level| (Param::Firewall, level.to_string())),
+        );
+        params.extend(network.link.map(Link::params).unwrap_or_default());
         self
     }
 }
 
-/// Whether what a profile says of networks makes sense.
+/// Checks that the network paths of a profile make sense.
 ///
 /// # Errors
 /// What does not.
-pub fn check(values: &Profile) -> Result<(), Error> {
+pub(super) fn check(values: &Profile) -> Result<(), Error> {
     let usage = |message: String, hint: &str| Err(Error::new(Exit::Usage, message).hint(hint));
     if let Some(wrong) = values
         .firewall
@@ -153,7 +157,7 @@ pub fn check(values: &Profile) -> Result<(), Error> {
         );
     }
     let held = values.delay_ms.iter().any(|ms| *ms > 0) || values.rate_mbit.is_some();
-    if held && !values.path.contains(&Path::Veth) {
+    if held && !values.path.contains(&PathKind::Veth) {
         return usage(
             "nothing holds packets back on the loopback".into(),
             "a delay and a rate need --path veth",
@@ -188,18 +192,18 @@ impl FromStr for Delay {
 mod tests {
     use super::*;
     use crate::suite::SuiteArguments;
-    use crate::suite::environment::Variables;
+    use crate::suite::variables::Variables;
     use crate::suite::{plan, settings};
 
     fn cells(arguments: SuiteArguments, only: &[&str]) -> Result<Vec<String>, String> {
         let only = only.iter().map(ToString::to_string).collect();
-        let told = settings::of(
+        let resolved = settings::resolve(
             &SuiteArguments { only, ..arguments },
             &Variables::none(),
             None,
             settings::DEFAULT,
         );
-        let (settings, _) = told.map_err(|error| error.to_string())?;
+        let (settings, _) = resolved.map_err(|error| error.to_string())?;
         let cells = plan::cells(&settings).map_err(|error| error.to_string())?;
         Ok(cells
             .into_iter()
@@ -223,14 +227,14 @@ mod tests {
         for system in ["native", "native-aa"] {
             for scenario in ["runtime-cold", "warm"] {
                 for level in ["off", "baseline", "rules:10"] {
-                    let of = |cell: &&String| {
+                    let is_level = |cell: &&String| {
                         cell.starts_with(&format!("{system} http-hello {scenario} "))
                             && cell.contains(&format!("firewall={level} "))
                                 | cell.ends_with(&format!("firewall={level}"))
                             && !cell.contains("observer=seccomp")
                     };
                     assert_eq!(
-                        cells.iter().filter(of).count(),
+                        cells.iter().filter(is_level).count(),
                         1,
                         "{system} {scenario} {level}: {cells:#?}"
                     );
@@ -252,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn no_level_but_off_is_no_parameter() {
+    fn off_alone_is_no_parameter() {
         assert_eq!(
             cells(levels_of(&["off"]), &NATIVE),
             cells(SuiteArguments::default(), &NATIVE)
@@ -260,21 +264,31 @@ mod tests {
     }
 
     #[test]
-    fn networks_stand_beside_the_loopback() {
-        let arguments = |path: &[Path], delay: &[u32]| SuiteArguments {
+    fn links_are_compared_with_the_loopback() {
+        let arguments = |path: &[PathKind], delay: &[u32]| SuiteArguments {
             path: path.to_vec(),
             delay: delay.iter().map(|ms| Delay(*ms)).collect(),
             ..SuiteArguments::default()
         };
         let only = ["system=native", "workload=http-hello", "scenario=warm"];
-        let both = cells(arguments(&[Path::Loopback, Path::Veth], &[0, 10]), &only).unwrap();
-        assert_eq!(both.len(), 6, "three ways, and their twins: {both:#?}");
+        let both = cells(
+            arguments(&[PathKind::Loopback, PathKind::Veth], &[0, 10]),
+            &only,
+        )
+        .unwrap();
+        assert_eq!(
+            both.len(),
+            6,
+            "three network paths, and their twins: {both:#?}"
+        );
         assert!(
             both.iter()
                 .any(|cell| cell.contains("delay_ms=10") && cell.contains("path=veth"))
         );
         assert_eq!(
-            cells(arguments(&[Path::Veth], &[]), &only).unwrap().len(),
+            cells(arguments(&[PathKind::Veth], &[]), &only)
+                .unwrap()
+                .len(),
             2
         );
         let refused = cells(arguments(&[], &[10]), &only).unwrap_err();

@@ -1,23 +1,24 @@
 //! From settings to cells.
 
-use std::collections::BTreeMap;
-
-use campaign::{Error, Exit};
-use results::Cell;
+use campaign::Error;
 use results::record::Scenario;
+use results::values::{Named, PageCache};
+use results::{Cell, Param, Params};
 use workloads::Workload;
 
-use super::cache;
-use super::network::{self, Network};
+use super::eviction;
+use super::network::{self, NetworkPath};
+use super::selection;
 use super::settings::{Settings, Variants};
-use crate::system::hosted::Variant;
-use crate::system::{Acquire, Name, listens};
-
-/// The ending of a system's second name in an A/A control.
-const TWIN: &str = "-aa";
+use crate::client::load::Pace;
+use crate::system::{Acquire, System, listens};
 
 /// The workloads that a control measures a second time: one of each kind.
 const CONTROLLED: [Workload; 2] = [Workload::Hello, Workload::HttpHello];
+
+/// What is done before and after each start, in milliseconds: finding a port, evicting, looking for
+/// what was left, writing it down.
+const OVERHEAD_MS: f64 = 15.0;
 
 /// A cell, and what it means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,18 +26,16 @@ pub struct Planned {
     /// The cell.
     pub cell: Cell,
     /// The system that is measured under the cell's name.
-    pub system: Name,
+    pub system: System,
     /// The program under test.
     pub workload: Workload,
-    /// How code is come by; nothing for machine code.
+    /// The code acquisition mode; nothing for machine code.
     pub acquire: Option<Acquire>,
     /// Parameters that only the system understands.
-    pub variant: Variant,
-    /// Whether the workload's files are out of the page cache.
-    pub evicted: bool,
-    /// Whether the system's own are out of it too: its program and its libraries.
-    pub evicted_all: bool,
-    /// What takes the start apart.
+    pub variant: Params,
+    /// What a start finds in the page cache.
+    pub page_cache: PageCache,
+    /// What divides the start into phases.
     pub observer: Observer,
     /// Work that is left out of the start, by its name.
     pub without: Option<&'static str>,
@@ -45,23 +44,30 @@ pub struct Planned {
     /// Instances at once.
     pub instances: usize,
     /// What lies between client and service.
-    pub network: Network,
+    pub network: NetworkPath,
 }
 
-/// What takes a start apart.
+impl campaign::manifest::Planned for Planned {
+    fn cell(&self) -> &Cell {
+        &self.cell
+    }
+}
+
+/// What divides a start into phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Observer {
     /// Nothing does: only its total is known, and nothing disturbed it.
     None,
-    /// The kernel tells of its system calls.
+    /// The kernel reports its system calls.
     Seccomp,
-    /// It tells by itself.
+    /// It reports milestones of its own.
     Own,
 }
 
-impl Observer {
-    /// The name in cells.
-    pub const fn name(self) -> &'static str {
+impl Named for Observer {
+    const ALL: &'static [Self] = &[Self::None, Self::Seccomp, Self::Own];
+
+    fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Seccomp => "seccomp",
@@ -71,76 +77,91 @@ impl Observer {
 }
 
 impl Planned {
-    /// A start of a system, of which nothing has been said yet but this.
+    /// A start of a system with the usual value of everything else.
     pub fn start(
-        system: Name,
+        system: System,
         workload: Workload,
         acquire: Option<Acquire>,
         scenario: Scenario,
     ) -> Self {
-        let (evicted, evicted_all) = (scenario == Scenario::Cold, false);
-        let (observer, without, connections, instances) = (Observer::None, None, 1, 1);
-        let params = BTreeMap::new();
         let cell = Cell {
-            system: system.name().to_owned(),
-            workload: workload.name().to_owned(),
+            system: system.recorded(),
+            workload: workload.name().into(),
             scenario,
-            params,
+            params: Params::new(),
         };
-        let variant = Variant::new();
-        let network = Network::default();
+        let page_cache = if scenario == Scenario::Cold {
+            PageCache::Evicted
+        } else {
+            PageCache::Hot
+        };
         Self {
             cell,
             system,
             workload,
             acquire,
-            variant,
-            evicted,
-            evicted_all,
-            observer,
-            without,
-            connections,
-            instances,
-            network,
+            variant: Params::new(),
+            page_cache,
+            observer: Observer::None,
+            without: None,
+            connections: 1,
+            instances: 1,
+            network: NetworkPath::default(),
         }
     }
 
     /// The same, with its cell's parameters as the rest says; `requests` are those of a sample
     /// under load.
     #[must_use]
-    pub fn named(mut self, requests: u64) -> Self {
-        let mut params = BTreeMap::new();
-        let mut set = |key: &str, value: String| _ = params.insert(key.to_owned(), value);
-        if let Some(acquire) = self.acquire {
-            set("acquire", acquire.name().to_owned());
-        }
-        if self.cell.scenario.starts() {
-            set(
-                "page_cache",
-                cache::name(self.evicted, self.evicted_all).to_owned(),
-            );
-            set("observer", self.observer.name().to_owned());
+    pub fn with_params(mut self, requests: u64) -> Self {
+        self.cell.params = self.params(requests);
+        self
+    }
+
+    fn params(&self, requests: u64) -> Params {
+        let scenario = self.cell.scenario;
+        let mut params: Params = self
+            .acquire
+            .map(|acquire| (Param::Acquire, acquire.name()))
+            .into_iter()
+            .collect();
+        if scenario.starts() {
+            params.insert(Param::PageCache, self.page_cache.name());
+            params.insert(Param::Observer, self.observer.name());
         } else {
-            if self.cell.scenario.multiplies() {
-                set("instances", self.instances.to_string());
+            if scenario.multiplies() {
+                params.insert(Param::Instances, self.instances.to_string());
             }
             if !listens(self.workload) {
-                // Each runs once, and there is nobody to ask.
-                self.cell.params = params;
-                return self;
+                // Each runs once, and takes no requests.
+                return params;
             }
-            set("pace", "closed".to_owned());
-            set("connections", self.connections.to_string());
-            set("requests", requests.to_string());
+            params.insert(Param::Pace, Pace::Closed.name());
+            params.insert(Param::Connections, self.connections.to_string());
+            params.insert(Param::Requests, requests.to_string());
         }
-        if let Some(without) = self.without {
-            set("without", without.to_owned());
-        }
-        self.variant
-            .iter()
-            .for_each(|(key, value)| set(key, value.clone()));
-        self.cell.params = params;
-        self
+        params.extend(self.without.map(|without| (Param::Without, without)));
+        params.extend(self.variant.clone());
+        params
+    }
+
+    /// The same under the system's second name, in an A/A control.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        let mut twin = self.clone();
+        twin.cell.system = twin.cell.system.twin();
+        twin
+    }
+
+    /// About how long one sample takes, in milliseconds, on two cores like the authors'.
+    pub fn estimate_ms(&self, requests: u64) -> f64 {
+        let estimate = self.system.estimate(self.acquire, self.cell.scenario);
+        let load_ms = if self.cell.scenario.starts() {
+            0.0
+        } else {
+            requests as f64 * estimate.request_us / 1e3
+        };
+        estimate.start_ms * self.instances as f64 + OVERHEAD_MS + load_ms
     }
 }
 
@@ -149,50 +170,45 @@ impl Planned {
 /// # Errors
 /// `--only` names a key or a value that no cell has.
 pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
-    let mut cells = Vec::new();
-    for workload in settings
-        .values
+    let values = &settings.values;
+    let systems: Vec<_> = values
+        .systems
+        .iter()
+        .filter_map(|name| System::from_name(name))
+        .collect();
+    let workloads = values
         .workloads
         .iter()
-        .filter_map(|name| Workload::from_name(name))
-    {
+        .filter_map(|name| Workload::from_name(name));
+    let mut cells = Vec::new();
+    for workload in workloads {
         for scenario in scenarios(settings, workload) {
-            let systems = settings
-                .values
-                .systems
+            let systems = systems
                 .iter()
-                .filter_map(|name| Name::from_name(name));
-            for system in systems.filter(|system| is_asked(settings, *system, workload)) {
-                of(settings, system, workload, scenario, &mut cells);
-            }
+                .filter(|system| is_measured(settings, **system, workload));
+            cells.extend(systems.flat_map(|system| crossed(settings, *system, workload, scenario)));
         }
     }
-    let mut cells = network::crossed(cells, &settings.values);
-    for control in settings
-        .values
-        .controls
-        .iter()
-        .filter_map(|name| Name::from_name(name))
-    {
+    let mut cells = network::crossed(cells, values);
+    for control in &values.controls {
         let twins: Vec<_> = cells
             .iter()
             .filter(|planned| is_controlled(planned, control))
-            .map(twin)
+            .map(Planned::twin)
             .collect();
         cells.extend(twins);
     }
-    only(cells, &settings.only)
+    selection::only(cells, &settings.only)
 }
 
 /// Whether a system is to run a workload, and can.
-fn is_asked(settings: &Settings, system: Name, workload: Workload) -> bool {
-    let adapter = system.adapter();
+fn is_measured(settings: &Settings, system: System, workload: Workload) -> bool {
     let listed = settings
         .values
-        .hosted_workloads
+        .managed_workloads
         .iter()
         .any(|name| name == workload.name());
-    adapter.takes(workload) && (adapter.hosted().is_none() || listed)
+    system.supports(workload) && (system.managed().is_none() || listed)
 }
 
 fn scenarios(settings: &Settings, workload: Workload) -> Vec<Scenario> {
@@ -200,7 +216,7 @@ fn scenarios(settings: &Settings, workload: Workload) -> Vec<Scenario> {
         .scenarios_of
         .get(workload.name())
         .unwrap_or(&settings.values.scenarios);
-    // A command has nothing that runs on and could be asked again, or be there in numbers.
+    // A command takes no requests after its start, and only its throughput can be scaled.
     let possible = |scenario: &Scenario| {
         scenario.starts() || *scenario == Scenario::Scaling || listens(workload)
     };
@@ -215,212 +231,130 @@ fn scenarios(settings: &Settings, workload: Workload) -> Vec<Scenario> {
         .collect()
 }
 
-/// The cells of one system, workload and scenario.
-fn of(
+/// The cells of one system, workload and scenario: all their parameters crossed.
+fn crossed(
     settings: &Settings,
-    system: Name,
+    system: System,
     workload: Workload,
     scenario: Scenario,
-    cells: &mut Vec<Planned>,
-) {
+) -> Vec<Planned> {
     let values = &settings.values;
-    let ways = match scenario {
+    let start = vec![Planned::start(system, workload, None, scenario)];
+    let acquires = acquires(settings, system, scenario);
+    let cells = cross(start, &acquires, |cell, acquire| cell.acquire = *acquire);
+    let variants = variants(settings, system, workload, scenario);
+    let cells = cross(cells, &variants, |cell, it| cell.variant.clone_from(it));
+    let observers = observers(settings, system, workload, scenario);
+    let cells = cross(cells, observers, |cell, observer| cell.observer = *observer);
+    let states = eviction::states(settings, scenario);
+    let cells = cross(cells, &states, |cell, state| cell.page_cache = *state);
+    let instances = if scenario.multiplies() {
+        &values.instances[..]
+    } else {
+        &[1]
+    };
+    let cells = cross(cells, instances, |cell, n| cell.instances = *n);
+    let several = matches!(scenario, Scenario::Throughput | Scenario::Scaling);
+    let connections = if several && listens(workload) {
+        &values.connections[..]
+    } else {
+        &[1]
+    };
+    let cells = cross(cells, connections, |cell, n| cell.connections = *n);
+    cells
+        .into_iter()
+        .map(|cell| cell.with_params(values.requests))
+        .collect()
+}
+
+/// Each cell with each of the values.
+fn cross<T>(cells: Vec<Planned>, values: &[T], set: impl Fn(&mut Planned, &T)) -> Vec<Planned> {
+    let each = |cell: Planned| values.iter().map(move |value| (cell.clone(), value));
+    cells
+        .into_iter()
+        .flat_map(each)
+        .map(|(mut cell, value)| {
+            set(&mut cell, value);
+            cell
+        })
+        .collect()
+}
+
+/// The code acquisition modes of a system in a scenario; one that is none for machine code.
+fn acquires(settings: &Settings, system: System, scenario: Scenario) -> Vec<Option<Acquire>> {
+    let modes = system.acquire_modes();
+    if modes.is_empty() {
+        return vec![None];
+    }
+    let values = &settings.values;
+    let names = match scenario {
         Scenario::Cold => &values.cold,
         Scenario::RuntimeCold => &values.runtime_cold,
         Scenario::Warm | Scenario::Throughput | Scenario::Scaling | Scenario::Density => {
             &values.load
         }
     };
-    let mut acquires: Vec<Option<Acquire>> = system
-        .adapter()
-        .acquires()
-        .iter()
-        .filter(|acquire| ways.iter().any(|way| way == acquire.name()))
-        .map(|acquire| Some(*acquire))
-        .collect();
-    if let Some(mode) = settings
-        .wasmtime_cache
-        .as_deref()
-        .filter(|_| system == Name::WasmtimeCli)
-    {
-        let fits = |acquire: &Acquire| {
-            acquire.name() == mode && (scenario != Scenario::Cold || acquire.from_source())
-        };
-        acquires = Acquire::ALL.into_iter().filter(fits).map(Some).collect();
-    }
-    if system.adapter().acquires().is_empty() {
-        acquires = vec![None];
-    }
-    let observed = scenario.starts() && values.observe.iter().any(|name| name == workload.name());
-    let adapter = system.adapter();
-    let observers: &[Observer] = match (observed, adapter.hosted()) {
-        (true, None) => &[Observer::None, Observer::Seccomp],
-        // Nothing sees into a container from outside, so a service in it tells by itself; the rest
-        // its engine tells.
-        (true, Some(_)) if adapter.tells_milestones() && listens(workload) => {
-            &[Observer::None, Observer::Own]
-        }
-        _ => &[Observer::None],
+    let is_chosen = |mode: &Acquire| match settings.acquire_of.get(system.name()) {
+        Some(chosen) => mode == chosen && (scenario != Scenario::Cold || mode.from_source()),
+        None => names.iter().any(|name| name == mode.name()),
     };
-    let mut variants = adapter.hosted().map_or_else(
-        || vec![Variant::new()],
-        |hosted| hosted.variants(listens(workload), scenario),
+    let chosen = modes.iter().copied().filter(is_chosen);
+    chosen.map(Some).collect()
+}
+
+fn variants(
+    settings: &Settings,
+    system: System,
+    workload: Workload,
+    scenario: Scenario,
+) -> Vec<Params> {
+    let mut variants = system.managed().map_or_else(
+        || vec![Params::new()],
+        |managed| managed.variants(listens(workload), scenario),
     );
-    if values.variants == Variants::Usual {
+    if settings.values.variants == Variants::Usual {
         variants.truncate(1);
     }
-    let connections: &[usize] =
-        if matches!(scenario, Scenario::Throughput | Scenario::Scaling) && listens(workload) {
-            &values.connections
-        } else {
-            &[1]
-        };
-    let instances: &[usize] = if scenario.multiplies() {
-        &values.instances
-    } else {
-        &[1]
-    };
-    let sizes: Vec<_> = instances
-        .iter()
-        .flat_map(|&instances| {
-            connections
-                .iter()
-                .map(move |&connections| (instances, connections))
-        })
-        .collect();
-    let caches = cache::states(settings, scenario);
-    for acquire in acquires {
-        for variant in &variants {
-            for &observer in observers {
-                let found = caches
-                    .iter()
-                    .flat_map(|cache| sizes.iter().map(move |size| (*cache, *size)));
-                for ((evicted, evicted_all), (instances, connections)) in found {
-                    let start = Planned::start(system, workload, acquire, scenario);
-                    let variant = variant.clone();
-                    let cell = Planned {
-                        variant,
-                        evicted,
-                        evicted_all,
-                        observer,
-                        connections,
-                        instances,
-                        ..start
-                    };
-                    cells.push(cell.named(values.requests));
-                }
-            }
+    variants
+}
+
+fn observers(
+    settings: &Settings,
+    system: System,
+    workload: Workload,
+    scenario: Scenario,
+) -> &'static [Observer] {
+    let named = |name: &String| name == workload.name();
+    if !scenario.starts() || !settings.values.observe.iter().any(named) {
+        return &[Observer::None];
+    }
+    match system.managed() {
+        None => &[Observer::None, Observer::Seccomp],
+        // System calls in a container are not seen from outside, so a service in it reports its own
+        // milestones; those of the engine are reported in any case.
+        Some(_) if system.reports_milestones() && listens(workload) => {
+            &[Observer::None, Observer::Own]
         }
+        Some(_) => &[Observer::None],
     }
 }
 
-fn is_controlled(planned: &Planned, control: Name) -> bool {
-    planned.system == control
+fn is_controlled(planned: &Planned, control: &str) -> bool {
+    planned.system.name() == control
         && planned.observer == Observer::None
         && CONTROLLED.contains(&planned.workload)
-}
-
-fn twin(planned: &Planned) -> Planned {
-    let mut twin = planned.clone();
-    twin.cell.system.push_str(TWIN);
-    twin
-}
-
-/// The cells with these properties. Values of one key are alternatives, keys add up.
-fn only(cells: Vec<Planned>, only: &[String]) -> Result<Vec<Planned>, Error> {
-    let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for pair in only {
-        let (key, value) = pair.split_once('=').ok_or_else(|| {
-            Error::new(Exit::Usage, format!("--only takes key=value, not `{pair}`"))
-                .hint("such as --only system=native,workload=http-hello,scenario=cold")
-        })?;
-        let mut known: Vec<_> = cells
-            .iter()
-            .filter_map(|planned| property(planned, key))
-            .collect();
-        known.sort_unstable();
-        known.dedup();
-        if !known.iter().any(|known| known == value) {
-            let hint = if known.is_empty() {
-                "keys are system, workload, scenario and the parameters of cells; `--list` shows \
-                    them"
-                    .to_owned()
-            } else {
-                format!("{key} is one of {}", known.join(", "))
-            };
-            return Err(Error::new(Exit::Usage, format!("no cell has {pair}")).hint(hint));
-        }
-        wanted.entry(key).or_default().push(value);
-    }
-    let fits = |planned: &Planned| {
-        wanted.iter().all(|(key, values)| {
-            property(planned, key).is_some_and(|value| values.contains(&value.as_str()))
-        })
-    };
-    let cells: Vec<_> = cells.into_iter().filter(fits).collect();
-    if cells.is_empty() {
-        return Err(Error::new(
-            Exit::Usage,
-            "nothing is left to measure: no cell has all of --only",
-        )
-        .hint("`--list` shows the cells of a profile"));
-    }
-    Ok(cells)
-}
-
-/// A property of a cell, by its key. A second name is the system that it stands for.
-fn property(planned: &Planned, key: &str) -> Option<String> {
-    match key {
-        "system" => Some(planned.system.name().to_owned()),
-        "workload" => Some(planned.cell.workload.clone()),
-        "scenario" => Some(planned.cell.scenario.name().to_owned()),
-        _ => planned.cell.params.get(key).map(str::to_owned),
-    }
-}
-
-/// About how long one sample takes, in milliseconds, on two cores like the authors'.
-pub fn estimate_ms(planned: &Planned, settings: &Settings) -> f64 {
-    let start = match (planned.system, planned.acquire) {
-        (Name::Native | Name::NativePortable, _) => 5.0,
-        (Name::WasmtimeEmbedded, Some(Acquire::Compile | Acquire::CacheMiss))
-        | (Name::Runc | Name::Crun, _) => 100.0,
-        (Name::WasmtimeCli, Some(Acquire::Compile | Acquire::CacheMiss)) => 120.0,
-        (Name::WasmtimeEmbedded | Name::WasmtimeCli, _) => 15.0,
-        (Name::WasmEdgeEmbedded | Name::WasmEdgeCli, _) => 35.0,
-        // The engine is started anew, or the container is removed: both take longer than what is
-        // timed.
-        (Name::Docker | Name::DockerWasmtime, _) if planned.cell.scenario == Scenario::Cold => {
-            2_500.0
-        }
-        (Name::Docker | Name::DockerWasmtime, _) => 400.0,
-        (Name::WasmCloud, _) => 1_000.0,
-        (Name::Containerd, _) => 200.0,
-    };
-    // Finding a port, evicting, looking for what was left, writing it down.
-    let around = 15.0;
-    let per_request_us = match (planned.system, planned.acquire) {
-        (Name::Native | Name::NativePortable, _) => 30.0,
-        (_, Some(Acquire::Interpret)) => 3_000.0,
-        _ => 250.0,
-    };
-    let load = if planned.cell.scenario.starts() {
-        0.0
-    } else {
-        settings.values.requests as f64 * per_request_us / 1e3
-    };
-    start * planned.instances as f64 + around + load
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::suite::SuiteArguments;
-    use crate::suite::environment::Variables;
     use crate::suite::settings;
+    use crate::suite::variables::Variables;
 
     fn planned(arguments: &SuiteArguments) -> Result<Vec<Planned>, String> {
         let (settings, _) =
-            settings::of(arguments, &Variables::none(), None, settings::DEFAULT).unwrap();
+            settings::resolve(arguments, &Variables::none(), None, settings::DEFAULT).unwrap();
         cells(&settings).map_err(|error| error.to_string())
     }
 
@@ -439,7 +373,7 @@ mod tests {
                 ..Default::default()
             };
             let (settings, _) =
-                settings::of(&arguments, &Variables::none(), None, settings::DEFAULT).unwrap();
+                settings::resolve(&arguments, &Variables::none(), None, settings::DEFAULT).unwrap();
             let cells = cells(&settings).unwrap();
             let mut names: Vec<_> = cells.iter().map(|planned| planned.cell.clone()).collect();
             let all = names.len();
@@ -450,7 +384,7 @@ mod tests {
                 .values
                 .systems
                 .iter()
-                .filter_map(|name| Name::from_name(name))
+                .filter_map(|name| System::from_name(name))
             {
                 for scenario in Scenario::ALL
                     .into_iter()
@@ -462,13 +396,13 @@ mod tests {
                                 && planned.cell.scenario == scenario
                                 && planned.cell.workload == workload
                         });
-                        let (service, asked) = (
+                        let (service, measured) = (
                             workload.starts_with("http"),
-                            is_asked(&settings, system, Workload::from_name(workload).unwrap()),
+                            is_measured(&settings, system, Workload::from_name(workload).unwrap()),
                         );
                         assert_eq!(
                             there,
-                            asked && (scenario.starts() || service),
+                            measured && (scenario.starts() || service),
                             "{profile} {} {workload}",
                             system.name()
                         );
@@ -482,7 +416,8 @@ mod tests {
     fn cold_starts_have_nothing_prepared() {
         for planned in only(&["scenario=cold"]).unwrap() {
             assert!(
-                planned.evicted && planned.acquire.is_none_or(Acquire::from_source),
+                planned.page_cache != PageCache::Hot
+                    && planned.acquire.is_none_or(Acquire::from_source),
                 "{}",
                 planned.cell
             );
@@ -490,20 +425,20 @@ mod tests {
     }
 
     #[test]
-    fn every_start_that_is_taken_apart_has_a_companion_that_is_not() {
+    fn every_observed_start_has_an_unobserved_companion() {
         let cells = planned(&SuiteArguments::default()).unwrap();
         for observed in cells
             .iter()
             .filter(|planned| planned.observer != Observer::None)
         {
             let mut cell = observed.cell.clone();
-            cell.params.insert("observer".into(), "none".into());
+            cell.params.insert(Param::Observer, Observer::None.name());
             assert!(cells.iter().any(|planned| planned.cell == cell), "{cell}");
         }
     }
 
     #[test]
-    fn only_narrows_and_says_what_it_does_not_know() {
+    fn only_narrows_and_names_what_no_cell_has() {
         let cells = only(&[
             "system=native",
             "system=wasmedge-cli",

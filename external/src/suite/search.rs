@@ -1,5 +1,5 @@
-//! `external scale --search`: the first number of instances at which less is done than by fewer, or
-//! not all of it rightly.
+//! `external scale --search`: the first number of instances at which throughput falls, or requests
+//! fail.
 //!
 //! Numbers are doubled until that happens, and the gap is then halved. Each step is a run of its
 //! own with a plan fixed before it, in which the largest number that was good stands beside the one
@@ -12,14 +12,14 @@ use campaign::terminal::print;
 use campaign::{Error, Exit};
 use findings::Findings;
 use findings::input::cell_id;
-use results::Cell;
+use results::{Cell, Param};
 use summary::View;
 
 use super::plan::Planned;
 use super::{Campaign, SuiteArguments};
 
-/// The parameter of cells that is searched in.
-const INSTANCES: &str = "instances";
+/// The parameter of cells that is searched.
+const INSTANCES: Param = Param::Instances;
 
 /// What is known of one curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub(super) fn search(
             }
         }
     }
-    print(&told(&known, most))?;
+    print(&render(&known, most))?;
     Ok(exit)
 }
 
@@ -146,10 +146,7 @@ fn cells_of(campaign: &Campaign<'_>, tried: &BTreeMap<Cell, (usize, usize)>) -> 
                 instances,
                 ..planned.clone()
             };
-            planned
-                .cell
-                .params
-                .insert(INSTANCES.to_owned(), instances.to_string());
+            planned.cell.params.insert(INSTANCES, instances.to_string());
             if !cells.iter().any(|known| known.cell == planned.cell) {
                 cells.push(planned);
             }
@@ -158,7 +155,7 @@ fn cells_of(campaign: &Campaign<'_>, tried: &BTreeMap<Cell, (usize, usize)>) -> 
     cells
 }
 
-fn told(known: &BTreeMap<Cell, Known>, most: usize) -> String {
+fn render(known: &BTreeMap<Cell, Known>, most: usize) -> String {
     let line = |(cell, known): (&Cell, &Known)| {
         let what = match known.bad {
             Some(bad) => format!(
@@ -166,7 +163,7 @@ fn told(known: &BTreeMap<Cell, Known>, most: usize) -> String {
                 known.good
             ),
             None => format!(
-                "does not degrade up to {} instances, and more than {most} were not asked for",
+                "does not degrade up to {} instances, the most that were tried within {most}",
                 known.good
             ),
         };

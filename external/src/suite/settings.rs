@@ -1,110 +1,25 @@
-//! What a suite is told, where each value came from, and what it means: a profile in TOML, above it
-//! the environment, above that the command line.
+//! The settings of a suite, and where each value came from: a profile in TOML, above it the
+//! environment, above that the command line.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use campaign::{Error, Exit, run};
-use results::manifest::Origin;
+use results::manifest::{Origin, Setting};
 use results::record::Scenario;
 use results::run_folder;
+use results::values::Named as _;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use workloads::Workload;
 
 use super::SuiteArguments;
-use super::cache::PageCache;
-use super::environment::{self, Variables};
+use super::environment;
 use super::network;
-use crate::system::{Acquire, Name};
-
-/// The profiles that come with the program.
-const PROFILES: [(&str, &str); 5] = [
-    ("quick", include_str!("../../profiles/quick.toml")),
-    ("standard", include_str!("../../profiles/standard.toml")),
-    ("paper", include_str!("../../profiles/paper.toml")),
-    ("scale", include_str!("../../profiles/scale.toml")),
-    ("density", include_str!("../../profiles/density.toml")),
-];
-
-/// What is measured unless something else is said.
-pub const DEFAULT: &str = "quick";
-
-/// A profile, as it stands in a file. Unknown keys are errors: a misspelt one would be a run other
-/// than the one meant.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Profile {
-    /// Samples of each cell.
-    pub samples: u32,
-    /// The systems, by name.
-    pub systems: Vec<String>,
-    /// The workloads, by name.
-    pub workloads: Vec<String>,
-    /// The scenarios, by name.
-    pub scenarios: Vec<String>,
-    /// How code is come by in starts with nothing prepared.
-    pub cold: Vec<String>,
-    /// How code is come by in starts with something prepared.
-    pub runtime_cold: Vec<String>,
-    /// How code is come by in servers under load.
-    pub load: Vec<String>,
-    /// Requests before those that are recorded.
-    pub warm_up: u64,
-    /// Requests that are recorded, of each sample.
-    pub requests: u64,
-    /// Connections at once under `throughput`.
-    pub connections: Vec<usize>,
-    /// Instances at once under `scaling` and `density`.
-    #[serde(default = "one_instance")]
-    pub instances: Vec<usize>,
-    /// The workloads of which there are several instances at once; all, if none is named.
-    #[serde(default)]
-    pub multiplied_workloads: Vec<String>,
-    /// The workloads of systems with an engine of their own, of which a sample takes a second and
-    /// more.
-    pub hosted_workloads: Vec<String>,
-    /// Workloads whose starts are taken apart, beside starts that are not.
-    pub observe: Vec<String>,
-    /// Systems that are measured a second time under another name.
-    pub controls: Vec<String>,
-    /// Which variants of systems that have several are measured.
-    pub variants: Variants,
-    /// How long a start, or a request, may take.
-    pub time_limit_s: u64,
-    /// What starts find in the page cache, several beside each other; by scenario if nothing is
-    /// said.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub page_cache: Vec<PageCache>,
-    /// Levels of a firewall in front of services: `off` and others. Nothing is said of one if there
-    /// is no other.
-    #[serde(default)]
-    pub firewall: Vec<String>,
-    /// The ways from client to service: the loopback unless others are named.
-    #[serde(default)]
-    pub path: Vec<network::Path>,
-    /// How long a network holds a packet back on each side, in milliseconds, one after another.
-    #[serde(default)]
-    pub delay_ms: Vec<u32>,
-    /// How many megabits a second go through a network, each way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate_mbit: Option<u32>,
-}
-
-fn one_instance() -> Vec<usize> {
-    vec![1]
-}
-
-/// Which variants of a system are measured: its ways of networking, of keeping images, of pooling
-/// instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Variants {
-    /// The usual one.
-    #[default]
-    Usual,
-    /// All that there are.
-    All,
-}
+use super::profile::Profile;
+pub use super::profile::{DEFAULT, Variants};
+use super::variables::Variables;
+use crate::system::{Acquire, System};
 
 /// What a run measures, in full: kept in its manifest, so that resuming it plans the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -117,142 +32,165 @@ pub struct Settings {
     pub only: Vec<String>,
     /// Scenarios of single workloads, where they differ from the profile's.
     pub scenarios_of: BTreeMap<String, Vec<String>>,
-    /// How `wasmtime-cli` comes by code, where that differs from the profile's.
-    pub wasmtime_cache: Option<String>,
+    /// Code acquisition modes of single systems, where they differ from the profile's.
+    pub acquire_of: BTreeMap<String, Acquire>,
     /// Whether the artifact's pages are evicted before every start, prepared ones too.
     pub evict_always: bool,
     /// What the order of the samples is drawn from.
     pub seed: u64,
 }
 
-impl Settings {
-    /// Those of a profile that comes with the program under a name of its own.
-    pub fn of_text(name: &str, text: &str, samples: u32, seed: Option<u64>) -> Self {
-        let values: Profile =
-            toml::from_str(text).expect("the profiles that come with the program are tested");
-        let values = Profile { samples, ..values };
-        Self {
-            profile: name.to_owned(),
-            values,
-            ..Self::of_comparison(samples, seed)
-        }
-    }
+/// Where the values of the settings came from, by their keys in the manifest.
+pub type Origins = BTreeMap<String, Origin>;
 
-    /// Those of a comparison, which plans its cells by itself.
-    pub fn of_comparison(samples: u32, seed: Option<u64>) -> Self {
-        let values = Profile {
-            samples,
-            systems: Vec::new(),
-            workloads: Vec::new(),
-            scenarios: Vec::new(),
-            cold: Vec::new(),
-            runtime_cold: Vec::new(),
-            load: Vec::new(),
-            warm_up: 0,
-            requests: 0,
-            connections: Vec::new(),
-            instances: one_instance(),
-            multiplied_workloads: Vec::new(),
-            page_cache: Vec::new(),
-            hosted_workloads: Vec::new(),
-            observe: Vec::new(),
-            controls: Vec::new(),
-            variants: Variants::Usual,
-            time_limit_s: 30,
-            firewall: Vec::new(),
-            path: Vec::new(),
-            delay_ms: Vec::new(),
-            rate_mbit: None,
-        };
+/// The key of a profile's values in the manifests of runs that recorded them as one.
+const VALUES: &str = "values";
+
+impl Settings {
+    fn new(profile: String, values: Profile, seed: Option<u64>) -> Self {
         Self {
-            profile: "comparison".to_owned(),
+            profile,
             values,
             only: Vec::new(),
             scenarios_of: BTreeMap::new(),
-            wasmtime_cache: None,
+            acquire_of: BTreeMap::new(),
             evict_always: false,
             seed: seed.unwrap_or_else(run::draw_seed),
         }
     }
+
+    /// Those of a profile that comes with the program under a name of its own.
+    pub(super) fn from_toml(name: &str, text: &str, samples: u32, seed: Option<u64>) -> Self {
+        let values = Profile::built_in(text);
+        Self::new(name.to_owned(), Profile { samples, ..values }, seed)
+    }
+
+    /// Those of a comparison, which plans its cells by itself.
+    pub fn for_comparison(samples: u32, seed: Option<u64>) -> Self {
+        Self::new("comparison".to_owned(), Profile::empty(samples), seed)
+    }
+
+    /// Every value with where it came from, as a manifest records it.
+    pub(super) fn to_config(&self, origins: &Origins) -> BTreeMap<String, Setting> {
+        let setting = |(key, value): (String, Value)| {
+            let origin = origins.get(&key).copied().unwrap_or(Origin::Default);
+            (key, Setting { value, origin })
+        };
+        self.to_map().into_iter().map(setting).collect()
+    }
+
+    /// All values, those of the profile beside the others.
+    fn to_map(&self) -> Map<String, Value> {
+        let mut map = to_map(self);
+        if let Some(Value::Object(values)) = map.remove(VALUES) {
+            map.extend(values);
+        }
+        map
+    }
+
+    /// The settings of a manifest, of this version or of one that recorded a profile's values as
+    /// one.
+    fn from_config(mut map: Map<String, Value>) -> serde_json::Result<Self> {
+        if map.contains_key(VALUES) {
+            let acquire_of = acquire_of_old_run(&mut map);
+            map.insert("acquire_of".to_owned(), acquire_of);
+        } else {
+            let own = to_map(&Self::for_comparison(1, Some(0)));
+            let (own, values): (Map<_, _>, Map<_, _>) =
+                map.into_iter().partition(|(key, _)| own.contains_key(key));
+            map = own;
+            map.insert(VALUES.to_owned(), values.into());
+        }
+        serde_json::from_value(map.into())
+    }
 }
 
-/// Where the values of the settings came from.
-pub type Origins = BTreeMap<&'static str, Origin>;
+/// The code acquisition modes of single systems, from the manifest of a run that recorded each
+/// under a key of its own.
+fn acquire_of_old_run(map: &mut Map<String, Value>) -> Value {
+    let modes = System::all().into_iter().filter_map(|system| {
+        let mode = map.remove(system.acquire_variable()?.old_key)?;
+        (!mode.is_null()).then(|| (system.name().to_owned(), mode))
+    });
+    modes.collect::<Map<_, _>>().into()
+}
+
+fn to_map(data: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(data) {
+        Ok(Value::Object(map)) => map,
+        _ => unreachable!("settings are plain data with named fields: they serialise as an object"),
+    }
+}
+
+/// Settings while values are laid above each other, with where each came from.
+#[derive(Debug)]
+pub(super) struct Layers {
+    pub(super) settings: Settings,
+    origins: Origins,
+}
+
+impl Layers {
+    /// The lowest layer: the profile, and what is set by default.
+    fn new(settings: Settings) -> Self {
+        let keys = to_map(&settings.values).into_iter().map(|(key, _)| key);
+        let origins = keys.map(|key| (key, Origin::Profile)).collect();
+        Self { settings, origins }
+    }
+
+    /// Lays a value above the one that is there, if there is one to be laid.
+    pub(super) fn set<T>(
+        &mut self,
+        origin: Origin,
+        key: &str,
+        value: Option<T>,
+        field: impl FnOnce(&mut Settings) -> &mut T,
+    ) {
+        if let Some(value) = value {
+            *field(&mut self.settings) = value;
+            self.origins.insert(key.to_owned(), origin);
+        }
+    }
+}
 
 /// The settings in force: of a run that is resumed, those in its folder's manifest. `usual` is the
 /// profile where none is named.
 ///
 /// # Errors
-/// Something that was said is impossible.
-pub fn of(
+/// A value is impossible.
+pub fn resolve(
     arguments: &SuiteArguments,
     variables: &Variables,
     resume: Option<&Path>,
     usual: &str,
 ) -> Result<(Settings, Origins), Error> {
     if let Some(folder) = resume {
-        return Ok((of_run(folder)?, Origins::new()));
+        return Ok((read_run(folder)?, Origins::new()));
     }
-    let name = arguments
-        .profile
-        .clone()
-        .unwrap_or_else(|| usual.to_owned());
-    let mut settings = Settings {
-        values: profile(&name)?,
-        profile: name,
-        only: arguments.only.clone(),
-        scenarios_of: BTreeMap::new(),
-        wasmtime_cache: None,
-        evict_always: false,
-        seed: arguments.seed.unwrap_or_else(run::draw_seed),
-    };
-    let mut origins = Origins::from([
-        (
-            "profile",
-            if arguments.profile.is_some() {
-                Origin::CommandLine
-            } else {
-                Origin::Default
-            },
-        ),
-        ("values", Origin::Profile),
-        (
-            "only",
-            if arguments.only.is_empty() {
-                Origin::Default
-            } else {
-                Origin::CommandLine
-            },
-        ),
-        (
-            "seed",
-            if arguments.seed.is_some() {
-                Origin::CommandLine
-            } else {
-                Origin::Drawn
-            },
-        ),
-    ]);
-    environment::apply(variables, &mut settings, &mut origins)?;
-    if flags(arguments, &mut settings.values) {
-        origins.insert("values", Origin::CommandLine);
-    }
-    check(&settings)?;
-    Ok((settings, origins))
+    let name = arguments.profile.as_deref().unwrap_or(usual);
+    let values = Profile::load(name)?;
+    let settings = Settings::new(name.to_owned(), values, arguments.seed);
+    let mut layers = Layers::new(settings);
+    let seed = arguments
+        .seed
+        .map_or(Origin::Drawn, |_| Origin::CommandLine);
+    layers.origins.insert("seed".to_owned(), seed);
+    environment::apply(variables, &mut layers)?;
+    apply_arguments(arguments, &mut layers);
+    check(&layers.settings)?;
+    Ok((layers.settings, layers.origins))
 }
 
 /// Those of a run that was begun, from its manifest.
 ///
 /// # Errors
 /// There is no such manifest, or it is another program's.
-pub fn of_run(folder: &Path) -> Result<Settings, Error> {
+pub(super) fn read_run(folder: &Path) -> Result<Settings, Error> {
     let manifest = run_folder::read_manifest(folder)?;
-    let config: serde_json::Map<_, _> = manifest
+    let config = manifest
         .config
         .into_iter()
-        .map(|(key, setting)| (key, setting.value))
-        .collect();
-    serde_json::from_value(config.into()).map_err(|error| {
+        .map(|(key, setting)| (key, setting.value));
+    Settings::from_config(config.collect()).map_err(|error| {
         Error::new(
             Exit::Resume,
             format!("the run's configuration cannot be understood: {error}"),
@@ -261,120 +199,93 @@ pub fn of_run(folder: &Path) -> Result<Settings, Error> {
     })
 }
 
-/// Lays the command line above the profile. Returns whether it said anything.
-fn flags(arguments: &SuiteArguments, values: &mut Profile) -> bool {
-    let before = values.clone();
-    let SuiteArguments {
-        samples,
-        warm_up,
-        requests,
-        connections,
-        instances,
-        ..
-    } = arguments;
-    values.samples = samples.unwrap_or(values.samples);
-    values.warm_up = warm_up.unwrap_or(values.warm_up);
-    values.requests = requests.unwrap_or(values.requests);
-    if !connections.is_empty() {
-        values.connections.clone_from(connections);
-    }
-    if !arguments.page_cache.is_empty() {
-        values.page_cache.clone_from(&arguments.page_cache);
-    }
-    if !instances.is_empty() {
-        values.instances.clone_from(instances);
-    }
-    values.variants = arguments.variants.unwrap_or(values.variants);
-    if !arguments.firewall.is_empty() {
-        values.firewall = arguments.firewall.iter().map(ToString::to_string).collect();
-    }
-    if !arguments.path.is_empty() {
-        values.path.clone_from(&arguments.path);
-    }
-    if !arguments.delay.is_empty() {
-        values.delay_ms = arguments.delay.iter().map(|delay| delay.0).collect();
-    }
-    values.rate_mbit = arguments.rate.or(values.rate_mbit);
-    if arguments.no_observer {
-        values.observe.clear();
-    }
-    *values != before
+/// Lays the command line above the rest.
+fn apply_arguments(arguments: &SuiteArguments, layers: &mut Layers) {
+    const ORIGIN: Origin = Origin::CommandLine;
+    let firewall = arguments.firewall.iter().map(ToString::to_string);
+    let delay_ms = arguments.delay.iter().map(|delay| delay.0);
+    let profile = arguments.profile.clone();
+    layers.set(ORIGIN, "profile", profile, |it| &mut it.profile);
+    layers.set(ORIGIN, "only", listed(&arguments.only), |it| &mut it.only);
+    layers.set(ORIGIN, "samples", arguments.samples, |it| {
+        &mut it.values.samples
+    });
+    layers.set(ORIGIN, "warm_up", arguments.warm_up, |it| {
+        &mut it.values.warm_up
+    });
+    layers.set(ORIGIN, "requests", arguments.requests, |it| {
+        &mut it.values.requests
+    });
+    layers.set(
+        ORIGIN,
+        "connections",
+        listed(&arguments.connections),
+        |it| &mut it.values.connections,
+    );
+    layers.set(ORIGIN, "page_cache", listed(&arguments.page_cache), |it| {
+        &mut it.values.page_cache
+    });
+    layers.set(ORIGIN, "instances", listed(&arguments.instances), |it| {
+        &mut it.values.instances
+    });
+    layers.set(ORIGIN, "variants", arguments.variants, |it| {
+        &mut it.values.variants
+    });
+    let firewall: Vec<_> = firewall.collect();
+    layers.set(ORIGIN, "firewall", listed(&firewall), |it| {
+        &mut it.values.firewall
+    });
+    layers.set(ORIGIN, "path", listed(&arguments.path), |it| {
+        &mut it.values.path
+    });
+    let delay_ms: Vec<_> = delay_ms.collect();
+    layers.set(ORIGIN, "delay_ms", listed(&delay_ms), |it| {
+        &mut it.values.delay_ms
+    });
+    layers.set(ORIGIN, "rate_mbit", arguments.rate.map(Some), |it| {
+        &mut it.values.rate_mbit
+    });
+    let observe = arguments.no_observer.then(Vec::new);
+    layers.set(ORIGIN, "observe", observe, |it| &mut it.values.observe);
 }
 
-fn profile(name: &str) -> Result<Profile, Error> {
-    if let Some((_, text)) = PROFILES.iter().find(|(known, _)| *known == name) {
-        return Ok(
-            toml::from_str(text).expect("the profiles that come with the program are tested")
-        );
-    }
-    let names: Vec<_> = PROFILES.iter().map(|(name, _)| *name).collect();
-    let text = std::fs::read_to_string(name).map_err(|error| {
-        Error::new(
-            Exit::Usage,
-            format!("there is no profile `{name}`, and no such file: {error}"),
-        )
-        .hint(format!(
-            "there are {}; or name a TOML file",
-            names.join(", ")
-        ))
-    })?;
-    toml::from_str(&text).map_err(|error| {
-        Error::new(
-            Exit::Usage,
-            format!("{name} is no profile: {}", error.to_string().trim_end()),
-        )
-        .hint("external/profiles/quick.toml has every key")
-    })
+/// A list of arguments; nothing if none was given.
+fn listed<T: Clone>(values: &[T]) -> Option<Vec<T>> {
+    (!values.is_empty()).then(|| values.to_vec())
 }
 
 /// Whether every name in the settings is one.
 fn check(settings: &Settings) -> Result<(), Error> {
     let values = &settings.values;
-    all_known("system", &values.systems, Name::ALL.map(Name::name))?;
-    all_known("system", &values.controls, Name::ALL.map(Name::name))?;
-    all_known(
-        "workload",
-        &values.workloads,
-        Workload::ALL.map(Workload::name),
-    )?;
-    all_known(
-        "workload",
-        &values.hosted_workloads,
-        Workload::ALL.map(Workload::name),
-    )?;
-    all_known(
-        "workload",
-        &values.multiplied_workloads,
-        Workload::ALL.map(Workload::name),
-    )?;
-    all_known(
-        "workload",
-        &values.observe,
-        Workload::ALL.map(Workload::name),
-    )?;
-    for ways in [&values.cold, &values.runtime_cold, &values.load] {
-        all_known(
-            "way of coming by code",
-            ways,
-            Acquire::ALL.map(Acquire::name),
-        )?;
+    let systems = System::names();
+    for names in [&values.systems, &values.controls] {
+        all_known("system", names, &systems)?;
     }
-    for scenarios in settings.scenarios_of.values().chain([&values.scenarios]) {
-        all_known("scenario", scenarios, Scenario::ALL.map(Scenario::name))?;
+    let workloads = Workload::ALL.map(Workload::name);
+    for names in [
+        &values.workloads,
+        &values.managed_workloads,
+        &values.multiplied_workloads,
+        &values.observe,
+    ] {
+        all_known("workload", names, &workloads)?;
+    }
+    let modes: Vec<_> = Acquire::ALL.iter().map(|mode| mode.name()).collect();
+    for names in [&values.cold, &values.runtime_cold, &values.load] {
+        all_known("code acquisition mode", names, &modes)?;
+    }
+    let scenarios = Scenario::ALL.map(Scenario::name);
+    for names in settings.scenarios_of.values().chain([&values.scenarios]) {
+        all_known("scenario", names, &scenarios)?;
     }
     network::check(values)?;
+    let least = |numbers: &[usize]| numbers.iter().copied().min().unwrap_or(0) as u64;
     let positive = [
         ("samples", u64::from(values.samples)),
         ("requests", values.requests),
         ("time_limit_s", values.time_limit_s),
-        (
-            "connections",
-            values.connections.iter().copied().min().unwrap_or(0) as u64,
-        ),
-        (
-            "instances",
-            values.instances.iter().copied().min().unwrap_or(0) as u64,
-        ),
+        ("connections", least(&values.connections)),
+        ("instances", least(&values.instances)),
     ];
     match positive.into_iter().find(|(_, value)| *value == 0) {
         Some((key, _)) => Err(Error::new(Exit::Usage, format!("{key} must be at least 1"))),
@@ -382,7 +293,7 @@ fn check(settings: &Settings) -> Result<(), Error> {
     }
 }
 
-fn all_known<const N: usize>(what: &str, names: &[String], known: [&str; N]) -> Result<(), Error> {
+fn all_known(what: &str, names: &[String], known: &[&str]) -> Result<(), Error> {
     match names.iter().find(|name| !known.contains(&name.as_str())) {
         Some(name) => Err(
             Error::new(Exit::Usage, format!("there is no {what} `{name}`"))
@@ -394,7 +305,12 @@ fn all_known<const N: usize>(what: &str, names: &[String], known: [&str; N]) -> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::profile::PROFILES;
     use super::*;
+
+    fn resolved(arguments: &SuiteArguments, variables: &Variables) -> (Settings, Origins) {
+        resolve(arguments, variables, None, DEFAULT).unwrap()
+    }
 
     #[test]
     fn the_profiles_that_come_with_the_program_are_right() {
@@ -403,7 +319,7 @@ mod tests {
                 profile: Some(name.to_owned()),
                 ..SuiteArguments::default()
             };
-            let (settings, _) = of(&arguments, &Variables::none(), None, DEFAULT).unwrap();
+            let (settings, _) = resolved(&arguments, &Variables::none());
             assert!(
                 !settings.values.controls.is_empty(),
                 "{name} has an A/A control"
@@ -413,52 +329,79 @@ mod tests {
 
     #[test]
     fn the_command_line_lies_above_the_environment_and_that_above_the_profile() {
-        let variables = Variables::of([("THROUGHPUT_REQS", "77"), ("WARMUP_REQ", "3")]);
+        let variables = Variables::from_pairs([("THROUGHPUT_REQS", "77"), ("WARMUP_REQ", "3")]);
         let arguments = SuiteArguments {
             warm_up: Some(9),
             ..SuiteArguments::default()
         };
-        let (settings, origins) = of(&arguments, &variables, None, DEFAULT).unwrap();
+        let (settings, origins) = resolved(&arguments, &variables);
         assert_eq!((settings.values.requests, settings.values.warm_up), (77, 9));
-        assert_eq!(origins["values"], Origin::CommandLine);
-        assert_eq!(origins["profile"], Origin::Default);
+        let config = settings.to_config(&origins);
+        assert_eq!(config["warm_up"].origin, Origin::CommandLine);
+        assert_eq!(config["requests"].origin, Origin::Environment);
+        assert_eq!(config["samples"].origin, Origin::Profile);
+        assert_eq!(config["profile"].origin, Origin::Default);
+        assert_eq!(config["seed"].origin, Origin::Drawn);
+    }
+
+    #[test]
+    fn what_a_manifest_records_leads_back() {
+        let variables = Variables::from_pairs([("WASMTIME_CACHE_MODE", "warm"), ("N_RUN", "3")]);
+        let (settings, origins) = resolved(&SuiteArguments::default(), &variables);
+        let config = settings.to_config(&origins).into_iter();
+        let map = config.map(|(key, setting)| (key, setting.value)).collect();
+        assert_eq!(Settings::from_config(map).unwrap(), settings);
+    }
+
+    #[test]
+    fn manifests_that_record_the_profiles_values_as_one_are_read() {
+        let (mut settings, _) = resolved(&SuiteArguments::default(), &Variables::none());
+        let mut map = to_map(&settings);
+        map.remove("acquire_of");
+        map.insert("wasmtime_cache".to_owned(), "cache_hit".into());
+        let values = map[VALUES].as_object_mut().unwrap();
+        let workloads = values.remove("managed_workloads").unwrap();
+        values.insert("hosted_workloads".to_owned(), workloads);
+        settings
+            .acquire_of
+            .insert("wasmtime-cli".to_owned(), Acquire::CacheHit);
+        assert_eq!(Settings::from_config(map).unwrap(), settings);
     }
 
     #[test]
     fn what_does_not_exist_is_named_with_what_does() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("mine.toml");
-        let told = |text: &str| {
-            std::fs::write(&file, text).unwrap();
+        let refusal = |profile: String| {
             let arguments = SuiteArguments {
-                profile: Some(file.display().to_string()),
+                profile: Some(profile),
                 ..SuiteArguments::default()
             };
-            of(&arguments, &Variables::none(), None, DEFAULT)
+            resolve(&arguments, &Variables::none(), None, DEFAULT)
                 .unwrap_err()
                 .to_string()
         };
+        let refusal_of_text = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            refusal(file.display().to_string())
+        };
         let quick = PROFILES[0].1;
         assert!(
-            told(&quick.replace("\"native\",", "\"nativ\","))
+            refusal_of_text(&quick.replace("\"native\",", "\"nativ\","))
                 .contains("there is no system `nativ`")
         );
         assert!(
-            told(&quick.replace("samples = 7", "samples = 0"))
+            refusal_of_text(&quick.replace("samples = 7", "samples = 0"))
                 .contains("samples must be at least 1")
         );
-        assert!(told(&quick.replace("samples", "sample")).contains("unknown field `sample`"));
-        let arguments = SuiteArguments {
-            profile: Some("slow".into()),
-            ..SuiteArguments::default()
-        };
-        let said = of(&arguments, &Variables::none(), None, DEFAULT)
-            .unwrap_err()
-            .to_string();
         assert!(
-            said.contains("there is no profile `slow`")
-                && said.contains("quick, standard, paper, scale, density"),
-            "{said}"
+            refusal_of_text(&quick.replace("samples", "sample")).contains("unknown field `sample`")
+        );
+        let unknown = refusal("slow".to_owned());
+        assert!(
+            unknown.contains("there is no profile `slow`")
+                && unknown.contains("quick, standard, paper, scale, density"),
+            "{unknown}"
         );
     }
 }

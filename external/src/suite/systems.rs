@@ -3,115 +3,81 @@
 use std::collections::BTreeMap;
 
 use campaign::{Error, Exit};
+use results::{Skip, SkipKind};
 
 use super::plan::Planned;
-use crate::doctor::{SystemState, Unavailable};
-use crate::system::{Found, Name, System};
+use crate::doctor::SystemState;
+use crate::system::{Found, System, Unavailable};
 
 /// Systems, and why those that are not there cannot be measured.
-pub struct Systems(BTreeMap<Name, Entry>);
-
-/// A system under a name. Tests put others in the places of real ones.
-struct Entry {
-    adapter: &'static dyn System,
-    found: Result<Found, Unavailable>,
-}
+pub struct Systems(BTreeMap<System, Result<Found, Unavailable>>);
 
 impl Systems {
     /// Looks for these, and builds what is ours.
-    pub fn find(names: impl Iterator<Item = Name>) -> Self {
+    pub fn find(systems: impl IntoIterator<Item = System>) -> Self {
         let mut found = BTreeMap::new();
-        for name in names {
-            found.entry(name).or_insert_with(|| {
-                let adapter = name.adapter();
-                Entry {
-                    adapter,
-                    found: adapter.find(),
-                }
-            });
+        for system in systems {
+            found.entry(system).or_insert_with(|| system.find());
         }
         Self(found)
-    }
-
-    /// These adapters under these names.
-    pub fn under(names: impl IntoIterator<Item = (Name, &'static dyn System)>) -> Self {
-        Self(
-            names
-                .into_iter()
-                .map(|(name, adapter)| {
-                    (
-                        name,
-                        Entry {
-                            adapter,
-                            found: adapter.find(),
-                        },
-                    )
-                })
-                .collect(),
-        )
-    }
-
-    /// What prepares starts of a system.
-    pub fn adapter(&self, name: Name) -> &'static dyn System {
-        self.0
-            .get(&name)
-            .map_or_else(|| name.adapter(), |entry| entry.adapter)
     }
 
     /// One of them.
     ///
     /// # Errors
     /// Why it cannot be measured, with the remedy.
-    pub fn of(&self, name: Name) -> Result<&Found, String> {
-        match self.0.get(&name).map(|entry| &entry.found) {
+    pub fn get(&self, system: System) -> Result<&Found, Skip> {
+        match self.0.get(&system) {
             Some(Ok(found)) => Ok(found),
-            Some(Err(unavailable)) => Err(unavailable.to_string()),
-            None => Err("no cell needs it".to_owned()),
+            Some(Err(unavailable)) => Err(unavailable.clone().into()),
+            None => Err(Skip::new(
+                SkipKind::NotPrepared,
+                format!("{} is not in the plan", system.name()),
+            )),
         }
     }
 
     /// Those that are not there.
-    pub fn absent(&self) -> impl Iterator<Item = (Name, &Unavailable)> {
+    pub fn absent(&self) -> impl Iterator<Item = (System, &Unavailable)> {
         self.0
             .iter()
-            .filter_map(|(name, entry)| Some((*name, entry.found.as_ref().err()?)))
+            .filter_map(|(system, found)| Some((*system, found.as_ref().err()?)))
     }
 
     /// As the doctor shows them.
     pub fn states(&self) -> Vec<SystemState> {
-        let state = |(name, entry): (&Name, &Entry)| SystemState {
-            name: name.name(),
-            version: entry.found.as_ref().ok().map(|found| found.version.clone()),
-            state: entry.found.as_ref().map(|_| ()).map_err(Clone::clone),
-            notes: self.notes(*name),
+        let state = |(system, found): (&System, &Result<Found, Unavailable>)| SystemState {
+            name: system.name(),
+            version: found.as_ref().ok().map(|found| found.version.clone()),
+            state: found.as_ref().map(|_| ()).map_err(Clone::clone),
+            notes: self.notes(*system).into_iter().collect(),
         };
         self.0.iter().map(state).collect()
     }
 
-    /// What a reader must know of a system that is there.
-    fn notes(&self, name: Name) -> Vec<String> {
-        let pair = match name {
-            Name::WasmtimeCli => Name::WasmtimeEmbedded,
-            Name::WasmEdgeCli => Name::WasmEdgeEmbedded,
-            _ => return Vec::new(),
-        };
-        match (self.of(name), self.of(pair)) {
-            (Ok(this), Ok(embedded)) if this.version != embedded.version => vec![format!(
+    /// What a reader must know of a system that is there: whether the same engine is embedded in
+    /// another version.
+    fn notes(&self, system: System) -> Option<String> {
+        let (_, embedded, _) = systems::engine_pairs()
+            .into_iter()
+            .find(|(_, _, cli)| *cli == system.name())?;
+        let embedded = self.get(System::from_name(&embedded)?).ok()?;
+        (self.get(system).ok()?.version != embedded.version).then(|| {
+            format!(
                 "{} is embedded: differences between the two are differences between versions too",
                 embedded.version
-            )],
-            _ => Vec::new(),
-        }
+            )
+        })
     }
 
     /// Checks that these are there.
     ///
     /// # Errors
     /// One that is not.
-    pub fn require(&self, required: &[Name]) -> Result<(), Error> {
-        for name in required {
-            self.of(*name).map_err(|reason| {
-                let name = name.name();
+    pub fn require(&self, required: &[System]) -> Result<(), Error> {
+        for system in required {
+            self.get(*system).map_err(|reason| {
+                let name = system.name();
                 Error::new(
                     Exit::Nothing,
                     format!("{name} is required and cannot be measured: {reason}"),
@@ -122,16 +88,15 @@ impl Systems {
     }
 }
 
-/// The systems of these names, each of which must be one of the `planned`. Asked before anything is
-/// built.
+/// The systems of these names, each of which must be one of the `planned`. Checked before anything
+/// is built.
 ///
 /// # Errors
 /// One that no cell of the plan is of.
-pub(super) fn required(names: &[String], planned: &[Planned]) -> Result<Vec<Name>, Error> {
+pub(super) fn required(names: &[String], planned: &[Planned]) -> Result<Vec<System>, Error> {
     let system = |name: &String| {
-        let known = Name::from_name(name)
-            .filter(|name| planned.iter().any(|planned| planned.system == *name));
-        known.ok_or_else(|| {
+        let known = planned.iter().find(|planned| planned.system.name() == name);
+        known.map(|planned| planned.system).ok_or_else(|| {
             let mut systems: Vec<_> = planned
                 .iter()
                 .map(|planned| planned.system.name())

@@ -1,12 +1,15 @@
 //! Machine code: the workload as a program of its own.
 
-use std::path::PathBuf;
-
 use campaign::sibling::{Flags, Package};
 use results::digest::sha256_file;
+use results::record::Scenario;
 use workloads::Workload;
 
-use super::{Acquire, Found, Job, Ready, System, Unavailable, call_arguments, found, listens};
+use super::programs::unavailable;
+use super::{
+    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable,
+    call_arguments, found, listens,
+};
 
 /// The workloads as native programs.
 pub(super) struct Native {
@@ -59,45 +62,51 @@ pub(super) const fn program_of(workload: Workload) -> &'static str {
     }
 }
 
-impl System for Native {
+impl Adapter for Native {
+    fn name(&self) -> &'static str {
+        if self.portable {
+            "native-portable"
+        } else {
+            "native"
+        }
+    }
+
     fn find(&self) -> Result<Found, Unavailable> {
         let package = if self.portable { PORTABLE } else { NATIVE };
         let remedy = format!("`{}` builds it", package.command());
         let program = package
             .program("native-http")
-            .map_err(|reason| Unavailable {
-                reason,
-                remedy: remedy.clone(),
-            })?;
+            .map_err(unavailable(&remedy))?;
         found(program, env!("CARGO_PKG_VERSION").to_owned(), &remedy)
     }
 
-    fn acquires(&self) -> &'static [Acquire] {
+    fn acquire_modes(&self) -> &'static [Acquire] {
         &[]
     }
 
-    fn prepare(&self, found: &Found, job: &Job<'_>) -> Result<Ready, String> {
-        let name = program_of(job.workload);
+    fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
+        let name = program_of(build.workload);
         let built = found.program.with_file_name(name);
-        let program: PathBuf = job.folder.join(name);
+        let program = build.folder.join(name);
         std::fs::copy(&built, &program)
             .map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
         let sha256 = sha256_file(&program).map_err(|error| error.to_string())?;
-        let mut arguments = call_arguments(job.workload);
-        if listens(job.workload) {
-            arguments.push("{address}".to_owned());
+        let mut arguments = call_arguments(build.workload);
+        if listens(build.workload) {
+            arguments.push(ADDRESS.to_owned());
         }
-        // The program is the artifact: what is evicted of the others is their guest.
-        let files = vec![program.clone()];
-        Ok(Ready {
-            program,
+        Ok(LaunchSpec {
             arguments,
-            artifact: None,
-            sha256,
-            environment: Vec::new(),
-            files,
-            cache: None,
-            mapped: None,
+            // The program is the artifact: what is evicted of the others is their guest.
+            files: vec![program.clone()],
+            ..LaunchSpec::new(program, sha256)
         })
+    }
+
+    fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
+        Estimate {
+            start_ms: 5.0,
+            request_us: 30.0,
+        }
     }
 }

@@ -17,26 +17,13 @@ pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
+    let printed = String::from_utf8_lossy(&output.stderr);
     Err(format!(
         "`{} {}` failed: {}",
         program.display(),
         arguments.join(" "),
-        said.trim()
+        printed.trim()
     ))
-}
-
-/// A program of this name in one of the folders, or on the path.
-pub(crate) fn find_program(name: &str, first: &[PathBuf]) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path: Vec<_> = std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .collect();
-    first
-        .iter()
-        .cloned()
-        .chain(on_path)
-        .find(|file| file.is_file())
 }
 
 /// Where `./setup` puts a program that it downloads.
@@ -60,4 +47,13 @@ pub(super) fn found(program: PathBuf, version: String, remedy: &str) -> Result<F
         version,
         sha256,
     })
+}
+
+/// Makes an [`Unavailable`] of a reason, with this remedy.
+pub(super) fn unavailable(remedy: &str) -> impl Fn(String) -> Unavailable {
+    let remedy = remedy.to_owned();
+    move |reason| Unavailable {
+        reason,
+        remedy: remedy.clone(),
+    }
 }

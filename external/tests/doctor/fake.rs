@@ -126,7 +126,7 @@ impl Fake {
     }
 
     pub(crate) fn report(&self, systems: Vec<SystemState>) -> Report {
-        let report = Report::of(self.root.path(), &self.trials, systems);
+        let report = Report::new(self.root.path(), &self.trials, systems);
         // The one fact that comes from the real machine.
         Report {
             machine: Machine {

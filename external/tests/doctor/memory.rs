@@ -9,7 +9,7 @@ use external::doctor::Severity::{Bad, Good, Note, Warning};
 use crate::fake::{Fake, MEMINFO, remedy};
 
 #[test]
-fn huge_pages_that_nobody_asked_for_are_a_warning() {
+fn transparent_huge_pages_are_a_warning() {
     const ENABLED: &str = "sys/kernel/mm/transparent_hugepage/enabled";
     Fake::good().finds("huge pages", Good, "madvise");
     Fake::good()

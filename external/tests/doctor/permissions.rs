@@ -86,7 +86,7 @@ fn without_namespaces_the_remedy_depends_on_what_forbids_them() {
 }
 
 #[test]
-fn the_observer_says_itself_why_it_cannot_watch() {
+fn the_observer_explains_why_it_cannot_observe() {
     Fake::good().finds("observer", Good, "works");
     let reason = "the kernel has no user notification".to_owned();
     let without = Fake::good().trial(|trials| trials.observer = Err(reason));

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use campaign::Exit;
 use external::doctor::Severity::{Good, Note};
-use external::doctor::{Report, SystemState, Trials, Unavailable};
+use external::doctor::{Report, SystemState, Trials};
+use external::system::Unavailable;
 use results::noise::Noise;
 
 use crate::fake::Fake;
@@ -36,7 +37,7 @@ fn a_machine_that_shows_nothing_still_gets_a_report() {
         "{:#?}",
         report.findings
     );
-    assert!(report.text(80).contains("the kernel does not tell"));
+    assert!(report.text(80).contains("the kernel does not say"));
 }
 
 fn present(name: &'static str) -> SystemState {
@@ -183,6 +184,6 @@ fn this_machine_is_looked_at_without_changing_it() {
     );
     assert!(trials.activity.interval_ns >= 500_000_000);
     assert!(!trials.allowed.is_empty());
-    let report = Report::of(Path::new("/"), &trials, Vec::new());
+    let report = Report::new(Path::new("/"), &trials, Vec::new());
     assert!(report.findings.len() >= 18 && !report.text(100).is_empty());
 }

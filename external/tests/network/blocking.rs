@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use external::firewall::nft::Nft;
-use external::link::{Link, Namespace};
+use external::network::firewall::nft::Nft;
+use external::network::veth::{Link, LinkedNamespace};
 use machine::ports;
 
 use super::support::{HANG, is_possible, told};
@@ -19,7 +19,7 @@ const PLAIN: Link = Link {
 /// How long an answer is waited for that must not come.
 const SILENCE: Duration = Duration::from_millis(700);
 
-fn firewall(namespace: &Namespace, words: &str) -> String {
+fn firewall(namespace: &LinkedNamespace, words: &str) -> String {
     let mut command = Command::new("ip");
     command.args([
         "netns",
@@ -49,7 +49,7 @@ fn a_connection_from_elsewhere_gets_no_answer_and_one_over_the_loopback_does() {
     if !is_possible() {
         return;
     }
-    let namespace = Namespace::make(PLAIN, None).unwrap();
+    let namespace = LinkedNamespace::make(PLAIN, None).unwrap();
     let port = ports::free_port().unwrap();
     let outside = SocketAddr::new(namespace.address(), port);
     let listen = || TcpListener::bind(("0.0.0.0", port)).unwrap();
@@ -105,7 +105,7 @@ fn an_open_connection_is_not_cut() {
     if !is_possible() {
         return;
     }
-    let namespace = Namespace::make(PLAIN, None).unwrap();
+    let namespace = LinkedNamespace::make(PLAIN, None).unwrap();
     let port = ports::free_port().unwrap();
     let listener = namespace
         .within(|| TcpListener::bind(("0.0.0.0", port)).unwrap())

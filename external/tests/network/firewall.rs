@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-use external::firewall::{Level, ruleset};
+use external::network::firewall::{Level, ruleset};
 
 use super::support::{Ground, is_possible, not_run, told};
 

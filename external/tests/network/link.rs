@@ -2,9 +2,11 @@
 
 use std::net::TcpListener;
 
-use external::link::{Link, Namespace, Trouble, is_ours};
-use external::observe::{Launch, ports, ready};
+use external::client::readiness::{self, RetryPolicy, Target};
+use external::network::veth::{Link, LinkError, LinkedNamespace, is_ours};
+use external::process::{Launch, NetworkNamespace};
 use machine::clock::now_ns;
+use machine::ports;
 use workloads::Request;
 
 use super::support::{HANG, hang_ns, is_possible, not_run, wait_for};
@@ -15,13 +17,13 @@ const PLAIN: Link = Link {
 };
 
 #[test]
-fn a_server_launched_in_it_is_asked_put_under_load_and_gone() {
+fn a_server_launched_in_it_answers_takes_load_and_is_gone() {
     if !is_possible() {
         return;
     }
     let (folder, namespace) = (
         tempfile::tempdir().unwrap(),
-        Namespace::make(PLAIN, None).unwrap(),
+        LinkedNamespace::make(PLAIN, None).unwrap(),
     );
     let (port, address) = (ports::free_port().unwrap(), namespace.address());
     let mut launch = Launch::new(
@@ -30,11 +32,11 @@ fn a_server_launched_in_it_is_asked_put_under_load_and_gone() {
         folder.path().join("log"),
     );
     launch.arguments = vec!["answers".into(), format!("{address}:{port}").into()];
-    launch.namespace = Some(namespace.clone());
+    launch.namespace = Some(NetworkNamespace::clone(&namespace));
     let mut running = launch.launch().unwrap();
-    let patience = ready::Patience::until(hang_ns());
-    let target = namespace.target(port);
-    let first = ready::first_answer(&target, &Request::get("/"), &patience, &mut || {
+    let policy = RetryPolicy::until(hang_ns());
+    let target = Target::new((address, port).into());
+    let first = readiness::first_answer(&target, &Request::get("/"), &policy, &mut || {
         running.ended().is_some()
     })
     .unwrap();
@@ -99,9 +101,9 @@ fn what_is_launched_later_is_launched_outside_again() {
     }
     let (folder, namespace) = (
         tempfile::tempdir().unwrap(),
-        Namespace::make(PLAIN, None).unwrap(),
+        LinkedNamespace::make(PLAIN, None).unwrap(),
     );
-    let names = |inside: Option<&Namespace>| {
+    let names = |inside: Option<&NetworkNamespace>| {
         let mut launch = Launch::new("/bin/sh", folder.path(), folder.path().join("log"));
         launch.arguments = vec!["-c".into(), "exec /bin/readlink /proc/self/ns/net".into()];
         launch.namespace = inside.cloned();
@@ -123,8 +125,8 @@ fn two_links_at_once_do_not_meet() {
         return;
     }
     let (one, two) = (
-        Namespace::make(PLAIN, None).unwrap(),
-        Namespace::make(PLAIN, None).unwrap(),
+        LinkedNamespace::make(PLAIN, None).unwrap(),
+        LinkedNamespace::make(PLAIN, None).unwrap(),
     );
     assert_ne!((one.address(), one.name()), (two.address(), two.name()));
     let listener = one
@@ -143,7 +145,7 @@ fn a_delay_delays_or_says_what_the_kernel_lacks() {
     if !is_possible() {
         return;
     }
-    let made = Namespace::make(
+    let made = LinkedNamespace::make(
         Link {
             delay_ms: 10,
             rate_mbit: None,
@@ -152,12 +154,12 @@ fn a_delay_delays_or_says_what_the_kernel_lacks() {
     );
     let namespace = match made {
         Ok(namespace) => namespace,
-        Err(trouble) => {
+        Err(error) => {
             assert!(
-                matches!(trouble, Trouble::NoQueue { kind: "netem", .. }),
-                "{trouble}"
+                matches!(error, LinkError::NoQueue { kind: "netem", .. }),
+                "{error}"
             );
-            return not_run(&trouble.to_string());
+            return not_run(&error.to_string());
         }
     };
     let listener = namespace
@@ -184,7 +186,7 @@ fn a_rate_is_held() {
     if !is_possible() {
         return;
     }
-    let Ok(namespace) = Namespace::make(
+    let Ok(namespace) = LinkedNamespace::make(
         Link {
             delay_ms: 0,
             rate_mbit: Some(8),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use results::record::Outcome;
+use results::{Evidence, Param, ledger};
 
 use super::support::{
     Ground, folder, is_possible, is_somebodys, not_run, owner_of_the_table, run_in, samples, told,
@@ -61,9 +62,9 @@ fn every_sample_behind_a_firewall_proves_it_and_nothing_is_left() {
             sample.cell,
             sample.reason
         );
-        let attested = |key: &str| sample.attested.get(key).and_then(serde_json::Value::as_u64);
-        let (packets, rules) = (attested("firewall_packets"), attested("firewall_rules"));
-        match sample.cell.params["firewall"].as_str() {
+        let packets = sample.attested.number(Evidence::FirewallPackets);
+        let rules = sample.attested.number(Evidence::FirewallRules);
+        match sample.cell.params.get(Param::Firewall).unwrap() {
             "off" => assert_eq!((packets, rules), (None, None)),
             level => {
                 assert_eq!(rules, Some(if level == "baseline" { 0 } else { 100 }));
@@ -115,9 +116,7 @@ fn a_kill_leaves_no_table() {
     });
     child.0.kill().unwrap();
     child.0.wait().unwrap();
-    wait_for("the janitor removes the table", || {
-        ground.rules().is_empty()
-    });
+    wait_for("the reaper removes the table", || ground.rules().is_empty());
     wait_for("and the folder", || {
         !run_in(out.path()).unwrap().join("work").exists()
     });
@@ -147,7 +146,7 @@ fn without_the_privilege_levels_are_skipped_and_starts_without_one_are_measured(
     assert_eq!(code, 4, "{said}");
     for sample in samples(out.path()) {
         let reason = sample.reason.unwrap_or_default();
-        if sample.cell.params["firewall"] == "off" {
+        if sample.cell.params.is(Param::Firewall, "off") {
             assert_eq!(sample.outcome, Outcome::Ok, "{reason}");
         } else {
             assert_eq!(sample.outcome, Outcome::Skipped);
@@ -197,7 +196,7 @@ fn a_containers_packets_go_through_the_rules_on_both_links() {
     assert_eq!(code, 0, "{said}");
     let sample = samples(out.path())
         .into_iter()
-        .find(|sample| sample.cell.params["firewall"] == "rules:20")
+        .find(|sample| sample.cell.params.is(Param::Firewall, "rules:20"))
         .unwrap();
     for key in [
         "firewall_packets",
@@ -253,7 +252,7 @@ fn services_in_a_namespace_are_measured_and_nothing_is_left() {
     let (code, said) = told(&suite(&mut command, out.path(), words).output().unwrap());
     let (mut delayed, mut namespaces) = (Vec::new(), BTreeSet::new());
     for sample in samples(out.path()) {
-        if sample.cell.params.contains_key("delay_ms") {
+        if sample.cell.params.contains_key(Param::DelayMs) {
             delayed.push(sample);
             continue;
         }
@@ -267,13 +266,13 @@ fn services_in_a_namespace_are_measured_and_nothing_is_left() {
         namespaces.extend(
             sample
                 .attested
-                .get("network_namespace")
-                .map(|name| name.as_str().unwrap().to_owned()),
+                .text(Evidence::NetworkNamespace)
+                .map(str::to_owned),
         );
-        let inside = sample.attested.contains_key("network_namespace");
+        let inside = sample.attested.contains_key(Evidence::NetworkNamespace);
         assert_eq!(
             inside,
-            sample.cell.params.contains_key("path"),
+            sample.cell.params.contains_key(Param::Path),
             "{}",
             sample.cell
         );
@@ -333,7 +332,7 @@ fn a_kill_leaves_no_namespace_and_no_device() {
     assert!(device_of(&namespaces[0]).exists());
     child.0.kill().unwrap();
     child.0.wait().unwrap();
-    wait_for("the janitor removes the namespace", || {
+    wait_for("the reaper removes the namespace", || {
         is_gone(&namespaces[0])
     });
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use external::firewall::nft::Nft;
+use external::network::firewall::nft::Nft;
 use machine::clock::now_ns;
 use machine::usage;
 use results::{Sample, ledger, run_folder};

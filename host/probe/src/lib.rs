@@ -1,5 +1,5 @@
-//! The protocol between the program that measures and its children. A probe is a child that performs
-//! one cold start of one engine.
+//! The protocol between the program that measures and its children. A probe is a child that
+//! performs one cold start of one engine.
 //!
 //! A crate without any engine: each program that embeds one links this, and never another program's
 //! engine.

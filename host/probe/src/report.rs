@@ -5,7 +5,7 @@ use results::record::Resources;
 use results::{Attested, FailureKind, SkipKind};
 use serde::{Deserialize, Serialize};
 
-/// What a process takes of the machine's memory, in bytes. What the kernel does not report is absent.
+/// Memory of a process, in bytes. What the kernel does not report is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// Its proportional share of what it maps.

@@ -107,7 +107,7 @@ fn an_impossible_value_is_refused_with_a_hint() {
         ),
         (
             "--artifact x --acquire interpret",
-            "`interpret`: expected one of compile, cache_miss, cache_hit, deserialize, deserialize_file",
+            "`interpret`: expected one of compile, cache_miss, cache_hit, deserialize, ",
             "--help",
         ),
         (

@@ -21,6 +21,12 @@ pub(crate) struct Start {
     pub(crate) configuration: Configuration,
 }
 
+impl campaign::manifest::Planned for Start {
+    fn cell(&self) -> &Cell {
+        &self.cell
+    }
+}
+
 /// Samples for each cell where their number is not given.
 pub(crate) const fn default_samples(profile: Profile) -> u32 {
     match profile {
@@ -251,8 +257,8 @@ mod tests {
 
     #[test]
     fn the_full_profile_crosses_everything_that_has_an_effect() {
-        // Two modes that compile × 2 allocators × 2 inits × 3 compilers × 2 thread settings × 2 page
-        // cache states, and three that load without the thread settings.
+        // Two modes that compile × 2 allocators × 2 inits × 3 compilers × 2 thread settings × 2
+        // states of the page cache, and three that load without the thread settings.
         assert_eq!(
             configurations(Engine::Wasmtime, Profile::Full, &[]).len(),
             2 * 48 + 3 * 24

@@ -38,8 +38,8 @@ pub(crate) enum Command {
     /// Prints `listening on IP:PORT` when connections are accepted. SIGTERM and Ctrl-C let requests
     /// in flight finish.
     Serve(Box<ServeArgs>),
-    /// Run a command to its end, with a fast start: a core module with `_start`, or a component that
-    /// exports `wasi:cli/run`.
+    /// Run a command to its end, with a fast start: a core module with `_start`, or a component
+    /// that exports `wasi:cli/run`.
     ///
     /// The guest gets the arguments and the standard streams; no files, no environment, no network.
     #[command(version = crate::engine::wasmtime::VERSION)]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use campaign::manifest::Measured;
 use campaign::{Error, Exit, run};
 use host_probe::settings::{
     Acquire, Allocator, Configuration, Engine, EngineSettings, MemoryInit, Named, Parameter,
@@ -10,11 +11,10 @@ use results::manifest::{Manifest, Origin, System};
 use results::record::Scenario;
 use results::{Cell, Param, Params};
 use serde::{Deserialize, Serialize};
+use summary::{Style, View};
 use workloads::Workload;
 
-use super::{
-    Origins, Subjects, artifact_facts, new_manifest, read_config, resolve_resumed, resume_command,
-};
+use super::{Origins, artifact_facts, config, read_config, resolve_resumed, resume_command};
 use crate::bench::density::{self, DensityParams, LIMITS};
 use crate::bench::programs::{Program, THIS};
 use crate::bench::rehearsal;

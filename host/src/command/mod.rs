@@ -11,11 +11,9 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use campaign::identity::checkout;
 use campaign::{Error, Exit};
-use machine::clock;
-use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System};
-use results::{Cell, SCHEMA_VERSION, run_folder};
+use results::manifest::{ArtifactFact, Origin, Setting};
+use results::run_folder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

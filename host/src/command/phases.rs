@@ -4,16 +4,16 @@ mod options;
 
 use std::time::Duration;
 
+use campaign::manifest::Measured;
 use campaign::terminal::print;
 use campaign::{Error, Exit, duration, run};
 use host_probe::settings::{Engine, Named as _};
 use results::Skip;
-use results::manifest::System;
+use results::manifest::{Manifest, System};
+use summary::{Style, View};
 
 use self::options::Options;
-use super::{
-    Origins, Subjects, artifact_facts, new_manifest, read_config, resolve_resumed, resume_command,
-};
+use super::{Origins, artifact_facts, config, read_config, resolve_resumed, resume_command};
 use crate::bench::embedded::{self, Embedded, Unsupported};
 use crate::bench::plan::{self, Start};
 use crate::bench::programs::Programs;
@@ -153,23 +153,11 @@ fn list(options: &Options, starts: &[Start], targets: &[Target]) -> Result<Exit,
 
 /// Each system that has cells, under each of its names.
 fn systems(starts: &[Start], programs: &Programs) -> Vec<System> {
-    let mut systems: Vec<System> = Vec::new();
-    for start in starts {
-        if systems
-            .iter()
-            .any(|system| start.cell.system == system.name.as_str())
-        {
-            continue;
-        }
+    campaign::manifest::systems(starts, |start: &Start| {
         let program = programs.get(start.configuration.engine);
-        systems.push(System {
-            name: start.cell.system.to_string(),
-            version: program.map_or_else(|_| "none".to_owned(), |program| program.version.clone()),
-            sha256: program.ok().map(|program| program.sha256.clone()),
-            unavailable: program.err().map(Skip::to_string),
-        });
-    }
-    systems
+        let program = program.map_err(Skip::to_string)?;
+        Ok((program.version.clone(), program.sha256.clone()))
+    })
 }
 
 #[cfg(test)]

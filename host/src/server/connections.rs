@@ -39,8 +39,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Before another connection is accepted when the process has no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Events of sockets that are taken from the kernel at a time. The default's room for 1024 is three pages that a
-/// start would touch.
+/// Events of sockets that are taken from the kernel at a time. The default's room for 1024 is three
+/// pages that a start would touch.
 const EVENTS: usize = 128;
 
 /// What a client reads whose connection is one too many.

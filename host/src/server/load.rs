@@ -45,7 +45,7 @@ pub(super) fn load(options: &ServeArgs, milestones: &mut Milestones) -> Result<L
 /// The engine's configuration, with a pool for as many instances as there may be requests.
 ///
 /// What a pool's instances wrote to first is wiped and kept, rather than given back to the kernel,
-/// which takes three system calls a request and the page faults after them. And the kernel is informed
+/// which takes three system calls a request and the page faults after them. The kernel is informed
 /// about each stack on its own, so that a start pays for every one that could be used at a time.
 fn engine_config(options: &ServeArgs, acquire: Acquire, cache: Option<Cache>) -> Config {
     const KEPT_MEMORY_BYTES: usize = 512 * 1024;

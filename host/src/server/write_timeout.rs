@@ -1,8 +1,8 @@
 //! A connection whose client has to read what it is sent.
 //!
-//! Without it, a client that sends requests and never reads holds its connection, and a guest that waits for
-//! room in its answer, for as long as it likes: nothing else ends a write that the kernel has no
-//! room for.
+//! Without it, a client that sends requests and never reads holds its connection, and a guest that
+//! waits for room in its answer, for as long as it likes: nothing else ends a write that the kernel
+//! has no room for.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;

@@ -251,8 +251,8 @@ const fn run_mode(acquire: Acquire) -> RunMode {
     }
 }
 
-/// The evidence: what the configuration holds, and whether machine code out of `code` is mapped into
-/// this process.
+/// The evidence: what the configuration holds, and whether machine code out of `code` is mapped
+/// into this process.
 fn attest(config: &Config, code: &Path) -> Attested {
     let mode = match config.run_mode() {
         RunMode::Interpreter => "interpreter",

@@ -1,74 +1,68 @@
 //! Requests at something that runs.
 
-use std::collections::BTreeMap;
-
 use campaign::schedule::Measurement;
 use results::record::Resources;
-use serde_json::{Value, json};
+use results::{Attested, Evidence, Failure, FailureKind};
+use serde_json::json;
 use workloads::{Call, Request, Workload};
 
-use super::process::{GRACE, said};
-use super::{Next, Outside, Planned, What};
-use crate::load::{self, Amount, Load, Loaded, Pace};
-use crate::observe::ready;
+use super::start::{FirstRequest, GRACE, Started};
+use super::{Planned, Prepared, SystemBench, log_excerpt};
+use crate::client::load::{self, Amount, Load, Loaded, Pace};
+use crate::client::readiness::{self, RetryPolicy, Target};
+use crate::process::Running;
+use crate::system::LaunchSpec;
 
 /// How long a service is left alone to see what it costs while it is idle.
 pub(super) const IDLE: std::time::Duration = std::time::Duration::from_millis(200);
 
-impl Outside<'_> {
+/// How many increments are to leave exactly as many.
+const INCREMENTS: u64 = 200;
+
+impl SystemBench<'_> {
     /// Requests at something that runs, as a sample.
-    pub(super) fn sample_load(&self, next: Next) -> Measurement {
-        let Next {
-            planned,
-            what: What::Launched(ready),
-            ports,
-            mut attested,
-        } = next
+    pub(super) fn sample_load(&self, prepared: &Prepared, spec: &LaunchSpec) -> Measurement {
+        let planned = &prepared.planned;
+        let (Call::Http(request), Some(&port)) = (planned.workload.call(), prepared.ports.first())
         else {
-            return Measurement::failed("nothing is to be launched");
+            return Measurement::failed("a command takes no requests under load");
         };
-        let failed = |reason: String| Measurement {
-            attested: BTreeMap::new(),
-            ..Measurement::failed(reason)
-        };
-        let (Call::Http(request), Some(&port)) = (planned.workload.call(), ports.first()) else {
-            return failed("a command has nothing that could be asked again".to_owned());
-        };
-        let mut launch = self.launch(&ready, planned.workload, Some(port));
+        let mut launch = self.launch(spec, planned.workload, Some(port));
         launch.core = self.cores.system;
         let mut running = match launch.launch() {
             Ok(running) => running,
-            Err(error) => return failed(error.to_string()),
+            Err(error) => return Measurement::failed(error.to_string()),
         };
-        let guard = match self.janitor.guard_group(running.pid()) {
+        let guard = match self.reaper.guard_group(running.pid()) {
             Ok(guard) => guard,
-            Err(error) => return failed(error.to_string()),
+            Err(error) => return Measurement::failed(error.to_string()),
         };
-        let started = self.first_answer(&mut running, &ready, planned.workload, &request, port);
-        let at_first_answer = started.resources;
-        let loaded = started.verdict.and_then(|()| {
-            std::thread::sleep(IDLE);
-            let idle = running.usage();
-            let loaded = self.put_under_load(&planned, request, &[self.site.target(port)])?;
-            Ok((idle, loaded))
-        });
+        let first = FirstRequest {
+            workload: planned.workload,
+            request: &request,
+            port,
+        };
+        let started = self.first_answer(&mut running, &first, spec.mapped.as_deref());
+        let loaded = self.load_started(&running, planned, &request, &started, port);
         let resources = running.usage();
         let crashed = running.ended().map(|end| format!("it {end} under load"));
         running.stop(GRACE);
         drop(guard);
-        let said = said(&mut running);
+        let mut with_log = |mut failure: Failure| {
+            failure.reason.push_str(&log_excerpt(&running.log_tail()));
+            failure
+        };
         let (idle, loaded) = match loaded {
             Ok(loaded) => loaded,
-            Err(reason) => return failed(format!("{reason}{said}")),
+            Err(failure) => return Measurement::failed(with_log(failure)),
         };
+        let mut attested = prepared.attested.clone();
         attested.extend(started.attested);
-        attested.extend(self.load_attested(&loaded));
-        attested.extend(while_idle(at_first_answer, idle));
-        let verdict = crashed
-            .map_or_else(|| judged(&loaded), Err)
-            .map_err(|reason| format!("{reason}{said}"));
+        attested.extend(self.load_evidence(&loaded));
+        attested.extend(idle_cost(started.resources, idle));
+        let verdict = crashed.map_or_else(|| check_load(&loaded), |end| Err(end.into()));
         Measurement {
-            verdict,
+            verdict: verdict.map_err(with_log),
             total_ns: None,
             phases: Vec::new(),
             resources,
@@ -77,107 +71,123 @@ impl Outside<'_> {
         }
     }
 
-    /// Where and how a load was made.
-    pub(super) fn load_attested(&self, loaded: &Loaded) -> BTreeMap<String, Value> {
-        BTreeMap::from([
-            ("system_core".to_owned(), json!(self.cores.system)),
-            ("generator_core".to_owned(), json!(loaded.core)),
-            ("generator_cpu_ns".to_owned(), json!(loaded.cpu_ns)),
-            ("warm_up".to_owned(), json!(self.settings.values.warm_up)),
+    /// The load of a service that has answered; before it, what the service costs while it is idle.
+    fn load_started(
+        &self,
+        running: &Running,
+        planned: &Planned,
+        request: &Request,
+        started: &Started,
+        port: u16,
+    ) -> Result<(Resources, Loaded), Failure> {
+        started.verdict.clone()?;
+        std::thread::sleep(IDLE);
+        let idle = running.usage();
+        let target = self.endpoint.target(port);
+        let loaded = self.put_under_load(planned, request.clone(), &[target])?;
+        Ok((idle, loaded))
+    }
+
+    /// Evidence of where and how a load was generated.
+    pub(super) fn load_evidence(&self, loaded: &Loaded) -> Attested {
+        Attested::from([
+            (Evidence::SystemCore, json!(self.cores.system)),
+            (Evidence::GeneratorCore, json!(loaded.core)),
+            (Evidence::GeneratorCpuNs, json!(loaded.cpu_ns)),
+            (Evidence::WarmUp, json!(self.settings.values.warm_up)),
         ])
     }
 
+    /// Puts what answers at these targets under load together.
     pub(super) fn put_under_load(
         &self,
         planned: &Planned,
         request: Request,
-        targets: &[ready::Target],
-    ) -> Result<Loaded, String> {
+        targets: &[Target],
+    ) -> Result<Loaded, Failure> {
         let values = &self.settings.values;
         if planned.workload == Workload::HttpState {
             targets
                 .iter()
-                .try_for_each(|target| self.counts(target, &request))?;
+                .try_for_each(|target| self.check_counting(target, &request))?;
         }
         let (target, also) = targets
             .split_first()
-            .ok_or("there is nothing to be put under load")?;
+            .ok_or_else(|| Failure::from("there is nothing to be put under load"))?;
         let load = Load {
-            address: target.address,
-            host: target.host.clone(),
             also: also.to_vec(),
-            request,
-            expected: planned.workload.expected_of_any(),
-            pace: Pace::Closed,
             connections: planned.connections,
-            keep_alive: true,
             warm_up: values.warm_up * targets.len() as u64,
             amount: Amount::Requests(values.requests),
-            patience: self.limit(),
-            core: self.cores.generator,
+            ..self.load(target, request, planned.workload)
         };
-        load::run(&load).map_err(|error| error.to_string())
+        Ok(load::run(&load).map_err(|error| error.to_string())?)
     }
 
-    /// Whether so many increments from several clients at once add up: one that is lost, or counted
-    /// by another instance, would be a service that is fast because it does not do its work.
-    fn counts(&self, target: &ready::Target, increment: &Request) -> Result<(), String> {
-        let load = Load {
+    /// A load of one service, without warm-up.
+    fn load(&self, target: &Target, request: Request, workload: Workload) -> Load {
+        Load {
             address: target.address,
             host: target.host.clone(),
             also: Vec::new(),
-            request: increment.clone(),
-            expected: Workload::HttpState.expected_of_any(),
+            request,
+            expected: workload.expected_of_any(),
             pace: Pace::Closed,
             connections: load::CONNECTIONS,
             keep_alive: true,
             warm_up: 0,
             amount: Amount::Requests(INCREMENTS),
-            patience: self.limit(),
+            timeout: self.time_limit(),
             core: self.cores.generator,
-        };
-        let before = self.count(target)?;
-        judged(&load::run(&load).map_err(|error| error.to_string())?)?;
-        let after = self.count(target)?;
+        }
+    }
+
+    /// Checks that increments from several clients at once add up: one that is lost, or counted by
+    /// another instance, would be a service that is fast because it does not do its work.
+    fn check_counting(&self, target: &Target, increment: &Request) -> Result<(), Failure> {
+        let load = self.load(target, increment.clone(), Workload::HttpState);
+        let before = self.read_count(target)?;
+        check_load(&load::run(&load).map_err(|error| error.to_string())?)?;
+        let after = self.read_count(target)?;
         if after == before + INCREMENTS {
             return Ok(());
         }
-        Err(format!(
-            "it does not keep its state: it said {before}, and after {INCREMENTS} increments from \
-                {} clients {after}",
-            load::CONNECTIONS
+        Err(Failure::new(
+            FailureKind::WrongAnswer,
+            format!(
+                "it does not keep its state: its count was {before}, and after {INCREMENTS} \
+                    increments from {} clients {after}",
+                load::CONNECTIONS
+            ),
         ))
     }
 
-    /// What the service says that its count is.
-    fn count(&self, target: &ready::Target) -> Result<u64, String> {
-        let patience = ready::Patience::until(self.deadline_ns());
-        let asked = ready::first_answer(target, &Request::get("/state"), &patience, &mut || false);
-        let body = asked.map_err(|error| error.to_string())?.answer.body;
-        let text = String::from_utf8_lossy(&body);
-        text.trim()
-            .parse()
-            .map_err(|_| format!("its state is no count but {text:?}"))
+    /// The count that the service keeps.
+    fn read_count(&self, target: &Target) -> Result<u64, Failure> {
+        let policy = RetryPolicy::until(self.deadline_ns());
+        let request = Request::get("/state");
+        let first = readiness::first_answer(target, &request, &policy, &mut || false)?;
+        let text = String::from_utf8_lossy(&first.answer.body);
+        text.trim().parse().map_err(|_| {
+            Failure::new(
+                FailureKind::WrongAnswer,
+                format!("its state is no count but {text:?}"),
+            )
+        })
     }
 }
 
-/// How many increments are to leave exactly as many.
-const INCREMENTS: u64 = 200;
-
 /// What a service had cost at its first answer, and after [`IDLE`] without a request: the
 /// difference is the price of being there.
-pub(super) fn while_idle(at_first_answer: Resources, idle: Resources) -> BTreeMap<String, Value> {
-    BTreeMap::from([
-        (
-            "resources_at_first_answer".to_owned(),
-            json!(at_first_answer),
-        ),
-        ("resources_after_200_ms_idle".to_owned(), json!(idle)),
+pub(super) fn idle_cost(at_first_answer: Resources, idle: Resources) -> Attested {
+    Attested::from([
+        (Evidence::ResourcesAtFirstAnswer, json!(at_first_answer)),
+        (Evidence::ResourcesAfterIdle, json!(idle)),
     ])
 }
 
 /// Whether every request was answered, and rightly.
-pub(super) fn judged(loaded: &Loaded) -> Result<(), String> {
+pub(super) fn check_load(loaded: &Loaded) -> Result<(), Failure> {
     let requests = &loaded.requests;
     if requests.failed == 0 && requests.dropped == 0 && loaded.warm_up_failed == 0 {
         return Ok(());
@@ -185,14 +195,21 @@ pub(super) fn judged(loaded: &Loaded) -> Result<(), String> {
     let reasons: Vec<_> = loaded
         .failures
         .iter()
-        .map(|failure| format!("{} × {}", failure.count, failure.reason))
+        .map(|failed| format!("{} × {}", failed.count, failed.failure))
         .collect();
-    Err(format!(
-        "{} of {} requests failed, {} were dropped, {} of the warm-up failed: {}",
-        requests.failed,
-        requests.sent,
-        requests.dropped,
-        loaded.warm_up_failed,
-        reasons.join("; ")
+    let kind = loaded
+        .failures
+        .first()
+        .map_or(FailureKind::TimeLimit, |failed| failed.failure.kind);
+    Err(Failure::new(
+        kind,
+        format!(
+            "{} of {} requests failed, {} were dropped, {} of the warm-up failed: {}",
+            requests.failed,
+            requests.sent,
+            requests.dropped,
+            loaded.warm_up_failed,
+            reasons.join("; ")
+        ),
     ))
 }

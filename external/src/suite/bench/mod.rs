@@ -1,125 +1,146 @@
-//! The real bench: what the campaign loop prepares, launches, asks, watches and puts away.
+//! The real bench: what the campaign loop prepares, launches, measures and cleans up.
 
-mod hosted;
+mod code_cache;
+mod fleet;
 mod load;
+mod managed;
 mod many;
 mod network;
-mod process;
+mod start;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use campaign::schedule::{self, BY_NATURE, Bench, Measurement};
+use campaign::schedule::{self, Bench, Measurement};
 use machine::clock::now_ns;
-use machine::page_cache::{self, Residency};
-use results::Cell;
-use serde_json::{Value, json};
+use machine::cores::{self, Cores};
+use machine::{page_cache, ports};
+use results::record::Scenario;
+use results::values::{Named as _, PageCache};
+use results::{Attested, Cell, Evidence, Skip, SkipKind};
+use serde_json::json;
 use workloads::Workload;
 
-pub use self::network::Networked;
-use self::network::Site;
-use super::cache::{self, Libraries};
+use self::network::Endpoint;
+pub use self::network::NetworkBench;
+use super::eviction::{self, Libraries};
 use super::plan::{Observer, Planned};
 use super::settings::Settings;
 use super::systems::Systems;
-use crate::observe;
-use crate::observe::janitor::{Guard, Janitor};
-use crate::system::hosted::Engine;
-use crate::system::{Acquire, Job, Name, Ready, WORK, listens};
-use machine::cores::{self, Cores};
-use machine::ports;
+use crate::process;
+use crate::process::reaper::{Guard, Reaper};
+use crate::system::managed::{Engine, residency};
+use crate::system::{Acquire, BuildRequest, LaunchSpec, System, WORK, listens};
 
 /// Samples of one run, in its private folder.
-pub struct Outside<'a> {
+pub struct SystemBench<'a> {
     work: PathBuf,
     settings: &'a Settings,
     systems: &'a Systems,
-    janitor: &'a Janitor,
+    reaper: &'a Reaper,
     cells: HashMap<Cell, Planned>,
     cores: Cores,
-    /// Why no start can be taken apart here, if so.
+    /// Why no start can be observed here, if so.
     observer: Result<(), String>,
-    /// What was prepared, or why that failed, by what it is for.
-    jobs: HashMap<Key, Result<Ready, String>>,
-    /// Engines of systems that have one of their own, or why there is none. Put away before the
-    /// folder is.
-    engines: HashMap<(Name, usize), Result<Box<dyn Engine>, String>>,
+    /// What was built, or why that failed.
+    built: HashMap<BuildKey, Result<LaunchSpec, Skip>>,
+    /// Engines of systems that have one of their own, or why there is none. Stopped before the
+    /// folder is removed.
+    engines: HashMap<(System, usize), Result<Box<dyn Engine>, Skip>>,
     /// What systems' programs are linked with.
     libraries: Libraries,
     /// The digests of what engines start, by cell.
     digests: HashMap<Cell, String>,
     /// What `prepare` left for `sample`.
-    next: Option<Next>,
-    /// Where the services of the sample that is prepared are.
-    site: Site,
+    prepared: Option<Prepared>,
+    /// Where the services of the sample that is prepared listen.
+    endpoint: Endpoint,
     /// The ports of the last sample, to be free again.
     ports: Vec<u16>,
     _folder: Guard,
 }
 
-/// What a preparation is for.
+/// What is built once and started many times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    system: Name,
+struct BuildKey {
+    system: System,
     workload: Workload,
     acquire: Option<Acquire>,
 }
 
+impl From<&Planned> for BuildKey {
+    fn from(planned: &Planned) -> Self {
+        Self {
+            system: planned.system,
+            workload: planned.workload,
+            acquire: planned.acquire,
+        }
+    }
+}
+
 /// A sample that is about to be taken.
-struct Next {
+struct Prepared {
     planned: Planned,
-    what: What,
+    kind: PreparedKind,
     /// One for each instance of a service; none of a command.
     ports: Vec<u16>,
-    attested: BTreeMap<String, Value>,
+    attested: Attested,
 }
 
 /// What is started.
-enum What {
+enum PreparedKind {
     /// A program that is launched.
-    Launched(Box<Ready>),
-    /// Something that the system's engine is ordered to start.
-    Ordered,
+    Process(Box<LaunchSpec>),
+    /// Something that the system's engine starts.
+    Managed,
 }
 
-impl<'a> Outside<'a> {
+impl<'a> SystemBench<'a> {
     /// A bench in `work`, which is removed if this process is killed.
     ///
     /// # Errors
-    /// If the janitor cannot be told.
+    /// If the reaper cannot be reached.
     pub fn new(
         work: PathBuf,
         settings: &'a Settings,
         cells: &[Planned],
         systems: &'a Systems,
-        janitor: &'a Janitor,
+        reaper: &'a Reaper,
     ) -> io::Result<Self> {
-        let folder = janitor.guard_folder(&work)?;
+        let folder = reaper.guard_folder(&work)?;
         Ok(Self {
             work,
             settings,
             systems,
-            janitor,
+            reaper,
             cells: cells
                 .iter()
                 .map(|planned| (planned.cell.clone(), planned.clone()))
                 .collect(),
             cores: cores::pair(),
-            observer: observe::available(),
-            jobs: HashMap::new(),
+            observer: process::observable(),
+            built: HashMap::new(),
             engines: HashMap::new(),
             libraries: Libraries::default(),
             digests: HashMap::new(),
-            next: None,
-            site: Site::default(),
+            prepared: None,
+            endpoint: Endpoint::default(),
             ports: Vec::new(),
             _folder: folder,
         })
     }
 
-    fn limit(&self) -> Duration {
+    /// A cell of the plan.
+    fn planned(&self, cell: &Cell) -> Result<Planned, String> {
+        self.cells
+            .get(cell)
+            .cloned()
+            .ok_or_else(|| "the plan has no such cell".to_owned())
+    }
+
+    fn time_limit(&self) -> Duration {
         Duration::from_secs(self.settings.values.time_limit_s)
     }
 
@@ -127,23 +148,18 @@ impl<'a> Outside<'a> {
         now_ns() + self.settings.values.time_limit_s * 1_000_000_000
     }
 
-    /// What a cell's starts find prepared. The first time it is made, and tried once.
-    fn job(&mut self, planned: &Planned) -> Result<Ready, String> {
-        let key = Key {
-            system: planned.system,
-            workload: planned.workload,
-            acquire: planned.acquire,
-        };
-        if let Some(made) = self.jobs.get(&key) {
-            return made.clone();
+    /// What a cell's starts find built. It is built the first time, and tried once.
+    fn built(&mut self, key: BuildKey) -> Result<LaunchSpec, Skip> {
+        if let Some(built) = self.built.get(&key) {
+            return built.clone();
         }
-        let made = self.make(key);
-        self.jobs.insert(key, made.clone());
-        made
+        let built = self.build(key);
+        self.built.insert(key, built.clone());
+        built
     }
 
-    fn make(&self, key: Key) -> Result<Ready, String> {
-        let found = self.systems.of(key.system)?;
+    fn build(&self, key: BuildKey) -> Result<LaunchSpec, Skip> {
+        let found = self.systems.get(key.system)?;
         let acquire = key.acquire.map_or("machine-code", Acquire::name);
         let folder = self.work.join(format!(
             "{}-{}-{acquire}",
@@ -152,48 +168,48 @@ impl<'a> Outside<'a> {
         ));
         std::fs::create_dir_all(&folder)
             .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-        let job = Job {
+        let build = BuildRequest {
             workload: key.workload,
             acquire: key.acquire,
             folder: &folder,
         };
-        let ready = self.systems.adapter(key.system).prepare(found, &job)?;
-        if let Some(cache) = &ready.cache {
+        let spec = key.system.prepare(found, &build)?;
+        if let Some(cache) = &spec.cache {
             std::fs::create_dir_all(cache)
                 .map_err(|error| format!("cannot make {}: {error}", cache.display()))?;
         }
         // Found here, what does not work is one reason; found by the campaign it would be as many
         // as samples. A cache is filled by the same start.
         let port = Self::port_for(key.workload)?;
-        let launch = self.launch(&ready, key.workload, port);
-        let started = self.start(&launch, &ready, key.workload, port)?;
+        let launch = self.launch(&spec, key.workload, port);
+        let started = self.start(&launch, &spec, key.workload, port)?;
         started
             .verdict
-            .map_err(|reason| format!("it was tried once, and {reason}"))?;
-        Ok(ready)
+            .map_err(|failure| format!("it was tried once, and {failure}"))?;
+        Ok(spec)
     }
 
-    /// Puts programs and what they are linked with out of the page cache.
-    fn evict_all(&mut self, programs: &[PathBuf]) -> Result<BTreeMap<String, Value>, String> {
+    /// Evicts programs and what they are linked with from the page cache.
+    fn evict_all(&mut self, programs: &[PathBuf]) -> Result<Attested, String> {
         let mut files: Vec<_> = programs
             .iter()
-            .flat_map(|program| self.libraries.of(program))
+            .flat_map(|program| self.libraries.find(program))
             .collect();
         files.sort();
         files.dedup();
-        cache::evict(&files)
+        eviction::evict(&files)
     }
 
     fn port_for(workload: Workload) -> Result<Option<u16>, String> {
-        let port = || ports::free_port().map_err(|error| format!("no port is free: {error}"));
-        listens(workload).then(port).transpose()
+        listens(workload).then(free_port).transpose()
     }
 
-    /// Different ports, one for each instance of a service. The first is the one that something was
-    /// told already, if so.
+    /// Different ports, one for each instance of a service. The first is the one that a firewall
+    /// was made for already, if so.
     fn ports_for(&mut self, planned: &Planned) -> Result<Vec<u16>, String> {
-        let told = self.site.port.take().filter(|_| listens(planned.workload));
-        let mut found: Vec<_> = told.into_iter().collect();
+        let first = self.endpoint.port.take();
+        let first = first.filter(|_| listens(planned.workload));
+        let mut found: Vec<_> = first.into_iter().collect();
         while found.len() < planned.instances {
             let Some(port) = Self::port_for(planned.workload)? else {
                 break;
@@ -204,80 +220,102 @@ impl<'a> Outside<'a> {
         }
         Ok(found)
     }
-}
 
-impl Bench for Outside<'_> {
-    fn prepare(&mut self, planned: &campaign::Planned) -> Result<(), String> {
-        let planned = self
-            .cells
-            .get(&planned.cell)
-            .cloned()
-            .ok_or("the plan has no such cell")?;
-        if planned.observer == Observer::Seccomp {
-            self.observer.clone().map_err(|reason| {
-                format!(
-                    "no start can be taken apart here: {reason}; its total is measured all the \
-                        same, and --no-observer leaves this out"
-                )
-            })?;
+    /// Checks that the cell can be measured at all; the evidence for it.
+    fn check_applicable(&self, planned: &Planned) -> Result<Attested, Skip> {
+        if planned.observer == Observer::Seccomp
+            && let Err(reason) = &self.observer
+        {
+            let reason = format!("starts cannot be observed here: {reason}");
+            return Err(Skip::new(SkipKind::NotPermitted, reason)
+                .remedy("--no-observer leaves this out; totals are measured all the same"));
         }
-        let adapter = self.systems.adapter(planned.system);
-        let mut attested = BTreeMap::new();
+        let mut attested = Attested::new();
         if planned.workload == Workload::HttpState && !planned.cell.scenario.starts() {
-            let means = adapter
-                .keeps_state()
-                .map_err(|reason| format!("{BY_NATURE}state: {reason}"))?;
-            attested.insert("state".to_owned(), json!(means));
+            let means = planned.system.keeps_state().map_err(|reason| {
+                let reason = format!("it cannot keep state: {reason}");
+                Skip::new(SkipKind::NotApplicable, reason)
+            })?;
+            attested.insert(Evidence::State, json!(means));
         }
-        if adapter.hosted().is_some() {
-            return self.prepare_hosted(planned, attested);
+        Ok(attested)
+    }
+
+    /// Prepares a sample of a program that is launched.
+    fn prepare_process(&mut self, planned: Planned, mut attested: Attested) -> Result<(), Skip> {
+        let built = self.built(BuildKey::from(&planned))?;
+        let spec = self.specialise(&planned, &built)?;
+        if let (Some(cache), Some(Acquire::CacheMiss)) = (&spec.cache, planned.acquire) {
+            code_cache::empty_cache(cache)?;
         }
-        let ready = self.job(&planned)?;
-        let ready = self.varied(&planned, &ready)?;
-        if let (Some(cache), Some(Acquire::CacheMiss)) = (&ready.cache, planned.acquire) {
-            process::emptied(cache)?;
-        }
-        let residency = if planned.evicted {
-            Residency::Evicted
-        } else {
-            Residency::Hot
-        };
         let mut resident = 0;
-        for file in &ready.files {
-            resident += pages::put(file, residency)?.resident;
+        for file in &spec.files {
+            resident += page_cache::put(file, residency(planned.page_cache))?.resident;
         }
-        attested.insert("pages_resident".to_owned(), json!(resident));
-        if planned.evicted_all {
-            attested.extend(self.evict_all(std::slice::from_ref(&ready.program))?);
+        attested.insert(Evidence::PagesResident, json!(resident));
+        if planned.page_cache == PageCache::EvictedAll {
+            attested.extend(self.evict_all(std::slice::from_ref(&spec.program))?);
         }
         let ports = if planned.without == Some(WORK) {
             Vec::new()
         } else {
             self.ports_for(&planned)?
         };
-        self.next = Some(Next {
+        self.prepared = Some(Prepared {
             planned,
-            what: What::Launched(Box::new(ready)),
+            kind: PreparedKind::Process(Box::new(spec)),
             ports,
             attested,
         });
         Ok(())
     }
+}
 
-    fn sample(&mut self, _: &campaign::Planned) -> Measurement {
-        let Some(next) = self.next.take() else {
-            return Measurement::failed("nothing was prepared");
-        };
-        self.ports.clone_from(&next.ports);
-        match &next.what {
-            _ if next.planned.cell.scenario.multiplies() => self.sample_many(next),
-            What::Ordered => self.sample_hosted(next),
-            What::Launched(_) if next.planned.cell.scenario.starts() => self.sample_start(next),
-            What::Launched(_) => self.sample_load(next),
+/// A port that nobody has.
+fn free_port() -> Result<u16, String> {
+    ports::free_port().map_err(|error| format!("no port is free: {error}"))
+}
+
+/// Whether a sample of the scenario is of a system alone on a core: starts have all cores, and so
+/// have several instances.
+fn has_one_core(scenario: Scenario) -> bool {
+    !scenario.starts() && !scenario.multiplies()
+}
+
+/// The end of a log, as a part of a reason.
+fn log_excerpt(tail: &str) -> String {
+    match tail.trim() {
+        "" => "; its log is empty".to_owned(),
+        tail => format!("; the end of its log: {tail:?}"),
+    }
+}
+
+impl Bench for SystemBench<'_> {
+    fn prepare(&mut self, planned: &schedule::Planned) -> Result<(), Skip> {
+        let planned = self.planned(&planned.cell)?;
+        let attested = self.check_applicable(&planned)?;
+        if planned.system.managed().is_some() {
+            self.prepare_managed(planned, attested)
+        } else {
+            self.prepare_process(planned, attested)
         }
     }
 
-    fn clean(&mut self, planned: &campaign::Planned) -> Result<(), String> {
+    fn sample(&mut self, _: &schedule::Planned) -> Measurement {
+        let Some(prepared) = self.prepared.take() else {
+            return Measurement::failed("nothing was prepared");
+        };
+        self.ports.clone_from(&prepared.ports);
+        let scenario = prepared.planned.cell.scenario;
+        match &prepared.kind {
+            _ if scenario.multiplies() => self.sample_many(prepared),
+            PreparedKind::Managed => self.sample_managed(prepared),
+            PreparedKind::Process(spec) if scenario.starts() => self.sample_start(&prepared, spec),
+            PreparedKind::Process(spec) => self.sample_load(&prepared, spec),
+        }
+    }
+
+    fn clean(&mut self, planned: &schedule::Planned) -> Result<(), String> {
         let system = self.cells.get(&planned.cell).map(|planned| planned.system);
         for ((name, _), engine) in &mut self.engines {
             if let (true, Ok(engine)) = (Some(*name) == system, engine) {
@@ -286,7 +324,7 @@ impl Bench for Outside<'_> {
         }
         for port in std::mem::take(&mut self.ports) {
             let owners = self
-                .site
+                .endpoint
                 .owners(port)
                 .map_err(|error| format!("cannot look at the sockets: {error}"))?;
             if let Some(owner) = owners.first() {
@@ -303,16 +341,7 @@ impl Bench for Outside<'_> {
         if let Some(digest) = self.digests.get(cell) {
             return Some(digest.clone());
         }
-        let planned = self.cells.get(cell)?;
-        let key = Key {
-            system: planned.system,
-            workload: planned.workload,
-            acquire: planned.acquire,
-        };
-        self.jobs
-            .get(&key)?
-            .as_ref()
-            .ok()
-            .map(|ready| ready.sha256.clone())
+        let built = self.built.get(&BuildKey::from(self.cells.get(cell)?))?;
+        built.as_ref().ok().map(|spec| spec.sha256.clone())
     }
 }

@@ -25,6 +25,9 @@ pub(super) const NAMESPACE: &str = "coldphase";
 /// driver does.
 pub(super) const SNAPSHOTTER: &str = "overlayfs";
 
+/// The method that says which version the daemon has.
+pub(super) const VERSION: &str = "/containerd.services.version.v1.Version/Version";
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Empty {}
 
@@ -134,7 +137,7 @@ pub(super) struct CommitSnapshot {
     pub(super) labels: HashMap<String, String>,
 }
 
-/// A request about one snapshot, by its name: to remove it, to ask for it.
+/// A request about one snapshot, by its name: to remove it, to look it up.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ByKey {
     #[prost(string, tag = "1")]
@@ -238,7 +241,7 @@ impl Client {
     }
 
     /// As [`Self::call`], where it is no matter that the object is gone, or there already.
-    pub(super) async fn settle<Q: Message + Send + Sync + 'static>(
+    pub(super) async fn call_until<Q: Message + Send + Sync + 'static>(
         &self,
         method: &'static str,
         request: Q,

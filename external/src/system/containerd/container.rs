@@ -6,35 +6,17 @@ use std::time::Duration;
 
 use machine::clock::now_ns;
 use results::record::Resources;
-use results::{Phase, PhaseTime};
-use serde_json::{Value, json};
+use results::{Attested, Failure, PhaseTime};
 use tokio::runtime::Runtime;
 
-use super::super::hosted::{Account, Ended, Instance, Usage, partition};
+use super::super::container::{Instants, tail};
+use super::super::managed::{Ended, Instance, Usage, ended_late};
 use super::api::{ById, Client, Waited};
-use crate::observe::ready::FirstAnswer;
+use crate::client::readiness::FirstAnswer;
 use machine::{ports, usage};
-
-/// How long what a container tells of itself may take to be there after its answer.
-const TELLING_NS: u64 = 1_000_000_000;
-
-/// Bytes of its log that a failure shows.
-const TAIL: usize = 2_000;
 
 /// Between two looks whether its process still lives.
 const LOOK_NS: u64 = 1_000_000;
-
-/// When the daemon did what it was told, on the clock.
-#[derive(Debug, Clone, Copy)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "all are instants, and say their unit"
-)]
-pub(super) struct Instants {
-    pub(super) launched_ns: u64,
-    pub(super) created_ns: u64,
-    pub(super) started_ns: u64,
-}
 
 /// A container of ours. Dropping it removes it.
 pub(super) struct Running<'a> {
@@ -43,10 +25,10 @@ pub(super) struct Running<'a> {
     pub(super) id: String,
     pub(super) pid: u32,
     pub(super) instants: Instants,
-    pub(super) account: Option<PathBuf>,
+    pub(super) milestones: Option<PathBuf>,
     /// What it prints to either of its standard streams.
     pub(super) printed: PathBuf,
-    /// The daemon's process, and what it had cost before the order.
+    /// The daemon's process, and what it had cost before the request.
     pub(super) before: BTreeMap<String, (u32, Resources)>,
     pub(super) looked_ns: u64,
     pub(super) removed: bool,
@@ -71,7 +53,7 @@ impl Instance for Running<'_> {
             .then(|| "its process has ended".to_owned())
     }
 
-    fn wait_end(&mut self, deadline_ns: u64) -> Result<Ended, String> {
+    fn wait_end(&mut self, deadline_ns: u64) -> Result<Ended, Failure> {
         let left = Duration::from_nanos(deadline_ns.saturating_sub(now_ns()));
         let (waited, seen_ns) = self.runtime.block_on(async {
             let request = ById {
@@ -84,12 +66,11 @@ impl Instance for Running<'_> {
             (waited, now_ns())
         });
         let code = match waited {
-            Err(_) => return Err("it did not end within its time limit".to_owned()),
+            Err(_) => return Err(ended_late()),
             Ok(Err(status)) => {
-                return Err(format!(
-                    "containerd does not tell how it ended: {}",
-                    status.message()
-                ));
+                return Err(
+                    format!("containerd does not say how it ended: {}", status.message()).into(),
+                );
             }
             Ok(Ok(waited)) => i64::from(waited.exit_status),
         };
@@ -106,27 +87,8 @@ impl Instance for Running<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
-        let Instants {
-            launched_ns,
-            created_ns,
-            started_ns,
-        } = self.instants;
-        if let Some(file) = &self.account {
-            return Account::read(file, now_ns() + TELLING_NS)?.phases(
-                launched_ns,
-                created_ns,
-                answered_ns,
-            );
-        }
-        let mut ends = vec![(Phase::Create, created_ns), (Phase::Start, started_ns)];
-        ends.extend(match first {
-            Some(first) => vec![
-                (Phase::Connect, first.connected_ns),
-                (Phase::Respond, answered_ns),
-            ],
-            None => vec![(Phase::Run, answered_ns)],
-        });
-        partition(launched_ns, &ends)
+        self.instants
+            .phases(self.milestones.as_deref(), first, answered_ns)
     }
 
     fn usage(&mut self) -> Usage {
@@ -147,33 +109,22 @@ impl Instance for Running<'_> {
         }
     }
 
-    fn answers_on(&mut self, port: u16) -> Result<(), String> {
-        ports::held_by(port, self.pid)
+    fn verify_port(&mut self, port: u16) -> Result<(), Failure> {
+        Ok(ports::held_by(port, self.pid)?)
     }
 
-    fn attested(&mut self) -> BTreeMap<String, Value> {
-        let Instants {
-            created_ns,
-            started_ns,
-            ..
-        } = self.instants;
-        BTreeMap::from([(
-            "start_answered_ns".to_owned(),
-            json!(started_ns - created_ns),
-        )])
+    fn attested(&mut self) -> Attested {
+        self.instants.attested()
     }
 
     fn log_tail(&mut self) -> String {
-        let said = std::fs::read(&self.printed).unwrap_or_default();
-        String::from_utf8_lossy(&said[said.len().saturating_sub(TAIL)..])
-            .trim()
-            .to_owned()
+        tail(&self.printed)
     }
 
     fn remove(&mut self) -> Result<u64, String> {
         let before_ns = now_ns();
         self.runtime
-            .block_on(super::remove_container(&self.client, &self.id))?;
+            .block_on(super::removal::remove_container(&self.client, &self.id))?;
         self.removed = true;
         Ok(now_ns() - before_ns)
     }

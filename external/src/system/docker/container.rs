@@ -14,36 +14,22 @@ use bollard::query_parameters::{
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use machine::clock::{now_ns, wall_ns};
 use results::record::Resources;
-use results::{Phase, PhaseTime};
-use serde_json::{Value, json};
+use results::{Attested, Evidence, Failure, PhaseTime};
+use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::super::hosted::{Account, Ended, Instance, Usage, partition};
-use super::said;
-use crate::observe::ready::{FirstAnswer, Patience};
+use super::super::container::Instants;
+use super::super::managed::{Ended, Instance, Usage, ended_late};
+use super::describe_error;
+use crate::client::readiness::{FirstAnswer, RetryPolicy};
 use machine::usage;
 
 /// Between two questions to the engine whether the container still runs: each costs it a
 /// millisecond of a core that the start needs.
 const LOOK_NS: u64 = 250_000_000;
 
-/// How long what a container tells of itself may take to be there after its answer.
-const TELLING_NS: u64 = 1_000_000_000;
-
 /// Lines of its log that a failure shows.
 const LINES: &str = "20";
-
-/// When the engine did what it was told, on the clock.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "all are instants, and say their unit"
-)]
-pub(super) struct Instants {
-    pub(super) launched_ns: u64,
-    pub(super) created_ns: u64,
-    pub(super) started_ns: u64,
-}
 
 /// A container of ours. Dropping it removes it.
 pub(super) struct Container<'a> {
@@ -52,8 +38,8 @@ pub(super) struct Container<'a> {
     name: String,
     /// The engine's name for it.
     pub(super) id: Option<String>,
-    account: Option<PathBuf>,
-    /// The engine's processes, and what they had cost before the order.
+    milestones: Option<PathBuf>,
+    /// The engine's processes, and what they had cost before the request.
     before: BTreeMap<String, (u32, Resources)>,
     pub(super) instants: Instants,
     looked_ns: u64,
@@ -65,7 +51,7 @@ impl<'a> Container<'a> {
         runtime: &'a Runtime,
         client: &'a Client,
         name: String,
-        account: Option<PathBuf>,
+        milestones: Option<PathBuf>,
         before: BTreeMap<String, (u32, Resources)>,
     ) -> Self {
         let instants = Instants::default();
@@ -74,7 +60,7 @@ impl<'a> Container<'a> {
             client,
             name,
             id: None,
-            account,
+            milestones,
             before,
             instants,
             looked_ns: now_ns(),
@@ -88,8 +74,8 @@ impl<'a> Container<'a> {
             .block_on(self.client.inspect_container(&self.name, None));
         found.map_err(|error| {
             format!(
-                "the engine does not tell of its container: {}",
-                said(&error)
+                "the engine cannot inspect its container: {}",
+                describe_error(&error)
             )
         })
     }
@@ -102,7 +88,7 @@ impl<'a> Container<'a> {
             .and_then(|state| state.pid)
             .and_then(|pid| u32::try_from(pid).ok());
         pid.filter(|pid| *pid > 0)
-            .ok_or_else(|| "the container has no process any more".to_owned())
+            .ok_or_else(|| "the container no longer has a process".to_owned())
     }
 
     /// What the engine's own record says of the start: when it had created the container, put it
@@ -167,10 +153,10 @@ impl Instance for Container<'_> {
     }
 
     /// The engine's proxy listens before the service does, and closes what it cannot pass on.
-    fn patience(&self, deadline_ns: u64) -> Patience {
-        Patience {
-            through_resets: true,
-            ..Patience::until(deadline_ns)
+    fn retry_policy(&self, deadline_ns: u64) -> RetryPolicy {
+        RetryPolicy {
+            retry_resets: true,
+            ..RetryPolicy::until(deadline_ns)
         }
     }
 
@@ -198,7 +184,7 @@ impl Instance for Container<'_> {
         }
     }
 
-    fn wait_end(&mut self, deadline_ns: u64) -> Result<Ended, String> {
+    fn wait_end(&mut self, deadline_ns: u64) -> Result<Ended, Failure> {
         let options = WaitContainerOptionsBuilder::default()
             .condition("not-running")
             .build();
@@ -209,16 +195,17 @@ impl Instance for Container<'_> {
             (waited, now_ns())
         });
         let code = match waited {
-            Err(_) => return Err("it did not end within its time limit".to_owned()),
+            Err(_) => return Err(ended_late()),
             Ok(Some(Ok(end))) => end.status_code,
             Ok(Some(Err(Error::DockerContainerWaitError { code, .. }))) => code,
             Ok(Some(Err(error))) => {
                 return Err(format!(
-                    "the engine does not tell how it ended: {}",
-                    said(&error)
-                ));
+                    "the engine does not say how it ended: {}",
+                    describe_error(&error)
+                )
+                .into());
             }
-            Ok(None) => return Err("the engine does not tell how it ended".to_owned()),
+            Ok(None) => return Err("the engine does not say how it ended".into()),
         };
         Ok(Ended {
             code,
@@ -232,24 +219,8 @@ impl Instance for Container<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
-        let Instants {
-            launched_ns,
-            created_ns,
-            started_ns,
-        } = self.instants;
-        if let Some(file) = &self.account {
-            let account = Account::read(file, now_ns() + TELLING_NS)?;
-            return account.phases(launched_ns, created_ns, answered_ns);
-        }
-        let mut ends = vec![(Phase::Create, created_ns), (Phase::Start, started_ns)];
-        ends.extend(match first {
-            Some(first) => vec![
-                (Phase::Connect, first.connected_ns),
-                (Phase::Respond, answered_ns),
-            ],
-            None => vec![(Phase::Run, answered_ns)],
-        });
-        partition(launched_ns, &ends)
+        self.instants
+            .phases(self.milestones.as_deref(), first, answered_ns)
     }
 
     fn usage(&mut self) -> Usage {
@@ -277,7 +248,7 @@ impl Instance for Container<'_> {
         }
     }
 
-    fn answers_on(&mut self, port: u16) -> Result<(), String> {
+    fn verify_port(&mut self, port: u16) -> Result<(), Failure> {
         let found = self.inspect()?;
         let ports = found
             .network_settings
@@ -292,24 +263,16 @@ impl Instance for Container<'_> {
             return Ok(());
         }
         let pid = self.pid()?;
-        machine::ports::held_by(port, pid)
+        Ok(machine::ports::held_by(port, pid)?)
     }
 
-    fn attested(&mut self) -> BTreeMap<String, Value> {
-        let Instants {
-            created_ns,
-            started_ns,
-            ..
-        } = self.instants;
-        let mut attested = BTreeMap::from([(
-            "start_answered_ns".to_owned(),
-            json!(started_ns - created_ns),
-        )]);
+    fn attested(&mut self) -> Attested {
+        let mut attested = self.instants.attested();
         if let Ok(found) = self.inspect() {
             let state = found.state.unwrap_or_default();
-            attested.insert("container_started_at".to_owned(), json!(state.started_at));
+            attested.insert(Evidence::ContainerStartedAt, json!(state.started_at));
         }
-        attested.insert("events".to_owned(), json!(self.events()));
+        attested.insert(Evidence::Events, json!(self.events()));
         attested
     }
 
@@ -340,7 +303,7 @@ impl Instance for Container<'_> {
             Err(error) => Err(format!(
                 "the engine cannot remove the container {}: {}",
                 self.name,
-                said(&error)
+                describe_error(&error)
             )),
         }
     }

@@ -1,35 +1,44 @@
-//! The engine in a run: brought up and into the state that a cell's starts find, and given orders.
+//! The engine in a run: brought up and into the state that a cell's starts find, and used to
+//! start containers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bollard::Docker as Client;
+use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
-use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-};
+use bollard::query_parameters::CreateContainerOptionsBuilder;
 use machine::clock::now_ns;
-use machine::page_cache::{self, Residency};
-use serde_json::{Value, json};
+use results::values::{Named as _, PageCache};
+use results::{Attested, Evidence, Param, Skip, SkipKind};
+use serde_json::json;
 use tokio::runtime::Runtime;
 use workloads::Workload;
 
-use super::super::hosted::{Engine, Instance, Order, Place, Prepared};
-use super::super::{Acquire, Job, listens};
-use super::container::{Container, Instants};
+use super::super::container::{
+    HOST_NETWORK, Instants, MILESTONES_FILE, MILESTONES_FOLDER, empty_milestones,
+};
+use super::super::managed::{Engine, EngineContext, Instance, Preparation, StartRequest};
+use super::super::{ADDRESS, Acquire, BuildRequest, MILESTONES, listens};
+use super::container::Container;
 use super::image::{self, Image};
+use super::labels::{labelled, remove_labelled};
 use super::socket::{Socket, script};
-use super::{INSIDE, LABEL, connect, contents, said, version};
-use crate::observe::janitor::Guard;
+use super::{
+    BRIDGE, CLEANUP, INSIDE, LABEL, NO_NETWORK, connect, contents, describe_error, version,
+};
+use crate::process::cleanup;
+use crate::process::reaper::Guard;
 
 /// How often an engine that does not answer is started, 100 ms apart.
 const REVIVALS: u32 = 50;
 
-/// Where the folder of a container's own account lies in the container.
-const ACCOUNT: &str = "/coldphase";
+/// The steps of a start, as a reason names them.
+const CREATE: &str = "create";
+const START: &str = "start";
 
 /// An image with the command that is started in it.
 #[derive(Debug, Clone)]
@@ -56,21 +65,21 @@ pub(super) struct DockerEngine {
 }
 
 impl DockerEngine {
-    pub(super) fn new(wasmtime: bool, place: Place<'_>) -> Result<Self, String> {
+    pub(super) fn new(wasmtime: bool, context: EngineContext<'_>) -> Result<Self, String> {
         let socket = Socket::find().map_err(|error| error.to_string())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         let runtime = runtime.map_err(|error| format!("cannot make a runtime: {error}"))?;
-        let (work, owner) = place.own(if wasmtime {
+        let (work, owner) = context.own(if wasmtime {
             "docker-wasmtime"
         } else {
             "docker"
         });
-        let guard = super::super::guard(
-            place.janitor,
+        let guard = cleanup::guard(
+            context.reaper,
             &[
-                OsStr::new("docker"),
+                OsStr::new(CLEANUP),
                 socket.path.as_os_str(),
                 OsStr::new(&owner),
             ],
@@ -107,7 +116,7 @@ impl DockerEngine {
         self.has_run = false;
         // One that is being killed takes a moment to die, and until then the script finds it alive.
         for _ in 0..REVIVALS {
-            self.order_script("start")
+            self.run_script("start")
                 .map_err(|error| format!("{reason}, and it cannot be brought back: {error}"))?;
             if self.runtime.block_on(version(&self.client)).is_ok() {
                 // What it ran when it died could not be removed then.
@@ -121,7 +130,7 @@ impl DockerEngine {
     }
 
     /// Has the script that knows how our own engine is run do something to it.
-    fn order_script(&mut self, word: &str) -> Result<(), String> {
+    fn run_script(&mut self, word: &str) -> Result<(), String> {
         let script = script();
         let output = Command::new(&script)
             .arg(word)
@@ -129,11 +138,11 @@ impl DockerEngine {
             .output();
         let output = output.map_err(|error| format!("cannot run {}: {error}", script.display()))?;
         if !output.status.success() {
-            let told = String::from_utf8_lossy(&output.stderr);
+            let printed = String::from_utf8_lossy(&output.stderr);
             return Err(format!(
                 "`{} {word}` failed: {}",
                 script.display(),
-                told.trim()
+                printed.trim()
             ));
         }
         self.client = {
@@ -143,27 +152,27 @@ impl DockerEngine {
         Ok(())
     }
 
-    fn made(&mut self, order: &Order) -> Result<Made, String> {
-        let key = (order.workload, order.acquire);
+    fn made(&mut self, request: &StartRequest) -> Result<Made, String> {
+        let key = (request.workload, request.acquire);
         if let Some(made) = self.made.get(&key) {
             return Ok(made.clone());
         }
         let folder = self.work.join(format!(
             "{}-{}",
-            order.workload.name(),
-            order.acquire.map_or("machine-code", Acquire::name)
+            request.workload.name(),
+            request.acquire.map_or("machine-code", Acquire::name)
         ));
         std::fs::create_dir_all(&folder)
             .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-        let job = Job {
-            workload: order.workload,
-            acquire: order.acquire,
+        let build = BuildRequest {
+            workload: request.workload,
+            acquire: request.acquire,
             folder: &folder,
         };
-        let (contents, command) = contents(self.wasmtime, &job)?;
+        let (contents, command) = contents(self.wasmtime, &build)?;
         let image = self
             .runtime
-            .block_on(image::built(&self.client, &contents))?;
+            .block_on(image::ensure(&self.client, &contents))?;
         // The last file is the guest, or the native program.
         let artifact = contents
             .files
@@ -183,49 +192,49 @@ impl DockerEngine {
     }
 
     /// Runs one container, so that the next is not the engine's first.
-    fn warm_up(&mut self, order: &Order) -> Result<(), String> {
+    fn warm_up(&mut self, request: &StartRequest) -> Result<(), String> {
         if self.has_run {
             return Ok(());
         }
-        let port = listens(order.workload)
+        let port = listens(request.workload)
             .then(machine::ports::free_port)
             .transpose();
         let port = port.map_err(|error| format!("no port is free: {error}"))?;
-        let order = Order {
-            told: false,
+        let request = StartRequest {
+            own_milestones: false,
             core: None,
             deadline_ns: now_ns() + 60_000_000_000,
-            ..order.clone()
+            ..request.clone()
         };
-        self.start(&order, port)?.remove()?;
+        self.start(&request, port)?.remove()?;
         self.has_run = true;
         Ok(())
     }
 
-    /// The folder that a container writes its own account into.
-    fn account(&self) -> PathBuf {
-        self.work.join("account")
+    /// The folder that a container writes its own milestones into.
+    fn milestones_folder(&self) -> PathBuf {
+        self.work.join("milestones")
     }
 
-    /// What the engine is told to create.
-    fn body(&self, made: &Made, order: &Order, port: Option<u16>) -> ContainerCreateBody {
-        let network = order.variant.get("network").map_or("none", String::as_str);
+    /// The container that the engine is to create.
+    fn body(&self, made: &Made, request: &StartRequest, port: Option<u16>) -> ContainerCreateBody {
+        let network = request.variant.get(Param::Network).unwrap_or(NO_NETWORK);
         let address = match (network, port) {
-            ("host", Some(port)) => format!("127.0.0.1:{port}"),
+            (HOST_NETWORK, Some(port)) => format!("127.0.0.1:{port}"),
             _ => format!("0.0.0.0:{INSIDE}"),
         };
         let mut command: Vec<_> = made
             .command
             .iter()
-            .map(|argument| argument.replace("{address}", &address))
+            .map(|argument| argument.replace(ADDRESS, &address))
             .collect();
         let mut host = HostConfig {
             network_mode: Some(network.to_owned()),
-            cpuset_cpus: order.core.map(|core| core.to_string()),
+            cpuset_cpus: request.core.map(|core| core.to_string()),
             ..HostConfig::default()
         };
         let mut exposed = None;
-        if let ("bridge", Some(port)) = (network, port) {
+        if let (BRIDGE, Some(port)) = (network, port) {
             let inside = format!("{INSIDE}/tcp");
             let binding = PortBinding {
                 host_ip: Some("127.0.0.1".into()),
@@ -234,11 +243,17 @@ impl DockerEngine {
             host.port_bindings = Some(HashMap::from([(inside.clone(), Some(vec![binding]))]));
             exposed = Some(vec![inside]);
         }
-        if order.told {
-            host.binds = Some(vec![format!("{}:{ACCOUNT}", self.account().display())]);
+        if request.own_milestones {
+            host.binds = Some(vec![format!(
+                "{}:{MILESTONES_FOLDER}",
+                self.milestones_folder().display()
+            )]);
             command.splice(
                 1..1,
-                ["--milestones".to_owned(), format!("{ACCOUNT}/milestones")],
+                [
+                    MILESTONES.to_owned(),
+                    format!("{MILESTONES_FOLDER}/{MILESTONES_FILE}"),
+                ],
             );
         }
         ContainerCreateBody {
@@ -252,37 +267,61 @@ impl DockerEngine {
     }
 }
 
+/// Creates a container and starts it: when the engine had done what, and its name for it.
+///
+/// # Errors
+/// Which step failed, and why.
+async fn create_and_start(
+    client: &Client,
+    name: &str,
+    body: ContainerCreateBody,
+) -> Result<(Instants, String), (&'static str, Error)> {
+    let options = CreateContainerOptionsBuilder::default().name(name).build();
+    let launched_ns = now_ns();
+    let created = client
+        .create_container(Some(options), body)
+        .await
+        .map_err(|error| (CREATE, error))?;
+    let created_ns = now_ns();
+    client
+        .start_container(name, None)
+        .await
+        .map_err(|error| (START, error))?;
+    let instants = Instants {
+        launched_ns,
+        created_ns,
+        started_ns: now_ns(),
+    };
+    Ok((instants, created.id))
+}
+
 impl Engine for DockerEngine {
-    fn prepare(&mut self, order: &Order) -> Result<Prepared, String> {
+    fn prepare(&mut self, request: &StartRequest) -> Result<Preparation, Skip> {
         self.bring_up()?;
-        let made = self.made(order)?;
-        if order.cold {
+        let made = self.made(request)?;
+        if request.cold {
             if !self.socket.ours {
-                return Err(format!(
+                let reason = format!(
                     "a cold start is the first one after the engine's, and the engine at {} is \
-                        not ours to restart; `./setup docker` starts one that is, with \
-                        DOCKER_HOST unset",
+                        not ours to restart",
                     self.socket.path.display()
-                ));
+                );
+                return Err(Skip::new(SkipKind::NotPermitted, reason)
+                    .remedy("`./setup docker` starts one that is, with DOCKER_HOST unset"));
             }
-            self.order_script("restart")?;
+            self.run_script("restart")?;
             self.has_run = false;
         } else {
-            self.warm_up(order)?;
+            self.warm_up(request)?;
         }
-        let _ = std::fs::remove_dir_all(self.account());
-        std::fs::create_dir_all(self.account())
-            .map_err(|error| format!("cannot make a folder: {error}"))?;
-        let mut attested = BTreeMap::from([
-            ("image".to_owned(), json!(made.image.tag)),
-            ("engine_is_ours".to_owned(), json!(self.socket.ours)),
-            (
-                "first_container_of_the_engine".to_owned(),
-                json!(!self.has_run),
-            ),
+        empty_milestones(self.milestones_folder())?;
+        let mut attested = Attested::from([
+            (Evidence::Image, json!(made.image.tag)),
+            (Evidence::EngineIsOurs, json!(self.socket.ours)),
+            (Evidence::FirstContainerOfTheEngine, json!(!self.has_run)),
         ]);
-        attested.extend(residency(&made.image.files, order.evicted)?);
-        Ok(Prepared {
+        attested.extend(place_pages(&made.image.files, request)?);
+        Ok(Preparation {
             sha256: made.sha256,
             attested,
         })
@@ -290,49 +329,31 @@ impl Engine for DockerEngine {
 
     fn start(
         &mut self,
-        order: &Order,
+        request: &StartRequest,
         port: Option<u16>,
     ) -> Result<Box<dyn Instance + '_>, String> {
-        let made = self.made(order)?;
-        let body = self.body(&made, order, port);
+        let made = self.made(request)?;
+        let body = self.body(&made, request, port);
         self.used += 1;
         let name = format!("coldphase-{}-{}", self.owner, self.used);
-        let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let before = super::container::daemons(&self.socket.path);
-        let (runtime, client) = (&self.runtime, &self.client);
-        let instants = runtime.block_on(async {
-            let launched_ns = now_ns();
-            let created = client
-                .create_container(Some(options), body)
-                .await
-                .map_err(|error| ("create", error))?;
-            let created_ns = now_ns();
-            client
-                .start_container(&name, None)
-                .await
-                .map_err(|error| ("start", error))?;
-            Ok((
-                Instants {
-                    launched_ns,
-                    created_ns,
-                    started_ns: now_ns(),
-                },
-                created.id,
-            ))
-        });
-        let account = order.told.then(|| self.account().join("milestones"));
-        let mut container = Container::new(&self.runtime, &self.client, name, account, before);
+        let started = self
+            .runtime
+            .block_on(create_and_start(&self.client, &name, body));
+        let milestones = request
+            .own_milestones
+            .then(|| self.milestones_folder().join(MILESTONES_FILE));
+        let mut container = Container::new(&self.runtime, &self.client, name, milestones, before);
         self.has_run = true;
-        match instants {
+        match started {
             Ok((instants, id)) => {
                 (container.instants, container.id) = (instants, Some(id));
                 Ok(Box::new(container))
             }
-            Err((what, error)) => {
-                let tail = if what == "start" {
-                    container.log_tail()
-                } else {
-                    String::new()
+            Err((step, error)) => {
+                let tail = match step {
+                    START => container.log_tail(),
+                    _ => String::new(),
                 };
                 let tail = if tail.is_empty() {
                     tail
@@ -340,8 +361,8 @@ impl Engine for DockerEngine {
                     format!("; the end of its log: {tail:?}")
                 };
                 Err(format!(
-                    "the engine cannot {what} the container: {}{tail}",
-                    said(&error)
+                    "the engine cannot {step} the container: {}{tail}",
+                    describe_error(&error)
                 ))
             }
         }
@@ -379,65 +400,21 @@ impl Drop for DockerEngine {
     }
 }
 
-/// Puts the files of an image into or out of the page cache, if the engine keeps them where they
-/// can be found.
-fn residency(files: &[PathBuf], evicted: bool) -> Result<BTreeMap<String, Value>, String> {
+/// Brings the files of an image into the state that the start finds, if the engine keeps them where
+/// they can be found.
+fn place_pages(files: &[PathBuf], request: &StartRequest) -> Result<Attested, Skip> {
     if files.is_empty() {
         // Proof is what makes a sample cold; a warm one needs none.
-        return if evicted {
-            Err(
-                "the engine does not keep the image's files where this process can put them out \
-                    of the page cache; be root, and use the storage driver overlay2"
-                    .to_owned(),
-            )
+        return if request.page_cache == PageCache::Hot {
+            Ok(Attested::new())
         } else {
-            Ok(BTreeMap::new())
+            let reason = "the engine does not keep the image's files where this process can put \
+                them out of the page cache";
+            Err(Skip::new(SkipKind::NotPermitted, reason)
+                .remedy("be root, and use the storage driver overlay2"))
         };
     }
-    let wanted = if evicted {
-        Residency::Evicted
-    } else {
-        Residency::Hot
-    };
-    let put = |file: &PathBuf| pages::put(Path::new(file), wanted).map(|put| put.resident);
-    let resident: Result<Vec<_>, _> = files.iter().map(put).collect();
-    Ok(BTreeMap::from([(
-        "pages_resident".to_owned(),
-        json!(resident?.iter().sum::<usize>()),
-    )]))
-}
-
-/// The containers with this value of our label, running or not.
-async fn labelled(client: &Client, owner: &str) -> Result<Vec<String>, String> {
-    let filters = HashMap::from([("label", vec![format!("{LABEL}={owner}")])]);
-    let options = ListContainersOptionsBuilder::default()
-        .all(true)
-        .filters(&filters)
-        .build();
-    let found = client
-        .list_containers(Some(options))
-        .await
-        .map_err(|error| said(&error))?;
-    Ok(found
-        .into_iter()
-        .filter_map(|container| container.id)
-        .collect())
-}
-
-/// Removes the containers with this value of our label.
-pub(super) async fn remove_labelled(client: &Client, owner: &str) -> Result<(), String> {
-    let mut trouble = None;
-    for id in labelled(client, owner).await? {
-        let options = RemoveContainerOptionsBuilder::default()
-            .force(true)
-            .v(true)
-            .build();
-        if let Err(error) = client.remove_container(&id, Some(options)).await {
-            trouble = Some(format!(
-                "cannot remove the container {id}: {}",
-                said(&error)
-            ));
-        }
-    }
-    trouble.map_or(Ok(()), Err)
+    let resident: Result<Vec<_>, _> = files.iter().map(|file| request.place_pages(file)).collect();
+    let resident: usize = resident?.into_iter().sum();
+    Ok(Attested::from([(Evidence::PagesResident, json!(resident))]))
 }

@@ -10,7 +10,7 @@ use futures_util::TryStreamExt as _;
 use results::digest::sha256_hex;
 use serde_json::json;
 
-use super::{LABEL, said};
+use super::{LABEL, describe_error};
 
 /// What goes into an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +30,11 @@ pub(super) struct Image {
     pub(super) files: Vec<PathBuf>,
 }
 
-/// How much of a digest is in a tag: 64 bits tell a project's own images apart.
+/// How much of a digest is in a tag: 64 bits distinguish a project's own images.
 const TAG_DIGITS: usize = 16;
 
 /// The image with these contents, which is built if it is not there. Nothing is ever pulled.
-pub(super) async fn built(docker: &Docker, contents: &Contents) -> Result<Image, String> {
+pub(super) async fn ensure(docker: &Docker, contents: &Contents) -> Result<Image, String> {
     let context = context(contents)
         .map_err(|error| format!("cannot pack the image {}: {error}", contents.name))?;
     let tag = format!(
@@ -43,40 +43,57 @@ pub(super) async fn built(docker: &Docker, contents: &Contents) -> Result<Image,
         &sha256_hex(&context)[..TAG_DIGITS]
     );
     if docker.inspect_image(&tag).await.is_err() {
-        let labels = HashMap::from([(LABEL, "image")]);
-        let options = BuildImageOptionsBuilder::default()
-            .dockerfile("Dockerfile")
-            .t(&tag)
-            .rm(true)
-            .forcerm(true)
-            .labels(&labels)
-            .networkmode("none")
-            .build();
-        let body = bollard::body_full(context.into());
-        let build: Result<Vec<_>, _> = docker
-            .build_image(options, None, Some(body))
-            .try_collect()
-            .await;
-        build.map_err(|error| {
-            format!("the engine cannot build the image {tag}: {}", said(&error))
-        })?;
+        build(docker, &tag, context).await?;
     }
     let image = docker.inspect_image(&tag).await;
     let image = image.map_err(|error| {
         format!(
             "the image {tag} was built and is not there: {}",
-            said(&error)
+            describe_error(&error)
         )
     })?;
     let layers = image
         .graph_driver
         .map(|driver| driver.data)
         .unwrap_or_default();
-    let layers = ["LowerDir", "UpperDir"]
+    Ok(Image {
+        tag,
+        files: kept_files(contents, &layers),
+    })
+}
+
+/// Has the engine build an image.
+async fn build(docker: &Docker, tag: &str, context: Vec<u8>) -> Result<(), String> {
+    let labels = HashMap::from([(LABEL, "image")]);
+    let options = BuildImageOptionsBuilder::default()
+        .dockerfile("Dockerfile")
+        .t(tag)
+        .rm(true)
+        .forcerm(true)
+        .labels(&labels)
+        .networkmode("none")
+        .build();
+    let body = bollard::body_full(context.into());
+    let built: Result<Vec<_>, _> = docker
+        .build_image(options, None, Some(body))
+        .try_collect()
+        .await;
+    built.map(drop).map_err(|error| {
+        format!(
+            "the engine cannot build the image {tag}: {}",
+            describe_error(&error)
+        )
+    })
+}
+
+/// The files of an image where the engine keeps its layers in folders of this machine.
+fn kept_files(contents: &Contents, layers: &HashMap<String, String>) -> Vec<PathBuf> {
+    let layers: Vec<_> = ["LowerDir", "UpperDir"]
         .iter()
         .filter_map(|key| layers.get(*key))
-        .flat_map(|paths| paths.split(':'));
-    let layers: Vec<_> = layers.map(PathBuf::from).collect();
+        .flat_map(|paths| paths.split(':'))
+        .map(PathBuf::from)
+        .collect();
     let kept = |inside: &Path| {
         let inside = inside.strip_prefix("/").unwrap_or(inside);
         layers
@@ -84,14 +101,8 @@ pub(super) async fn built(docker: &Docker, contents: &Contents) -> Result<Image,
             .map(|layer| layer.join(inside))
             .find(|file| file.is_file())
     };
-    Ok(Image {
-        tag,
-        files: contents
-            .files
-            .iter()
-            .filter_map(|(inside, _)| kept(inside))
-            .collect(),
-    })
+    let inside = contents.files.iter().map(|(inside, _)| inside);
+    inside.filter_map(|inside| kept(inside)).collect()
 }
 
 /// The archive that the engine builds from: always the same bytes for the same contents, so that

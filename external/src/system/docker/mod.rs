@@ -7,6 +7,7 @@
 mod container;
 mod engine;
 mod image;
+mod labels;
 mod socket;
 
 use std::path::PathBuf;
@@ -14,16 +15,22 @@ use std::path::PathBuf;
 use bollard::Docker as Client;
 use bollard::errors::Error;
 use results::record::Scenario;
+use results::values::Named as _;
+use results::{Param, Params};
 
 use self::engine::DockerEngine;
 use self::image::Contents;
 use self::socket::Socket;
 pub(super) use self::socket::{REMEDY, our_folder};
-use super::hosted::on_this_thread;
-use super::hosted::{Engine, Hosted, Place, Variant, programs};
+use super::container::HOST_NETWORK;
+use super::managed::{Engine, EngineContext, ManagedSystem, on_this_thread, programs};
 use super::native::STATIC;
-use super::wasmtime_cli::WasmtimeCli;
-use super::{Acquire, Found, Job, Ready, System, Unavailable, listens, text};
+use super::programs::unavailable;
+use super::wasmtime::WasmtimeCli;
+use super::{
+    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, listens,
+    text,
+};
 
 /// The label of everything that is ours. Nothing without it is ever removed.
 const LABEL: &str = "coldphase";
@@ -37,24 +44,39 @@ const ANSWER_S: u64 = 120;
 /// The port that a service listens on in a network of its own.
 const INSIDE: u16 = 8080;
 
+/// A network of the container's own, reached by published ports.
+const BRIDGE: &str = "bridge";
+
+/// No network, as a command needs none.
+const NO_NETWORK: &str = "none";
+
+/// The first word of the engine's [`crate::process::cleanup::guard`], before its socket and the
+/// owner.
+pub(super) const CLEANUP: &str = "docker";
+
 /// Containers of one kind of image.
 pub(super) struct Docker {
-    /// Whether the image holds Wasmtime's command line and a guest, and not a native program.
+    /// Whether the image holds Wasmtime's command line and a copy_guest, and not a native program.
     pub(super) wasmtime: bool,
 }
 
-impl System for Docker {
+impl Adapter for Docker {
+    fn name(&self) -> &'static str {
+        if self.wasmtime {
+            "docker-wasmtime"
+        } else {
+            "docker"
+        }
+    }
+
     fn find(&self) -> Result<Found, Unavailable> {
         let socket = Socket::find()?;
         if self.wasmtime {
             WasmtimeCli.find()?;
         }
-        let unavailable = |reason| Unavailable {
-            reason,
-            remedy: REMEDY.to_owned(),
-        };
+        let unavailable = unavailable(REMEDY);
         let version = on_this_thread(async { version(&connect(&socket)?).await });
-        let version = version.and_then(|found| found).map_err(unavailable)?;
+        let version = version.and_then(|found| found).map_err(&unavailable)?;
         let sha256 = results::digest::sha256_hex(version.as_bytes());
         Ok(Found {
             program: socket.path,
@@ -71,7 +93,7 @@ impl System for Docker {
         }
     }
 
-    fn acquires(&self) -> &'static [Acquire] {
+    fn acquire_modes(&self) -> &'static [Acquire] {
         if self.wasmtime {
             &[Acquire::Compile, Acquire::DeserializeFile]
         } else {
@@ -79,22 +101,32 @@ impl System for Docker {
         }
     }
 
-    fn prepare(&self, _: &Found, _: &Job<'_>) -> Result<Ready, String> {
+    fn prepare(&self, _: &Found, _: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
         Err("a container is started by its engine".to_owned())
     }
 
-    fn hosted(&self) -> Option<&dyn Hosted> {
+    /// For a cold start the engine is started anew, and otherwise a container is removed: both take
+    /// longer than what is timed.
+    fn estimate(&self, _: Option<Acquire>, scenario: Scenario) -> Estimate {
+        Estimate::start(if scenario == Scenario::Cold {
+            2_500.0
+        } else {
+            400.0
+        })
+    }
+
+    fn managed(&self) -> Option<&dyn ManagedSystem> {
         Some(self)
     }
 
-    fn tells_milestones(&self) -> bool {
+    fn reports_milestones(&self) -> bool {
         !self.wasmtime
     }
 }
 
-impl Hosted for Docker {
-    fn engine(&self, place: Place<'_>) -> Result<Box<dyn Engine>, String> {
-        Ok(Box::new(DockerEngine::new(self.wasmtime, place)?))
+impl ManagedSystem for Docker {
+    fn engine(&self, context: EngineContext<'_>) -> Result<Box<dyn Engine>, String> {
+        Ok(Box::new(DockerEngine::new(self.wasmtime, context)?))
     }
 
     fn programs(&self, _: &Found) -> Vec<PathBuf> {
@@ -110,23 +142,20 @@ impl Hosted for Docker {
 
     /// A published port goes through a bridge, translation of addresses and the engine's proxy; the
     /// machine's own network has none of them. A command has no port.
-    fn variants(&self, service: bool, _: Scenario) -> Vec<Variant> {
+    fn variants(&self, service: bool, _: Scenario) -> Vec<Params> {
         let networks: &[&str] = if service {
-            &["bridge", "host"]
+            &[BRIDGE, HOST_NETWORK]
         } else {
-            &["none"]
+            &[NO_NETWORK]
         };
         networks
             .iter()
-            .map(|network| Variant::from([("network".to_owned(), (*network).to_owned())]))
+            .map(|network| Params::from([(Param::Network, *network)]))
             .collect()
     }
 
-    fn behind(&self, variant: &Variant) -> Option<u16> {
-        variant
-            .get("network")
-            .is_some_and(|network| network == "bridge")
-            .then_some(INSIDE)
+    fn container_port(&self, variant: &Params) -> Option<u16> {
+        variant.is(Param::Network, BRIDGE).then_some(INSIDE)
     }
 }
 
@@ -138,16 +167,16 @@ fn connect(socket: &Socket) -> Result<Client, String> {
         ANSWER_S,
         bollard::API_DEFAULT_VERSION,
     )
-    .map_err(|error| format!("cannot connect to {path}: {}", said(&error)))
+    .map_err(|error| format!("cannot connect to {path}: {}", describe_error(&error)))
 }
 
 /// The engine's version, once it is certain that it is understood.
 async fn version(client: &Client) -> Result<String, String> {
-    let told = client
+    let version = client
         .version()
         .await
-        .map_err(|error| format!("the engine does not answer: {}", said(&error)))?;
-    let api = told.api_version.unwrap_or_default();
+        .map_err(|error| format!("the engine does not answer: {}", describe_error(&error)))?;
+    let api = version.api_version.unwrap_or_default();
     let number = |part: Option<&str>| {
         part.and_then(|part| part.parse::<usize>().ok())
             .unwrap_or(0)
@@ -160,11 +189,11 @@ async fn version(client: &Client) -> Result<String, String> {
                 understood"
         ));
     }
-    Ok(told.version.unwrap_or_else(|| "unknown".to_owned()))
+    Ok(version.version.unwrap_or_else(|| "unknown".to_owned()))
 }
 
-/// What an error of the engine means, with what to do where that can be told.
-fn said(error: &Error) -> String {
+/// What an error of the engine means, with what to do where that is known.
+fn describe_error(error: &Error) -> String {
     let text = match error {
         Error::DockerResponseServerError { message, .. } => message.clone(),
         other => {
@@ -213,7 +242,7 @@ fn said(error: &Error) -> String {
     }
 }
 
-/// Removes all containers with this value of the label: for the janitor, after a kill.
+/// Removes all containers with this value of the label: for the reaper, after a kill.
 ///
 /// # Errors
 /// The engine does not answer, or cannot remove one.
@@ -222,26 +251,26 @@ pub(super) fn remove_all(socket: PathBuf, owner: &str) -> Result<(), String> {
         path: socket,
         ours: false,
     })?;
-    on_this_thread(engine::remove_labelled(&client, owner))?
+    on_this_thread(labels::remove_labelled(&client, owner))?
 }
 
 /// The files of an image and its command; `{address}` in it stands for where a service listens.
-fn contents(wasmtime: bool, job: &Job<'_>) -> Result<(Contents, Vec<String>), String> {
+fn contents(wasmtime: bool, build: &BuildRequest<'_>) -> Result<(Contents, Vec<String>), String> {
     if wasmtime {
-        wasmtime_image(job)
+        wasmtime_image(build)
     } else {
-        native_image(job)
+        native_image(build)
     }
 }
 
-fn native_image(job: &Job<'_>) -> Result<(Contents, Vec<String>), String> {
-    let program = super::native::program_of(job.workload);
+fn native_image(build: &BuildRequest<'_>) -> Result<(Contents, Vec<String>), String> {
+    let program = super::native::program_of(build.workload);
     let built = STATIC.program(program)?;
     let inside = format!("/{program}");
     let mut command = vec![inside.clone()];
-    command.extend(super::call_arguments(job.workload));
-    if listens(job.workload) {
-        command.push("{address}".to_owned());
+    command.extend(super::call_arguments(build.workload));
+    if listens(build.workload) {
+        command.push(ADDRESS.to_owned());
     }
     Ok((
         Contents {
@@ -254,13 +283,13 @@ fn native_image(job: &Job<'_>) -> Result<(Contents, Vec<String>), String> {
 
 /// Wasmtime with the shared libraries that it names, and the guest: as people put a runtime into an
 /// image.
-fn wasmtime_image(job: &Job<'_>) -> Result<(Contents, Vec<String>), String> {
+fn wasmtime_image(build: &BuildRequest<'_>) -> Result<(Contents, Vec<String>), String> {
     let found = WasmtimeCli.find().map_err(|error| error.to_string())?;
-    let ready = WasmtimeCli.prepare(&found, job)?;
-    let artifact = ready.artifact.ok_or("Wasmtime was given no artifact")?;
+    let spec = WasmtimeCli.prepare(&found, build)?;
+    let artifact = spec.artifact.ok_or("Wasmtime has no artifact")?;
     let (outside, inside) = (text(&artifact), "/app.wasm");
     let mut command = vec!["/wasmtime".to_owned()];
-    command.extend(ready.arguments.iter().map(|argument| {
+    command.extend(spec.arguments.iter().map(|argument| {
         if *argument == outside {
             inside.to_owned()
         } else {
@@ -277,10 +306,10 @@ fn wasmtime_image(job: &Job<'_>) -> Result<(Contents, Vec<String>), String> {
         .filter(|word| word.starts_with('/'))
         .map(PathBuf::from);
     files.extend(paths.map(|path| (path.clone(), path)));
-    let way = job.acquire.map_or("", Acquire::name).replace('_', "-");
+    let mode = build.acquire.map_or("", Acquire::name).replace('_', "-");
     Ok((
         Contents {
-            name: format!("wasmtime-{}-{way}", job.workload.name()),
+            name: format!("wasmtime-{}-{mode}", build.workload.name()),
             files,
         },
         command,
@@ -294,7 +323,7 @@ mod tests {
     #[test]
     fn errors_say_what_to_do() {
         let server = |message: &str| {
-            said(&Error::DockerResponseServerError {
+            describe_error(&Error::DockerResponseServerError {
                 status_code: 500,
                 message: message.into(),
             })
@@ -305,7 +334,7 @@ mod tests {
         );
         assert!(server("write /x: no space left on device").contains("free some of the disk"));
         let denied = std::io::Error::from_raw_os_error(13);
-        assert!(said(&Error::IOError { err: denied }).contains("be root"));
+        assert!(describe_error(&Error::IOError { err: denied }).contains("be root"));
         assert_eq!(server("something else"), "something else");
     }
 }

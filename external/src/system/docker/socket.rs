@@ -26,7 +26,7 @@ pub(in crate::system) fn our_folder() -> Option<PathBuf> {
 
 /// The script that starts, stops and restarts our own engine.
 pub(super) fn script() -> PathBuf {
-    workspace().join("external/docker-engine")
+    workspace().join("external/scripts/docker-engine.sh")
 }
 
 impl Socket {
@@ -35,10 +35,10 @@ impl Socket {
         let named = std::env::var("DOCKER_HOST")
             .ok()
             .filter(|host| !host.is_empty());
-        Self::of(named.as_deref(), &Self::usual())
+        Self::choose(named.as_deref(), &Self::usual())
     }
 
-    fn of(named: Option<&str>, usual: &[Self]) -> Result<Self, Unavailable> {
+    fn choose(named: Option<&str>, usual: &[Self]) -> Result<Self, Unavailable> {
         let unavailable = |reason: String, remedy: &str| Unavailable {
             reason,
             remedy: remedy.to_owned(),
@@ -118,18 +118,18 @@ mod tests {
             ours,
         };
         let usual = [at("ours", true), at("usual", false)];
-        let none = Socket::of(None, &usual).unwrap_err();
+        let none = Socket::choose(None, &usual).unwrap_err();
         assert!(
             none.to_string().contains("/usual; `./setup docker`"),
             "{none}"
         );
         let _usual = UnixListener::bind(&usual[1].path).unwrap();
-        assert_eq!(Socket::of(None, &usual).unwrap(), usual[1]);
+        assert_eq!(Socket::choose(None, &usual).unwrap(), usual[1]);
         std::fs::write(&usual[0].path, "no socket").unwrap();
-        assert_eq!(Socket::of(None, &usual).unwrap(), usual[1]);
+        assert_eq!(Socket::choose(None, &usual).unwrap(), usual[1]);
         let named = format!("unix://{}", usual[0].path.display());
-        assert_eq!(Socket::of(Some(&named), &usual).unwrap(), usual[0]);
-        let far = Socket::of(Some("tcp://10.0.0.1:2375"), &usual).unwrap_err();
+        assert_eq!(Socket::choose(Some(&named), &usual).unwrap(), usual[0]);
+        let far = Socket::choose(Some("tcp://10.0.0.1:2375"), &usual).unwrap_err();
         assert!(
             far.reason.contains("only an engine of this machine"),
             "{far}"

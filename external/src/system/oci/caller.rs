@@ -68,7 +68,7 @@ impl Caller {
     }
 
     /// Has the runtime do something, which it does quickly or not at all.
-    pub(super) fn order(&self, words: &[&str]) -> Result<(), String> {
+    pub(super) fn run(&self, words: &[&str]) -> Result<(), String> {
         let output = self.command().args(words).output();
         let output =
             output.map_err(|error| format!("cannot run {}: {error}", self.program.display()))?;
@@ -80,7 +80,7 @@ impl Caller {
     }
 
     pub(super) fn delete(&self, id: &str) -> Result<(), String> {
-        self.order(&["delete", "--force", id])
+        self.run(&["delete", "--force", id])
     }
 }
 

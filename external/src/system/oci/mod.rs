@@ -5,6 +5,7 @@
 //! differ in nothing else.
 
 pub(super) mod caller;
+mod container;
 pub(super) mod runtime;
 
 use std::collections::BTreeMap;
@@ -14,14 +15,9 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value, json};
 use workloads::Workload;
 
-use super::hosted::Order;
-use super::{call_arguments, listens};
-
-/// Where the folder of a container's own account lies in the container.
-pub(super) const ACCOUNT: &str = "/coldphase";
-
-/// The file in it.
-pub(super) const MILESTONES: &str = "milestones";
+use super::container::{MILESTONES_FILE, MILESTONES_FOLDER};
+use super::managed::StartRequest;
+use super::{MILESTONES, call_arguments, listens};
 
 /// The parent of our control groups, in every hierarchy.
 pub(super) const GROUPS: &str = "coldphase";
@@ -46,26 +42,29 @@ const CAPABILITIES: [&str; 14] = [
 
 /// The configuration of a container, after the runtime specification 1.0.2: a native program in the
 /// machine's own network, in namespaces of its own for everything else. `root` is the root file
-/// system, relative to the bundle or absolute; `account` is the folder that it tells its milestones
-/// into, if the order wants that.
+/// system, relative to the bundle or absolute; `milestones` is the folder that it writes its
+/// milestones into, if the request says so.
 pub(super) fn configuration(
-    order: &Order,
+    request: &StartRequest,
     id: &str,
     root: &str,
-    account: &Path,
+    milestones: &Path,
     port: Option<u16>,
 ) -> Value {
-    let mut arguments = vec![format!("/{}", super::native::program_of(order.workload))];
+    let mut arguments = vec![format!("/{}", super::native::program_of(request.workload))];
     let mut mounts = mounts();
-    if order.told {
-        arguments.extend(["--milestones".to_owned(), format!("{ACCOUNT}/{MILESTONES}")]);
+    if request.own_milestones {
+        arguments.extend([
+            MILESTONES.to_owned(),
+            format!("{MILESTONES_FOLDER}/{MILESTONES_FILE}"),
+        ]);
         mounts.push(json!({
-            "destination": ACCOUNT, "type": "bind", "source": account, "options": ["rbind", "rw"],
+            "destination": MILESTONES_FOLDER, "type": "bind", "source": milestones, "options": ["rbind", "rw"],
         }));
     }
-    arguments.extend(arguments_of(order.workload, port));
+    arguments.extend(arguments_of(request.workload, port));
     let mut resources = json!({"devices": [{"allow": false, "access": "rwm"}]});
-    if let Some(core) = order.core {
+    if let Some(core) = request.core {
         resources["cpu"] = json!({"cpus": core.to_string()});
     }
     json!({
@@ -131,7 +130,12 @@ pub(super) fn lay_out(root: &Path, workload: Workload) -> Result<PathBuf, String
     let name = super::native::program_of(workload);
     let built = super::native::STATIC.program(name)?;
     let copy = || {
-        for folder in ["proc", "dev", "sys", ACCOUNT.trim_start_matches('/')] {
+        for folder in [
+            "proc",
+            "dev",
+            "sys",
+            MILESTONES_FOLDER.trim_start_matches('/'),
+        ] {
             std::fs::create_dir_all(root.join(folder))?;
         }
         link_or_copy(&built, &root.join(name))
@@ -177,25 +181,26 @@ pub(super) fn remove_groups() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::hosted::Variant;
+    use results::Params;
+    use results::values::PageCache;
 
     #[test]
-    fn a_container_is_what_the_order_says() {
-        let mut order = Order {
+    fn a_container_is_what_the_request_says() {
+        let mut request = StartRequest {
             workload: Workload::HttpHello,
             acquire: None,
-            variant: Variant::new(),
+            variant: Params::new(),
             cold: false,
-            evicted: false,
-            told: true,
+            page_cache: PageCache::Hot,
+            own_milestones: true,
             core: Some(1),
             deadline_ns: 0,
         };
         let made = configuration(
-            &order,
+            &request,
             "x-1",
             "rootfs",
-            Path::new("/work/account"),
+            Path::new("/work/milestones"),
             Some(80),
         );
         let arguments = json!([
@@ -213,9 +218,15 @@ mod tests {
             .iter()
             .any(|space| space["type"] == "network");
         assert!(!networks, "its network is the machine's");
-        order.told = false;
-        order.workload = Workload::CpuHash;
-        let plain = configuration(&order, "x-1", "rootfs", Path::new("/work/account"), None);
+        request.own_milestones = false;
+        request.workload = Workload::CpuHash;
+        let plain = configuration(
+            &request,
+            "x-1",
+            "rootfs",
+            Path::new("/work/milestones"),
+            None,
+        );
         assert!(
             plain["process"]["args"]
                 .as_array()

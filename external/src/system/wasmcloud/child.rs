@@ -1,12 +1,12 @@
-//! A process of a wasmCloud: launched, guarded, heard, and put away with this.
+//! A process of a wasmCloud: launched, guarded, its log read, and stopped with this.
 
 use std::time::Duration;
 
 use machine::clock::now_ns;
 use results::record::Resources;
 
-use crate::observe::janitor::{Guard, Janitor};
-use crate::observe::{Launch, Running};
+use crate::process::reaper::{Guard, Reaper};
+use crate::process::{Launch, Running};
 use machine::usage;
 
 /// How long it may take to end by itself.
@@ -31,10 +31,10 @@ impl Child {
     pub(super) fn launch(
         name: &'static str,
         launch: &Launch,
-        janitor: &Janitor,
+        reaper: &Reaper,
     ) -> Result<Self, String> {
         let running = launch.launch().map_err(|error| error.to_string())?;
-        let guard = janitor.guard_group(running.pid()).map_err(|error| {
+        let guard = reaper.guard_group(running.pid()).map_err(|error| {
             format!("{name} cannot be guarded against our being killed: {error}")
         })?;
         Ok(Self {
@@ -46,7 +46,7 @@ impl Child {
     }
 
     /// Waits for a line in its log, and gives it.
-    pub(super) fn says(&mut self, needle: &str, until_ns: u64) -> Result<String, String> {
+    pub(super) fn wait_for_line(&mut self, needle: &str, until_ns: u64) -> Result<String, String> {
         if let Some(line) = self.running.log_line(needle, until_ns) {
             return Ok(line);
         }
@@ -57,9 +57,9 @@ impl Child {
         Err(match self.ended() {
             Some(end) => end,
             None => format!(
-                "{} did not say {needle:?} in time{}",
+                "{} did not log {needle:?} in time{}",
                 self.name,
-                last_words(&mut self.running)
+                log_excerpt(&mut self.running)
             ),
         })
     }
@@ -78,7 +78,7 @@ impl Child {
         Some(format!(
             "{} {end}{}",
             self.name,
-            last_words(&mut self.running)
+            log_excerpt(&mut self.running)
         ))
     }
 
@@ -97,7 +97,7 @@ impl Child {
     }
 
     /// Waits for the end of a command, which must be a good one.
-    pub(super) fn succeeds(&mut self, until_ns: u64) -> Result<(), String> {
+    pub(super) fn wait_for_success(&mut self, until_ns: u64) -> Result<(), String> {
         let end = self.running.wait_end(until_ns);
         match end {
             Some(end) if end.code == Some(0) => Ok(()),
@@ -105,19 +105,19 @@ impl Child {
             None => Err(format!(
                 "{} did not end in time{}",
                 self.name,
-                last_words(&mut self.running)
+                log_excerpt(&mut self.running)
             )),
         }
     }
 
-    /// Asks it to end, and kills it if it does not. Returns once nothing of it is left.
+    /// Requests it to end, and kills it if it does not. Returns once nothing of it is left.
     pub(super) fn stop(mut self) {
         self.running.stop(GRACE);
     }
 }
 
 /// The end of a log as a part of a sentence.
-fn last_words(running: &mut Running) -> String {
+fn log_excerpt(running: &mut Running) -> String {
     let tail = running.log_tail();
     let tail = tail.trim();
     if tail.is_empty() {

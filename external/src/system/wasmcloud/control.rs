@@ -1,4 +1,4 @@
-//! The line to a host: orders over NATS, and its answers.
+//! The connection to a host: messages over NATS, and its answers.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -12,14 +12,14 @@ use tokio::runtime::{Builder, Runtime};
 /// Between two looks at whether who should answer lives, and whether time is over.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// From one attempt to the next to reach a host that does not listen to orders yet.
+/// From one attempt to the next to reach a host that does not take messages yet.
 pub(super) const PERIOD_NS: u64 = 100_000;
 
 /// A connection to NATS. Dropping it ends its thread.
 #[derive(Debug)]
 pub(super) struct Control {
     client: Client,
-    /// Its one thread answers the server's pings between two orders, too.
+    /// Its one thread answers the server's pings between two messages, too.
     runtime: Runtime,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Reply {
     pub(super) status: Status,
     /// The clock when it was there.
     pub(super) seen_ns: u64,
-    /// How many times it was asked for: until the host listened.
+    /// How many messages there were until the host listened.
     pub(super) attempts: u64,
 }
 
@@ -67,15 +67,15 @@ impl Control {
         Ok(Self { client, runtime })
     }
 
-    /// Asks `host` for `command` until it answers, as long as `lives` has nothing against it.
+    /// Sends `command` to `host` until it answers, as long as `lives` finds nothing dead.
     ///
-    /// A host says that it has started before it listens to orders: then there is nobody to get
-    /// them, which the server says at once, and the order is sent again.
-    pub(super) fn ask(
+    /// A host says that it has started before it takes messages: then there is nobody to get
+    /// them, which the server says at once, and the message is sent again.
+    pub(super) fn request(
         &self,
         host: &str,
         command: &str,
-        order: &Value,
+        message: &Value,
         until_ns: u64,
         lives: &mut dyn FnMut() -> Result<(), String>,
     ) -> Result<Reply, String> {
@@ -84,7 +84,7 @@ impl Control {
         loop {
             attempts += 1;
             let began_ns = now_ns();
-            match self.attempt(&subject, order, until_ns, lives) {
+            match self.attempt(&subject, message, until_ns, lives) {
                 Ok((seen_ns, payload)) => {
                     return Ok(Reply {
                         status: Status::read(&payload, command)?,
@@ -109,14 +109,14 @@ impl Control {
     fn attempt(
         &self,
         subject: &str,
-        order: &Value,
+        message: &Value,
         until_ns: u64,
         lives: &mut dyn FnMut() -> Result<(), String>,
     ) -> Result<(u64, Vec<u8>), Failed> {
         let (client, subject, payload) =
-            (self.client.clone(), subject.to_owned(), order.to_string());
+            (self.client.clone(), subject.to_owned(), message.to_string());
         let (sender, receiver) = channel();
-        let asking = self.runtime.spawn(async move {
+        let sending = self.runtime.spawn(async move {
             let answer = client.request(subject, payload.into()).await;
             // Here, and not where it is taken: that thread has to be woken first.
             let _ = sender.send((now_ns(), answer));
@@ -127,9 +127,9 @@ impl Control {
                 Ok((_, Err(error))) if error.kind() == RequestErrorKind::NoResponders => {
                     return Err(Failed::Nobody);
                 }
-                Ok((_, Err(error))) => break format!("NATS did not carry the order: {error}"),
+                Ok((_, Err(error))) => break format!("NATS did not carry the message: {error}"),
                 Err(RecvTimeoutError::Disconnected) => {
-                    break "the thread that asks has ended".to_owned();
+                    break "the thread that sends requests has ended".to_owned();
                 }
                 Err(RecvTimeoutError::Timeout) => match lives() {
                     Err(reason) => break reason,
@@ -140,7 +140,7 @@ impl Control {
                 },
             }
         };
-        asking.abort();
+        sending.abort();
         Err(Failed::Final(reason))
     }
 }
@@ -191,11 +191,11 @@ impl std::fmt::Display for Status {
     }
 }
 
-/// The order to start a component of `image` that answers requests for `route`.
+/// The message that starts a component of `image` that answers requests for `route`.
 ///
 /// `pooled` lets it keep one instance for any number of requests, several of them at a time;
 /// otherwise there is a new one for each request, which a pool of no size says.
-pub(super) fn start_order(id: &str, image: &str, route: &str, pooled: bool) -> Value {
+pub(super) fn start_message(id: &str, image: &str, route: &str, pooled: bool) -> Value {
     let (pool_size, max_concurrency) = if pooled { (1, 64) } else { (0, 0) };
     let component = json!({
         "name": "guest",
@@ -222,8 +222,8 @@ pub(super) fn start_order(id: &str, image: &str, route: &str, pooled: bool) -> V
     })
 }
 
-/// The order to stop a workload, and the question how it is.
-pub(super) fn order_on(id: &str) -> Value {
+/// The message that stops a workload, or requests its status.
+pub(super) fn workload_message(id: &str) -> Value {
     json!({ "workloadId": id })
 }
 
@@ -232,17 +232,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_says_what_is_pulled_and_asked() {
-        let order = start_order("w1", "127.0.0.1:5000/http-hello:1", "localhost", false);
-        assert_eq!(order["workloadId"], "w1");
-        let world = &order["workload"]["witWorld"];
+    fn the_start_message_names_the_image_and_the_route() {
+        let message = start_message("w1", "127.0.0.1:5000/http-hello:1", "localhost", false);
+        assert_eq!(message["workloadId"], "w1");
+        let world = &message["workload"]["witWorld"];
         assert_eq!(
             world["components"][0]["image"],
             "127.0.0.1:5000/http-hello:1"
         );
         assert_eq!(world["components"][0]["poolSize"], 0);
         assert_eq!(world["hostInterfaces"][0]["config"]["host"], "localhost");
-        let pooled = start_order("w1", "image", "localhost", true);
+        let pooled = start_message("w1", "image", "localhost", true);
         assert_eq!(
             pooled["workload"]["witWorld"]["components"][0]["poolSize"],
             1
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_listen_is_said() {
+    fn a_server_that_does_not_listen_is_named() {
         let error = Control::connect(1, Duration::from_secs(1)).unwrap_err();
         assert!(
             error.starts_with("cannot connect to NATS on port 1: "),

@@ -7,15 +7,16 @@ use std::time::SystemTime;
 
 use machine::clock::now_ns;
 use machine::page_cache::{self, Residency};
-use serde_json::{Value, json};
+use results::{Evidence, Skip};
+use serde_json::json;
 use workloads::Workload;
 
-use super::super::hosted::{Engine, Instance, Order, Prepared, fresh};
-use super::control::start_order;
+use super::super::managed::{Engine, Instance, Preparation, StartRequest, make_empty};
+use super::control::start_message;
 use super::host::{Host, ROUTE};
+use super::host_state::{HostState, New};
+use super::installation::{Infrastructure, Installation, TIMEOUT_NS};
 use super::instance::{Served, Times};
-use super::site::{Infrastructure, PATIENCE_NS, Site};
-use super::wanted::{New, Wanted};
 use machine::ports;
 
 /// A wasmCloud with at most one host.
@@ -23,7 +24,7 @@ pub(super) struct Lattice {
     // Hosts before what they are connected to: fields are dropped in this order.
     pub(super) host: Option<Host>,
     pub(super) infrastructure: Option<Infrastructure>,
-    pub(super) site: Site,
+    pub(super) installation: Installation,
     /// Workloads whose images are in the registry, with the digests of their components.
     pushed: BTreeMap<&'static str, String>,
     /// The image that the next start is of.
@@ -37,11 +38,11 @@ pub(super) struct Lattice {
 }
 
 impl Lattice {
-    pub(super) fn new(site: Site) -> Self {
+    pub(super) fn new(installation: Installation) -> Self {
         Self {
             host: None,
             infrastructure: None,
-            site,
+            installation,
             pushed: BTreeMap::new(),
             image: String::new(),
             filled: BTreeSet::new(),
@@ -52,7 +53,7 @@ impl Lattice {
 
     /// Brings back what has died, and says what had. A host does not outlive its NATS: it would
     /// connect again some time later, in the middle of a start.
-    fn mend(&mut self) -> Result<Option<String>, String> {
+    fn revive(&mut self) -> Result<Option<String>, String> {
         let mut died = self.host.as_mut().and_then(|host| host.child.ended());
         if died.is_some() {
             self.host = None;
@@ -63,7 +64,7 @@ impl Lattice {
             self.infrastructure = None;
         }
         if self.infrastructure.is_none() {
-            self.infrastructure = Some(Infrastructure::start(&self.site)?);
+            self.infrastructure = Some(Infrastructure::start(&self.installation)?);
         }
         Ok(died)
     }
@@ -76,14 +77,14 @@ impl Lattice {
     fn choose(&mut self, workload: Workload, unknown: bool) -> Result<String, String> {
         let sha256 = match self.pushed.get(workload.name()) {
             Some(sha256) => sha256.clone(),
-            None => self.site.push(workload, None)?,
+            None => self.installation.push(workload, None)?,
         };
         self.pushed.insert(workload.name(), sha256.clone());
         let mark = unknown.then(|| self.name());
         if let Some(mark) = &mark {
-            self.site.push(workload, Some(mark))?;
+            self.installation.push(workload, Some(mark))?;
         }
-        self.image = self.site.image(workload, mark.as_deref());
+        self.image = self.installation.image(workload, mark.as_deref());
         Ok(sha256)
     }
 
@@ -92,8 +93,13 @@ impl Lattice {
         if self.filled.contains(workload.name()) {
             return Ok(());
         }
-        let cache = fresh(self.site.filled(workload))?;
-        let mut host = Host::start(&self.site, &cache, free_port()?, now_ns() + PATIENCE_NS)?;
+        let cache = make_empty(self.installation.filled(workload))?;
+        let mut host = Host::start(
+            &self.installation,
+            &cache,
+            free_port()?,
+            now_ns() + TIMEOUT_NS,
+        )?;
         self.try_once(&mut host, workload)
             .map_err(|reason| format!("a cache of images cannot be filled: {reason}"))?;
         host.child.stop();
@@ -110,10 +116,10 @@ impl Lattice {
     /// Gives a workload to a host and takes it away again.
     fn try_once(&mut self, host: &mut Host, workload: Workload) -> Result<(), String> {
         let id = self.name();
-        let order = start_order(&id, &self.site.image(workload, None), ROUTE, false);
+        let message = start_message(&id, &self.installation.image(workload, None), ROUTE, false);
         let around = self.infrastructure.as_mut().ok_or(NO_INFRASTRUCTURE)?;
-        host.give(around, &order, now_ns() + PATIENCE_NS)?;
-        host.take(around, &id)
+        host.start_workload(around, &message, now_ns() + TIMEOUT_NS)?;
+        host.stop_workload(around, &id)
     }
 
     fn name(&mut self) -> String {
@@ -122,15 +128,15 @@ impl Lattice {
     }
 
     /// Has a host live that was given the workload right before: the first workload of a host is
-    /// another measurement, and for how long it keeps compiled code is its own business.
+    /// another measurement, and for how long it keeps compiled code is not known.
     fn keep_host(&mut self, workload: Workload) -> Result<(), String> {
         let mut host = match self.host.take() {
             Some(host) => host,
             None => Host::start(
-                &self.site,
-                &self.site.cache(),
+                &self.installation,
+                &self.installation.cache(),
                 free_port()?,
-                now_ns() + PATIENCE_NS,
+                now_ns() + TIMEOUT_NS,
             )?,
         };
         self.try_once(&mut host, workload)
@@ -142,31 +148,26 @@ impl Lattice {
     /// Empties the host's cache of images, or puts an image into it that no host has seen there.
     /// Hosts remove what is older than an hour, so it is never the same files for long.
     fn lay_cache(&self, workload: Workload, pulled: bool) -> Result<(), String> {
-        let cache = self.site.cache();
-        fresh(cache.clone())?;
+        let cache = self.installation.cache();
+        make_empty(cache.clone())?;
         if pulled {
             Ok(())
         } else {
-            copy_all(&self.site.filled(workload), &cache)
+            copy_all(&self.installation.filled(workload), &cache)
         }
     }
 
     /// Puts what the start reads the component from into the page cache, or out of it; how many
     /// pages are in it.
-    fn pages(&self, pulled: bool, evicted: bool) -> Result<usize, String> {
-        let residency = if evicted {
-            Residency::Evicted
-        } else {
-            Residency::Hot
-        };
+    fn place_pages(&self, pulled: bool, residency: Residency) -> Result<usize, String> {
         let files = files_in(&if pulled {
-            self.site.blobs()
+            self.installation.blobs()
         } else {
-            self.site.cache()
+            self.installation.cache()
         });
         files
             .iter()
-            .map(|file| Ok(pages::put(file, residency)?.resident))
+            .map(|file| Ok(page_cache::put(file, residency)?.resident))
             .sum()
     }
 
@@ -174,23 +175,28 @@ impl Lattice {
     fn begin(
         &mut self,
         id: &str,
-        order: &Order,
-        wanted: Wanted,
+        request: &StartRequest,
+        state: HostState,
         port: u16,
     ) -> Result<Times, String> {
-        let component = start_order(id, &self.image, ROUTE, wanted.pooled);
+        let component = start_message(id, &self.image, ROUTE, state.pooled);
         let mut times = Times::default();
-        if wanted.new_infrastructure() {
-            let around = Infrastructure::start(&self.site)?;
+        if state.new_infrastructure() {
+            let around = Infrastructure::start(&self.installation)?;
             times.launched_ns = around.nats.launched_ns();
             times.infrastructure = Some((around.nats_ready_ns, around.registry_ready_ns));
             self.infrastructure = Some(around);
         }
-        if wanted.new_host() {
-            let host = Host::start(&self.site, &self.site.cache(), port, order.deadline_ns);
+        if state.new_host() {
+            let host = Host::start(
+                &self.installation,
+                &self.installation.cache(),
+                port,
+                request.deadline_ns,
+            );
             let host = host.map_err(|reason| self.with_cause(reason))?;
             times.host_launched_ns = Some(host.child.launched_ns());
-            if !wanted.new_infrastructure() {
+            if !state.new_infrastructure() {
                 times.launched_ns = host.child.launched_ns();
             }
             times.new_host = Some((host.exec_ns, host.ready_ns));
@@ -204,7 +210,7 @@ impl Lattice {
             .ok_or("the host that should live on was not prepared")?;
         let around = self.infrastructure.as_mut().ok_or(NO_INFRASTRUCTURE)?;
         times.given_before = host.given;
-        let reply = host.give(around, &component, order.deadline_ns)?;
+        let reply = host.start_workload(around, &component, request.deadline_ns)?;
         times.running_ns = reply.seen_ns;
         times.attempts = reply.attempts;
         Ok(times)
@@ -220,13 +226,13 @@ impl Lattice {
     }
 
     /// Ends what was started for a sample only.
-    pub(super) fn end(&mut self, wanted: Wanted) {
-        if wanted.new_host()
+    pub(super) fn end(&mut self, state: HostState) {
+        if state.new_host()
             && let Some(host) = self.host.take()
         {
             host.child.stop();
         }
-        if wanted.new_infrastructure() {
+        if state.new_infrastructure() {
             self.infrastructure = None;
         }
     }
@@ -235,7 +241,7 @@ impl Lattice {
     /// written.
     pub(super) fn cached(&self) -> Written {
         let written = |file: PathBuf| Some((file.metadata().ok()?.modified().ok()?, file));
-        files_in(&self.site.cache())
+        files_in(&self.installation.cache())
             .into_iter()
             .filter_map(written)
             .map(|(at, file)| (file, at))
@@ -250,29 +256,29 @@ pub(super) type Written = BTreeMap<PathBuf, SystemTime>;
 const NO_INFRASTRUCTURE: &str = "neither NATS nor the registry was prepared";
 
 impl Engine for Lattice {
-    fn prepare(&mut self, order: &Order) -> Result<Prepared, String> {
-        let wanted = Wanted::of(order)?;
-        self.site.core = order.core;
-        let died = self.mend()?;
-        let sha256 = self.choose(order.workload, wanted.new == New::Component)?;
-        if !wanted.pulled {
-            self.fill(order.workload)?;
+    fn prepare(&mut self, request: &StartRequest) -> Result<Preparation, Skip> {
+        let state = HostState::parse(request)?;
+        self.installation.core = request.core;
+        let died = self.revive()?;
+        let sha256 = self.choose(request.workload, state.new == New::Component)?;
+        if !state.pulled {
+            self.fill(request.workload)?;
         }
-        if wanted.new_host() {
+        if state.new_host() {
             // A second host would share its pages with the new one, which would seem the smaller
             // for it.
             self.host = None;
         } else {
-            self.keep_host(order.workload)?;
+            self.keep_host(request.workload)?;
         }
-        self.lay_cache(order.workload, wanted.pulled)?;
-        let resident = self.pages(wanted.pulled, order.evicted)?;
-        let mut attested: BTreeMap<String, Value> = self.site.versions();
-        attested.insert("pages_resident".to_owned(), json!(resident));
+        self.lay_cache(request.workload, state.pulled)?;
+        let resident = self.place_pages(state.pulled, request.residency())?;
+        let mut attested = self.installation.versions();
+        attested.insert(Evidence::PagesResident, json!(resident));
         if let Some(died) = died {
-            attested.insert("brought_back".to_owned(), json!(died));
+            attested.insert(Evidence::BroughtBack, json!(died));
         }
-        if wanted.new_infrastructure() {
+        if state.new_infrastructure() {
             self.infrastructure = None;
         }
         if let Some(around) = &mut self.infrastructure {
@@ -282,26 +288,26 @@ impl Engine for Lattice {
         if let Some(host) = &mut self.host {
             host.child.begin();
         }
-        Ok(Prepared { sha256, attested })
+        Ok(Preparation { sha256, attested })
     }
 
     fn start(
         &mut self,
-        order: &Order,
+        request: &StartRequest,
         port: Option<u16>,
     ) -> Result<Box<dyn Instance + '_>, String> {
-        let wanted = Wanted::of(order)?;
+        let state = HostState::parse(request).map_err(|skip| skip.to_string())?;
         let port = port.ok_or("a workload of wasmCloud listens, and was given no port")?;
         let (id, cached) = (self.name(), self.cached());
-        match self.begin(&id, order, wanted, port) {
+        match self.begin(&id, request, state, port) {
             Ok(times) => {
                 self.last = Some(id.clone());
-                Ok(Box::new(Served::new(self, wanted, id, times, cached)))
+                Ok(Box::new(Served::new(self, state, id, times, cached)))
             }
             Err(reason) => {
                 // Nobody knows what a host has got of a workload that it did not say to be running.
                 self.host = None;
-                self.end(wanted);
+                self.end(state);
                 Err(reason)
             }
         }
@@ -316,7 +322,7 @@ impl Engine for Lattice {
             return Ok(());
         };
         match (&mut self.host, &mut self.infrastructure) {
-            (Some(host), Some(around)) => host.has_forgotten(around, &id),
+            (Some(host), Some(around)) => host.check_gone(around, &id),
             _ => Ok(()),
         }
     }

@@ -7,8 +7,8 @@ use machine::clock::now_ns;
 use serde_json::Value;
 
 use super::child::Child;
-use super::control::{Control, PERIOD_NS, Reply, order_on};
-use super::site::{Infrastructure, PATIENCE_NS, Site};
+use super::control::{Control, PERIOD_NS, Reply, workload_message};
+use super::installation::{Infrastructure, Installation, TIMEOUT_NS};
 
 /// What requests for a workload say in their `host` header. There is never more than one workload
 /// in a host.
@@ -23,7 +23,7 @@ pub(super) struct Host {
     pub(super) port: u16,
     /// The clock when its program had been executed.
     pub(super) exec_ns: u64,
-    /// The clock when it had said that it had started.
+    /// The clock when its log said that it had started.
     pub(super) ready_ns: u64,
     /// How many workloads it has been given.
     pub(super) given: u64,
@@ -32,17 +32,17 @@ pub(super) struct Host {
 impl Host {
     /// Launches a host, and waits until it says that it has started.
     pub(super) fn start(
-        site: &Site,
+        installation: &Installation,
         cache: &Path,
         port: u16,
         until_ns: u64,
     ) -> Result<Self, String> {
-        let mut child = site.host(cache, port)?;
+        let mut child = installation.launch_host(cache, port)?;
         let exec_ns = now_ns();
-        let line = child.says("Host started", until_ns)?;
+        let line = child.wait_for_line("Host started", until_ns)?;
         let ready_ns = now_ns();
         let id = id_in(&line)
-            .ok_or_else(|| format!("the host has started without telling its number: {line:?}"))?;
+            .ok_or_else(|| format!("the host has started without writing its id: {line:?}"))?;
         Ok(Self {
             id: id.to_owned(),
             child,
@@ -54,21 +54,21 @@ impl Host {
     }
 
     /// Has it start a workload; its answer that the workload is running.
-    pub(super) fn give(
+    pub(super) fn start_workload(
         &mut self,
         around: &mut Infrastructure,
-        order: &Value,
+        message: &Value,
         until_ns: u64,
     ) -> Result<Reply, String> {
         self.given += 1;
-        let mut reply = self.ask(around, "workload.start", order, until_ns)?;
+        let mut reply = self.request(around, "workload.start", message, until_ns)?;
         while reply.status.is_starting() {
             std::thread::sleep(Duration::from_nanos(PERIOD_NS));
             let attempts = reply.attempts;
-            reply = self.ask(
+            reply = self.request(
                 around,
                 "workload.status",
-                &order_on(order["workloadId"].as_str().unwrap_or_default()),
+                &workload_message(message["workloadId"].as_str().unwrap_or_default()),
                 until_ns,
             )?;
             reply.attempts += attempts;
@@ -84,28 +84,32 @@ impl Host {
     }
 
     /// Has it stop a workload.
-    pub(super) fn take(&mut self, around: &mut Infrastructure, id: &str) -> Result<(), String> {
-        self.ask(
+    pub(super) fn stop_workload(
+        &mut self,
+        around: &mut Infrastructure,
+        id: &str,
+    ) -> Result<(), String> {
+        self.request(
             around,
             "workload.stop",
-            &order_on(id),
-            now_ns() + PATIENCE_NS,
+            &workload_message(id),
+            now_ns() + TIMEOUT_NS,
         )
         .map(drop)
     }
 
     /// Whether it does not know a workload any more.
-    pub(super) fn has_forgotten(
+    pub(super) fn check_gone(
         &mut self,
         around: &mut Infrastructure,
         id: &str,
     ) -> Result<(), String> {
         let status = self
-            .ask(
+            .request(
                 around,
                 "workload.status",
-                &order_on(id),
-                now_ns() + PATIENCE_NS,
+                &workload_message(id),
+                now_ns() + TIMEOUT_NS,
             )?
             .status;
         if status.is_gone() {
@@ -115,11 +119,11 @@ impl Host {
         }
     }
 
-    fn ask(
+    fn request(
         &mut self,
         around: &mut Infrastructure,
         command: &str,
-        order: &Value,
+        message: &Value,
         until_ns: u64,
     ) -> Result<Reply, String> {
         let Infrastructure {
@@ -138,11 +142,11 @@ impl Host {
             Some(end) => Err(format!("{end}, before {command} was answered")),
             None => Ok(()),
         };
-        control.ask(&self.id, command, order, until_ns, &mut lives)
+        control.request(&self.id, command, message, until_ns, &mut lives)
     }
 }
 
-/// The host's number in the line that says that it has started.
+/// The host's id in the line that says that it has started.
 fn id_in(line: &str) -> Option<&str> {
     let id = line.split_once("host_id=\"")?.1.split('"').next()?;
     // It becomes a part of a subject, in which these would have a meaning.
@@ -154,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_tells_its_number() {
+    fn a_host_writes_its_id() {
         let line = r#"2026-11-25T04:03:47.5Z  INFO Host started host_id="01a2-b3" friendly_name="x" host_name="vm""#;
         assert_eq!(id_in(line), Some("01a2-b3"));
         assert_eq!(id_in("INFO Host started"), None);

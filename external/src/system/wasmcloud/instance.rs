@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use machine::clock::now_ns;
-use results::{Phase, PhaseTime};
-use serde_json::{Value, json};
+use results::{Attested, Evidence, Failure, FailureKind, Phase, PhaseTime};
+use serde_json::json;
 
-use super::super::hosted::Order;
-use super::super::hosted::{Ended, Instance, Usage, partition};
-use super::control::{PERIOD_NS, start_order};
+use super::super::managed::{Ended, Instance, StartRequest, Usage, partition};
+use super::control::{PERIOD_NS, start_message};
 use super::engine::{Lattice, Written};
 use super::host::{Host, ROUTE};
-use super::wanted::Wanted;
-use crate::observe::ready::{FirstAnswer, Patience, Target};
+use super::host_state::HostState;
+use crate::client::readiness::{FirstAnswer, RetryPolicy, Target};
 use machine::{ports, usage};
 
 /// The instants of a start, on the clock.
@@ -29,7 +28,7 @@ pub(super) struct Times {
     pub(super) new_host: Option<(u64, u64)>,
     /// The host had answered that the workload is running.
     pub(super) running_ns: u64,
-    /// How many times the host was asked until it was.
+    /// How many times the host was polled until it was.
     pub(super) attempts: u64,
     /// How many workloads the host had been given before.
     pub(super) given_before: u64,
@@ -54,7 +53,7 @@ impl Times {
 /// A workload that its host says to be running.
 pub(super) struct Served<'a> {
     lattice: &'a mut Lattice,
-    wanted: Wanted,
+    state: HostState,
     id: String,
     /// Further workloads of the same image in the same host.
     others: Vec<String>,
@@ -67,14 +66,14 @@ pub(super) struct Served<'a> {
 impl<'a> Served<'a> {
     pub(super) fn new(
         lattice: &'a mut Lattice,
-        wanted: Wanted,
+        state: HostState,
         id: String,
         times: Times,
         cached_before: Written,
     ) -> Self {
         Self {
             lattice,
-            wanted,
+            state,
             id,
             others: Vec::new(),
             times,
@@ -87,22 +86,23 @@ impl<'a> Served<'a> {
         self.lattice
             .host
             .as_mut()
-            .ok_or_else(|| "its host is no more".to_owned())
+            .ok_or_else(|| "its host has ended".to_owned())
     }
 
-    /// Whether the image was come by as the cell says.
-    fn check_image(&self) -> Result<(), String> {
-        let (wanted, found) = (image_of(self.wanted.pulled), self.image());
+    /// Whether the image was acquired as the cell says.
+    fn check_image(&self) -> Result<(), Failure> {
+        let (wanted, found) = (image_of(self.state.pulled), self.image());
         if wanted == found {
             Ok(())
         } else {
-            Err(format!(
-                "not what its cell says: the image should be {wanted} and was {found}"
+            Err(Failure::new(
+                FailureKind::NotAsPlanned,
+                format!("not what its cell says: the image should be {wanted} and was {found}"),
             ))
         }
     }
 
-    /// How the image was come by: what is pulled is left in the cache.
+    /// How the image was acquired: what is pulled is left in the cache.
     fn image(&self) -> &'static str {
         image_of(self.lattice.cached() != self.cached_before)
     }
@@ -128,14 +128,14 @@ impl Instance for Served<'_> {
 
     /// The host listens, and says that there is nothing, until it has taken over the workload's
     /// route.
-    fn patience(&self, deadline_ns: u64) -> Patience {
-        Patience {
-            through_statuses: true,
-            ..Patience::until(deadline_ns)
+    fn retry_policy(&self, deadline_ns: u64) -> RetryPolicy {
+        RetryPolicy {
+            retry_statuses: true,
+            ..RetryPolicy::until(deadline_ns)
         }
     }
 
-    fn another(&mut self, order: &Order) -> Result<Target, String> {
+    fn start_sibling(&mut self, request: &StartRequest) -> Result<Target, String> {
         let Lattice {
             host,
             infrastructure,
@@ -143,16 +143,16 @@ impl Instance for Served<'_> {
             ..
         } = &mut *self.lattice;
         let (Some(host), Some(around)) = (host.as_mut(), infrastructure.as_mut()) else {
-            return Err("its host is no more".to_owned());
+            return Err("its host has ended".to_owned());
         };
         let nth = self.others.len() + 1;
         let (id, route) = (format!("{}-{nth}", self.id), format!("{nth}.{ROUTE}"));
-        // Before the order: a host that says no may have it all the same.
+        // Before the message: a host that says no may have it all the same.
         self.others.push(id.clone());
-        host.give(
+        host.start_workload(
             around,
-            &start_order(&id, image, &route, self.wanted.pooled),
-            order.deadline_ns,
+            &start_message(&id, image, &route, self.state.pooled),
+            request.deadline_ns,
         )?;
         Ok(Target {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, host.port)),
@@ -179,8 +179,8 @@ impl Instance for Served<'_> {
         }
     }
 
-    fn wait_end(&mut self, _: u64) -> Result<Ended, String> {
-        Err("a service in wasmCloud does not end by itself".to_owned())
+    fn wait_end(&mut self, _: u64) -> Result<Ended, Failure> {
+        Err("a service in wasmCloud does not end by itself".into())
     }
 
     fn phases(
@@ -209,29 +209,26 @@ impl Instance for Served<'_> {
         }
     }
 
-    fn answers_on(&mut self, _: u16) -> Result<(), String> {
+    fn verify_port(&mut self, _: u16) -> Result<(), Failure> {
         let host = self.host()?;
         ports::belongs_to(host.port, host.child.pid())?;
-        // Here, since it is asked after the clock was stopped.
+        // Here, since this is called after the clock was stopped.
         self.check_image()
     }
 
-    fn attested(&mut self) -> BTreeMap<String, Value> {
+    fn attested(&mut self) -> Attested {
         let since = |ns: u64| json!(ns.saturating_sub(self.times.launched_ns));
-        let mut attested = BTreeMap::from([
-            ("image".to_owned(), json!(self.image())),
-            (
-                "host_given_before".to_owned(),
-                json!(self.times.given_before),
-            ),
-            ("schedule_attempts".to_owned(), json!(self.times.attempts)),
-            ("schedule_period_ns".to_owned(), json!(PERIOD_NS)),
+        let mut attested = Attested::from([
+            (Evidence::Image, json!(self.image())),
+            (Evidence::HostGivenBefore, json!(self.times.given_before)),
+            (Evidence::ScheduleAttempts, json!(self.times.attempts)),
+            (Evidence::SchedulePeriodNs, json!(PERIOD_NS)),
         ]);
         if let Some((nats, registry)) = self.times.infrastructure {
-            attested.insert("nats_ready_at_ns".to_owned(), since(nats));
-            attested.insert("registry_ready_at_ns".to_owned(), since(registry));
+            attested.insert(Evidence::NatsReadyAtNs, since(nats));
+            attested.insert(Evidence::RegistryReadyAtNs, since(registry));
             attested.insert(
-                "host_launched_at_ns".to_owned(),
+                Evidence::HostLaunchedAtNs,
                 json!(self.times.host_launched_ns.map(since)),
             );
         }
@@ -262,13 +259,13 @@ impl Instance for Served<'_> {
                 .others
                 .iter()
                 .chain([&self.id])
-                .try_for_each(|id| host.take(around, id)),
+                .try_for_each(|id| host.stop_workload(around, id)),
             _ => Ok(()),
         };
         if taken.is_err() {
             self.lattice.host = None;
         }
-        self.lattice.end(self.wanted);
+        self.lattice.end(self.state);
         taken.map(|()| now_ns() - began_ns)
     }
 }

@@ -25,13 +25,13 @@
 //! `infrastructure=new`: NATS and the registry are started within the start, too. `pool=on`: the
 //! component may keep an instance between requests. That has an effect on components of WASI 0.3
 //! only; ours speak 0.2 and are instantiated for each request all the same. So no variant of a plan
-//! has it, and a test tells when that changes.
+//! has it, and a test fails when that changes.
 //!
 //! **What is left alone.** Everything listens on the loopback only, the environment is empty but
 //! for a home folder of the run's own, and standard input is no terminal: then `wash` looks for no
 //! newer version of itself and exports no telemetry. Of all that a start connects to, nothing lies
-//! elsewhere. A registry on the loopback is asked over plain HTTP at once, whatever the help of the
-//! host's flag for insecure registries says of HTTPS.
+//! elsewhere. A registry on the loopback is reached over plain HTTP at once, whatever the help of
+//! the host's flag for insecure registries says of HTTPS.
 //!
 //! The program is that of `./setup wasmcloud`, or one that the variable `WASH` names.
 
@@ -39,23 +39,25 @@ mod child;
 mod control;
 mod engine;
 mod host;
+mod host_state;
+mod installation;
 mod instance;
-mod site;
-mod wanted;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use results::Params;
 use results::record::Scenario;
 use workloads::Workload;
 
-use super::hosted::{Engine, Hosted, Place, Variant, programs};
+use super::managed::{Engine, EngineContext, ManagedSystem, programs};
+use super::programs::unavailable;
 use super::{
-    Acquire, Found, Job, Ready, System, Unavailable, find_program, found, installed_by_setup,
-    listens,
+    Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, find_program, found,
+    installed_by_setup, listens,
 };
 
-pub use wanted::variants;
+pub use host_state::variants;
 
 /// What mends whatever is missing.
 const REMEDY: &str = "`./setup wasmcloud` installs it";
@@ -99,14 +101,15 @@ impl Programs {
     }
 }
 
-impl System for WasmCloud {
+impl Adapter for WasmCloud {
+    fn name(&self) -> &'static str {
+        "wasmcloud"
+    }
+
     fn find(&self) -> Result<Found, Unavailable> {
-        let unavailable = |reason: String| Unavailable {
-            reason,
-            remedy: REMEDY.to_owned(),
-        };
-        let programs = Programs::find().map_err(unavailable)?;
-        let version = version_of(&programs.wash).map_err(unavailable)?;
+        let unavailable = unavailable(REMEDY);
+        let programs = Programs::find().map_err(&unavailable)?;
+        let version = version_of(&programs.wash).map_err(&unavailable)?;
         if !version.starts_with("2.") {
             let reason = format!(
                 "{} is of version {version}; orders to a host differ before 2",
@@ -121,38 +124,40 @@ impl System for WasmCloud {
         Err(super::FRESH_INSTANCES)
     }
 
-    fn acquires(&self) -> &'static [Acquire] {
+    fn acquire_modes(&self) -> &'static [Acquire] {
         &[]
     }
 
-    fn prepare(&self, _: &Found, _: &Job<'_>) -> Result<Ready, String> {
+    fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
+        Estimate::start(1_000.0)
+    }
+
+    fn prepare(&self, _: &Found, _: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
         Err(
             "wasmCloud is no program that is launched and answers: it runs workloads in a host"
                 .to_owned(),
         )
     }
 
-    fn takes(&self, workload: Workload) -> bool {
+    fn supports(&self, workload: Workload) -> bool {
         listens(workload)
     }
 
-    fn hosted(&self) -> Option<&dyn Hosted> {
+    fn managed(&self) -> Option<&dyn ManagedSystem> {
         Some(self)
     }
 }
 
-impl Hosted for WasmCloud {
-    fn engine(&self, place: Place<'_>) -> Result<Box<dyn Engine>, String> {
+impl ManagedSystem for WasmCloud {
+    fn engine(&self, context: EngineContext<'_>) -> Result<Box<dyn Engine>, String> {
         let programs = Programs::find().map_err(|reason| format!("{reason}: {REMEDY}"))?;
         let programs = Programs {
-            wash: place.found.program.clone(),
+            wash: context.found.program.clone(),
             ..programs
         };
-        Ok(Box::new(engine::Lattice::new(site::Site::new(
-            programs,
-            place.work,
-            place.janitor,
-        )?)))
+        Ok(Box::new(engine::Lattice::new(
+            installation::Installation::new(programs, context.work, context.reaper)?,
+        )))
     }
 
     fn shares_engine(&self) -> bool {
@@ -167,15 +172,15 @@ impl Hosted for WasmCloud {
         .concat()
     }
 
-    fn variants(&self, _: bool, scenario: Scenario) -> Vec<Variant> {
+    fn variants(&self, _: bool, scenario: Scenario) -> Vec<Params> {
         variants(scenario)
     }
 }
 
 /// What a program says its version is: the last word of the first line, without a `v`.
 ///
-/// It is asked in a home of its own: `wash` makes folders in the one that it is given, whatever it
-/// is asked.
+/// It runs in a home of its own: `wash` makes folders in the one that it is given, whatever its
+/// command.
 fn version_of(program: &Path) -> Result<String, String> {
     let home = tempfile::tempdir()
         .map_err(|error| format!("cannot make a folder for temporary files: {error}"))?;
@@ -188,18 +193,14 @@ fn version_of(program: &Path) -> Result<String, String> {
     let output = command
         .output()
         .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let version = said
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let version = printed
         .lines()
         .next()
         .and_then(|line| line.rsplit([' ', ':']).next())
         .filter(|_| output.status.success());
-    let version = version.ok_or_else(|| {
-        format!(
-            "`{} --version` does not tell its version",
-            program.display()
-        )
-    })?;
+    let version = version
+        .ok_or_else(|| format!("`{} --version` does not say its version", program.display()))?;
     Ok(version.trim_start_matches('v').to_owned())
 }
 

@@ -1,0 +1,21 @@
+//! Removes what a killed run left behind: called by the reaper, with the words that were given to
+//! [`crate::process::cleanup`].
+
+use crate::network::{firewall, veth};
+use crate::system;
+
+/// Removes what a killed run left in an engine, in the network or in the firewall.
+///
+/// # Errors
+/// The words are not those of a guard, or what should be removed cannot be.
+pub fn run(words: &[String]) -> Result<(), String> {
+    match words {
+        [namespace, name, device] if namespace == veth::CLEANUP => veth::remove_left(name, device),
+        [firewall, owner] if firewall == firewall::CLEANUP => firewall::remove_left(owner),
+        [product, words @ ..] => system::cleanup(product, words),
+        [] => Err(format!(
+            "{} is for the reaper of a killed run",
+            crate::process::cleanup::ARGUMENT
+        )),
+    }
+}

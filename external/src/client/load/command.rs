@@ -1,0 +1,229 @@
+//! `external load`: from arguments to an exit code.
+
+use std::time::Duration;
+
+use campaign::duration::parse_seconds;
+use campaign::terminal::print;
+use campaign::{Error, Exit};
+use clap::{Args, ValueEnum};
+use workloads::{Expectation, Request};
+
+use super::report::{json, text};
+use super::{Amount, CONNECTIONS, Load, LoadError, Pace, REQUESTS, Target, WARM_UP, run};
+
+/// The command line of `external load`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Only this machine is put under load: http:// to 127.0.0.0/8, [::1] or \
+        localhost, or to a namespace that a suite has made."
+)]
+pub struct LoadArguments {
+    /// What to put under load
+    pub url: String,
+    /// How many connections: at most as many requests are under way
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS)]
+    pub connections: usize,
+    /// How many requests
+    #[arg(long, value_name = "N", default_value_t = REQUESTS)]
+    pub requests: u64,
+    /// For how many seconds, rather than how many requests
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, conflicts_with = "requests")]
+    pub duration: Option<Duration>,
+    /// How many requests go before, and are not recorded
+    #[arg(long, value_name = "N", default_value_t = WARM_UP)]
+    pub warm_up: u64,
+    /// Open loop: send at this many requests per second, whatever the system does [default: closed
+    /// loop]
+    #[arg(long, value_name = "PER_SECOND")]
+    pub rate: Option<f64>,
+    /// Open a connection for each request
+    #[arg(long)]
+    pub no_keep_alive: bool,
+    /// The method
+    #[arg(long, default_value = "GET")]
+    pub method: String,
+    /// The body of each request
+    #[arg(long, default_value = "")]
+    pub body: String,
+    /// The status that each answer must have
+    #[arg(long, value_name = "STATUS", default_value_t = 200)]
+    pub expect_status: u16,
+    /// The body that each answer must have [default: any]
+    #[arg(long, value_name = "BODY")]
+    pub expect_body: Option<String>,
+    /// Keep the generator on this core [default: on any]
+    #[arg(long, value_name = "N")]
+    pub core: Option<usize>,
+    /// How many seconds a request may take
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, default_value = "10")]
+    pub timeout: Duration,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: LoadFormat,
+}
+
+/// How to print the result of a load.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LoadFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One object, with the whole histogram
+    Json,
+}
+
+/// Puts a URL under load and prints what came of it.
+///
+/// Requests that failed or were dropped make [`Exit::Samples`] of it; if no request was answered
+/// rightly, [`Exit::Nothing`].
+///
+/// # Errors
+/// The URL is not this machine's loopback, the load makes no sense, or there is nobody who accepts
+/// a connection.
+pub fn command(arguments: &LoadArguments) -> Result<Exit, Error> {
+    let load = planned(arguments).map_err(|why| Error::new(Exit::Usage, why))?;
+    let loaded = run(&load)?;
+    print(&match arguments.format {
+        LoadFormat::Text => text(&arguments.url, &load, &loaded),
+        LoadFormat::Json => json(&arguments.url, &load, &loaded),
+    })?;
+    let requests = &loaded.requests;
+    Ok(match (requests.ok, requests.failed + requests.dropped) {
+        (0, _) => Exit::Nothing,
+        (_, 0) => Exit::Ok,
+        _ => Exit::Samples,
+    })
+}
+
+/// The load of the arguments.
+fn planned(arguments: &LoadArguments) -> Result<Load, String> {
+    let target = Target::from_url(&arguments.url)?;
+    let expected = Expectation::status(arguments.expect_status);
+    Ok(Load {
+        address: target.address,
+        host: target.host,
+        also: Vec::new(),
+        request: Request {
+            method: arguments.method.clone(),
+            target: target.path,
+            body: arguments.body.clone().into_bytes(),
+        },
+        expected: match &arguments.expect_body {
+            Some(body) => expected.with_body(body.as_bytes()),
+            None => expected,
+        },
+        pace: arguments
+            .rate
+            .map_or(Pace::Closed, |per_second| Pace::Open { per_second }),
+        connections: arguments.connections,
+        keep_alive: !arguments.no_keep_alive,
+        warm_up: arguments.warm_up,
+        amount: arguments
+            .duration
+            .map_or(Amount::Requests(arguments.requests), Amount::Time),
+        timeout: arguments.timeout,
+        core: arguments.core,
+    })
+}
+
+impl From<LoadError> for Error {
+    fn from(error: LoadError) -> Self {
+        let message = error.to_string();
+        match error {
+            LoadError::Foreign(_) | LoadError::Senseless(_) | LoadError::Request(_) => {
+                Self::new(Exit::Usage, message)
+            }
+            LoadError::Pin { .. } => Self::new(Exit::Usage, message)
+                .hint("`nproc --all` counts cores; `taskset -p $$` shows which are allowed"),
+            LoadError::Connect { .. } => Self::new(Exit::Nothing, message)
+                .hint("start the server first; the URL's port is the one it listens on"),
+            LoadError::Machine(_) => Self::new(Exit::Internal, message)
+                .hint("each connection is a descriptor: `ulimit -n` shows how many there may be"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        arguments: LoadArguments,
+    }
+
+    fn parsed(arguments: &[&str]) -> Result<LoadArguments, clap::Error> {
+        Program::try_parse_from([&["load"], arguments].concat()).map(|program| program.arguments)
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_classic_suite() {
+        let load = planned(&parsed(&["http://127.0.0.1:1/x?y"]).unwrap()).unwrap();
+        assert_eq!(
+            (load.warm_up, load.amount, load.connections),
+            (5, Amount::Requests(200), 10)
+        );
+        assert_eq!(
+            (load.pace, load.keep_alive, load.core),
+            (Pace::Closed, true, None)
+        );
+        assert_eq!(
+            (load.request, load.expected),
+            (Request::get("/x?y"), Expectation::status(200))
+        );
+    }
+
+    #[test]
+    fn every_argument_of_a_load_has_its_effect() {
+        let words = "http://localhost:1/ --rate 50 --duration 1.5 --no-keep-alive --method POST \
+            --body b --expect-status 201 --expect-body e --core 1 --timeout 2";
+        let load =
+            planned(&parsed(&words.split_whitespace().collect::<Vec<_>>()).unwrap()).unwrap();
+        assert_eq!(
+            (load.pace, load.keep_alive, load.core),
+            (Pace::Open { per_second: 50.0 }, false, Some(1))
+        );
+        assert_eq!(
+            (load.amount, load.timeout),
+            (
+                Amount::Time(Duration::from_millis(1500)),
+                Duration::from_secs(2)
+            )
+        );
+        assert_eq!(load.request, Request::post("/", "b"));
+        assert_eq!(load.expected, Expectation::status(201).with_body("e"));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_a_usage_error() {
+        for rest in [
+            "--duration 0",
+            "--duration -1",
+            "--duration 1 --requests 5",
+            "--timeout nan",
+        ] {
+            let words: Vec<_> = ["http://127.0.0.1:1/"]
+                .into_iter()
+                .chain(rest.split(' '))
+                .collect();
+            assert!(parsed(&words).is_err(), "{rest}");
+        }
+        for words in [
+            &["http://192.0.2.1/"][..],
+            &["http://127.0.0.1:1/", "--connections", "0"],
+            &["http://127.0.0.1:1/", "--rate", "0"],
+            &["http://127.0.0.1:1/", "--rate", "nan"],
+            &["http://127.0.0.1:1/", "--rate", "1e9"],
+            &["http://127.0.0.1:1/", "--method", "GE T"],
+            &["http://127.0.0.1:1/", "--core", "99999"],
+        ] {
+            assert_eq!(
+                command(&parsed(words).unwrap()).unwrap_err().exit,
+                Exit::Usage,
+                "{words:?}"
+            );
+        }
+    }
+}

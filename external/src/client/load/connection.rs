@@ -1,0 +1,289 @@
+//! One connection, and requests over it one after another.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::rt::TokioIo;
+use results::{Failure, FailureKind};
+use tokio::net::TcpStream;
+use workloads::{Answer, Expectation};
+
+use super::waker::Muffled;
+use super::{Load, LoadError};
+
+/// How much of a wrong body is kept for the reason.
+const WRONG_BYTES: usize = 16 * 1024;
+
+/// The request of a load, in the forms that hyper takes without work.
+#[derive(Debug)]
+pub(super) struct PreparedRequest {
+    address: SocketAddr,
+    method: Method,
+    target: Uri,
+    host: HeaderValue,
+    body: Bytes,
+    keep_alive: bool,
+    expected: Expectation,
+}
+
+impl PreparedRequest {
+    /// # Errors
+    /// Method, target or host cannot stand in a request.
+    pub(super) fn new(load: &Load, address: SocketAddr, host: &str) -> Result<Self, LoadError> {
+        let bad = |what: &str, text: &str| LoadError::Request(format!("{what} {text:?}"));
+        let Load { request, .. } = load;
+        Ok(Self {
+            address,
+            method: Method::from_bytes(request.method.as_bytes())
+                .map_err(|_| bad("the method", &request.method))?,
+            target: request
+                .target
+                .parse()
+                .map_err(|_| bad("the target", &request.target))?,
+            host: HeaderValue::from_str(host).map_err(|_| bad("the host", host))?,
+            body: Bytes::from(request.body.clone()),
+            keep_alive: load.keep_alive,
+            expected: load.expected.clone(),
+        })
+    }
+
+    /// The request, with its headers in the memory that an earlier answer's headers were in.
+    fn build(&self, mut headers: HeaderMap) -> Request<Full<Bytes>> {
+        headers.clear();
+        headers.insert(HOST, self.host.clone());
+        if !self.keep_alive {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let mut request = Request::new(Full::new(self.body.clone()));
+        request.method_mut().clone_from(&self.method);
+        request.uri_mut().clone_from(&self.target);
+        *request.headers_mut() = headers;
+        request
+    }
+}
+
+/// One of a load's connections: open, or to be opened by the next request.
+#[derive(Debug)]
+pub(super) struct Connection {
+    open: Option<Open>,
+    headers: HeaderMap,
+}
+
+impl Connection {
+    pub(super) fn new() -> Self {
+        Self {
+            open: None,
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// Opens the connection if it is not.
+    ///
+    /// # Errors
+    /// The system does not accept it.
+    pub(super) async fn open(&mut self, request: &PreparedRequest) -> io::Result<()> {
+        if self.open.is_none() {
+            self.open = Some(Open::new(request).await?);
+        }
+        Ok(())
+    }
+
+    /// Closes the connection, with whatever goes on over it.
+    pub(super) fn close(&mut self) {
+        self.open = None;
+    }
+
+    /// Waits for something else, and notices meanwhile if the system closes the connection.
+    pub(super) async fn idle<F: Future>(&mut self, what: F) -> F::Output {
+        let mut what = pin!(what);
+        poll_fn(|context| {
+            let polled = what.as_mut().poll(context);
+            if let (Poll::Pending, Some(open)) = (&polled, &mut self.open) {
+                open.socket.advance(context);
+            }
+            polled
+        })
+        .await
+    }
+
+    /// Sends the request once, over the open connection if there is one that the system has not
+    /// closed, and checks the answer.
+    ///
+    /// # Errors
+    /// Why there was no answer, or how it was wrong. The connection is of no use after that.
+    pub(super) async fn send(&mut self, request: &PreparedRequest) -> Result<(), Failure> {
+        if let Some(open) = &mut self.open
+            && !open.is_ready().await
+        {
+            self.close();
+        }
+        self.open(request)
+            .await
+            .map_err(|error| format!("cannot connect: {error}"))?;
+        let Some(open) = &mut self.open else {
+            return Err("the connection is closed".into());
+        };
+        let request_with_headers = request.build(std::mem::take(&mut self.headers));
+        let answer = open
+            .send(request_with_headers)
+            .await
+            .map_err(|error| with_causes(&error))?;
+        let (head, body) = answer.into_parts();
+        open.check(head.status.as_u16(), body, &request.expected)
+            .await?;
+        self.headers = head.headers;
+        Ok(())
+    }
+}
+
+/// An open connection with hyper's two ends of it. Both are driven by the task that sends: a second
+/// task would be woken twice for each request.
+#[derive(Debug)]
+struct Open {
+    sender: http1::SendRequest<Full<Bytes>>,
+    socket: Socket,
+}
+
+impl Open {
+    async fn new(request: &PreparedRequest) -> io::Result<Self> {
+        let stream = TcpStream::connect(request.address).await?;
+        stream.set_nodelay(true)?;
+        if !request.keep_alive {
+            // Closing is then a reset, which leaves nobody in TIME_WAIT: else the ports of a
+            // minute's connections, 28,000, would be all that there are. By then the whole answer
+            // was read, so the reset loses nothing.
+            stream.set_zero_linger()?;
+        }
+        // A request is small: from one buffer it goes out by a cheaper call than from several.
+        let hyper = http1::Builder::new()
+            .writev(false)
+            .handshake(TokioIo::new(stream))
+            .await;
+        let (sender, connection) = hyper.map_err(io::Error::other)?;
+        Ok(Self {
+            sender,
+            socket: Socket {
+                connection: Some(connection),
+                muffled: Muffled::new(),
+            },
+        })
+    }
+
+    /// Whether it takes a request; not if the system has closed it.
+    async fn is_ready(&mut self) -> bool {
+        if self.sender.is_ready() {
+            return true;
+        }
+        poll_fn(|context| {
+            self.socket.advance(context);
+            self.sender.poll_ready(context).map(|ready| ready.is_ok())
+        })
+        .await
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
+        let Self { sender, socket } = self;
+        let answer = socket.muffled.during(|| sender.send_request(request));
+        socket.bring(answer).await
+    }
+
+    /// Reads the body to its end and compares. What is right is never copied.
+    async fn check(
+        &mut self,
+        status: u16,
+        mut body: Incoming,
+        expected: &Expectation,
+    ) -> Result<(), Failure> {
+        let code = i64::from(status);
+        let any_body =
+            expected.body.is_none() && expected.code.is_none_or(|expected| expected == code);
+        let right = expected.body.as_deref().unwrap_or_default();
+        let mut matched = 0;
+        let mut wrong = Vec::new();
+        while !body.is_end_stream() {
+            let Some(frame) = self.socket.bring(body.frame()).await else {
+                break;
+            };
+            let Ok(data) = frame.map_err(|error| with_causes(&error))?.into_data() else {
+                continue;
+            };
+            if wrong.is_empty() && right[matched..].starts_with(&data) {
+                matched += data.len();
+            } else if !any_body {
+                wrong.extend_from_slice(
+                    &data[..data.len().min(WRONG_BYTES.saturating_sub(wrong.len()))],
+                );
+            }
+        }
+        if any_body || (wrong.is_empty() && matched == right.len() && expected.code == Some(code)) {
+            return Ok(());
+        }
+        let answer = Answer {
+            code,
+            body: [&right[..matched], &wrong].concat(),
+        };
+        expected
+            .check(&answer)
+            .map_err(|reason| Failure::new(FailureKind::WrongAnswer, reason))
+    }
+}
+
+/// The end of a connection at which bytes come and go; nothing once it is closed, for whatever
+/// reason. Dropping it then tells all who wait for something from it that nothing will come.
+#[derive(Debug)]
+struct Socket {
+    connection: Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>,
+    muffled: Muffled,
+}
+
+impl Socket {
+    /// Moves bytes as far as they go.
+    fn advance(&mut self, context: &Context<'_>) {
+        let mut context = self.muffled.context(context);
+        // Without hyper's own shutdown, since a connection that is shut is not reset any more.
+        if self
+            .connection
+            .as_mut()
+            .is_some_and(|open| open.poll_without_shutdown(&mut context).is_ready())
+        {
+            self.connection = None;
+        }
+    }
+
+    /// Waits for something that moving bytes brings about.
+    async fn bring<F: Future>(&mut self, what: F) -> F::Output {
+        let mut what = pin!(what);
+        poll_fn(|context| {
+            // Nothing but moving bytes makes it ready, and it is looked at after each move: it need
+            // not wake anybody.
+            let mut unwoken = Context::from_waker(Waker::noop());
+            // First what is there already: the body mostly comes with the head.
+            if let Poll::Ready(output) = what.as_mut().poll(&mut unwoken) {
+                return Poll::Ready(output);
+            }
+            self.advance(context);
+            what.as_mut().poll(&mut unwoken)
+        })
+        .await
+    }
+}
+
+/// The message of an error of hyper's with those that it came from.
+fn with_causes(error: &hyper::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

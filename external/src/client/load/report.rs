@@ -1,0 +1,355 @@
+//! What came of a load, for people and for programs.
+
+use results::record::Requests;
+use serde::Serialize;
+
+use super::histogram::quantile;
+use super::{Amount, FailedRequests, Lateness, Load, Loaded, Pace};
+
+/// One line of the text: what it is about, and what there is to say.
+fn line(about: &str, value: &str) -> String {
+    format!("{about:<12}{value}\n")
+}
+
+/// For people: what was done, what came of it, and whether the generator kept up.
+pub(super) fn text(url: &str, load: &Load, loaded: &Loaded) -> String {
+    let (pace, from) = match load.pace {
+        Pace::Closed => ("closed loop".to_owned(), "from each send"),
+        Pace::Open { per_second } => (
+            format!("open loop at {per_second} requests/s"),
+            "from each planned instant",
+        ),
+    };
+    let connections = if load.keep_alive {
+        "kept connections"
+    } else {
+        "connections at once, one a request"
+    };
+    let mut text = line(
+        "load",
+        &format!(
+            "{url}, {pace}, {} {connections}, {} warm-up requests",
+            load.connections, load.warm_up
+        ),
+    );
+    text += &outcomes(loaded);
+    text += &latency(loaded, from);
+    if let Some(lateness) = &loaded.lateness {
+        text += &late(&loaded.requests, lateness);
+    }
+    let core = loaded.core.map_or("on any core".to_owned(), |core| {
+        format!("kept on core {core}")
+    });
+    let share = loaded.cpu_share().map_or(String::new(), |share| {
+        format!(", took {:.0} % of one", share * 100.0)
+    });
+    text + &line("generator", &format!("{core}{share}"))
+}
+
+/// How many requests were answered, and why others were not.
+fn outcomes(loaded: &Loaded) -> String {
+    let requests = &loaded.requests;
+    let rate = loaded
+        .per_second()
+        .map_or(String::new(), |rate| format!(", {rate:.0} a second"));
+    let planned = requests.sent + requests.dropped;
+    let answered = format!(
+        "{} of {planned} in {}{rate}",
+        requests.ok,
+        time(requests.wall_ns)
+    );
+    let mut text = line("answered", &answered);
+    if requests.failed > 0 {
+        text += &line("failed", &requests.failed.to_string());
+    }
+    for FailedRequests { failure, count } in &loaded.failures {
+        text += &line("", &format!("{count} × {failure}"));
+    }
+    if loaded.warm_up_failed > 0 {
+        let failed = format!("{} failed, not counted above", loaded.warm_up_failed);
+        text += &line("warm-up", &failed);
+    }
+    text
+}
+
+/// The latencies of right answers; nothing if there were none.
+fn latency(loaded: &Loaded, from: &str) -> String {
+    let Some(median) = loaded.latency_ns(0.5) else {
+        return String::new();
+    };
+    let beyond =
+        [("p90", 0.9, "100"), ("p99", 0.99, "1,000")].map(|(name, at, least)| {
+            match loaded.latency_ns(at) {
+                Some(ns) => format!("{name} {}", time(ns)),
+                None => format!("no {name} from fewer than {least} answers"),
+            }
+        });
+    line(
+        "latency",
+        &format!("median {}, {}; {from}", time(median), beyond.join(", ")),
+    )
+}
+
+/// How an open loop kept to its plan.
+fn late(requests: &Requests, lateness: &Lateness) -> String {
+    let mut text = String::new();
+    if requests.dropped > 0 {
+        text += &line(
+            "dropped",
+            &format!(
+                "{}: no connection was free for them in time",
+                requests.dropped
+            ),
+        );
+    }
+    let own = quantile(&lateness.own, 0.5).map_or(String::new(), |ns| {
+        format!(
+            "; the generator itself by {} (median), {} at most",
+            time(ns),
+            time(lateness.own.max())
+        )
+    });
+    text + &line(
+        "late",
+        &format!(
+            "{} of {} sends, by more than 1 ms{own}",
+            requests.late, requests.sent
+        ),
+    )
+}
+
+/// A time as people read it: three digits and a unit.
+fn time(ns: u64) -> String {
+    let (value, unit) = match ns {
+        0..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => (ns as f64 / 1e3, "µs"),
+        1_000_000..1_000_000_000 => (ns as f64 / 1e6, "ms"),
+        _ => (ns as f64 / 1e9, "s"),
+    };
+    let digits = match value {
+        100.0.. => 0,
+        10.0.. => 1,
+        _ => 2,
+    };
+    format!("{value:.digits$} {unit}")
+}
+
+/// The result as programs read it. Units are in the names; what is not known, or cannot be stated
+/// from so few requests, is `null`.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    url: &'a str,
+    pace: &'static str,
+    planned_per_second: Option<f64>,
+    latency_counts_from: &'static str,
+    connections: usize,
+    keep_alive: bool,
+    warm_up: u64,
+    warm_up_failed: u64,
+    duration_seconds: Option<f64>,
+    requests: &'a Requests,
+    answers_per_second: Option<f64>,
+    median_ns: Option<u64>,
+    p90_ns: Option<u64>,
+    p99_ns: Option<u64>,
+    send_lateness_median_ns: Option<u64>,
+    send_lateness_max_ns: Option<u64>,
+    generator_lateness_median_ns: Option<u64>,
+    generator_lateness_max_ns: Option<u64>,
+    generator_core: Option<usize>,
+    generator_cpu_ns: u64,
+    generator_cpu_share: Option<f64>,
+    failures: Vec<Reason<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Reason<'a> {
+    reason: &'a str,
+    count: u64,
+}
+
+/// For programs: one object.
+pub(super) fn json(url: &str, load: &Load, loaded: &Loaded) -> String {
+    let (pace, planned_per_second, latency_counts_from) = match load.pace {
+        Pace::Closed => ("closed", None, "send"),
+        Pace::Open { per_second } => ("open", Some(per_second), "plan"),
+    };
+    let lateness = loaded.lateness.as_ref();
+    let (sends, own) = (
+        lateness.map(|late| &late.sends),
+        lateness.map(|late| &late.own),
+    );
+    let report = Report {
+        url,
+        pace,
+        planned_per_second,
+        latency_counts_from,
+        connections: load.connections,
+        keep_alive: load.keep_alive,
+        warm_up: load.warm_up,
+        warm_up_failed: loaded.warm_up_failed,
+        duration_seconds: match load.amount {
+            Amount::Time(time) => Some(time.as_secs_f64()),
+            Amount::Requests(_) => None,
+        },
+        requests: &loaded.requests,
+        answers_per_second: loaded.per_second(),
+        median_ns: loaded.latency_ns(0.5),
+        p90_ns: loaded.latency_ns(0.9),
+        p99_ns: loaded.latency_ns(0.99),
+        send_lateness_median_ns: sends.and_then(|late| quantile(late, 0.5)),
+        send_lateness_max_ns: sends.map(hdrhistogram::Histogram::max),
+        generator_lateness_median_ns: own.and_then(|late| quantile(late, 0.5)),
+        generator_lateness_max_ns: own.map(hdrhistogram::Histogram::max),
+        generator_core: loaded.core,
+        generator_cpu_ns: loaded.cpu_ns,
+        generator_cpu_share: loaded.cpu_share(),
+        failures: loaded
+            .failures
+            .iter()
+            .map(|FailedRequests { failure, count }| Reason {
+                reason: &failure.reason,
+                count: *count,
+            })
+            .collect(),
+    };
+    serde_json::to_string_pretty(&report).expect("a report is plain data: it always serialises")
+        + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_three_digits_and_a_unit() {
+        let formatted = [0, 999, 1_000, 12_340, 123_456, 1_234_567, 1_500_000_000].map(time);
+        assert_eq!(
+            formatted,
+            [
+                "0 ns", "999 ns", "1.00 µs", "12.3 µs", "123 µs", "1.23 ms", "1.50 s"
+            ]
+        );
+    }
+
+    fn load(pace: Pace) -> Load {
+        Load {
+            address: "127.0.0.1:80".parse().unwrap(),
+            host: "127.0.0.1".into(),
+            also: Vec::new(),
+            request: workloads::Request::get("/"),
+            expected: workloads::Expectation::status(200),
+            pace,
+            connections: 10,
+            keep_alive: true,
+            warm_up: 5,
+            amount: Amount::Requests(200),
+            timeout: std::time::Duration::from_secs(10),
+            core: Some(1),
+        }
+    }
+
+    fn loaded(lateness: Option<Lateness>) -> Loaded {
+        let mut latency = crate::client::load::histogram::empty();
+        (1..=190).for_each(|n| latency.record(n * 1_000).unwrap());
+        Loaded {
+            requests: Requests {
+                sent: 193,
+                ok: 190,
+                failed: 3,
+                dropped: if lateness.is_some() { 7 } else { 0 },
+                late: if lateness.is_some() { 4 } else { 0 },
+                wall_ns: 1_000_000_000,
+                latency_hdr: Some("…".into()),
+            },
+            latency,
+            lateness,
+            cpu_ns: 250_000_000,
+            failures: vec![FailedRequests {
+                failure: "cannot connect: refused".into(),
+                count: 3,
+            }],
+            warm_up_failed: 1,
+            core: Some(1),
+        }
+    }
+
+    fn lateness() -> Lateness {
+        let mut lateness = Lateness {
+            sends: crate::client::load::histogram::empty(),
+            own: crate::client::load::histogram::empty(),
+        };
+        lateness.sends.record_n(2_000_000, 193).unwrap();
+        lateness.own.record_n(50_000, 200).unwrap();
+        lateness
+    }
+
+    #[test]
+    fn the_text_explains_its_figures() {
+        insta::assert_snapshot!(text("http://127.0.0.1/", &load(Pace::Closed), &loaded(None)), @r"
+        load        http://127.0.0.1/, closed loop, 10 kept connections, 5 warm-up requests
+        answered    190 of 193 in 1.00 s, 190 a second
+        failed      3
+                    3 × cannot connect: refused
+        warm-up     1 failed, not counted above
+        latency     median 95.0 µs, p90 171 µs, no p99 from fewer than 1,000 answers; from each send
+        generator   kept on core 1, took 25 % of one
+        ");
+        let open = load(Pace::Open { per_second: 200.0 });
+        insta::assert_snapshot!(text("http://127.0.0.1/", &open, &loaded(Some(lateness()))), @r"
+        load        http://127.0.0.1/, open loop at 200 requests/s, 10 kept connections, 5 warm-up requests
+        answered    190 of 200 in 1.00 s, 190 a second
+        failed      3
+                    3 × cannot connect: refused
+        warm-up     1 failed, not counted above
+        latency     median 95.0 µs, p90 171 µs, no p99 from fewer than 1,000 answers; from each planned instant
+        dropped     7: no connection was free for them in time
+        late        4 of 193 sends, by more than 1 ms; the generator itself by 50.0 µs (median), 50.0 µs at most
+        generator   kept on core 1, took 25 % of one
+        ");
+    }
+
+    #[test]
+    fn the_json_has_everything() {
+        let open = load(Pace::Open { per_second: 200.0 });
+        insta::assert_snapshot!(json("http://127.0.0.1/", &open, &loaded(Some(lateness()))), @r#"
+        {
+          "url": "http://127.0.0.1/",
+          "pace": "open",
+          "planned_per_second": 200.0,
+          "latency_counts_from": "plan",
+          "connections": 10,
+          "keep_alive": true,
+          "warm_up": 5,
+          "warm_up_failed": 1,
+          "duration_seconds": null,
+          "requests": {
+            "sent": 193,
+            "ok": 190,
+            "failed": 3,
+            "dropped": 7,
+            "late": 4,
+            "wall_ns": 1000000000,
+            "latency_hdr": "…"
+          },
+          "answers_per_second": 190.0,
+          "median_ns": 95039,
+          "p90_ns": 171007,
+          "p99_ns": null,
+          "send_lateness_median_ns": 2000895,
+          "send_lateness_max_ns": 2000895,
+          "generator_lateness_median_ns": 50015,
+          "generator_lateness_max_ns": 50015,
+          "generator_core": 1,
+          "generator_cpu_ns": 250000000,
+          "generator_cpu_share": 0.25,
+          "failures": [
+            {
+              "reason": "cannot connect: refused",
+              "count": 3
+            }
+          ]
+        }
+        "#);
+    }
+}

@@ -1,0 +1,6 @@
+//! The client of a service: its first answer, dated, and requests under load.
+
+mod http;
+pub mod load;
+pub mod readiness;
+mod retry;

@@ -1,0 +1,4 @@
+//! What packets go through between client and service, where a cell says so.
+
+pub mod firewall;
+pub mod veth;

@@ -1,0 +1,349 @@
+//! Samples of systems with an engine of their own.
+
+use campaign::schedule::Measurement;
+use machine::clock::now_ns;
+use results::record::{Requests, Scenario};
+use results::values::PageCache;
+use results::{Attested, Evidence, Failure, Phase, PhaseTime, Skip, SkipKind};
+use serde_json::json;
+use workloads::{Answer, Call};
+
+use super::load::{IDLE, check_load, idle_cost};
+use super::start::{FirstRequest, check_answer, resolution};
+use super::{Observer, Planned, Prepared, PreparedKind, SystemBench, has_one_core, log_excerpt};
+use crate::client::readiness::{self, FirstAnswer};
+use crate::system::System;
+use crate::system::managed::{
+    Engine, EngineContext, Instance, ManagedSystem, Preparation, StartRequest, Usage,
+};
+
+/// What was seen of a start, and of the instance until it was removed.
+struct Observation {
+    verdict: Result<(), Failure>,
+    total_ns: Option<u64>,
+    phases: Vec<PhaseTime>,
+    usage: Usage,
+    attested: Attested,
+}
+
+/// The end of a start: an answer, or the end of a command.
+pub(super) struct Answered {
+    /// The first answer of a service.
+    first: Option<FirstAnswer>,
+    /// The clock when the start was over.
+    pub(super) at_ns: u64,
+    usage: Usage,
+    attested: Attested,
+}
+
+impl SystemBench<'_> {
+    /// What a cell's starts are to be.
+    pub(super) fn start_request(&self, planned: &Planned) -> StartRequest {
+        StartRequest {
+            workload: planned.workload,
+            acquire: planned.acquire,
+            variant: planned.variant.clone(),
+            cold: planned.cell.scenario == Scenario::Cold,
+            page_cache: planned.page_cache,
+            own_milestones: planned.observer == Observer::Own,
+            core: if has_one_core(planned.cell.scenario) {
+                self.cores.system
+            } else {
+                None
+            },
+            deadline_ns: self.deadline_ns(),
+        }
+    }
+
+    /// Has the system's engine prepare a sample.
+    pub(super) fn prepare_managed(
+        &mut self,
+        planned: Planned,
+        mut attested: Attested,
+    ) -> Result<(), Skip> {
+        let request = self.start_request(&planned);
+        let Preparation {
+            sha256,
+            attested: prepared,
+        } = self.engine(planned.system, 0)?.prepare(&request)?;
+        for nth in 1..engines_for(&planned) {
+            self.engine(planned.system, nth)?.prepare(&request)?;
+        }
+        attested.extend(prepared);
+        if let (PageCache::EvictedAll, Some(managed)) =
+            (planned.page_cache, planned.system.managed())
+        {
+            let programs = managed.programs(self.systems.get(planned.system)?);
+            attested.extend(self.evict_all(&programs)?);
+        }
+        self.digests.insert(planned.cell.clone(), sha256);
+        let ports = self.ports_for(&planned)?;
+        self.prepared = Some(Prepared {
+            planned,
+            kind: PreparedKind::Managed,
+            ports,
+            attested,
+        });
+        Ok(())
+    }
+
+    /// An engine of a system, made the first time that it is needed. One that could not be made is
+    /// tried once.
+    pub(super) fn engine(&mut self, system: System, nth: usize) -> Result<&mut dyn Engine, Skip> {
+        if !self.engines.contains_key(&(system, nth)) {
+            let engine = self.make_engine(system, nth);
+            self.engines.insert((system, nth), engine);
+        }
+        match self.engines.get_mut(&(system, nth)) {
+            Some(Ok(engine)) => Ok(engine.as_mut()),
+            Some(Err(skip)) => Err(skip.clone()),
+            None => Err(no_engine()),
+        }
+    }
+
+    fn make_engine(&self, system: System, nth: usize) -> Result<Box<dyn Engine>, Skip> {
+        let found = self.systems.get(system)?;
+        let managed = system.managed().ok_or_else(no_engine)?;
+        let engine = managed.engine(EngineContext {
+            work: &self.work,
+            reaper: self.reaper,
+            found,
+            nth,
+        });
+        Ok(engine?)
+    }
+
+    /// A sample of a start, or of a service under load.
+    pub(super) fn sample_managed(&mut self, prepared: Prepared) -> Measurement {
+        let key = (prepared.planned.system, 0);
+        // Taken out, so that the bench can be used while an instance of it lives.
+        let Some(Ok(mut engine)) = self.engines.remove(&key) else {
+            return Measurement::failed("its engine is gone");
+        };
+        let mut measurement = self.measure_managed(engine.as_mut(), &prepared);
+        self.engines.insert(key, Ok(engine));
+        let mut attested = prepared.attested;
+        attested.extend(measurement.attested);
+        measurement.attested = attested;
+        measurement
+    }
+
+    fn measure_managed(&self, engine: &mut dyn Engine, prepared: &Prepared) -> Measurement {
+        let planned = &prepared.planned;
+        let request = self.start_request(planned);
+        let port = prepared.ports.first().copied();
+        let mut instance = match engine.start(&request, port) {
+            Ok(instance) => instance,
+            Err(reason) => return Measurement::failed(reason),
+        };
+        let mut observation = observe_start(instance.as_mut(), planned, &request, port);
+        let mut requests = None;
+        if let (Ok(()), false, Some(port)) =
+            (&observation.verdict, planned.cell.scenario.starts(), port)
+        {
+            observation.total_ns = None;
+            observation.phases.clear();
+            match self.load_instance(instance.as_mut(), planned, port, &mut observation) {
+                Ok(measured) => requests = Some(measured),
+                Err(failure) => observation.verdict = Err(failure),
+            }
+        }
+        if let Err(failure) = &mut observation.verdict {
+            failure.reason.push_str(&log_excerpt(&instance.log_tail()));
+        }
+        remove(instance, &mut observation);
+        observation.into_measurement(requests)
+    }
+
+    /// Puts an instance that has answered under load.
+    fn load_instance(
+        &self,
+        instance: &mut dyn Instance,
+        planned: &Planned,
+        port: u16,
+        observation: &mut Observation,
+    ) -> Result<Requests, Failure> {
+        let Call::Http(request) = planned.workload.call() else {
+            return Err("a command takes no requests under load".into());
+        };
+        std::thread::sleep(IDLE);
+        observation.attested.extend(idle_cost(
+            observation.usage.resources,
+            instance.usage().resources,
+        ));
+        let loaded = self.put_under_load(planned, request, &[instance.target(port)])?;
+        observation.usage = instance.usage();
+        observation.attested.extend(self.load_evidence(&loaded));
+        check_load(&loaded)?;
+        Ok(loaded.requests)
+    }
+}
+
+impl Observation {
+    fn into_measurement(self, requests: Option<Requests>) -> Measurement {
+        let mut attested = self.attested;
+        let parts = self.usage.parts.iter();
+        attested.extend(parts.map(|(name, cost)| (Evidence::part(name), json!(cost))));
+        Measurement {
+            verdict: self.verdict,
+            total_ns: self.total_ns,
+            phases: self.phases,
+            resources: self.usage.resources,
+            requests,
+            attested,
+        }
+    }
+}
+
+/// How many engine objects a cell's instances need.
+pub(super) fn engines_for(planned: &Planned) -> usize {
+    let managed = planned.system.managed();
+    if managed.is_some_and(ManagedSystem::shares_engine) {
+        1
+    } else {
+        planned.instances
+    }
+}
+
+fn no_engine() -> Skip {
+    Skip::new(SkipKind::NotPrepared, "it has no engine")
+}
+
+/// Follows a start to its first answer, or to its end.
+fn observe_start(
+    instance: &mut dyn Instance,
+    planned: &Planned,
+    request: &StartRequest,
+    port: Option<u16>,
+) -> Observation {
+    let answered = match (planned.workload.call(), port) {
+        (Call::Http(http), Some(port)) => {
+            let first = FirstRequest {
+                workload: planned.workload,
+                request: &http,
+                port,
+            };
+            first_answer(instance, &first, request.deadline_ns)
+        }
+        _ => run_to_end(instance, request),
+    };
+    let launched_ns = instance.launched_ns();
+    let divided = answered.and_then(|answered| {
+        let evidence = instance.attested();
+        let phases = phases(instance, planned, &answered)?;
+        Ok((answered, evidence, phases))
+    });
+    match divided {
+        Ok((answered, evidence, phases)) => {
+            let mut attested = answered.attested;
+            attested.extend(evidence);
+            Observation {
+                verdict: Ok(()),
+                total_ns: Some(answered.at_ns.saturating_sub(launched_ns)),
+                phases,
+                usage: answered.usage,
+                attested,
+            }
+        }
+        Err(failure) => Observation {
+            verdict: Err(failure),
+            total_ns: None,
+            phases: Vec::new(),
+            usage: instance.usage(),
+            attested: Attested::new(),
+        },
+    }
+}
+
+/// The phases of a start. Where the service could report its own milestones and does not, the
+/// cell is of a total that nothing has disturbed; a command reports none.
+fn phases(
+    instance: &mut dyn Instance,
+    planned: &Planned,
+    answered: &Answered,
+) -> Result<Vec<PhaseTime>, Failure> {
+    let undisturbed = planned.observer == Observer::None && planned.system.reports_milestones();
+    let unreported = planned.observer == Observer::Own && answered.first.is_none();
+    if undisturbed || unreported {
+        return Ok(Vec::new());
+    }
+    Ok(instance.phases(answered.first.as_ref(), answered.at_ns)?)
+}
+
+/// The first answer of a service.
+pub(super) fn first_answer(
+    instance: &mut dyn Instance,
+    first: &FirstRequest<'_>,
+    deadline_ns: u64,
+) -> Result<Answered, Failure> {
+    let target = instance.target(first.port);
+    let policy = instance.retry_policy(deadline_ns);
+    let mut ended = None;
+    let answer = readiness::first_answer(&target, first.request, &policy, &mut || {
+        ended = instance.ended();
+        ended.is_some()
+    });
+    let answer = answer.map_err(|error| {
+        let mut failure = Failure::from(error);
+        if let Some(end) = ended {
+            failure.reason.push_str(&format!("; {end}"));
+        }
+        failure
+    })?;
+    let usage = instance.usage();
+    check_answer(first.workload, &answer.answer)?;
+    instance.verify_port(first.port)?;
+    Ok(Answered {
+        at_ns: answer.answered_ns,
+        attested: resolution(&policy, &answer),
+        first: Some(answer),
+        usage,
+    })
+}
+
+/// The end of a command.
+pub(super) fn run_to_end(
+    instance: &mut dyn Instance,
+    request: &StartRequest,
+) -> Result<Answered, Failure> {
+    let end = instance.wait_end(request.deadline_ns)?;
+    let usage = instance.usage();
+    let answer = Answer {
+        code: end.code,
+        body: end.printed,
+    };
+    check_answer(request.workload, &answer)?;
+    Ok(Answered {
+        first: None,
+        at_ns: end.seen_ns,
+        usage,
+        attested: Attested::new(),
+    })
+}
+
+/// Removes an instance, which is a phase after the start. What could not be removed makes the
+/// sample a failed one.
+fn remove(mut instance: Box<dyn Instance + '_>, observation: &mut Observation) {
+    let began_ns = now_ns();
+    match instance.remove() {
+        Ok(ns) if observation.total_ns.is_some() && !observation.phases.is_empty() => {
+            observation.phases.push(PhaseTime {
+                name: Phase::Teardown,
+                ns,
+            });
+        }
+        Ok(ns) => {
+            observation.attested.insert(Evidence::RemovalNs, json!(ns));
+        }
+        Err(reason) if observation.verdict.is_ok() => observation.verdict = Err(reason.into()),
+        Err(reason) => {
+            observation
+                .attested
+                .insert(Evidence::RemovalFailed, json!(reason));
+        }
+    }
+    drop(instance);
+    observation
+        .attested
+        .insert(Evidence::CleaningNs, json!(now_ns() - began_ns));
+}

@@ -1,0 +1,188 @@
+//! `external compare`: questions about several systems at once.
+//!
+//! `embedded-vs-cli`: the same engine at the same version, embedded and under its own command line,
+//! aligned where both do the same work. `cold-start`: every system's start on one axis, and the
+//! layers of a container's start.
+
+use std::path::PathBuf;
+
+use campaign::run::{self, Format};
+use campaign::{Error, Exit};
+use clap::{Args, ValueEnum};
+use results::record::Scenario;
+use results::run_folder;
+use summary::View;
+use workloads::Workload;
+
+use super::plan::{self, Observer, Planned};
+use super::settings::{self, Settings};
+use super::{Campaign, Systems};
+use crate::system::{Acquire, System, WORK};
+
+/// The command line of `external compare`.
+#[derive(Debug, Clone, Args)]
+pub struct CompareArguments {
+    /// What is compared with what
+    #[arg(value_enum)]
+    comparison: Comparison,
+    /// Samples of each cell
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    samples: u32,
+    /// Seed of the order of samples [default: random]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Go on with an interrupted run: its name, or `latest`
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["samples", "seed"])]
+    resume: Option<String>,
+    /// The folder that runs are kept in [default: results/raw of the checkout]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// A comparison.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Comparison {
+    /// Each engine embedded, beside its own command line
+    EmbeddedVsCli,
+    /// Every system's cold start on one axis, and what each layer of a container adds
+    ColdStart,
+}
+
+impl Comparison {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::EmbeddedVsCli => "embedded-vs-cli",
+            Self::ColdStart => "cold-start",
+        }
+    }
+}
+
+/// The profile of `cold-start`.
+const COLD_START: &str = include_str!("../../profiles/cold-start.toml");
+
+/// Runs the comparison.
+///
+/// # Errors
+/// What keeps it from beginning or from recording.
+pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
+    run::refuse_debug_build(cfg!(debug_assertions))?;
+    let comparison = arguments.comparison;
+    let out = arguments.out.clone().unwrap_or_else(run::default_results);
+    let resume = arguments
+        .resume
+        .as_deref()
+        .map(|run| run_folder::resolve(&out, run))
+        .transpose()?;
+    let settings = match (&resume, comparison) {
+        (Some(run), _) => settings::read_run(&out.join(run))?,
+        (None, Comparison::EmbeddedVsCli) => {
+            Settings::for_comparison(arguments.samples, arguments.seed)
+        }
+        (None, Comparison::ColdStart) => Settings::from_toml(
+            comparison.name(),
+            COLD_START,
+            arguments.samples,
+            arguments.seed,
+        ),
+    };
+    let cells = match comparison {
+        Comparison::EmbeddedVsCli => cells(),
+        Comparison::ColdStart => plan::cells(&settings)?,
+    };
+    let systems = Systems::find(cells.iter().map(|planned| planned.system));
+    let campaign = Campaign {
+        settings: &settings,
+        origins: &settings::Origins::new(),
+        cells: &cells,
+        systems: &systems,
+    };
+    let view = match comparison {
+        Comparison::EmbeddedVsCli => View::EnginePairs,
+        Comparison::ColdStart => View::ColdStart,
+    };
+    campaign
+        .run(
+            arguments.out.as_deref(),
+            resume.as_deref(),
+            arguments.format,
+            view,
+            &format!("external compare {}", comparison.name()),
+        )
+        .map(|(exit, _)| exit)
+}
+
+/// Both systems of every engine that is there embedded and as a command line.
+fn pairs() -> impl Iterator<Item = (System, System)> {
+    systems::engine_pairs()
+        .into_iter()
+        .filter_map(|(_, embedded, cli)| {
+            Some((System::from_name(&embedded)?, System::from_name(&cli)?))
+        })
+}
+
+/// The code acquisition modes that two systems have in common, of starts with something prepared: a
+/// start that fills a cache is none.
+fn common_modes(embedded: System, cli: System) -> Vec<Acquire> {
+    let modes = embedded.acquire_modes().iter().copied();
+    modes
+        .filter(|mode| *mode != Acquire::CacheMiss && cli.acquire_modes().contains(mode))
+        .collect()
+}
+
+fn cells() -> Vec<Planned> {
+    let mut cells = Vec::new();
+    for (embedded, cli) in pairs() {
+        for acquire in common_modes(embedded, cli) {
+            cells.extend(cells_of_pair(embedded, cli, acquire));
+        }
+    }
+    let mut cells: Vec<_> = cells
+        .into_iter()
+        .map(|planned| planned.with_params(0))
+        .collect();
+    // The same system twice under two names: no difference smaller than theirs is called one.
+    let control = pairs().next().map(|(_, cli)| cli);
+    let twin = cells
+        .iter()
+        .find(|planned| {
+            Some(planned.system) == control
+                && planned.observer == Observer::None
+                && planned.without.is_none()
+        })
+        .map(Planned::twin);
+    cells.extend(twin);
+    cells
+}
+
+/// The same start of both systems: with each observer, and with parts of its work left out.
+fn cells_of_pair(embedded: System, cli: System, acquire: Acquire) -> Vec<Planned> {
+    let scenario = Scenario::RuntimeCold;
+    let start = |system| Planned::start(system, Workload::HttpHello, Some(acquire), scenario);
+    let observed = |system, observer| Planned {
+        observer,
+        ..start(system)
+    };
+    let without = |system, work| Planned {
+        without: Some(work),
+        ..start(system)
+    };
+    let mut cells = vec![
+        observed(embedded, Observer::None),
+        observed(embedded, Observer::Seccomp),
+        observed(embedded, Observer::Own),
+        observed(cli, Observer::None),
+        observed(cli, Observer::Seccomp),
+        without(embedded, WORK),
+        without(cli, WORK),
+    ];
+    cells.extend(cli.extras().iter().map(|extra| without(cli, extra.name)));
+    cells
+}

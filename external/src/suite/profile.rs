@@ -1,0 +1,159 @@
+//! Profiles: what is measured, in TOML.
+
+use campaign::{Error, Exit};
+use results::values::PageCache;
+use serde::{Deserialize, Serialize};
+
+use super::network;
+
+/// The profiles that come with the program.
+pub(super) const PROFILES: [(&str, &str); 5] = [
+    ("quick", include_str!("../../profiles/quick.toml")),
+    ("standard", include_str!("../../profiles/standard.toml")),
+    ("paper", include_str!("../../profiles/paper.toml")),
+    ("scale", include_str!("../../profiles/scale.toml")),
+    ("density", include_str!("../../profiles/density.toml")),
+];
+
+/// The profile that is used unless another is named.
+pub const DEFAULT: &str = "quick";
+
+/// A profile, as it stands in a file. Unknown keys are errors: a misspelt one would be a run other
+/// than the one meant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Samples of each cell.
+    pub samples: u32,
+    /// The systems, by name.
+    pub systems: Vec<String>,
+    /// The workloads, by name.
+    pub workloads: Vec<String>,
+    /// The scenarios, by name.
+    pub scenarios: Vec<String>,
+    /// Code acquisition modes of starts with nothing prepared.
+    pub cold: Vec<String>,
+    /// Code acquisition modes of starts with something prepared.
+    pub runtime_cold: Vec<String>,
+    /// Code acquisition modes of servers under load.
+    pub load: Vec<String>,
+    /// Requests before those that are recorded.
+    pub warm_up: u64,
+    /// Requests that are recorded, of each sample.
+    pub requests: u64,
+    /// Connections at once under `throughput`.
+    pub connections: Vec<usize>,
+    /// Instances at once under `scaling` and `density`.
+    #[serde(default = "one_instance")]
+    pub instances: Vec<usize>,
+    /// The workloads of which there are several instances at once; all, if none is named.
+    #[serde(default)]
+    pub multiplied_workloads: Vec<String>,
+    /// The workloads of systems with an engine of their own, of which a sample takes a second and
+    /// more.
+    #[serde(alias = "hosted_workloads")]
+    pub managed_workloads: Vec<String>,
+    /// Workloads whose starts are observed, beside starts that are not.
+    pub observe: Vec<String>,
+    /// Systems that are measured a second time under another name.
+    pub controls: Vec<String>,
+    /// Which variants of systems that have several are measured.
+    pub variants: Variants,
+    /// How long a start, or a request, may take.
+    pub time_limit_s: u64,
+    /// What starts find in the page cache, several compared; by scenario if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub page_cache: Vec<PageCache>,
+    /// Levels of a firewall in front of services: `off` and others. With no other it is no
+    /// parameter.
+    #[serde(default)]
+    pub firewall: Vec<String>,
+    /// Network paths from client to service: the loopback unless others are named.
+    #[serde(default)]
+    pub path: Vec<network::PathKind>,
+    /// How long a link holds a packet back on each side, in milliseconds, one after another.
+    #[serde(default)]
+    pub delay_ms: Vec<u32>,
+    /// How many megabits a second go through a link, each way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_mbit: Option<u32>,
+}
+
+fn one_instance() -> Vec<usize> {
+    vec![1]
+}
+
+/// Which variants of a system are measured: its ways of networking, of keeping images, of pooling
+/// instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variants {
+    /// The usual one.
+    #[default]
+    Usual,
+    /// All that there are.
+    All,
+}
+
+impl Profile {
+    /// One that plans nothing by itself.
+    pub(super) fn empty(samples: u32) -> Self {
+        Self {
+            samples,
+            systems: Vec::new(),
+            workloads: Vec::new(),
+            scenarios: Vec::new(),
+            cold: Vec::new(),
+            runtime_cold: Vec::new(),
+            load: Vec::new(),
+            warm_up: 0,
+            requests: 0,
+            connections: Vec::new(),
+            instances: one_instance(),
+            multiplied_workloads: Vec::new(),
+            page_cache: Vec::new(),
+            managed_workloads: Vec::new(),
+            observe: Vec::new(),
+            controls: Vec::new(),
+            variants: Variants::Usual,
+            time_limit_s: 30,
+            firewall: Vec::new(),
+            path: Vec::new(),
+            delay_ms: Vec::new(),
+            rate_mbit: None,
+        }
+    }
+
+    /// One that comes with the program.
+    pub(super) fn built_in(text: &str) -> Self {
+        toml::from_str(text).expect("the profiles that come with the program are tested")
+    }
+
+    /// The profile of a name that comes with the program, or in a file.
+    ///
+    /// # Errors
+    /// There is neither, or the file is no profile.
+    pub(super) fn load(name: &str) -> Result<Self, Error> {
+        if let Some((_, text)) = PROFILES.iter().find(|(known, _)| *known == name) {
+            return Ok(Self::built_in(text));
+        }
+        let names: Vec<_> = PROFILES.iter().map(|(name, _)| *name).collect();
+        let text = std::fs::read_to_string(name).map_err(|error| {
+            Error::new(
+                Exit::Usage,
+                format!("there is no profile `{name}`, and no such file: {error}"),
+            )
+            .hint(format!(
+                "there are {}; or name a TOML file",
+                names.join(", ")
+            ))
+        })?;
+        toml::from_str(&text).map_err(|error| {
+            Error::new(
+                Exit::Usage,
+                format!("{name} is no profile: {}", error.to_string().trim_end()),
+            )
+            .hint("external/profiles/quick.toml has every key")
+        })
+    }
+}

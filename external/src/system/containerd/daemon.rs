@@ -1,0 +1,326 @@
+//! The daemon in a run: connected to, and used to make snapshots and containers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use machine::clock::now_ns;
+use machine::usage;
+use results::record::Resources;
+use results::{Attested, Evidence, Skip};
+use serde_json::json;
+use tokio::runtime::Runtime;
+use tonic::{Code, Status};
+use workloads::Workload;
+
+use super::super::container::{Instants, MILESTONES_FILE, empty_milestones};
+use super::super::managed::{Engine, Instance, Preparation, StartRequest};
+use super::super::oci;
+use super::api::{
+    self, Any, ById, Client, CommitSnapshot, Container, Containers, CreateNamespace, CreateTask,
+    CreatedTask, Empty, ListContainers, Mounts, NAMESPACE, Namespace, OneContainer,
+    PrepareSnapshot, SNAPSHOTTER, VERSION, VersionResponse,
+};
+use super::container::Running;
+use super::labels;
+use super::removal::{remove_container, remove_snapshot, remove_snapshots};
+use crate::process::reaper::Guard;
+
+/// The shim that containerd uses unless told otherwise, which Docker names too.
+const SHIM: &str = "io.containerd.runc.v2";
+
+/// What the bytes of a container's configuration are.
+const SPEC: &str = "types.containerd.io/opencontainers/runtime-spec/1/Spec";
+
+const PREPARE_SNAPSHOT: &str = "/containerd.services.snapshots.v1.Snapshots/Prepare";
+const CREATE_CONTAINER: &str = "/containerd.services.containers.v1.Containers/Create";
+const CREATE_TASK: &str = "/containerd.services.tasks.v1.Tasks/Create";
+const START_TASK: &str = "/containerd.services.tasks.v1.Tasks/Start";
+
+/// The daemon in a run.
+pub(super) struct Daemon {
+    runtime: Runtime,
+    client: Option<Client>,
+    socket: PathBuf,
+    work: PathBuf,
+    id: String,
+    made: HashMap<Workload, Made>,
+    _guard: Guard,
+}
+
+/// A workload's file system, in a snapshot.
+#[derive(Debug, Clone)]
+struct Made {
+    snapshot: String,
+    program: PathBuf,
+    sha256: String,
+}
+
+impl Daemon {
+    /// A client of a daemon that answers. One that was restarted is set up again.
+    fn client(&mut self) -> Result<Client, String> {
+        let known = self.client.clone();
+        let socket = self.socket.clone();
+        let (client, anew) = self.runtime.block_on(async {
+            if let Some(client) = known
+                && client
+                    .call::<_, VersionResponse>(VERSION, Empty {})
+                    .await
+                    .is_ok()
+            {
+                return Ok((client, false));
+            }
+            let client = Client::connect(&socket).await?;
+            let namespace = Namespace {
+                name: NAMESPACE.to_owned(),
+                labels: HashMap::new(),
+            };
+            let request = CreateNamespace {
+                namespace: Some(namespace),
+            };
+            let made = client.call_until(
+                "/containerd.services.namespaces.v1.Namespaces/Create",
+                request,
+                Code::AlreadyExists,
+            );
+            made.await
+                .map_err(|status| format!("cannot make a namespace: {}", status.message()))?;
+            Ok::<_, String>((client, true))
+        })?;
+        if anew {
+            self.client = Some(client.clone());
+        }
+        Ok(client)
+    }
+
+    fn milestones_folder(&self) -> PathBuf {
+        self.work.join("milestones")
+    }
+
+    /// The workload's snapshot. Its key begins with the run's name, so that a killed run's are
+    /// found.
+    fn made(&mut self, workload: Workload, client: &Client) -> Result<Made, String> {
+        if let Some(made) = self.made.get(&workload) {
+            return Ok(made.clone());
+        }
+        // First: a build takes longer than a snapshot should be half made.
+        super::super::native::STATIC.program(super::super::native::program_of(workload))?;
+        let snapshot = format!("{}-{}", self.id, workload.name());
+        let mounts = self.runtime.block_on(async {
+            // One of a run before this, of a process with the same name: there is none, unless a
+            // test has been here.
+            let _ = remove_snapshot(client, &snapshot).await;
+            let key = format!("{snapshot}-making");
+            let request = PrepareSnapshot {
+                snapshotter: SNAPSHOTTER.to_owned(),
+                key: key.clone(),
+                parent: String::new(),
+                labels: labels(),
+            };
+            let mounts: Mounts = client.call(PREPARE_SNAPSHOT, request).await?;
+            Ok::<_, tonic::Status>(mounts)
+        });
+        let mounts =
+            mounts.map_err(|status| format!("cannot prepare a snapshot: {}", status.message()))?;
+        // A snapshot without a parent is one folder, which is mounted where a container wants it.
+        let folder = mounts
+            .mounts
+            .first()
+            .filter(|mount| mount.kind == "bind")
+            .map(|mount| PathBuf::from(&mount.source));
+        let folder = folder.ok_or("the snapshotter does not keep a first snapshot in a folder")?;
+        let program = oci::lay_out(&folder, workload)?;
+        let request = CommitSnapshot {
+            snapshotter: SNAPSHOTTER.to_owned(),
+            name: snapshot.clone(),
+            key: format!("{snapshot}-making"),
+            labels: labels(),
+        };
+        let commit = client.call::<_, Empty>(
+            "/containerd.services.snapshots.v1.Snapshots/Commit",
+            request,
+        );
+        self.runtime
+            .block_on(commit)
+            .map_err(|status| format!("cannot commit a snapshot: {}", status.message()))?;
+        let sha256 = results::digest::sha256_file(&program).map_err(|error| error.to_string())?;
+        let made = Made {
+            snapshot,
+            program,
+            sha256,
+        };
+        self.made.insert(workload, made.clone());
+        Ok(made)
+    }
+
+    /// The daemon's own process, with what it has cost until now.
+    fn daemon(&self) -> BTreeMap<String, (u32, Resources)> {
+        let Ok(pid) = usage::peer(&self.socket) else {
+            return BTreeMap::new();
+        };
+        BTreeMap::from([("containerd".to_owned(), (pid, usage::of_processes(&[pid])))])
+    }
+}
+
+impl Daemon {
+    pub(super) fn new(
+        runtime: Runtime,
+        socket: PathBuf,
+        work: PathBuf,
+        id: String,
+        guard: Guard,
+    ) -> Self {
+        Self {
+            runtime,
+            client: None,
+            socket,
+            work,
+            id,
+            made: HashMap::new(),
+            _guard: guard,
+        }
+    }
+
+    /// What containerd keeps of a container.
+    fn definition(&self, request: &StartRequest, port: Option<u16>) -> Container {
+        let folder = self.milestones_folder();
+        let spec = oci::configuration(request, &self.id, "rootfs", &folder, port).to_string();
+        Container {
+            id: self.id.clone(),
+            labels: labels(),
+            runtime: Some(api::Runtime {
+                name: SHIM.to_owned(),
+            }),
+            spec: Some(Any {
+                type_url: SPEC.to_owned(),
+                value: spec.into_bytes(),
+            }),
+            snapshotter: SNAPSHOTTER.to_owned(),
+            snapshot_key: self.id.clone(),
+        }
+    }
+}
+
+/// Starts a container with a layer of its own over a snapshot: when the daemon did what, and the
+/// container's process.
+async fn launch(
+    client: &Client,
+    container: Container,
+    parent: String,
+    printed: &Path,
+) -> Result<(Instants, u32), Status> {
+    let id = container.id.clone();
+    let output = format!("file://{}", printed.display());
+    let launched_ns = now_ns();
+    let layer = PrepareSnapshot {
+        snapshotter: SNAPSHOTTER.to_owned(),
+        key: id.clone(),
+        parent,
+        // No container refers to it for some milliseconds, in which the garbage collector may come
+        // by.
+        labels: labels(),
+    };
+    let rootfs: Mounts = client.call(PREPARE_SNAPSHOT, layer).await?;
+    let definition = OneContainer {
+        container: Some(container),
+    };
+    let _: OneContainer = client.call(CREATE_CONTAINER, definition).await?;
+    let task = CreateTask {
+        container_id: id.clone(),
+        rootfs: rootfs.mounts,
+        stdout: output.clone(),
+        stderr: output,
+    };
+    let task: CreatedTask = client.call(CREATE_TASK, task).await?;
+    let created_ns = now_ns();
+    let _: CreatedTask = client.call(START_TASK, ById { id }).await?;
+    let instants = Instants {
+        launched_ns,
+        created_ns,
+        started_ns: now_ns(),
+    };
+    Ok((instants, task.pid))
+}
+
+impl Engine for Daemon {
+    fn prepare(&mut self, request: &StartRequest) -> Result<Preparation, Skip> {
+        let client = self.client()?;
+        let made = self.made(request.workload, &client)?;
+        empty_milestones(self.milestones_folder())?;
+        let resident = request.place_pages(&made.program)?;
+        Ok(Preparation {
+            sha256: made.sha256,
+            attested: Attested::from([(Evidence::PagesResident, json!(resident))]),
+        })
+    }
+
+    fn start(
+        &mut self,
+        request: &StartRequest,
+        port: Option<u16>,
+    ) -> Result<Box<dyn Instance + '_>, String> {
+        let client = self
+            .client
+            .clone()
+            .ok_or("containerd has not been connected to")?;
+        let made = self.made(request.workload, &client)?;
+        let before = self.daemon();
+        // The shim writes both streams to the first one's file, whatever the second one's is.
+        let printed = self.work.join("printed");
+        let _ = std::fs::remove_file(&printed);
+        let container = self.definition(request, port);
+        let started = launch(&client, container, made.snapshot, &printed);
+        match self.runtime.block_on(started) {
+            Ok((instants, pid)) => Ok(Box::new(Running {
+                runtime: &self.runtime,
+                client,
+                id: self.id.clone(),
+                pid,
+                instants,
+                milestones: request
+                    .own_milestones
+                    .then(|| self.milestones_folder().join(MILESTONES_FILE)),
+                printed,
+                before,
+                looked_ns: now_ns(),
+                removed: false,
+            })),
+            Err(status) => {
+                let _ = self.runtime.block_on(remove_container(&client, &self.id));
+                Err(format!(
+                    "containerd cannot start the container: {}",
+                    status.message()
+                ))
+            }
+        }
+    }
+
+    fn clean(&mut self) -> Result<(), String> {
+        let Some(client) = self.client.clone() else {
+            return Ok(());
+        };
+        let request = ListContainers {
+            filters: vec![format!("id=={}", self.id)],
+        };
+        let left = client.call::<_, Containers>(
+            "/containerd.services.containers.v1.Containers/List",
+            request,
+        );
+        // A daemon that does not answer is found by the next preparation.
+        match self.runtime.block_on(left) {
+            Ok(found) if !found.containers.is_empty() => {
+                Err("its container is still there".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.clone() {
+            let _ = self.runtime.block_on(remove_container(&client, &self.id));
+            let _ = self.runtime.block_on(remove_snapshots(&client, &self.id));
+        }
+        oci::remove_groups();
+    }
+}

@@ -1,0 +1,146 @@
+//! What is launched for a start.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::Adapter;
+
+/// What stands for IP and port in the arguments of a service.
+pub(super) const ADDRESS: &str = "{address}";
+
+/// The option with which a program writes its own milestones into a file.
+pub(super) const MILESTONES: &str = "--milestones";
+
+/// What a start finds prepared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchSpec {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments. `{address}` in one of them stands for IP and port.
+    pub arguments: Vec<String>,
+    /// What the program opens when it begins to load; nothing for machine code.
+    pub artifact: Option<PathBuf>,
+    /// The digest of what was built: of the module, or of the native program.
+    pub sha256: String,
+    /// Its environment, beyond a home without configuration.
+    pub environment: Vec<(String, String)>,
+    /// Files that are the workload's, whose pages are in or out of the page cache as the cell says.
+    pub files: Vec<PathBuf>,
+    /// The folder of the runtime's cache of compiled code.
+    pub cache: Option<PathBuf>,
+    /// A file of compiled code that the kernel maps into the process, if that is evidence of the
+    /// code acquisition mode.
+    pub mapped: Option<PathBuf>,
+    /// The file that it writes its own milestones into, if it is told to.
+    pub milestones: Option<PathBuf>,
+}
+
+/// Work in a start that can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extra {
+    /// What it is.
+    pub name: &'static str,
+    /// The arguments that leave it out, after the first argument of the start.
+    pub arguments: &'static [&'static str],
+    /// The variables that leave it out.
+    pub environment: &'static [(&'static str, &'static str)],
+}
+
+/// The name of what is left out where nothing but the process is left.
+pub const WORK: &str = "work";
+
+impl LaunchSpec {
+    /// A program without arguments that is its own artifact.
+    pub fn new(program: PathBuf, sha256: String) -> Self {
+        Self {
+            program,
+            arguments: Vec::new(),
+            artifact: None,
+            sha256,
+            environment: Vec::new(),
+            files: Vec::new(),
+            cache: None,
+            mapped: None,
+            milestones: None,
+        }
+    }
+
+    /// A program that loads an artifact, which is its one file.
+    pub fn of_artifact(program: PathBuf, artifact: PathBuf, sha256: String) -> Self {
+        Self {
+            files: vec![artifact.clone()],
+            artifact: Some(artifact),
+            ..Self::new(program, sha256)
+        }
+    }
+
+    /// The arguments of a start that listens on `address`, or of a command.
+    pub fn arguments(&self, address: Option<SocketAddr>) -> Vec<OsString> {
+        let address = address.map_or_else(String::new, |address| address.to_string());
+        self.arguments
+            .iter()
+            .map(|argument| argument.replace(ADDRESS, &address).into())
+            .collect()
+    }
+
+    /// The program, doing nothing but to begin and to end.
+    #[must_use]
+    pub fn bare(&self, adapter: &dyn Adapter) -> Self {
+        let arguments = adapter
+            .bare()
+            .iter()
+            .map(|&argument| argument.to_owned())
+            .collect();
+        Self {
+            arguments,
+            environment: self.environment.clone(),
+            ..Self::new(self.program.clone(), self.sha256.clone())
+        }
+    }
+
+    /// The same start without some of its work.
+    #[must_use]
+    pub fn without(&self, extra: &Extra) -> Self {
+        let mut spec = self.clone();
+        let after = spec.arguments.len().min(1);
+        spec.arguments.splice(
+            after..after,
+            extra.arguments.iter().map(|&argument| argument.to_owned()),
+        );
+        spec.environment.extend(
+            extra
+                .environment
+                .iter()
+                .map(|&(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        spec
+    }
+
+    /// The same start, writing its own milestones into a file.
+    #[must_use]
+    pub fn reporting_milestones(&self, file: &Path) -> Self {
+        let mut spec = self.clone();
+        spec.arguments
+            .extend([MILESTONES.to_owned(), file.display().to_string()]);
+        spec.milestones = Some(file.to_owned());
+        spec
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_takes_its_place() {
+        let spec = LaunchSpec {
+            arguments: vec!["--addr".into(), ADDRESS.into()],
+            ..LaunchSpec::new("server".into(), String::new())
+        };
+        assert_eq!(
+            spec.arguments(Some(([127, 0, 0, 1], 80).into())),
+            ["--addr", "127.0.0.1:80"]
+        );
+    }
+}

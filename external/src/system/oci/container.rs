@@ -1,0 +1,160 @@
+//! A container of an OCI runtime, from its creation to its removal.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use machine::clock::now_ns;
+use machine::{ports, usage};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use results::{Attested, Failure, PhaseTime};
+
+use super::super::container::{Instants, tail};
+use super::super::managed::{Ended, Instance, Usage, ended_late};
+use super::runtime::Bundles;
+use crate::client::readiness::FirstAnswer;
+
+/// While it lives, orphans of this process's children become its children.
+pub(super) struct Adopting;
+
+impl Adopting {
+    pub(super) fn begin() -> Result<Self, String> {
+        nix::sys::prctl::set_child_subreaper(true).map_err(|error| {
+            format!("cannot become the parent of a container's process: {error}")
+        })?;
+        Ok(Self)
+    }
+}
+
+impl Drop for Adopting {
+    fn drop(&mut self) {
+        let _ = nix::sys::prctl::set_child_subreaper(false);
+    }
+}
+
+/// The container. Dropping it deletes it.
+pub(super) struct Container<'a> {
+    pub(super) bundles: &'a Bundles,
+    pub(super) bundle: PathBuf,
+    pub(super) milestones: Option<PathBuf>,
+    pub(super) pid: u32,
+    pub(super) instants: Instants,
+    pub(super) ended: Option<WaitStatus>,
+    pub(super) removed: bool,
+    pub(super) _adopting: Adopting,
+}
+
+impl Container<'_> {
+    /// How its first process ended, if it has.
+    fn poll_end(&mut self) -> Option<WaitStatus> {
+        if self.ended.is_none() && self.pid > 0 {
+            let status = waitpid(
+                Pid::from_raw(self.pid.cast_signed()),
+                Some(WaitPidFlag::WNOHANG),
+            );
+            self.ended = match status {
+                Ok(WaitStatus::StillAlive) | Err(_) => None,
+                Ok(status) => Some(status),
+            };
+        }
+        self.ended
+    }
+}
+
+impl Instance for Container<'_> {
+    fn launched_ns(&self) -> u64 {
+        self.instants.launched_ns
+    }
+
+    fn processes(&mut self) -> Vec<u32> {
+        usage::members(self.pid)
+    }
+
+    fn ended(&mut self) -> Option<String> {
+        self.poll_end().map(|status| match status {
+            WaitStatus::Exited(_, code) => format!("its process exited with code {code}"),
+            WaitStatus::Signaled(_, signal, _) => format!("its process died of {signal}"),
+            other => format!("its process ended: {other:?}"),
+        })
+    }
+
+    fn wait_end(&mut self, deadline_ns: u64) -> Result<Ended, Failure> {
+        loop {
+            // A descriptor of the process tells its end at once; looking each 50 µs would take a
+            // third of a core.
+            let ended = self.poll_end();
+            let seen_ns = now_ns();
+            match ended {
+                Some(WaitStatus::Exited(_, code)) => {
+                    let printed = std::fs::read(self.bundle.join("stdout"));
+                    let printed = printed
+                        .map_err(|error| format!("what it printed cannot be read: {error}"))?;
+                    return Ok(Ended {
+                        code: code.into(),
+                        printed,
+                        seen_ns,
+                    });
+                }
+                Some(other) => return Err(format!("its process ended: {other:?}").into()),
+                None if seen_ns >= deadline_ns => {
+                    return Err(ended_late());
+                }
+                None => {
+                    crate::process::wait_for_end(self.pid, deadline_ns.min(seen_ns + 50_000_000));
+                }
+            }
+        }
+    }
+
+    fn phases(
+        &mut self,
+        first: Option<&FirstAnswer>,
+        answered_ns: u64,
+    ) -> Result<Vec<PhaseTime>, String> {
+        self.instants
+            .phases(self.milestones.as_deref(), first, answered_ns)
+    }
+
+    fn usage(&mut self) -> Usage {
+        Usage {
+            resources: usage::of_group(self.pid),
+            parts: BTreeMap::new(),
+        }
+    }
+
+    fn verify_port(&mut self, port: u16) -> Result<(), Failure> {
+        Ok(ports::held_by(port, self.pid)?)
+    }
+
+    fn attested(&mut self) -> Attested {
+        self.instants.attested()
+    }
+
+    fn log_tail(&mut self) -> String {
+        tail(&self.bundle.join("stderr"))
+    }
+
+    fn remove(&mut self) -> Result<u64, String> {
+        let before_ns = now_ns();
+        let deleted = self.bundles.delete();
+        let took_ns = now_ns() - before_ns;
+        // Reaped, so that no zombie of it is left.
+        let until_ns = now_ns() + 1_000_000_000;
+        while self.poll_end().is_none() && self.pid > 0 && now_ns() < until_ns {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        self.removed = deleted.is_ok();
+        deleted
+            .map(|()| took_ns)
+            .map_err(|reason| format!("the runtime cannot delete its container: {reason}"))
+    }
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        if !self.removed {
+            let _ = self.remove();
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The adapters that come with this program, and how they are referred to.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+
+use super::{Adapter, containerd, docker, native, oci, wasmcloud, wasmedge, wasmtime};
+
+/// A system, by its adapter. Two are the same if their adapters have the same name; they are
+/// ordered as in tables.
+#[derive(Clone, Copy)]
+pub struct System(&'static dyn Adapter);
+
+/// All of them; no order is meant.
+static ADAPTERS: [&dyn Adapter; 12] = [
+    &native::Native { portable: false },
+    &native::Native { portable: true },
+    &wasmtime::WasmtimeEmbedded,
+    &wasmedge::WasmEdgeEmbedded,
+    &wasmtime::WasmtimeCli,
+    &wasmedge::WasmEdgeCli,
+    &docker::Docker { wasmtime: false },
+    &docker::Docker { wasmtime: true },
+    &containerd::Containerd,
+    &oci::runtime::Runtime { program: "runc" },
+    &oci::runtime::Runtime { program: "crun" },
+    &wasmcloud::WasmCloud,
+];
+
+impl System {
+    /// The system of an adapter, whether it comes with this program or not.
+    pub const fn new(adapter: &'static dyn Adapter) -> Self {
+        Self(adapter)
+    }
+
+    /// Every system that comes with this program, in the order of tables.
+    pub fn all() -> Vec<Self> {
+        let mut all: Vec<_> = ADAPTERS.into_iter().map(Self).collect();
+        all.sort();
+        all
+    }
+
+    /// The names of [`Self::all`].
+    pub fn names() -> Vec<&'static str> {
+        Self::all()
+            .into_iter()
+            .map(|system| system.name())
+            .collect()
+    }
+
+    /// The system of this name that comes with this program.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let adapter = ADAPTERS.into_iter().find(|adapter| adapter.name() == name);
+        adapter.map(Self)
+    }
+
+    /// The name in records.
+    pub fn recorded(self) -> results::System {
+        self.name().into()
+    }
+
+    fn key(self) -> (usize, &'static str) {
+        (systems::rank(&self.recorded()), self.name())
+    }
+}
+
+impl Deref for System {
+    type Target = dyn Adapter;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl PartialEq for System {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for System {}
+
+impl Ord for System {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for System {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for System {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_leads_back_and_is_described() {
+        let described: Vec<_> = systems::all().map(|system| system.name).collect();
+        for system in System::all() {
+            assert_eq!(System::from_name(system.name()), Some(system));
+            assert!(described.contains(&system.recorded()), "{system:?}");
+        }
+        assert_eq!(System::from_name("podman"), None);
+    }
+}

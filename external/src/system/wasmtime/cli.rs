@@ -1,0 +1,160 @@
+//! Wasmtime's own command line: `wasmtime serve` for services, `wasmtime run` for commands.
+
+use std::path::{Path, PathBuf};
+
+use results::record::Scenario;
+use workloads::Dialect;
+
+use super::super::programs::unavailable;
+use super::super::{
+    ADDRESS, Acquire, AcquireVariable, Adapter, BuildRequest, Estimate, Extra, Found, LaunchSpec,
+    Unavailable, call_arguments, copy_guest, find_program, found, installed_by_setup, listens, run,
+    text,
+};
+use super::{ACQUIRE_MODES, cache, estimate, precompiled};
+
+/// The version of the engine that is embedded, which `./setup wasmtime` reads from the same line.
+fn version() -> &'static str {
+    let manifest = include_str!("../../../../Cargo.toml");
+    let line = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("wasmtime = { version = \"="));
+    line.and_then(|rest| rest.split('"').next())
+        .expect("the workspace pins its engine exactly")
+}
+
+/// The program `wasmtime`.
+pub(in crate::system) struct WasmtimeCli;
+
+impl Adapter for WasmtimeCli {
+    fn name(&self) -> &'static str {
+        "wasmtime-cli"
+    }
+
+    fn find(&self) -> Result<Found, Unavailable> {
+        let remedy = "`./setup wasmtime` installs it";
+        let unavailable = unavailable(remedy);
+        let named = std::env::var_os("WASMTIME").map(PathBuf::from);
+        let installed = installed_by_setup(&format!("wasmtime-{}/wasmtime", version()));
+        let candidates: Vec<_> = named.into_iter().chain(installed).collect();
+        let program = find_program("wasmtime", &candidates)
+            .ok_or_else(|| unavailable("there is no program `wasmtime`".to_owned()))?;
+        let printed = run(&program, &["--version".to_owned()]).map_err(&unavailable)?;
+        let version = printed.split_whitespace().nth(1).unwrap_or(&printed);
+        let version = version.to_owned();
+        found(program, version, remedy)
+    }
+
+    fn keeps_state(&self) -> Result<&'static str, &'static str> {
+        Err(super::super::FRESH_INSTANCES)
+    }
+
+    fn acquire_modes(&self) -> &'static [Acquire] {
+        &ACQUIRE_MODES
+    }
+
+    fn acquire_variable(&self) -> Option<AcquireVariable> {
+        Some(AcquireVariable {
+            name: "WASMTIME_CACHE_MODE",
+            meaning: "how `wasmtime-cli` acquires code: cold, warm, precompiled or off",
+            old_key: "wasmtime_cache",
+            values: "one of cold, warm, precompiled, off",
+            parse: |mode| match mode {
+                "cold" | "miss" => Some(Acquire::CacheMiss),
+                "warm" | "hit" => Some(Acquire::CacheHit),
+                "precompiled" | "aot" => Some(Acquire::DeserializeFile),
+                "off" | "none" => Some(Acquire::Compile),
+                _ => None,
+            },
+        })
+    }
+
+    fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
+        let (wasm, sha256) = copy_guest(build.workload, Dialect::WasiHttp, build.folder)?;
+        let acquire = build
+            .acquire
+            .ok_or("the code acquisition mode is missing")?;
+        let cache = cache(acquire, build.folder);
+        let artifact = if acquire == Acquire::DeserializeFile {
+            let (code, output) = precompiled(&wasm);
+            let compile = ["compile", "-o", &output, &text(&wasm)];
+            run(&found.program, &compile.map(str::to_owned))?;
+            code
+        } else {
+            wasm
+        };
+        let caching = match &cache {
+            Some(folder) => {
+                let file = write_cache_config(build.folder, folder)?;
+                format!("cache=y,cache-config={}", text(&file))
+            }
+            None => "cache=n".to_owned(),
+        };
+        let service = listens(build.workload);
+        let command = if service { "serve" } else { "run" };
+        let mut arguments = vec![command, "-C", &caching];
+        if acquire == Acquire::DeserializeFile {
+            arguments.push("--allow-precompiled");
+        }
+        if service {
+            arguments.extend(["--addr", ADDRESS]);
+        }
+        let mut arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
+        arguments.push(text(&artifact));
+        arguments.extend(call_arguments(build.workload));
+        Ok(LaunchSpec {
+            arguments,
+            cache,
+            ..LaunchSpec::of_artifact(found.program.clone(), artifact, sha256)
+        })
+    }
+
+    fn estimate(&self, acquire: Option<Acquire>, _: Scenario) -> Estimate {
+        estimate(acquire, 120.0)
+    }
+
+    fn extras(&self) -> &'static [Extra] {
+        &[
+            Extra {
+                name: "pool",
+                arguments: &["-O", "pooling-allocator=n"],
+                environment: &[],
+            },
+            Extra {
+                name: "logging",
+                arguments: &["-D", "logging=n"],
+                environment: &[],
+            },
+            // Its executor starts a thread for each core unless told otherwise.
+            Extra {
+                name: "threads",
+                arguments: &[],
+                environment: &[("TOKIO_WORKER_THREADS", "1")],
+            },
+        ]
+    }
+}
+
+/// Writes the cache's configuration. Its housekeeping is put off beyond the life of a run: a worker
+/// that recompresses entries would make the hundredth hit another measurement than the first.
+fn write_cache_config(folder: &Path, cache: &Path) -> Result<PathBuf, String> {
+    let file = folder.join("cache.toml");
+    let lines = format!(
+        "[cache]\ndirectory = {:?}\ncleanup-interval = \
+            \"365d\"\noptimized-compression-usage-counter-threshold = \"1G\"\n",
+        text(cache)
+    );
+    std::fs::write(&file, lines)
+        .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_an_exact_one() {
+        assert_eq!(version().split('.').count(), 3, "{}", version());
+    }
+}

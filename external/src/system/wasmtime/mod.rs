@@ -1,0 +1,42 @@
+//! Wasmtime: embedded in the program `host`, and as its own command line.
+
+mod cli;
+mod embedded;
+
+use std::path::{Path, PathBuf};
+
+use super::{Acquire, Estimate, text};
+
+pub(super) use cli::WasmtimeCli;
+pub(super) use embedded::WasmtimeEmbedded;
+
+/// What both can start with.
+const ACQUIRE_MODES: [Acquire; 4] = [
+    Acquire::Compile,
+    Acquire::CacheMiss,
+    Acquire::CacheHit,
+    Acquire::DeserializeFile,
+];
+
+/// How long a start takes that loads code which was compiled before.
+const PREPARED_MS: f64 = 15.0;
+
+fn estimate(acquire: Option<Acquire>, compiling_ms: f64) -> Estimate {
+    Estimate::start(if acquire.is_some_and(Acquire::compiles) {
+        compiling_ms
+    } else {
+        PREPARED_MS
+    })
+}
+
+/// The folder of the cache of compiled code, where the mode has one.
+fn cache(acquire: Acquire, folder: &Path) -> Option<PathBuf> {
+    matches!(acquire, Acquire::CacheMiss | Acquire::CacheHit).then(|| folder.join("cache"))
+}
+
+/// Where the precompiled code of a module is written.
+fn precompiled(wasm: &Path) -> (PathBuf, String) {
+    let code = wasm.with_extension("cwasm");
+    let argument = text(&code);
+    (code, argument)
+}

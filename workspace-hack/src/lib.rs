@@ -1,0 +1,1 @@
+//! Nothing: this package only turns on features. See its manifest.
