@@ -7,8 +7,8 @@ use results::ledger::LedgerError;
 use results::run_folder::RunFolderError;
 use workloads::ArtifactError;
 
-/// How a program ends. The numbers are an interface: each program's `--help` has them, README
-/// documents them, and tests hold all of it together.
+/// How a program ends. The numbers are an interface: each program's `--help` has them, and the
+/// documentation's table is generated from [`Exit::TABLE`].
 ///
 /// One table for all programs. Those that measure and the one that reports use some numbers for
 /// different things; what a number stands for is [`Exit::TABLE`]'s to say.
@@ -271,15 +271,6 @@ impl From<ArtifactError> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_readme_documents_every_exit_code() {
-        let readme = include_str!("../../README.md");
-        for (exit, meaning) in Exit::table_of(Programs::Measuring) {
-            let row = format!("| {} | {meaning} |", exit.code());
-            assert!(readme.contains(&row), "README lacks the row {row}");
-        }
-    }
 
     #[test]
     fn each_programs_numbers_are_its_own() {

@@ -45,17 +45,17 @@ pub fn percent(part: f64) -> String {
 /// What a value is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Nanoseconds, told in the unit that fits.
+    /// Nanoseconds, in the unit that fits.
     Nanoseconds,
-    /// Bytes, told in the binary unit that fits.
+    /// Bytes, in the binary unit that fits.
     Bytes,
-    /// A number, told as it is.
+    /// A number, as it is.
     Count,
     /// Requests per second.
     PerSecond,
     /// How many times as much.
     Times,
-    /// A part of one, told in percent.
+    /// A part of one, in percent.
     Share,
 }
 
@@ -90,6 +90,30 @@ pub fn grouped(value: f64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A number with its unit, as people write it: `20ms`, `10 MB`, `5000/s`.
+pub fn parse_amount(text: &str) -> Option<(f64, Unit)> {
+    let split = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let value: f64 = text[..split].parse().ok()?;
+    let (size, unit) = match text[split..].trim() {
+        "ns" => (1.0, Unit::Nanoseconds),
+        "us" | "µs" => (1e3, Unit::Nanoseconds),
+        "ms" => (1e6, Unit::Nanoseconds),
+        "s" => (1e9, Unit::Nanoseconds),
+        "B" => (1.0, Unit::Bytes),
+        "kB" | "KB" => (1e3, Unit::Bytes),
+        "MB" => (1e6, Unit::Bytes),
+        "GB" => (1e9, Unit::Bytes),
+        "KiB" => (1024.0, Unit::Bytes),
+        "MiB" => (1024.0 * 1024.0, Unit::Bytes),
+        "GiB" => (1024.0 * 1024.0 * 1024.0, Unit::Bytes),
+        "/s" | "rps" => (1.0, Unit::PerSecond),
+        _ => return None,
+    };
+    Some((value * size, unit))
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub fn share(text: &str) -> Result<f64, String> {
 }
 
 /// For every cell of the pilot run below `raw`: the smallest difference that so many samples find,
-/// and how many a wanted one needs.
+/// and how many the target needs.
 ///
 /// # Errors
 /// [`Error`] if there is no such run, or nothing in it to plan by.

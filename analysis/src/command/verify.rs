@@ -29,7 +29,7 @@ pub struct Verified {
     pub exit: Exit,
 }
 
-/// Of what is wrong, so much is told of each check: the rest is counted.
+/// Of what is wrong, so much of each check is printed: the rest is counted.
 const SHOWN: usize = 20;
 
 /// More places than any run has. A manifest that was damaged may plan so many that their order fits

@@ -81,7 +81,7 @@ pub(super) fn render(findings: &Findings) -> Section {
     section.table(table);
     section.text(
         "No p90 is stated below 100 samples, no p95 below 200 and no p99 below 1,000: ten values \
-            must lie beyond a quantile, or the next run tells another one.",
+            must lie beyond a quantile, or the next run has another one.",
     );
     section.blocks.push(Block::Text(methods()));
     section

@@ -164,7 +164,7 @@ fn versions(findings: &Findings) -> Vec<String> {
             let (embedded, cli) = engine.versions.as_ref()?;
             Some(format!(
                 "**Versions differ:** {} is {embedded} embedded and {cli} on the command line. \
-                    Whatever is said of the two holds the difference between versions too.",
+                    Every comparison of the two holds the difference between versions too.",
                 engine.name
             ))
         })

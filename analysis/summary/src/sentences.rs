@@ -1,4 +1,4 @@
-//! What is said in sentences.
+//! Findings as sentences.
 
 use findings::questions::acquisition::Acquisition;
 use findings::statistics::Verdict;

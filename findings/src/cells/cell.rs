@@ -94,7 +94,7 @@ pub struct CellFacts {
     pub max_residual_ns: Option<u64>,
     /// Requests that went out, over all samples that count.
     pub requests: u64,
-    /// Where what the service keeps lives, if it said so.
+    /// Where what the service keeps lives, if its samples report it.
     pub keeps: Option<String>,
     /// Whether there were more instances than cores in any of them.
     pub oversubscribed: bool,

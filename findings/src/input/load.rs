@@ -104,11 +104,11 @@ pub fn quantile(counted: &[(u64, u64)], at: f64) -> Option<f64> {
     if total == 0 || !latency::supports(total, at) {
         return None;
     }
-    let wanted = (at * total as f64).ceil().max(1.0);
+    let rank = (at * total as f64).ceil().max(1.0);
     let mut seen = 0_u64;
     let reached = counted.iter().find(|(_, count)| {
         seen = seen.saturating_add(*count);
-        seen as f64 >= wanted - 1e-6
+        seen as f64 >= rank - 1e-6
     });
     reached.or(counted.last()).map(|(value, _)| *value as f64)
 }

@@ -1,6 +1,7 @@
 //! A run as the report needs it: read once, line by line, grouped by cell, with everything that is
 //! wrong named.
 
+mod contradiction;
 mod damage;
 mod lines;
 mod load;

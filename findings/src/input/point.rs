@@ -107,7 +107,7 @@ pub struct Point {
     pub noisy: Option<&'static str>,
     /// The digest of the artifact that it ran.
     pub artifact: Option<Box<str>>,
-    /// Where what the service keeps lives, if it told.
+    /// Where what the service keeps lives, if its samples report it.
     pub keeps: Option<Box<str>>,
     /// What single parts of its system cost, where it has several.
     pub parts: Box<[Part]>,

@@ -6,10 +6,10 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use results::manifest::Manifest;
-use results::record::{residual_bound_ns, sum_rule};
-use results::{Cell, Outcome, SCHEMA_VERSION, Sample, digest, run_folder};
+use results::{Cell, SCHEMA_VERSION, Sample, digest, run_folder};
 use serde::Deserialize;
 
+use super::contradiction::contradiction;
 use super::{Damage, Kind, Line, Lines, Load, Point};
 
 /// The two files of a run.
@@ -67,12 +67,12 @@ pub enum InputError {
         /// Where it was looked for.
         folder: PathBuf,
     },
-    /// The file system said no.
+    /// The file system refused.
     #[error("cannot read {}: {source}", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
-        /// What it said.
+        /// Its error.
         source: io::Error,
     },
 }
@@ -386,54 +386,4 @@ fn parse(line: u64, text: &[u8]) -> Parsed {
         result: Ok((Box::new(sample), load)),
         wrong_histogram: wrong_histogram.flatten(),
     }
-}
-
-/// What a sample that counts says against itself.
-fn contradiction(sample: &Sample, load: Option<&Load>) -> Option<String> {
-    if sample.outcome != Outcome::Ok {
-        return None;
-    }
-    if sample
-        .phases
-        .iter()
-        .try_fold(0_u64, |sum, phase| sum.checked_add(phase.ns))
-        .is_none()
-    {
-        return Some("the phases are longer together than any clock counts".to_owned());
-    }
-    if let Some(total) = sample.total_ns.filter(|_| !sample.phases.is_empty()) {
-        match sum_rule(total, &sample.phases) {
-            Err(broken) => return Some(broken.reason),
-            Ok(residual) if sample.residual_ns.is_some_and(|told| told != residual) => {
-                let told = sample.residual_ns.unwrap_or_default();
-                return Some(format!(
-                    "the residual is {residual} ns and is said to be {told} ns"
-                ));
-            }
-            Ok(_) => {}
-        }
-    }
-    if let (Some(total), Some(residual)) = (sample.total_ns, sample.residual_ns)
-        && residual.unsigned_abs() > residual_bound_ns(total)
-    {
-        return Some(format!(
-            "the residual of {residual} ns is more than the sum rule allows"
-        ));
-    }
-    load.and_then(counts)
-}
-
-/// Whether the numbers of requests add up.
-fn counts(load: &Load) -> Option<String> {
-    let Load {
-        sent, ok, failed, ..
-    } = *load;
-    if ok.checked_add(failed) != Some(sent) {
-        return Some(format!(
-            "{sent} requests were sent, but {ok} right and {failed} wrong answers are told"
-        ));
-    }
-    let recorded = load.recorded();
-    (recorded != 0 && recorded != ok)
-        .then(|| format!("{ok} right answers, but {recorded} latencies in the histogram"))
 }

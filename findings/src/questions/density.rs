@@ -2,7 +2,7 @@
 //!
 //! The slope of the straight line through all samples is what one more instance takes, the
 //! intercept what is there for any number of them. A line that does not predict the totals it was
-//! fitted to is no description of them, and is said not to be.
+//! fitted to is no description of them, and is marked.
 
 use std::collections::BTreeMap;
 

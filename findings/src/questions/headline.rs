@@ -9,7 +9,7 @@ use crate::cells::{CellFacts, Measure};
 use crate::comparison::Comparison;
 use crate::facts::{Facts, compared_by};
 
-/// A cell that stands for its kind of system, and what was said of it against the native program.
+/// A cell that stands for its kind of system, and the verdict on it against the native program.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Entry {
     /// The cell's id.

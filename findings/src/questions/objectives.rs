@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::cells::{CellFacts, Measure, Measured};
 use crate::facts::Facts;
 use crate::statistics::quantile;
-use crate::units::Unit;
+use crate::units::{Unit, parse_amount};
 
 /// Why conditions cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,7 +118,8 @@ fn clause(text: &str) -> Result<Clause, ObjectiveError> {
             other => return Err(fail(&format!("`{other}` is not a word of a condition"))),
         }
     }
-    let (limit, unit) = number(limit).ok_or_else(|| fail("its limit is no number with a unit"))?;
+    let (limit, unit) =
+        parse_amount(limit).ok_or_else(|| fail("its limit is no number with a unit"))?;
     let measures = measures.unwrap_or_else(|| of_scenario(scenarios, statistic));
     if measures[0].unit() != unit {
         return Err(fail("the unit of its limit is not that of what it limits"));
@@ -155,29 +156,6 @@ fn of_scenario(scenarios: &[Scenario], statistic: Statistic) -> &'static [Measur
         (Some(Scenario::Warm | Scenario::Throughput), _) => &[Measure::P50Ns],
         _ => &[Measure::TotalNs],
     }
-}
-
-fn number(text: &str) -> Option<(f64, Unit)> {
-    let split = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let value: f64 = text[..split].parse().ok()?;
-    let (size, unit) = match text[split..].trim() {
-        "ns" => (1.0, Unit::Nanoseconds),
-        "us" | "µs" => (1e3, Unit::Nanoseconds),
-        "ms" => (1e6, Unit::Nanoseconds),
-        "s" => (1e9, Unit::Nanoseconds),
-        "B" => (1.0, Unit::Bytes),
-        "kB" | "KB" => (1e3, Unit::Bytes),
-        "MB" => (1e6, Unit::Bytes),
-        "GB" => (1e9, Unit::Bytes),
-        "KiB" => (1024.0, Unit::Bytes),
-        "MiB" => (1024.0 * 1024.0, Unit::Bytes),
-        "GiB" => (1024.0 * 1024.0 * 1024.0, Unit::Bytes),
-        "/s" | "rps" => (1.0, Unit::PerSecond),
-        _ => return None,
-    };
-    Some((value * size, unit))
 }
 
 impl Clause {

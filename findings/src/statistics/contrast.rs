@@ -53,7 +53,7 @@ pub fn contrast(candidate: &[f64], baseline: &[f64]) -> Result<Contrast, DataErr
     positive(baseline)?;
     let (candidate, baseline) = (sorted(candidate)?, sorted(baseline)?);
     // Ranks, and with them the distribution of U, are the same for the logarithms.
-    let null = Null::of(&candidate, &baseline);
+    let null = Null::new(&candidate, &baseline);
     Ok(Contrast {
         test: mann_whitney::of_sorted(&candidate, &baseline, &null),
         shift: shift::of_sorted(&candidate, &baseline, &null),
@@ -110,7 +110,7 @@ fn measured(comparison: &Comparison<'_>, policy: &Policy) -> Result<Measured<Con
     })
 }
 
-/// How many per cell would show the wanted effect, from the spread of these samples about their own
+/// How many per cell would show the effect in question, from the spread of these samples about their own
 /// medians.
 ///
 /// The level is α for the power, since Holm's is between that and α over the number of comparisons;

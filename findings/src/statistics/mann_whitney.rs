@@ -39,7 +39,7 @@ pub fn mann_whitney(candidate: &[f64], baseline: &[f64]) -> Result<MannWhitney, 
     Ok(of_sorted(
         &candidate,
         &baseline,
-        &Null::of(&candidate, &baseline),
+        &Null::new(&candidate, &baseline),
     ))
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct Null {
 
 impl Null {
     /// For two ascending samples.
-    pub(crate) fn of(candidate: &[f64], baseline: &[f64]) -> Self {
+    pub(crate) fn new(candidate: &[f64], baseline: &[f64]) -> Self {
         let mut all = [candidate, baseline].concat();
         all.sort_unstable_by(f64::total_cmp);
         let (n, m, total) = (candidate.len(), baseline.len(), all.len() as f64);

@@ -78,7 +78,7 @@ impl Process {
     pub fn quantile(&self, p: f64) -> f64 {
         let at = self
             .cumulative
-            .partition_point(|count| *count < wanted(p, self.requests()));
+            .partition_point(|count| *count < quantile_rank(p, self.requests()));
         self.values[at.min(self.values.len() - 1)]
     }
 
@@ -177,7 +177,7 @@ fn nested_quantile(
     stages: Stages,
     resampling: Resampling,
 ) -> Bootstrapped {
-    let cell = Cell::of(processes);
+    let cell = Cell::new(processes);
     let estimate = cell.quantile(p);
     let share =
         |process: &Process| process.count_up_to(estimate) as f64 / process.requests() as f64;
@@ -250,7 +250,7 @@ struct Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    fn of(processes: &'a [Process]) -> Self {
+    fn new(processes: &'a [Process]) -> Self {
         let mut grid: Vec<f64> = processes
             .iter()
             .flat_map(|process| process.values.iter().copied())
@@ -262,7 +262,7 @@ impl<'a> Cell<'a> {
 
     /// The smallest value that a share `p` of the requests does not exceed.
     fn quantile(&self, p: f64) -> f64 {
-        let wanted = wanted(p, total(self.processes.iter().map(Process::requests)));
+        let rank = quantile_rank(p, total(self.processes.iter().map(Process::requests)));
         let up_to = |value: f64| {
             total(
                 self.processes
@@ -270,7 +270,7 @@ impl<'a> Cell<'a> {
                     .map(|process| process.count_up_to(value)),
             )
         };
-        let at = self.grid.partition_point(|value| up_to(*value) < wanted);
+        let at = self.grid.partition_point(|value| up_to(*value) < rank);
         self.grid[at.min(self.grid.len() - 1)]
     }
 }
@@ -286,7 +286,7 @@ fn total(counts: impl Iterator<Item = u64>) -> u64 {
     clippy::cast_sign_loss,
     reason = "from 1 to n"
 )]
-fn wanted(p: f64, n: u64) -> u64 {
+fn quantile_rank(p: f64, n: u64) -> u64 {
     // The share of a decimal fraction may come out a hair above a whole number.
     ((p * n as f64 - 1e-9 * n as f64).ceil() as u64).clamp(1, n)
 }

@@ -59,7 +59,7 @@ pub fn signed_rank(differences: &[f64]) -> Result<SignedRank, DataError> {
         .filter(|(difference, _)| **difference > 0.0)
         .map(|(_, rank)| rank)
         .sum();
-    let spread = Spread::of(sizes, zeros);
+    let spread = Spread::new(sizes, zeros);
     // Two of all 2ⁿ patterns of signs are the extreme ones.
     let least = 2.0 * 0.5_f64.powf(nonzero.len() as f64);
     let p = if spread.exact {
@@ -113,7 +113,7 @@ fn centre(differences: &[f64]) -> Result<Shift, DataError> {
         .iter()
         .filter(|difference| **difference == 0.0)
         .count();
-    let spread = Spread::of(
+    let spread = Spread::new(
         sorted.iter().map(|difference| difference.abs()).collect(),
         zeros,
     );
@@ -139,7 +139,7 @@ struct Spread {
 }
 
 impl Spread {
-    fn of(mut sizes: Vec<f64>, zeros: usize) -> Self {
+    fn new(mut sizes: Vec<f64>, zeros: usize) -> Self {
         sizes.sort_unstable_by(f64::total_cmp);
         let n = sizes.len() as f64;
         let ties: f64 = tie_sizes(&sizes).map(|size| size.powi(3) - size).sum();

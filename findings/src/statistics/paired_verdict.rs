@@ -78,7 +78,7 @@ fn log_ratios(pairs: &[(f64, f64)]) -> Vec<f64> {
         .collect()
 }
 
-/// How many pairs would show the wanted effect, from the spread of these.
+/// How many pairs would show the effect in question, from the spread of these.
 fn needed(pairs: &[(f64, f64)], members: usize, policy: &Policy) -> usize {
     // Two of all 2ⁿ patterns of signs are the extreme ones.
     let strictest = policy.alpha / members.max(1) as f64;

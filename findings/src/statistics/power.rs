@@ -17,7 +17,7 @@ pub(crate) const MOST: usize = 10_000_000;
 pub struct Design {
     /// The level of the two-sided test.
     pub alpha: f64,
-    /// The probability with which a difference of the wanted size is to be found.
+    /// The probability with which a difference of the size in question is to be found.
     pub power: f64,
 }
 
@@ -71,17 +71,17 @@ pub fn needed(pilot: &[f64], effect: f64, design: Design) -> Result<usize, DataE
     if !(effect > 0.0 && effect.is_finite()) {
         return Err(DataError::Parameter);
     }
-    let spread = LogSpread::of(pilot)?;
+    let spread = LogSpread::new(pilot)?;
     Ok(noether(spread.superiority(effect.ln_1p()), design.check()?))
 }
 
-/// The smallest relative difference that `n` processes per cell find with the wanted power: 0.05 is
+/// The smallest relative difference that `n` processes per cell find with the power in question: 0.05 is
 /// 5 %.
 ///
 /// [`needed`] turned round. A design that cannot find any difference at all is
 /// [`DataError::TooFew`].
 pub fn detectable(pilot: &[f64], n: usize, design: Design) -> Result<f64, DataError> {
-    let spread = LogSpread::of(pilot)?;
+    let spread = LogSpread::new(pilot)?;
     let design = design.check()?;
     let finds = |shift: f64| noether(spread.superiority(shift), design) <= n;
     let (mut low, mut high) = (0.0, 1e-6);
@@ -132,7 +132,7 @@ pub(crate) struct LogSpread {
 }
 
 impl LogSpread {
-    pub(crate) fn of(pilot: &[f64]) -> Result<Self, DataError> {
+    pub(crate) fn new(pilot: &[f64]) -> Result<Self, DataError> {
         at_least(2, pilot)?;
         Ok(Self::of_logarithms(logarithms(pilot)?))
     }

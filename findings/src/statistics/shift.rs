@@ -29,7 +29,7 @@ pub fn hodges_lehmann_ratio(candidate: &[f64], baseline: &[f64]) -> Result<Shift
         sorted(&logarithms(candidate)?)?,
         sorted(&logarithms(baseline)?)?,
     );
-    Ok(of_sorted(&candidate, &baseline, &Null::of(&candidate, &baseline)).exponential())
+    Ok(of_sorted(&candidate, &baseline, &Null::new(&candidate, &baseline)).exponential())
 }
 
 impl Shift {

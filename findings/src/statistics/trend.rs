@@ -123,7 +123,7 @@ pub struct Line {
 /// and without memory for the pairs. Of an even number of slopes the lower middle one is taken
 /// then.
 pub fn theil_sen(points: &[(f64, f64)]) -> Result<Line, DataError> {
-    let slopes = Slopes::of(points)?;
+    let slopes = Slopes::new(points)?;
     let ranks = slopes.interval_ranks();
     let slope = slopes.median();
     let (xs, ys): (Vec<_>, Vec<_>) = points.iter().copied().unzip();
@@ -142,7 +142,7 @@ pub(crate) fn sen_slope(values: &[f64]) -> Result<f64, DataError> {
         .enumerate()
         .map(|(index, value)| (index as f64, *value))
         .collect();
-    Ok(Slopes::of(&points)?.median())
+    Ok(Slopes::new(&points)?.median())
 }
 
 /// The slopes between all pairs of points with different x.
@@ -155,7 +155,7 @@ struct Slopes {
 }
 
 impl Slopes {
-    fn of(points: &[(f64, f64)]) -> Result<Self, DataError> {
+    fn new(points: &[(f64, f64)]) -> Result<Self, DataError> {
         let (xs, ys): (Vec<_>, Vec<_>) = points.iter().copied().unzip();
         finite(&xs)?;
         at_least(2, &ys)?;

@@ -46,7 +46,7 @@ impl Policy {
         }
     }
 
-    /// By how much the wanted effect reaches beyond the threshold, in logarithms: what there is to
+    /// By how much the effect in question reaches beyond the threshold, in logarithms: what there is to
     /// be seen of it.
     pub(crate) fn visible_effect(&self) -> Option<f64> {
         Some(self.effect.ln_1p() - self.threshold.ln_1p()).filter(|beyond| *beyond > 0.0)
@@ -85,9 +85,9 @@ pub enum Verdict {
     Faster,
     /// The candidate costs more.
     Slower,
-    /// No difference is shown, and one of the wanted size is excluded.
+    /// No difference is shown, and one of the size in question is excluded.
     Indistinguishable,
-    /// No difference is shown, but one of the wanted size is not excluded either.
+    /// No difference is shown, but one of the size in question is not excluded either.
     TooFewSamples {
         /// About how many processes per cell (or pairs) would decide.
         needed: usize,
@@ -129,7 +129,7 @@ pub(crate) struct Measured<C> {
     pub(crate) threshold_p: f64,
 }
 
-/// How many samples a comparison has, and how many a plan for the wanted effect would have given
+/// How many samples a comparison has, and how many a plan for the effect in question would have given
 /// it.
 pub(crate) struct Samples {
     pub(crate) taken: f64,
@@ -138,7 +138,7 @@ pub(crate) struct Samples {
 
 /// Judges a family, of which some may not be comparable and say why.
 ///
-/// `samples` tells of the comparison at an index, in a family of so many.
+/// `samples` counts those of the comparison at an index, in a family of so many.
 pub(crate) fn judge<C>(
     family: Vec<Result<Measured<C>, String>>,
     policy: &Policy,
@@ -205,18 +205,18 @@ fn no_difference(ratio: &Shift, samples: &Samples, members: usize, policy: &Poli
         return Verdict::TooFewSamples { needed: at_least };
     };
     let interval = interval.map(f64::ln);
-    let (wanted, threshold) = (
+    let (effect, threshold) = (
         policy.effect.max(policy.floor).ln_1p(),
         policy.threshold.ln_1p(),
     );
-    if interval.low > -wanted && interval.high < wanted {
+    if interval.low > -effect && interval.high < effect {
         return Verdict::Indistinguishable;
     }
-    // The interval must shrink until it is clear of the threshold or within the wanted effect,
+    // The interval must shrink until it is clear of the threshold or within the effect in question,
     // whichever is nearer; as wide as the strictest of Holm's levels asks for, and with the square
     // root of the samples.
     let size = ratio.estimate.ln().abs();
-    let room = (size - threshold).max(wanted - size);
+    let room = (size - threshold).max(effect - size);
     let strict =
         normal_quantile(1.0 - policy.alpha / 2.0 / members.max(1) as f64) / normal_quantile(0.975);
     let reach = strict.max(1.0) * (interval.high - interval.low) / 2.0;

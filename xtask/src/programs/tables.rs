@@ -173,10 +173,17 @@ fn code(text: &str) -> String {
 }
 
 fn exit_codes() -> String {
-    let row =
-        |&(exit, meaning): &(campaign::Exit, &str)| [(exit as u8).to_string(), meaning.to_owned()];
+    let row = |row: &campaign::ExitRow| {
+        let programs = match row.programs {
+            campaign::Programs::All => "all",
+            campaign::Programs::Measuring => "`host`, `external`",
+            campaign::Programs::Analysis => "`analysis`",
+        };
+        let code = row.exit.code().to_string();
+        [code, row.meaning.to_owned(), programs.to_owned()]
+    };
     render(
-        ["Exit code", "Meaning"],
+        ["Exit code", "Meaning", "Programs"],
         campaign::Exit::TABLE.iter().map(row),
     )
 }
