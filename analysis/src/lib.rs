@@ -10,7 +10,9 @@
 //! | `plot` | pictures as SVG and PNG |
 //! | `publish` | the files of a report |
 //! | `command` | what the program does, and how it ends |
+//! | [`cli`] | the command line, for completions and man pages too |
 
+pub mod cli;
 pub mod command;
 pub mod document;
 pub mod plot;

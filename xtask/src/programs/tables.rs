@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use campaign::{Exit, Programs};
 use external::suite::{environment, settings};
 use results::names::{Evidence, Param};
 use results::reason::{FailureKind, SkipKind};
@@ -173,12 +174,19 @@ fn code(text: &str) -> String {
 }
 
 fn exit_codes() -> String {
-    let row =
-        |&(exit, meaning): &(campaign::Exit, &str)| [(exit as u8).to_string(), meaning.to_owned()];
-    render(
-        ["Exit code", "Meaning"],
-        campaign::Exit::TABLE.iter().map(row),
-    )
+    let programs = |programs| match programs {
+        Programs::Measuring => "`host`, `external`",
+        Programs::Analysis => "`analysis`",
+        Programs::All => "all",
+    };
+    let rows = Exit::TABLE.into_iter().map(|row| {
+        [
+            row.exit.code().to_string(),
+            row.meaning.to_owned(),
+            programs(row.programs).to_owned(),
+        ]
+    });
+    render(["Code", "Meaning", "Programs"], rows)
 }
 
 fn environment_variables() -> String {
@@ -285,7 +293,7 @@ mod tests {
         let page = "# Title\n<!-- generated: exit-codes -->\nold\n<!-- end -->\nrest";
         let (text, names) = fill(page).unwrap();
         assert_eq!(names, ["exit-codes"]);
-        assert!(text.starts_with("# Title\n<!-- generated: exit-codes -->\n\n| Exit code |"));
+        assert!(text.starts_with("# Title\n<!-- generated: exit-codes -->\n\n| Code |"));
         assert!(text.ends_with("|\n\n<!-- end -->\nrest"), "{text}");
         assert!(!text.contains("old"));
         let again = fill(&text).unwrap().0;
