@@ -7,7 +7,7 @@ mod eviction;
 mod manifest;
 pub mod network;
 pub mod plan;
-mod profile;
+pub mod profile;
 mod search;
 mod selection;
 pub mod settings;

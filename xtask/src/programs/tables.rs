@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use campaign::{Exit, Programs};
-use external::suite::{environment, settings};
+use external::suite::{profile, variables};
 use results::names::{Evidence, Param};
 use results::reason::{FailureKind, SkipKind};
 use systems::{Embedding, Kind};
@@ -190,7 +190,7 @@ fn exit_codes() -> String {
 }
 
 fn environment_variables() -> String {
-    let rows = environment::table().into_iter();
+    let rows = variables::table().into_iter();
     render(
         ["Variable", "Meaning"],
         rows.map(|(name, meaning)| [code(name), meaning.to_owned()]),
@@ -248,7 +248,7 @@ fn known_systems() -> String {
 /// The profiles, each with the comment that its file begins with.
 fn profiles() -> Result<String, String> {
     let mut rows = Vec::new();
-    for (name, text) in settings::PROFILES {
+    for (name, text) in profile::PROFILES {
         let profile: toml::Table = text
             .parse()
             .map_err(|error| format!("profile {name}: {error}"))?;
