@@ -11,8 +11,10 @@
 //! | [`doctor`] | what can be measured here, and what the machine does to results | `system` |
 //! | [`suite`] | profiles, plan, bench, comparisons | all above |
 //! | [`cleanup`] | what is removed after a kill | all above but `doctor` and `suite` |
+//! | [`cli`] | the command line | all above |
 
 pub mod cleanup;
+pub mod cli;
 pub mod client;
 pub mod doctor;
 mod fds;

@@ -78,11 +78,24 @@ pub(crate) struct Root {
     pub(crate) shared: &'static [Side],
 }
 
+/// What cargo may do to `Cargo.lock`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LockFile {
+    /// Write what manifests have changed.
+    Update,
+    /// Nothing: if it is not up to date, that is an error.
+    Keep,
+}
+
 /// The third-party crates that `root` compiles.
 ///
 /// # Errors
 /// What cargo says.
-pub(crate) fn resolve(workspace: &Path, root: &Root) -> Result<Resolution, String> {
+pub(crate) fn resolve(
+    workspace: &Path,
+    root: &Root,
+    lock_file: LockFile,
+) -> Result<Resolution, String> {
     let edges = if root.tests {
         "normal,build,dev"
     } else {
@@ -93,6 +106,7 @@ pub(crate) fn resolve(workspace: &Path, root: &Root) -> Result<Resolution, Strin
         .arg("tree")
         .args(root.arguments)
         .args(["--edges", edges, "--target", TARGET, "--format", &format])
+        .args((lock_file == LockFile::Keep).then_some("--locked"))
         .current_dir(workspace)
         .stdin(Stdio::null())
         .output()

@@ -20,7 +20,7 @@ use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use crate::commands::ROOTS;
-use crate::resolution::{Crate, Features, Resolution, Root, Side, resolve};
+use crate::resolution::{Crate, Features, LockFile, Resolution, Root, Side, resolve};
 
 /// How many of the first commands compile no crate that the first of them has compiled, for
 /// whatever side.
@@ -57,7 +57,7 @@ pub(crate) fn write(workspace: &Path) -> Result<String, String> {
             std::fs::write(workspace.join(manifest), render(&additions, side))
                 .map_err(|error| format!("cannot write {manifest}: {error}"))?;
         }
-        let missing = find_missing(&resolve_all(workspace)?);
+        let missing = find_missing(&resolve_all(workspace, LockFile::Update)?);
         if missing.is_empty() {
             return Ok(format!("workspace-hack: {}", summarize(&additions)));
         }
@@ -76,7 +76,7 @@ pub(crate) fn write(workspace: &Path) -> Result<String, String> {
 /// # Errors
 /// What is wrong, and what mends it.
 pub(crate) fn check(workspace: &Path) -> Result<String, String> {
-    let resolutions = resolve_all(workspace)?;
+    let resolutions = resolve_all(workspace, LockFile::Keep)?;
     let union = unite(&resolutions);
     let lacks = find_lacks(&resolutions, &union);
     let mut faults: Vec<_> = lacks.iter().map(Lack::to_string).collect();
@@ -108,7 +108,7 @@ pub(crate) fn check(workspace: &Path) -> Result<String, String> {
     }
 }
 
-fn resolve_all(workspace: &Path) -> Result<Vec<(Root, Resolution)>, String> {
+fn resolve_all(workspace: &Path, lock_file: LockFile) -> Result<Vec<(Root, Resolution)>, String> {
     let shared = |root: &Root, resolution: Resolution| {
         let crates = resolution.into_iter();
         (
@@ -120,7 +120,7 @@ fn resolve_all(workspace: &Path) -> Result<Vec<(Root, Resolution)>, String> {
     };
     ROOTS
         .iter()
-        .map(|root| Ok(shared(root, resolve(workspace, root)?)))
+        .map(|root| Ok(shared(root, resolve(workspace, root, lock_file)?)))
         .collect()
 }
 

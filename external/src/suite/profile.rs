@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::network;
 
 /// The profiles that come with the program.
-pub(super) const PROFILES: [(&str, &str); 5] = [
+pub const PROFILES: [(&str, &str); 5] = [
     ("quick", include_str!("../../profiles/quick.toml")),
     ("standard", include_str!("../../profiles/standard.toml")),
     ("paper", include_str!("../../profiles/paper.toml")),

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use external::suite::{environment, settings};
+use campaign::{Exit, Programs};
+use external::suite::{profile, variables};
 use results::names::{Evidence, Param};
 use results::reason::{FailureKind, SkipKind};
 use systems::{Embedding, Kind};
@@ -173,23 +174,23 @@ fn code(text: &str) -> String {
 }
 
 fn exit_codes() -> String {
-    let row = |row: &campaign::ExitRow| {
-        let programs = match row.programs {
-            campaign::Programs::All => "all",
-            campaign::Programs::Measuring => "`host`, `external`",
-            campaign::Programs::Analysis => "`analysis`",
-        };
-        let code = row.exit.code().to_string();
-        [code, row.meaning.to_owned(), programs.to_owned()]
+    let programs = |programs| match programs {
+        Programs::Measuring => "`host`, `external`",
+        Programs::Analysis => "`analysis`",
+        Programs::All => "all",
     };
-    render(
-        ["Exit code", "Meaning", "Programs"],
-        campaign::Exit::TABLE.iter().map(row),
-    )
+    let rows = Exit::TABLE.into_iter().map(|row| {
+        [
+            row.exit.code().to_string(),
+            row.meaning.to_owned(),
+            programs(row.programs).to_owned(),
+        ]
+    });
+    render(["Code", "Meaning", "Programs"], rows)
 }
 
 fn environment_variables() -> String {
-    let rows = environment::table().into_iter();
+    let rows = variables::table().into_iter();
     render(
         ["Variable", "Meaning"],
         rows.map(|(name, meaning)| [code(name), meaning.to_owned()]),
@@ -247,7 +248,7 @@ fn known_systems() -> String {
 /// The profiles, each with the comment that its file begins with.
 fn profiles() -> Result<String, String> {
     let mut rows = Vec::new();
-    for (name, text) in settings::PROFILES {
+    for (name, text) in profile::PROFILES {
         let profile: toml::Table = text
             .parse()
             .map_err(|error| format!("profile {name}: {error}"))?;
@@ -292,7 +293,7 @@ mod tests {
         let page = "# Title\n<!-- generated: exit-codes -->\nold\n<!-- end -->\nrest";
         let (text, names) = fill(page).unwrap();
         assert_eq!(names, ["exit-codes"]);
-        assert!(text.starts_with("# Title\n<!-- generated: exit-codes -->\n\n| Exit code |"));
+        assert!(text.starts_with("# Title\n<!-- generated: exit-codes -->\n\n| Code |"));
         assert!(text.ends_with("|\n\n<!-- end -->\nrest"), "{text}");
         assert!(!text.contains("old"));
         let again = fill(&text).unwrap().0;

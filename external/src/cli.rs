@@ -1,0 +1,90 @@
+//! The command line, and which command does what.
+
+use std::process::ExitCode;
+
+use crate::client::load::{self, LoadArguments};
+use crate::doctor::{self, DoctorArguments};
+use crate::network::firewall::{self, FirewallArguments};
+use crate::process::{self, reaper};
+use crate::suite::compare::{self, CompareArguments};
+use crate::suite::{self, ScaleArguments, SuiteArguments, settings};
+use crate::system::System;
+use campaign::terminal::say;
+use campaign::{Error, Exit, Programs};
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+/// Systems from outside: as people launch them, from launch to first answer, and under load.
+#[derive(Debug, Parser)]
+#[command(name = "external", version, about, after_help = exit_codes())]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure every system: cold and prepared starts, latency and throughput when warm.
+    Suite(Box<SuiteArguments>),
+    /// Measure the throughput and memory of several instances at once; as the suite, with another
+    /// profile.
+    Scale(Box<ScaleArguments>),
+    /// Measure how many instances fit: memory, and the time to start one more; as the suite, with
+    /// another profile.
+    Density(Box<SuiteArguments>),
+    /// Report which systems can be measured here, and how this machine affects results.
+    Doctor(DoctorArguments),
+    /// Compare systems where they do the same work.
+    Compare(CompareArguments),
+    /// Generate load on a service of this machine.
+    Load(LoadArguments),
+    /// Enable, disable or show a firewall for the benchmark's ports.
+    Firewall(FirewallArguments),
+}
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next() {
+        Some(hidden) if hidden == reaper::ARGUMENT => return reaper::main(),
+        Some(hidden) if hidden == process::cleanup::ARGUMENT => {
+            let words: Vec<_> = arguments
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect();
+            return crate::cleanup::run(&words).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+        }
+        _ => {}
+    }
+    match run(Cli::parse().command) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            say(&error.to_string());
+            error.exit.into()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Exit, Error> {
+    match command {
+        Command::Suite(arguments) => suite::command(&arguments, "suite", settings::DEFAULT),
+        Command::Scale(arguments) => suite::scale(&arguments),
+        Command::Density(arguments) => suite::command(&arguments, "density", "density"),
+        Command::Doctor(arguments) => {
+            let systems = suite::Systems::find(System::all());
+            doctor::command(&arguments, systems.states(), process::observable())
+        }
+        Command::Compare(arguments) => compare::command(&arguments),
+        Command::Load(arguments) => load::command(&arguments),
+        Command::Firewall(arguments) => firewall::command(&arguments),
+    }
+}
+
+fn exit_codes() -> String {
+    let rows = Exit::table_of(Programs::Measuring)
+        .map(|(exit, meaning)| format!("\n  {:<4} {meaning}", exit.code()));
+    format!("Exit codes:{}", rows.collect::<String>())
+}
+
+/// Every command with its flags: the source of `--help`, of shell completions and of man pages.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
