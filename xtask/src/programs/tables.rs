@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use campaign::{Exit, Programs};
 use external::suite::{profile, variables};
 use results::names::{Evidence, Param};
 use results::reason::{FailureKind, SkipKind};
@@ -174,19 +173,19 @@ fn code(text: &str) -> String {
 }
 
 fn exit_codes() -> String {
-    let programs = |programs| match programs {
-        Programs::Measuring => "`host`, `external`",
-        Programs::Analysis => "`analysis`",
-        Programs::All => "all",
+    let row = |row: &campaign::ExitRow| {
+        let programs = match row.programs {
+            campaign::Programs::All => "all",
+            campaign::Programs::Measuring => "`host`, `external`",
+            campaign::Programs::Analysis => "`analysis`",
+        };
+        let code = row.exit.code().to_string();
+        [code, row.meaning.to_owned(), programs.to_owned()]
     };
-    let rows = Exit::TABLE.into_iter().map(|row| {
-        [
-            row.exit.code().to_string(),
-            row.meaning.to_owned(),
-            programs(row.programs).to_owned(),
-        ]
-    });
-    render(["Code", "Meaning", "Programs"], rows)
+    render(
+        ["Exit code", "Meaning", "Programs"],
+        campaign::Exit::TABLE.iter().map(row),
+    )
 }
 
 fn environment_variables() -> String {
@@ -293,7 +292,7 @@ mod tests {
         let page = "# Title\n<!-- generated: exit-codes -->\nold\n<!-- end -->\nrest";
         let (text, names) = fill(page).unwrap();
         assert_eq!(names, ["exit-codes"]);
-        assert!(text.starts_with("# Title\n<!-- generated: exit-codes -->\n\n| Code |"));
+        assert!(text.starts_with("# Title\n<!-- generated: exit-codes -->\n\n| Exit code |"));
         assert!(text.ends_with("|\n\n<!-- end -->\nrest"), "{text}");
         assert!(!text.contains("old"));
         let again = fill(&text).unwrap().0;
