@@ -83,8 +83,11 @@ fn figure(findings: &Findings, of: &ContainerLayers) -> Figure {
             or_dash(shift.map(|it| it.difference_text(Unit::Nanoseconds))),
             or_dash(shift.map(|it| it.difference_interval_text(Unit::Nanoseconds))),
             percent(share),
-            or_dash(verdict.map(|it| it.ratio_text())),
-            verdict.map_or_else(|| NOTHING.to_owned(), |it| it.label()),
+            or_dash(verdict.map(findings::comparison::Comparison::ratio_text)),
+            verdict.map_or_else(
+                || NOTHING.to_owned(),
+                findings::comparison::Comparison::label,
+            ),
             layer.work.to_owned(),
         ];
         table.row_about(workload, &[cell.system()], fields);

@@ -90,8 +90,8 @@ fn totals(findings: &Findings) -> Table {
             median(&pair.cells[1]),
             or_dash(shift.map(|it| it.difference_text(Unit::Nanoseconds))),
             or_dash(shift.map(|it| it.difference_interval_text(Unit::Nanoseconds))),
-            or_dash(verdict.map(|it| it.ratio_text())),
-            or_dash(verdict.map(|it| it.label())),
+            or_dash(verdict.map(findings::comparison::Comparison::ratio_text)),
+            or_dash(verdict.map(findings::comparison::Comparison::label)),
         ];
         let systems = pair_systems(findings, pair);
         let systems: Vec<_> = systems.iter().map(String::as_str).collect();

@@ -301,7 +301,7 @@ fn against_native(findings: &Findings, path: &NetworkPath) -> Table {
     let names = Names::new(cells.iter().map(|cell| &cell.cell));
     let ratio = |family: Option<&Family>, id: &str| {
         let member = family.and_then(|family| family.of_candidate(id));
-        or_dash(member.map(|it| it.ratio_text()))
+        or_dash(member.map(findings::comparison::Comparison::ratio_text))
     };
     for start in &path.starts {
         let Some(cell) = findings.facts.cell(&start.cell) else {

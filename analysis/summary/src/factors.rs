@@ -94,7 +94,7 @@ fn path(findings: &Findings, of: &NetworkPath) -> String {
     let names = Names::new(cells.map(|cell| &cell.cell));
     let ratio = |family: Option<&Family>, id: &str| {
         let member = family.and_then(|family| family.of_candidate(id));
-        member.map_or_else(String::new, |it| it.ratio_text())
+        member.map_or_else(String::new, findings::comparison::Comparison::ratio_text)
     };
     let rows = of.starts.iter().filter_map(|start| {
         let far = cell(&start.cell)?;

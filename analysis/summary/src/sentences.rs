@@ -143,15 +143,13 @@ pub(crate) fn not_counted(findings: &Findings) -> String {
     let limits = &findings.limits;
     let failed = limits.failed.iter().map(|it| (it, "failed"));
     let skipped = limits.skipped.iter().map(|it| (it, "skipped"));
-    let mut text: String = failed
-        .chain(skipped)
-        .map(|(it, what)| {
-            format!(
-                "{}: {} {what} samples: {}\n",
-                it.system, it.samples, it.reason
-            )
-        })
-        .collect();
+    let mut text = String::new();
+    for (it, what) in failed.chain(skipped) {
+        text.push_str(&format!(
+            "{}: {} {what} samples: {}\n",
+            it.system, it.samples, it.reason
+        ));
+    }
     if !text.is_empty() {
         text.push('\n');
     }

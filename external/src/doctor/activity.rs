@@ -61,7 +61,7 @@ impl Reading {
             match process(&stat) {
                 Some((_, _, ticks)) if pid == own => reading.own = ticks,
                 Some((name, since, ticks)) => {
-                    _ = reading.processes.insert((pid, since), (name, ticks))
+                    _ = reading.processes.insert((pid, since), (name, ticks));
                 }
                 None => {}
             }

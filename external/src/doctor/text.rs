@@ -100,7 +100,7 @@ fn systems(systems: &[SystemState], width: usize) -> String {
                 &" ".repeat(indent),
                 &" ".repeat(indent + 2),
                 width,
-            ))
+            ));
         });
         text
     };

@@ -92,7 +92,7 @@ impl Observer {
             }
             Ok(None) => {}
             Err(error) => {
-                lock(&shared).error = Some(format!("the observer met no process: {error}"))
+                lock(&shared).error = Some(format!("the observer met no process: {error}"));
             }
         };
         let thread = thread::Builder::new()

@@ -188,7 +188,7 @@ fn manifest(folder: &Path, name: &str, damage: &mut Vec<Damage>) -> Option<Manif
             line: None,
             kind,
             found,
-        })
+        });
     };
     if !folder.join(MANIFEST).is_file() {
         note(

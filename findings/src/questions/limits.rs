@@ -108,7 +108,7 @@ fn absent(facts: &Facts) -> Vec<Absent> {
         .filter(|system| !System::from(system.name.as_str()).is_twin())
         .filter_map(|system| {
             Some(Absent {
-                system: system.name.to_string(),
+                system: system.name.clone(),
                 reason: system.unavailable.clone()?,
             })
         })

@@ -103,7 +103,7 @@ fn clause(text: &str) -> Result<Clause, ObjectiveError> {
             "runtime-cold" => scenarios = &[Scenario::RuntimeCold],
             "warm" => scenarios = &[Scenario::Warm],
             "throughput" if scenarios.is_empty() && measures.is_none() => {
-                scenarios = &[Scenario::Throughput]
+                scenarios = &[Scenario::Throughput];
             }
             "memory" => measures = Some(&[Measure::PssBytes, Measure::MaxRssBytes]),
             "cpu" => measures = Some(&[Measure::CpuNs]),

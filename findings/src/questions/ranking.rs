@@ -170,6 +170,9 @@ fn cell_of<'a>(
     }
 }
 
+/// The cells that a system's criteria are read off, each with its cost.
+type Costs<'a> = Vec<(&'a CellFacts, f64)>;
+
 /// The systems of which everything was measured that counts: one of which something was not cannot
 /// be ranked by it.
 fn rank(
@@ -178,7 +181,7 @@ fn rank(
     for_use: Use,
     all: &[Configuration<'_>],
 ) -> Option<Ranking> {
-    let cells = |of: &Configuration<'_>| -> Option<Vec<(&CellFacts, f64)>> {
+    let cells = |of: &Configuration<'_>| -> Option<Costs<'_>> {
         for_use
             .weights
             .iter()
@@ -190,7 +193,7 @@ fn rank(
             })
             .collect()
     };
-    let mut known: Vec<(&str, Vec<(&CellFacts, f64)>, f64)> = all
+    let mut known: Vec<(&str, Costs<'_>, f64)> = all
         .iter()
         .filter_map(|of| Some((of.start.system(), cells(of)?, 0.0)))
         .collect();

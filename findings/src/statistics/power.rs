@@ -97,9 +97,9 @@ pub fn detectable(pilot: &[f64], n: usize, design: Design) -> Result<f64, DataEr
     for _ in 0..40 {
         let middle = f64::midpoint(low, high);
         if finds(middle) {
-            high = middle
+            high = middle;
         } else {
-            low = middle
+            low = middle;
         }
     }
     Ok(high.exp_m1())

@@ -3,10 +3,10 @@
 //! A candidate is called **slower** (or faster) than its baseline only if all three hold:
 //!
 //! 1. the Mann–Whitney p-value, adjusted by Holm over the whole family of comparisons, is below α,
-//!   and is so still when the practical threshold has been taken off the difference;
+//!    and is so still when the practical threshold has been taken off the difference;
 //! 2. the 95 % interval of the ratio lies *wholly beyond* that threshold: above 1 + threshold, or
-//!   below 1 / (1 + threshold). That the interval excludes 1 is not enough: a difference nobody
-//!   would act upon is none;
+//!    below 1 / (1 + threshold). That the interval excludes 1 is not enough: a difference nobody
+//!    would act upon is none;
 //! 3. the ratio itself differs from 1 by more than the run's own A/A control did.
 //!
 //! Where they do not hold and the interval lies wholly *within* the effect that the policy wants

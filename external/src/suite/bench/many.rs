@@ -174,10 +174,10 @@ impl Sample<'_> {
         let one_by_one = self.planned.cell.scenario == Scenario::Density;
         for nth in 0..self.planned.instances {
             let launched_ns = now_ns();
-            self.start_next(fleet, nth, start)?;
+            Self::start_next(fleet, nth, start)?;
             if one_by_one {
                 self.wait_for_answer(fleet, nth, request)
-                    .map_err(|failure| of_instance(nth, failure))?;
+                    .map_err(|failure| of_instance(nth, &failure))?;
                 fleet.last_start_ns = Some(fleet.answered_ns.saturating_sub(launched_ns));
             }
         }
@@ -186,18 +186,17 @@ impl Sample<'_> {
         }
         (0..self.planned.instances).try_for_each(|nth| {
             self.wait_for_answer(fleet, nth, request)
-                .map_err(|failure| of_instance(nth, failure))
+                .map_err(|failure| of_instance(nth, &failure))
         })
     }
 
     fn start_next<'e>(
-        &self,
         fleet: &mut Fleet<'e>,
         nth: usize,
         start: &mut Starter<'_, 'e>,
     ) -> Result<(), Failure> {
         check_memory()?;
-        start(fleet, nth).map_err(|reason| of_instance(nth, reason.into()))?;
+        start(fleet, nth).map_err(|reason| of_instance(nth, &reason.into()))?;
         if fleet.launched_ns.is_none() {
             fleet.launched_ns = fleet.members.first().map(Member::launched_ns);
         }
@@ -275,14 +274,14 @@ impl Sample<'_> {
             let first = first.map_err(|error| {
                 let mut failure = Failure::from(error);
                 failure.reason.insert_str(0, "after the load ");
-                of_instance(nth, failure)
+                of_instance(nth, &failure)
             })?;
             self.planned
                 .workload
                 .expected_of_any()
                 .check(&first.answer)
                 .map_err(|reason| {
-                    of_instance(nth, Failure::new(FailureKind::WrongAnswer, reason))
+                    of_instance(nth, &Failure::new(FailureKind::WrongAnswer, reason))
                 })?;
         }
         Ok(())
@@ -296,7 +295,7 @@ impl Sample<'_> {
         start: &mut Starter<'_, 'e>,
     ) -> Result<Requests, Failure> {
         for nth in 0..self.planned.instances {
-            self.start_next(fleet, nth, start)?;
+            Self::start_next(fleet, nth, start)?;
         }
         let request = self.bench.start_request(self.planned);
         let ends: Result<Vec<_>, _> = fleet
@@ -305,7 +304,7 @@ impl Sample<'_> {
             .enumerate()
             .map(|(nth, member)| {
                 self.end_of(member, &request)
-                    .map_err(|failure| of_instance(nth, failure))
+                    .map_err(|failure| of_instance(nth, &failure))
             })
             .collect();
         ends?
@@ -337,7 +336,7 @@ impl Sample<'_> {
     }
 }
 
-fn of_instance(nth: usize, failure: Failure) -> Failure {
+fn of_instance(nth: usize, failure: &Failure) -> Failure {
     Failure::new(
         failure.kind,
         format!("instance {}: {}", nth + 1, failure.reason),
