@@ -205,6 +205,11 @@ fn names(heading: &str, names: &[(&str, &str)]) -> String {
     )
 }
 
+/// A doc comment's text as Markdown: what rustdoc links is only code there.
+fn without_links(text: &str) -> String {
+    text.replace("[`", "`").replace("`]", "`")
+}
+
 fn reasons() -> String {
     let outcome = |outcome: &'static str| {
         move |(name, text): &(&str, &str)| [outcome.to_owned(), code(name), without_links(text)]
