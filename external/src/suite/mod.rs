@@ -289,10 +289,10 @@ fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
         .sum();
     let samples = settings.values.samples;
     let time = format_estimate(ms * f64::from(samples) / 1000.0);
-    let mut text: String = cells
-        .iter()
-        .map(|planned| format!("{}\n", planned.cell))
-        .collect();
+    let mut text = String::new();
+    for planned in cells {
+        text.push_str(&format!("{}\n", planned.cell));
+    }
     text.push_str(&format!(
         "{} cells × {samples} samples = {}, seed {}; about {time} on two cores like the authors', \
             after what is built first\n",

@@ -86,10 +86,10 @@ impl Adapter for Native {
 
     fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
         let name = program_of(build.workload);
-        let built = found.program.with_file_name(name);
+        let source = found.program.with_file_name(name);
         let program = build.folder.join(name);
-        std::fs::copy(&built, &program)
-            .map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
+        std::fs::copy(&source, &program)
+            .map_err(|error| format!("cannot copy {}: {error}", source.display()))?;
         let sha256 = sha256_file(&program).map_err(|error| error.to_string())?;
         let mut arguments = call_arguments(build.workload);
         if listens(build.workload) {

@@ -47,7 +47,7 @@ impl Endpoint {
 
     /// The namespace that they are launched in; nothing for the machine's own.
     pub(super) fn namespace(&self) -> Option<NetworkNamespace> {
-        self.link.as_ref().map(|link| NetworkNamespace::clone(link))
+        self.link.as_deref().cloned()
     }
 
     /// Who listens on a port there.

@@ -56,7 +56,7 @@ pub(super) const CLEANUP: &str = "docker";
 
 /// Containers of one kind of image.
 pub(super) struct Docker {
-    /// Whether the image holds Wasmtime's command line and a copy_guest, and not a native program.
+    /// Whether the image holds Wasmtime's command line and a guest, and not a native program.
     pub(super) wasmtime: bool,
 }
 
@@ -265,7 +265,7 @@ fn contents(wasmtime: bool, build: &BuildRequest<'_>) -> Result<(Contents, Vec<S
 
 fn native_image(build: &BuildRequest<'_>) -> Result<(Contents, Vec<String>), String> {
     let program = super::native::program_of(build.workload);
-    let built = STATIC.program(program)?;
+    let server = STATIC.program(program)?;
     let inside = format!("/{program}");
     let mut command = vec![inside.clone()];
     command.extend(super::call_arguments(build.workload));
@@ -275,7 +275,7 @@ fn native_image(build: &BuildRequest<'_>) -> Result<(Contents, Vec<String>), Str
     Ok((
         Contents {
             name: program.to_owned(),
-            files: vec![(inside.into(), built)],
+            files: vec![(inside.into(), server)],
         },
         command,
     ))
