@@ -277,7 +277,10 @@ impl Ranged for Axis {
 
 impl ValueFormatter<f64> for Axis {
     fn format_ext(&self, value: &f64) -> String {
-        let tick = self.ticks.iter().find(|(tick, _)| tick.total_cmp(value).is_eq());
+        let tick = self
+            .ticks
+            .iter()
+            .find(|(tick, _)| tick.total_cmp(value).is_eq());
         tick.map_or_else(String::new, |(_, name)| name.clone())
     }
 }
