@@ -12,7 +12,7 @@ fn load_is_judged_by_the_cores_that_bear_it() {
     load(Some(1.0)).finds("load", Good, "1.00 on 4 cores");
     load(Some(1.1)).finds("load", Warning, "1.10");
     load(Some(4.2)).finds("load", Bad, "4.20");
-    load(None).finds("load", Note, "does not tell");
+    load(None).finds("load", Note, "does not say");
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn any_steal_is_a_warning_and_much_of_it_bad() {
     steal(Some(0)).finds("steal", Good, "0 %");
     steal(Some(20_000_000)).finds("steal", Warning, "1.0 % of all cores");
     steal(Some(400_000_000)).finds("steal", Bad, "20 % of all cores");
-    steal(None).finds("steal", Note, "does not tell");
+    steal(None).finds("steal", Note, "does not say");
 }
 
 #[test]

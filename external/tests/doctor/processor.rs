@@ -68,7 +68,7 @@ fn one_core_is_bad_and_two_are_few() {
     cores(1).finds("cores", Bad, "1");
     cores(2).finds("cores", Note, "2");
     cores(3).finds("cores", Good, "3");
-    cores(0).finds("cores", Note, "does not tell");
+    cores(0).finds("cores", Note, "does not say");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn says_what_runs_below_and_what_the_kernel_guards_against() {
     vendor.finds("virtualised", Note, "yes, by QEMU");
     Fake::good()
         .without("proc/cpuinfo")
-        .finds("virtualised", Note, "does not tell");
+        .finds("virtualised", Note, "does not say");
     Fake::good().finds("mitigations", Good, "none");
     let guarded = Fake::good()
         .file(
