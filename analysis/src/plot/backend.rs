@@ -59,11 +59,11 @@ impl Svg {
     }
 
     /// Writes a shape: its element with attributes, in a style.
-    fn shape(&mut self, element: &str, attributes: &str, style: &impl BackendStyle) -> Written {
+    fn shape(&mut self, element: &str, attributes: &str, style: &impl BackendStyle) {
         let color = style.color();
         let title = self.title.take();
         let Some(class) = class(color) else {
-            return Ok(());
+            return;
         };
         let end = title.map_or_else(
             || "/>\n".to_owned(),
@@ -72,7 +72,6 @@ impl Svg {
         self.body
             .borrow_mut()
             .push_str(&format!("<{element} class=\"{class}\" {attributes}{end}"));
-        Ok(())
     }
 }
 
@@ -135,7 +134,8 @@ impl DrawingBackend for Svg {
             short(width),
             short((bottom - top).max(0))
         );
-        self.shape("rect", &attributes, style)
+        self.shape("rect", &attributes, style);
+        Ok(())
     }
 
     fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
@@ -151,7 +151,8 @@ impl DrawingBackend for Svg {
             return Ok(());
         }
         let attributes = format!("fill=\"none\" d=\"M{}\"", points.join("L"));
-        self.shape("path", &attributes, style)
+        self.shape("path", &attributes, style);
+        Ok(())
     }
 
     fn draw_circle<S: BackendStyle>(
@@ -163,7 +164,8 @@ impl DrawingBackend for Svg {
     ) -> Written {
         let radius = f64::from(radius) / STEPS;
         let attributes = format!("cx=\"{}\" cy=\"{}\" r=\"{radius}\"", short(x), short(y));
-        self.shape("circle", &attributes, style)
+        self.shape("circle", &attributes, style);
+        Ok(())
     }
 
     fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
@@ -179,7 +181,8 @@ impl DrawingBackend for Svg {
             "polygon",
             &format!("points=\"{}\"", corners.join(" ")),
             style,
-        )
+        );
+        Ok(())
     }
 
     fn draw_text<T: BackendTextStyle>(
