@@ -1,5 +1,7 @@
 //! The LaTeX form of a report, typeset.
 
+#![expect(clippy::print_stderr, reason = "a test that could not run reports it")]
+
 #[path = "support/mod.rs"]
 mod support;
 

@@ -277,10 +277,9 @@ impl Ranged for Axis {
 
 impl ValueFormatter<f64> for Axis {
     fn format_ext(&self, value: &f64) -> String {
-        let tick = self
-            .ticks
-            .iter()
-            .find(|(tick, _)| tick.total_cmp(value).is_eq());
+        // Plotters passes the values back as they are.
+        let mut ticks = self.ticks.iter();
+        let tick = ticks.find(|(tick, _)| tick.to_bits() == value.to_bits());
         tick.map_or_else(String::new, |(_, name)| name.clone())
     }
 }

@@ -175,9 +175,9 @@ fn round_values(least: f64, most: f64) -> Vec<f64> {
     if !(least > 0.0 && most > least) {
         return Vec::new();
     }
-    let highest = most.log10().ceil();
+    let end = most.log10().ceil();
     std::iter::successors(Some(least.log10().floor()), |power| Some(power + 1.0))
-        .take_while(|power| *power <= highest)
+        .take_while(|power| *power <= end)
         .flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10_f64.powf(power)))
         .filter(|value| *value > least && *value < most)
         .collect()

@@ -180,7 +180,7 @@ fn pieces(rows: &[Stack], scale: Scale, width: f64) -> Vec<Piece> {
         };
         stack
             .placed()
-            .filter(|(_, begin, end)| *end > scale.min() || *end <= 0.0)
+            .filter(|(_, _, end)| *end > scale.min() || scale.min() == 0.0)
             .filter_map(piece)
             .collect::<Vec<_>>()
     };

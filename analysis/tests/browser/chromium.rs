@@ -1,4 +1,4 @@
-//! A headless Chromium, driven through the pipe of its DevTools protocol.
+//! A headless Chromium, driven through the pipe of its `DevTools` protocol.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// After so long without an answer the browser is taken to hang. No test waits for it otherwise.
-const HANGS: Duration = Duration::from_secs(300);
+const HANGS: Duration = Duration::from_mins(5);
 
 /// How a page is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -54,16 +54,16 @@ impl Chromium {
             loaded: false,
             _profile: profile,
         };
-        let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
+        let target = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
-        let attached = browser.call("Target.attachToTarget", attach);
+        let attached = browser.call("Target.attachToTarget", &attach);
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
         for domain in ["Page", "Runtime", "Log"] {
-            browser.call(&format!("{domain}.enable"), json!({}));
+            browser.call(&format!("{domain}.enable"), &json!({}));
         }
         let everything = json!({"patterns": [{"urlPattern": "*"}]});
-        browser.call("Fetch.enable", everything);
-        browser.call("Page.navigate", json!({"url": browser.page.clone()}));
+        browser.call("Fetch.enable", &everything);
+        browser.call("Page.navigate", &json!({"url": browser.page.clone()}));
         while !browser.loaded {
             let message = browser.receive();
             browser.note(&message);
@@ -76,16 +76,16 @@ impl Chromium {
         let size = json!({
             "width": view.width, "height": 900, "deviceScaleFactor": 1, "mobile": view.width < 500
         });
-        self.call("Emulation.setDeviceMetricsOverride", size);
+        self.call("Emulation.setDeviceMetricsOverride", &size);
         let scheme = json!([{"name": "prefers-color-scheme", "value": view.scheme}]);
         let media = json!({"media": view.media, "features": scheme});
-        self.call("Emulation.setEmulatedMedia", media);
+        self.call("Emulation.setEmulatedMedia", &media);
     }
 
     /// Runs a script in the page, and returns the value that it comes to.
     pub(crate) fn evaluate(&mut self, script: &str) -> Value {
         let wanted = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
-        let answer = self.call("Runtime.evaluate", wanted);
+        let answer = self.call("Runtime.evaluate", &wanted);
         assert!(
             answer["exceptionDetails"].is_null(),
             "{script}: {}",
@@ -95,7 +95,7 @@ impl Chromium {
     }
 
     /// Calls a method of the protocol.
-    pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) fn call(&mut self, method: &str, params: &Value) -> Value {
         let id = self.send(method, params);
         loop {
             let message = self.receive();
@@ -107,7 +107,7 @@ impl Chromium {
         }
     }
 
-    fn send(&mut self, method: &str, params: Value) -> u64 {
+    fn send(&mut self, method: &str, params: &Value) -> u64 {
         self.last_id += 1;
         let mut message = json!({"id": self.last_id, "method": method, "params": params});
         if let Some(session) = &self.session {
@@ -134,11 +134,11 @@ impl Chromium {
                 let url = params["request"]["url"].as_str().unwrap_or_default();
                 let request = params["requestId"].clone();
                 if url.split('#').next() == Some(&self.page) || url.starts_with("data:") {
-                    self.send("Fetch.continueRequest", json!({"requestId": request}));
+                    self.send("Fetch.continueRequest", &json!({"requestId": request}));
                 } else {
                     self.requests.push(url.to_owned());
                     let refused = json!({"requestId": request, "errorReason": "BlockedByClient"});
-                    self.send("Fetch.failRequest", refused);
+                    self.send("Fetch.failRequest", &refused);
                 }
             }
             Some("Runtime.exceptionThrown") => self.complaints.push(params.to_string()),
@@ -155,7 +155,7 @@ impl Drop for Chromium {
     fn drop(&mut self) {
         // It also ends what it has started; its profile is removed after it.
         self.session = None;
-        self.send("Browser.close", json!({}));
+        self.send("Browser.close", &json!({}));
         let _ = self.process.wait();
     }
 }

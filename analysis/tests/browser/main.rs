@@ -1,6 +1,8 @@
 //! The page of a report in a browser: no error, no request, a filter that works, a complete print,
 //! and nothing that an accessibility checker objects to.
 
+#![expect(clippy::print_stderr, reason = "a test that could not run reports it")]
+
 mod chromium;
 #[path = "../support/mod.rs"]
 mod support;
@@ -60,8 +62,11 @@ fn open_with(workloads: &[&'static str]) -> Option<Page> {
     std::fs::write(&page, &files["report.html"]).unwrap();
     let mut browser = Chromium::open(&page);
     browser.look(LIGHT);
-    let _folder = folder;
-    Some(Page { browser, _folder })
+
+    Some(Page {
+        browser,
+        _folder: folder,
+    })
 }
 
 /// The accessibility checker, where `./setup browser` puts it.
