@@ -1,7 +1,7 @@
 //! Wasmtime, phase by phase: the functions that a probe runs once in a fresh process, a thousand
 //! times in a warm one.
 //!
-//! Names are `wasmtime/<phase>/<guest>[/<variant>]`, and stable. README.md lists what each times.
+//! Names are `wasmtime/<phase>/<guest>[/<variant>]`, and stable. the guide lists what each times.
 
 mod acquire;
 mod instance;

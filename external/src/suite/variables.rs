@@ -53,7 +53,7 @@ const SUITE: [(&str, &str); 16] = [
     ),
 ];
 
-/// Every variable and what it means here. README documents them; a test holds both together.
+/// Every variable and what it means here. The documentation lists them; a test holds both together.
 pub fn table() -> Vec<(&'static str, &'static str)> {
     let of_systems = acquire_variables().map(|(_, variable)| (variable.name, variable.meaning));
     SUITE.into_iter().chain(of_systems).collect()
@@ -147,11 +147,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_documents_every_variable() {
-        let readme = include_str!("../../../README.md");
+    fn every_variable_is_documented() {
+        let documentation = include_str!("../../../docs/src/configuration.md");
         for (name, meaning) in table() {
             let row = format!("| `{name}` | {meaning} |");
-            assert!(readme.contains(&row), "README lacks the row {row}");
+            assert!(documentation.contains(&row), "there is no row {row}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `WasmEdge`, phase by phase: what its probe does once in a fresh process, many times in a warm
 //! one. The guest is `hello`.
 //!
-//! Names are `wasmedge/<phase>[/<how it runs>]`, and stable; benches/README.md lists what each
+//! Names are `wasmedge/<phase>[/<how it runs>]`, and stable; the guide lists what each
 //! times. Here and not there, because one package with both engines would be another build of each.
 
 use std::fs::File;
