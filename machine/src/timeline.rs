@@ -230,7 +230,7 @@ mod tests {
         let mut timeline = Timeline::new(now_ns());
         timeline.time(Phase::Engine, || ());
         timeline.time(Phase::Compile, || {
-            std::thread::sleep(std::time::Duration::from_millis(2))
+            std::thread::sleep(std::time::Duration::from_millis(2));
         });
         timeline
     }
@@ -250,7 +250,7 @@ mod tests {
         timeline.time(Phase::FirstRequest, || ());
         timeline.answered();
         timeline.time(Phase::Teardown, || {
-            std::thread::sleep(std::time::Duration::from_millis(5))
+            std::thread::sleep(std::time::Duration::from_millis(5));
         });
         let started = timeline.recorded().since(launched).unwrap();
         assert_eq!(started.phases[0].name, Phase::Process);

@@ -402,6 +402,33 @@ fn histogram(draw: &mut Draw, requests: u64, ns: f64) -> String {
     latency::encode(&histogram)
 }
 
+/// The requests of a sample under load, of which one takes so many nanoseconds.
+fn requests(
+    shape: &Shape,
+    planned: &campaign::schedule::Planned,
+    draw: &mut Draw,
+    request_ns: f64,
+    instances: f64,
+) -> Requests {
+    let busy = if planned.cell.scenario == Scenario::Throughput {
+        5.0
+    } else {
+        1.0
+    };
+    let ns = request_ns * busy * draw.factor(0.05);
+    let wall_ns = whole(ns * shape.requests as f64 / busy / 1.7 / instances.powf(0.8));
+    let latency_hdr = Some(histogram(draw, shape.requests, ns));
+    Requests {
+        sent: shape.requests,
+        ok: shape.requests,
+        failed: 0,
+        dropped: 0,
+        late: 0,
+        wall_ns,
+        latency_hdr,
+    }
+}
+
 fn sample(shape: &Shape, planned: &campaign::schedule::Planned, draw: &mut Draw) -> Sample {
     let cell = &planned.cell;
     let (_, _, phases, request, mib) = *kind(cell);
@@ -449,25 +476,8 @@ fn sample(shape: &Shape, planned: &campaign::schedule::Planned, draw: &mut Draw)
     };
     let slower = slower * firewall;
     let is_density = cell.scenario == Scenario::Density;
-    let requests = (!starts && !is_density).then(|| {
-        let busy = if cell.scenario == Scenario::Throughput {
-            5.0
-        } else {
-            1.0
-        };
-        let ns = request * slower * busy * draw.factor(0.05);
-        let wall_ns = whole(ns * shape.requests as f64 / busy / 1.7 / instances.powf(0.8));
-        let latency_hdr = Some(histogram(draw, shape.requests, ns));
-        Requests {
-            sent: shape.requests,
-            ok: shape.requests,
-            failed: 0,
-            dropped: 0,
-            late: 0,
-            wall_ns,
-            latency_hdr,
-        }
-    });
+    let requests = (!starts && !is_density)
+        .then(|| requests(shape, planned, draw, request * slower, instances));
     let phases = if starts && watched { times } else { Vec::new() };
     let residual_ns =
         (!phases.is_empty()).then(|| sum_rule(total, &phases).expect("1.2 µs are allowed"));

@@ -128,7 +128,7 @@ fn read_answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> 
         }
         match line.trim_end().split_once(':') {
             Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                length = value.trim().parse().ok()
+                length = value.trim().parse().ok();
             }
             Some(_) => {}
             None => break,
