@@ -291,7 +291,7 @@ fn a_server_on_the_wrong_port_is_found_out() {
     assert!(
         ports::belongs_to(expected, running.pid())
             .unwrap_err()
-            .contains("nobody")
+            .contains("no process listens")
     );
 }
 

@@ -39,7 +39,7 @@ pub fn read(root: &Path) -> Machine {
         let own = cpu.cpus.first().and_then(|core| core.get(name));
         own.or_else(|| cpu.fields.get(name)).cloned()
     };
-    let memory = Meminfo::from_file(root.join("proc/meminfo")).ok();
+    let memory = text("proc/meminfo").unwrap_or_default();
     Machine {
         cpu_model: field("model name"),
         microcode: field("microcode"),
@@ -47,8 +47,8 @@ pub fn read(root: &Path) -> Machine {
             .ok()
             .map(|cores| cores.get() as u64),
         smt: text("sys/devices/system/cpu/smt/control"),
-        memory_bytes: memory.as_ref().map(|memory| memory.mem_total),
-        swap_bytes: memory.as_ref().map(|memory| memory.swap_total),
+        memory_bytes: kibibytes(&memory, "MemTotal"),
+        swap_bytes: kibibytes(&memory, "SwapTotal"),
         kernel: text("proc/sys/kernel/osrelease").map(|release| {
             let version = text("proc/sys/kernel/version").unwrap_or_default();
             format!("{release} {version}")
@@ -61,6 +61,16 @@ pub fn read(root: &Path) -> Machine {
         mitigations: mitigations(&root.join("sys/devices/system/cpu/vulnerabilities")),
         cgroup_version: cgroup_version(root),
     }
+}
+
+/// A line `name: N kB` of `/proc/meminfo`, in bytes. By hand: `procfs` reads the whole file or
+/// nothing, and containers show a part of it.
+fn kibibytes(meminfo: &str, name: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
 }
 
 /// Memory of this machine, in bytes.

@@ -46,7 +46,7 @@ impl Fake {
         }
         .file(
             "proc/cpuinfo",
-            "model name : Fake 4-Core\nflags : fpu sse tsc\n",
+            "processor : 0\nmodel name : Fake 4-Core\nflags : fpu sse tsc\n",
         )
         .file("proc/meminfo", MEMINFO)
         .file("proc/self/cgroup", "0::/user/session\n")
@@ -85,7 +85,7 @@ impl Fake {
     pub(crate) fn virtual_machine() -> Self {
         Self::good().file(
             "proc/cpuinfo",
-            "model name : Fake vCPU\nflags : fpu hypervisor tsc\n",
+            "processor : 0\nmodel name : Fake vCPU\nflags : fpu hypervisor tsc\n",
         )
     }
 
