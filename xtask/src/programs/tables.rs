@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(names, ["exit-codes"]);
         assert!(text.starts_with("# Title\n<!-- generated: exit-codes -->\n\n| Exit code |"));
         assert!(text.ends_with("|\n\n<!-- end -->\nrest"), "{text}");
-        assert!(!text.contains("old"));
+        assert!(!text.contains("\nold\n"));
         let again = fill(&text).unwrap().0;
         assert_eq!(again, text);
     }
