@@ -12,6 +12,11 @@ use crate::input::{CellData, Fact, Point};
 use crate::statistics::{self, Description, Estimate, Interval, Order, describe};
 use crate::units::Unit;
 
+/// Above this part of one core the load generator may be what limits a rate. The generator is one
+/// thread, so at 1 it has no time left; before that, answers wait for it in bursts, and the rate
+/// falls short of what the system could do. The other fifth is room for that.
+pub const GENERATOR_LIMIT: f64 = 0.8;
+
 /// The values of one measure, one for each sample that has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
@@ -195,6 +200,14 @@ impl CellFacts {
     /// The interval of the median of a measure.
     pub fn interval(&self, measure: Measure) -> Option<Interval> {
         self.measures.get(&measure)?.all.median_interval
+    }
+
+    /// Whether its load generator took more of its core than [`GENERATOR_LIMIT`], in the median of
+    /// its samples: its requests per second are a lower bound of what the system can do then, so
+    /// that nothing is ranked by them, and a ratio to them is a bound too.
+    pub fn is_generator_limited(&self) -> bool {
+        self.median(Measure::GeneratorShare)
+            .is_some_and(|share| share > GENERATOR_LIMIT)
     }
 
     /// The facts of a phase.

@@ -5,7 +5,7 @@ mod measure;
 mod names;
 mod pooled;
 
-pub use cell::{CellFacts, Measured, PartFacts, PhaseFacts, StartPhases};
+pub use cell::{CellFacts, GENERATOR_LIMIT, Measured, PartFacts, PhaseFacts, StartPhases};
 pub use measure::Measure;
 pub use names::Names;
 pub use pooled::PooledQuantile;
