@@ -11,7 +11,8 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use results::ledger::{Ledger, LedgerError};
 use results::noise::Noise;
-use results::record::{Cell, Outcome, Requests, Resources, Sample, sum_rule};
+use results::record::{Cell, Outcome, Requests, Resources, Sample};
+use results::sum_rule::sum_rule;
 use results::{
     Attested, Evidence, Failure, FailureKind, PhaseTime, SCHEMA_VERSION, Skip, SkipKind,
 };

@@ -12,8 +12,8 @@ use crate::questions::{
 use crate::statistics::CONFIDENCE;
 
 /// The version of [`Findings`] as they are written down. 2: one answer to each question, blocked
-/// comparisons, shared ranks.
-const FORMAT: u32 = 2;
+/// comparisons, shared ranks. 3: verdicts that know the A/A control from the margin of equivalence.
+const FORMAT: u32 = 3;
 
 /// What a person may ask beyond what every report answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,13 +3,11 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cli`] | every command as `clap` describes it: help, completions, man pages |
-//! | `args` | the arguments of commands whose own start is measured, parsed without `clap` |
 //! | `command` | one file a command |
 //! | `bench` | cold starts and sets of instances, each in a process of its own |
 //! | [`engine`] | the engine: one cold start, phase by phase; what the microbenchmarks run too |
 //! | `server` | the HTTP server of `host serve` |
 
-mod args;
 mod artifact;
 mod bench;
 pub mod child;

@@ -6,6 +6,7 @@
 //! | [`names`] | systems, workloads, parameters and evidence |
 //! | [`values`] | values of parameters whose sets are closed |
 //! | [`reason`] | why a sample does not count |
+//! | [`sum_rule`] | phases partition a start |
 //! | [`manifest`] | what a run was: command line, configuration, machine, versions, digests |
 //! | [`machine`], [`noise`] | facts of the machine, once per run and around each sample |
 //! | [`latency`] | latencies as whole histograms |
@@ -27,6 +28,7 @@ pub mod reason;
 pub mod record;
 pub mod run_folder;
 pub mod schema;
+pub mod sum_rule;
 pub mod values;
 
 pub use names::{Attested, Evidence, Param, Params, System, Workload};

@@ -5,6 +5,7 @@
 //! | [`commands`] | the commands that share their dependencies |
 //! | [`resolution`] | which third-party crates a command compiles, and with which features |
 //! | [`unify`] | the package `workspace-hack`: written, and checked |
+//! | [`rooms`] | which module of a crate uses which |
 //! | [`built`] | whether what was built was built once |
 //! | `programs` | what is generated from the programs: completions, man pages, tables |
 
@@ -13,6 +14,7 @@ mod commands;
 #[cfg(feature = "programs")]
 mod programs;
 mod resolution;
+mod rooms;
 mod unify;
 
 use std::io::Write as _;
@@ -35,7 +37,7 @@ enum Command {
     /// the same features
     Unify,
     /// Check, without building, that all commands agree on features and that the first command
-    /// compiles nothing that only reports need
+    /// compiles nothing that only reports need; and that no modules of a crate depend on each other
     CheckBuild,
     /// Check that a later command compiled no third-party crate that an earlier one had compiled;
     /// builds what is not built yet
@@ -67,7 +69,10 @@ fn main() -> ExitCode {
 fn run(command: Command, workspace: &Path) -> Result<String, String> {
     match command {
         Command::Unify => unify::write(workspace),
-        Command::CheckBuild => unify::check(workspace),
+        Command::CheckBuild => {
+            let build = unify::check(workspace)?;
+            Ok(format!("{build}\n{}", rooms::check(workspace)?))
+        }
         Command::CheckBuilt { packages } => built::check(workspace, &packages),
         #[cfg(feature = "programs")]
         Command::Programs(command) => programs::run(command, workspace),

@@ -6,11 +6,10 @@ use std::path::Path;
 use results::manifest::Manifest;
 
 use super::{Error, Exit, input};
-use findings::comparison::{self, Comparison, Origin, judge_from};
+use findings::comparison::{Effect, Sample, judge_samples};
 use findings::facts::compared_by;
 use findings::input::Run;
 use findings::statistics::{Policy, Verdict};
-use findings::units::percent;
 use findings::{CellFacts, Facts, Measure};
 
 /// What came of a comparison.
@@ -171,7 +170,7 @@ fn pairs<'a>(before: &'a Facts, after: &'a Facts) -> Vec<Pair<'a>> {
 
 /// The pairs of one measure that share a floor are a family: below it neither run's own A/A
 /// difference is called a change. Blocks of two runs do not match.
-fn judge(pairs: &[Pair<'_>], before: &Facts, after: &Facts) -> Vec<Comparison> {
+fn judge(pairs: &[Pair<'_>], before: &Facts, after: &Facts) -> Vec<Judged> {
     let floor = |pair: &Pair<'_>| {
         let scenario = pair.before.cell.scenario;
         [before, after]
@@ -184,24 +183,41 @@ fn judge(pairs: &[Pair<'_>], before: &Facts, after: &Facts) -> Vec<Comparison> {
         let key = (pair.measure, floor(pair).to_bits());
         families.entry(key).or_default().push(index);
     }
-    let mut verdicts: Vec<Option<Comparison>> = vec![None; pairs.len()];
+    let mut verdicts: Vec<Option<Judged>> = vec![None; pairs.len()];
     for ((measure, floor), members) in families {
-        let compared: Vec<_> = members
+        let samples: Vec<_> = members
             .iter()
-            .map(|index| comparison::Pair::new(pairs[*index].after, pairs[*index].before))
+            .map(|index| {
+                let ours = Sample::costs(pairs[*index].after, measure);
+                let theirs = Sample::costs(pairs[*index].before, measure);
+                // Blocks of two runs are different blocks, though they bear the same numbers.
+                (ours.apart(), theirs)
+            })
             .collect();
-        let floor = Some(f64::from_bits(floor));
-        let name = format!("later {}", measure.name());
-        let family = judge_from(Origin::TwoRuns, name, measure, &compared, floor);
-        let decided = family.into_iter().flat_map(|family| family.members);
-        for (index, verdict) in members.into_iter().zip(decided) {
-            verdicts[index] = Some(verdict);
+        let policy = Policy {
+            floor: f64::from_bits(floor),
+            ..Policy::default()
+        };
+        let ratios: Vec<_> = samples
+            .iter()
+            .map(|(ours, theirs)| findings::comparison::ratio(ours, theirs))
+            .collect();
+        let decided = judge_samples(samples, &policy).into_iter().zip(ratios);
+        for (index, (verdict, ratio)) in members.into_iter().zip(decided) {
+            verdicts[index] = Some(Judged { verdict, ratio });
         }
     }
     verdicts.into_iter().flatten().collect()
 }
 
-fn render(one: &Run, two: &Run, pairs: &[Pair<'_>], verdicts: &[Comparison]) -> Compared {
+/// A verdict with what it is about.
+#[derive(Debug, Clone)]
+struct Judged {
+    verdict: Verdict,
+    ratio: Option<Effect>,
+}
+
+fn render(one: &Run, two: &Run, pairs: &[Pair<'_>], verdicts: &[Judged]) -> Compared {
     let mut text = format!(
         "{} against {}: {} comparisons, corrected by Holm\n",
         two.name,
@@ -214,7 +230,8 @@ fn render(one: &Run, two: &Run, pairs: &[Pair<'_>], verdicts: &[Comparison]) -> 
             Verdict::Slower => "slower",
             Verdict::Faster => "faster",
             Verdict::Indistinguishable => "unchanged",
-            Verdict::TooFewSamples { .. } => "too few samples",
+            Verdict::WithinControl => "within the A/A control",
+            Verdict::Inconclusive => "inconclusive",
             Verdict::NotComparable { .. } => "not comparable",
         };
         *counts.entry(word).or_default() += 1;
@@ -246,7 +263,7 @@ fn render(one: &Run, two: &Run, pairs: &[Pair<'_>], verdicts: &[Comparison]) -> 
     let has = |word: &str| counts.contains_key(word);
     let exit = if has("slower") {
         Exit::Regression
-    } else if has("too few samples") || has("not comparable") {
+    } else if has("inconclusive") || has("not comparable") {
         Exit::Inconclusive
     } else {
         Exit::Ok
@@ -254,7 +271,7 @@ fn render(one: &Run, two: &Run, pairs: &[Pair<'_>], verdicts: &[Comparison]) -> 
     Compared { text, exit }
 }
 
-fn line(pair: &Pair<'_>, compared: &Comparison, word: &str) -> String {
+fn line(pair: &Pair<'_>, compared: &Judged, word: &str) -> String {
     let unit = pair.measure.unit();
     let shown = |cell: &CellFacts| {
         cell.median(pair.measure)
@@ -263,21 +280,12 @@ fn line(pair: &Pair<'_>, compared: &Comparison, word: &str) -> String {
     let ratio = compared.ratio.map_or_else(String::new, |ratio| {
         format!(", {} the cost (95 %)", ratio.ratio_text())
     });
-    let p = compared
-        .adjusted_p
-        .map_or_else(String::new, |p| format!(", p = {p:.4}"));
     let why = match &compared.verdict {
-        Verdict::TooFewSamples { needed } => {
-            format!(
-                "; {needed} a cell would show {}",
-                percent(Policy::default().effect)
-            )
-        }
         Verdict::NotComparable { why } => format!("; {why}"),
         _ => String::new(),
     };
     format!(
-        "{word}: {} `{}`: {} → {}{ratio}{p}{why}\n",
+        "{word}: {} `{}`: {} → {}{ratio}{why}\n",
         pair.after.cell,
         pair.measure.name(),
         shown(pair.before),

@@ -47,10 +47,10 @@ fn compiled(findings: &Findings, of: &Acquisition) -> String {
                 nanoseconds(other),
                 three_digits(1.0 / ratio.estimate)
             ),
-            (Verdict::TooFewSamples { .. }, ..) => {
-                format!("{mode} has too few samples to judge")
+            (Verdict::Inconclusive, ..) => format!("{mode} is inconclusive"),
+            (Verdict::Slower | Verdict::WithinControl, ..) => {
+                format!("{mode} takes {}", member.clause())
             }
-            (Verdict::Slower, ..) => format!("{mode} takes {}", member.clause()),
             _ => format!("{mode} shows no difference that is distinguishable from noise"),
         };
         text.push_str("; ");

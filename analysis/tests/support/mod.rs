@@ -19,7 +19,8 @@ use results::machine::Machine;
 use results::manifest::{Build, Manifest, System};
 use results::names::{Attested, Param, Params};
 use results::noise::Noise;
-use results::record::{Requests, Resources, Scenario, sum_rule};
+use results::record::{Requests, Resources, Scenario};
+use results::sum_rule::sum_rule;
 use results::{Cell, Outcome, Phase, PhaseTime, SCHEMA_VERSION, Sample, latency};
 
 use draw::Draw;

@@ -1,36 +1,40 @@
 //! From samples to verdicts: which design they allow, and what it decides.
 
-use super::{Comparison, Design, Effect, Family, Origin, Pair, PolicyFacts, Sample};
+use super::{Bound, Comparison, Design, Effect, Family, Pair, PolicyFacts, Sample};
 use crate::cells::Measure;
-use crate::statistics::{
-    Comparison as Independent, PairedComparison, Policy, Verdict, contrast, decide, decide_paired,
-    paired,
-};
+use crate::statistics::{Policy, Shift, Verdict, contrast, paired};
+
+mod tests;
+
+use tests::{Tested, test};
 
 /// Part of the smaller sample that must be in common blocks for the blocks to match.
 const BLOCKS_MATCH: f64 = 0.75;
 
-/// Fewer pairs than this carry no interval.
-const LEAST_PAIRS: usize = 6;
+/// Fewer blocks than this can show nothing: of 2⁵ patterns of signs the two extreme ones are more
+/// than 5 %. It is also where intervals begin.
+pub const LEAST_BLOCKS: usize = 6;
 
-/// The design that samples allow: by their blocks, their number and that of the comparisons alone.
-fn design(samples: &[(Sample, Sample)], origin: Origin, policy: &Policy) -> Design {
-    if origin == Origin::TwoRuns {
-        return Design::Independent;
-    }
-    let common: Vec<usize> = samples
-        .iter()
-        .map(|(one, two)| one.pairs(two).len())
-        .collect();
-    let do_match = samples
-        .iter()
-        .zip(&common)
-        .all(|((one, two), common)| *common as f64 >= BLOCKS_MATCH * one.smaller(two) as f64);
-    let most = common.iter().copied().max().unwrap_or(0);
-    // Two of all 2ⁿ patterns of signs are the extreme ones.
-    let strictest = policy.alpha / samples.len().max(1) as f64;
-    let can_decide = most >= LEAST_PAIRS && 2.0 * 0.5_f64.powf(most as f64) < strictest;
-    if do_match && can_decide {
+/// Pairs of cells to judge by one measure: the rows of one table.
+#[derive(Debug, Clone)]
+pub struct Table<'a> {
+    /// Its name.
+    pub name: String,
+    /// What is compared.
+    pub measure: Measure,
+    /// The pairs.
+    pub pairs: Vec<Pair<'a>>,
+    /// What the A/A control showed of this measure; nothing without one.
+    pub floor: Option<f64>,
+}
+
+/// The design that samples allow: by their blocks and their number alone, never by their values.
+fn design(samples: &[(Sample, Sample)]) -> Design {
+    let matches = |(one, two): &(Sample, Sample)| {
+        let common = one.pairs(two).len();
+        common >= LEAST_BLOCKS && common as f64 >= BLOCKS_MATCH * one.smaller(two) as f64
+    };
+    if !samples.is_empty() && samples.iter().all(matches) {
         Design::Blocked
     } else {
         Design::Independent
@@ -44,126 +48,184 @@ pub fn judge(
     pairs: &[Pair<'_>],
     floor: Option<f64>,
 ) -> Option<Family> {
-    judge_from(Origin::OneRun, name, measure, pairs, floor)
-}
-
-/// Judges pairs of cells as one family; nothing if there are none.
-pub fn judge_from(
-    origin: Origin,
-    name: String,
-    measure: Measure,
-    pairs: &[Pair<'_>],
-    floor: Option<f64>,
-) -> Option<Family> {
-    if pairs.is_empty() {
-        return None;
-    }
-    let policy = Policy {
-        floor: floor.unwrap_or(0.0),
-        ..Policy::default()
-    };
-    let samples: Vec<(Sample, Sample)> = pairs
-        .iter()
-        .map(|pair| {
-            let costs = |cell| Sample::costs(cell, measure);
-            (costs(pair.candidate), costs(pair.baseline))
-        })
-        .collect();
-    let design = design(&samples, origin, &policy);
-    let decided = match design {
-        Design::Blocked => blocked(&samples, pairs, &policy),
-        Design::Independent => independent(&samples, pairs, &policy),
-    };
-    let member = |(pair, decided): (&Pair<'_>, Decided)| Comparison {
-        candidate: pair.candidate.id.clone(),
-        baseline: pair.baseline.id.clone(),
-        measure,
-        design,
-        verdict: decided.verdict,
-        n: decided.n,
-        ratio: decided.ratio,
-        shift: decided.shift,
-        p: decided.p,
-        adjusted_p: decided.adjusted_p,
-        adjusted_threshold_p: decided.adjusted_threshold_p,
-    };
-    Some(Family {
+    let table = Table {
         name,
         measure,
-        design,
+        pairs: pairs.to_vec(),
+        floor,
+    };
+    judge_jointly(vec![table]).pop()
+}
+
+/// Judges tables of one run, corrected together over all of their comparisons: a wrong verdict
+/// anywhere in them has the chance α. Tables without a pair are left out.
+pub fn judge_jointly(tables: Vec<Table<'_>>) -> Vec<Family> {
+    let tables: Vec<Table<'_>> = tables
+        .into_iter()
+        .filter(|it| !it.pairs.is_empty())
+        .collect();
+    let measured: Vec<Vec<Member>> = tables.iter().map(members).collect();
+    let flat: Vec<&Member> = measured.iter().flatten().collect();
+    let corrected_over = flat.iter().filter(|it| it.obstacle.is_none()).count();
+    let mut tested = test(&flat).into_iter();
+    tables
+        .iter()
+        .zip(&measured)
+        .map(|(table, members)| {
+            let tested: Vec<Tested> = tested.by_ref().take(members.len()).collect();
+            family(table, members, &tested, corrected_over)
+        })
+        .collect()
+}
+
+/// The same of samples without cells, (candidate, baseline) each, by a policy: what simulations of
+/// the whole rule are made with.
+pub fn judge_samples(samples: Vec<(Sample, Sample)>, policy: &Policy) -> Vec<Verdict> {
+    let design = design(&samples);
+    let members: Vec<Member> = samples
+        .into_iter()
+        .map(|samples| Member::new(samples, design))
+        .collect();
+    let tested = test(&members.iter().collect::<Vec<_>>());
+    let each = members.iter().zip(&tested);
+    each.map(|(member, tested)| verdict(member, tested, policy))
+        .collect()
+}
+
+/// One comparison of a table, measured and not yet judged.
+struct Member {
+    samples: (Sample, Sample),
+    design: Design,
+    n: usize,
+    ratio: Option<Shift>,
+    shift: Option<Shift>,
+    bound: Option<Bound>,
+    obstacle: Option<String>,
+}
+
+fn members(table: &Table<'_>) -> Vec<Member> {
+    let costs = |cell| Sample::costs(cell, table.measure);
+    let samples: Vec<(Sample, Sample)> = table
+        .pairs
+        .iter()
+        .map(|pair| (costs(pair.candidate), costs(pair.baseline)))
+        .collect();
+    let design = design(&samples);
+    let pairs = table.pairs.iter().zip(samples);
+    pairs
+        .map(|(pair, samples)| Member::new(samples, design).of_pair(pair, table.measure))
+        .collect()
+}
+
+impl Member {
+    fn new(samples: (Sample, Sample), design: Design) -> Self {
+        let (candidate, baseline) = &samples;
+        let (n, measured) = match design {
+            Design::Blocked => {
+                let pairs = candidate.pairs(baseline);
+                let measured = paired(&pairs).map(|it| (it.ratio, it.shift));
+                (pairs.len(), measured)
+            }
+            Design::Independent => {
+                let measured = contrast(candidate.values(), baseline.values());
+                let measured = measured.map(|it| (Some(it.ratio), it.shift));
+                (candidate.smaller(baseline), measured)
+            }
+        };
+        let obstacle = match &measured {
+            Err(error) => Some(error.to_string()),
+            Ok((None, _)) => Some("a value is not above zero".to_owned()),
+            Ok(_) => None,
+        };
+        let (ratio, shift) = measured.map_or((None, None), |(ratio, shift)| (ratio, Some(shift)));
+        Self {
+            samples,
+            design,
+            n,
+            ratio,
+            shift,
+            bound: None,
+            obstacle,
+        }
+    }
+
+    /// With what else is known of the two cells.
+    fn of_pair(mut self, pair: &Pair<'_>, measure: Measure) -> Self {
+        match Bound::of_pair(pair, measure) {
+            Ok(bound) => self.bound = bound,
+            Err(why) => self.obstacle = Some(why.to_owned()),
+        }
+        if let Some(why) = pair.obstacle {
+            (self.ratio, self.shift) = (None, None);
+            self.obstacle = Some(why.to_owned());
+        }
+        self
+    }
+}
+
+fn family(
+    table: &Table<'_>,
+    members: &[Member],
+    tested: &[Tested],
+    corrected_over: usize,
+) -> Family {
+    let policy = Policy {
+        floor: table.floor.unwrap_or(0.0),
+        ..Policy::default()
+    };
+    let comparison = |((pair, member), tested): ((&Pair<'_>, &Member), &Tested)| Comparison {
+        candidate: pair.candidate.id.clone(),
+        baseline: pair.baseline.id.clone(),
+        measure: table.measure,
+        design: member.design,
+        verdict: verdict(member, tested, &policy),
+        n: member.n,
+        ratio: member.ratio.map(Effect::from),
+        bound: member.bound,
+        shift: member.shift.map(Effect::from),
+        p: tested.p,
+        adjusted_p: tested.adjusted_p,
+        adjusted_threshold_p: tested.adjusted_threshold_p,
+    };
+    let rows = table.pairs.iter().zip(members).zip(tested);
+    Family {
+        name: table.name.clone(),
+        measure: table.measure,
+        design: members.first().map_or(Design::Independent, |it| it.design),
         policy: PolicyFacts {
             alpha: policy.alpha,
             threshold: policy.threshold,
-            floor,
+            margin: policy.margin,
+            floor: table.floor,
         },
-        members: pairs.iter().zip(decided).map(member).collect(),
-    })
+        corrected_over,
+        members: rows.map(comparison).collect(),
+    }
 }
 
-/// A decision of either design.
-struct Decided {
-    verdict: Verdict,
-    n: usize,
-    ratio: Option<Effect>,
-    shift: Option<Effect>,
-    p: Option<f64>,
-    adjusted_p: Option<f64>,
-    adjusted_threshold_p: Option<f64>,
-}
-
-fn blocked(samples: &[(Sample, Sample)], of: &[Pair<'_>], policy: &Policy) -> Vec<Decided> {
-    let pairs: Vec<_> = samples.iter().map(|(one, two)| one.pairs(two)).collect();
-    let family: Vec<_> = pairs
-        .iter()
-        .zip(of)
-        .map(|(pairs, pair)| PairedComparison {
-            pairs,
-            obstacle: pair.obstacle,
-        })
-        .collect();
-    let decided = decide_paired(&family, policy).into_iter().zip(&pairs);
-    decided
-        .map(|(decision, pairs)| Decided {
-            verdict: decision.verdict,
-            n: pairs.len(),
-            ratio: decision.contrast.and_then(|it| it.ratio).map(Effect::from),
-            shift: decision.contrast.map(|it| it.shift.into()),
-            p: decision.contrast.map(|it| it.test.p),
-            adjusted_p: decision.adjusted_p,
-            adjusted_threshold_p: decision.adjusted_threshold_p,
-        })
-        .collect()
-}
-
-fn independent(samples: &[(Sample, Sample)], of: &[Pair<'_>], policy: &Policy) -> Vec<Decided> {
-    let family: Vec<_> = samples
-        .iter()
-        .zip(of)
-        .map(|((candidate, baseline), pair)| Independent {
-            candidate: candidate.values(),
-            baseline: baseline.values(),
-            obstacle: pair.obstacle,
-        })
-        .collect();
-    let decided = decide(&family, policy).into_iter().zip(samples);
-    decided
-        .map(|(decision, (one, two))| Decided {
-            verdict: decision.verdict,
-            n: one.smaller(two),
-            ratio: decision.contrast.map(|it| it.ratio.into()),
-            shift: decision.contrast.map(|it| it.shift.into()),
-            p: decision.contrast.map(|it| it.test.p),
-            adjusted_p: decision.adjusted_p,
-            adjusted_threshold_p: decision.adjusted_threshold_p,
-        })
-        .collect()
+fn verdict(member: &Member, tested: &Tested, policy: &Policy) -> Verdict {
+    let not_comparable = |why: &str| Verdict::NotComparable {
+        why: why.to_owned(),
+    };
+    if let Some(why) = &member.obstacle {
+        return not_comparable(why);
+    }
+    let (Some(ratio), Some(p)) = (member.ratio, tested.adjusted_threshold_p) else {
+        return Verdict::Inconclusive;
+    };
+    let verdict = policy.decide(&ratio, p);
+    match (member.bound, &verdict) {
+        (None, _)
+        | (Some(Bound::AtLeast), Verdict::Slower)
+        | (Some(Bound::AtMost), Verdict::Faster) => verdict,
+        (Some(_), _) => not_comparable("one of them is held up by the load generator"),
+    }
 }
 
 /// The ratio candidate ÷ baseline of two samples of one run, without a verdict; nothing if a value
 /// is not above zero.
 pub fn ratio(candidate: &Sample, baseline: &Sample) -> Option<Effect> {
-    let both = [(candidate.clone(), baseline.clone())];
-    match design(&both, Origin::OneRun, &Policy::default()) {
+    match design(&[(candidate.clone(), baseline.clone())]) {
         Design::Blocked => paired(&candidate.pairs(baseline))
             .ok()?
             .ratio

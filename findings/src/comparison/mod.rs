@@ -2,20 +2,23 @@
 //! and the words for them. Sentences, tables, headings and pictures take them from here.
 //!
 //! **Design.** Samples of one run are taken in shuffled blocks, each with one sample of every cell.
-//! What was measured in blocks is compared within blocks: values of the same block are pairs, tested
-//! by Wilcoxon's signed ranks. A family of comparisons is blocked if the blocks of its members match
-//! (at least three quarters of the smaller sample are in blocks that have both) and if there are
-//! enough of them for the test to reject anything at the strictest of Holm's levels; otherwise, and
-//! between two runs, samples are independent and are tested by Mann and Whitney's ranks. Neither
-//! depends on what was measured.
+//! What was measured in blocks is compared within blocks: values of the same block are pairs. A table
+//! is blocked if the blocks of its members match (at least three quarters of the smaller sample are
+//! in blocks that have both, and there are six of them); otherwise samples are independent. This does
+//! not depend on what was measured.
+//!
+//! **Test.** Of the logarithms of ratios. Within blocks: Student's statistic of bounded differences
+//! under all patterns of signs of whole blocks, step-down max-T over the family
+//! ([`crate::statistics::sign_flips`]). Independent samples: Welch's test, corrected after Holm.
 //!
 //! **Estimate.** The ratio candidate ÷ baseline and the shift candidate − baseline are Hodges and
-//! Lehmann's, with the intervals that go with the test. No other estimate of a ratio is stated
-//! anywhere.
+//! Lehmann's, with the intervals of the rank test of the design. No other estimate of a ratio is
+//! stated anywhere.
 //!
-//! **Verdict.** [`crate::statistics`] decides: Holm over the family, a threshold below which nobody
-//! would act, and the A/A floor.
+//! **Verdict.** [`Policy`](crate::statistics::Policy) decides: a threshold below which nobody would act, a margin of equivalence that
+//! is fixed beforehand, and the A/A control.
 
+mod bound;
 mod judge;
 mod sample;
 mod words;
@@ -25,7 +28,8 @@ use serde::Serialize;
 use crate::cells::{CellFacts, Measure};
 use crate::statistics::{Interval, Shift, Verdict};
 
-pub use judge::{judge, judge_from, ratio};
+pub use bound::Bound;
+pub use judge::{LEAST_BLOCKS, Table, judge, judge_jointly, judge_samples, ratio};
 pub use sample::Sample;
 pub use words::signed;
 
@@ -86,6 +90,8 @@ pub struct Comparison {
     pub n: usize,
     /// Candidate ÷ baseline.
     pub ratio: Option<Effect>,
+    /// Whether that is only a bound of the ratio, since the load generator held one of them up.
+    pub bound: Option<Bound>,
     /// Candidate − baseline, in the measure's unit; of a rate, in nanoseconds a request.
     pub shift: Option<Effect>,
     /// The p-value of "there is no difference".
@@ -96,7 +102,7 @@ pub struct Comparison {
     pub adjusted_threshold_p: Option<f64>,
 }
 
-/// The comparisons of one table, corrected together.
+/// The comparisons of one table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Family {
     /// Its name, by workload, scenario and what is measured.
@@ -107,6 +113,8 @@ pub struct Family {
     pub design: Design,
     /// What counts as a difference in it.
     pub policy: PolicyFacts,
+    /// Over how many comparisons, of this table and others, its p-values are adjusted.
+    pub corrected_over: usize,
     /// The comparisons.
     pub members: Vec<Comparison>,
 }
@@ -118,7 +126,9 @@ pub struct PolicyFacts {
     pub alpha: f64,
     /// The relative difference below which nobody would act.
     pub threshold: f64,
-    /// What the A/A control showed; `null` where there was none.
+    /// The largest relative difference that still counts as none.
+    pub margin: f64,
+    /// The largest relative difference that the A/A control showed; `null` where there was none.
     pub floor: Option<f64>,
 }
 
@@ -142,15 +152,6 @@ impl<'a> Pair<'a> {
             obstacle: None,
         }
     }
-}
-
-/// Whether two samples were taken in the blocks of one run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// Both are of one run.
-    OneRun,
-    /// Each is of a run of its own.
-    TwoRuns,
 }
 
 impl Family {

@@ -32,6 +32,15 @@ impl Sample {
         }
     }
 
+    /// The same in blocks of its own: of another run.
+    #[must_use]
+    pub fn apart(mut self) -> Self {
+        for block in &mut self.blocks {
+            *block = block.saturating_add(1 << 31);
+        }
+        self
+    }
+
     /// The values, in the order in which they were measured.
     pub fn values(&self) -> &[f64] {
         &self.values
@@ -39,13 +48,26 @@ impl Sample {
 
     /// (Candidate, baseline) of each block that has both.
     pub(super) fn pairs(&self, baseline: &Self) -> Vec<(f64, f64)> {
+        let matched = self.matched(baseline).into_iter();
+        matched.map(|(_, ours, theirs)| (ours, theirs)).collect()
+    }
+
+    /// The logarithm of candidate ÷ baseline of each block that has both. Values must be above zero.
+    pub(super) fn log_ratios(&self, baseline: &Self) -> Vec<(u32, f64)> {
+        let matched = self.matched(baseline).into_iter();
+        matched
+            .map(|(block, ours, theirs)| (block, ours.ln() - theirs.ln()))
+            .collect()
+    }
+
+    fn matched(&self, baseline: &Self) -> Vec<(u32, f64, f64)> {
         let mut theirs: Vec<(u32, f64)> = baseline.by_block().collect();
         theirs.sort_by_key(|(block, _)| *block);
         let pair = |(block, value): (u32, f64)| {
             let at = theirs
                 .binary_search_by_key(&block, |(block, _)| *block)
                 .ok()?;
-            Some((value, theirs[at].1))
+            Some((block, value, theirs[at].1))
         };
         self.by_block().filter_map(pair).collect()
     }

@@ -1,6 +1,6 @@
 //! Words and numbers for comparisons.
 
-use super::{Comparison, Design, Effect, Family};
+use super::{Bound, Comparison, Design, Effect, Family};
 use crate::statistics::Verdict;
 use crate::units::{Unit, percent, three_digits};
 
@@ -8,8 +8,8 @@ impl Design {
     /// The test, in words.
     pub const fn test(self) -> &'static str {
         match self {
-            Self::Blocked => "signed ranks within blocks",
-            Self::Independent => "Mann–Whitney",
+            Self::Blocked => "sign flips within blocks, step-down max-T",
+            Self::Independent => "Welch's test of logarithms, Holm",
         }
     }
 }
@@ -51,18 +51,20 @@ impl Family {
     pub fn method(&self) -> String {
         let floor = self.policy.floor.map_or_else(
             || "there was no A/A control of this measure".to_owned(),
-            |floor| format!("the A/A floor is {}", percent(floor)),
+            |floor| format!("the A/A control differed by up to {}", percent(floor)),
         );
         format!(
-            "{}, Holm-corrected over {} {}; a difference counts beyond {}, and {floor}",
+            "{}, corrected over {} {}; a difference counts beyond {}, indistinguishable is what \
+                differs by less than {}, and {floor}",
             self.design.test(),
-            self.members.len(),
-            if self.members.len() == 1 {
+            self.corrected_over,
+            if self.corrected_over == 1 {
                 "comparison"
             } else {
                 "comparisons"
             },
             percent(self.policy.threshold),
+            percent(self.policy.margin),
         )
     }
 }
@@ -75,7 +77,8 @@ impl Comparison {
             (Verdict::Faster, false) | (Verdict::Slower, true) => "▼",
             (Verdict::Slower, false) | (Verdict::Faster, true) => "▲",
             (Verdict::Indistinguishable, _) => "≈",
-            (Verdict::TooFewSamples { .. }, _) => "?",
+            (Verdict::WithinControl, _) => "~",
+            (Verdict::Inconclusive, _) => "?",
             (Verdict::NotComparable { .. }, _) => "–",
         }
     }
@@ -89,16 +92,20 @@ impl Comparison {
             Verdict::Faster => "faster".to_owned(),
             Verdict::Slower => "slower".to_owned(),
             Verdict::Indistinguishable => "indistinguishable".to_owned(),
-            Verdict::TooFewSamples { needed } => format!("too few: {needed} needed"),
+            Verdict::WithinControl => "differs, within A/A".to_owned(),
+            Verdict::Inconclusive => "inconclusive".to_owned(),
             Verdict::NotComparable { why } => format!("not comparable: {why}"),
         };
         format!("{} {word}", self.mark())
     }
 
-    /// The ratio with its interval, or a dash.
+    /// The ratio with its interval, or a dash: `≥ 8.08× (7.9–8.2)` where it is only a bound.
     pub fn ratio_text(&self) -> String {
-        self.ratio
-            .map_or_else(|| "–".to_owned(), |ratio| ratio.ratio_text())
+        let bound = self.bound.map_or("", Bound::sign);
+        self.ratio.map_or_else(
+            || "–".to_owned(),
+            |ratio| format!("{bound}{}", ratio.ratio_text()),
+        )
     }
 
     /// What a sentence says of the candidate: `4.51× (4.38–4.66) the cost`.
@@ -106,7 +113,14 @@ impl Comparison {
         match &self.verdict {
             Verdict::Faster | Verdict::Slower => format!("{} the cost", self.ratio_text()),
             Verdict::Indistinguishable => "indistinguishable from it".to_owned(),
-            Verdict::TooFewSamples { .. } => "too few samples to judge".to_owned(),
+            Verdict::WithinControl => format!(
+                "{} the cost, which is within what the A/A control showed",
+                self.ratio_text()
+            ),
+            Verdict::Inconclusive => self.ratio.map_or_else(
+                || "not judged: too few samples".to_owned(),
+                |_| format!("inconclusive: {} the cost", self.ratio_text()),
+            ),
             Verdict::NotComparable { why } => format!("not comparable: {why}"),
         }
     }

@@ -6,9 +6,9 @@ use results::record::Scenario;
 use results::{Param, Workload};
 use systems::BASELINE;
 
-use super::floors::{self, Floors};
+use super::floors::Floors;
 use crate::cells::{CellFacts, Measure, is_plain, is_unobserved};
-use crate::comparison::{self, Family, Pair};
+use crate::comparison::{self, Family, Pair, Table};
 
 /// What a scenario is compared by, the first first.
 pub const fn compared_by(scenario: Scenario) -> &'static [Measure] {
@@ -38,7 +38,8 @@ pub(super) fn name(workload: &str, scenario: Scenario, measure: Measure) -> Stri
     format!("{workload} {} {}", scenario.name(), measure.name())
 }
 
-/// One family for each workload, scenario and measure.
+/// One table for each workload, scenario and measure, all corrected together: whoever reads a page
+/// reads all of them.
 pub(super) fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
     let mut groups: BTreeMap<(&Workload, Scenario), Vec<&CellFacts>> = BTreeMap::new();
     for cell in cells
@@ -50,7 +51,7 @@ pub(super) fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
             .or_default()
             .push(cell);
     }
-    let mut families = Vec::new();
+    let mut tables = Vec::new();
     for ((workload, scenario), group) in groups {
         for &measure in compared_by(scenario) {
             let has = |cell: &&CellFacts| !cell.values(measure).is_empty();
@@ -61,15 +62,15 @@ pub(super) fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
                 .filter_map(|cell| Some(Pair::new(cell, base_of(&with, cell)?)))
                 .filter(|pair| pair.candidate.id != pair.baseline.id)
                 .collect();
-            families.extend(comparison::judge(
-                name(workload, scenario, measure),
+            tables.push(Table {
+                name: name(workload, scenario, measure),
                 measure,
-                &pairs,
-                floors::floor(floors, scenario, measure),
-            ));
+                pairs,
+                floor: floors.of_workload(workload, scenario, measure),
+            });
         }
     }
-    families
+    comparison::judge_jointly(tables)
 }
 
 /// The native cell under the same conditions.

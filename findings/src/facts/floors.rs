@@ -1,13 +1,14 @@
 //! A/A floors: by how much a system differs from itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use results::Workload;
 use results::record::Scenario;
 use serde::Serialize;
 
 use crate::cells::{CellFacts, Measure, original};
-use crate::comparison::Sample;
-use crate::statistics::aa_floor;
+use crate::comparison::{self, Sample};
+use crate::statistics::relative_difference;
 
 /// Scenarios that share a floor: a start is a start, however much was prepared for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -37,44 +38,62 @@ impl From<Scenario> for Kind {
     }
 }
 
-/// The largest difference between the same system under two names.
-pub type Floors = BTreeMap<Kind, BTreeMap<Measure, f64>>;
+/// The largest relative difference that a system showed to itself, by measure.
+type ByMeasure = BTreeMap<Measure, f64>;
 
-/// The floor of a scenario and a measure; nothing without an A/A control.
-pub(super) fn floor(floors: &Floors, scenario: Scenario, measure: Measure) -> Option<f64> {
-    floors.get(&scenario.into())?.get(&measure).copied()
+/// What the A/A control showed. Every pair of twins is one draw from what the method itself makes of
+/// no difference.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Floors {
+    /// Over all twins of a kind of scenario.
+    pub all: BTreeMap<Kind, ByMeasure>,
+    /// Over the twins of one workload, which take about as long as what they are held against.
+    pub by_workload: BTreeMap<Kind, BTreeMap<Workload, ByMeasure>>,
 }
 
-/// The floors of a run.
-pub(super) fn compute(cells: &[CellFacts]) -> Floors {
-    let kinds: BTreeSet<Kind> = cells.iter().map(|it| it.cell.scenario.into()).collect();
-    let of_kind = |kind| {
-        let floors = of_kind(cells, kind);
-        (!floors.is_empty()).then_some((kind, floors))
-    };
-    kinds.into_iter().filter_map(of_kind).collect()
-}
-
-fn of_kind(cells: &[CellFacts], kind: Kind) -> BTreeMap<Measure, f64> {
-    let twins = cells
-        .iter()
-        .filter(|cell| cell.is_twin() && Kind::from(cell.cell.scenario) == kind);
-    let pairs: Vec<_> = twins
-        .filter_map(|twin| {
+impl Floors {
+    /// The floors of a run.
+    pub(super) fn compute(cells: &[CellFacts]) -> Self {
+        let mut floors = Self::default();
+        for twin in cells.iter().filter(|cell| cell.is_twin()) {
             let original = original(&twin.cell);
-            Some((cells.iter().find(|cell| cell.cell == original)?, twin))
-        })
-        .collect();
-    let floor = |measure: Measure| {
-        let costs: Vec<_> = pairs
-            .iter()
-            .map(|(one, two)| (Sample::costs(one, measure), Sample::costs(two, measure)))
-            .collect();
-        let costs: Vec<_> = costs
-            .iter()
-            .map(|(one, two)| (one.values(), two.values()))
-            .collect();
-        Some((measure, aa_floor(&costs)?))
-    };
-    Measure::ALL.iter().copied().filter_map(floor).collect()
+            let Some(first) = cells.iter().find(|cell| cell.cell == original) else {
+                continue;
+            };
+            let kind = Kind::from(twin.cell.scenario);
+            for &measure in Measure::ALL {
+                let costs = [first, twin].map(|cell| Sample::costs(cell, measure));
+                let Some(ratio) = comparison::ratio(&costs[1], &costs[0]) else {
+                    continue;
+                };
+                let difference = relative_difference(ratio.estimate);
+                let by_workload = floors.by_workload.entry(kind).or_default();
+                let own = by_workload.entry(twin.cell.workload.clone()).or_default();
+                for known in [floors.all.entry(kind).or_default(), own] {
+                    let floor = known.entry(measure).or_default();
+                    *floor = floor.max(difference);
+                }
+            }
+        }
+        floors
+    }
+
+    /// The floor of a scenario and a measure, over all workloads; nothing without an A/A control.
+    pub(super) fn of_kind(&self, scenario: Scenario, measure: Measure) -> Option<f64> {
+        self.all.get(&scenario.into())?.get(&measure).copied()
+    }
+
+    /// The floor that a comparison of a workload is held against: that of the workload's own twins,
+    /// and where it has none, that of all.
+    pub(super) fn of_workload(
+        &self,
+        workload: &str,
+        scenario: Scenario,
+        measure: Measure,
+    ) -> Option<f64> {
+        let by_workload = self.by_workload.get(&scenario.into());
+        let own = by_workload.and_then(|it| it.get(&Workload::from(workload)));
+        own.and_then(|it| it.get(&measure).copied())
+            .or_else(|| self.of_kind(scenario, measure))
+    }
 }

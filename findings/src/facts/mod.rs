@@ -31,13 +31,12 @@ pub struct Facts {
     pub samples: u64,
     /// What is wrong with the run's files.
     pub damage: Vec<Damage>,
-    /// The largest relative difference that one system showed to itself, for each kind of scenario
-    /// and measure.
+    /// What the A/A control showed.
     pub floors: Floors,
     /// The cells, each with the places of its samples in the run's order.
     pub cells: Vec<CellFacts>,
-    /// Every cell against the native program under the same conditions, one family for each
-    /// workload, scenario and measure.
+    /// Every cell against the native program under the same conditions, one table for each
+    /// workload, scenario and measure, corrected together.
     pub families: Vec<Family>,
 }
 
@@ -45,7 +44,7 @@ impl Facts {
     /// The facts of a run.
     pub fn compute(run: &Run) -> Self {
         let cells = cells(&run.cells);
-        let floors = floors::compute(&cells);
+        let floors = Floors::compute(&cells);
         let families = baseline::families(&cells, &floors);
         Self {
             run: run.name.clone(),

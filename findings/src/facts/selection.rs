@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use results::record::Scenario;
 use results::{Cell, Param, Workload};
 
-use super::{Facts, baseline, floors};
+use super::{Facts, baseline};
 use crate::cells::{CellFacts, Measure, is_plain, is_unobserved, unobserved};
 use crate::comparison::Family;
 
@@ -13,9 +13,14 @@ use crate::comparison::Family;
 const FIRST_WORKLOAD: &str = "http-hello";
 
 impl Facts {
-    /// By how much one system differs from itself; nothing without an A/A control.
+    /// By how much one system differs from itself at most; nothing without an A/A control.
     pub fn floor(&self, scenario: Scenario, measure: Measure) -> Option<f64> {
-        floors::floor(&self.floors, scenario, measure)
+        self.floors.of_kind(scenario, measure)
+    }
+
+    /// The same of the twins of a workload where it has some: what its comparisons are held against.
+    pub fn floor_of(&self, workload: &str, scenario: Scenario, measure: Measure) -> Option<f64> {
+        self.floors.of_workload(workload, scenario, measure)
     }
 
     /// The workloads: first the one that most questions are about, then the others in alphabetical

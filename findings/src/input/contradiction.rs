@@ -1,6 +1,6 @@
 //! What a record contradicts itself in.
 
-use results::record::{residual_bound_ns, sum_rule};
+use results::sum_rule::{residual_bound_ns, sum_rule};
 use results::{Outcome, Sample};
 
 use super::Load;

@@ -84,7 +84,7 @@ fn of_system(facts: &Facts, cells: &[&CellFacts]) -> Option<Acquisition> {
             format!("{workload} {} {system} code acquisition", scenario.name()),
             Measure::TotalNs,
             &pairs,
-            facts.floor(scenario, Measure::TotalNs),
+            facts.floor_of(workload, scenario, Measure::TotalNs),
         ),
     })
 }

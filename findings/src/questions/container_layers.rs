@@ -93,7 +93,7 @@ fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option
         format!("{workload} {} container layers", scenario.name()),
         Measure::TotalNs,
         &pairs,
-        facts.floor(scenario, Measure::TotalNs),
+        facts.floor_of(workload, scenario, Measure::TotalNs),
     )?;
     Some(ContainerLayers {
         workload: workload.clone(),

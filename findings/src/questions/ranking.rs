@@ -271,7 +271,7 @@ fn ranks(
                 format!("{workload} {} {}", for_use.name, criterion.name()),
                 measure,
                 &pairs,
-                facts.floor(scenario, measure),
+                facts.floor_of(workload, scenario, measure),
             )
         })
         .collect();

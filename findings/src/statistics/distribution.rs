@@ -34,6 +34,15 @@ pub(crate) fn t_quantile(p: f64, freedom: f64) -> Option<f64> {
     }
 }
 
+/// P(|T| ≥ t) of Student's distribution with so many degrees of freedom: the two-sided p-value.
+///
+/// `None` without a degree of freedom.
+pub(crate) fn t_two_sided(t: f64, freedom: f64) -> Option<f64> {
+    StudentsT::new(0.0, 1.0, freedom)
+        .ok()
+        .map(|student| (2.0 * student.sf(t.abs())).min(1.0))
+}
+
 /// The crate's own search ends a few millionths early for many degrees of freedom.
 const EXPANDED_FROM: f64 = 200.0;
 

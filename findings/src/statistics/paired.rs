@@ -3,9 +3,8 @@
 use serde::Serialize;
 
 use super::Interval;
-use super::distribution::two_sided;
 use super::error::{DataError, finite, logarithms, sorted};
-use super::ranks::{mean_ranks, tie_sizes};
+use super::ranks::tie_sizes;
 use super::select::{kth_average, middle};
 use super::shift::{Shift, approximate_rank, exact_rank};
 
@@ -13,73 +12,19 @@ use super::shift::{Shift, approximate_rank, exact_rank};
 /// counted out.
 const EXACT_UP_TO: usize = 50;
 
-/// What the Wilcoxon signed-rank test found.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct SignedRank {
-    /// The sum of the ranks of the positive differences.
-    pub w: f64,
-    /// The two-sided p-value of "the differences are symmetric about zero".
-    pub p: f64,
-    /// Whether the p-value is exact.
-    pub exact: bool,
-    /// How many differences are zero. They are left out of the test.
-    pub zeros: usize,
-}
-
 /// Two treatments compared pair by pair.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Paired {
-    /// The test of the differences.
-    pub test: SignedRank,
     /// Candidate − baseline within a pair, in the unit of the values.
     pub shift: Shift,
     /// Candidate ÷ baseline within a pair. `None` unless all values are above zero.
     pub ratio: Option<Shift>,
 }
 
-/// The Wilcoxon signed-rank test of differences, two-sided.
-///
-/// Exact up to 50 differences if none is zero and no two are of the same size. Otherwise zeros are
-/// left out (Wilcoxon), and the p-value is from the normal distribution, corrected for ties and
-/// continuity, but no less than 2 / 2ⁿ. (Hollander, Wolfe and Chicken, *Nonparametric Statistical
-/// Methods*, 3rd ed., §3.1.)
-pub fn signed_rank(differences: &[f64]) -> Result<SignedRank, DataError> {
-    finite(differences)?;
-    let nonzero: Vec<_> = differences
-        .iter()
-        .copied()
-        .filter(|difference| *difference != 0.0)
-        .collect();
-    let zeros = differences.len() - nonzero.len();
-    let sizes: Vec<_> = nonzero.iter().map(|difference| difference.abs()).collect();
-    let ranks = mean_ranks(&sizes);
-    let w: f64 = nonzero
-        .iter()
-        .zip(&ranks)
-        .filter(|(difference, _)| **difference > 0.0)
-        .map(|(_, rank)| rank)
-        .sum();
-    let spread = Spread::new(sizes, zeros);
-    // Two of all 2ⁿ patterns of signs are the extreme ones.
-    let least = 2.0 * 0.5_f64.powf(nonzero.len() as f64);
-    let p = if spread.exact {
-        exact_p(w, nonzero.len())
-    } else {
-        spread.approximate_p(w).max(least).min(1.0)
-    };
-    Ok(SignedRank {
-        w,
-        p,
-        exact: spread.exact,
-        zeros,
-    })
-}
-
-/// Compares (candidate, baseline) pairs: the test, the Hodges–Lehmann shift, and the ratio of those
-/// logarithms.
+/// Compares (candidate, baseline) pairs: the Hodges–Lehmann shift, and the ratio of those logarithms.
 ///
 /// The shift is the median of the averages of all two differences (and of each with itself); its
-/// interval holds what the signed-rank test would not reject (Hollander, Wolfe and Chicken,
+/// interval holds what the Wilcoxon signed-rank test would not reject (Hollander, Wolfe and Chicken,
 /// §3.2–3.3). It assumes that the differences are symmetric about their centre, which those between
 /// interleaved blocks are if a treatment only moves the values.
 pub fn paired(pairs: &[(f64, f64)]) -> Result<Paired, DataError> {
@@ -98,7 +43,6 @@ pub fn paired(pairs: &[(f64, f64)]) -> Result<Paired, DataError> {
         _ => None,
     };
     Ok(Paired {
-        test: signed_rank(&plain)?,
         shift: centre(&plain)?,
         ratio,
     })
@@ -151,26 +95,6 @@ impl Spread {
             exact,
         }
     }
-
-    fn approximate_p(&self, w: f64) -> f64 {
-        let distance = (w - self.mean).abs() - 0.5;
-        if self.variance > 0.0 && distance > 0.0 {
-            two_sided(distance / self.variance.sqrt())
-        } else {
-            1.0
-        }
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "without ties the sum is a whole number"
-)]
-fn exact_p(w: f64, n: usize) -> f64 {
-    let tail = w.min((n * (n + 1) / 2) as f64 - w) as usize;
-    let below: f64 = distribution(n).iter().take(tail + 1).sum();
-    (2.0 * below).min(1.0)
 }
 
 /// P(W = w) for w = 0..=n(n + 1)/2: each rank is in the sum with probability one half.

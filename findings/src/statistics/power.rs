@@ -10,7 +10,7 @@ use super::ranks::counts_below;
 const OWN_DISTRIBUTION_FROM: usize = 20;
 
 /// No design asks for more per cell: whoever needs more needs another method.
-pub(crate) const MOST: usize = 10_000_000;
+const MOST: usize = 10_000_000;
 
 /// What a comparison is to achieve.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,7 +48,7 @@ impl Design {
 
     /// Below so many values per cell no result whatever is significant: 2 of all orders of the
     /// values are the extreme ones.
-    pub(crate) fn least(self) -> usize {
+    fn least(self) -> usize {
         // C(2n, n) grows fourfold with every n, so that this ends soon.
         let mut orders = 1.0;
         let mut n = 0;
@@ -106,14 +106,8 @@ pub fn detectable(pilot: &[f64], n: usize, design: Design) -> Result<f64, DataEr
 }
 
 /// Processes per cell, from the probability that a value of the slower cell is the larger one.
-pub(crate) fn noether(superiority: f64, design: Design) -> usize {
+fn noether(superiority: f64, design: Design) -> usize {
     processes(design.z() / (6.0 * (superiority - 0.5).powi(2))).max(design.least())
-}
-
-/// Pairs, from the probability that the sum of two differences is above zero: Noether's formula for
-/// the signed-rank test.
-pub(crate) fn signed_rank_pairs(superiority: f64, design: Design) -> usize {
-    processes(design.z() / (3.0 * (superiority - 0.5).powi(2)))
 }
 
 #[expect(
@@ -126,25 +120,25 @@ fn processes(number: f64) -> usize {
 }
 
 /// How values spread about their centre, in logarithms.
-pub(crate) struct LogSpread {
+struct LogSpread {
     sorted: Vec<f64>,
     sd: f64,
 }
 
 impl LogSpread {
-    pub(crate) fn new(pilot: &[f64]) -> Result<Self, DataError> {
+    fn new(pilot: &[f64]) -> Result<Self, DataError> {
         at_least(2, pilot)?;
         Ok(Self::of_logarithms(logarithms(pilot)?))
     }
 
-    pub(crate) fn of_logarithms(mut sorted: Vec<f64>) -> Self {
+    fn of_logarithms(mut sorted: Vec<f64>) -> Self {
         sorted.sort_unstable_by(f64::total_cmp);
         let sd = mean_and_sd(&sorted).1.unwrap_or(0.0);
         Self { sorted, sd }
     }
 
     /// P(X < Y) + ½·P(X = Y) for Y larger by this shift of the logarithms.
-    pub(crate) fn superiority(&self, shift: f64) -> f64 {
+    fn superiority(&self, shift: f64) -> f64 {
         let n = self.sorted.len();
         if n < OWN_DISTRIBUTION_FROM {
             return if self.sd > 0.0 {

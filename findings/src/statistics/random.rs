@@ -23,6 +23,15 @@ impl Random {
         ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
     }
 
+    /// 1 or −1, each with probability one half.
+    pub(crate) fn sign(&mut self) -> f64 {
+        if self.0.next_u64() >> 63 == 1 {
+            -1.0
+        } else {
+            1.0
+        }
+    }
+
     /// A number between 0 and 1, never either of them.
     pub(crate) fn uniform(&mut self) -> f64 {
         ((self.0.next_u64() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64

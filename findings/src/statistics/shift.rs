@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use super::distribution::normal_quantile;
-use super::error::{DataError, logarithms, sorted};
-use super::mann_whitney::Null;
+use super::rank_null::Null;
 use super::select::{kth_difference, middle};
 use super::{CONFIDENCE, Interval};
 
@@ -18,18 +17,6 @@ pub struct Shift {
     pub interval: Option<Interval>,
     /// Whether the interval's ranks are from the exact distribution.
     pub exact: bool,
-}
-
-/// The Hodges–Lehmann estimate of the ratio candidate ÷ baseline: that of the logarithms, taken
-/// back.
-///
-/// The median of all ratios between the two samples. It needs values above zero.
-pub fn hodges_lehmann_ratio(candidate: &[f64], baseline: &[f64]) -> Result<Shift, DataError> {
-    let (candidate, baseline) = (
-        sorted(&logarithms(candidate)?)?,
-        sorted(&logarithms(baseline)?)?,
-    );
-    Ok(of_sorted(&candidate, &baseline, &Null::new(&candidate, &baseline)).exponential())
 }
 
 impl Shift {

@@ -1,8 +1,9 @@
 //! Values that are in everybody's textbook, or can be had by hand.
 
+use findings::comparison::{Sample, judge_samples};
 use findings::statistics::{
-    Comparison, DataError, Order, Policy, Verdict, aa_floor, contrast, decide, describe, holm,
-    mann_kendall, mann_whitney, paired,
+    DataError, Order, Policy, Verdict, bounded, contrast, describe, holm, mann_kendall, paired,
+    sign_flips, welch,
 };
 
 fn close(one: f64, two: f64) {
@@ -15,10 +16,6 @@ fn close(one: f64, two: f64) {
 #[test]
 fn two_samples_of_five_that_do_not_overlap() {
     let (high, low) = ([10.0, 11.0, 12.0, 13.0, 14.0], [1.0, 2.0, 3.0, 4.0, 5.0]);
-    let test = mann_whitney(&high, &low).unwrap();
-    assert!(test.exact);
-    close(test.u, 25.0);
-    close(test.p, 2.0 / 252.0);
     let shift = contrast(&high, &low).unwrap().shift;
     close(shift.estimate, 9.0);
     // The third smallest and third largest of the 25 differences: P(U ≤ 2) = 4/252 < 2.5 % < P(U ≤
@@ -26,9 +23,6 @@ fn two_samples_of_five_that_do_not_overlap() {
     let interval = shift.interval.unwrap();
     close(interval.low, 6.0);
     close(interval.high, 12.0);
-    let delta = contrast(&high, &low).unwrap().delta;
-    close(delta.estimate, 1.0);
-    assert!(delta.interval.unwrap().low < 1.0);
 }
 
 #[test]
@@ -73,70 +67,85 @@ fn pairs_of_six() {
         .map(|i| (f64::from(10 + 2 * i), f64::from(10 + i)))
         .collect();
     let paired = paired(&pairs).unwrap();
-    assert!(paired.test.exact);
-    close(paired.test.p, 2.0 / 64.0);
     close(paired.shift.estimate, 3.5);
+}
+
+/// Differences with the blocks 0, 1, 2 …
+fn in_blocks(differences: &[f64]) -> Vec<(u32, f64)> {
+    (0..).zip(differences.iter().copied()).collect()
+}
+
+#[test]
+fn signs_of_whole_blocks() {
+    // All of one sign and size: only the pattern itself (and its opposite) reaches it.
+    let same = in_blocks(&[1.0; 7]);
+    let test = sign_flips(std::slice::from_ref(&same))[0];
+    assert!(test.t.is_infinite());
+    close(test.p, 1.0 / 64.0);
+    // Not one comparison more makes that any worse.
+    let family: Vec<_> = (0..100).map(|_| same.clone()).collect();
+    assert!(sign_flips(&family).iter().all(|it| it.adjusted_p < 0.02));
+    // Nothing but zeros is no difference.
+    let none = sign_flips(&[in_blocks(&[0.0; 7]), Vec::new()]);
+    assert!(none.iter().all(|it| it.p >= 1.0 && it.adjusted_p >= 1.0));
+    // 1, 2, 3 and −4: of the 8 patterns up to a turn of all, sums of 2 or more in size.
+    let test = sign_flips(&[in_blocks(&[1.0, 2.0, 3.0, -4.0])])[0];
+    close(test.p, 7.0 / 8.0);
+}
+
+#[test]
+fn a_stall_has_its_direction_and_no_more() {
+    let stalled = in_blocks(&[0.2, 0.21, 0.19, 0.2, 0.22, 0.18, 9.0]);
+    let bounded = bounded(&stalled);
+    close(bounded[6].1, 0.6);
+    let t = |differences: &Vec<(u32, f64)>| sign_flips(std::slice::from_ref(differences))[0].t;
+    assert!(t(&stalled) < 1.2 && t(&bounded) > 4.0);
+}
+
+#[test]
+fn welch_by_hand() {
+    let test = welch(&[3.0, 5.0], &[0.0, 2.0]).unwrap();
+    close(test.difference, 3.0);
+    close(test.t, 3.0 / 2_f64.sqrt());
+    close(test.freedom, 2.0);
+    // Two degrees of freedom: P(|T| > t) = 1 − t/√(t² + 2).
+    close(test.p, 1.0 - test.t / (test.t * test.t + 2.0).sqrt());
+    assert_eq!(welch(&[1.0, 1.0], &[2.0, 2.0]), Err(DataError::Constant));
 }
 
 #[test]
 fn every_verdict_can_be_had() {
     let spread = |factor: f64, n: u32| {
-        (0..n)
-            .map(|i| factor * (100.0 + f64::from(i * 7 % 11)))
-            .collect::<Vec<_>>()
+        Sample::new((0..n).map(|i| (i, factor * (100.0 + f64::from(i * 7 % 11)))))
     };
-    let (base, half, same, few) = (
-        spread(1.0, 40),
-        spread(0.5, 40),
-        spread(1.001, 40),
-        spread(1.0, 3),
-    );
-    let against = |candidate, obstacle| Comparison {
-        candidate,
-        baseline: &base,
-        obstacle,
-    };
-    let double = Comparison {
-        candidate: &base,
-        baseline: &half,
-        obstacle: None,
-    };
-    let family = [
-        against(&half, None),
-        double,
-        against(&same, None),
-        Comparison {
-            candidate: &few,
-            baseline: &few,
-            obstacle: None,
-        },
-        against(&half, Some("other versions")),
-        against(&[0.0], None),
+    let noisy = Sample::new((0..40).map(|i| (i, 55.0 + 100.0 * f64::from(i % 2))));
+    let base = || spread(1.0, 40);
+    let family = vec![
+        (spread(0.5, 40), base()),
+        (spread(2.0, 40), base()),
+        (spread(1.001, 40), base()),
+        (noisy, base()),
+        (spread(1.2, 40), base()),
+        (Sample::new((0..40).map(|i| (i, 0.0))), base()),
     ];
-    let verdicts: Vec<_> = decide(&family, &Policy::default())
-        .into_iter()
-        .map(|decision| decision.verdict)
-        .collect();
+    let policy = Policy {
+        floor: 0.25,
+        ..Policy::default()
+    };
+    let verdicts = judge_samples(family, &policy);
     assert_eq!(
-        verdicts[..3],
-        [Verdict::Faster, Verdict::Slower, Verdict::Indistinguishable]
-    );
-    assert!(
-        matches!(verdicts[3], Verdict::TooFewSamples { needed: 4.. }),
-        "{:?}",
-        verdicts[3]
-    );
-    assert_eq!(
-        verdicts[4],
-        Verdict::NotComparable {
-            why: "other versions".to_owned()
-        }
+        verdicts[..5],
+        [
+            Verdict::Faster,
+            Verdict::Slower,
+            Verdict::Indistinguishable,
+            Verdict::Inconclusive,
+            Verdict::WithinControl
+        ]
     );
     assert!(
         matches!(&verdicts[5], Verdict::NotComparable { why } if why.contains("above zero")),
         "{:?}",
         verdicts[5]
     );
-    assert!(aa_floor(&[(&base, &same)]).unwrap() < 0.01);
-    assert_eq!(mann_whitney(&[], &base), Err(DataError::Empty));
 }

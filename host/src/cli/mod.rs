@@ -1,8 +1,9 @@
 //! The command line.
 //!
 //! Every command is described here, for `--help`, completions and man pages. Those whose own start
-//! is measured are parsed by [`crate::args`] all the same: the parser is a part of such a start.
+//! is measured are parsed by [`args`] all the same: the parser is a part of such a start.
 
+pub(crate) mod args;
 mod measure;
 
 use std::ffi::OsString;
@@ -12,8 +13,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use host_probe::settings::{Engine, Named as _};
 
+use self::args::{CompileArgs, RunArgs, ServeArgs};
 pub(crate) use self::measure::{Density, Overhead, Phases, Profile};
-use crate::args::{self, CompileArgs, RunArgs, ServeArgs};
 
 /// Measure where the cold start of an embedded engine goes, phase by phase, and serve with it.
 #[derive(Debug, Parser)]

@@ -4,8 +4,8 @@
 use campaign::{Error, Exit};
 use host_probe::settings::Acquire;
 
-use crate::args::CompileArgs;
 use crate::artifact::{Contents, acquire_mode, engine_settings};
+use crate::cli::args::CompileArgs;
 use crate::engine::wasmtime::{new_engine, not_compiled, read};
 use crate::error::{cannot_load, usage};
 

@@ -10,8 +10,8 @@ use wasmtime_wasi::p2::bindings::Command;
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::Status;
-use crate::args::RunArgs;
 use crate::artifact::{Contents, acquire_mode, engine_settings, load};
+use crate::cli::args::RunArgs;
 use crate::engine::wasmtime::{config, engine_from, new_executor, private_cache};
 use crate::error::cannot_load;
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use campaign::{Error, Exit};
 
-use crate::args::ServeArgs;
+use crate::cli::args::ServeArgs;
 use crate::{error, server};
 
 /// The program in which `WasmEdge` is, beside this one.

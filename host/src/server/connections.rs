@@ -26,7 +26,7 @@ use super::milestones::Milestones;
 use super::service::Service;
 use super::write_timeout::WriteTimeout;
 use super::{epoch, limits, load};
-use crate::args::ServeArgs;
+use crate::cli::args::ServeArgs;
 use crate::error::{cannot_listen, machine_limit};
 
 /// Connections that wait in the kernel to be accepted: all that may have a request in flight, while

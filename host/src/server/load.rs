@@ -13,8 +13,8 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::instance::Guest;
 use super::milestones::Milestones;
-use crate::args::ServeArgs;
 use crate::artifact::{self, Contents, acquire_mode, engine_settings};
+use crate::cli::args::ServeArgs;
 use crate::engine::wasmtime::{config, engine_from, private_cache};
 use crate::error::{cannot_load, unusable_artifact};
 

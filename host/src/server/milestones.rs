@@ -5,7 +5,7 @@ use std::path::Path;
 use host_probe::settings::{Acquire, Allocator, Engine, Named as _};
 use serde_json::json;
 
-use crate::args::{Instances, ServeArgs};
+use crate::cli::args::{Instances, ServeArgs};
 
 /// The milestones of a start, on `CLOCK_MONOTONIC` in nanoseconds.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use super::instance::{Guest, Instance, Pool};
 use super::limits::{Bounded, InFlight, Permit};
 use super::load::Loaded;
-use crate::args::{Instances, Limits};
+use crate::cli::args::{Instances, Limits};
 use crate::engine::wasmtime::exchange::{Head, head_or_return};
 
 /// Failures that are reported on standard error. More would only fill a disk.

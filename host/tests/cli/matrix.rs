@@ -1,7 +1,7 @@
 //! Every value of every parameter, and what a run records.
 
 use results::Phase;
-use results::record::residual_bound_ns;
+use results::sum_rule::residual_bound_ns;
 
 use super::*;
 
