@@ -18,6 +18,7 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
     let limits = &findings.limits;
     let mut sentences = vec![floors(limits)];
     sentences.extend(drifted(findings));
+    sentences.extend(page_error(findings));
     let damage = &findings.facts.damage;
     let some = damage.iter().take(DAMAGE);
     sentences.extend(some.map(|damage| format!("Damaged input: {damage}.")));
@@ -89,10 +90,22 @@ fn floors(limits: &Limits) -> String {
     };
     let floors: Vec<_> = limits.floors.iter().map(floor).collect();
     format!(
-        "The A/A floor: the same system under two names differed by up to {}. No smaller \
-            difference is called one.",
+        "The A/A floor: the same system under two names differed by up to {}. What does not \
+            surely differ by more than the twins of its workload did is called no difference.",
         list(&floors)
     )
+}
+
+/// How sure the verdicts of the whole page are together.
+fn page_error(findings: &Findings) -> Option<String> {
+    let family = findings.facts.families.first()?;
+    Some(format!(
+        "The {} with the native program are corrected together: the chance that any of them is \
+            wrongly called a difference is at most {}. Every further table is corrected by itself, \
+            at the same level; a page with many tables has more chances.",
+        count(family.corrected_over as u64, "comparison"),
+        percent(family.policy.alpha)
+    ))
 }
 
 /// A/A controls that differ by a verdict.

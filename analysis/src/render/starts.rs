@@ -129,8 +129,8 @@ pub(super) fn marks(family: Option<&Family>) -> String {
         "▲ more, ▼ less"
     };
     format!(
-        "Compared with `{BASELINE}`: {directions}, ≈ indistinguishable, ? too few samples to say \
-            ({}).",
+        "Compared with `{BASELINE}`: {directions}, ≈ indistinguishable, ~ differs within the A/A \
+            control, ? inconclusive ({}).",
         family.method()
     )
 }
