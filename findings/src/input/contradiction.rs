@@ -1,5 +1,6 @@
 //! What a record contradicts itself in.
 
+use results::record::Series;
 use results::sum_rule::{residual_bound_ns, sum_rule};
 use results::{Outcome, Sample};
 
@@ -51,6 +52,48 @@ fn counts(load: &Load) -> Option<String> {
         ));
     }
     let recorded = load.recorded();
-    (recorded != 0 && recorded != ok)
-        .then(|| format!("{ok} right answers, but {recorded} latencies in the histogram"))
+    if recorded != 0 && recorded != ok {
+        return Some(format!(
+            "{ok} right answers, but {recorded} latencies in the histogram"
+        ));
+    }
+    load.series.as_ref().and_then(|it| windows(load, it))
+}
+
+/// Whether a series is of the requests that are counted: two ways of counting the same answers.
+fn windows(load: &Load, series: &Series) -> Option<String> {
+    let sum = |values: &[u64]| {
+        values
+            .iter()
+            .fold(0, |sum: u64, it| sum.saturating_add(*it))
+    };
+    let answers = sum(&series.answers);
+    if answers != load.ok {
+        return Some(format!(
+            "{} right answers, but {answers} in the windows of time",
+            load.ok
+        ));
+    }
+    let windows = series.answers.len();
+    if series.window_ns == 0 || series.latency_sum_ns.len() != windows {
+        return Some("the windows of time are none".to_owned());
+    }
+    let before = (windows as u64)
+        .saturating_sub(1)
+        .saturating_mul(series.window_ns);
+    if before > load.wall_ns {
+        return Some(format!(
+            "{windows} windows of {} ns are more than the {} ns that the load took",
+            series.window_ns, load.wall_ns
+        ));
+    }
+    // The histogram keeps three digits.
+    let (summed, mean) = (sum(&series.latency_sum_ns) as f64, load.mean_ns()?);
+    let counted = mean * answers as f64;
+    ((summed - counted).abs() > counted * 0.01).then(|| {
+        format!(
+            "the latencies of the windows are {summed:.0} ns together, those of the histogram \
+                {counted:.0} ns"
+        )
+    })
 }
