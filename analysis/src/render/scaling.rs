@@ -42,8 +42,8 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     if all.iter().any(Scaling::is_bounded) {
         section.text(
             "≥ is a lower bound and ≤ an upper one: the load generator was at its limit, in this \
-                step or in that of the fewest instances; ? is where it was in both, and nothing is \
-                known.",
+                step or in that of the fewest instances. Where it was in both, nothing is known of \
+                the efficiency.",
         );
     }
     let mut workloads: Vec<_> = all.iter().map(|it| it.cell.workload.as_str()).collect();

@@ -36,7 +36,7 @@ pub(crate) fn scaling(findings: &Findings) -> String {
         ));
         if some.iter().any(|it| it.is_bounded()) {
             text.push_str(
-                "≥ at least, ≤ at most, ? neither known: the load generator was at its limit\n",
+                "≥ at least, ≤ at most: the load generator was at its limit, there or with the fewest\n",
             );
         }
         for it in &some {

@@ -97,3 +97,43 @@ fn windows(load: &Load, series: &Series) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_of_the_answers_and_latencies_that_are_counted() {
+        let load = Load {
+            sent: 100,
+            ok: 100,
+            failed: 0,
+            dropped: 0,
+            late: 0,
+            wall_ns: 1_000_000,
+            latencies: vec![(10_000, 100)],
+            series: None,
+        };
+        let series = |answers: [u64; 2], latency_sum_ns: [u64; 2], window_ns| Series {
+            window_ns,
+            answers: answers.into(),
+            latency_sum_ns: latency_sum_ns.into(),
+        };
+        let found = |series: &Series| windows(&load, series).unwrap_or_default();
+        let half = [500_000; 2];
+        assert_eq!(found(&series([50, 50], half, 500_000)), "");
+        let missing = found(&series([50, 49], half, 500_000));
+        assert!(
+            missing.contains("100 right answers, but 99 in the windows"),
+            "{missing}"
+        );
+        let slow = found(&series([50, 50], [500_000, 600_000], 500_000));
+        assert!(
+            slow.contains("latencies of the windows are 1100000 ns"),
+            "{slow}"
+        );
+        let long = found(&series([50, 50], half, 2_000_000));
+        assert!(long.contains("are more than the 1000000 ns"), "{long}");
+        assert!(found(&series([50, 50], half, 0)).contains("are none"));
+    }
+}

@@ -11,7 +11,7 @@ use results::{Cell, Param};
 use serde::Serialize;
 
 use crate::cells::{CellFacts, Measure, is_unobserved, without};
-use crate::comparison::{self, Effect, Sample};
+use crate::comparison::{self, Bound, Effect, Sample};
 use crate::facts::Facts;
 use crate::units::{percent, three_digits};
 
@@ -37,7 +37,8 @@ pub struct ScalingStep {
     pub speed_up: Option<Effect>,
     /// The speed-up as a part of what so many instances could be expected to give.
     pub efficiency: Option<Effect>,
-    /// What the efficiency is, where a load generator was at its limit; nothing where none was.
+    /// On which side of them speed-up and efficiency lie, where the load generator held up either
+    /// these instances or the fewest. If it held up both, nothing is known of them.
     pub bound: Option<Bound>,
     /// How many times the requests per second of the number before.
     pub over_previous: Option<Effect>,
@@ -46,28 +47,16 @@ pub struct ScalingStep {
     pub is_degraded: bool,
 }
 
-/// What an efficiency is whose rates are lower bounds, since their load generator was at its limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Bound {
-    /// At least what is stated: the rate of so many instances may be higher.
-    AtLeast,
-    /// At most what is stated: the rate of the fewest may be higher.
-    AtMost,
-    /// Neither: both may be higher.
-    Unknown,
-}
-
 impl ScalingStep {
     /// The efficiency as people read it, with what it is a bound of; nothing where it is not known.
     pub fn efficiency_text(&self) -> Option<String> {
-        let mark = self.bound.map_or("", Bound::mark);
+        let mark = self.bound.map_or("", Bound::sign);
         Some(format!("{mark}{}", percent(self.efficiency?.estimate)))
     }
 
     /// The speed-up in the same way.
     pub fn speed_up_text(&self) -> Option<String> {
-        let mark = self.bound.map_or("", Bound::mark);
+        let mark = self.bound.map_or("", Bound::sign);
         Some(format!("{mark}{}", three_digits(self.speed_up?.estimate)))
     }
 }
@@ -77,17 +66,6 @@ impl Scaling {
     pub fn is_bounded(&self) -> bool {
         self.steps.iter().any(|step| step.bound.is_some())
             || matches!(self.limit, Limit::Generator { .. })
-    }
-}
-
-impl Bound {
-    /// What stands before the number.
-    pub const fn mark(self) -> &'static str {
-        match self {
-            Self::AtLeast => "≥ ",
-            Self::AtMost => "≤ ",
-            Self::Unknown => "? ",
-        }
     }
 }
 
@@ -186,13 +164,13 @@ fn step(members: &[(u64, &CellFacts)], at: usize) -> ScalingStep {
     let falls = over_previous
         .and_then(|ratio| ratio.interval)
         .is_some_and(|ends| ends.high < 1.0 && !is_bound);
-    let bound = match (is_bound, first.is_generator_limited()) {
-        // Of itself it is all, whatever it is.
-        _ if at == 0 => None,
-        (true, true) => Some(Bound::Unknown),
-        (true, false) => Some(Bound::AtLeast),
-        (false, true) => Some(Bound::AtMost),
-        (false, false) => None,
+    let (speed_up, bound) = match (is_bound, first.is_generator_limited()) {
+        // Against itself it is 1, whatever it is.
+        _ if at == 0 => (speed_up, None),
+        (true, true) => (None, None),
+        (true, false) => (speed_up, Some(Bound::AtLeast)),
+        (false, true) => (speed_up, Some(Bound::AtMost)),
+        (false, false) => (speed_up, None),
     };
     ScalingStep {
         instances: n,
