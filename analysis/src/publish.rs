@@ -87,6 +87,7 @@ fn csv(findings: &Findings) -> Vec<u8> {
         "params",
         "measure",
         "n",
+        "bound",
         "median",
         "median_low",
         "median_high",
@@ -138,6 +139,11 @@ fn row(cell: &CellFacts, measure: Measure, measured: &Measured) -> Vec<String> {
     let params: Vec<_> = params
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
+    let bound = if cell.is_lower_bound(measure) {
+        "lower"
+    } else {
+        ""
+    };
     let head = [
         cell.id.clone(),
         cell.cell.system.to_string(),
@@ -146,6 +152,7 @@ fn row(cell: &CellFacts, measure: Measure, measured: &Measured) -> Vec<String> {
         params.join(" "),
         measure.name().to_owned(),
         all.n.to_string(),
+        bound.to_owned(),
     ];
     let counts = [cell.noisy.len(), cell.failed.len(), cell.skipped.len()];
     head.into_iter()

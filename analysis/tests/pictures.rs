@@ -42,6 +42,7 @@ fn bars() -> Picture {
         label: LABEL.to_owned(),
         system: (*system).to_owned(),
         value: index as f64 * 3e6,
+        is_lower_bound: index % 2 == 1,
         interval: Some((index as f64 * 2e6, index as f64 * 5e6)),
         mark: "▲".to_owned(),
     };

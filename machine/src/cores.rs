@@ -1,8 +1,10 @@
 //! Which core the system under test runs on, and which one the load generator.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use nix::sched::{CpuSet, sched_getaffinity};
+use nix::errno::Errno;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 /// A core each, as the kernel numbers them; nothing where there are not two to choose from.
@@ -25,12 +27,104 @@ pub fn pair() -> Cores {
 /// The cores that this process may run on, in order; none where the kernel does not report them, as with
 /// more than 1024 of them.
 pub fn allowed() -> Vec<usize> {
-    let Ok(set) = sched_getaffinity(Pid::from_raw(0)) else {
+    of_thread(0).unwrap_or_default()
+}
+
+/// The cores that a thread may run on, in order; 0 is the calling one.
+fn of_thread(thread: u32) -> nix::Result<Vec<usize>> {
+    let set = sched_getaffinity(Pid::from_raw(thread.cast_signed()))?;
+    Ok((0..CpuSet::count())
+        .filter(|&core| set.is_set(core) == Ok(true))
+        .collect())
+}
+
+/// The cores that any thread of these processes may run on, in order, as the kernel has it. Nothing
+/// if there are none, or one of them does not tell.
+pub fn of_processes(pids: &[u32]) -> Option<Vec<usize>> {
+    let mut cores = BTreeSet::new();
+    for pid in pids {
+        let threads = threads(*pid);
+        if threads.is_empty() {
+            return None;
+        }
+        for thread in threads {
+            match of_thread(thread) {
+                Ok(own) => cores.extend(own),
+                Err(Errno::ESRCH) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+    (!cores.is_empty()).then(|| cores.into_iter().collect())
+}
+
+/// Keeps these processes on these cores: all their threads, and what they start from now on.
+///
+/// # Errors
+/// The kernel refuses it: the cores do not exist, a control group allows others only, or the
+/// processes are somebody else's. One that has ended meanwhile is no error.
+pub fn keep(pids: &[u32], cores: &[usize]) -> nix::Result<()> {
+    let mut set = CpuSet::new();
+    cores.iter().try_for_each(|core| set.set(*core))?;
+    for pid in pids {
+        let mut kept = BTreeSet::new();
+        // A thread that is not kept yet may start another one meanwhile, so it is looked again
+        // until there is no new one.
+        loop {
+            let new: Vec<_> = threads(*pid)
+                .into_iter()
+                .filter(|thread| kept.insert(*thread))
+                .collect();
+            if new.is_empty() {
+                break;
+            }
+            for thread in new {
+                match sched_setaffinity(Pid::from_raw(thread.cast_signed()), &set) {
+                    Ok(()) | Err(Errno::ESRCH) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The threads of a process; none if it has ended.
+fn threads(pid: u32) -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
         return Vec::new();
     };
-    (0..CpuSet::count())
-        .filter(|&core| set.is_set(core) == Ok(true))
+    let names = entries.flatten().map(|entry| entry.file_name());
+    names
+        .filter_map(|name| name.to_str()?.parse().ok())
         .collect()
+}
+
+/// While it lives, the calling thread runs on one core, and so does what it starts.
+#[derive(Debug)]
+pub struct Kept {
+    before: CpuSet,
+}
+
+impl Kept {
+    /// Keeps the calling thread on a core.
+    ///
+    /// # Errors
+    /// The core does not exist, or this process may not use it.
+    pub fn on(core: usize) -> nix::Result<Self> {
+        let this = Pid::from_raw(0);
+        let before = sched_getaffinity(this)?;
+        let mut set = CpuSet::new();
+        set.set(core)?;
+        sched_setaffinity(this, &set)?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let _ = sched_setaffinity(Pid::from_raw(0), &self.before);
+    }
 }
 
 /// The pair among `allowed`, with the topology below `root`, which is `/` but in tests.
@@ -155,5 +249,37 @@ mod tests {
                 .all(|core| allowed.contains(core))
         );
         assert!(system != generator || system.is_none());
+    }
+
+    #[test]
+    fn a_process_is_kept_with_all_its_threads_and_children_and_let_go_again() {
+        use std::process::{Command, Stdio};
+        let before = allowed();
+        let mut child = Command::new("sleep")
+            .arg("3600")
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        let last = before[before.len() - 1];
+        keep(&[pid], &[last]).unwrap();
+        assert_eq!(of_processes(&[pid]), Some(vec![last]));
+        keep(&[pid], &before).unwrap();
+        assert_eq!(of_processes(&[pid]), Some(before.clone()));
+        assert!(keep(&[pid], &[100_000]).is_err());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(of_processes(&[pid]), None, "it has ended");
+        assert_eq!(keep(&[pid], &[last]), Ok(()), "nor is that an error");
+
+        let kept = Kept::on(last).unwrap();
+        let output = Command::new("grep")
+            .args(["Cpus_allowed_list", "/proc/self/status"])
+            .output()
+            .unwrap();
+        let listed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(listed.split_whitespace().last(), Some(&*last.to_string()));
+        drop(kept);
+        assert_eq!(allowed(), before);
     }
 }

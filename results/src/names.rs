@@ -239,6 +239,9 @@ vocabulary! {
     Observer = "observer",
     /// Work that is left out of the start.
     Without = "without",
+    /// On how many CPUs the system may start: `one`, the one that it has under load. Absent where it
+    /// has all.
+    Cpus = "cpus",
     /// Connections at once.
     Connections = "connections",
     /// Requests of a sample.
@@ -435,8 +438,12 @@ vocabulary! {
     SystemPages = "system_pages",
     /// Pages of these files in the page cache before the start.
     SystemPagesResident = "system_pages_resident",
-    /// Requests before those that were recorded.
+    /// Requests before those that were recorded, over all connections.
     WarmUp = "warm_up",
+    /// The same, over each connection.
+    WarmUpPerConnection = "warm_up_per_connection",
+    /// The CPUs that the system could run on, as the kernel numbers them.
+    Cpus = "cpus",
 }
 
 /// What begins the names of evidence that holds the costs of one part of a system.

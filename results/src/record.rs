@@ -146,6 +146,21 @@ pub struct Requests {
     pub wall_ns: u64,
     /// All latencies: HDR histogram, V2, deflate, base64.
     pub latency_hdr: Option<String>,
+    /// When they were answered, in windows; absent where it was not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<Series>,
+}
+
+/// Right answers over time, in windows of equal length from the first send on. A histogram keeps no
+/// order: whether a load was steady is seen here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Series {
+    /// The length of a window. The last one is shorter: it ends with the last answer.
+    pub window_ns: u64,
+    /// Right answers whose end lies in each window. They add up to `ok`.
+    pub answers: Vec<u64>,
+    /// The latencies of these answers, added up.
+    pub latency_sum_ns: Vec<u64>,
 }
 
 /// One measurement of one cell, in its own process: one line of `samples.jsonl`.

@@ -21,6 +21,8 @@ pub struct Bar {
     pub system: String,
     /// How long it is.
     pub value: f64,
+    /// Whether it is at least so long, and perhaps longer.
+    pub is_lower_bound: bool,
     /// The interval of the value.
     pub interval: Option<(f64, f64)>,
     /// A mark beside the value: the verdict of a comparison.
@@ -62,7 +64,8 @@ pub fn draw_bars(rows: &[Bar], unit: Unit, what: &str) -> Picture {
 }
 
 fn value_of(row: &Bar, unit: Unit) -> String {
-    let value = unit.shown(row.value);
+    let at_least = if row.is_lower_bound { "≥ " } else { "" };
+    let value = format!("{at_least}{}", unit.shown(row.value));
     if row.mark.is_empty() {
         value
     } else {

@@ -1,8 +1,8 @@
 //! When does a slower start pay? After how many requests, and at what rate of them.
 
-use findings::questions::break_even::{BreakEven, Pays, Way};
+use findings::questions::break_even::{BreakEven, NotAdded, Pays, Way};
 use findings::units::{Unit, grouped, nanoseconds, three_digits};
-use findings::{Findings, Names};
+use findings::{CellFacts, Findings, Names};
 use systems::{Kind, describe};
 
 use super::format::{linked, systems};
@@ -24,9 +24,17 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
             prepared) where measured, requests are `warm`; costs add up, so that means decide \
             here and not medians.",
     );
+    section.text(
+        "What is added up had the same CPUs. Where a system has one core under load and the \
+            generator another, its starts here are those on that core (`cpus=one`), and not those \
+            of other sections, which had all.",
+    );
     for of in &findings.break_even {
-        section.blocks.push(Block::Figure(figure(findings, of)));
-        section.table(crossings(findings, of));
+        if of.ways.len() > 1 {
+            section.blocks.push(Block::Figure(figure(findings, of)));
+            section.table(crossings(findings, of));
+        }
+        section.list(not_added(findings, of));
     }
     section.text(
         "By rate: requests that arrive independently of each other at a rate r keep an instance \
@@ -34,6 +42,22 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
             per start on average. The rate stated is that from which on the slower start pays.",
     );
     Some(section)
+}
+
+/// What is not added up, and why.
+fn not_added(findings: &Findings, of: &BreakEven) -> Vec<String> {
+    let ids: Vec<String> = of.not_added.iter().map(|it| it.start.clone()).collect();
+    let cells = super::cells_of(findings, &ids);
+    let names = Names::new(cells.iter().map(|cell| &cell.cell));
+    let sentence = |(it, cell): (&NotAdded, &&CellFacts)| {
+        format!(
+            "{}, {}: start and request are not added up ({}).",
+            of.workload,
+            linked(&names, cell),
+            it.words()
+        )
+    };
+    of.not_added.iter().zip(&cells).map(sentence).collect()
 }
 
 fn title(findings: &Findings) -> String {

@@ -4,7 +4,7 @@
 use findings::cells::Measured;
 use findings::statistics::Warning;
 use findings::units::{Unit, percent};
-use findings::{CellFacts, Findings};
+use findings::{CellFacts, Findings, Measure};
 
 use super::format::{ends, span, value};
 use crate::document::{Block, Row, Section, Table};
@@ -74,7 +74,7 @@ pub(super) fn render(findings: &Findings) -> Section {
     table.folded = true;
     for cell in &findings.facts.cells {
         for (measure, measured) in &cell.measures {
-            let fields = measure_row(cell, measure.name(), measured, measure.unit());
+            let fields = measure_row(cell, *measure, measured);
             table.row_about(&cell.cell.workload, &[cell.system()], fields);
         }
     }
@@ -87,7 +87,8 @@ pub(super) fn render(findings: &Findings) -> Section {
     section
 }
 
-fn measure_row(cell: &CellFacts, name: &str, measured: &Measured, unit: Unit) -> Vec<String> {
+fn measure_row(cell: &CellFacts, measure: Measure, measured: &Measured) -> Vec<String> {
+    let (name, unit) = (measure.name(), measure.unit());
     let all = &measured.all;
     vec![
         format!("[{}](#{})", cell.id, cell.id),
@@ -103,12 +104,23 @@ fn measure_row(cell: &CellFacts, name: &str, measured: &Measured, unit: Unit) ->
         value(all.p99, unit),
         unit.shown(all.mad),
         value(measured.median_without_noisy, unit),
-        all.warnings()
-            .iter()
-            .map(warning)
-            .collect::<Vec<_>>()
-            .join("; "),
+        warnings(cell, measured, measure),
     ]
+}
+
+/// What is to be known before a measure is trusted.
+fn warnings(cell: &CellFacts, measured: &Measured, measure: Measure) -> String {
+    let own = measured.all.warnings();
+    let bound = cell
+        .is_lower_bound(measure)
+        .then(|| "lower bound: the load generator was at its limit".to_owned());
+    let steadiness = cell.steadiness.filter(|_| measure == Measure::PerSecond);
+    let unsteady = steadiness.and_then(|it| it.words());
+    let own = own.iter().map(warning);
+    own.chain(bound)
+        .chain(unsteady.map(|words| format!("not steady: {words}")))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// A warning in words.

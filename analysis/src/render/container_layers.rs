@@ -55,6 +55,7 @@ fn figure(findings: &Findings, of: &ContainerLayers) -> Figure {
         label: layer.name.clone(),
         system: cell.cell.system.to_string(),
         value: layer.total_ns,
+        is_lower_bound: false,
         interval: cell.interval(Measure::TotalNs).map(pair),
         mark: added(*at).map_or_else(String::new, |it| it.difference_text(Unit::Nanoseconds)),
     };

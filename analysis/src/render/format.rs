@@ -19,7 +19,7 @@ pub(crate) fn value(value: Option<f64>, unit: Unit) -> String {
 
 /// The median of a measure, or a dash.
 pub(crate) fn median(cell: &CellFacts, measure: Measure) -> String {
-    value(cell.median(measure), measure.unit())
+    or_dash(cell.median_text(measure))
 }
 
 /// The 95 % interval of the median of a measure, or how many samples there are for it.

@@ -1,7 +1,8 @@
 //! What cannot be said, each limit one sentence.
 
+use findings::cells::GENERATOR_LIMIT;
 use findings::questions::limits::{Floor, Limits};
-use findings::units::percent;
+use findings::units::{nanoseconds, percent};
 use findings::{Findings, Measure};
 use results::record::Scenario;
 
@@ -55,6 +56,7 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
         )
     }));
     sentences.extend(unsteady(limits));
+    sentences.extend(loads(findings));
     sentences.extend(observer(findings));
     sentences.extend(versions(findings));
     if limits.dirty {
@@ -142,15 +144,57 @@ fn unsteady(limits: &Limits) -> Vec<String> {
         ),
     ];
     for (what, cells) in warnings.into_iter().filter(|(_, cells)| !cells.is_empty()) {
-        let (some, rest) = cells.split_at(cells.len().min(CELLS));
-        let links: Vec<_> = some.iter().map(|id| format!("[{id}](#{id})")).collect();
-        let more = if rest.is_empty() {
-            String::new()
-        } else {
-            format!(" and {} more", rest.len())
-        };
+        let links = links(cells, |id| format!("[{id}](#{id})"));
         let cells = count(cells.len() as u64, "cell");
-        sentences.push(format!("{cells} {what}: {}{more}.", links.join(", ")));
+        sentences.push(format!("{cells} {what}: {links}."));
+    }
+    sentences
+}
+
+/// The first of some cells, each in words, and how many more there are.
+fn links(cells: &[String], words: impl Fn(&String) -> String) -> String {
+    let (some, rest) = cells.split_at(cells.len().min(CELLS));
+    let some: Vec<_> = some.iter().map(words).collect();
+    let more = if rest.is_empty() {
+        String::new()
+    } else {
+        format!(" and {} more", rest.len())
+    };
+    format!("{}{more}", some.join(", "))
+}
+
+/// What cannot be said of loads.
+fn loads(findings: &Findings) -> Vec<String> {
+    let limits = &findings.limits;
+    let mut sentences = Vec::new();
+    if !limits.generator_limited.is_empty() {
+        let links = links(&limits.generator_limited, |id| format!("[{id}](#{id})"));
+        sentences.push(format!(
+            "**How many requests these cells could answer is not known:** {links}. Their load \
+                generator used more than {} of its core; rates are lower bounds, and ratios to them \
+                are bounds too.",
+            percent(GENERATOR_LIMIT)
+        ));
+    }
+    if !limits.not_steady.is_empty() {
+        let words = |id: &String| {
+            let steadiness = findings.facts.cell(id).and_then(|cell| cell.steadiness);
+            let words = steadiness.and_then(|it| it.words()).unwrap_or_default();
+            format!("[{id}](#{id}): {words}")
+        };
+        sentences.push(format!(
+            "**Not steady:** {}. One rate does not describe such a load.",
+            links(&limits.not_steady, words)
+        ));
+    }
+    if let Some(loads) = limits.loads {
+        sentences.push(format!(
+            "Whether loads were steady was looked at in {}, each from {} to {} long: what a system \
+                only does later cannot be seen in them.",
+            count(loads.cells as u64, "cell"),
+            nanoseconds(loads.shortest_ns),
+            nanoseconds(loads.longest_ns),
+        ));
     }
     sentences
 }

@@ -33,13 +33,22 @@ fn section(findings: &Findings, requests: &Requests) -> Section {
         "`{scenario}`: {}. {}{}",
         meaning(requests.scenario),
         if requests.closed_loop {
-            "The load is a closed loop: the next request goes out after the answer to the last, so \
-                that a slow answer delays those after it and is counted once."
+            "The load is a closed loop: on each connection the next request goes out after the \
+                answer to the last, so that a slow answer delays those after it and is counted \
+                once."
         } else {
             "Where the load is an open loop, latency counts from the planned time of sending."
         },
         left_out(&names)
     ));
+    let name = |id: &str| {
+        let cell = findings.facts.cell(id);
+        cell.map_or_else(|| id.to_owned(), |cell| linked(&names, cell))
+    };
+    for sentence in [requests.bounds_words(), requests.waiting_words(name)] {
+        sentence.into_iter().for_each(|it| section.text(it));
+    }
+    section.list(unsteady(&cells, &names));
     let family = findings.facts.family(workload, requests.scenario, measure);
     let (question, axis) = if measure.is_rate() {
         (
@@ -83,6 +92,15 @@ fn section(findings: &Findings, requests: &Requests) -> Section {
         section.blocks.extend(memory.map(Block::Figure));
     }
     section
+}
+
+/// Loads that were not steady, each in a sentence.
+fn unsteady(cells: &[&CellFacts], names: &Names) -> Vec<String> {
+    let words = |cell: &&CellFacts| {
+        let words = cell.steadiness?.words()?;
+        Some(format!("**Not steady:** {}: {words}.", linked(names, cell)))
+    };
+    cells.iter().filter_map(words).collect()
 }
 
 fn title(requests: &Requests, cells: &[&CellFacts], names: &Names) -> String {
@@ -176,11 +194,13 @@ fn table(findings: &Findings, requests: &Requests, cells: &[&CellFacts]) -> Tabl
         ">requests",
         ">requests/s",
         ">p50",
+        ">of it waiting",
         ">p90",
         ">p99",
         ">95 % interval",
         ">of native's cost (95 %)",
         "verdict",
+        ">generator",
         ">PSS",
     ];
     let title = format!(
@@ -190,11 +210,13 @@ fn table(findings: &Findings, requests: &Requests, cells: &[&CellFacts]) -> Tabl
     let mut table = Table::new(title, &columns);
     for cell in cells {
         let [ratio, label] = verdict_fields(family, cell);
+        let waiting = requests.waiting_of(&cell.id).map(|it| it.waiting_ns);
         let figures = [
-            Measure::PerSecond,
-            Measure::P50Ns,
-            Measure::P90Ns,
-            Measure::P99Ns,
+            median(cell, Measure::PerSecond),
+            median(cell, Measure::P50Ns),
+            format::value(waiting, Unit::Nanoseconds),
+            median(cell, Measure::P90Ns),
+            median(cell, Measure::P99Ns),
         ];
         let head = [
             linked(&names, cell),
@@ -205,9 +227,9 @@ fn table(findings: &Findings, requests: &Requests, cells: &[&CellFacts]) -> Tabl
             interval(cell, measure),
             ratio,
             label,
+            median(cell, Measure::GeneratorShare),
             median(cell, Measure::PssBytes),
         ];
-        let figures = figures.map(|figure| median(cell, figure));
         let fields = head.into_iter().chain(figures).chain(tail);
         table.row_about(workload, &[cell.system()], fields);
     }

@@ -13,14 +13,24 @@ use crate::plot::{Curve, Plane, draw_curves};
 pub(super) fn render(findings: &Findings) -> Option<Section> {
     let all = &findings.scaling;
     let several = all.iter().filter(|it| it.steps.len() > 1);
-    let best = several.filter_map(|it| Some((it, it.steps.last()?, it.steps.last()?.efficiency?)));
-    let (best, last, efficiency) =
-        best.max_by(|one, two| one.2.estimate.total_cmp(&two.2.estimate))?;
-    let title = format!(
-        "Scaling: {} keeps {} of its efficiency at {} instances",
-        best.cell.system,
-        percent(efficiency.estimate),
-        last.instances
+    let ends = several.filter_map(|it| Some((it, it.steps.last()?, it.steps.last()?.efficiency?)));
+    let ends: Vec<_> = ends.collect();
+    if ends.is_empty() {
+        return None;
+    }
+    // A bound is no best.
+    let measured = ends.iter().filter(|(it, ..)| !it.is_bounded());
+    let best = measured.max_by(|one, two| one.2.estimate.total_cmp(&two.2.estimate));
+    let title = best.map_or_else(
+        || "Scaling: how throughput grows with instances".to_owned(),
+        |(best, last, efficiency)| {
+            format!(
+                "Scaling: {} keeps {} of its efficiency at {} instances",
+                best.cell.system,
+                percent(efficiency.estimate),
+                last.instances
+            )
+        },
     );
     let mut section = Section::new("scaling", title);
     section.question = "Many instances";
@@ -29,6 +39,13 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
             over N times that of the fewest measured, within blocks. Where there are more \
             instances than cores, less than 100 % is what one must expect.",
     );
+    if all.iter().any(Scaling::is_bounded) {
+        section.text(
+            "≥ is a lower bound and ≤ an upper one: the load generator was at its limit, in this \
+                step or in that of the fewest instances. Where it was in both, nothing is known of \
+                the efficiency.",
+        );
+    }
     let mut workloads: Vec<_> = all.iter().map(|it| it.cell.workload.as_str()).collect();
     workloads.sort_unstable();
     workloads.dedup();
@@ -58,6 +75,10 @@ fn limit(limit: &Limit) -> String {
             format::count(*failed as u64, "sample")
         ),
         Limit::Falls { instances } => format!("throughput falls from {instances} instances on."),
+        Limit::Generator { instances } => format!(
+            "the load generator is at its limit from {instances} instances on: what they could do \
+                is not known."
+        ),
         Limit::NotReached { instances } => format!("no limit found up to {instances} instances."),
     }
 }
@@ -76,9 +97,15 @@ fn steps<'a>(
     steps.filter_map(|step| Some((step, findings.facts.cell(&step.cell)?)))
 }
 
+/// A curve's name, with a mark if some of its points are bounds.
+fn label(of: &Scaling, names: &Names) -> String {
+    let mark = if of.is_bounded() { " (≥)" } else { "" };
+    format!("{}{mark}", names.name(&of.cell))
+}
+
 fn throughput(findings: &Findings, workload: &str, of: &[&Scaling], names: &Names) -> Figure {
     let curve = |it: &&Scaling| Curve {
-        label: names.name(&it.cell),
+        label: label(it, names),
         system: it.cell.system.to_string(),
         points: steps(findings, it)
             .filter_map(|(step, cell)| {
@@ -91,6 +118,10 @@ fn throughput(findings: &Findings, workload: &str, of: &[&Scaling], names: &Name
     };
     let ideal = |it: &&Scaling| {
         let (first, cell) = steps(findings, it).next()?;
+        if cell.is_generator_limited() {
+            // Of a lower bound, N times it is none.
+            return None;
+        }
         let one = cell.median(Measure::PerSecond)? / first.instances as f64;
         let counts = it.steps.iter().map(|step| step.instances as f64);
         Some(Curve {
@@ -110,7 +141,8 @@ fn throughput(findings: &Findings, workload: &str, of: &[&Scaling], names: &Name
         id: format!("{workload}-scaling"),
         title: title.clone(),
         caption: "Medians with 95 % intervals; the dotted lines are what each system would reach \
-            if every instance did as the first."
+            if every instance did as the first. Where a name has (≥), some of its points are lower \
+            bounds: the table says which."
             .to_owned(),
         picture: draw_curves(
             &series,
@@ -147,13 +179,13 @@ fn efficiency_figure(workload: &str, of: &[&Scaling], names: &Names) -> Figure {
             let fields = [
                 names.name(&it.cell),
                 step.instances.to_string(),
-                percent(efficiency.estimate),
+                or_dash(step.efficiency_text()),
                 ends(interval, Unit::Share),
             ];
             table.row_about(workload, &[&it.cell.system], fields);
         }
         series.push(Curve {
-            label: names.name(&it.cell),
+            label: label(it, names),
             system: it.cell.system.to_string(),
             points,
             is_reference: false,
@@ -212,8 +244,8 @@ fn table(findings: &Findings, title: &str, of: &[&Scaling], names: &Names) -> Ta
                 step.instances.to_string(),
                 median(cell, Measure::PerSecond),
                 interval(cell, Measure::PerSecond),
-                format::value(step.speed_up.map(|it| it.estimate), Unit::Times),
-                or_dash(efficiency.map(|it| percent(it.estimate))),
+                or_dash(step.speed_up_text().map(|it| it + "×")),
+                or_dash(step.efficiency_text()),
                 ends(efficiency.and_then(|it| it.interval), Unit::Share),
                 median(cell, Measure::ReadyNs),
                 median(cell, Measure::PssBytes),

@@ -148,6 +148,7 @@ pub(super) fn measure_bars(
             label: names.name(&cell.cell),
             system: cell.cell.system.to_string(),
             value: cell.median(measure)?,
+            is_lower_bound: cell.is_lower_bound(measure),
             interval: cell.interval(measure).map(pair),
             mark: verdict.map_or("", |verdict| verdict.mark()).to_owned(),
         })

@@ -3,7 +3,7 @@
 use findings::comparison::signed;
 use findings::questions::density::Density;
 use findings::questions::scaling::{Limit, Scaling};
-use findings::units::{Unit, bytes, percent, three_digits};
+use findings::units::{Unit, bytes, three_digits};
 use findings::{Findings, Measure, Names};
 
 use super::table::{NOTHING, ends, median, titled};
@@ -34,6 +34,11 @@ pub(crate) fn scaling(findings: &Findings) -> String {
             ],
             rows.collect(),
         ));
+        if some.iter().any(|it| it.is_bounded()) {
+            text.push_str(
+                "≥ at least, ≤ at most: the load generator was at its limit, there or with the fewest\n",
+            );
+        }
         for it in &some {
             let name = names.name(&it.cell);
             text.push_str(&format!("{name}: {}\n", limit(&it.limit)));
@@ -51,6 +56,10 @@ fn limit(limit: &Limit) -> String {
             format!("the limit is below {instances} instances: {failed} samples failed there")
         }
         Limit::Falls { instances } => format!("throughput falls from {instances} instances on"),
+        Limit::Generator { instances } => format!(
+            "the load generator is at its limit from {instances} instances on: what they could do \
+                is not known"
+        ),
         Limit::NotReached { instances } => format!("no limit found up to {instances} instances"),
     }
 }
@@ -68,9 +77,8 @@ fn scaling_rows(findings: &Findings, names: &Names, of: &Scaling) -> Vec<Vec<Str
             format!("{}{mark}", step.instances),
             cell.orders.len().to_string(),
             median(cell, Measure::PerSecond),
-            step.speed_up
-                .map_or_else(String::new, |it| three_digits(it.estimate)),
-            efficiency.map_or_else(String::new, |it| percent(it.estimate)),
+            step.speed_up_text().unwrap_or_default(),
+            step.efficiency_text().unwrap_or_default(),
             interval.map_or_else(String::new, |it| ends(it, Unit::Share)),
             memory.unwrap_or_default(),
             median(cell, Measure::ReadyNs),

@@ -95,7 +95,7 @@ fn requests(findings: &Findings, of: &Requests) -> String {
     let row = |cell: &&CellFacts| {
         let [ratio, verdict] = of_native(family, cell);
         let connections = cell.cell.params.get(Param::Connections);
-        let figures = [Measure::P50Ns, Measure::P90Ns, Measure::P99Ns];
+        let waiting = of.waiting_of(&cell.id).map(|it| nanoseconds(it.waiting_ns));
         let head = [
             names.name(&cell.cell),
             cell.orders.len().to_string(),
@@ -105,11 +105,17 @@ fn requests(findings: &Findings, of: &Requests) -> String {
             ratio,
             verdict,
         ];
-        let quantiles = figures.map(|figure| median(cell, figure));
-        head.into_iter().chain(quantiles).collect()
+        let tail = [
+            median(cell, Measure::P50Ns),
+            waiting.unwrap_or_default(),
+            median(cell, Measure::P90Ns),
+            median(cell, Measure::P99Ns),
+            median(cell, Measure::GeneratorShare),
+        ];
+        head.into_iter().chain(tail).collect()
     };
     let pace = if of.closed_loop {
-        "closed loop: the next request goes out after the answer to the last"
+        "closed loop: on each connection the next request goes out after the answer to the last"
     } else {
         "open loop: latency counts from the planned time of sending"
     };
@@ -130,11 +136,32 @@ fn requests(findings: &Findings, of: &Requests) -> String {
             "of native's cost",
             "verdict",
             "p50",
+            "waiting",
             "p90",
             "p99",
+            "generator",
         ],
         cells.iter().map(row).collect(),
-    )
+    ) + &remarks(findings, of, &cells, &names)
+}
+
+/// What is to be known of the table above: rates that are bounds, latencies that are waiting, loads
+/// that were not steady.
+fn remarks(findings: &Findings, of: &Requests, cells: &[&CellFacts], names: &Names) -> String {
+    let name = |id: &str| {
+        let cell = findings.facts.cell(id);
+        cell.map_or_else(|| id.to_owned(), |cell| names.name(&cell.cell))
+    };
+    let unsteady = cells.iter().filter_map(|cell| {
+        let words = cell.steadiness?.words()?;
+        Some(format!("not steady: {}: {words}", names.name(&cell.cell)))
+    });
+    let sentences = [of.bounds_words(), of.waiting_words(name)];
+    let lines: Vec<_> = sentences.into_iter().flatten().chain(unsteady).collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    lines.join("\n") + "\n\n"
 }
 
 /// What single parts of systems cost that have several: daemons that serve others too are listed
@@ -165,8 +192,9 @@ pub(crate) fn parts(findings: &Findings) -> String {
     }
     rows.sort();
     titled(
-        "parts of systems: CPU time since the sample began, and PSS; containers' engines are not \
-            in their totals, what wasmCloud's host needs around it is",
+        "parts of systems: CPU time since the sample began, and PSS; containers' engines and shims \
+            are not in their totals, the proxies of their ports and what wasmCloud's host needs \
+            around it are",
         &["cell", "part", "CPU", "PSS"],
         rows,
     )

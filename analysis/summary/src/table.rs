@@ -45,7 +45,8 @@ pub(crate) fn value(value: Option<f64>, unit: Unit) -> String {
 
 /// The median of a measure, or a dash.
 pub(crate) fn median(cell: &CellFacts, measure: Measure) -> String {
-    value(cell.median(measure), measure.unit())
+    cell.median_text(measure)
+        .unwrap_or_else(|| NOTHING.to_owned())
 }
 
 /// The interval of the median of a measure.

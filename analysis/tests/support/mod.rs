@@ -427,6 +427,7 @@ fn requests(
         late: 0,
         wall_ns,
         latency_hdr,
+        series: None,
     }
 }
 

@@ -54,7 +54,7 @@ pub struct SuiteArguments {
     /// Samples of each cell [default: by profile]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub samples: Option<u32>,
-    /// Requests before those that are recorded [default: by profile]
+    /// Requests over each connection before those that are recorded [default: by profile]
     #[arg(long, value_name = "N")]
     pub warm_up: Option<u64>,
     /// Requests that are recorded, of each sample under load [default: by profile]

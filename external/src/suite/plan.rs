@@ -20,6 +20,9 @@ const CONTROLLED: [Workload; 2] = [Workload::Hello, Workload::HttpHello];
 /// what was left, writing it down.
 const OVERHEAD_MS: f64 = 15.0;
 
+/// The value of [`Param::Cpus`] of starts on one CPU.
+const ONE_CPU: &str = "one";
+
 /// A cell, and what it means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {
@@ -45,6 +48,9 @@ pub struct Planned {
     pub instances: usize,
     /// What lies between client and service.
     pub network: NetworkPath,
+    /// Whether the start has only the core that a system under load has, so that the costs of both
+    /// can be added up.
+    pub pinned: bool,
 }
 
 impl campaign::manifest::Planned for Planned {
@@ -107,6 +113,7 @@ impl Planned {
             connections: 1,
             instances: 1,
             network: NetworkPath::default(),
+            pinned: false,
         }
     }
 
@@ -128,6 +135,7 @@ impl Planned {
         if scenario.starts() {
             params.insert(Param::PageCache, self.page_cache.name());
             params.insert(Param::Observer, self.observer.name());
+            params.extend(self.pinned.then_some((Param::Cpus, ONE_CPU)));
         } else {
             if scenario.multiplies() {
                 params.insert(Param::Instances, self.instances.to_string());
@@ -190,6 +198,7 @@ pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
         }
     }
     let mut cells = network::crossed(cells, values);
+    cells.extend(pinned_starts(&cells));
     for control in &values.controls {
         let twins: Vec<_> = cells
             .iter()
@@ -199,6 +208,42 @@ pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
         cells.extend(twins);
     }
     selection::only(cells, &settings.only)
+}
+
+/// Starts on the one core that a system has under load, one for each way of which requests are
+/// measured one at a time: what a start costs and what a request costs are added up only if both
+/// had the same CPUs, and no other question needs these.
+fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
+    let is_usual = |planned: &&Planned| {
+        planned.observer == Observer::None
+            && planned.without.is_none()
+            && planned.network == NetworkPath::default()
+    };
+    let requests = |start: &Planned| {
+        cells.iter().filter(is_usual).any(|planned| {
+            planned.cell.scenario == Scenario::Warm
+                && (planned.system, planned.workload) == (start.system, start.workload)
+                && planned.acquire == start.acquire
+                && agree(&planned.variant, &start.variant)
+        })
+    };
+    let is_prepared = |planned: &&Planned| {
+        planned.cell.scenario == Scenario::RuntimeCold && planned.page_cache == PageCache::Hot
+    };
+    let starts = cells.iter().filter(is_usual).filter(is_prepared);
+    let pinned = |start: &Planned| {
+        let mut pinned = start.clone();
+        pinned.pinned = true;
+        pinned.cell.params.insert(Param::Cpus, ONE_CPU);
+        pinned
+    };
+    starts.filter(|it| requests(it)).map(pinned).collect()
+}
+
+/// Whether no parameter that both have differs.
+fn agree(one: &Params, two: &Params) -> bool {
+    one.iter()
+        .all(|(key, value)| two.get(key).is_none_or(|other| other == value))
 }
 
 /// Whether a system is to run a workload, and can.
@@ -342,6 +387,7 @@ fn observers(
 fn is_controlled(planned: &Planned, control: &str) -> bool {
     planned.system.name() == control
         && planned.observer == Observer::None
+        && !planned.pinned
         && CONTROLLED.contains(&planned.workload)
 }
 
@@ -466,5 +512,28 @@ mod tests {
                 .unwrap_err()
                 .contains("nothing is left")
         );
+    }
+
+    #[test]
+    fn what_break_even_adds_up_is_started_on_the_core_that_its_requests_have() {
+        let cells = planned(&SuiteArguments::default()).unwrap();
+        let pinned: Vec<_> = cells.iter().filter(|planned| planned.pinned).collect();
+        for start in &pinned {
+            assert!(start.cell.params.is(Param::Cpus, ONE_CPU) && !start.cell.system.is_twin());
+            let mut other = start.cell.clone();
+            other.params.remove(Param::Cpus);
+            assert!(cells.iter().any(|planned| planned.cell == other), "{other}");
+        }
+        for warm in cells.iter().filter(|planned| {
+            planned.cell.scenario == Scenario::Warm && !planned.cell.system.is_twin()
+        }) {
+            let has_start = pinned.iter().any(|start| {
+                (start.system, start.workload, start.acquire)
+                    == (warm.system, warm.workload, warm.acquire)
+            });
+            assert!(has_start, "{}", warm.cell);
+        }
+        let none = only(&["workload=hello"]).unwrap();
+        assert!(none.iter().all(|planned| !planned.pinned), "no command");
     }
 }

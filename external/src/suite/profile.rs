@@ -37,7 +37,7 @@ pub struct Profile {
     pub runtime_cold: Vec<String>,
     /// Code acquisition modes of servers under load.
     pub load: Vec<String>,
-    /// Requests before those that are recorded.
+    /// Requests over each connection before those that are recorded.
     pub warm_up: u64,
     /// Requests that are recorded, of each sample.
     pub requests: u64,

@@ -36,7 +36,7 @@ pub struct StartRequest {
     pub page_cache: PageCache,
     /// Whether it is to report its own milestones, so that the start can be divided into phases.
     pub own_milestones: bool,
-    /// The one core that it may run on. `None` leaves it all.
+    /// The one core that it, and what of its engine works for it, may run on. `None` leaves it all.
     pub core: Option<usize>,
     /// When the start is given up, on the clock.
     pub deadline_ns: u64,
@@ -202,6 +202,12 @@ pub trait Instance {
 
     /// The processes that it consists of, and that would not run without it.
     fn processes(&mut self) -> Vec<u32>;
+
+    /// The processes of its engine that work for it while it starts, and serve others too or have
+    /// nothing to do afterwards: daemons, a shim.
+    fn engine_processes(&mut self) -> Vec<u32> {
+        Vec::new()
+    }
 
     /// How it ended, if it has. Called between two attempts to connect, so it must be quick.
     fn ended(&mut self) -> Option<String>;

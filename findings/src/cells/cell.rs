@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use results::reason::SkipKind;
-use results::{Cell, Outcome, Phase, PhaseTime};
+use results::{Cell, Outcome, Param, Phase, PhaseTime};
 use serde::Serialize;
 
 use super::Measure;
 use super::pooled::{self, PooledQuantile};
 use crate::input::{CellData, Fact, Point};
-use crate::statistics::{self, Description, Estimate, Interval, Order, describe};
+use crate::statistics::{
+    self, Course, Description, Estimate, Interval, Order, Steadiness, describe,
+};
 use crate::units::Unit;
 
 /// Above this part of one core the load generator may be what limits a rate. The generator is one
@@ -103,6 +105,12 @@ pub struct CellFacts {
     pub keeps: Option<String>,
     /// Whether there were more instances than cores in any of them.
     pub oversubscribed: bool,
+    /// The CPUs that its system could use, the same in all samples; nothing where they differ or
+    /// are not recorded.
+    pub cpus: Option<Box<[u64]>>,
+    /// Whether its loads were as fast at their beginning as later; nothing without a closed loop, or
+    /// where no series was kept.
+    pub steadiness: Option<Steadiness>,
     /// The phases of each start that was taken apart.
     #[serde(skip)]
     pub starts: Vec<StartPhases>,
@@ -154,6 +162,8 @@ impl CellFacts {
             oversubscribed: good
                 .iter()
                 .any(|point| point.fact(Fact::Oversubscribed) == Some(1.0)),
+            cpus: cpus(&good),
+            steadiness: steadiness(&data.cell, &good),
             starts: good
                 .iter()
                 .filter(|point| !point.phases.is_empty())
@@ -210,6 +220,21 @@ impl CellFacts {
             .is_some_and(|share| share > GENERATOR_LIMIT)
     }
 
+    /// Whether its values of a measure are lower bounds.
+    pub fn is_lower_bound(&self, measure: Measure) -> bool {
+        measure.is_rate() && self.is_generator_limited()
+    }
+
+    /// The median of a measure as people read it: `≥ 21,000` where it is a lower bound.
+    pub fn median_text(&self, measure: Measure) -> Option<String> {
+        let shown = measure.unit().shown(self.median(measure)?);
+        Some(if self.is_lower_bound(measure) {
+            format!("≥ {shown}")
+        } else {
+            shown
+        })
+    }
+
     /// The facts of a phase.
     pub fn phase(&self, name: Phase) -> Option<&PhaseFacts> {
         self.phases.iter().find(|phase| phase.name == name)
@@ -218,6 +243,11 @@ impl CellFacts {
     /// The phases that count into the total, in order.
     pub fn counted_phases(&self) -> impl Iterator<Item = &PhaseFacts> {
         self.phases.iter().filter(|phase| phase.name.counts())
+    }
+
+    /// Connections at once, over all instances.
+    pub fn connections(&self) -> Option<u64> {
+        connections(&self.cell)
     }
 
     /// Whether its starts were taken apart.
@@ -254,6 +284,38 @@ fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
         all,
         median_without_noisy,
     })
+}
+
+/// The CPUs that all samples say, if they are the same.
+fn cpus(good: &[&Point]) -> Option<Box<[u64]>> {
+    let first = good.first()?.cpus.as_ref()?;
+    let is_same = |point: &&Point| point.cpus.as_ref() == Some(first);
+    good.iter().all(is_same).then(|| first.clone())
+}
+
+/// Connections at once: of several instances, to each.
+fn connections(cell: &Cell) -> Option<u64> {
+    let number = |key: Param| cell.params.get(key)?.parse::<u64>().ok();
+    Some(number(Param::Connections)? * number(Param::Instances).unwrap_or(1))
+}
+
+fn steadiness(cell: &Cell, good: &[&Point]) -> Option<Steadiness> {
+    // An open loop's rate is its plan's.
+    let is_closed = cell.params.is(Param::Pace, "closed");
+    let connections = connections(cell).filter(|_| is_closed)?;
+    let courses: Vec<Course<'_>> = good
+        .iter()
+        .filter_map(|point| {
+            let load = point.load.as_deref()?;
+            let series = load.series.as_ref()?;
+            Some(Course {
+                window_ns: series.window_ns,
+                wall_ns: load.wall_ns,
+                answers: &series.answers,
+            })
+        })
+        .collect();
+    statistics::steadiness(&courses, connections)
 }
 
 fn phase_facts(good: &[&Point], name: Phase) -> Option<PhaseFacts> {

@@ -4,7 +4,7 @@ use results::Param;
 use results::record::Scenario;
 
 use super::{Facts, selection::one_per_system};
-use crate::cells::{CellFacts, Measure};
+use crate::cells::{CellFacts, Measure, without};
 
 /// More configurations of a workload than this make pairs that nobody reads: the quickest of each
 /// system are enough.
@@ -26,6 +26,9 @@ pub struct Configuration<'a> {
     pub start: &'a CellFacts,
     /// Its requests, one at a time.
     pub warm: &'a CellFacts,
+    /// Its starts on the CPUs that its requests had: only these two can be added up. Nothing if
+    /// there are none, or it is not known.
+    pub start_on_same_cpus: Option<&'a CellFacts>,
 }
 
 impl Facts {
@@ -53,12 +56,32 @@ impl Facts {
         let total = |cell: &CellFacts| cell.median(Measure::TotalNs).unwrap_or(f64::INFINITY);
         starts.sort_by(|one, two| total(one).total_cmp(&total(two)));
         let configurations = starts.into_iter().filter_map(|start| {
+            let warm = answering(start)?;
             Some(Configuration {
                 start,
-                warm: answering(start)?,
+                warm,
+                start_on_same_cpus: self.start_on_same_cpus(start, warm),
             })
         });
         configurations.take(MOST).collect()
+    }
+}
+
+impl Facts {
+    /// Starts like these on the CPUs that these requests had. Records of before CPUs were written
+    /// down say nothing of either, or of requests only: then starts had all that the machine has.
+    fn start_on_same_cpus<'a>(
+        &'a self,
+        start: &'a CellFacts,
+        warm: &CellFacts,
+    ) -> Option<&'a CellFacts> {
+        let is_same =
+            |cell: &&CellFacts| cell.cpus == warm.cpus && cell.median(Measure::TotalNs).is_some();
+        let pinned = self.cells.iter().find(|cell| {
+            cell.cell.params.contains_key(Param::Cpus)
+                && without(&cell.cell, &[Param::Cpus]) == start.cell
+        });
+        [Some(start), pinned].into_iter().flatten().find(is_same)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a record contradicts itself in.
 
+use results::record::Series;
 use results::sum_rule::{residual_bound_ns, sum_rule};
 use results::{Outcome, Sample};
 
@@ -51,6 +52,88 @@ fn counts(load: &Load) -> Option<String> {
         ));
     }
     let recorded = load.recorded();
-    (recorded != 0 && recorded != ok)
-        .then(|| format!("{ok} right answers, but {recorded} latencies in the histogram"))
+    if recorded != 0 && recorded != ok {
+        return Some(format!(
+            "{ok} right answers, but {recorded} latencies in the histogram"
+        ));
+    }
+    load.series.as_ref().and_then(|it| windows(load, it))
+}
+
+/// Whether a series is of the requests that are counted: two ways of counting the same answers.
+fn windows(load: &Load, series: &Series) -> Option<String> {
+    let sum = |values: &[u64]| {
+        values
+            .iter()
+            .fold(0, |sum: u64, it| sum.saturating_add(*it))
+    };
+    let answers = sum(&series.answers);
+    if answers != load.ok {
+        return Some(format!(
+            "{} right answers, but {answers} in the windows of time",
+            load.ok
+        ));
+    }
+    let windows = series.answers.len();
+    if series.window_ns == 0 || series.latency_sum_ns.len() != windows {
+        return Some("the windows of time are none".to_owned());
+    }
+    let before = (windows as u64)
+        .saturating_sub(1)
+        .saturating_mul(series.window_ns);
+    if before > load.wall_ns {
+        return Some(format!(
+            "{windows} windows of {} ns are more than the {} ns that the load took",
+            series.window_ns, load.wall_ns
+        ));
+    }
+    // The histogram keeps three digits.
+    let (summed, mean) = (sum(&series.latency_sum_ns) as f64, load.mean_ns()?);
+    let counted = mean * answers as f64;
+    ((summed - counted).abs() > counted * 0.01).then(|| {
+        format!(
+            "the latencies of the windows are {summed:.0} ns together, those of the histogram \
+                {counted:.0} ns"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_of_the_answers_and_latencies_that_are_counted() {
+        let load = Load {
+            sent: 100,
+            ok: 100,
+            failed: 0,
+            dropped: 0,
+            late: 0,
+            wall_ns: 1_000_000,
+            latencies: vec![(10_000, 100)],
+            series: None,
+        };
+        let series = |answers: [u64; 2], latency_sum_ns: [u64; 2], window_ns| Series {
+            window_ns,
+            answers: answers.into(),
+            latency_sum_ns: latency_sum_ns.into(),
+        };
+        let found = |series: &Series| windows(&load, series).unwrap_or_default();
+        let half = [500_000; 2];
+        assert_eq!(found(&series([50, 50], half, 500_000)), "");
+        let missing = found(&series([50, 49], half, 500_000));
+        assert!(
+            missing.contains("100 right answers, but 99 in the windows"),
+            "{missing}"
+        );
+        let slow = found(&series([50, 50], [500_000, 600_000], 500_000));
+        assert!(
+            slow.contains("latencies of the windows are 1100000 ns"),
+            "{slow}"
+        );
+        let long = found(&series([50, 50], half, 2_000_000));
+        assert!(long.contains("are more than the 1000000 ns"), "{long}");
+        assert!(found(&series([50, 50], half, 0)).contains("are none"));
+    }
 }

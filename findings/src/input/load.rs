@@ -1,7 +1,7 @@
 //! The requests of one sample, with its histogram taken apart.
 
 use results::latency;
-use results::record::Requests;
+use results::record::{Requests, Series};
 
 /// What the requests of a sample did.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Load {
     pub wall_ns: u64,
     /// The values of the histogram in ascending order, each with how often it occurred.
     pub latencies: Vec<(u64, u64)>,
+    /// When they were answered, if that was kept.
+    pub series: Option<Series>,
 }
 
 impl Load {
@@ -50,6 +52,7 @@ impl Load {
             dropped,
             late,
             wall_ns,
+            ref series,
             ..
         } = *requests;
         (
@@ -61,6 +64,7 @@ impl Load {
                 late,
                 wall_ns,
                 latencies,
+                series: series.clone(),
             },
             wrong,
         )
@@ -129,6 +133,7 @@ mod tests {
             late: 0,
             wall_ns: 1_000_000_000,
             latency_hdr: Some(latency::encode(&histogram)),
+            series: None,
         };
         let (load, wrong) = Load::decode(&requests);
         assert_eq!(

@@ -69,6 +69,15 @@ impl Fact {
     }
 }
 
+/// The CPUs of a sample's system. Older records say only the one core of a service under load.
+fn cpus(attested: &Attested) -> Option<Box<[u64]>> {
+    let listed = attested.get(Evidence::Cpus).and_then(|it| it.as_array());
+    match listed {
+        Some(listed) => listed.iter().map(serde_json::Value::as_u64).collect(),
+        None => Some(Box::new([attested.number(Evidence::SystemCore)?])),
+    }
+}
+
 /// What one part of a system of several processes cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
@@ -109,6 +118,8 @@ pub struct Point {
     pub artifact: Option<Box<str>>,
     /// Where what the service keeps lives, if its samples report it.
     pub keeps: Option<Box<str>>,
+    /// The CPUs that its system could use, if its record says.
+    pub cpus: Option<Box<[u64]>>,
     /// What single parts of its system cost, where it has several.
     pub parts: Box<[Part]>,
     /// What its requests did.
@@ -151,6 +162,7 @@ impl Point {
             noisy: timed.and_then(|ns| sample.noise.mark(ns)),
             skip,
             parts,
+            cpus: cpus(&sample.attested),
             keeps: sample.attested.text(Evidence::State).map(Into::into),
             artifact: sample.artifact_sha256.map(String::into_boxed_str),
             load: load.map(Box::new),

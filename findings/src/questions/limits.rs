@@ -41,6 +41,17 @@ pub struct Absent {
     pub reason: String,
 }
 
+/// Loads whose steadiness was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Loads {
+    /// Their cells.
+    pub cells: usize,
+    /// How long the loads of a cell last: the least mean over its processes.
+    pub shortest_ns: f64,
+    /// The largest.
+    pub longest_ns: f64,
+}
+
 /// Limits of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Limits {
@@ -60,6 +71,13 @@ pub struct Limits {
     pub drifting: Vec<String>,
     /// Cells whose values have more than one mode.
     pub multimodal: Vec<String>,
+    /// Cells whose loads ran at another rate at their beginning, or at their end, than otherwise.
+    pub not_steady: Vec<String>,
+    /// Cells with loads whose steadiness was looked at, and how long these lasted: the shortest and
+    /// the longest, in nanoseconds.
+    pub loads: Option<Loads>,
+    /// Cells whose rate is a lower bound, since their load generator was at its limit.
+    pub generator_limited: Vec<String>,
     /// Whether the checkout had changes that are in no commit.
     pub dirty: bool,
 }
@@ -94,6 +112,11 @@ pub fn compute(facts: &Facts) -> Limits {
         noisy: facts.cells.iter().map(|cell| cell.noisy.len()).sum(),
         drifting: warned(facts, |it| matches!(it, Warning::Drift { .. })),
         multimodal: warned(facts, |it| matches!(it, Warning::Multimodal { .. })),
+        not_steady: ids(facts, |cell| {
+            cell.steadiness.is_some_and(|found| !found.is_steady)
+        }),
+        loads: loads(facts),
+        generator_limited: ids(facts, CellFacts::is_generator_limited),
         dirty: facts
             .manifest
             .as_ref()
@@ -149,4 +172,19 @@ fn warned(facts: &Facts, fits: fn(&Warning) -> bool) -> Vec<String> {
     };
     let cells = facts.cells.iter().filter(is_warned);
     cells.map(|cell| cell.id.clone()).collect()
+}
+
+fn ids(facts: &Facts, fits: impl Fn(&CellFacts) -> bool) -> Vec<String> {
+    let cells = facts.cells.iter().filter(|cell| fits(cell));
+    cells.map(|cell| cell.id.clone()).collect()
+}
+
+fn loads(facts: &Facts) -> Option<Loads> {
+    let steadiness = facts.cells.iter().filter_map(|cell| cell.steadiness);
+    let times: Vec<f64> = steadiness.map(|it| it.first_ns + it.rest_ns).collect();
+    Some(Loads {
+        cells: times.len(),
+        shortest_ns: times.iter().copied().reduce(f64::min)?,
+        longest_ns: times.iter().copied().reduce(f64::max)?,
+    })
 }

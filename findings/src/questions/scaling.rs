@@ -11,8 +11,9 @@ use results::{Cell, Param};
 use serde::Serialize;
 
 use crate::cells::{CellFacts, Measure, is_unobserved, without};
-use crate::comparison::{self, Effect, Sample};
+use crate::comparison::{self, Bound, Effect, Sample};
 use crate::facts::Facts;
+use crate::units::{percent, three_digits};
 
 /// Cells that differ in the number of instances only.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,11 +37,36 @@ pub struct ScalingStep {
     pub speed_up: Option<Effect>,
     /// The speed-up as a part of what so many instances could be expected to give.
     pub efficiency: Option<Effect>,
+    /// On which side of them speed-up and efficiency lie, where the load generator held up either
+    /// these instances or the fewest. If it held up both, nothing is known of them.
+    pub bound: Option<Bound>,
     /// How many times the requests per second of the number before.
     pub over_previous: Option<Effect>,
     /// Whether less is done than by fewer instances, beyond noise, or not all of it rightly, or
     /// nothing could be measured.
     pub is_degraded: bool,
+}
+
+impl ScalingStep {
+    /// The efficiency as people read it, with what it is a bound of; nothing where it is not known.
+    pub fn efficiency_text(&self) -> Option<String> {
+        let mark = self.bound.map_or("", Bound::sign);
+        Some(format!("{mark}{}", percent(self.efficiency?.estimate)))
+    }
+
+    /// The speed-up in the same way.
+    pub fn speed_up_text(&self) -> Option<String> {
+        let mark = self.bound.map_or("", Bound::sign);
+        Some(format!("{mark}{}", three_digits(self.speed_up?.estimate)))
+    }
+}
+
+impl Scaling {
+    /// Whether any of its rates is a lower bound.
+    pub fn is_bounded(&self) -> bool {
+        self.steps.iter().any(|step| step.bound.is_some())
+            || matches!(self.limit, Limit::Generator { .. })
+    }
 }
 
 /// Where scaling ends.
@@ -56,6 +82,12 @@ pub enum Limit {
     },
     /// So many instances do less than fewer did.
     Falls {
+        /// How many.
+        instances: u64,
+    },
+    /// From so many instances on the load generator is at its limit: what they could do is not
+    /// known.
+    Generator {
         /// How many.
         instances: u64,
     },
@@ -91,13 +123,16 @@ fn curve((cell, mut members): (Cell, Vec<(u64, &CellFacts)>)) -> Option<Scaling>
     let limit = steps
         .iter()
         .zip(&members)
-        .find(|(step, _)| step.is_degraded);
+        .find(|(step, (_, cell))| step.is_degraded || cell.is_generator_limited());
     let limit = match limit {
         Some((step, (_, cell))) if !cell.failed.is_empty() => Limit::Fails {
             instances: step.instances,
             failed: cell.failed.len(),
         },
-        Some((step, _)) => Limit::Falls {
+        Some((step, _)) if step.is_degraded => Limit::Falls {
+            instances: step.instances,
+        },
+        Some((step, _)) => Limit::Generator {
             instances: step.instances,
         },
         None => Limit::NotReached { instances: most },
@@ -124,14 +159,25 @@ fn step(members: &[(u64, &CellFacts)], at: usize) -> ScalingStep {
         over(first)
     };
     let over_previous = at.checked_sub(1).and_then(|before| over(members[before].1));
+    let is_bound = cell.is_generator_limited();
+    // A generator at its limit makes less of more connections, whatever the system does.
     let falls = over_previous
         .and_then(|ratio| ratio.interval)
-        .is_some_and(|ends| ends.high < 1.0);
+        .is_some_and(|ends| ends.high < 1.0 && !is_bound);
+    let (speed_up, bound) = match (is_bound, first.is_generator_limited()) {
+        // Against itself it is 1, whatever it is.
+        _ if at == 0 => (speed_up, None),
+        (true, true) => (None, None),
+        (true, false) => (speed_up, Some(Bound::AtLeast)),
+        (false, true) => (speed_up, Some(Bound::AtMost)),
+        (false, false) => (speed_up, None),
+    };
     ScalingStep {
         instances: n,
         cell: cell.id.clone(),
         speed_up,
         efficiency: speed_up.map(|it| it.scaled(least as f64 / n as f64)),
+        bound,
         over_previous,
         is_degraded: falls || !cell.failed.is_empty() || cell.orders.is_empty(),
     }

@@ -177,7 +177,12 @@ pub(crate) fn mean_and_sd(values: &[f64]) -> (f64, Option<f64>) {
 
 /// Student's interval of a mean.
 pub(crate) fn t_interval(mean: f64, sd: f64, n: usize) -> Option<Interval> {
-    let t = t_quantile(f64::midpoint(1.0, CONFIDENCE), n as f64 - 1.0)?;
+    t_interval_at(CONFIDENCE, mean, sd, n)
+}
+
+/// The same at another confidence.
+pub(crate) fn t_interval_at(confidence: f64, mean: f64, sd: f64, n: usize) -> Option<Interval> {
+    let t = t_quantile(f64::midpoint(1.0, confidence), n as f64 - 1.0)?;
     Some(Interval::around(mean, t * sd / (n as f64).sqrt()))
 }
 

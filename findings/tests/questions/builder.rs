@@ -5,8 +5,9 @@ use findings::{Findings, Options};
 use results::names::{Attested, Evidence, Params};
 use results::noise::Noise;
 use results::reason::SkipKind;
-use results::record::{Requests, Resources, Scenario};
+use results::record::{Requests, Resources, Scenario, Series};
 use results::{Cell, Outcome, Phase, PhaseTime, SCHEMA_VERSION, Sample};
+use serde_json::Value;
 
 /// A cell of the service, with these parameters.
 pub(crate) fn cell(system: &str, scenario: Scenario, params: &[(&str, &str)]) -> Cell {
@@ -70,7 +71,30 @@ impl Builder {
             late: 0,
             wall_ns: 1_000_000_000,
             latency_hdr: None,
+            series: None,
         });
+        self
+    }
+
+    /// So many right answers in a second, each of this latency, and none later than another.
+    pub(crate) fn load(mut self, ok: u64, latency_ns: u64, windows: &[u64]) -> Self {
+        let mut histogram = results::latency::empty();
+        (0..ok).for_each(|_| results::latency::count(&mut histogram, latency_ns));
+        self = self.answers(ok);
+        if let Some(requests) = &mut self.0.requests {
+            requests.latency_hdr = Some(results::latency::encode(&histogram));
+            requests.series = Some(Series {
+                window_ns: 1_000_000_000 / windows.len() as u64,
+                answers: windows.to_vec(),
+                latency_sum_ns: windows.iter().map(|answers| answers * latency_ns).collect(),
+            });
+        }
+        self
+    }
+
+    /// A piece of evidence.
+    pub(crate) fn attest(mut self, evidence: Evidence, value: impl Into<Value>) -> Self {
+        self.0.attested.insert(evidence, value);
         self
     }
 

@@ -1,6 +1,7 @@
 //! Questions asked of samples whose answers are known.
 
 mod builder;
+mod load;
 
 use builder::{Builder, cell, findings};
 use findings::Measure;

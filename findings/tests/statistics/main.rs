@@ -7,3 +7,4 @@ mod known;
 mod properties;
 mod scipy;
 mod simulate;
+mod steadiness;

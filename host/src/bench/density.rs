@@ -140,6 +140,7 @@ fn evaluate(target: &Target, params: DensityParams, report: &InstanceSetReport) 
             late: 0,
             wall_ns: report.answers_ns,
             latency_hdr: None,
+            series: None,
         }),
         attested: Attested::from([
             (Evidence::Instances, Some(instances)),

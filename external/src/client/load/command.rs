@@ -29,7 +29,7 @@ pub struct LoadArguments {
     /// For how many seconds, rather than how many requests
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, conflicts_with = "requests")]
     pub duration: Option<Duration>,
-    /// How many requests go before, and are not recorded
+    /// How many requests go over each connection before, and are not recorded
     #[arg(long, value_name = "N", default_value_t = WARM_UP)]
     pub warm_up: u64,
     /// Open loop: send at this many requests per second, whatever the system does [default: closed

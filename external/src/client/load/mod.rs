@@ -19,6 +19,7 @@ mod command;
 mod connection;
 mod pace;
 mod report;
+mod series;
 mod tally;
 mod target;
 mod thread;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use machine::clock::now_ns;
+use machine::cores::Kept;
 use results::record::Requests;
 use workloads::{Expectation, Request};
 
@@ -55,7 +57,7 @@ pub const LATE_NS: u64 = 1_000_000;
 /// send.
 pub const MAX_PER_SECOND: f64 = 1_000_000.0;
 
-/// How many requests are sent before those that count, in the classic suite.
+/// How many requests go over each connection before those that count, in the classic suite.
 pub const WARM_UP: u64 = 5;
 /// How many requests count, in the classic suite.
 pub const REQUESTS: u64 = 200;
@@ -87,7 +89,8 @@ pub struct Load {
     /// Kept connections are opened before the clock starts. One that breaks, or that the system
     /// closes, is opened again by the request that needs it, within its latency.
     pub keep_alive: bool,
-    /// How many requests go first, in a closed loop, and are not recorded.
+    /// How many requests go over each connection first, in a closed loop, and are not recorded:
+    /// what is the first request of a connection for the system is none that counts.
     pub warm_up: u64,
     /// How many requests there are.
     pub amount: Amount,
@@ -147,7 +150,9 @@ pub struct Loaded {
     /// Why requests failed, in the order in which reasons came up. The ninth and later reasons are
     /// one.
     pub failures: Vec<FailedRequests>,
-    /// How many requests of the warm-up failed. They are in none of the counts.
+    /// How many requests the warm-up had, over all connections.
+    pub warm_up: u64,
+    /// How many of them failed. They are in none of the counts.
     pub warm_up_failed: u64,
     /// The core that the generator was kept on.
     pub core: Option<usize>,
@@ -249,9 +254,8 @@ pub fn run(load: &Load) -> Result<Loaded, LoadError> {
 
 /// The generator's thread.
 fn generate(load: &Load) -> Result<Loaded, LoadError> {
-    if let Some(core) = load.core {
-        thread::pin(core).map_err(|error| LoadError::Pin { core, error })?;
-    }
+    let keep = |core| Kept::on(core).map_err(|error| LoadError::Pin { core, error });
+    let _kept = load.core.map(keep).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -282,7 +286,7 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
             clients.push(client);
         }
     }
-    let clients = closed(clients, Quota::Requests(AtomicU64::new(load.warm_up))).await;
+    let clients = warm_up(clients, load.warm_up).await;
     let (warm_up, ..) = take(&tally).finish();
     let cpu_ns = thread::cpu_ns();
     match (load.pace, load.amount) {
@@ -303,6 +307,7 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
         lateness,
         cpu_ns,
         failures,
+        warm_up: warm_up.sent,
         warm_up_failed: warm_up.failed,
         core: load.core,
     })
@@ -311,6 +316,16 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
 /// A time in nanoseconds; what has no room in 64 bits is 584 years, which is for ever here.
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Lets each client send so many requests.
+async fn warm_up(clients: Vec<Client>, each: u64) -> Vec<Client> {
+    let quota = || Arc::new(Quota::Requests(AtomicU64::new(each)));
+    let tasks: Vec<_> = clients
+        .into_iter()
+        .map(|client| tokio::spawn(client.closed(quota())))
+        .collect();
+    joined(tasks).await
 }
 
 /// Lets all clients send until the quota is used up.

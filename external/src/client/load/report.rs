@@ -28,7 +28,7 @@ pub(super) fn text(url: &str, load: &Load, loaded: &Loaded) -> String {
     let mut text = line(
         "load",
         &format!(
-            "{url}, {pace}, {} {connections}, {} warm-up requests",
+            "{url}, {pace}, {} {connections}, {} warm-up requests on each",
             load.connections, load.warm_up
         ),
     );
@@ -144,6 +144,7 @@ struct Report<'a> {
     latency_counts_from: &'static str,
     connections: usize,
     keep_alive: bool,
+    warm_up_per_connection: u64,
     warm_up: u64,
     warm_up_failed: u64,
     duration_seconds: Option<f64>,
@@ -186,7 +187,8 @@ pub(super) fn json(url: &str, load: &Load, loaded: &Loaded) -> String {
         latency_counts_from,
         connections: load.connections,
         keep_alive: load.keep_alive,
-        warm_up: load.warm_up,
+        warm_up_per_connection: load.warm_up,
+        warm_up: loaded.warm_up,
         warm_up_failed: loaded.warm_up_failed,
         duration_seconds: match load.amount {
             Amount::Time(time) => Some(time.as_secs_f64()),
@@ -261,6 +263,7 @@ mod tests {
                 late: if lateness.is_some() { 4 } else { 0 },
                 wall_ns: 1_000_000_000,
                 latency_hdr: Some("…".into()),
+                series: None,
             },
             latency,
             lateness,
@@ -269,6 +272,7 @@ mod tests {
                 failure: "cannot connect: refused".into(),
                 count: 3,
             }],
+            warm_up: 50,
             warm_up_failed: 1,
             core: Some(1),
         }
@@ -287,7 +291,7 @@ mod tests {
     #[test]
     fn the_text_explains_its_figures() {
         insta::assert_snapshot!(text("http://127.0.0.1/", &load(Pace::Closed), &loaded(None)), @r"
-        load        http://127.0.0.1/, closed loop, 10 kept connections, 5 warm-up requests
+        load        http://127.0.0.1/, closed loop, 10 kept connections, 5 warm-up requests on each
         answered    190 of 193 in 1.00 s, 190 a second
         failed      3
                     3 × cannot connect: refused
@@ -297,7 +301,7 @@ mod tests {
         ");
         let open = load(Pace::Open { per_second: 200.0 });
         insta::assert_snapshot!(text("http://127.0.0.1/", &open, &loaded(Some(lateness()))), @r"
-        load        http://127.0.0.1/, open loop at 200 requests/s, 10 kept connections, 5 warm-up requests
+        load        http://127.0.0.1/, open loop at 200 requests/s, 10 kept connections, 5 warm-up requests on each
         answered    190 of 200 in 1.00 s, 190 a second
         failed      3
                     3 × cannot connect: refused
@@ -320,7 +324,8 @@ mod tests {
           "latency_counts_from": "plan",
           "connections": 10,
           "keep_alive": true,
-          "warm_up": 5,
+          "warm_up_per_connection": 5,
+          "warm_up": 50,
           "warm_up_failed": 1,
           "duration_seconds": null,
           "requests": {

@@ -5,6 +5,7 @@ use results::Failure;
 use results::record::Requests;
 
 use super::histogram;
+use super::series::Windows;
 
 /// How many different reasons are reported; what fails for yet others is counted together.
 const REASONS: usize = 8;
@@ -39,6 +40,7 @@ pub(super) struct Tally {
     first_send_ns: u64,
     last_answer_ns: u64,
     latency: Histogram<u64>,
+    windows: Windows,
     failures: Vec<FailedRequests>,
     pub(super) lateness: Lateness,
 }
@@ -53,6 +55,7 @@ impl Default for Tally {
             first_send_ns: u64::MAX,
             last_answer_ns: 0,
             latency: histogram::empty(),
+            windows: Windows::default(),
             failures: Vec::new(),
             lateness: Lateness {
                 sends: histogram::empty(),
@@ -86,7 +89,11 @@ impl Tally {
     pub(super) fn end(&mut self, now_ns: u64, latency_ns: u64, outcome: Result<(), Failure>) {
         self.last_answer_ns = self.last_answer_ns.max(now_ns);
         match outcome {
-            Ok(()) => histogram::count(&mut self.latency, latency_ns),
+            Ok(()) => {
+                histogram::count(&mut self.latency, latency_ns);
+                let since_ns = now_ns.saturating_sub(self.first_send_ns);
+                self.windows.count(since_ns, latency_ns);
+            }
             Err(failure) => self.fail(failure),
         }
     }
@@ -119,6 +126,7 @@ impl Tally {
             late: self.late,
             wall_ns: self.last_answer_ns.saturating_sub(self.first_send_ns),
             latency_hdr: Some(histogram::encode(&self.latency)),
+            series: self.windows.finish(),
         };
         (requests, self.latency, self.failures, self.lateness)
     }

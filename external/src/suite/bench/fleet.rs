@@ -117,14 +117,18 @@ impl Fleet<'_> {
         self.answered_ns = self.answered_ns.max(at_ns);
     }
 
+    /// The processes of all of them.
+    pub(super) fn processes(&mut self) -> Vec<u32> {
+        self.members
+            .iter_mut()
+            .flat_map(Member::processes)
+            .collect()
+    }
+
     /// Records the memory that they take: of each its share, and what is its alone. `key` says as
     /// which evidence.
     pub(super) fn record_memory(&mut self, key: fn(Evidence) -> Evidence) {
-        let pids: Vec<_> = self
-            .members
-            .iter_mut()
-            .flat_map(Member::processes)
-            .collect();
+        let pids = self.processes();
         // What an engine keeps running for each of its containers, and only for it.
         let shims: Option<u64> = self.members.iter_mut().map(Member::shim_bytes).sum();
         let memory = [

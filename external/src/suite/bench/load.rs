@@ -1,6 +1,7 @@
 //! Requests at something that runs.
 
 use campaign::schedule::Measurement;
+use machine::{cores, usage};
 use results::record::Resources;
 use results::{Attested, Evidence, Failure, FailureKind};
 use serde_json::json;
@@ -45,6 +46,7 @@ impl SystemBench<'_> {
         let started = self.first_answer(&mut running, &first, spec.mapped.as_deref());
         let loaded = self.load_started(&running, planned, &request, &started, port);
         let resources = running.usage();
+        let used = cpus(&usage::tree(running.pid()));
         let crashed = running.ended().map(|end| format!("it {end} under load"));
         running.stop(GRACE);
         drop(guard);
@@ -58,6 +60,7 @@ impl SystemBench<'_> {
         };
         let mut attested = prepared.attested.clone();
         attested.extend(started.attested);
+        attested.extend(used);
         attested.extend(self.load_evidence(&loaded));
         attested.extend(idle_cost(started.resources, idle));
         let verdict = crashed.map_or_else(|| check_load(&loaded), |end| Err(end.into()));
@@ -94,7 +97,11 @@ impl SystemBench<'_> {
             (Evidence::SystemCore, json!(self.cores.system)),
             (Evidence::GeneratorCore, json!(loaded.core)),
             (Evidence::GeneratorCpuNs, json!(loaded.cpu_ns)),
-            (Evidence::WarmUp, json!(self.settings.values.warm_up)),
+            (Evidence::WarmUp, json!(loaded.warm_up)),
+            (
+                Evidence::WarmUpPerConnection,
+                json!(self.settings.values.warm_up),
+            ),
         ])
     }
 
@@ -117,7 +124,7 @@ impl SystemBench<'_> {
         let load = Load {
             also: also.to_vec(),
             connections: planned.connections,
-            warm_up: values.warm_up * targets.len() as u64,
+            warm_up: values.warm_up,
             amount: Amount::Requests(values.requests),
             ..self.load(target, request, planned.workload)
         };
@@ -175,6 +182,13 @@ impl SystemBench<'_> {
             )
         })
     }
+}
+
+/// The CPUs that these processes may run on, as the kernel has it: evidence; none where one of them
+/// is gone.
+pub(super) fn cpus(pids: &[u32]) -> Attested {
+    let cpus = cores::of_processes(pids).map(|cpus| (Evidence::Cpus, json!(cpus)));
+    cpus.into_iter().collect()
 }
 
 /// What a service had cost at its first answer, and after [`IDLE`] without a request: the

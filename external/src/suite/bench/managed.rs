@@ -2,15 +2,16 @@
 
 use campaign::schedule::Measurement;
 use machine::clock::now_ns;
+use machine::cores;
 use results::record::{Requests, Scenario};
 use results::values::PageCache;
 use results::{Attested, Evidence, Failure, Phase, PhaseTime, Skip, SkipKind};
 use serde_json::json;
 use workloads::{Answer, Call};
 
-use super::load::{IDLE, check_load, idle_cost};
+use super::load::{IDLE, check_load, cpus, idle_cost};
 use super::start::{FirstRequest, check_answer, resolution};
-use super::{Observer, Planned, Prepared, PreparedKind, SystemBench, has_one_core, log_excerpt};
+use super::{Observer, Planned, Prepared, PreparedKind, SystemBench, log_excerpt};
 use crate::client::readiness::{self, FirstAnswer};
 use crate::system::System;
 use crate::system::managed::{
@@ -46,11 +47,7 @@ impl SystemBench<'_> {
             cold: planned.cell.scenario == Scenario::Cold,
             page_cache: planned.page_cache,
             own_milestones: planned.observer == Observer::Own,
-            core: if has_one_core(planned.cell.scenario) {
-                self.cores.system
-            } else {
-                None
-            },
+            core: self.core_of(planned),
             deadline_ns: self.deadline_ns(),
         }
     }
@@ -166,6 +163,7 @@ impl SystemBench<'_> {
         let Call::Http(request) = planned.workload.call() else {
             return Err("a command takes no requests under load".into());
         };
+        keep_on_core(instance, self.core_of(planned))?;
         std::thread::sleep(IDLE);
         observation.attested.extend(idle_cost(
             observation.usage.resources,
@@ -174,9 +172,21 @@ impl SystemBench<'_> {
         let loaded = self.put_under_load(planned, request, &[instance.target(port)])?;
         observation.usage = instance.usage();
         observation.attested.extend(self.load_evidence(&loaded));
+        observation.attested.extend(cpus(&instance.processes()));
         check_load(&loaded)?;
         Ok(loaded.requests)
     }
+}
+
+/// Keeps all that works for an instance on the core that its cell says. Most of it is there already;
+/// what an engine that is not ours has started for it beside its container is not.
+pub(super) fn keep_on_core(
+    instance: &mut dyn Instance,
+    core: Option<usize>,
+) -> Result<(), Failure> {
+    let Some(core) = core else { return Ok(()) };
+    cores::keep(&instance.processes(), &[core])
+        .map_err(|error| format!("the system cannot be kept on core {core}: {error}").into())
 }
 
 impl Observation {
@@ -293,9 +303,12 @@ pub(super) fn first_answer(
     let usage = instance.usage();
     check_answer(first.workload, &answer.answer)?;
     instance.verify_port(first.port)?;
+    let mut attested = resolution(&policy, &answer);
+    let workers = [instance.processes(), instance.engine_processes()].concat();
+    attested.extend(cpus(&workers));
     Ok(Answered {
         at_ns: answer.answered_ns,
-        attested: resolution(&policy, &answer),
+        attested,
         first: Some(answer),
         usage,
     })

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use workloads::{Call, Request};
 
 use super::fleet::{Fleet, Member, available_bytes, check_memory};
-use super::load::check_load;
+use super::load::{check_load, cpus};
 use super::managed::{engines_for, first_answer, run_to_end};
 use super::start::{FirstRequest, check_answer};
 use super::{Planned, Prepared, PreparedKind, SystemBench};
@@ -158,6 +158,8 @@ impl Sample<'_> {
         // The system is left where the kernel puts it: one core for all of them would be no
         // scaling.
         fleet.attested.insert(Evidence::SystemCore, Value::Null);
+        let processes = fleet.processes();
+        fleet.attested.extend(cpus(&processes));
         check_load(&loaded)?;
         self.check_still_there(&fleet.targets, request)?;
         Ok(loaded.requests)
@@ -319,6 +321,7 @@ impl Sample<'_> {
             late: 0,
             wall_ns: fleet.ready_ns().unwrap_or(0),
             latency_hdr: None,
+            series: None,
         })
     }
 

@@ -17,7 +17,6 @@ use campaign::schedule::{self, Bench, Measurement};
 use machine::clock::now_ns;
 use machine::cores::{self, Cores};
 use machine::{page_cache, ports};
-use results::record::Scenario;
 use results::values::{Named as _, PageCache};
 use results::{Attested, Cell, Evidence, Skip, SkipKind};
 use serde_json::json;
@@ -138,6 +137,11 @@ impl<'a> SystemBench<'a> {
             .get(cell)
             .cloned()
             .ok_or_else(|| "the plan has no such cell".to_owned())
+    }
+
+    /// The core that a cell's system runs on; nothing where it has all.
+    fn core_of(&self, planned: &Planned) -> Option<usize> {
+        self.cores.system.filter(|_| has_one_core(planned))
     }
 
     fn time_limit(&self) -> Duration {
@@ -276,10 +280,11 @@ fn free_port() -> Result<u16, String> {
     ports::free_port().map_err(|error| format!("no port is free: {error}"))
 }
 
-/// Whether a sample of the scenario is of a system alone on a core: starts have all cores, and so
-/// have several instances.
-fn has_one_core(scenario: Scenario) -> bool {
-    !scenario.starts() && !scenario.multiplies()
+/// Whether a sample is of a system alone on a core: starts have all cores unless the cell says
+/// otherwise, and so have several instances.
+fn has_one_core(planned: &Planned) -> bool {
+    let scenario = planned.cell.scenario;
+    planned.pinned || (!scenario.starts() && !scenario.multiplies())
 }
 
 /// The end of a log, as a part of a reason.

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use campaign::schedule::Measurement;
 use machine::clock::now_ns;
-use machine::ports;
+use machine::{cores, ports, usage};
 use results::record::Resources;
 use results::{Attested, Evidence, Failure, FailureKind, PhaseTime, Skip};
 use serde_json::json;
 use workloads::{Answer, Call, Request, Workload};
 
 use super::code_cache::{check_cache, check_mapped, count_entries, hit_or_miss, is_mapped};
+use super::load::cpus;
 use super::{Observer, Planned, Prepared, SystemBench, log_excerpt};
 use crate::client::readiness::{self, FirstAnswer, RetryPolicy};
 use crate::observe::Milestones;
@@ -121,6 +122,7 @@ impl SystemBench<'_> {
         };
         let resources = running.usage();
         let mut attested = resolution(&policy, &answer);
+        attested.extend(cpus(&usage::tree(running.pid())));
         if let Some(file) = mapped {
             attested.insert(Evidence::CodeMapped, json!(is_mapped(running.pid(), file)));
         }
@@ -174,6 +176,7 @@ impl SystemBench<'_> {
         let entries_before = spec.cache.as_deref().map(count_entries);
         let mut launch = self.launch(spec, planned.workload, port);
         launch.observed = planned.observer == Observer::Seccomp;
+        launch.core = self.core_of(planned);
         let started = match self.start(&launch, spec, planned.workload, port) {
             Ok(started) => started,
             Err(reason) => {
@@ -184,6 +187,11 @@ impl SystemBench<'_> {
             }
         };
         attested.extend(started.attested.clone());
+        if !attested.contains_key(Evidence::Cpus) {
+            // Of what has ended, those that it was launched on.
+            let launched_on = launch.core.map_or_else(cores::allowed, |core| vec![core]);
+            attested.insert(Evidence::Cpus, json!(launched_on));
+        }
         let mut verdict = started.verdict.clone();
         if let (Some(before), Some(cache)) = (entries_before, &spec.cache) {
             let was_hit = count_entries(cache) <= before;

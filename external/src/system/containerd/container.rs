@@ -43,6 +43,11 @@ impl Instance for Running<'_> {
         usage::members(self.pid)
     }
 
+    fn engine_processes(&mut self) -> Vec<u32> {
+        let daemon = self.before.values().map(|(pid, _)| *pid);
+        daemon.chain(usage::parent(self.pid)).collect()
+    }
+
     fn ended(&mut self) -> Option<String> {
         if now_ns() < self.looked_ns + LOOK_NS {
             return None;

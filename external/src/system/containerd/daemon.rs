@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use machine::clock::now_ns;
-use machine::usage;
+use machine::{cores, usage};
 use results::record::Resources;
 use results::{Attested, Evidence, Skip};
 use serde_json::json;
@@ -14,7 +14,7 @@ use workloads::Workload;
 
 use super::super::container::{Instants, MILESTONES_FILE, empty_milestones};
 use super::super::managed::{Engine, Instance, Preparation, StartRequest};
-use super::super::oci;
+use super::super::{docker, oci};
 use super::api::{
     self, Any, ById, Client, CommitSnapshot, Container, Containers, CreateNamespace, CreateTask,
     CreatedTask, Empty, ListContainers, Mounts, NAMESPACE, Namespace, OneContainer,
@@ -180,6 +180,21 @@ impl Daemon {
         }
     }
 
+    /// Keeps a daemon of our own engine on the core that the request says, or lets it have all
+    /// again: what it starts for a container runs where it runs itself. Somebody else's is let be,
+    /// and the evidence says so.
+    fn keep_on_core(&self, core: Option<usize>) -> Result<(), String> {
+        let is_ours = docker::our_folder().is_some_and(|folder| self.socket.starts_with(folder));
+        if !is_ours {
+            return Ok(());
+        }
+        let pid = usage::peer(&self.socket)
+            .map_err(|error| format!("containerd's process is not known: {error}"))?;
+        let allowed = core.map_or_else(cores::allowed, |core| vec![core]);
+        cores::keep(&[pid], &allowed)
+            .map_err(|error| format!("containerd cannot be kept on cores {allowed:?}: {error}"))
+    }
+
     /// What containerd keeps of a container.
     fn definition(&self, request: &StartRequest, port: Option<u16>) -> Container {
         let folder = self.milestones_folder();
@@ -245,6 +260,7 @@ impl Engine for Daemon {
     fn prepare(&mut self, request: &StartRequest) -> Result<Preparation, Skip> {
         let client = self.client()?;
         let made = self.made(request.workload, &client)?;
+        self.keep_on_core(request.core)?;
         empty_milestones(self.milestones_folder())?;
         let resident = request.place_pages(&made.program)?;
         Ok(Preparation {
@@ -317,6 +333,7 @@ impl Engine for Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        let _ = self.keep_on_core(None);
         if let Some(client) = self.client.clone() {
             let _ = self.runtime.block_on(remove_container(&client, &self.id));
             let _ = self.runtime.block_on(remove_snapshots(&client, &self.id));

@@ -20,9 +20,9 @@ use tokio::runtime::Runtime;
 
 use super::super::container::Instants;
 use super::super::managed::{Ended, Instance, Usage, ended_late};
-use super::describe_error;
+use super::{describe_error, proxy};
 use crate::client::readiness::{FirstAnswer, RetryPolicy};
-use machine::usage;
+use machine::{cores, usage};
 
 /// Between two questions to the engine whether the container still runs: each costs it a
 /// millisecond of a core that the start needs.
@@ -30,6 +30,12 @@ const LOOK_NS: u64 = 250_000_000;
 
 /// Lines of its log that a failure shows.
 const LINES: &str = "20";
+
+/// The engine's own process, among the parts of a system.
+const DOCKERD: &str = "dockerd";
+
+/// The part of a container's costs that is the proxies' of its published port.
+const PROXY: &str = "docker-proxy";
 
 /// A container of ours. Dropping it removes it.
 pub(super) struct Container<'a> {
@@ -41,6 +47,10 @@ pub(super) struct Container<'a> {
     milestones: Option<PathBuf>,
     /// The engine's processes, and what they had cost before the request.
     before: BTreeMap<String, (u32, Resources)>,
+    /// The port of the machine that leads to it, if one was published.
+    published: Option<u16>,
+    /// The engine's proxies for that port, once they were looked for.
+    proxies: Option<Vec<u32>>,
     pub(super) instants: Instants,
     looked_ns: u64,
     removed: bool,
@@ -53,6 +63,7 @@ impl<'a> Container<'a> {
         name: String,
         milestones: Option<PathBuf>,
         before: BTreeMap<String, (u32, Resources)>,
+        published: Option<u16>,
     ) -> Self {
         let instants = Instants::default();
         Self {
@@ -62,6 +73,8 @@ impl<'a> Container<'a> {
             id: None,
             milestones,
             before,
+            published,
+            proxies: None,
             instants,
             looked_ns: now_ns(),
             removed: false,
@@ -89,6 +102,23 @@ impl<'a> Container<'a> {
             .and_then(|pid| u32::try_from(pid).ok());
         pid.filter(|pid| *pid > 0)
             .ok_or_else(|| "the container no longer has a process".to_owned())
+    }
+
+    /// The engine's proxies for its port: none if it has no published one, or the engine passes
+    /// packets on without them. Looked for once, and not before its first answer: it takes a
+    /// millisecond.
+    fn proxies(&mut self) -> &[u32] {
+        let engine = self.before.get(DOCKERD).map(|(pid, _)| *pid);
+        let published = self.published;
+        self.proxies.get_or_insert_with(|| {
+            let found = engine.zip(published);
+            found.map_or_else(Vec::new, |(engine, port)| proxy::of_port(engine, port))
+        })
+    }
+
+    /// Its shim: the parent of its first process, which lives no longer than that.
+    fn shim(&self) -> Option<u32> {
+        usage::parent(self.pid().ok()?)
     }
 
     /// What the engine's own record says of the start: when it had created the container, put it
@@ -161,7 +191,14 @@ impl Instance for Container<'_> {
     }
 
     fn processes(&mut self) -> Vec<u32> {
-        self.pid().map(usage::members).unwrap_or_default()
+        let mut processes = self.pid().map(usage::members).unwrap_or_default();
+        processes.extend(self.proxies());
+        processes
+    }
+
+    fn engine_processes(&mut self) -> Vec<u32> {
+        let daemons = self.before.values().map(|(pid, _)| *pid);
+        daemons.chain(self.shim()).collect()
     }
 
     fn ended(&mut self) -> Option<String> {
@@ -237,13 +274,23 @@ impl Instance for Container<'_> {
                 )
             })
             .collect();
-        // The shim is the parent of the container's first process, and lives no longer than that.
         parts.extend(
             usage::parent(pid)
                 .map(|shim| ("containerd-shim".to_owned(), usage::of_processes(&[shim]))),
         );
+        let container = usage::of_group(pid);
+        let proxies = self.proxies();
+        if proxies.is_empty() {
+            return Usage {
+                resources: container,
+                parts,
+            };
+        }
+        // Every byte goes through them: without them, nothing is served.
+        let passing = usage::of_processes(proxies);
+        parts.insert(PROXY.to_owned(), passing);
         Usage {
-            resources: usage::of_group(pid),
+            resources: usage::sum(&[container, passing]),
             parts,
         }
     }
@@ -324,9 +371,24 @@ pub(super) fn daemons(socket: &Path) -> BTreeMap<String, (u32, Resources)> {
     };
     let containerd =
         usage::descendant_named(engine, "containerd").or_else(|| usage::named("containerd"));
-    let named = [("dockerd", Some(engine)), ("containerd", containerd)];
+    let named = [(DOCKERD, Some(engine)), ("containerd", containerd)];
     let cost = |(name, pid): (&str, Option<u32>)| {
         Some((name.to_owned(), (pid?, usage::of_processes(&[pid?]))))
     };
     named.into_iter().filter_map(cost).collect()
+}
+
+/// Keeps an engine on a core, with the containerd that it has started for itself, or lets both have
+/// all cores again. A containerd that is not its own is let be.
+///
+/// # Errors
+/// The kernel refuses it.
+pub(super) fn keep_daemons(socket: &Path, core: Option<usize>) -> Result<(), String> {
+    let engine = usage::peer(socket)
+        .map_err(|error| format!("the engine's process is not known: {error}"))?;
+    let containerd = usage::descendant_named(engine, "containerd");
+    let pids: Vec<_> = std::iter::once(engine).chain(containerd).collect();
+    let allowed = core.map_or_else(cores::allowed, |core| vec![core]);
+    cores::keep(&pids, &allowed)
+        .map_err(|error| format!("the engine cannot be kept on cores {allowed:?}: {error}"))
 }

@@ -23,7 +23,7 @@ use super::super::container::{
 };
 use super::super::managed::{Engine, EngineContext, Instance, Preparation, StartRequest};
 use super::super::{ADDRESS, Acquire, BuildRequest, MILESTONES, listens};
-use super::container::Container;
+use super::container::{Container, keep_daemons};
 use super::image::{self, Image};
 use super::labels::{labelled, remove_labelled};
 use super::socket::{Socket, script};
@@ -150,6 +150,16 @@ impl DockerEngine {
             connect(&self.socket)?
         };
         Ok(())
+    }
+
+    /// Keeps an engine of ours on the core that the request says, or lets it have all again: what
+    /// it starts for a container runs where it runs itself. That of somebody else is let be, and
+    /// the evidence says so.
+    fn keep_on_core(&self, core: Option<usize>) -> Result<(), String> {
+        if !self.socket.ours {
+            return Ok(());
+        }
+        keep_daemons(&self.socket.path, core)
     }
 
     fn made(&mut self, request: &StartRequest) -> Result<Made, String> {
@@ -314,6 +324,7 @@ impl Engine for DockerEngine {
         } else {
             self.warm_up(request)?;
         }
+        self.keep_on_core(request.core)?;
         empty_milestones(self.milestones_folder())?;
         let mut attested = Attested::from([
             (Evidence::Image, json!(made.image.tag)),
@@ -343,7 +354,15 @@ impl Engine for DockerEngine {
         let milestones = request
             .own_milestones
             .then(|| self.milestones_folder().join(MILESTONES_FILE));
-        let mut container = Container::new(&self.runtime, &self.client, name, milestones, before);
+        let published = port.filter(|_| request.variant.is(Param::Network, BRIDGE));
+        let mut container = Container::new(
+            &self.runtime,
+            &self.client,
+            name,
+            milestones,
+            before,
+            published,
+        );
         self.has_run = true;
         match started {
             Ok((instants, id)) => {
@@ -394,6 +413,7 @@ impl Engine for DockerEngine {
 
 impl Drop for DockerEngine {
     fn drop(&mut self) {
+        let _ = self.keep_on_core(None);
         let _ = self
             .runtime
             .block_on(remove_labelled(&self.client, &self.owner));

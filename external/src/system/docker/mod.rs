@@ -8,6 +8,7 @@ mod container;
 mod engine;
 mod image;
 mod labels;
+mod proxy;
 mod socket;
 
 use std::path::PathBuf;

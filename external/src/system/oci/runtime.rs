@@ -7,6 +7,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use machine::clock::now_ns;
+use machine::cores::Kept;
 use results::record::Scenario;
 use results::{Attested, Evidence, Params, Skip};
 use serde_json::json;
@@ -210,6 +211,9 @@ impl Engine for Bundles {
         // Its first process is a grandchild of ours, whose end only its parent is notified of: that
         // is to be us.
         let adopting = Adopting::begin()?;
+        // The runtime is launched by this thread, and runs where it does.
+        let kept = request.core.map(Kept::on).transpose();
+        let _kept = kept.map_err(|error| format!("cannot be kept on its core: {error}"))?;
         let launched_ns = now_ns();
         self.create(&bundle)?;
         let created_ns = now_ns();

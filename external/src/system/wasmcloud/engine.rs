@@ -17,7 +17,7 @@ use super::host::{Host, ROUTE};
 use super::host_state::{HostState, New};
 use super::installation::{Infrastructure, Installation, TIMEOUT_NS};
 use super::instance::{Served, Times};
-use machine::ports;
+use machine::{cores, ports, usage};
 
 /// A wasmCloud with at most one host.
 pub(super) struct Lattice {
@@ -171,6 +171,21 @@ impl Lattice {
             .sum()
     }
 
+    /// Keeps what lives on on the core that the request says, or lets it have all again: what was
+    /// launched for an earlier sample runs where that one said.
+    fn keep_on_core(&self, core: Option<usize>) -> Result<(), String> {
+        let around = self.infrastructure.iter();
+        let around = around.flat_map(|it| [&it.nats, &it.registry]);
+        let host = self.host.iter().map(|host| &host.child);
+        let pids: Vec<_> = around
+            .chain(host)
+            .flat_map(|child| usage::tree(child.pid()))
+            .collect();
+        let allowed = core.map_or_else(cores::allowed, |core| vec![core]);
+        cores::keep(&pids, &allowed)
+            .map_err(|error| format!("wasmCloud cannot be kept on cores {allowed:?}: {error}"))
+    }
+
     /// What a start consists of until the workload is running.
     fn begin(
         &mut self,
@@ -273,6 +288,7 @@ impl Engine for Lattice {
         }
         self.lay_cache(request.workload, state.pulled)?;
         let resident = self.place_pages(state.pulled, request.residency())?;
+        self.keep_on_core(request.core)?;
         let mut attested = self.installation.versions();
         attested.insert(Evidence::PagesResident, json!(resident));
         if let Some(died) = died {

@@ -1,0 +1,211 @@
+//! What loads cannot say: rates at the generator's limit, latencies that are waiting, loads that
+//! were not steady, and costs of different CPUs.
+
+use findings::Measure;
+use findings::comparison::Bound;
+use findings::questions::scaling::Limit;
+use results::record::Scenario;
+use results::{Cell, Evidence, Sample};
+use serde_json::json;
+
+use crate::builder::{Builder, cell, findings};
+
+const THROUGHPUT: [(&str, &str); 2] = [("pace", "closed"), ("connections", "10")];
+const WARM: [(&str, &str); 2] = [("pace", "closed"), ("connections", "1")];
+
+/// Samples of a load of one second in eight blocks: so many answers, of such a latency, from a
+/// generator that took so much of its core.
+fn loads(cell: &Cell, answers: u64, latency_ns: u64, generator: f64) -> Vec<Sample> {
+    let eighth = answers / 8;
+    let sample = |block: u32| {
+        // A little noise, different for each.
+        let more = u64::from(block % 3);
+        let windows = [
+            eighth + more,
+            eighth,
+            eighth,
+            eighth,
+            eighth,
+            eighth,
+            eighth,
+            eighth,
+        ];
+        Builder::new(cell, block)
+            .load(windows.iter().sum(), latency_ns, &windows)
+            .attest(Evidence::GeneratorCpuNs, (generator * 1e9) as u64)
+            .build()
+    };
+    (0..8).map(sample).collect()
+}
+
+#[test]
+fn a_rate_at_the_generators_limit_is_a_lower_bound() {
+    let (fast, slow) = (
+        cell("native", Scenario::Throughput, &THROUGHPUT),
+        cell("docker", Scenario::Throughput, &THROUGHPUT),
+    );
+    let mut samples = loads(&fast, 16_000, 600_000, 0.97);
+    samples.extend(loads(&slow, 8_000, 1_200_000, 0.8));
+    let found = findings(samples);
+    let [fast, slow] = [&fast, &slow].map(|it| found.facts.find(it).unwrap());
+    assert!(fast.is_generator_limited() && !slow.is_generator_limited());
+    assert!(fast.is_lower_bound(Measure::PerSecond) && !fast.is_lower_bound(Measure::P50Ns));
+    assert_eq!(fast.median_text(Measure::PerSecond).unwrap(), "≥ 16,001");
+    assert_eq!(slow.median_text(Measure::PerSecond).unwrap(), "8,001");
+    let requests = &found.requests[0];
+    assert_eq!(requests.generator_limited, [(fast.id.clone(), 0.97)]);
+    let words = requests.bounds_words().unwrap();
+    assert!(words.contains("used 97 % of its core"), "{words}");
+    assert_eq!(found.limits.generator_limited, [fast.id.clone()]);
+}
+
+#[test]
+fn what_several_generators_at_their_limit_say_of_scaling_is_a_bound() {
+    let step = |instances: &str| {
+        let params = [THROUGHPUT[0], THROUGHPUT[1], ("instances", instances)];
+        cell("native", Scenario::Scaling, &params)
+    };
+    let mut samples = loads(&step("1"), 8_000, 1_000_000, 0.5);
+    samples.extend(loads(&step("2"), 16_000, 1_000_000, 0.9));
+    // A generator at its limit that does less is no system that does less.
+    samples.extend(loads(&step("4"), 12_000, 1_000_000, 1.0));
+    let found = findings(samples);
+    let scaling = &found.scaling[0];
+    let bounds: Vec<_> = scaling.steps.iter().map(|step| step.bound).collect();
+    assert_eq!(bounds, [None, Some(Bound::AtLeast), Some(Bound::AtLeast)]);
+    assert_eq!(scaling.limit, Limit::Generator { instances: 2 });
+    assert!(scaling.is_bounded());
+    let efficiency = scaling.steps[1].efficiency_text().unwrap();
+    assert!(efficiency.starts_with("≥ "), "{efficiency}");
+}
+
+#[test]
+fn latency_under_load_is_told_apart_into_work_and_waiting() {
+    let alone = cell("wasmtime-embedded", Scenario::Warm, &WARM);
+    let loaded = cell("wasmtime-embedded", Scenario::Throughput, &THROUGHPUT);
+    let mut samples = loads(&alone, 8_000, 130_000, 0.2);
+    samples.extend(loads(&loaded, 13_568, 737_000, 0.2));
+    let found = findings(samples);
+    let requests = found.requests.iter();
+    let requests: Vec<_> = requests.filter(|it| !it.waiting.is_empty()).collect();
+    assert_eq!(
+        requests.len(),
+        1,
+        "none waits for another over one connection"
+    );
+    let waiting = requests[0]
+        .waiting_of(&found.facts.find(&loaded).unwrap().id)
+        .unwrap();
+    assert_eq!(waiting.connections, 10);
+    assert!(
+        (waiting.waiting_ns / 607e3 - 1.0).abs() < 0.01,
+        "{waiting:?}"
+    );
+    // Ten connections at 13,569 a second.
+    assert!((waiting.by_littles_law_ns / 737e3 - 1.0).abs() < 0.01);
+    assert!(waiting.is_most());
+    let words = requests[0].waiting_words(str::to_owned).unwrap();
+    assert!(
+        words.starts_with("Requests wait for each other: in all of these cells"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_load_that_speeds_up_is_not_steady() {
+    let slow_first = cell("wasmtime-cli", Scenario::Throughput, &THROUGHPUT);
+    let steady = cell("native", Scenario::Throughput, &THROUGHPUT);
+    let mut samples = loads(&steady, 8_000, 1_000_000, 0.5);
+    for block in 0..8 {
+        let windows = [
+            500 + u64::from(block % 3),
+            1_000,
+            1_000,
+            1_000,
+            1_000,
+            1_000,
+            1_000,
+            1_000,
+        ];
+        let sample =
+            Builder::new(&slow_first, block).load(windows.iter().sum(), 1_000_000, &windows);
+        samples.push(sample.build());
+    }
+    let found = findings(samples);
+    assert!(found.facts.damage.is_empty(), "{:?}", found.facts.damage);
+    let [slow, steady] = [&slow_first, &steady].map(|it| found.facts.find(it).unwrap());
+    assert_eq!(found.limits.not_steady, [slow.id.clone()]);
+    assert_eq!(
+        slow.steadiness.unwrap().words().unwrap(),
+        "its first 125 ms ran at 50 % of the rest's rate"
+    );
+    assert!(steady.steadiness.unwrap().is_steady);
+    let loads = found.limits.loads.unwrap();
+    assert_eq!(
+        (loads.cells, loads.shortest_ns, loads.longest_ns),
+        (2, 1e9, 1e9)
+    );
+}
+
+/// Starts and requests of a system, each on these CPUs.
+fn way(system: &str, start_ns: u64, request_ns: u64, cpus: [&[u64]; 2], one: bool) -> Vec<Sample> {
+    let params: &[_] = if one { &[("cpus", "one")] } else { &[] };
+    let start = cell(system, Scenario::RuntimeCold, params);
+    let warm = cell(system, Scenario::Warm, &WARM);
+    let mut samples = Vec::new();
+    for block in 0..8 {
+        let noise = u64::from(block % 3);
+        samples.push(
+            Builder::new(&start, block)
+                .total(start_ns + noise)
+                .attest(Evidence::Cpus, json!(cpus[0]))
+                .build(),
+        );
+        samples.push(
+            Builder::new(&warm, block)
+                .load(100, request_ns + noise, &[50, 50])
+                .attest(Evidence::Cpus, json!(cpus[1]))
+                .build(),
+        );
+    }
+    samples
+}
+
+#[test]
+fn starts_and_requests_of_different_cpus_are_not_added_up() {
+    let mut samples = way("native", 2_000_000, 50_000, [&[0, 1], &[1]], false);
+    samples.extend(way("docker", 200_000_000, 40_000, [&[0, 1], &[1]], false));
+    let found = findings(samples.clone());
+    let none = &found.break_even[0];
+    assert!(none.ways.is_empty() && none.crossings.is_empty());
+    let words: Vec<_> = none.not_added.iter().map(|it| it.words()).collect();
+    assert_eq!(words, ["starts on 2, requests on 1 CPUs"; 2]);
+
+    // The same with starts on that one CPU beside them, which nothing else is made of.
+    samples.retain(|sample| sample.cell.scenario != Scenario::Warm);
+    samples.extend(way("native", 3_000_000, 50_000, [&[1], &[1]], true));
+    samples.extend(way("docker", 203_000_000, 40_000, [&[1], &[1]], true));
+    let found = findings(samples);
+    let both = &found.break_even[0];
+    assert!(both.not_added.is_empty(), "{:?}", both.not_added);
+    let starts: Vec<_> = both
+        .ways
+        .iter()
+        .map(|way| way.start_ns.round() / 1e6)
+        .collect();
+    assert_eq!(starts.len(), 2);
+    assert!(
+        (starts[0] - 3.0).abs() < 0.01 && (starts[1] - 203.0).abs() < 0.01,
+        "{starts:?}"
+    );
+    // 200 ms more for 10 µs less.
+    let crossing = both.crossings[0].requests;
+    assert!((crossing / 20_000.0 - 1.0).abs() < 0.01, "{crossing}");
+    let quoted = found.starts.iter().flat_map(|it| &it.cells);
+    let cells = quoted.filter_map(|id| found.facts.cell(id));
+    assert!(
+        cells
+            .into_iter()
+            .all(|cell| !cell.cell.params.contains_key("cpus"))
+    );
+}
