@@ -2,9 +2,9 @@
 
 use findings::comparison::{Sample, judge_samples};
 use findings::statistics::{
-    Costs, DataError, Design, Order, Policy, Process, Resampling, Stages, Statistic, Verdict,
-    bounded, break_even, contrast, describe, detectable, dip, holm, linear_fit, mann_kendall,
-    median, needed, nested, paired, quantile, sign_flips, theil_sen, welch,
+    Costs, DataError, Design, Differences, Order, Policy, Process, Resampling, Stages, Statistic,
+    Verdict, bounded, break_even, contrast, describe, detectable, dip, holm, linear_fit,
+    mann_kendall, median, needed, nested, paired, quantile, sign_flips, theil_sen, welch,
 };
 use proptest::prelude::*;
 
@@ -47,7 +47,8 @@ proptest! {
         let _ = dip(&values);
         let _ = mann_kendall(&values);
         let differences: Vec<_> = (0..).zip(values.iter().copied()).collect();
-        let _ = sign_flips(&[bounded(&differences), differences]);
+        let with = |values, usual_variance| Differences { values, usual_variance };
+        let _ = sign_flips(&[with(bounded(&differences), Some(p)), with(differences, None)]);
         let _ = holm(&values);
         let _ = describe(&values, Order::By(&positions));
         let described = describe(&values, Order::AsGiven);

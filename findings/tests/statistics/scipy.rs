@@ -1,7 +1,8 @@
 //! Everything that `SciPy` has too, against what it says: see `tests/fixtures/scipy.py`.
 
 use findings::statistics::{
-    Order, contrast, describe, holm, linear_fit, mann_kendall, paired, sign_flips, theil_sen, welch,
+    Differences, Order, contrast, describe, holm, linear_fit, mann_kendall, paired, sign_flips,
+    theil_sen, welch,
 };
 use serde_json::Value;
 
@@ -182,9 +183,12 @@ fn signs_of_blocks_by_numpy_gone_through_one_by_one() {
     assert!(cases.len() > 20);
     for case in cases {
         let ratios: Vec<Vec<f64>> = serde_json::from_value(case["logratios"].clone()).unwrap();
-        let family: Vec<Vec<(u32, f64)>> = ratios
+        let family: Vec<Differences> = ratios
             .into_iter()
-            .map(|ratios| (0..).zip(ratios).collect())
+            .map(|ratios| Differences {
+                values: (0..).zip(ratios).collect(),
+                usual_variance: None,
+            })
             .collect();
         for (index, test) in sign_flips(&family).iter().enumerate() {
             match case["t"][index].as_f64() {
