@@ -57,7 +57,9 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
         )
     }));
     sentences.extend(unsteady(limits));
-    sentences.push(WARNINGS.to_owned());
+    if limits.ok > 0 {
+        sentences.push(WARNINGS.to_owned());
+    }
     sentences.extend(loads(findings));
     sentences.extend(observer(findings));
     sentences.extend(versions(findings));
