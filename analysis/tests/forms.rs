@@ -42,6 +42,28 @@ fn sections_as_markdown() {
 }
 
 #[test]
+fn a_run_that_was_resumed_on_a_slower_machine_says_so_in_every_form() {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape {
+        samples: 7,
+        ..Shape::small("20261125T120000Z-00aa")
+    };
+    let mut run = Run::read(&support::write(folder.path(), &shape)).unwrap();
+    let points = run.cells.iter_mut().flat_map(|cell| &mut cell.points);
+    for point in points.filter(|point| point.block >= 4) {
+        point.started_at_ms = point.started_at_ms.map(|ms| ms + DAY_MS);
+        point.total_ns = point.total_ns.map(|ns| ns * 14 / 10);
+    }
+    let document = analysis::report(&Findings::from_run(&run, Options::default()));
+    for text in [markdown(&document), latex(&document), html(&document)] {
+        for words in ["stood still for 24.0 hours", "blocks 5 to 7"] {
+            assert!(text.contains(words), "{words}");
+        }
+    }
+}
+
+#[test]
 fn a_section_as_latex() {
     let document = small();
     insta::assert_snapshot!("objectives_latex", latex(&only(&document, "objectives")));

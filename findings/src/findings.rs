@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::input::Run;
 use crate::questions::{
-    acquisition, break_even, clocks, container_layers, controls, density, engine_pairs, factors,
-    headline, limits, network_path, objectives, observer, ranking, requests, scaling, starts,
-    state,
+    acquisition, blocks, break_even, clocks, container_layers, controls, density, engine_pairs,
+    factors, headline, limits, network_path, objectives, observer, ranking, requests, scaling,
+    starts, state,
 };
 use crate::statistics::CONFIDENCE;
 
 /// The version of [`Findings`] as they are written down. 2: one answer to each question, blocked
-/// comparisons, shared ranks. 3: verdicts that know the A/A control from the margin of equivalence.
+/// comparisons, shared ranks. 3: verdicts that know the A/A control from the margin of equivalence;
+/// blocks and pauses; break-even with an interval that may be open; no quantiles of pooled requests.
 const FORMAT: u32 = 3;
 
 /// What a person may ask beyond what every report answers.
@@ -68,6 +69,8 @@ pub struct Findings {
     pub controls: Vec<controls::Control>,
     /// The cost of being observed.
     pub observer: Option<observer::Observer>,
+    /// Whether the blocks of the run are alike.
+    pub blocks: blocks::Blocks,
     /// What cannot be said.
     pub limits: limits::Limits,
 }
@@ -100,6 +103,7 @@ impl Findings {
             clocks: clocks::compute(&facts),
             controls: controls::compute(&facts),
             observer: observer::compute(&facts),
+            blocks: blocks::compute(&facts),
             limits: limits::compute(&facts),
             options,
             facts,

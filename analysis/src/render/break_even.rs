@@ -21,8 +21,8 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
             systems of which one starts quicker and the other answers quicker there is a number \
             of requests per start at which both have cost the same time: below it the quicker \
             start wins, above it the quicker request. Starts are `runtime-cold` (everything \
-            prepared) where measured, requests are `warm`; costs add up, so that means decide \
-            here and not medians.",
+            prepared) where measured, requests are `warm`. It is typical costs that are compared, \
+            within blocks: what a rare stall adds to the mean cannot be known from so few starts.",
     );
     section.text(
         "What is added up had the same CPUs. Where a system has one core under load and the \
@@ -101,8 +101,8 @@ fn figure(findings: &Findings, of: &BreakEven) -> Figure {
     let title = format!("{workload}: what does a request cost, its share of the start included?");
     let columns = [
         "system",
-        ">mean start",
-        ">mean request",
+        ">start (median)",
+        ">request (median of means)",
         ">1 request per start",
         ">100",
         ">10,000",
@@ -130,14 +130,14 @@ fn figure(findings: &Findings, of: &BreakEven) -> Figure {
     Figure {
         id: format!("{workload}-break-even"),
         title,
-        caption: "Where two curves cross, both have cost the same. Computed from the means of \
-            starts and of warm requests."
+        caption: "Where two curves cross, both have cost the same. Drawn from medians; the table \
+            of pairs has the crossings within blocks, with their intervals."
             .to_owned(),
         picture: draw_curves(
             &series,
             &Plane {
                 x: ("requests per start", Unit::Count),
-                y: ("mean time per request", Unit::Nanoseconds),
+                y: ("time per request", Unit::Nanoseconds),
                 log_x: true,
                 log_y: true,
             },
@@ -180,12 +180,18 @@ fn crossings(findings: &Findings, of: &BreakEven) -> Table {
             .cell(&pays.baseline[0])
             .zip(facts.cell(&pays.candidate[0]));
         let Some((quick, slow)) = both else { continue };
-        let end = |end: Option<f64>| end.map_or_else(|| "never".to_owned(), number);
+        let range = pays.answer.interval.map_or_else(
+            || format!("n = {}: none", pays.answer.n),
+            |it| {
+                let high = it.high.map_or_else(|| "never".to_owned(), number);
+                format!("{}–{high}", number(it.low))
+            },
+        );
         let head = [
             linked(&names, quick),
             linked(&names, slow),
             number(pays.requests),
-            format!("{}–{}", end(pays.answer.low), end(pays.answer.high)),
+            range,
         ];
         let rates = pays.rates.iter().map(|(_, rate)| rate_text(*rate));
         let systems = [quick.system(), slow.system()];

@@ -31,6 +31,14 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
                 bytes(cost)
             )
         }
+        None if all
+            .iter()
+            .all(|it| it.memory.is_none_or(|fit| fit.slope_interval.is_none())) =>
+        {
+            "Density: no number of instances was measured twice, so that the spread of what one \
+                more takes is not known"
+                .to_owned()
+        }
         None => {
             "Density: what one more instance takes is not distinguishable from noise".to_owned()
         }
@@ -39,8 +47,10 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     section.question = "Many instances";
     section.text(
         "Many instances at once, idle. What one more takes is the slope of memory over their \
-            number; what there is for any number of them is where the line begins. A line from \
-            which a total is further than a tenth of itself is marked: it describes nothing.",
+            number; what there is for any number of them is where the line begins. Points weigh as \
+            the spread of the repeats at each number says, and intervals rest on those repeats. \
+            Where they show that the line bends, the interval is of the distances from it; a line \
+            from which a total is further than a tenth of itself describes nothing. Both are marked.",
     );
     let mut workloads: Vec<_> = all.iter().map(|it| it.cell.workload.as_str()).collect();
     workloads.sort_unstable();
@@ -101,8 +111,8 @@ fn memory(findings: &Findings, workload: &str, of: &[&Density], names: &Names) -
     Figure {
         id: format!("{workload}-density"),
         title: title.clone(),
-        caption: "Medians with 95 % intervals; the dotted lines are fits by least squares through \
-            all samples. The proportional set size counts what instances share once, private \
+        caption: "Medians with 95 % intervals; the dotted lines are fits by weighted least squares \
+            through all samples. The proportional set size counts what instances share once, private \
             memory not at all."
             .to_owned(),
         picture: draw_curves(
@@ -142,7 +152,11 @@ fn fits(findings: &Findings, title: &str, of: &[&Density], names: &Names) -> Tab
         } else {
             ""
         };
-        let mark = if it.is_line() { "" } else { ": no line" };
+        let mark = match fit.is_straight() {
+            _ if !it.is_line() => ": no line",
+            Some(false) => ": it bends",
+            _ => "",
+        };
         let worst = it.worst.map(|worst| {
             let share = percent(worst.share);
             format!("{share} at {}{mark}", worst.instances)

@@ -1,7 +1,7 @@
 //! What cannot be said, each limit one sentence.
 
 use findings::cells::GENERATOR_LIMIT;
-use findings::questions::limits::{Floor, Limits};
+use findings::questions::limits::{Floor, Limits, WARNINGS};
 use findings::units::{nanoseconds, percent};
 use findings::{Findings, Measure};
 use results::record::Scenario;
@@ -20,6 +20,7 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
     let mut sentences = vec![floors(limits)];
     sentences.extend(drifted(findings));
     sentences.extend(page_error(findings));
+    sentences.extend(findings.blocks.sentences());
     let damage = &findings.facts.damage;
     let some = damage.iter().take(DAMAGE);
     sentences.extend(some.map(|damage| format!("Damaged input: {damage}.")));
@@ -56,6 +57,9 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
         )
     }));
     sentences.extend(unsteady(limits));
+    if limits.ok > 0 {
+        sentences.push(WARNINGS.to_owned());
+    }
     sentences.extend(loads(findings));
     sentences.extend(observer(findings));
     sentences.extend(versions(findings));

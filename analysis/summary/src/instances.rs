@@ -3,6 +3,7 @@
 use findings::comparison::signed;
 use findings::questions::density::Density;
 use findings::questions::scaling::{Limit, Scaling};
+use findings::statistics::Fit;
 use findings::units::{Unit, bytes, three_digits};
 use findings::{Findings, Measure, Names};
 
@@ -157,7 +158,11 @@ fn fits(names: &Names, of: &Density) -> Vec<String> {
     };
     let pss = of.fits.get(&Measure::PssBytes);
     let interval = pss.and_then(|fit| fit.slope_interval);
-    let mark = if of.is_line() { "" } else { ": no line" };
+    let mark = match pss.and_then(Fit::is_straight) {
+        _ if !of.is_line() => ": no line",
+        Some(false) => ": it bends",
+        _ => "",
+    };
     let worst = of
         .worst
         .map(|worst| format!("{:.1} % at {}{mark}", worst.share * 100.0, worst.instances));

@@ -59,7 +59,7 @@ pub fn format(findings: &Findings, format: Format, view: View, style: Style) -> 
 
 /// A run as text.
 pub fn render(findings: &Findings, view: View, style: Style) -> String {
-    match view {
+    let text = match view {
         View::Phases => [
             phases::render(findings, style.width),
             waterfall::render(findings, style),
@@ -86,5 +86,6 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
             sentences::controls(findings),
         ]
         .concat(),
-    }
+    };
+    text + &sentences::blocks(findings)
 }

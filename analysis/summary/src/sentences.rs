@@ -121,6 +121,12 @@ pub(crate) fn controls(findings: &Findings) -> String {
     )
 }
 
+/// What blocks of the run have in common, and where it stood still.
+pub(crate) fn blocks(findings: &Findings) -> String {
+    let sentences = findings.blocks.sentences().into_iter();
+    sentences.map(|sentence| sentence + "\n").collect()
+}
+
 /// What being observed costs.
 pub(crate) fn observer(findings: &Findings) -> String {
     let Some(observer) = findings.observer else {

@@ -108,8 +108,8 @@ fn requests(findings: &Findings, of: &Requests) -> String {
         let tail = [
             median(cell, Measure::P50Ns),
             waiting.unwrap_or_default(),
-            median(cell, Measure::P90Ns),
-            median(cell, Measure::P99Ns),
+            with_interval(cell, Measure::P90Ns),
+            with_interval(cell, Measure::P99Ns),
             median(cell, Measure::GeneratorShare),
         ];
         head.into_iter().chain(tail).collect()
@@ -162,6 +162,13 @@ fn remarks(findings: &Findings, of: &Requests, cells: &[&CellFacts], names: &Nam
         return String::new();
     }
     lines.join("\n") + "\n\n"
+}
+
+/// The median over processes of a quantile of their requests, with its interval.
+fn with_interval(cell: &CellFacts, measure: Measure) -> String {
+    let ends = interval(cell, measure);
+    let space = if ends.is_empty() { "" } else { " " };
+    format!("{}{space}{ends}", median(cell, measure))
 }
 
 /// What single parts of systems cost that have several: daemons that serve others too are listed

@@ -7,7 +7,7 @@ use results::{Cell, Outcome, Param, Phase, PhaseTime};
 use serde::Serialize;
 
 use super::Measure;
-use super::pooled::{self, PooledQuantile};
+use super::latencies::latencies;
 use crate::input::{CellData, Fact, Point};
 use crate::statistics::{
     self, Course, Description, Estimate, Interval, Order, Steadiness, describe,
@@ -28,6 +28,9 @@ pub struct Measured {
     /// The block of each value.
     #[serde(skip)]
     pub blocks: Vec<u32>,
+    /// The place of each value in the run's order.
+    #[serde(skip)]
+    pub orders: Vec<u64>,
     /// What they say.
     #[serde(flatten)]
     pub all: Description,
@@ -91,8 +94,6 @@ pub struct CellFacts {
     pub not_applicable: bool,
     /// What was measured.
     pub measures: BTreeMap<Measure, Measured>,
-    /// Quantiles of the requests of all its processes together.
-    pub pooled: Vec<PooledQuantile>,
     /// The phases of its starts, in order.
     pub phases: Vec<PhaseFacts>,
     /// Costs of single parts of a system of several processes.
@@ -150,7 +151,6 @@ impl CellFacts {
                 .iter()
                 .any(|point| point.skip == Some(SkipKind::NotApplicable)),
             measures: measures.collect(),
-            pooled: pooled::quantiles(&good),
             phases: phases.filter_map(|it| phase_facts(&good, it)).collect(),
             parts: parts(&good),
             max_residual_ns: residuals.map(i64::unsigned_abs).max(),
@@ -172,7 +172,7 @@ impl CellFacts {
                     phases: point.phases.clone(),
                 })
                 .collect(),
-            latencies: pooled::latencies(&good),
+            latencies: latencies(&good),
         }
     }
 
@@ -270,6 +270,14 @@ fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
         Order::By(&orders)
     };
     let all = describe(&values, order).ok()?;
+    if measure.is_tail() {
+        // Of some processes alone it would be one of those that answered most; and what has no
+        // interval is no claim.
+        let loaded = good.iter().filter(|point| point.load.is_some()).count();
+        if values.len() < loaded || all.median_interval.is_none() {
+            return None;
+        }
+    }
     let quiet: Vec<f64> = with
         .iter()
         .filter(|(point, _)| point.noisy.is_none())
@@ -281,6 +289,7 @@ fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
     Some(Measured {
         blocks: with.iter().map(|(point, _)| point.block).collect(),
         values,
+        orders,
         all,
         median_without_noisy,
     })

@@ -1,14 +1,13 @@
 //! Cells: what was measured of each, described in numbers, and what each is called.
 
 mod cell;
+mod latencies;
 mod measure;
 mod names;
-mod pooled;
 
 pub use cell::{CellFacts, GENERATOR_LIMIT, Measured, PartFacts, PhaseFacts, StartPhases};
 pub use measure::Measure;
 pub use names::Names;
-pub use pooled::PooledQuantile;
 
 use results::{Cell, Param};
 

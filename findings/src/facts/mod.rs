@@ -3,6 +3,7 @@
 mod baseline;
 mod configurations;
 mod floors;
+mod pauses;
 mod selection;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::input::{CellData, Damage, Run};
 pub use baseline::compared_by;
 pub use configurations::Configuration;
 pub use floors::{Floors, Kind};
+pub use pauses::Pause;
 pub use selection::one_per_system;
 
 /// Everything that questions are asked of.
@@ -31,6 +33,8 @@ pub struct Facts {
     pub samples: u64,
     /// What is wrong with the run's files.
     pub damage: Vec<Damage>,
+    /// Where the run stood still.
+    pub pauses: Vec<Pause>,
     /// What the A/A control showed.
     pub floors: Floors,
     /// The cells, each with the places of its samples in the run's order.
@@ -51,6 +55,7 @@ impl Facts {
             manifest: run.manifest.clone(),
             samples: run.samples,
             damage: run.damage.clone(),
+            pauses: pauses::compute(&run.cells),
             floors,
             cells,
             families,

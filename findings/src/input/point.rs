@@ -98,6 +98,8 @@ pub struct Point {
     pub block: u32,
     /// Its line in the ledger, from 1.
     pub line: u64,
+    /// When it began, in milliseconds since 1970 by the wall clock; nothing if the record has no time.
+    pub started_at_ms: Option<i64>,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, if it did not end well.
@@ -144,6 +146,7 @@ impl Point {
         });
         let parts = parts.collect();
         let skip = sample.skip_kind();
+        let started_at = sample.started_at.parse::<jiff::Timestamp>();
         // What is timed under load is the wall time of its requests: without a total, that is what
         // pressure compares to.
         let timed = sample
@@ -153,6 +156,7 @@ impl Point {
             order: sample.order,
             block: sample.block,
             line,
+            started_at_ms: started_at.ok().map(|it| it.as_millisecond()),
             outcome: sample.outcome,
             reason: sample.reason.map(String::into_boxed_str),
             total_ns: sample.total_ns,

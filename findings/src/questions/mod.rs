@@ -2,6 +2,7 @@
 //! of them knows another.
 
 pub mod acquisition;
+pub mod blocks;
 pub mod break_even;
 pub mod clocks;
 pub mod container_layers;

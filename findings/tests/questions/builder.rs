@@ -45,6 +45,12 @@ impl Builder {
         })
     }
 
+    /// When it began, by the wall clock.
+    pub(crate) fn started_at(mut self, time: &str) -> Self {
+        self.0.started_at = time.to_owned();
+        self
+    }
+
     /// A start that took so long.
     pub(crate) fn total(mut self, ns: u64) -> Self {
         self.0.total_ns = Some(ns);

@@ -1,5 +1,6 @@
 //! Questions asked of samples whose answers are known.
 
+mod blocks;
 mod builder;
 mod load;
 

@@ -3,6 +3,7 @@
 mod calibration;
 mod decisions;
 mod dips;
+mod intervals;
 mod known;
 mod properties;
 mod scipy;
