@@ -75,14 +75,21 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
             sentences::not_counted(findings),
             waterfall::render(findings, style),
             sentences::observer(findings),
+            sentences::biases(findings),
             sentences::controls(findings),
         ]
         .concat(),
-        View::EnginePairs => engine_pairs::render(findings, style) + &sentences::controls(findings),
+        View::EnginePairs => [
+            engine_pairs::render(findings, style),
+            sentences::biases(findings),
+            sentences::controls(findings),
+        ]
+        .concat(),
         View::ColdStart => [
             layers::render(findings, style),
             factors::render(findings),
             waterfall::legend(findings, style),
+            sentences::biases(findings),
             sentences::controls(findings),
         ]
         .concat(),

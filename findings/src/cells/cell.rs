@@ -7,6 +7,7 @@ use results::{Cell, Outcome, Param, Phase, PhaseTime};
 use serde::Serialize;
 
 use super::Measure;
+use super::lateness::{self, Lateness};
 use super::latencies::latencies;
 use crate::input::{CellData, Fact, Point};
 use crate::statistics::{
@@ -69,6 +70,8 @@ pub struct PartFacts {
 pub struct StartPhases {
     /// The block that it was measured in.
     pub block: u32,
+    /// By how much its end may have been seen late.
+    pub gap_ns: f64,
     /// Its phases, in order.
     pub phases: Box<[PhaseTime]>,
 }
@@ -86,6 +89,8 @@ pub struct CellFacts {
     pub failed: Vec<u64>,
     /// Places of those that were not begun.
     pub skipped: Vec<u64>,
+    /// Of these, places of those that were given up: the ones before them had failed.
+    pub gave_up: Vec<u64>,
     /// Places of those that count and were disturbed.
     pub noisy: Vec<u64>,
     /// Reasons for which samples do not count, each with how often.
@@ -98,6 +103,8 @@ pub struct CellFacts {
     pub phases: Vec<PhaseFacts>,
     /// Costs of single parts of a system of several processes.
     pub parts: Vec<PartFacts>,
+    /// By how much its starts may have been seen late; nothing where each answered at once.
+    pub late: Option<Lateness>,
     /// The largest time that is in no phase, without its sign.
     pub max_residual_ns: Option<u64>,
     /// Requests that went out, over all samples that count.
@@ -144,6 +151,7 @@ impl CellFacts {
             orders: orders(&Point::is_good),
             failed: orders(&|point| point.outcome == Outcome::Failed),
             skipped: orders(&|point| point.outcome == Outcome::Skipped),
+            gave_up: orders(&|point| point.skip == Some(SkipKind::GaveUp)),
             noisy: orders(&|point| point.is_good() && point.noisy.is_some()),
             reasons,
             not_applicable: data
@@ -153,6 +161,7 @@ impl CellFacts {
             measures: measures.collect(),
             phases: phases.filter_map(|it| phase_facts(&good, it)).collect(),
             parts: parts(&good),
+            late: lateness::of_points(&good),
             max_residual_ns: residuals.map(i64::unsigned_abs).max(),
             requests: sent.fold(0, u64::saturating_add),
             keeps: good
@@ -169,6 +178,7 @@ impl CellFacts {
                 .filter(|point| !point.phases.is_empty())
                 .map(|point| StartPhases {
                     block: point.block,
+                    gap_ns: point.gap_ns(),
                     phases: point.phases.clone(),
                 })
                 .collect(),

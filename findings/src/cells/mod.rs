@@ -1,11 +1,16 @@
 //! Cells: what was measured of each, described in numbers, and what each is called.
 
 mod cell;
+mod failures;
+mod lateness;
 mod latencies;
 mod measure;
 mod names;
 
 pub use cell::{CellFacts, GENERATOR_LIMIT, Measured, PartFacts, PhaseFacts, StartPhases};
+pub use failures::FAILS_OFTEN;
+pub(crate) use lateness::of_starts;
+pub use lateness::{Lateness, shifted, widened};
 pub use measure::Measure;
 pub use names::Names;
 

@@ -1,7 +1,7 @@
 //! From samples to verdicts: which design they allow, and what it decides.
 
 use super::{Bound, Comparison, Design, Effect, Family, Pair, PolicyFacts, Sample};
-use crate::cells::Measure;
+use crate::cells::{Measure, shifted, widened};
 use crate::statistics::{
     NORMAL_CONSISTENCY, Policy, Shift, Verdict, contrast, median, median_absolute_deviation, paired,
 };
@@ -179,6 +179,17 @@ impl Member {
         match Bound::of_pair(pair, measure) {
             Ok(bound) => self.bound = bound,
             Err(why) => self.obstacle = Some(why.to_owned()),
+        }
+        if measure == Measure::TotalNs {
+            let sides = [pair.candidate, pair.baseline].map(|it| it.late.unwrap_or_default());
+            self.ratio = self.ratio.map(|it| Shift {
+                interval: it.interval.map(|ends| widened(ends, sides)),
+                ..it
+            });
+            self.shift = self.shift.map(|it| Shift {
+                interval: it.interval.map(|ends| shifted(ends, sides)),
+                ..it
+            });
         }
         if let Some(why) = pair.obstacle {
             (self.ratio, self.shift) = (None, None);

@@ -31,10 +31,12 @@ pub enum Fact {
     GeneratorCpuNs,
     /// Packets that a firewall's rules counted, on all links.
     FirewallPackets,
+    /// From the attempt to connect before the successful one to that one.
+    ConnectResolutionNs,
 }
 
 impl Fact {
-    const EVIDENCE: [(Self, &[Evidence]); 11] = [
+    const EVIDENCE: [(Self, &[Evidence]); 12] = [
         (Self::ReadyNs, &[Evidence::ReadyNs]),
         (Self::PrivateBytes, &[Evidence::PrivateBytes]),
         (Self::PssBytes, &[Evidence::PssBytes]),
@@ -48,6 +50,7 @@ impl Fact {
         ),
         (Self::AvailableBytes, &[Evidence::AvailableBytes]),
         (Self::GeneratorCpuNs, &[Evidence::GeneratorCpuNs]),
+        (Self::ConnectResolutionNs, &[Evidence::ConnectResolutionNs]),
         (
             Self::FirewallPackets,
             &[

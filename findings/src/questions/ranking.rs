@@ -7,6 +7,9 @@
 //! corrected over the use's table. Where no criterion has such a verdict, the difference of the two
 //! scores is made of differences that the run does not show, and both stand on one rank. Samples
 //! that are too few therefore lead to shared ranks, and never to a winner.
+//!
+//! A system is not ranked if what its criteria are read off fails often, since that is what
+//! survivors did, or is limited by the load generator, since that is the generator's figure.
 
 use results::Workload;
 use results::record::Scenario;
@@ -105,8 +108,21 @@ pub struct Ranking {
     pub workload: Workload,
     /// The systems, best score first.
     pub places: Vec<Place>,
+    /// Those that cannot be ranked, each with the reason.
+    pub unranked: Vec<Unranked>,
     /// What the ranks rest on: for each criterion, each system against the first of the rank above.
     pub families: Vec<Family>,
+}
+
+/// A system that was measured and is not ranked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unranked {
+    /// The system.
+    pub system: String,
+    /// The id of the cell that keeps it from being ranked.
+    pub cell: String,
+    /// Why.
+    pub why: String,
 }
 
 /// A system's place.
@@ -163,9 +179,8 @@ fn cell_of<'a>(
             .into_iter()
             .find(|cell| cell.median(Measure::PssBytes).is_some()),
         Criterion::Load => {
-            let (cell, measure) = (&of.start.cell, Measure::PerSecond);
-            let cells = facts.comparable_by(&cell.workload, Scenario::Throughput, measure);
-            cells.into_iter().rfind(|it| it.cell.system == cell.system)
+            let cell = &of.start.cell;
+            facts.usual(&cell.workload, Scenario::Throughput, of.start.system())
         }
     }
 }
@@ -181,22 +196,13 @@ fn rank(
     for_use: Use,
     all: &[Configuration<'_>],
 ) -> Option<Ranking> {
-    let cells = |of: &Configuration<'_>| -> Option<Costs<'_>> {
-        for_use
-            .weights
-            .iter()
-            .map(|(criterion, _)| {
-                let cell = facts.cell(&cell_of(facts, of, *criterion)?.id)?;
-                let value = cell.median(criterion.measure())?;
-                let is_rate = criterion.measure().is_rate();
-                Some((cell, if is_rate { 1e9 / value } else { value }))
-            })
-            .collect()
-    };
-    let mut known: Vec<(&str, Costs<'_>, f64)> = all
-        .iter()
-        .filter_map(|of| Some((of.start.system(), cells(of)?, 0.0)))
-        .collect();
+    let (mut known, mut unranked) = (Vec::new(), Vec::new());
+    for of in all {
+        match costs(facts, of, for_use) {
+            Ok(costs) => known.push((of.start.system(), costs, 0.0)),
+            Err(obstacle) => unranked.push(obstacle),
+        }
+    }
     let best: Vec<f64> = (0..for_use.weights.len())
         .map(|at| {
             let values = known.iter().map(|(_, cells, _)| cells[at].1);
@@ -242,8 +248,47 @@ fn rank(
         for_use,
         workload: workload.clone(),
         places: places.collect(),
+        unranked,
         families,
     })
+}
+
+/// What each criterion of a use is read off, or why the system cannot be ranked.
+fn costs<'a>(
+    facts: &'a Facts,
+    of: &Configuration<'a>,
+    for_use: Use,
+) -> Result<Costs<'a>, Unranked> {
+    let refuse = |cell: &CellFacts, why: String| Unranked {
+        system: of.start.system().to_owned(),
+        cell: cell.id.clone(),
+        why,
+    };
+    let cost = |(criterion, _): &(Criterion, f64)| {
+        let measure = criterion.measure();
+        let cell = cell_of(facts, of, *criterion);
+        let value = cell.and_then(|cell| Some((cell, cell.median(measure)?)));
+        let Some((cell, value)) = value else {
+            let why = format!("its {} was not measured", criterion.name());
+            return Err(refuse(cell.unwrap_or(of.start), why));
+        };
+        if let Some(answered) = cell.answered().filter(|_| cell.fails_often()) {
+            return Err(refuse(cell, answered));
+        }
+        if *criterion == Criterion::Load && cell.is_generator_limited() {
+            let why = "its load generator was at its limit".to_owned();
+            return Err(refuse(cell, why));
+        }
+        Ok((
+            cell,
+            if measure.is_rate() {
+                1e9 / value
+            } else {
+                value
+            },
+        ))
+    };
+    for_use.weights.iter().map(cost).collect()
 }
 
 /// The rank of each system in the order of scores, and the comparisons that decided.

@@ -12,7 +12,7 @@
 //!   by then: its mean, or a quantile.
 //! - Two samples are always (candidate, baseline): a shift is candidate − baseline, a ratio
 //!   candidate ÷ baseline.
-//! - Every interval is a two-sided one at [`CONFIDENCE`].
+//! - Every interval is a two-sided one at [`CONFIDENCE`]; a [`Bounds`] has two one-sided ones.
 //! - Quantiles are those of type 7 in Hyndman and Fan's count (*The American Statistician* 50,
 //!   1996), the default of R and `NumPy`: linear between the values at positions (n − 1)·p.
 
@@ -21,6 +21,7 @@
     reason = "each kind of `DataError` says when it comes, and there is no other"
 )]
 
+mod bound;
 mod break_even;
 mod contrast;
 mod describe;
@@ -46,6 +47,7 @@ mod trend;
 mod verdict;
 mod welch;
 
+pub use bound::{Bounds, largest, quantile_bounds, values_for_bound};
 pub use break_even::{Answer, BreakEven, RequestRange, break_even, rate_for};
 pub use contrast::{Contrast, contrast};
 pub use describe::{Description, Drift, Order, Outliers, Warning, describe};
