@@ -1,6 +1,6 @@
 //! When does a slower start pay? After how many requests, and at what rate of them.
 
-use findings::questions::break_even::{BreakEven, NotAdded, Pays, Way};
+use findings::questions::break_even::{BreakEven, NotAdded, Way};
 use findings::units::{Unit, grouped, nanoseconds, three_digits};
 use findings::{CellFacts, Findings, Names};
 

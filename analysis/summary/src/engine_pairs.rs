@@ -62,18 +62,17 @@ fn one(findings: &Findings, pair: &EnginePair, style: Style) -> String {
         ];
         fields(step.work, figures)
     });
-    let (observed, added) = (&pair.observed, |of: Option<Effect>| {
+    let (added_by, added) = (&pair.observed, |of: Option<Effect>| {
         of.map(|it| it.estimate)
     });
-    let observer = fields(
-        "of these: what being observed took",
-        [
-            added(observed.embedded_own),
-            added(observed.embedded_seen),
-            added(observed.cli),
-            observed.more_ns(),
-        ],
-    );
+    let added = [
+        added(added_by.embedded_own),
+        added(added_by.embedded_seen),
+        added(added_by.cli),
+        added_by.more_ns(),
+    ];
+    let is_taken_apart = !pair.steps.is_empty();
+    let observer = is_taken_apart.then(|| fields("of these: what being observed took", added));
     let head = [
         "the same work",
         "embedded, reported by itself",
@@ -81,7 +80,7 @@ fn one(findings: &Findings, pair: &EnginePair, style: Style) -> String {
         "command line, from outside",
         "more",
     ];
-    text.push_str(&ruled(&head, rows.chain([observer])));
+    text.push_str(&ruled(&head, rows.chain(observer)));
     text.push('\n');
     let observed = pair.taken_apart.iter().flatten();
     let observed: Vec<&CellFacts> = observed.filter_map(|id| cell(id)).collect();

@@ -14,8 +14,8 @@ const OFTEN: f64 = 0.1;
 /// One failure is an accident, also of a cell with few samples.
 const LEAST: usize = 2;
 
-/// Why a cell is not compared that fails often.
-pub const FAILS_OFTEN: &str = "it fails often";
+/// Why cells are not compared of which one fails often.
+pub const FAILS_OFTEN: &str = "one of the two fails often";
 
 impl CellFacts {
     /// How many samples were tried: those that ended well, those that failed, and those that were

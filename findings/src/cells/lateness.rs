@@ -103,8 +103,8 @@ mod tests {
     #[test]
     fn each_end_moves_by_what_its_side_may_be_late() {
         let late = |share: f64, mean_ns: f64| Lateness {
-            share,
             mean_ns,
+            share,
             ..Lateness::default()
         };
         let sides = [late(0.05, 10.0), late(0.1, 20.0)];
