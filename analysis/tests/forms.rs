@@ -41,6 +41,54 @@ fn sections_as_markdown() {
     }
 }
 
+/// The same run, with three of Docker's twelve starts left on its bridge and none of its requests.
+fn survivors() -> Document {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape {
+        samples: 12,
+        requests: 150,
+        ..Shape::small("20261125T120000Z-00aa")
+    };
+    let run = support::write(folder.path(), &shape);
+    let ledger = results::ledger::read(&run.join("samples.jsonl")).unwrap();
+    let mut samples = ledger.samples;
+    let is_docker = |sample: &&mut results::Sample| sample.cell.system == "docker";
+    for sample in samples.iter_mut().filter(is_docker) {
+        if sample.block >= 3 || !sample.cell.scenario.starts() {
+            sample.outcome = results::Outcome::Failed;
+            sample.reason = Some("no answer".to_owned());
+        }
+    }
+    let run = Run::from_samples(Some(support::manifest(&shape)), &samples);
+    analysis::report(&Findings::from_run(&run, Options::default()))
+}
+
+#[test]
+fn what_fails_often_is_in_no_form_a_plain_figure() {
+    let document = survivors();
+    let answer = markdown(&only(&document, "answer"));
+    let first = answer
+        .lines()
+        .find(|line| line.contains("cold:**"))
+        .unwrap();
+    assert!(first.contains("3 of 12 answered with [docker"), "{first}");
+    assert!(answer.contains("0 of 12 answered with [docker"), "{answer}");
+    assert!(answer.contains("fail often"), "{answer}");
+    let starts = markdown(&only(&document, "http-hello-cold"));
+    let of_docker = |line: &&str| line.starts_with("| [docker bridge]");
+    let row = starts.lines().find(of_docker).unwrap();
+    assert!(row.contains("| 3 of 12 |"), "{row}");
+    assert!(row.contains("not comparable"), "{row}");
+    // Never once right: a row all the same.
+    let warm = markdown(&only(&document, "http-hello-warm"));
+    let row = warm.lines().find(of_docker).unwrap();
+    assert!(row.contains("| 0 of 12 |"), "{row}");
+    let scaling = markdown(&only(&document, "scaling"));
+    assert!(scaling.contains("docker fails at 1"), "{scaling}");
+    let paper = latex(&only(&document, "answer"));
+    assert!(paper.contains("3 of 12 answered"), "{paper}");
+}
+
 #[test]
 fn a_run_that_was_resumed_on_a_slower_machine_says_so_in_every_form() {
     const DAY_MS: i64 = 24 * 60 * 60 * 1_000;

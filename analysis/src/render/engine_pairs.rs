@@ -172,19 +172,15 @@ fn aligned(findings: &Findings, engine: &str, workload: &Workload) -> Option<Fig
         }
         let systems = pair_systems(findings, pair);
         let names: Vec<_> = systems.iter().map(String::as_str).collect();
-        let observed = &pair.observed;
-        let added = |of: Option<Effect>| of.map(|it| it.estimate);
         let steps = pair.steps.iter().map(|step| {
             let figures = [step.embedded_own_ns, step.embedded_seen_ns, step.cli_ns];
             (step.work, figures, step.more_ns())
         });
-        let observer = [observed.embedded_own, observed.embedded_seen, observed.cli].map(added);
-        let observer = (
-            "of these: what being observed took",
-            observer,
-            observed.more_ns(),
-        );
-        for (work, figures, more) in steps.chain([observer]) {
+        let added = |of: Option<Effect>| of.map(|it| it.estimate);
+        let by = &pair.observed;
+        let figures = [by.embedded_own, by.embedded_seen, by.cli].map(added);
+        let last = ("of these: what being observed took", figures, by.more_ns());
+        for (work, figures, more) in steps.chain([last]) {
             let figures = figures.into_iter().chain([more]);
             let figures = figures.map(|ns| format::value(ns, Unit::Nanoseconds));
             let head = [

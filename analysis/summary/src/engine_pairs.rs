@@ -72,7 +72,7 @@ fn one(findings: &Findings, pair: &EnginePair, style: Style) -> String {
         added_by.more_ns(),
     ];
     let is_taken_apart = !pair.steps.is_empty();
-    let observer = is_taken_apart.then(|| fields("of these: what being observed took", added));
+    let last = is_taken_apart.then(|| fields("of these: what being observed took", added));
     let head = [
         "the same work",
         "embedded, reported by itself",
@@ -80,7 +80,7 @@ fn one(findings: &Findings, pair: &EnginePair, style: Style) -> String {
         "command line, from outside",
         "more",
     ];
-    text.push_str(&ruled(&head, rows.chain(observer)));
+    text.push_str(&ruled(&head, rows.chain(last)));
     text.push('\n');
     let observed = pair.taken_apart.iter().flatten();
     let observed: Vec<&CellFacts> = observed.filter_map(|id| cell(id)).collect();
