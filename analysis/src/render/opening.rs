@@ -8,7 +8,7 @@ use results::manifest::Manifest;
 use results::record::Scenario;
 use results::{System, Workload};
 
-use super::format::{self, NOTHING, count, list, names, or_dash};
+use super::format::{NOTHING, count, list, median, names, or_dash};
 use super::{cells_of, limits, starts};
 use crate::document::{Block, Figure, Section, Table};
 
@@ -109,8 +109,8 @@ fn sentence(findings: &Findings, of: &Headline) -> String {
         match answered(findings, entry) {
             // What survivors took is no answer.
             Some(answered) if entry.fails_often => format!("{answered} with {link}"),
-            Some(answered) => format!("{} with {link} ({answered})", value(of, entry)),
-            None => format!("{} with {link}", value(of, entry)),
+            Some(answered) => format!("{} with {link} ({answered})", value(findings, of, entry)),
+            None => format!("{} with {link}", value(findings, of, entry)),
         }
     };
     let clauses = of.entries().map(|it| match &it.verdict {
@@ -138,9 +138,10 @@ fn answered(findings: &Findings, entry: &Entry) -> Option<String> {
 }
 
 /// The median of an entry; nothing of survivors.
-fn value(of: &Headline, entry: &Entry) -> String {
-    let median = entry.median.filter(|_| !entry.fails_often);
-    format::value(median, of.measure.unit())
+fn value(findings: &Findings, of: &Headline, entry: &Entry) -> String {
+    let cell = findings.facts.cell(&entry.cell);
+    let quoted = cell.filter(|_| !entry.fails_often);
+    quoted.map_or_else(|| NOTHING.to_owned(), |cell| median(cell, of.measure))
 }
 
 /// The same of every workload, where there are several.
@@ -171,8 +172,8 @@ fn overview(findings: &Findings) -> Option<Table> {
         let value = |entry: &Option<Entry>| {
             let figure = entry.as_ref().map(|it| match answered(findings, it) {
                 Some(answered) if it.fails_often => answered,
-                Some(answered) => format!("{}, {answered}", value(of, it)),
-                None => value(of, it),
+                Some(answered) => format!("{}, {answered}", value(findings, of, it)),
+                None => value(findings, of, it),
             });
             let link = |(it, figure): (&Entry, String)| format!("[{figure}](#{})", it.cell);
             or_dash(entry.as_ref().zip(figure).map(link))

@@ -1,5 +1,6 @@
 //! Throughput over instances, and how efficiently.
 
+use findings::comparison::Bound;
 use findings::questions::scaling::{Limit, Scaling, ScalingStep};
 use findings::statistics::Interval;
 use findings::units::{Unit, percent};
@@ -56,9 +57,11 @@ fn title(findings: &Findings) -> String {
     };
     let kept = side.kept.iter().map(|it| {
         let efficiency = it.efficiency;
+        let mark = it.bound.map_or("", Bound::sign);
         let interval = efficiency.interval.map(|it| span(it, Unit::Share));
         let interval = interval.map_or_else(String::new, |it| format!(" ({it})"));
-        format!("{} {}{interval}", it.system, percent(efficiency.estimate))
+        let share = percent(efficiency.estimate);
+        format!("{} {mark}{share}{interval}", it.system)
     });
     let failed = side
         .failed

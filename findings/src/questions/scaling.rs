@@ -217,6 +217,8 @@ pub struct Kept {
     pub cell: String,
     /// Its efficiency.
     pub efficiency: Effect,
+    /// On which side of that it lies, where the load generator held something up.
+    pub bound: Option<Bound>,
 }
 
 /// The first workload's systems side by side; nothing where none did several instances right.
@@ -236,7 +238,9 @@ fn side(workload: &Workload, of: &[&Scaling]) -> Option<Side> {
     let right = |it: &Scaling| {
         let least = it.steps.first().map_or(0, |step| step.instances);
         let steps = it.steps.iter();
-        let fits = steps.filter(move |step| step.is_right && step.instances > least);
+        let fits = steps.filter(move |step| {
+            step.is_right && step.efficiency.is_some() && step.instances > least
+        });
         fits.map(|step| step.instances).collect::<BTreeSet<u64>>()
     };
     let standing = KINDS.iter().filter_map(|kind| {
@@ -253,6 +257,7 @@ fn side(workload: &Workload, of: &[&Scaling]) -> Option<Side> {
             system: it.cell.system.to_string(),
             cell: step.cell.clone(),
             efficiency: step.efficiency?,
+            bound: step.bound,
         })
     });
     let failed = of.iter().filter_map(|it| match it.limit {
