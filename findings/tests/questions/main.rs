@@ -3,6 +3,7 @@
 mod blocks;
 mod builder;
 mod load;
+mod objectives;
 mod selection;
 mod simulated;
 
