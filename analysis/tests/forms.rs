@@ -180,7 +180,7 @@ fn a_rate_at_the_generators_limit_is_a_lower_bound_in_every_form() {
         let plain = form
             .replace("$\\geq$", "≥")
             .replace("\\%", "%")
-            .replace("\\,", " ");
+            .replace("&nbsp;", " ");
         assert!(plain.contains(&rate), "{rate} is not in {plain}");
         assert!(plain.contains(why), "{plain}");
     }

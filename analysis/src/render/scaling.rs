@@ -153,10 +153,15 @@ fn throughput(findings: &Findings, workload: &str, of: &[&Scaling], names: &Name
     Figure {
         id: format!("{workload}-scaling"),
         title: title.clone(),
-        caption: "Medians with 95 % intervals; the dotted lines are what each system would reach \
-            if every instance did as the first. Where a name has (≥), some of its points are lower \
-            bounds: the table says which."
-            .to_owned(),
+        caption: format!(
+            "Medians with 95 % intervals; the dotted lines are what each system would reach if \
+                every instance did as the first.{}",
+            if of.iter().any(|it| it.is_bounded()) {
+                " Where a name has (≥), some of its points are lower bounds: the table says which."
+            } else {
+                ""
+            }
+        ),
         picture: draw_curves(
             &series,
             &Plane {
