@@ -130,9 +130,9 @@ fn unsteady(limits: &Limits) -> Vec<String> {
     let mut sentences = Vec::new();
     if limits.ok > 0 {
         sentences.push(format!(
-            "{} of the samples that count were noisy (time stolen by the hypervisor, or waiting \
-                for a core for more than a tenth of the time). They count; the table of all \
-                measures has the medians without them.",
+            "{} of the samples that count were noisy (time stolen by the hypervisor, waiting for \
+                a core for more than a tenth of the time, or something else that ran right \
+                before). They count; the table of all measures has the medians without them.",
             percent(limits.noisy as f64 / limits.ok as f64)
         ));
     }

@@ -28,6 +28,9 @@ pub struct Measured {
     /// The block of each value.
     #[serde(skip)]
     pub blocks: Vec<u32>,
+    /// The session of each value: the invocation of the run that measured it.
+    #[serde(skip)]
+    pub sessions: Vec<u32>,
     /// What they say.
     #[serde(flatten)]
     pub all: Description,
@@ -280,6 +283,7 @@ fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
         .flatten();
     Some(Measured {
         blocks: with.iter().map(|(point, _)| point.block).collect(),
+        sessions: with.iter().map(|(point, _)| point.session).collect(),
         values,
         all,
         median_without_noisy,

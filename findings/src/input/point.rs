@@ -96,6 +96,9 @@ pub struct Point {
     pub order: u64,
     /// The block that it was shuffled in.
     pub block: u32,
+    /// Which invocation of the run took it. A block of a run that was interrupted may have samples of
+    /// two of them, with a day between.
+    pub session: u32,
     /// Its line in the ledger, from 1.
     pub line: u64,
     /// How it ended.
@@ -144,6 +147,7 @@ impl Point {
         });
         let parts = parts.collect();
         let skip = sample.skip_kind();
+        let session = sample.session();
         // What is timed under load is the wall time of its requests: without a total, that is what
         // pressure compares to.
         let timed = sample
@@ -152,6 +156,7 @@ impl Point {
         Self {
             order: sample.order,
             block: sample.block,
+            session,
             line,
             outcome: sample.outcome,
             reason: sample.reason.map(String::into_boxed_str),
@@ -159,7 +164,9 @@ impl Point {
             residual_ns: sample.residual_ns,
             phases: sample.phases.into_boxed_slice(),
             resources: sample.resources,
-            noisy: timed.and_then(|ns| sample.noise.mark(ns)),
+            noisy: timed
+                .and_then(|ns| sample.noise.mark(ns))
+                .or_else(|| sample.mark_unquiet()),
             skip,
             parts,
             cpus: cpus(&sample.attested),
