@@ -587,7 +587,7 @@ impl Param {
     ///
     /// The order of a run rests on it too: what is compared with each other is measured next to each
     /// other. With a change here comes a new [`crate::manifest::Order`].
-    pub const CONDITIONS: [Self; 8] = [
+    pub const CONDITIONS: [Self; 9] = [
         Self::Connections,
         Self::Instances,
         Self::Pace,
@@ -596,6 +596,7 @@ impl Param {
         Self::Path,
         Self::DelayMs,
         Self::RateMbit,
+        Self::Cpus,
     ];
 }
 

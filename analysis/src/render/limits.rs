@@ -55,6 +55,7 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
             it.reason
         )
     }));
+    sentences.extend(sessions(limits));
     sentences.extend(unsteady(limits));
     sentences.extend(loads(findings));
     sentences.extend(observer(findings));
@@ -121,6 +122,24 @@ fn drifted(findings: &Findings) -> Option<String> {
             "**The same system differs from itself** in {}: the machine drifted. Trust no small \
                 difference.",
             count(differ as u64, "A/A control")
+        )
+    })
+}
+
+/// Between two invocations of a run the machine may have become another.
+fn sessions(limits: &Limits) -> Option<String> {
+    let split = match limits.split_blocks {
+        0 => String::new(),
+        n => format!(
+            " Samples of {} were taken in several of them, and make pairs within one only.",
+            count(n as u64, "block")
+        ),
+    };
+    (limits.sessions > 1).then(|| {
+        format!(
+            "**The run was measured in {} sessions:** it was interrupted and went on, and what \
+                changed meanwhile is in its figures.{split}",
+            limits.sessions
         )
     })
 }
