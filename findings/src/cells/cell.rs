@@ -69,6 +69,8 @@ pub struct PartFacts {
 pub struct StartPhases {
     /// The block that it was measured in.
     pub block: u32,
+    /// The session that measured it.
+    pub session: u32,
     /// Its phases, in order.
     pub phases: Box<[PhaseTime]>,
 }
@@ -172,6 +174,7 @@ impl CellFacts {
                 .filter(|point| !point.phases.is_empty())
                 .map(|point| StartPhases {
                     block: point.block,
+                    session: point.session,
                     phases: point.phases.clone(),
                 })
                 .collect(),

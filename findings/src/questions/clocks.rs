@@ -178,9 +178,9 @@ fn of_phases<'a>(
             let phases = start.phases.iter();
             let counted = phases.filter(|it| it.name.counts() && fits(it.name));
             let ns = counted.map(|it| it.ns).fold(0_u64, u64::saturating_add);
-            (start.block, ns as f64)
+            (start.session, start.block, ns as f64)
         });
-        Sample::new(sums.filter(|(_, ns)| *ns > 0.0))
+        Sample::of_sessions(sums.filter(|(.., ns)| *ns > 0.0))
     };
     served.map(|cell| (cell, sample(cell))).collect()
 }
