@@ -126,7 +126,10 @@ fn what_a_sample_leaves_behind_is_waited_for_and_the_next_one_says_so() {
     for sample in &samples {
         let waited = waited_ms(sample);
         if after_engine {
-            assert!((LEFT_BEHIND_MS..LEFT_BEHIND_MS + 6).contains(&waited), "{waited} ms");
+            assert!(
+                (LEFT_BEHIND_MS..LEFT_BEHIND_MS + 6).contains(&waited),
+                "{waited} ms"
+            );
         } else {
             assert!(waited < 5, "{waited} ms on a quiet machine");
         }

@@ -193,7 +193,10 @@ fn every_sample_says_which_invocation_took_it_and_a_block_may_have_two() {
     let mut world = World::new(3, &[("a", Works), ("b", IsNotInstalled)]);
     // In the middle of a block, and once more before anything is taken.
     for stop_after in [2, 2, usize::MAX] {
-        world.mock.stop.store(world.mock.sampled >= stop_after, Ordering::Relaxed);
+        world
+            .mock
+            .stop
+            .store(world.mock.sampled >= stop_after, Ordering::Relaxed);
         world.mock.stop_after_samples = stop_after;
         world.run();
     }
@@ -206,7 +209,11 @@ fn every_sample_says_which_invocation_took_it_and_a_block_may_have_two() {
         [vec![0; first], vec![1; 6 - first]].concat(),
         "one that took nothing is none"
     );
-    assert!(recorded.iter().all(|sample| sample.attested.contains_key("session")));
+    assert!(
+        recorded
+            .iter()
+            .all(|sample| sample.attested.contains_key("session"))
+    );
 }
 
 #[test]

@@ -148,20 +148,16 @@ impl Manifest {
         };
         // The order first: a run that an older version began differs in its program too, and that
         // is not what a person has to know of it.
-        differs(
-            "the rule that orders the samples",
-            &self.order,
-            &now.order,
-        )
-        .or_else(|| {
-            differs(
-                "the measuring program's digest",
-                &self.build.sha256,
-                &now.build.sha256,
-            )
-        })
-        .or_else(|| differs("the machine", &self.machine, &now.machine))
-        .or_else(|| differs("the list of artifacts", &self.artifacts, &now.artifacts))
-        .or_else(|| differs("the list of systems", &self.systems, &now.systems))
+        differs("the rule that orders the samples", &self.order, &now.order)
+            .or_else(|| {
+                differs(
+                    "the measuring program's digest",
+                    &self.build.sha256,
+                    &now.build.sha256,
+                )
+            })
+            .or_else(|| differs("the machine", &self.machine, &now.machine))
+            .or_else(|| differs("the list of artifacts", &self.artifacts, &now.artifacts))
+            .or_else(|| differs("the list of systems", &self.systems, &now.systems))
     }
 }

@@ -87,7 +87,11 @@ impl Sample {
 
     /// Values with their blocks and sessions.
     fn by_block(&self) -> impl Iterator<Item = ((u32, u32), f64)> {
-        let places = self.blocks.iter().copied().zip(self.sessions.iter().copied());
+        let places = self
+            .blocks
+            .iter()
+            .copied()
+            .zip(self.sessions.iter().copied());
         places.zip(self.values.iter().copied())
     }
 

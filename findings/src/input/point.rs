@@ -153,6 +153,9 @@ impl Point {
         let timed = sample
             .total_ns
             .or_else(|| load.as_ref().map(|load| load.wall_ns));
+        let noisy = timed
+            .and_then(|ns| sample.noise.mark(ns))
+            .or_else(|| sample.mark_unquiet());
         Self {
             order: sample.order,
             block: sample.block,
@@ -164,9 +167,7 @@ impl Point {
             residual_ns: sample.residual_ns,
             phases: sample.phases.into_boxed_slice(),
             resources: sample.resources,
-            noisy: timed
-                .and_then(|ns| sample.noise.mark(ns))
-                .or_else(|| sample.mark_unquiet()),
+            noisy,
             skip,
             parts,
             cpus: cpus(&sample.attested),
