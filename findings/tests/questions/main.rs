@@ -10,7 +10,7 @@ use findings::questions::factors::Factor;
 use findings::questions::scaling::Limit;
 use findings::statistics::Verdict;
 use results::record::Scenario;
-use results::{Cell, Phase, Sample};
+use results::{Cell, Evidence, Phase, Sample};
 
 fn close(one: f64, two: f64) {
     assert!(
