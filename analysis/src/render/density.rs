@@ -64,7 +64,8 @@ fn title(all: &[Density]) -> String {
     };
     let costs: Vec<_> = KINDS.iter().filter_map(cost).collect();
     if costs.is_empty() {
-        let is_spread_known = |it: &Density| it.memory.is_some_and(|fit| fit.slope_interval.is_some());
+        let is_spread_known =
+            |it: &Density| it.memory.is_some_and(|fit| fit.slope_interval.is_some());
         return if all.iter().any(is_spread_known) {
             "Density: what does one more instance take?".to_owned()
         } else {

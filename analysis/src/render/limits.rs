@@ -57,6 +57,7 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
         )
     }));
     sentences.extend(fail_often(limits));
+    sentences.extend(sessions(limits));
     sentences.extend(unsteady(limits));
     if limits.ok > 0 {
         sentences.push(WARNINGS.to_owned());
@@ -175,14 +176,32 @@ fn late(limits: &Limits) -> Option<String> {
     })
 }
 
+/// Between two invocations of a run the machine may have become another.
+fn sessions(limits: &Limits) -> Option<String> {
+    let split = match limits.split_blocks {
+        0 => String::new(),
+        n => format!(
+            " Samples of {} were taken in several of them, and make pairs within one only.",
+            count(n as u64, "block")
+        ),
+    };
+    (limits.sessions > 1).then(|| {
+        format!(
+            "**The run was measured in {} sessions:** it was interrupted and went on, and what \
+                changed meanwhile is in its figures.{split}",
+            limits.sessions
+        )
+    })
+}
+
 /// Noise, drift and several modes.
 fn unsteady(limits: &Limits) -> Vec<String> {
     let mut sentences = Vec::new();
     if limits.ok > 0 {
         sentences.push(format!(
-            "{} of the samples that count were noisy (time stolen by the hypervisor, or waiting \
-                for a core for more than a tenth of the time). They count; the table of all \
-                measures has the medians without them.",
+            "{} of the samples that count were noisy (time stolen by the hypervisor, waiting for \
+                a core for more than a tenth of the time, or something else that ran right \
+                before). They count; the table of all measures has the medians without them.",
             percent(limits.noisy as f64 / limits.ok as f64)
         ));
     }

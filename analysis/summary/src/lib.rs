@@ -63,7 +63,7 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
         View::Phases => [
             phases::render(findings, style.width),
             waterfall::render(findings, style),
-            sentences::acquisition(findings),
+            sentences::acquisition(findings) + &sentences::sessions(findings),
         ]
         .join("\n"),
         View::Suite => [
@@ -73,6 +73,7 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
             factors::render(findings),
             starts::parts(findings),
             sentences::not_counted(findings),
+            sentences::sessions(findings),
             waterfall::render(findings, style),
             sentences::observer(findings),
             sentences::biases(findings),

@@ -176,6 +176,19 @@ pub(crate) fn biases(findings: &Findings) -> String {
     text
 }
 
+/// That a run was interrupted and went on.
+pub(crate) fn sessions(findings: &Findings) -> String {
+    let limits = &findings.limits;
+    if limits.sessions < 2 {
+        return String::new();
+    }
+    format!(
+        "sessions: the run was interrupted and went on, and was measured in {}; samples of {} \
+            blocks were taken in several, and make pairs within one only\n",
+        limits.sessions, limits.split_blocks
+    )
+}
+
 /// What does not count, and why: each reason once for a system.
 pub(crate) fn not_counted(findings: &Findings) -> String {
     let limits = &findings.limits;

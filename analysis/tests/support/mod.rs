@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use campaign::schedule::Plan;
 use results::machine::Machine;
-use results::manifest::{Build, Manifest, System};
+use results::manifest::{Build, Manifest, Order, System};
 use results::names::{Attested, Param, Params};
 use results::noise::Noise;
 use results::record::{Requests, Resources, Scenario};
@@ -349,6 +349,7 @@ pub fn manifest(shape: &Shape) -> Manifest {
         created_at: "2026-11-25T12:00:00.000000Z".to_owned(),
         command_line: vec!["external".to_owned(), "suite".to_owned()],
         config: BTreeMap::new(),
+        order: Order::by_comparison(),
         seed: shape.seed,
         samples_per_cell: shape.samples,
         cells: cells(shape),
@@ -532,11 +533,7 @@ pub fn write(raw: &Path, shape: &Shape) -> PathBuf {
         serde_json::to_vec_pretty(&manifest).unwrap(),
     )
     .unwrap();
-    let plan = Plan {
-        cells: manifest.cells,
-        samples_per_cell: shape.samples,
-        seed: shape.seed,
-    };
+    let plan = Plan::from(&manifest);
     let mut draw = Draw::new(shape.seed);
     let mut ledger = BufWriter::new(File::create(folder.join("samples.jsonl")).unwrap());
     for planned in plan.order() {

@@ -8,7 +8,7 @@ use results::digest::{sha256_file, sha256_hex};
 use results::manifest::{ArtifactFact, Manifest};
 use workloads::Dialect;
 
-use super::plan::Planned;
+use super::plan::{self, Planned};
 use super::settings::{Origins, Settings};
 use super::systems::Systems;
 
@@ -30,6 +30,7 @@ pub(super) fn build(
     });
     Ok(Manifest::from(Measured {
         config: settings.to_config(origins),
+        order: plan::order(cells),
         seed: settings.seed,
         samples_per_cell: settings.values.samples,
         cells: cells.iter().map(|planned| planned.cell.clone()).collect(),

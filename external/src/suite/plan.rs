@@ -1,6 +1,7 @@
 //! From settings to cells.
 
 use campaign::Error;
+use results::manifest::Order;
 use results::record::Scenario;
 use results::values::{Named, PageCache};
 use results::{Cell, Param, Params};
@@ -16,9 +17,9 @@ use crate::system::{Acquire, System, listens};
 /// The workloads that a control measures a second time: one of each kind.
 const CONTROLLED: [Workload; 2] = [Workload::Hello, Workload::HttpHello];
 
-/// What is done before and after each start, in milliseconds: finding a port, evicting, looking for
-/// what was left, writing it down.
-const OVERHEAD_MS: f64 = 15.0;
+/// What is done before and after each start, in milliseconds: finding a port, evicting, waiting for
+/// quiet, looking for what was left, writing it down.
+const OVERHEAD_MS: f64 = 20.0;
 
 /// The value of [`Param::Cpus`] of starts on one CPU.
 const ONE_CPU: &str = "one";
@@ -244,6 +245,19 @@ fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
 fn agree(one: &Params, two: &Params) -> bool {
     one.iter()
         .all(|(key, value)| two.get(key).is_none_or(|other| other == value))
+}
+
+/// The rule by which samples of these cells are ordered. Systems with an engine of their own come
+/// last: a sample of them takes up to seconds, and leaves work behind.
+pub fn order(cells: &[Planned]) -> Order {
+    let managed = cells
+        .iter()
+        .filter(|planned| planned.system.managed().is_some());
+    Order::ByComparison {
+        last: managed
+            .map(|planned| planned.system.name().to_owned())
+            .collect(),
+    }
 }
 
 /// Whether a system is to run a workload, and can.

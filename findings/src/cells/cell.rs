@@ -7,8 +7,8 @@ use results::{Cell, Outcome, Param, Phase, PhaseTime};
 use serde::Serialize;
 
 use super::Measure;
-use super::lateness::{self, Lateness};
 use super::latencies::latencies;
+use super::lateness::{self, Lateness};
 use crate::input::{CellData, Fact, Point};
 use crate::statistics::{
     self, Course, Description, Estimate, Interval, Order, Steadiness, describe,
@@ -32,6 +32,9 @@ pub struct Measured {
     /// The place of each value in the run's order.
     #[serde(skip)]
     pub orders: Vec<u64>,
+    /// The session of each value: the invocation of the run that measured it.
+    #[serde(skip)]
+    pub sessions: Vec<u32>,
     /// What they say.
     #[serde(flatten)]
     pub all: Description,
@@ -72,6 +75,8 @@ pub struct StartPhases {
     pub block: u32,
     /// By how much its end may have been seen late.
     pub gap_ns: f64,
+    /// The session that measured it.
+    pub session: u32,
     /// Its phases, in order.
     pub phases: Box<[PhaseTime]>,
 }
@@ -179,6 +184,7 @@ impl CellFacts {
                 .map(|point| StartPhases {
                     block: point.block,
                     gap_ns: point.gap_ns(),
+                    session: point.session,
                     phases: point.phases.clone(),
                 })
                 .collect(),
@@ -298,6 +304,7 @@ fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
         .flatten();
     Some(Measured {
         blocks: with.iter().map(|(point, _)| point.block).collect(),
+        sessions: with.iter().map(|(point, _)| point.session).collect(),
         values,
         orders,
         all,

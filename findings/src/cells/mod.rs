@@ -2,8 +2,8 @@
 
 mod cell;
 mod failures;
-mod lateness;
 mod latencies;
+mod lateness;
 mod measure;
 mod names;
 

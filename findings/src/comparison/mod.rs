@@ -2,7 +2,8 @@
 //! and the words for them. Sentences, tables, headings and pictures take them from here.
 //!
 //! **Design.** Samples of one run are taken in shuffled blocks, each with one sample of every cell.
-//! What was measured in blocks is compared within blocks: values of the same block are pairs. A table
+//! What was measured in blocks is compared within blocks: values of the same block are pairs (unless
+//! the run was interrupted between them). A table
 //! is blocked if the blocks of its members match (at least three quarters of the smaller sample are
 //! in blocks that have both, and there are six of them); otherwise samples are independent. This does
 //! not depend on what was measured.

@@ -21,18 +21,6 @@ pub const fn compared_by(scenario: Scenario) -> &'static [Measure] {
     }
 }
 
-/// What must be the same of two cells for their systems to be all that differs.
-const CONDITIONS: [Param; 8] = [
-    Param::Connections,
-    Param::Instances,
-    Param::Pace,
-    Param::PageCache,
-    Param::Firewall,
-    Param::Path,
-    Param::DelayMs,
-    Param::RateMbit,
-];
-
 /// The name of a family.
 pub(super) fn name(workload: &str, scenario: Scenario, measure: Measure) -> String {
     format!("{workload} {} {}", scenario.name(), measure.name())
@@ -78,7 +66,7 @@ fn base_of<'a>(group: &[&'a CellFacts], cell: &CellFacts) -> Option<&'a CellFact
     let params = &cell.cell.params;
     let is_alike = |other: &CellFacts| {
         let theirs = &other.cell.params;
-        CONDITIONS
+        Param::CONDITIONS
             .iter()
             .all(|key| params.get(key) == theirs.get(key))
     };

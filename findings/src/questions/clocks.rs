@@ -222,9 +222,12 @@ fn of_phases<'a>(facts: &'a Facts, workload: &str, fits: &dyn Fn(Phase) -> bool)
         });
         let sums: Vec<_> = sums.filter(|(_, ns)| *ns > 0.0).collect();
         let late = of_starts(sums.iter().map(|(start, ns)| (*ns, start.gap_ns)));
+        let values = sums
+            .iter()
+            .map(|(start, ns)| (start.session, start.block, *ns));
         Timed {
             cell,
-            sample: Sample::new(sums.iter().map(|(start, ns)| (start.block, *ns))),
+            sample: Sample::of_sessions(values),
             late: late.unwrap_or_default(),
         }
     };

@@ -102,6 +102,11 @@ pub struct Limits {
     pub generator_limited: Vec<String>,
     /// By how much starts may have been seen late: of the first workload, each system's.
     pub late: Vec<Late>,
+    /// Invocations of the run that took samples which count: more than one if it was interrupted and
+    /// went on.
+    pub sessions: usize,
+    /// Blocks with samples of several of them, which make no pairs across.
+    pub split_blocks: usize,
     /// Whether the checkout had changes that are in no commit.
     pub dirty: bool,
 }
@@ -123,6 +128,17 @@ const FLOORS: [(Scenario, Measure); 5] = [
     (Scenario::Density, Measure::PssBytes),
 ];
 
+/// The sessions of each block.
+fn sessions(facts: &Facts) -> BTreeMap<u32, BTreeSet<u32>> {
+    let mut sessions: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    for measured in facts.cells.iter().flat_map(|cell| cell.measures.values()) {
+        for (block, session) in measured.blocks.iter().zip(&measured.sessions) {
+            sessions.entry(*block).or_default().insert(*session);
+        }
+    }
+    sessions
+}
+
 /// The limits of a run.
 pub fn compute(facts: &Facts) -> Limits {
     let absent = absent(facts);
@@ -135,6 +151,7 @@ pub fn compute(facts: &Facts) -> Limits {
             floor,
         })
     };
+    let sessions = sessions(facts);
     let first_names = |cell: &&CellFacts| !cell.is_twin() && !unavailable.contains(cell.system());
     Limits {
         floors: FLOORS.into_iter().filter_map(floor).collect(),
@@ -151,6 +168,8 @@ pub fn compute(facts: &Facts) -> Limits {
         loads: loads(facts),
         generator_limited: ids(facts, CellFacts::is_generator_limited),
         late: late(facts),
+        sessions: sessions.values().flatten().collect::<BTreeSet<_>>().len(),
+        split_blocks: sessions.values().filter(|of| of.len() > 1).count(),
         dirty: facts
             .manifest
             .as_ref()
