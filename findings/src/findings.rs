@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::input::Run;
 use crate::questions::{
-    acquisition, blocks, break_even, clocks, container_layers, controls, density, engine_pairs,
+    acquisition, blocks, break_even, clocks, container_layers, controls, density, duel, engine_pairs,
     factors, headline, limits, network_path, objectives, observer, ranking, requests, scaling,
     starts, state,
 };
@@ -35,6 +35,8 @@ pub struct Findings {
     /// What all of it is made of.
     #[serde(flatten)]
     pub facts: Facts,
+    /// Two builds against each other.
+    pub duel: Option<duel::Duel>,
     /// A sentence for each scenario, a row for each workload.
     pub headlines: Vec<headline::Headline>,
     /// Starts.
@@ -86,6 +88,7 @@ impl Findings {
         Self {
             format: FORMAT,
             confidence: CONFIDENCE,
+            duel: duel::compute(&facts),
             headlines: headline::compute(&facts),
             starts: starts::compute(&facts),
             acquisition: acquisition::compute(&facts),

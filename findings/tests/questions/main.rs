@@ -2,6 +2,7 @@
 
 mod blocks;
 mod builder;
+mod duel;
 mod load;
 
 use builder::{Builder, cell, findings};
