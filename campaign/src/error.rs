@@ -143,15 +143,15 @@ impl Exit {
                 "`duel --fail-on-slower`: build B is slower than build A",
             ),
             row(
+                Self::Regression,
+                Analysis,
+                "`compare`: at least one cell is slower than it was",
+            ),
+            row(
                 Self::Inconclusive,
                 Measuring,
                 "`duel --fail-on-slower`: build B is not known to be slower, and not known to be \
                     as fast either",
-            ),
-            row(
-                Self::Regression,
-                Analysis,
-                "`compare`: at least one cell is slower than it was",
             ),
             row(
                 Self::Inconclusive,

@@ -11,7 +11,7 @@ use results::{Param, Workload};
 use serde::Serialize;
 
 use crate::cells::{CellFacts, Measure, is_unobserved};
-use crate::comparison::{self, Comparison, Family, Pair};
+use crate::comparison::{self, Comparison, Family, Pair, Table};
 use crate::facts::Facts;
 use crate::statistics::Verdict;
 
@@ -67,16 +67,16 @@ pub enum Outcome {
     Unchanged,
 }
 
-/// What a scenario is compared by. The first decides.
-const fn measures(scenario: Scenario) -> &'static [Measure] {
+/// What a scenario is compared by: the measure that decides, and those that are told beside it.
+const fn measures(scenario: Scenario) -> (&'static Measure, &'static [Measure]) {
     match scenario {
         Scenario::Cold | Scenario::RuntimeCold => {
-            &[Measure::TotalNs, Measure::CpuNs, Measure::PssBytes]
+            (&Measure::TotalNs, &[Measure::CpuNs, Measure::PssBytes])
         }
-        Scenario::Warm => &[Measure::P50Ns],
-        Scenario::Throughput => &[Measure::PerSecond, Measure::PssBytes],
-        Scenario::Scaling => &[Measure::PerSecond],
-        Scenario::Density => &[Measure::PrivateBytes],
+        Scenario::Warm => (&Measure::P50Ns, &[]),
+        Scenario::Throughput => (&Measure::PerSecond, &[Measure::PssBytes]),
+        Scenario::Scaling => (&Measure::PerSecond, &[]),
+        Scenario::Density => (&Measure::PrivateBytes, &[]),
     }
 }
 
@@ -98,11 +98,7 @@ pub fn compute(facts: &Facts) -> Option<Duel> {
     if pairs.is_empty() {
         return None;
     }
-    let mut rounds: Vec<Round> = pairs
-        .into_iter()
-        .flat_map(|((workload, scenario), pairs)| rounds(facts, workload, scenario, &pairs))
-        .collect();
-    rounds.sort_by_key(|round| !round.decides);
+    let rounds = [rounds(facts, &pairs, true), rounds(facts, &pairs, false)].concat();
     let files = files(facts);
     Some(Duel {
         is_same: files.as_ref().is_some_and(|[a, b]| a.sha256 == b.sha256),
@@ -112,32 +108,46 @@ pub fn compute(facts: &Facts) -> Option<Duel> {
     })
 }
 
+/// The rounds that decide, or those that do not: each of the two corrected together, so that what is
+/// told beside does not cost what decides its power.
 fn rounds(
     facts: &Facts,
-    workload: &Workload,
-    scenario: Scenario,
-    pairs: &[Pair<'_>],
+    pairs: &BTreeMap<(&Workload, Scenario), Vec<Pair<'_>>>,
+    decides: bool,
 ) -> Vec<Round> {
-    let round = |(at, measure): (usize, &Measure)| {
-        let has = |cell: &CellFacts| !cell.values(*measure).is_empty();
-        let decides = at == 0;
-        // A build that never worked is no verdict, where one is due.
-        let measured: Vec<_> = pairs
-            .iter()
-            .filter(|pair| decides || (has(pair.candidate) && has(pair.baseline)))
-            .copied()
-            .collect();
-        let name = format!("builds {workload} {} {}", scenario.name(), measure.name());
-        let floor = facts.floor(scenario, *measure);
-        Some(Round {
-            workload: workload.clone(),
-            scenario,
-            decides,
-            family: comparison::judge(name, *measure, &measured, floor)?,
-        })
+    let (mut settings, mut tables) = (Vec::new(), Vec::new());
+    for ((workload, scenario), pairs) in pairs {
+        let (first, others) = measures(*scenario);
+        let measures = if decides {
+            std::slice::from_ref(first)
+        } else {
+            others
+        };
+        for &measure in measures {
+            let has = |cell: &CellFacts| !cell.values(measure).is_empty();
+            let mut pairs = pairs.clone();
+            // A build that never worked is no verdict where one is due, and nothing elsewhere.
+            pairs.retain(|pair| decides || (has(pair.candidate) && has(pair.baseline)));
+            if pairs.is_empty() {
+                continue;
+            }
+            settings.push(((*workload).clone(), *scenario));
+            tables.push(Table {
+                name: format!("builds {workload} {} {}", scenario.name(), measure.name()),
+                measure,
+                pairs,
+                floor: facts.floor_of(workload, *scenario, measure),
+            });
+        }
+    }
+    let families = comparison::judge_jointly(tables);
+    let round = |((workload, scenario), family)| Round {
+        workload,
+        scenario,
+        decides,
+        family,
     };
-    let measures = measures(scenario).iter().enumerate();
-    measures.filter_map(round).collect()
+    settings.into_iter().zip(families).map(round).collect()
 }
 
 fn files(facts: &Facts) -> Option<[File; 2]> {
@@ -182,15 +192,15 @@ impl Outcome {
 }
 
 impl Duel {
-    /// Each round that decides, as a clause with its measure: `runtime-cold `total_ns`: 1.10×
-    /// (1.08–1.12) the cost`.
+    /// Each round that decides, as a clause with its measure: ``runtime-cold `total_ns`: ▲ slower,
+    /// 1.10× (1.08–1.12) the cost``.
     pub fn clauses(&self) -> Vec<String> {
         let deciding = self.rounds.iter().filter(|round| round.decides);
         let clauses = deciding.flat_map(|round| {
             let members = round.family.members.iter();
             members.map(|member| {
                 format!(
-                    "{} `{}` {}",
+                    "{} `{}`: {}",
                     round.scenario.name(),
                     member.measure.name(),
                     clause(member)
@@ -206,6 +216,6 @@ impl Duel {
 fn clause(member: &Comparison) -> String {
     match &member.verdict {
         Verdict::NotComparable { why } => format!("not comparable: {why}"),
-        _ => format!("{} the cost: {}", member.ratio_text(), member.label()),
+        _ => format!("{}, {} the cost", member.label(), member.ratio_text()),
     }
 }
