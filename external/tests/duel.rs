@@ -221,7 +221,7 @@ fn what_cannot_be_measured_is_one_message_with_a_way_out() {
         (
             &["--a", component, "--b", component, "--system", "docker"],
             2,
-            "wasmtime-cli, wasmedge-cli",
+            "possible values: native, wasmtime-embedded",
         ),
         (
             &[

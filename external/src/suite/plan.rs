@@ -222,6 +222,8 @@ fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
     let is_usual = |planned: &&Planned| {
         planned.observer == Observer::None
             && planned.without.is_none()
+            // Two builds are not asked where a slower start pays.
+            && planned.own.is_none()
             && planned.network == NetworkPath::default()
     };
     let requests = |start: &Planned| {

@@ -354,7 +354,12 @@ impl Bench for SystemBench<'_> {
         if let Some(digest) = self.digests.get(cell) {
             return Some(digest.clone());
         }
-        let built = self.built.get(&BuildKey::from(self.cells.get(cell)?))?;
+        let planned = self.cells.get(cell)?;
+        if let Some(own) = &planned.own {
+            // Known before it is copied, which fails if it is another by then.
+            return Some(own.artifact.sha256.clone());
+        }
+        let built = self.built.get(&BuildKey::from(planned))?;
         built.as_ref().ok().map(|spec| spec.sha256.clone())
     }
 }
