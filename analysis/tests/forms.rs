@@ -230,5 +230,4 @@ fn two_builds_are_in_every_form_with_the_same_figures() {
     }
     insta::assert_snapshot!("duel_markdown", markdown(&only(&document, "duel")));
     insta::assert_snapshot!("duel_latex", latex(&only(&document, "duel")));
-    insta::assert_snapshot!("duel_terminal", forms[0]);
 }
