@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::input::Run;
 use crate::questions::{
-    acquisition, blocks, break_even, clocks, container_layers, controls, density, engine_pairs,
-    factors, headline, limits, network_path, objectives, observer, ranking, requests, scaling,
-    starts, state,
+    acquisition, blocks, break_even, clocks, container_layers, controls, density, duel,
+    engine_pairs, factors, headline, limits, network_path, objectives, observer, ranking, requests,
+    scaling, starts, state,
 };
 use crate::statistics::CONFIDENCE;
 
@@ -36,6 +36,8 @@ pub struct Findings {
     /// What all of it is made of.
     #[serde(flatten)]
     pub facts: Facts,
+    /// Two builds against each other.
+    pub duel: Option<duel::Duel>,
     /// A sentence for each scenario, a row for each workload.
     pub headlines: Vec<headline::Headline>,
     /// The comparisons that the first workload's sentences make.
@@ -92,6 +94,7 @@ impl Findings {
         Self {
             format: FORMAT,
             confidence: CONFIDENCE,
+            duel: duel::compute(&facts),
             headlines: headline::compute(&facts),
             headline_family: headline::family(&facts),
             starts: starts::compute(&facts),

@@ -60,7 +60,8 @@ fn picture(findings: &Findings) -> Option<Figure> {
 /// One sentence for each scenario of the first workload, which claims nothing that the verdicts do
 /// not, and the headings of sections that are findings.
 fn found(findings: &Findings, sections: &[Section]) -> Vec<String> {
-    const FINDINGS: [&str; 12] = [
+    const FINDINGS: [&str; 13] = [
+        "duel",
         "acquisition",
         "layers",
         "scaling",

@@ -385,7 +385,7 @@ pub fn manifest(shape: &Shape) -> Manifest {
     }
 }
 
-fn whole(value: f64) -> u64 {
+pub fn whole(value: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod builder;
+mod duel;
 mod load;
 mod objectives;
 mod selection;
