@@ -97,3 +97,22 @@ fn intervals_hold_the_truth() {
     let covered = counts.covered.percent();
     assert!((93.0..=97.5).contains(&covered), "{covered}");
 }
+
+/// `UPDATE_GUIDE=1 cargo nextest run -p analysis --test referee` writes them anew.
+#[test]
+fn the_examples_of_the_guide_are_what_the_analysis_says() {
+    const BEGIN: &str = "<!-- simulated -->\n";
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../docs/src/guide/verdicts.md"
+    );
+    let text = std::fs::read_to_string(file).unwrap();
+    let from = text.find(BEGIN).unwrap() + BEGIN.len();
+    let to = from + text[from..].find("<!-- end -->").unwrap();
+    let table = format!("\n{}\n", simulation::examples::table());
+    if std::env::var_os("UPDATE_GUIDE").is_some() {
+        std::fs::write(file, format!("{}{table}{}", &text[..from], &text[to..])).unwrap();
+    } else {
+        assert!(text[from..to] == table, "{}\n{table}", &text[from..to]);
+    }
+}

@@ -54,7 +54,11 @@ impl Table {
         let rule = "|---".repeat(head.len()) + "|";
         Self {
             lines: vec![
-                format!("\n{title}\n"),
+                if title.is_empty() {
+                    String::new()
+                } else {
+                    format!("\n{title}\n")
+                },
                 format!("| {} |", head.join(" | ")),
                 rule,
             ],
