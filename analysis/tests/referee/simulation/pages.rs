@@ -104,6 +104,13 @@ pub fn worlds() -> Vec<(&'static str, World)> {
             },
         ),
         (
+            "nothing differs; of one system only the quickest fifth ends well",
+            World {
+                survivors: Some("wasmtime-cli"),
+                ..nothing
+            },
+        ),
+        (
             "mixed, as measured; noise as measured",
             World::measured(Truth::Mixed),
         ),

@@ -58,6 +58,8 @@ pub struct World {
     pub carry_over: f64,
     /// The part of all samples that fails, whatever they would have been.
     pub failing: f64,
+    /// A system of which only the quickest fifth of the samples ends well.
+    pub survivors: Option<&'static str>,
     /// What times are rounded to, as a part of what native takes.
     pub grain: Option<f64>,
 }
@@ -74,6 +76,7 @@ impl World {
             course: Course::Steady,
             carry_over: 0.0,
             failing: 0.0,
+            survivors: None,
             grain: None,
         }
     }
@@ -84,6 +87,17 @@ impl World {
             is_common: false,
             ..Self::measured(truth)
         }
+    }
+}
+
+/// How many standard deviations below its mean the quickest fifth of a normal distribution is.
+const QUICKEST_FIFTH: f64 = -0.84;
+
+impl World {
+    /// Whether a value is of a system of which only quick samples end well, and is not one.
+    pub fn breaks(&self, cell: &Cell, times: f64) -> bool {
+        let quick = self.truth.time(cell) * (self.sd * QUICKEST_FIFTH).exp();
+        self.survivors == Some(cell.system.original_name()) && times > quick
     }
 }
 
