@@ -64,7 +64,15 @@ fn survivors() -> Document {
             sample.reason = Some("no answer".to_owned());
         }
     }
-    let run = Run::from_samples(Some(support::manifest(&shape)), &samples);
+    let run = Run::from_samples(
+        Some(support::manifest(
+            shape.run,
+            support::cells(&shape),
+            shape.samples,
+            shape.seed,
+        )),
+        &samples,
+    );
     analysis::report(&Findings::from_run(&run, Options::default()))
 }
 
@@ -238,7 +246,8 @@ fn two_builds() -> Findings {
     let [a, b, twin] = [("a", false, 1.0), ("b", false, 1.2), ("a", true, 1.001)]
         .map(|(name, is_twin, times)| build(name, is_twin, times));
     let samples: Vec<_> = a.chain(b).chain(twin).collect();
-    let mut manifest = support::manifest(&shape);
+    let mut manifest =
+        support::manifest(shape.run, support::cells(&shape), shape.samples, shape.seed);
     manifest.artifacts = ["a", "b"]
         .map(|name| ArtifactFact {
             workloads: vec!["http-hello".to_owned()],

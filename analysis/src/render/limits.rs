@@ -110,8 +110,9 @@ fn page_error(findings: &Findings) -> Option<String> {
     let family = findings.facts.families.first()?;
     Some(format!(
         "The {} with the native program are corrected together: the chance that any of them is \
-            wrongly called a difference is at most {}. Every further table is corrected by itself, \
-            at the same level; a page with many tables has more chances.",
+            wrongly called a difference is at most {}. So are those of all rankings, and those of \
+            all A/A controls. Every further table is corrected by itself, at the same level; a \
+            page with many tables has more chances.",
         count(family.corrected_over as u64, "comparison"),
         percent(family.policy.alpha)
     ))

@@ -6,7 +6,7 @@ use findings::statistics::Interval;
 use findings::units::{Unit, percent};
 use findings::{CellFacts, Findings, Measure, Names};
 
-use super::format::{self, ends, interval, list, median, or_dash, pair, span};
+use super::format::{ends, interval, list, median, or_dash, pair, span};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Curve, Plane, draw_curves};
 
