@@ -29,6 +29,7 @@ use crate::cells::{CellFacts, Measure};
 use crate::statistics::{Interval, Shift, Verdict};
 
 pub use bound::Bound;
+pub(crate) use judge::usual_variance;
 pub use judge::{LEAST_BLOCKS, Table, judge, judge_jointly, judge_samples, ratio};
 pub use sample::Sample;
 pub use words::signed;
