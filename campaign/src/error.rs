@@ -42,7 +42,7 @@ pub enum Exit {
     Output,
     /// A cell is slower than it was.
     Regression,
-    /// No cell is known to be slower, but there were too few samples to say so of all.
+    /// No cell is known to be slower, but not every cell could be judged.
     Inconclusive,
     /// Two runs must not be compared.
     NotComparable,
@@ -156,8 +156,7 @@ impl Exit {
             row(
                 Self::Inconclusive,
                 Analysis,
-                "`compare`: no cell is known to be slower, but there are too few samples to say \
-                    so of all",
+                "`compare`: no cell is known to be slower, but not every cell could be judged",
             ),
             row(
                 Self::NotComparable,

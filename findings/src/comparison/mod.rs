@@ -31,6 +31,7 @@ use crate::cells::{CellFacts, FAILS_OFTEN, Measure};
 use crate::statistics::{Interval, Shift, Verdict};
 
 pub use bound::Bound;
+pub(crate) use judge::usual_variance;
 pub use judge::{LEAST_BLOCKS, Table, judge, judge_jointly, judge_samples, ratio};
 pub use sample::Sample;
 pub use words::signed;

@@ -66,7 +66,7 @@ impl Sample {
     }
 
     /// The logarithm of candidate ÷ baseline of each block that has both. Values must be above zero.
-    pub(super) fn log_ratios(&self, baseline: &Self) -> Vec<(u32, f64)> {
+    pub(crate) fn log_ratios(&self, baseline: &Self) -> Vec<(u32, f64)> {
         let matched = self.matched(baseline).into_iter();
         matched
             .map(|(block, ours, theirs)| (block, ours.ln() - theirs.ln()))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use results::record::Scenario;
-use results::{Param, Workload};
+use results::{Cell, Param, Workload};
 use systems::BASELINE;
 
 use super::floors::Floors;
@@ -63,15 +63,17 @@ pub(super) fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
 
 /// The native cell under the same conditions.
 fn base_of<'a>(group: &[&'a CellFacts], cell: &CellFacts) -> Option<&'a CellFacts> {
-    let params = &cell.cell.params;
-    let is_alike = |other: &CellFacts| {
-        let theirs = &other.cell.params;
-        Param::CONDITIONS
-            .iter()
-            .all(|key| params.get(key) == theirs.get(key))
-    };
     group
         .iter()
         .copied()
-        .find(|other| other.cell.system == BASELINE && is_alike(other))
+        .find(|other| other.cell.system == BASELINE && are_alike(&cell.cell, &other.cell))
+}
+
+/// Whether two cells are of one workload and scenario under the same conditions, so that their
+/// systems are all that differs.
+pub(crate) fn are_alike(one: &Cell, two: &Cell) -> bool {
+    let is_same = |key: &Param| one.params.get(key) == two.params.get(key);
+    one.workload == two.workload
+        && one.scenario == two.scenario
+        && Param::CONDITIONS.iter().all(is_same)
 }

@@ -16,6 +16,7 @@ use crate::cells::CellFacts;
 use crate::comparison::Family;
 use crate::input::{CellData, Damage, Run};
 
+pub(crate) use baseline::are_alike;
 pub use baseline::compared_by;
 pub use configurations::Configuration;
 pub use floors::{Floors, Kind};

@@ -43,7 +43,7 @@ pub fn regressions(
         let seed = seed + 2 * pair;
         write(folder.path(), EARLIER, cells, samples, one, seed);
         write(folder.path(), LATER, cells, samples, two, seed + 1);
-        let compared = compare(folder.path(), EARLIER, LATER).expect("both are there");
+        let compared = compare(folder.path(), EARLIER, LATER, "native").expect("both are there");
         share.count(compared.exit == Exit::Regression);
     }
     share

@@ -2,6 +2,7 @@
 
 use campaign::schedule::Plan;
 use results::Cell;
+use results::manifest::Order;
 use results::record::Scenario;
 
 /// Samples of each cell under the profiles quick and standard.
@@ -44,6 +45,7 @@ pub fn plan(cells: &[Cell], samples_per_cell: u32, seed: u64) -> Plan {
     Plan {
         cells: cells.to_vec(),
         samples_per_cell,
+        order: Order::by_comparison(),
         seed,
     }
 }
