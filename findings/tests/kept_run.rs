@@ -4,7 +4,9 @@
 //! What may differ, and why:
 //!
 //! - `phases[].interval_ns` was a pair and is an interval with names: `low` and `high`;
-//! - cells have more measures and facts than they had.
+//! - cells have more measures and facts than they had;
+//! - `pooled`, quantiles of the requests of all processes together, is gone: a cell's quantiles are
+//!   the medians of its processes' own, among `measures`.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -46,6 +48,7 @@ fn compare(path: &str, before: &Value, after: &Value, differences: &mut Vec<Stri
             for (key, value) in before {
                 let path = format!("{path}/{key}");
                 match (key.as_str(), after.get(key)) {
+                    ("pooled", None) => {}
                     ("interval_ns", Some(now)) if path.contains("/phases/") => {
                         let named = named(value);
                         compare(&path, &named, now, differences);

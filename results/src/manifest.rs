@@ -136,6 +136,10 @@ pub struct ArtifactFact {
     pub bytes: u64,
     /// Its digest.
     pub sha256: String,
+    /// Which of two builds it is, where a run measures two against each other: the value of
+    /// [`crate::Param::Build`] in the cells that run it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
 }
 
 impl Manifest {

@@ -242,6 +242,8 @@ vocabulary! {
     /// On how many CPUs the system may start: `one`, the one that it has under load. Absent where it
     /// has all.
     Cpus = "cpus",
+    /// Which of two builds that are measured against each other: `a`, `b`.
+    Build = "build",
     /// Connections at once.
     Connections = "connections",
     /// Requests of a sample.

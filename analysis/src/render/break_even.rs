@@ -1,9 +1,8 @@
 //! When does a slower start pay? After how many requests, and at what rate of them.
 
-use findings::questions::break_even::{BreakEven, NotAdded, Pays, Way};
+use findings::questions::break_even::{BreakEven, NotAdded, Way};
 use findings::units::{Unit, grouped, nanoseconds, three_digits};
 use findings::{CellFacts, Findings, Names};
-use systems::{Kind, describe};
 
 use super::format::{linked, systems};
 use crate::document::{Block, Figure, Section, Table};
@@ -21,8 +20,8 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
             systems of which one starts quicker and the other answers quicker there is a number \
             of requests per start at which both have cost the same time: below it the quicker \
             start wins, above it the quicker request. Starts are `runtime-cold` (everything \
-            prepared) where measured, requests are `warm`; costs add up, so that means decide \
-            here and not medians.",
+            prepared) where measured, requests are `warm`. It is typical costs that are compared, \
+            within blocks: what a rare stall adds to the mean cannot be known from so few starts.",
     );
     section.text(
         "What is added up had the same CPUs. Where a system has one core under load and the \
@@ -65,13 +64,8 @@ fn title(findings: &Findings) -> String {
         let cell = findings.facts.cell(id);
         cell.map(|cell| cell.cell.system.clone())
     };
-    let is_claim = |pays: &Pays| {
-        let kinds = system(&pays.baseline[0]).zip(system(&pays.candidate[0]));
-        let kinds = kinds.map(|(one, two)| (describe(&one).kind, describe(&two).kind));
-        pays.is_certain && kinds == Some((Kind::Wasm, Kind::Container))
-    };
     let claim = findings.break_even.iter().find_map(|of| {
-        let pays = of.crossings.iter().find(|pays| is_claim(pays))?;
+        let pays = of.crossings.get(of.headline?).filter(|it| it.is_certain)?;
         let (wasm, container) = system(&pays.baseline[0]).zip(system(&pays.candidate[0]))?;
         Some(format!(
             "When does Wasm pay? For {}, {wasm} beats {container} up to {} requests per start",
@@ -101,8 +95,8 @@ fn figure(findings: &Findings, of: &BreakEven) -> Figure {
     let title = format!("{workload}: what does a request cost, its share of the start included?");
     let columns = [
         "system",
-        ">mean start",
-        ">mean request",
+        ">start (median)",
+        ">request (median of means)",
         ">1 request per start",
         ">100",
         ">10,000",
@@ -130,14 +124,14 @@ fn figure(findings: &Findings, of: &BreakEven) -> Figure {
     Figure {
         id: format!("{workload}-break-even"),
         title,
-        caption: "Where two curves cross, both have cost the same. Computed from the means of \
-            starts and of warm requests."
+        caption: "Where two curves cross, both have cost the same. Drawn from medians; the table \
+            of pairs has the crossings within blocks, with their intervals."
             .to_owned(),
         picture: draw_curves(
             &series,
             &Plane {
                 x: ("requests per start", Unit::Count),
-                y: ("mean time per request", Unit::Nanoseconds),
+                y: ("time per request", Unit::Nanoseconds),
                 log_x: true,
                 log_y: true,
             },
@@ -180,12 +174,18 @@ fn crossings(findings: &Findings, of: &BreakEven) -> Table {
             .cell(&pays.baseline[0])
             .zip(facts.cell(&pays.candidate[0]));
         let Some((quick, slow)) = both else { continue };
-        let end = |end: Option<f64>| end.map_or_else(|| "never".to_owned(), number);
+        let range = pays.answer.interval.map_or_else(
+            || format!("n = {}: none", pays.answer.n),
+            |it| {
+                let high = it.high.map_or_else(|| "never".to_owned(), number);
+                format!("{}–{high}", number(it.low))
+            },
+        );
         let head = [
             linked(&names, quick),
             linked(&names, slow),
             number(pays.requests),
-            format!("{}–{}", end(pays.answer.low), end(pays.answer.high)),
+            range,
         ];
         let rates = pays.rates.iter().map(|(_, rate)| rate_text(*rate));
         let systems = [quick.system(), slow.system()];

@@ -3,7 +3,7 @@
 
 use findings::cells::Measured;
 use findings::statistics::Warning;
-use findings::units::{Unit, percent};
+use findings::units::percent;
 use findings::{CellFacts, Findings, Measure};
 
 use super::format::{ends, span, value};
@@ -164,8 +164,11 @@ fn methods() -> String {
         measured in the same blocks is compared within them and tested with Wilcoxon's signed \
         ranks, anything else with Mann–Whitney's U, exactly where samples are small and without \
         ties, and corrected by Holm over each table; requests within a process are summarised by process before anything \
-        is compared. What lies outside of Tukey's fences is counted and never dropped; drift is \
-        Mann and Kendall's test, several modes are Hartigan's dip test, both at 1 %."
+        is compared: a quantile of a cell is the median of its processes' own, where ten requests \
+        of each lie beyond it. What lies outside of Tukey's fences is counted and never dropped; drift \
+        of a single cell is Mann and Kendall's test, several modes are Hartigan's dip test, both at \
+        1 %; what all cells have in common is Friedman's and Page's tests over the blocks of the run, \
+        with Doksum's contrasts for its size."
         .to_owned()
 }
 

@@ -1,12 +1,14 @@
 //! Memory over instances, and what one more takes.
 
 use findings::comparison::signed;
+use findings::facts::KINDS;
 use findings::questions::density::{Density, DensityStep};
 use findings::statistics::Fit;
 use findings::units::{Unit, bytes, percent, three_digits};
 use findings::{CellFacts, Findings, Measure, Names};
+use systems::{Kind, standing};
 
-use super::format::{ends, median, or_dash, pair};
+use super::format::{ends, list, median, or_dash, pair};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Curve, Plane, draw_curves};
 
@@ -14,33 +16,14 @@ use crate::plot::{Curve, Plane, draw_curves};
 pub(super) fn render(findings: &Findings) -> Option<Section> {
     let all = &findings.density;
     all.iter().find(|it| it.memory.is_some())?;
-    // Only a slope that is surely above zero is a cost.
-    let cost = |it: &Density| {
-        let fit = it.memory?;
-        fit.slope_interval
-            .filter(|ends| ends.low > 0.0)
-            .map(|_| fit.slope)
-    };
-    let costs = all.iter().filter_map(|it| Some((it, cost(it)?)));
-    let title = match costs.min_by(|one, two| one.1.total_cmp(&two.1)) {
-        Some((least, cost)) => {
-            let name = Names::new(all.iter().map(|it| &it.cell)).name(&least.cell);
-            let workload = &least.cell.workload;
-            format!(
-                "Density: one more instance of {workload} takes {} with {name}",
-                bytes(cost)
-            )
-        }
-        None => {
-            "Density: what one more instance takes is not distinguishable from noise".to_owned()
-        }
-    };
-    let mut section = Section::new("density", title);
+    let mut section = Section::new("density", title(all));
     section.question = "Many instances";
     section.text(
         "Many instances at once, idle. What one more takes is the slope of memory over their \
-            number; what there is for any number of them is where the line begins. A line from \
-            which a total is further than a tenth of itself is marked: it describes nothing.",
+            number; what there is for any number of them is where the line begins. Points weigh as \
+            the spread of the repeats at each number says, and intervals rest on those repeats. \
+            Where they show that the line bends, the interval is of the distances from it; a line \
+            from which a total is further than a tenth of itself describes nothing. Both are marked.",
     );
     let mut workloads: Vec<_> = all.iter().map(|it| it.cell.workload.as_str()).collect();
     workloads.sort_unstable();
@@ -59,6 +42,42 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
         section.table(each_number(findings, workload, &some, &names));
     }
     Some(section)
+}
+
+/// What one more instance takes, with the systems that were named beforehand.
+fn title(all: &[Density]) -> String {
+    let Some(first) = all.first().map(|it| &it.cell.workload) else {
+        return String::new();
+    };
+    let names = Names::new(all.iter().map(|it| &it.cell));
+    let cost = |kind: &Kind| {
+        let of_kind = all.iter().filter(|it| it.cell.workload == *first);
+        let stands = standing(*kind, of_kind, |it| &it.cell)?;
+        let fit = stands.memory?;
+        // Only a slope that is surely above zero is a cost.
+        fit.slope_interval.filter(|ends| ends.low > 0.0)?;
+        Some(format!(
+            "{} with {}",
+            bytes(fit.slope),
+            names.name(&stands.cell)
+        ))
+    };
+    let costs: Vec<_> = KINDS.iter().filter_map(cost).collect();
+    if costs.is_empty() {
+        let is_spread_known =
+            |it: &Density| it.memory.is_some_and(|fit| fit.slope_interval.is_some());
+        return if all.iter().any(is_spread_known) {
+            "Density: what does one more instance take?".to_owned()
+        } else {
+            "Density: no number of instances was measured twice, so that the spread of what one \
+                more takes is not known"
+                .to_owned()
+        };
+    }
+    format!(
+        "Density: one more instance of {first} takes {}",
+        list(&costs)
+    )
 }
 
 fn steps<'a>(
@@ -101,8 +120,8 @@ fn memory(findings: &Findings, workload: &str, of: &[&Density], names: &Names) -
     Figure {
         id: format!("{workload}-density"),
         title: title.clone(),
-        caption: "Medians with 95 % intervals; the dotted lines are fits by least squares through \
-            all samples. The proportional set size counts what instances share once, private \
+        caption: "Medians with 95 % intervals; the dotted lines are fits by weighted least squares \
+            through all samples. The proportional set size counts what instances share once, private \
             memory not at all."
             .to_owned(),
         picture: draw_curves(
@@ -142,7 +161,11 @@ fn fits(findings: &Findings, title: &str, of: &[&Density], names: &Names) -> Tab
         } else {
             ""
         };
-        let mark = if it.is_line() { "" } else { ": no line" };
+        let mark = match fit.is_straight() {
+            _ if !it.is_line() => ": no line",
+            Some(false) => ": it bends",
+            _ => "",
+        };
         let worst = it.worst.map(|worst| {
             let share = percent(worst.share);
             format!("{share} at {}{mark}", worst.instances)

@@ -1,7 +1,7 @@
 //! What cannot be said, each limit one sentence.
 
 use findings::cells::GENERATOR_LIMIT;
-use findings::questions::limits::{Floor, Limits};
+use findings::questions::limits::{Floor, Late, Limits, WARNINGS};
 use findings::units::{nanoseconds, percent};
 use findings::{Findings, Measure};
 use results::record::Scenario;
@@ -20,6 +20,7 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
     let mut sentences = vec![floors(limits)];
     sentences.extend(drifted(findings));
     sentences.extend(page_error(findings));
+    sentences.extend(findings.blocks.sentences());
     let damage = &findings.facts.damage;
     let some = damage.iter().take(DAMAGE);
     sentences.extend(some.map(|damage| format!("Damaged input: {damage}.")));
@@ -55,9 +56,14 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
             it.reason
         )
     }));
+    sentences.extend(fail_often(limits));
     sentences.extend(sessions(limits));
     sentences.extend(unsteady(limits));
+    if limits.ok > 0 {
+        sentences.push(WARNINGS.to_owned());
+    }
     sentences.extend(loads(findings));
+    sentences.extend(late(limits));
     sentences.extend(observer(findings));
     sentences.extend(versions(findings));
     if limits.dirty {
@@ -104,8 +110,9 @@ fn page_error(findings: &Findings) -> Option<String> {
     let family = findings.facts.families.first()?;
     Some(format!(
         "The {} with the native program are corrected together: the chance that any of them is \
-            wrongly called a difference is at most {}. Every further table is corrected by itself, \
-            at the same level; a page with many tables has more chances.",
+            wrongly called a difference is at most {}. So are those of all rankings, and those of \
+            all A/A controls. Every further table is corrected by itself, at the same level; a \
+            page with many tables has more chances.",
         count(family.corrected_over as u64, "comparison"),
         percent(family.policy.alpha)
     ))
@@ -122,6 +129,50 @@ fn drifted(findings: &Findings) -> Option<String> {
             "**The same system differs from itself** in {}: the machine drifted. Trust no small \
                 difference.",
             count(differ as u64, "A/A control")
+        )
+    })
+}
+
+/// Cells whose figures are those of survivors.
+fn fail_often(limits: &Limits) -> Option<String> {
+    let cells = &limits.fail_often;
+    let (some, rest) = cells.split_at(cells.len().min(CELLS));
+    let links = some
+        .iter()
+        .map(|it| format!("[{0}](#{0}) ({1})", it.cell, it.answered));
+    let links: Vec<_> = links.collect();
+    let more = if rest.is_empty() {
+        String::new()
+    } else {
+        format!(" and {} more", rest.len())
+    };
+    (!cells.is_empty()).then(|| {
+        format!(
+            "**{} often:** {}{more}. What the rest took is what survivors took: it is in the \
+                tables, compared with nothing and ranked nowhere.",
+            if cells.len() == 1 {
+                "1 cell fails".to_owned()
+            } else {
+                format!("{} cells fail", cells.len())
+            },
+            links.join(", ")
+        )
+    })
+}
+
+/// By how much starts may have been seen late, which is never the same for two systems.
+fn late(limits: &Limits) -> Option<String> {
+    let late = |it: &Late| {
+        let share = it.late.map_or(0.0, |late| late.share);
+        format!("{} by up to {}", it.system, percent(share))
+    };
+    let all: Vec<_> = limits.late.iter().map(late).collect();
+    (!all.is_empty()).then(|| {
+        format!(
+            "A server is asked until it answers, so that its start may be seen late by the gap \
+                between two attempts, and never early: {}. The intervals of ratios between starts \
+                are wider by that.",
+            list(&all)
         )
     })
 }

@@ -5,10 +5,19 @@ use findings::units::{Unit, grouped};
 use findings::{CellFacts, Findings, Measure, Names};
 
 use super::cells_of;
-use super::format::{self, interval, linked, median, names, systems};
-use super::starts::{left_out, marks, meaning, measure_bars, verdict_fields};
+use super::format::{self, interval, linked, median, names, span, systems};
+use super::starts::{left_out, marks, meaning, measure_bars, quoted, verdict_fields};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Steps, draw_bars, draw_ecdf};
+
+/// Quantiles of requests, as far as a cell has them.
+const QUANTILES: [Measure; 5] = [
+    Measure::P50Ns,
+    Measure::P90Ns,
+    Measure::P95Ns,
+    Measure::P99Ns,
+    Measure::P999Ns,
+];
 
 /// More distributions than this cannot be told apart in one picture.
 const DISTRIBUTIONS: usize = 10;
@@ -25,7 +34,7 @@ fn section(findings: &Findings, requests: &Requests) -> Section {
     let cells = cells_of(findings, &requests.cells);
     let names = names(&cells);
     let id = format!("{workload}-{scenario}");
-    let mut section = Section::new(&id, title(requests, &cells, &names));
+    let mut section = Section::new(&id, title(findings, requests, &names));
     section.question = "Requests";
     section.workload = Some(workload.to_string());
     section.systems = systems(&cells);
@@ -83,10 +92,10 @@ fn section(findings: &Findings, requests: &Requests) -> Section {
         workload: Some(workload.to_string()),
         systems: systems(&cells),
     }));
-    let best = cells_of(findings, &requests.best);
+    let usual = cells_of(findings, &requests.usual);
     section
         .blocks
-        .extend(distributions(requests, &best, &names).map(Block::Figure));
+        .extend(distributions(requests, &usual, &names).map(Block::Figure));
     if measure.is_rate() {
         let memory = memory(findings, requests);
         section.blocks.extend(memory.map(Block::Figure));
@@ -103,31 +112,16 @@ fn unsteady(cells: &[&CellFacts], names: &Names) -> Vec<String> {
     cells.iter().filter_map(words).collect()
 }
 
-fn title(requests: &Requests, cells: &[&CellFacts], names: &Names) -> String {
+/// What was found, as a heading: of the cells that were named beforehand.
+fn title(findings: &Findings, requests: &Requests, names: &Names) -> String {
     let (workload, scenario) = (&requests.workload, requests.scenario.name());
-    let value = |cell: &CellFacts| {
-        let name = names.name(&cell.cell);
-        format!("{} ({name})", median(cell, requests.measure))
-    };
-    match (cells, requests.measure.is_rate()) {
-        ([], _) => format!("{workload}, {scenario}"),
-        ([only], true) => format!("{workload}, {scenario}: {} requests a second", value(only)),
-        ([only], false) => {
-            format!(
-                "{workload}, {scenario}: the median request takes {}",
-                value(only)
-            )
+    let figures = quoted(findings, &requests.representatives, names, requests.measure);
+    match (figures, requests.measure.is_rate()) {
+        (None, _) => format!("{workload}, {scenario}"),
+        (Some(figures), true) => format!("{workload}, {scenario}: {figures} requests a second"),
+        (Some(figures), false) => {
+            format!("{workload}, {scenario}: the median request takes {figures}")
         }
-        ([first, .., last], true) => format!(
-            "{workload}, {scenario}: from {} to {} requests a second",
-            value(last),
-            value(first)
-        ),
-        ([first, .., last], false) => format!(
-            "{workload}, {scenario}: the median request takes from {} to {}",
-            value(first),
-            value(last)
-        ),
     }
 }
 
@@ -195,80 +189,82 @@ fn table(findings: &Findings, requests: &Requests, cells: &[&CellFacts]) -> Tabl
         ">requests/s",
         ">p50",
         ">of it waiting",
-        ">p90",
-        ">p99",
         ">95 % interval",
+        ">p90 (95 %)",
+        ">p99 (95 %)",
         ">of native's cost (95 %)",
         "verdict",
         ">generator",
         ">PSS",
     ];
     let title = format!(
-        "{workload}, {}: a quantile is stated where ten requests of a sample lie beyond it",
+        "{workload}, {}: a quantile is stated where ten requests of each sample lie beyond it",
         requests.scenario.name()
     );
     let mut table = Table::new(title, &columns);
     for cell in cells {
         let [ratio, label] = verdict_fields(family, cell);
         let waiting = requests.waiting_of(&cell.id).map(|it| it.waiting_ns);
-        let figures = [
+        let fields = [
+            linked(&names, cell),
+            cell.counted(),
+            grouped(cell.requests as f64),
             median(cell, Measure::PerSecond),
             median(cell, Measure::P50Ns),
             format::value(waiting, Unit::Nanoseconds),
-            median(cell, Measure::P90Ns),
-            median(cell, Measure::P99Ns),
-        ];
-        let head = [
-            linked(&names, cell),
-            cell.orders.len().to_string(),
-            grouped(cell.requests as f64),
-        ];
-        let tail = [
             interval(cell, measure),
+            with_interval(cell, Measure::P90Ns),
+            with_interval(cell, Measure::P99Ns),
             ratio,
             label,
             median(cell, Measure::GeneratorShare),
             median(cell, Measure::PssBytes),
         ];
-        let fields = head.into_iter().chain(figures).chain(tail);
         table.row_about(workload, &[cell.system()], fields);
     }
     table
 }
 
-/// All requests of all samples of each system's best cell.
-fn distributions(requests: &Requests, best: &[&CellFacts], names: &Names) -> Option<Figure> {
+/// The median over processes of their quantiles, with its interval.
+fn with_interval(cell: &CellFacts, measure: Measure) -> String {
+    let ends = cell.interval(measure);
+    let ends = ends.map_or_else(String::new, |it| format!(" ({})", span(it, measure.unit())));
+    format!("{}{ends}", median(cell, measure))
+}
+
+/// All requests of all samples of the cell that stands for each system, and the quantiles of its
+/// processes.
+fn distributions(requests: &Requests, usual: &[&CellFacts], names: &Names) -> Option<Figure> {
     let (workload, scenario) = (&requests.workload, requests.scenario.name());
     let title = format!("{workload}, {scenario}: how are latencies distributed?");
     let columns = [
         "system",
+        ">processes",
         ">requests",
-        ">p50",
-        ">p90",
-        ">p99",
-        ">p99.9",
+        ">p50 (95 %)",
+        ">p90 (95 %)",
+        ">p95 (95 %)",
+        ">p99 (95 %)",
+        ">p99.9 (95 %)",
         ">most",
-        ">p50, 95 % interval",
-        ">p99, 95 % interval",
-        ">p99.9, 95 % interval",
     ];
     let mut table = Table::new(title.clone(), &columns).folded();
     let mut series = Vec::new();
-    let best = &best[..best.len().min(DISTRIBUTIONS)];
-    for cell in best.iter().filter(|cell| !cell.latencies.is_empty()) {
+    let usual = &usual[..usual.len().min(DISTRIBUTIONS)];
+    for cell in usual.iter().filter(|cell| !cell.latencies.is_empty()) {
         let counts = cell.latencies.iter().map(|(_, count)| *count);
         let total = counts.fold(0_u64, u64::saturating_add);
-        let quantile = |at| {
-            let found = findings::input::quantile(&cell.latencies, at);
-            format::value(found, Unit::Nanoseconds)
-        };
         let most = cell.latencies.last().map(|(value, _)| *value as f64);
-        let head = [linked(names, cell), grouped(total as f64)];
+        let head = [
+            linked(names, cell),
+            cell.values(Measure::P50Ns).len().to_string(),
+            grouped(total as f64),
+        ];
+        let quantiles = QUANTILES.map(|measure| with_interval(cell, measure));
         let fields = head
             .into_iter()
-            .chain([0.5, 0.9, 0.99, 0.999].map(quantile))
-            .chain([format::value(most, Unit::Nanoseconds)])
-            .chain(intervals(cell));
+            .chain(quantiles)
+            .chain([format::value(most, Unit::Nanoseconds)]);
         table.row_about(workload, &[cell.system()], fields);
         let counted = cell.latencies.iter();
         series.push(Steps {
@@ -280,21 +276,14 @@ fn distributions(requests: &Requests, best: &[&CellFacts], names: &Names) -> Opt
     (!series.is_empty()).then(|| Figure {
         id: format!("{workload}-{scenario}-latencies"),
         title,
-        caption: "All requests of all processes together. Requests of one process are not \
-            independent of each other: the intervals come from resampling processes, and are in \
-            the numbers. Of a system with several ways, the quickest."
+        caption: "The curves are of all requests of all processes together, to look at. Requests \
+            of one process are not independent of each other, so that the numbers are of \
+            processes: of each its own quantile, then the median over processes with its 95 % \
+            interval. Of a system with several ways, the usual one."
             .to_owned(),
         picture: draw_ecdf(&series, Unit::Nanoseconds, "latency"),
         table,
         workload: Some(workload.to_string()),
-        systems: systems(best),
-    })
-}
-
-/// The intervals of pooled quantiles, from resampling processes.
-fn intervals(cell: &CellFacts) -> [String; 3] {
-    [0.5, 0.99, 0.999].map(|at: f64| {
-        let found = cell.pooled.iter().find(|it| it.at.total_cmp(&at).is_eq());
-        format::ends(found.and_then(|it| it.interval_ns), Unit::Nanoseconds)
+        systems: systems(usual),
     })
 }

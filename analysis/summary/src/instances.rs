@@ -3,6 +3,7 @@
 use findings::comparison::signed;
 use findings::questions::density::Density;
 use findings::questions::scaling::{Limit, Scaling};
+use findings::statistics::Fit;
 use findings::units::{Unit, bytes, three_digits};
 use findings::{Findings, Measure, Names};
 
@@ -52,8 +53,14 @@ pub(crate) fn scaling(findings: &Findings) -> String {
 
 fn limit(limit: &Limit) -> String {
     match limit {
-        Limit::Fails { instances, failed } => {
-            format!("the limit is below {instances} instances: {failed} samples failed there")
+        Limit::Fails {
+            instances,
+            failed,
+            of,
+        } => {
+            format!(
+                "the limit is below {instances} instances: {failed} of {of} samples failed there"
+            )
         }
         Limit::Falls { instances } => format!("throughput falls from {instances} instances on"),
         Limit::Generator { instances } => format!(
@@ -75,7 +82,7 @@ fn scaling_rows(findings: &Findings, names: &Names, of: &Scaling) -> Vec<Vec<Str
         Some(vec![
             names.name(&of.cell),
             format!("{}{mark}", step.instances),
-            cell.orders.len().to_string(),
+            cell.counted(),
             median(cell, Measure::PerSecond),
             step.speed_up_text().unwrap_or_default(),
             step.efficiency_text().unwrap_or_default(),
@@ -140,7 +147,7 @@ fn density_rows(findings: &Findings, names: &Names, of: &Density) -> Vec<Vec<Str
         Some(vec![
             names.name(&of.cell),
             step.instances.to_string(),
-            cell.orders.len().to_string(),
+            cell.counted(),
             median(cell, Measure::PssBytes),
             median(cell, Measure::PrivateBytes),
             median(cell, Measure::StartLastNs),
@@ -157,7 +164,11 @@ fn fits(names: &Names, of: &Density) -> Vec<String> {
     };
     let pss = of.fits.get(&Measure::PssBytes);
     let interval = pss.and_then(|fit| fit.slope_interval);
-    let mark = if of.is_line() { "" } else { ": no line" };
+    let mark = match pss.and_then(Fit::is_straight) {
+        _ if !of.is_line() => ": no line",
+        Some(false) => ": it bends",
+        _ => "",
+    };
     let worst = of
         .worst
         .map(|worst| format!("{:.1} % at {}{mark}", worst.share * 100.0, worst.instances));

@@ -55,7 +55,7 @@ pub(crate) fn starts(findings: &Findings, of: &Starts) -> String {
         let [ratio, verdict] = of_native(family, cell);
         vec![
             names.name(&cell.cell),
-            cell.orders.len().to_string(),
+            cell.counted(),
             median(cell, Measure::TotalNs),
             interval(cell, Measure::TotalNs),
             ratio,
@@ -98,7 +98,7 @@ fn requests(findings: &Findings, of: &Requests) -> String {
         let waiting = of.waiting_of(&cell.id).map(|it| nanoseconds(it.waiting_ns));
         let head = [
             names.name(&cell.cell),
-            cell.orders.len().to_string(),
+            cell.counted(),
             connections.unwrap_or_default().to_owned(),
             median(cell, Measure::PerSecond),
             interval(cell, of.measure),
@@ -108,8 +108,8 @@ fn requests(findings: &Findings, of: &Requests) -> String {
         let tail = [
             median(cell, Measure::P50Ns),
             waiting.unwrap_or_default(),
-            median(cell, Measure::P90Ns),
-            median(cell, Measure::P99Ns),
+            with_interval(cell, Measure::P90Ns),
+            with_interval(cell, Measure::P99Ns),
             median(cell, Measure::GeneratorShare),
         ];
         head.into_iter().chain(tail).collect()
@@ -162,6 +162,13 @@ fn remarks(findings: &Findings, of: &Requests, cells: &[&CellFacts], names: &Nam
         return String::new();
     }
     lines.join("\n") + "\n\n"
+}
+
+/// The median over processes of a quantile of their requests, with its interval.
+fn with_interval(cell: &CellFacts, measure: Measure) -> String {
+    let ends = interval(cell, measure);
+    let space = if ends.is_empty() { "" } else { " " };
+    format!("{}{space}{ends}", median(cell, measure))
 }
 
 /// What single parts of systems cost that have several: daemons that serve others too are listed

@@ -109,6 +109,46 @@ fn the_phases_of_a_run() {
 }
 
 #[test]
+fn a_pause_is_told_of_on_the_terminal() {
+    let mut samples = run();
+    for sample in samples.iter_mut().filter(|sample| sample.block >= 6) {
+        sample.started_at = "2026-11-25T12:00:00.000000Z".into();
+    }
+    samples.sort_by_key(|sample| sample.block);
+    for (order, sample) in (0..).zip(&mut samples) {
+        sample.order = order;
+    }
+    let text = phases(&samples, 110, false);
+    let told = "Between blocks 6 and 7 the run stood still for 24.0 hours";
+    assert!(text.contains(told), "{text}");
+}
+
+#[test]
+fn what_fails_often_says_so() {
+    let mut samples = run();
+    for sample in &mut samples {
+        let is_cached = sample.cell.params.is(Param::Acquire, "cache_hit");
+        if is_cached && sample.block >= 3 {
+            sample.outcome = Outcome::Failed;
+            sample.reason = Some("no answer".into());
+        }
+    }
+    let style = Style {
+        width: 110,
+        colour: false,
+    };
+    let text = render(&found(&samples), View::Suite, style);
+    let row = text
+        .lines()
+        .find(|line| line.contains("cache_hit"))
+        .unwrap();
+    assert!(row.contains("3 of 12"), "{row}");
+    assert!(text.contains("3 of 12 answered; what these took"), "{text}");
+    let text = phases(&samples, 110, false);
+    assert!(text.contains("n = 3 of 12"), "{text}");
+}
+
+#[test]
 fn a_narrow_table_goes_on_below() {
     let narrow = phases(&run(), 60, false);
     let rules: Vec<_> = narrow

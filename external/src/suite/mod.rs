@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod compare;
+pub mod duel;
 pub mod environment;
 mod eviction;
 mod manifest;

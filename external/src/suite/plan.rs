@@ -7,6 +7,7 @@ use results::values::{Named, PageCache};
 use results::{Cell, Param, Params};
 use workloads::Workload;
 
+use super::duel::{self, OwnBuild};
 use super::eviction;
 use super::network::{self, NetworkPath};
 use super::selection;
@@ -43,6 +44,8 @@ pub struct Planned {
     pub observer: Observer,
     /// Work that is left out of the start, by its name.
     pub without: Option<&'static str>,
+    /// Which of two builds runs, where two are measured against each other.
+    pub own: Option<OwnBuild>,
     /// Connections at once, of a sample under load; of several instances, to each.
     pub connections: usize,
     /// Instances at once.
@@ -111,6 +114,7 @@ impl Planned {
             page_cache,
             observer: Observer::None,
             without: None,
+            own: None,
             connections: 1,
             instances: 1,
             network: NetworkPath::default(),
@@ -177,7 +181,7 @@ impl Planned {
 /// Every cell of the settings, once.
 ///
 /// # Errors
-/// `--only` names a key or a value that no cell has.
+/// `--only` names a key or a value that no cell has, or one of two builds cannot be measured.
 pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
     let values = &settings.values;
     let systems: Vec<_> = values
@@ -198,6 +202,7 @@ pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
             cells.extend(systems.flat_map(|system| crossed(settings, *system, workload, scenario)));
         }
     }
+    let cells = duel::crossed(cells, &settings.builds)?;
     let mut cells = network::crossed(cells, values);
     cells.extend(pinned_starts(&cells));
     for control in &values.controls {
@@ -218,6 +223,8 @@ fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
     let is_usual = |planned: &&Planned| {
         planned.observer == Observer::None
             && planned.without.is_none()
+            // Two builds are not asked where a slower start pays.
+            && planned.own.is_none()
             && planned.network == NetworkPath::default()
     };
     let requests = |start: &Planned| {
@@ -470,6 +477,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// `UPDATE_PLAN=1 cargo nextest run -p external referee` writes it anew.
+    #[test]
+    fn the_referee_of_the_analysis_simulates_the_cells_of_quick() {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../analysis/tests/referee/quick.json"
+        );
+        let cells = planned(&SuiteArguments::default()).unwrap();
+        let cells: Vec<_> = cells.into_iter().map(|planned| planned.cell).collect();
+        let lines: Vec<_> = cells
+            .iter()
+            .map(|cell| serde_json::to_string(cell).unwrap())
+            .collect();
+        let text = format!("[\n{}\n]\n", lines.join(",\n"));
+        if std::env::var_os("UPDATE_PLAN").is_some() {
+            std::fs::write(file, &text).unwrap();
+        }
+        assert!(std::fs::read_to_string(file).unwrap() == text, "{file}");
     }
 
     #[test]

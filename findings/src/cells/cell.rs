@@ -7,7 +7,8 @@ use results::{Cell, Outcome, Param, Phase, PhaseTime};
 use serde::Serialize;
 
 use super::Measure;
-use super::pooled::{self, PooledQuantile};
+use super::latencies::latencies;
+use super::lateness::{self, Lateness};
 use crate::input::{CellData, Fact, Point};
 use crate::statistics::{
     self, Course, Description, Estimate, Interval, Order, Steadiness, describe,
@@ -28,6 +29,9 @@ pub struct Measured {
     /// The block of each value.
     #[serde(skip)]
     pub blocks: Vec<u32>,
+    /// The place of each value in the run's order.
+    #[serde(skip)]
+    pub orders: Vec<u64>,
     /// The session of each value: the invocation of the run that measured it.
     #[serde(skip)]
     pub sessions: Vec<u32>,
@@ -69,6 +73,8 @@ pub struct PartFacts {
 pub struct StartPhases {
     /// The block that it was measured in.
     pub block: u32,
+    /// By how much its end may have been seen late.
+    pub gap_ns: f64,
     /// The session that measured it.
     pub session: u32,
     /// Its phases, in order.
@@ -88,6 +94,8 @@ pub struct CellFacts {
     pub failed: Vec<u64>,
     /// Places of those that were not begun.
     pub skipped: Vec<u64>,
+    /// Of these, places of those that were given up: the ones before them had failed.
+    pub gave_up: Vec<u64>,
     /// Places of those that count and were disturbed.
     pub noisy: Vec<u64>,
     /// Reasons for which samples do not count, each with how often.
@@ -96,12 +104,12 @@ pub struct CellFacts {
     pub not_applicable: bool,
     /// What was measured.
     pub measures: BTreeMap<Measure, Measured>,
-    /// Quantiles of the requests of all its processes together.
-    pub pooled: Vec<PooledQuantile>,
     /// The phases of its starts, in order.
     pub phases: Vec<PhaseFacts>,
     /// Costs of single parts of a system of several processes.
     pub parts: Vec<PartFacts>,
+    /// By how much its starts may have been seen late; nothing where each answered at once.
+    pub late: Option<Lateness>,
     /// The largest time that is in no phase, without its sign.
     pub max_residual_ns: Option<u64>,
     /// Requests that went out, over all samples that count.
@@ -148,6 +156,7 @@ impl CellFacts {
             orders: orders(&Point::is_good),
             failed: orders(&|point| point.outcome == Outcome::Failed),
             skipped: orders(&|point| point.outcome == Outcome::Skipped),
+            gave_up: orders(&|point| point.skip == Some(SkipKind::GaveUp)),
             noisy: orders(&|point| point.is_good() && point.noisy.is_some()),
             reasons,
             not_applicable: data
@@ -155,9 +164,9 @@ impl CellFacts {
                 .iter()
                 .any(|point| point.skip == Some(SkipKind::NotApplicable)),
             measures: measures.collect(),
-            pooled: pooled::quantiles(&good),
             phases: phases.filter_map(|it| phase_facts(&good, it)).collect(),
             parts: parts(&good),
+            late: lateness::of_points(&good),
             max_residual_ns: residuals.map(i64::unsigned_abs).max(),
             requests: sent.fold(0, u64::saturating_add),
             keeps: good
@@ -174,11 +183,12 @@ impl CellFacts {
                 .filter(|point| !point.phases.is_empty())
                 .map(|point| StartPhases {
                     block: point.block,
+                    gap_ns: point.gap_ns(),
                     session: point.session,
                     phases: point.phases.clone(),
                 })
                 .collect(),
-            latencies: pooled::latencies(&good),
+            latencies: latencies(&good),
         }
     }
 
@@ -276,6 +286,14 @@ fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
         Order::By(&orders)
     };
     let all = describe(&values, order).ok()?;
+    if measure.is_tail() {
+        // Of some processes alone it would be one of those that answered most; and what has no
+        // interval is no claim.
+        let loaded = good.iter().filter(|point| point.load.is_some()).count();
+        if values.len() < loaded || all.median_interval.is_none() {
+            return None;
+        }
+    }
     let quiet: Vec<f64> = with
         .iter()
         .filter(|(point, _)| point.noisy.is_none())
@@ -288,6 +306,7 @@ fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
         blocks: with.iter().map(|(point, _)| point.block).collect(),
         sessions: with.iter().map(|(point, _)| point.session).collect(),
         values,
+        orders,
         all,
         median_without_noisy,
     })

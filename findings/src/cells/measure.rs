@@ -55,6 +55,8 @@ measures! {
     P95Ns = "p95_ns",
     /// 99th percentile of a sample's requests.
     P99Ns = "p99_ns",
+    /// 99.9th percentile of a sample's requests.
+    P999Ns = "p999_ns",
     /// Page tables of all instances: kernel memory that no process's own includes.
     PageTablesBytes = "page_tables_bytes",
     /// Proportional set size of shims, included in that of all instances.
@@ -87,6 +89,12 @@ impl Measure {
     /// Whether more is better: what is compared of it is its reciprocal, nanoseconds a request.
     pub const fn is_rate(self) -> bool {
         matches!(self, Self::PerSecond)
+    }
+
+    /// Whether it is a quantile beyond the median of a sample's requests. A cell has it only if ten
+    /// requests of *each* sample lie beyond it, and enough samples for its interval.
+    pub const fn is_tail(self) -> bool {
+        matches!(self, Self::P90Ns | Self::P95Ns | Self::P99Ns | Self::P999Ns)
     }
 
     /// Its value in one sample.
@@ -123,6 +131,7 @@ impl Measure {
             Self::P90Ns => load?.quantile_ns(0.9),
             Self::P95Ns => load?.quantile_ns(0.95),
             Self::P99Ns => load?.quantile_ns(0.99),
+            Self::P999Ns => load?.quantile_ns(0.999),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! From samples to verdicts: which design they allow, and what it decides.
 
 use super::{Bound, Comparison, Design, Effect, Family, Pair, PolicyFacts, Sample};
-use crate::cells::Measure;
-use crate::statistics::{Policy, Shift, Verdict, contrast, paired};
+use crate::cells::{Measure, shifted, widened};
+use crate::statistics::{
+    NORMAL_CONSISTENCY, Policy, Shift, Verdict, contrast, median, median_absolute_deviation, paired,
+};
 
 mod tests;
 
@@ -82,10 +84,10 @@ pub fn judge_jointly(tables: Vec<Table<'_>>) -> Vec<Family> {
 /// the whole rule are made with.
 pub fn judge_samples(samples: Vec<(Sample, Sample)>, policy: &Policy) -> Vec<Verdict> {
     let design = design(&samples);
-    let members: Vec<Member> = samples
+    let members = samples
         .into_iter()
-        .map(|samples| Member::new(samples, design))
-        .collect();
+        .map(|samples| Member::new(samples, design));
+    let members = with_usual_variance(members.collect());
     let tested = test(&members.iter().collect::<Vec<_>>());
     let each = members.iter().zip(&tested);
     each.map(|(member, tested)| verdict(member, tested, policy))
@@ -101,6 +103,7 @@ struct Member {
     shift: Option<Shift>,
     bound: Option<Bound>,
     obstacle: Option<String>,
+    usual_variance: Option<f64>,
 }
 
 fn members(table: &Table<'_>) -> Vec<Member> {
@@ -112,9 +115,30 @@ fn members(table: &Table<'_>) -> Vec<Member> {
         .collect();
     let design = design(&samples);
     let pairs = table.pairs.iter().zip(samples);
-    pairs
-        .map(|(pair, samples)| Member::new(samples, design).of_pair(pair, table.measure))
-        .collect()
+    let members =
+        pairs.map(|(pair, samples)| Member::new(samples, design).of_pair(pair, table.measure));
+    with_usual_variance(members.collect())
+}
+
+/// The members of a table, each with the variance that is usual in it: the median of their own, by
+/// what a wild sample does not blow up.
+fn with_usual_variance(mut members: Vec<Member>) -> Vec<Member> {
+    let of_member = |member: &Member| {
+        let ratios = member.samples.0.log_ratios(&member.samples.1);
+        let ratios: Vec<f64> = ratios.into_iter().map(|(_, ratio)| ratio).collect();
+        let spread = median_absolute_deviation(&ratios).ok()? * NORMAL_CONSISTENCY;
+        Some(spread * spread)
+    };
+    let variances: Vec<f64> = members
+        .iter()
+        .filter(|it| it.obstacle.is_none())
+        .filter_map(of_member)
+        .collect();
+    let usual = median(&variances).ok();
+    for member in &mut members {
+        member.usual_variance = usual;
+    }
+    members
 }
 
 impl Member {
@@ -146,6 +170,7 @@ impl Member {
             shift,
             bound: None,
             obstacle,
+            usual_variance: None,
         }
     }
 
@@ -154,6 +179,17 @@ impl Member {
         match Bound::of_pair(pair, measure) {
             Ok(bound) => self.bound = bound,
             Err(why) => self.obstacle = Some(why.to_owned()),
+        }
+        if measure == Measure::TotalNs {
+            let sides = [pair.candidate, pair.baseline].map(|it| it.late.unwrap_or_default());
+            self.ratio = self.ratio.map(|it| Shift {
+                interval: it.interval.map(|ends| widened(ends, sides)),
+                ..it
+            });
+            self.shift = self.shift.map(|it| Shift {
+                interval: it.interval.map(|ends| shifted(ends, sides)),
+                ..it
+            });
         }
         if let Some(why) = pair.obstacle {
             (self.ratio, self.shift) = (None, None);

@@ -13,7 +13,8 @@
 //! ([`crate::statistics::sign_flips`]). Independent samples: Welch's test, corrected after Holm.
 //!
 //! **Estimate.** The ratio candidate ÷ baseline and the shift candidate − baseline are Hodges and
-//! Lehmann's, with the intervals of the rank test of the design. No other estimate of a ratio is
+//! Lehmann's, with the intervals of the rank test of the design; of starts they reach further by what
+//! either side may have been seen late ([`crate::cells::Lateness`]). No other estimate of a ratio is
 //! stated anywhere.
 //!
 //! **Verdict.** [`Policy`](crate::statistics::Policy) decides: a threshold below which nobody would act, a margin of equivalence that
@@ -26,7 +27,7 @@ mod words;
 
 use serde::Serialize;
 
-use crate::cells::{CellFacts, Measure};
+use crate::cells::{CellFacts, FAILS_OFTEN, Measure};
 use crate::statistics::{Interval, Shift, Verdict};
 
 pub use bound::Bound;
@@ -145,12 +146,13 @@ pub struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    /// Two cells that may be compared.
+    /// Two cells that may be compared, unless one of them fails often: what is left of it are
+    /// survivors.
     pub fn new(candidate: &'a CellFacts, baseline: &'a CellFacts) -> Self {
         Self {
             candidate,
             baseline,
-            obstacle: None,
+            obstacle: (candidate.fails_often() || baseline.fails_often()).then_some(FAILS_OFTEN),
         }
     }
 }

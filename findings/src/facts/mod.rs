@@ -3,6 +3,8 @@
 mod baseline;
 mod configurations;
 mod floors;
+mod pauses;
+mod representatives;
 mod selection;
 
 use std::collections::BTreeMap;
@@ -17,7 +19,8 @@ use crate::input::{CellData, Damage, Run};
 pub use baseline::compared_by;
 pub use configurations::Configuration;
 pub use floors::{Floors, Kind};
-pub use selection::one_per_system;
+pub use pauses::Pause;
+pub use representatives::{KINDS, one_per_system};
 
 /// Everything that questions are asked of.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,6 +34,8 @@ pub struct Facts {
     pub samples: u64,
     /// What is wrong with the run's files.
     pub damage: Vec<Damage>,
+    /// Where the run stood still.
+    pub pauses: Vec<Pause>,
     /// What the A/A control showed.
     pub floors: Floors,
     /// The cells, each with the places of its samples in the run's order.
@@ -51,6 +56,7 @@ impl Facts {
             manifest: run.manifest.clone(),
             samples: run.samples,
             damage: run.damage.clone(),
+            pauses: pauses::compute(&run.cells),
             floors,
             cells,
             families,

@@ -101,7 +101,7 @@ impl Load {
 
 /// A quantile of counted values in ascending order: the smallest value that so many do not exceed.
 /// Beyond the median it is stated only if ten values lie above it.
-pub fn quantile(counted: &[(u64, u64)], at: f64) -> Option<f64> {
+fn quantile(counted: &[(u64, u64)], at: f64) -> Option<f64> {
     let total = counted
         .iter()
         .fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));

@@ -31,10 +31,12 @@ pub enum Fact {
     GeneratorCpuNs,
     /// Packets that a firewall's rules counted, on all links.
     FirewallPackets,
+    /// From the attempt to connect before the successful one to that one.
+    ConnectResolutionNs,
 }
 
 impl Fact {
-    const EVIDENCE: [(Self, &[Evidence]); 11] = [
+    const EVIDENCE: [(Self, &[Evidence]); 12] = [
         (Self::ReadyNs, &[Evidence::ReadyNs]),
         (Self::PrivateBytes, &[Evidence::PrivateBytes]),
         (Self::PssBytes, &[Evidence::PssBytes]),
@@ -48,6 +50,7 @@ impl Fact {
         ),
         (Self::AvailableBytes, &[Evidence::AvailableBytes]),
         (Self::GeneratorCpuNs, &[Evidence::GeneratorCpuNs]),
+        (Self::ConnectResolutionNs, &[Evidence::ConnectResolutionNs]),
         (
             Self::FirewallPackets,
             &[
@@ -101,6 +104,8 @@ pub struct Point {
     pub session: u32,
     /// Its line in the ledger, from 1.
     pub line: u64,
+    /// When it began, in milliseconds since 1970 by the wall clock; nothing if the record has no time.
+    pub started_at_ms: Option<i64>,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, if it did not end well.
@@ -147,6 +152,7 @@ impl Point {
         });
         let parts = parts.collect();
         let skip = sample.skip_kind();
+        let started_at = sample.started_at.parse::<jiff::Timestamp>();
         let session = sample.session();
         // What is timed under load is the wall time of its requests: without a total, that is what
         // pressure compares to.
@@ -161,6 +167,7 @@ impl Point {
             block: sample.block,
             session,
             line,
+            started_at_ms: started_at.ok().map(|it| it.as_millisecond()),
             outcome: sample.outcome,
             reason: sample.reason.map(String::into_boxed_str),
             total_ns: sample.total_ns,

@@ -2,11 +2,13 @@
 //! of them knows another.
 
 pub mod acquisition;
+pub mod blocks;
 pub mod break_even;
 pub mod clocks;
 pub mod container_layers;
 pub mod controls;
 pub mod density;
+pub mod duel;
 pub mod engine_pairs;
 pub mod factors;
 pub mod headline;

@@ -1,6 +1,6 @@
 //! The few distributions that tests and intervals refer to.
 
-use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
+use statrs::distribution::{ContinuousCDF as _, FisherSnedecor, Normal, StudentsT};
 
 /// P(Z ≤ z) of the standard normal distribution.
 pub(crate) fn normal_cdf(z: f64) -> f64 {
@@ -19,6 +19,11 @@ pub(crate) fn normal_quantile(p: f64) -> f64 {
 /// P(|Z| ≥ z): the two-sided p-value of a standardised statistic.
 pub(crate) fn two_sided(z: f64) -> f64 {
     (2.0 * Normal::standard().sf(z.abs())).min(1.0)
+}
+
+/// P(F ≥ f) with so many degrees of freedom, which are above zero.
+pub(crate) fn f_above(f: f64, above: f64, below: f64) -> f64 {
+    FisherSnedecor::new(above, below).map_or(f64::NAN, |distribution| distribution.sf(f))
 }
 
 /// The t that Student's distribution with so many degrees of freedom stays below with probability

@@ -8,11 +8,11 @@
 //!
 //! - Values are costs in any unit (nanoseconds, bytes): less is better. Whoever compares rates
 //!   passes the reciprocals.
-//! - A value is one *process*, the unit of replication. What repeats inside a process goes through
-//!   [`nested()`].
+//! - A value is one *process*, the unit of replication. What repeats inside a process is one value
+//!   by then: its mean, or a quantile.
 //! - Two samples are always (candidate, baseline): a shift is candidate − baseline, a ratio
 //!   candidate ÷ baseline.
-//! - Every interval is a two-sided one at [`CONFIDENCE`].
+//! - Every interval is a two-sided one at [`CONFIDENCE`]; a [`Bounds`] has two one-sided ones.
 //! - Quantiles are those of type 7 in Hyndman and Fan's count (*The American Statistician* 50,
 //!   1996), the default of R and `NumPy`: linear between the values at positions (n − 1)·p.
 
@@ -21,7 +21,7 @@
     reason = "each kind of `DataError` says when it comes, and there is no other"
 )]
 
-mod bootstrap;
+mod bound;
 mod break_even;
 mod contrast;
 mod describe;
@@ -29,10 +29,10 @@ mod dip;
 mod distribution;
 mod error;
 mod family;
+mod friedman;
 mod interval;
 mod linear;
 pub(crate) mod median;
-mod nested;
 mod paired;
 mod power;
 mod quantile;
@@ -47,23 +47,23 @@ mod trend;
 mod verdict;
 mod welch;
 
-pub use bootstrap::{Bootstrapped, Resampling};
-pub use break_even::{Answer, BreakEven, Costs, Shares, break_even, rate_for};
+pub use bound::{Bounds, largest, quantile_bounds, values_for_bound};
+pub use break_even::{Answer, BreakEven, RequestRange, break_even, rate_for};
 pub use contrast::{Contrast, contrast};
 pub use describe::{Description, Drift, Order, Outliers, Warning, describe};
 pub use dip::{Dip, dip};
 pub use error::DataError;
 pub use family::holm;
+pub use friedman::{Friedman, PageTrend, column_effects, friedman, page};
 pub use interval::Interval;
 pub use linear::{Fit, linear_fit};
 pub use median::{CONFIDENCE, Estimate};
-pub use nested::{Process, Stages, Statistic, nested};
 pub use paired::{Paired, paired};
 pub use power::{Design, detectable, needed};
-pub(crate) use quantile::is_supported;
+pub(crate) use quantile::NORMAL_CONSISTENCY;
 pub use quantile::{median, median_absolute_deviation, quantile};
 pub use shift::Shift;
-pub use sign_flip::{SignFlip, bounded, sign_flips};
+pub use sign_flip::{Differences, SignFlip, bounded, sign_flips};
 pub use steadiness::{Course, Steadiness, steadiness};
 pub use trend::{Line, Trend, mann_kendall, theil_sen};
 pub use verdict::{Policy, Verdict, relative_difference};

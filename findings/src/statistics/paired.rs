@@ -110,3 +110,14 @@ fn distribution(n: usize) -> Vec<f64> {
     }
     distribution
 }
+
+/// Which of the averages of all two of `n` differences the interval of their pseudomedian begins
+/// with, if none of them is zero or tied. `None` below six.
+pub(crate) fn interval_rank(n: usize) -> Option<u64> {
+    if n <= EXACT_UP_TO {
+        return exact_rank(&distribution(n));
+    }
+    let n = n as f64;
+    let variance = n * (n + 1.0) * (2.0 * n + 1.0) / 24.0;
+    approximate_rank(n * (n + 1.0) / 4.0, variance.sqrt())
+}

@@ -29,10 +29,29 @@ const SAME: f64 = 1e-9;
 /// sample has its direction and no more weight than this.
 const REACH: f64 = 3.0;
 
+/// How many further degrees of freedom the spread that is usual in a table counts for.
+const USUAL_FREEDOM: f64 = 10.0;
+
+/// The differences of one comparison. At most one a block.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Differences {
+    /// Each with the block that it is of.
+    pub values: Vec<(u32, f64)>,
+    /// The variance of a difference that is usual in the comparison's table; `None` for Student's own
+    /// statistic.
+    ///
+    /// The standard error is then that of both together (a moderated t: Smyth, *Statistical
+    /// Applications in Genetics and Molecular Biology* 3, 2004): with seven blocks, the largest of a
+    /// hundred statistics is otherwise that of the comparison whose spread happens to be small. The
+    /// order of one comparison's own patterns, and with it its own p-value, is the same for any
+    /// variance.
+    pub usual_variance: Option<f64>,
+}
+
 /// One comparison's test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SignFlip {
-    /// Student's statistic: the mean of the differences over its standard error.
+    /// The statistic: the mean of the differences over its standard error.
     pub t: f64,
     /// The two-sided p-value of this comparison alone.
     pub p: f64,
@@ -40,11 +59,10 @@ pub struct SignFlip {
     pub adjusted_p: f64,
 }
 
-/// The joint test of comparisons, each as its differences with the block that each is of. At most
-/// one difference a block.
+/// The joint test of comparisons.
 ///
 /// A comparison without a difference has t = 0 and p = 1.
-pub fn sign_flips(family: &[Vec<(u32, f64)>]) -> Vec<SignFlip> {
+pub fn sign_flips(family: &[Differences]) -> Vec<SignFlip> {
     let patterns = Patterns::new(family);
     let tables: Vec<Vec<f64>> = family
         .iter()
@@ -57,7 +75,7 @@ pub fn sign_flips(family: &[Vec<(u32, f64)>]) -> Vec<SignFlip> {
         .iter()
         .zip(&tables)
         .map(|(differences, table)| SignFlip {
-            t: table[0].sqrt().copysign(sum(differences)),
+            t: table[0].sqrt().copysign(sum(&differences.values)),
             p: patterns.share(table, table[0]),
             adjusted_p: 1.0,
         })
@@ -118,8 +136,9 @@ struct Patterns {
 }
 
 impl Patterns {
-    fn new(family: &[Vec<(u32, f64)>]) -> Self {
-        let mut blocks: Vec<u32> = family.iter().flatten().map(|(block, _)| *block).collect();
+    fn new(family: &[Differences]) -> Self {
+        let values = family.iter().flat_map(|it| &it.values);
+        let mut blocks: Vec<u32> = values.map(|(block, _)| *block).collect();
         blocks.sort_unstable();
         blocks.dedup();
         let n = blocks.len();
@@ -156,23 +175,33 @@ impl Patterns {
     }
 
     /// t² of the differences for each pattern.
-    fn statistics(&self, differences: &[(u32, f64)]) -> Vec<f64> {
-        let placed: Vec<(usize, f64)> = differences
-            .iter()
+    fn statistics(&self, differences: &Differences) -> Vec<f64> {
+        let values = differences.values.iter();
+        let placed: Vec<(usize, f64)> = values
             .filter_map(|(block, it)| Some((self.blocks.binary_search(block).ok()?, *it)))
             .collect();
         let n = placed.len() as f64;
         let squares: f64 = placed.iter().map(|(_, it)| it * it).sum();
+        let freedom = n - 1.0;
+        let (usual, usual_freedom) = differences
+            .usual_variance
+            .map_or((0.0, 0.0), |variance| (variance, USUAL_FREEDOM));
         let statistic = |signs: &Vec<f64>| {
             let sum: f64 = placed.iter().map(|(at, it)| signs[*at] * it).sum();
-            // The share of the squares that is in the mean; turning signs leaves the squares alone.
-            let share = sum * sum / (n * squares);
-            if share.is_nan() || n < 2.0 {
-                0.0
-            } else if share >= 1.0 - 1e-14 {
-                f64::INFINITY
+            // Turning signs leaves the squares alone. What rounding leaves of nothing is nothing.
+            let about_mean = squares - sum * sum / n;
+            let about_mean = if about_mean > squares * 1e-14 {
+                about_mean
             } else {
-                (n - 1.0) * share / (1.0 - share)
+                0.0
+            };
+            let variance = (about_mean + usual_freedom * usual) / (freedom + usual_freedom);
+            let statistic = sum * sum / n / variance;
+            // Neither a difference nor a spread, or nothing at all.
+            if statistic.is_nan() || n < 2.0 {
+                0.0
+            } else {
+                statistic
             }
         };
         self.signs.iter().map(statistic).collect()

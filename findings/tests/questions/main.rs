@@ -1,7 +1,12 @@
 //! Questions asked of samples whose answers are known.
 
+mod blocks;
 mod builder;
+mod duel;
 mod load;
+mod objectives;
+mod selection;
+mod simulated;
 
 use builder::{Builder, cell, findings};
 use findings::Measure;
@@ -61,8 +66,15 @@ fn a_number_of_instances_with_failures_is_beyond_the_limit() {
     let cell = cell("native", Scenario::Scaling, &[("instances", "2")]);
     samples.push(Builder::new(&cell, 9).failed("no answer").build());
     let limit = findings(samples).scaling[0].limit;
-    let (instances, failed) = (2, 1);
-    assert_eq!(limit, Limit::Fails { instances, failed });
+    let (instances, failed, of) = (2, 1, 9);
+    assert_eq!(
+        limit,
+        Limit::Fails {
+            instances,
+            failed,
+            of
+        }
+    );
 }
 
 fn dense(totals_mib: [(&str, u64); 3]) -> Vec<Sample> {

@@ -2,8 +2,7 @@
 //! wolf in 5.
 
 use findings::statistics::{
-    BreakEven, Costs, Interval, Order, Process, Resampling, Stages, Statistic, Warning, break_even,
-    contrast, describe, dip, linear_fit, mann_kendall, nested, paired, theil_sen,
+    Interval, Order, Warning, contrast, describe, dip, friedman, mann_kendall, page, paired,
 };
 
 use crate::simulate::{Draw, POPULATIONS, Population, share};
@@ -12,12 +11,6 @@ const TRIALS: u32 = 2_000;
 
 /// What 2,000 trials of a true 95 % interval give, and a bit more: four standard errors are 2 %.
 const NOMINAL: std::ops::RangeInclusive<f64> = 93.0..=97.0;
-
-/// Quick, and enough for the ends of an interval.
-const RESAMPLING: Resampling = Resampling {
-    resamples: 500,
-    seed: 3,
-};
 
 fn holds(interval: Option<Interval>, truth: f64) -> bool {
     interval.is_some_and(|interval| interval.contains(truth))
@@ -98,128 +91,6 @@ fn intervals_of_pairs() {
     }
 }
 
-/// Processes, each about its own mean, with so many requests about that.
-fn cell(draw: &mut Draw, processes: usize, requests: usize) -> Vec<Process> {
-    let one = |draw: &mut Draw| {
-        let own = draw.normal(100.0, 5.0);
-        let values: Vec<_> = (0..requests).map(|_| (draw.normal(own, 10.0), 1)).collect();
-        Process::new(values).unwrap()
-    };
-    (0..processes).map(|_| one(draw)).collect()
-}
-
-#[test]
-fn intervals_of_requests_in_processes() {
-    // Requests of all processes are normal about 100 with the variance 5² + 10².
-    let spread = 125_f64.sqrt();
-    let statistics = [
-        (Statistic::Mean, 100.0),
-        (Statistic::Quantile(0.5), 100.0),
-        (Statistic::Quantile(0.9), 100.0 + 1.281_552 * spread),
-    ];
-    for (stages, processes) in [
-        (Stages::Processes, 12),
-        (Stages::Processes, 30),
-        (Stages::Both, 12),
-    ] {
-        let mut draw = Draw::new(7);
-        let cells: Vec<_> = (0..TRIALS)
-            .map(|_| cell(&mut draw, processes, 50))
-            .collect();
-        for (statistic, truth) in statistics {
-            let what = format!(
-                "{statistic:?} of requests, {processes} processes of 50, {stages:?} resampled"
-            );
-            let mut cells = cells.iter();
-            let covered = share(&what, TRIALS, || {
-                let resampling = Resampling {
-                    resamples: 400,
-                    seed: 3,
-                };
-                holds(
-                    nested(cells.next().unwrap(), statistic, stages, resampling)
-                        .unwrap()
-                        .interval,
-                    truth,
-                )
-            });
-            // What requests scatter is in the spread of the processes already: drawn again, it
-            // counts twice.
-            let most = if stages == Stages::Both { 98.5 } else { 97.0 };
-            assert!((93.0..=most).contains(&covered), "{covered}");
-        }
-    }
-    // What taking requests for independent would have done.
-    let mut draw = Draw::new(8);
-    let covered = share("mean of requests taken for independent", 500, || {
-        let own: Vec<f64> = (0..12).map(|_| draw.normal(100.0, 5.0)).collect();
-        let all: Vec<_> = own
-            .iter()
-            .flat_map(|own| draw.sample_about(*own, 100))
-            .collect();
-        holds(describe(&all, Order::Unknown).unwrap().mean_interval, 100.0)
-    });
-    assert!(covered < 60.0, "{covered}");
-}
-
-#[test]
-fn intervals_of_lines() {
-    let mut draw = Draw::new(9);
-    let mut points = || {
-        (1..=12)
-            .map(|i| {
-                (
-                    f64::from(i),
-                    40.0 + 2.5 * f64::from(i) + draw.normal(0.0, 4.0),
-                )
-            })
-            .collect::<Vec<_>>()
-    };
-    let covered = share("slope, least squares, n = 12", TRIALS, || {
-        holds(linear_fit(&points()).unwrap().slope_interval, 2.5)
-    });
-    assert!(NOMINAL.contains(&covered), "{covered}");
-    let covered = share("intercept, least squares, n = 12", TRIALS, || {
-        holds(linear_fit(&points()).unwrap().intercept_interval, 40.0)
-    });
-    assert!(NOMINAL.contains(&covered), "{covered}");
-    let covered = share("slope, Theil–Sen, n = 12", TRIALS, || {
-        holds(theil_sen(&points()).unwrap().interval, 2.5)
-    });
-    assert!(covered >= 93.0, "{covered}");
-}
-
-#[test]
-fn intervals_of_the_break_even() {
-    let mut draw = Draw::new(10);
-    // 20 ms more for the start, 0.5 ms less for a request: 40 requests.
-    let covered = share("break-even at 40 requests, n = 40", TRIALS, || {
-        let mut about =
-            |mean: f64, sd: f64| (0..40).map(|_| draw.normal(mean, sd)).collect::<Vec<_>>();
-        let (start, request, other_start, other_request) = (
-            about(30.0, 4.0),
-            about(1.5, 0.2),
-            about(10.0, 2.0),
-            about(2.0, 0.2),
-        );
-        let answer = break_even(
-            Costs {
-                start: &start,
-                request: &request,
-            },
-            Costs {
-                start: &other_start,
-                request: &other_request,
-            },
-            RESAMPLING,
-        )
-        .unwrap();
-        assert!(matches!(answer.estimate, BreakEven::From(_)));
-        answer.low.is_some_and(|low| low <= 40.0) && answer.high.is_none_or(|high| high >= 40.0)
-    });
-    assert!(NOMINAL.contains(&covered), "{covered}");
-}
-
 #[test]
 fn trends_are_not_seen_where_there_are_none() {
     for n in [12, 40, 200] {
@@ -251,6 +122,61 @@ fn trends_are_not_seen_where_there_are_none() {
         },
     );
     assert!(found > 70.0, "{found}");
+}
+
+#[test]
+fn columns_that_are_alike_are_not_called_otherwise() {
+    for (rows, columns) in [(4, 7), (12, 7), (60, 20)] {
+        let mut draw = Draw::new(15);
+        let mut table = || -> Vec<Vec<f64>> {
+            let row = |_| draw.sample(Population::LogNormal, columns);
+            (0..rows).map(row).collect()
+        };
+        let tables: Vec<_> = (0..TRIALS).map(|_| table()).collect();
+        let mut each = tables.iter();
+        let what = format!("false alarms of Friedman's test at 5 %, {rows} × {columns}");
+        let alarms = share(&what, TRIALS, || {
+            friedman(each.next().unwrap()).unwrap().p < 0.05
+        });
+        assert!((3.0..=7.0).contains(&alarms), "{alarms}");
+        let mut each = tables.iter();
+        let what = format!("false alarms of Page's test at 5 %, {rows} × {columns}");
+        let alarms = share(&what, TRIALS, || {
+            page(each.next().unwrap()).unwrap().p < 0.05
+        });
+        assert!((3.0..=7.0).contains(&alarms), "{alarms}");
+    }
+}
+
+#[test]
+fn warnings_of_single_cells_find_what_the_report_says() {
+    let is_warned = |values: &[f64], fits: fn(&Warning) -> bool| {
+        let warnings = describe(values, Order::AsGiven).unwrap().warnings();
+        warnings.iter().any(fits)
+    };
+    for (n, drifts, modes) in [(7, 2.0, 12.0), (20, 21.0, 71.0)] {
+        let mut draw = Draw::new(16);
+        let last = f64::from(n - 1);
+        let what = format!("drift of 20 % about a spread of 12 % found at 1 %, n = {n}");
+        let found = share(&what, TRIALS, || {
+            let about = |at: i32| (0.2 * f64::from(at) / last).ln_1p();
+            let values: Vec<f64> = (0..n)
+                .map(|at| draw.normal(about(at), 0.12).exp())
+                .collect();
+            is_warned(&values, |it| matches!(it, Warning::Drift { .. }))
+        });
+        assert!((found - drifts).abs() < 3.0, "{found}");
+        let what = format!("modes 1.5 times apart about a spread of 5 % found at 1 %, n = {n}");
+        let found = share(&what, TRIALS, || {
+            let one = |draw: &mut Draw| {
+                let about = if draw.uniform() < 0.5 { 1.5_f64 } else { 1.0 };
+                draw.normal(about.ln(), 0.05).exp()
+            };
+            let values: Vec<f64> = (0..n).map(|_| one(&mut draw)).collect();
+            is_warned(&values, |it| matches!(it, Warning::Multimodal { .. }))
+        });
+        assert!((found - modes).abs() < 4.0, "{found}");
+    }
 }
 
 #[test]

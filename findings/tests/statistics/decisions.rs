@@ -90,6 +90,27 @@ fn three_times_as_slow_is_found_with_seven_samples_among_a_hundred_comparisons()
 }
 
 #[test]
+fn half_as_much_again_is_found_with_seven_samples_among_a_hundred_comparisons() {
+    for (ratio, least) in [(1.2, 5.0), (1.5, 90.0)] {
+        let mut draw = Draw::new(26);
+        let mut found = 0;
+        for _ in 0..20 {
+            let pairs = (0..100).map(|_| {
+                let sample = |draw: &mut Draw, median: f64| {
+                    Sample::new((0..7).map(|block| (block, draw.normal(median.ln(), 0.09).exp())))
+                };
+                (sample(&mut draw, 100.0 * ratio), sample(&mut draw, 100.0))
+            });
+            let verdicts = judge_samples(pairs.collect(), &Policy::default());
+            found += verdicts.iter().filter(|it| **it == Verdict::Slower).count();
+        }
+        let found = found as f64 / 20.0;
+        println!("{found:.1} % of comparisons find {ratio}, n = 7, sd 9 %, family of 100");
+        assert!(found > least, "{found}");
+    }
+}
+
+#[test]
 fn ten_per_cent_are_mostly_found_with_thirty_samples() {
     for is_blocked in [false, true] {
         let mut draw = Draw::new(23);

@@ -2,8 +2,8 @@
 
 use findings::comparison::{Sample, judge_samples};
 use findings::statistics::{
-    DataError, Order, Policy, Verdict, bounded, contrast, describe, holm, mann_kendall, paired,
-    sign_flips, welch,
+    DataError, Differences, Order, Policy, Verdict, bounded, contrast, describe, holm,
+    mann_kendall, paired, sign_flips, welch,
 };
 
 fn close(one: f64, two: f64) {
@@ -71,8 +71,11 @@ fn pairs_of_six() {
 }
 
 /// Differences with the blocks 0, 1, 2 …
-fn in_blocks(differences: &[f64]) -> Vec<(u32, f64)> {
-    (0..).zip(differences.iter().copied()).collect()
+fn in_blocks(differences: &[f64]) -> Differences {
+    Differences {
+        values: (0..).zip(differences.iter().copied()).collect(),
+        usual_variance: None,
+    }
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn signs_of_whole_blocks() {
     let family: Vec<_> = (0..100).map(|_| same.clone()).collect();
     assert!(sign_flips(&family).iter().all(|it| it.adjusted_p < 0.02));
     // Nothing but zeros is no difference.
-    let none = sign_flips(&[in_blocks(&[0.0; 7]), Vec::new()]);
+    let none = sign_flips(&[in_blocks(&[0.0; 7]), Differences::default()]);
     assert!(none.iter().all(|it| it.p >= 1.0 && it.adjusted_p >= 1.0));
     // 1, 2, 3 and −4: of the 8 patterns up to a turn of all, sums of 2 or more in size.
     let test = sign_flips(&[in_blocks(&[1.0, 2.0, 3.0, -4.0])])[0];
@@ -94,11 +97,33 @@ fn signs_of_whole_blocks() {
 }
 
 #[test]
+fn a_spread_that_happens_to_be_small_is_not_believed() {
+    // Seven differences about 0.02 that lie close together, among ten that scatter by 0.1.
+    let scattered = |turn: f64| {
+        in_blocks(&[0.1, -0.12, 0.09, -0.05, 0.11, -0.1, 0.04].map(|difference| difference * turn))
+    };
+    let lucky = in_blocks(&[0.02, 0.021, 0.019, 0.02, 0.022, 0.018, 0.02]);
+    let mut family: Vec<_> = [1.0, -1.0, 1.2, -1.1, 0.9].map(scattered).into();
+    family.push(lucky);
+    let plain = sign_flips(&family).pop().unwrap();
+    for member in &mut family {
+        member.usual_variance = Some(0.01);
+    }
+    let moderated = sign_flips(&family).pop().unwrap();
+    close(plain.p, moderated.p);
+    assert!(plain.t > 30.0 && moderated.t < 1.0);
+    assert!(plain.adjusted_p < 0.05 && moderated.adjusted_p > 0.2);
+}
+
+#[test]
 fn a_stall_has_its_direction_and_no_more() {
     let stalled = in_blocks(&[0.2, 0.21, 0.19, 0.2, 0.22, 0.18, 9.0]);
-    let bounded = bounded(&stalled);
-    close(bounded[6].1, 0.6);
-    let t = |differences: &Vec<(u32, f64)>| sign_flips(std::slice::from_ref(differences))[0].t;
+    let bounded = Differences {
+        values: bounded(&stalled.values),
+        ..stalled.clone()
+    };
+    close(bounded.values[6].1, 0.6);
+    let t = |differences: &Differences| sign_flips(std::slice::from_ref(differences))[0].t;
     assert!(t(&stalled) < 1.2 && t(&bounded) > 4.0);
 }
 

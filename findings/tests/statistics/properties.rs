@@ -2,16 +2,11 @@
 
 use findings::comparison::{Sample, judge_samples};
 use findings::statistics::{
-    Costs, DataError, Design, Order, Policy, Process, Resampling, Stages, Statistic, Verdict,
-    bounded, break_even, contrast, describe, detectable, dip, holm, linear_fit, mann_kendall,
-    median, needed, nested, paired, quantile, sign_flips, theil_sen, welch,
+    BreakEven, DataError, Design, Differences, Order, Policy, Verdict, bounded, break_even,
+    column_effects, contrast, describe, detectable, dip, friedman, holm, linear_fit, mann_kendall,
+    median, needed, page, paired, quantile, sign_flips, theil_sen, welch,
 };
 use proptest::prelude::*;
-
-const RESAMPLING: Resampling = Resampling {
-    resamples: 20,
-    seed: 1,
-};
 
 /// Damaged numbers, extreme numbers, many ties, and ordinary times.
 fn number() -> impl Strategy<Value = f64> {
@@ -47,7 +42,8 @@ proptest! {
         let _ = dip(&values);
         let _ = mann_kendall(&values);
         let differences: Vec<_> = (0..).zip(values.iter().copied()).collect();
-        let _ = sign_flips(&[bounded(&differences), differences]);
+        let with = |values, usual_variance| Differences { values, usual_variance };
+        let _ = sign_flips(&[with(bounded(&differences), Some(p)), with(differences, None)]);
         let _ = holm(&values);
         let _ = describe(&values, Order::By(&positions));
         let described = describe(&values, Order::AsGiven);
@@ -59,9 +55,8 @@ proptest! {
     fn two_samples(one in numbers(), two in numbers(), by in number()) {
         let _ = welch(&one, &two);
         let _ = contrast(&one, &two);
-        let costs = |of| Costs { start: of, request: &two };
-        let _ = break_even(costs(&one), costs(&two), RESAMPLING);
         let pairs: Vec<_> = one.iter().copied().zip(two.iter().copied()).collect();
+        let _ = break_even(&pairs);
         let _ = paired(&pairs);
         let _ = theil_sen(&pairs);
         let _ = linear_fit(&pairs);
@@ -78,14 +73,35 @@ proptest! {
     }
 
     #[test]
-    fn processes(
-        cells in prop::collection::vec(prop::collection::vec((number(), any::<u64>()), 0..8), 0..6),
-        p in number(),
+    fn tables(rows in prop::collection::vec(prop::collection::vec(number(), 0..6), 0..8), columns in 2..6_usize) {
+        let _ = (friedman(&rows), page(&rows), column_effects(&rows));
+        let whole: Vec<Vec<f64>> = rows
+            .into_iter()
+            .map(|row| (0..columns).map(|at| row.get(at).map_or(1.0, |it| it.abs().clamp(1e-3, 1e9))).collect())
+            .collect();
+        if whole.len() > 1 && whole.iter().flatten().all(|value| value.is_finite()) {
+            for p in [page(&whole).map(|it| it.p), friedman(&whole).map(|it| it.p)].into_iter().flatten() {
+                prop_assert!(p > 0.0 && p <= 1.0, "{}", p);
+            }
+            prop_assert_eq!(column_effects(&whole).unwrap().len(), columns);
+        }
+    }
+
+    #[test]
+    fn a_crossing_lies_in_its_interval(
+        starts in prop::collection::vec(-1e3..1e6_f64, 6..30),
+        saved in prop::collection::vec(-1e2..1e5_f64, 6..30),
     ) {
-        let processes: Vec<_> = cells.into_iter().filter_map(|cell| Process::new(cell).ok()).collect();
-        for stages in [Stages::Processes, Stages::Both] {
-            for statistic in [Statistic::Mean, Statistic::Quantile(p), Statistic::Quantile(0.99)] {
-                let _ = nested(&processes, statistic, stages, RESAMPLING);
+        let pairs: Vec<_> = starts.into_iter().zip(saved).collect();
+        let answer = break_even(&pairs).unwrap();
+        match answer.estimate {
+            BreakEven::From(at) | BreakEven::UpTo(at) => {
+                let range = answer.interval.unwrap();
+                prop_assert!(at > 0.0 && range.low <= at * (1.0 + 1e-9), "{:?}", answer);
+                prop_assert!(range.high.is_none_or(|high| high >= at * (1.0 - 1e-9)), "{:?}", answer);
+            }
+            BreakEven::Always | BreakEven::Never => {
+                prop_assert_eq!(answer.is_certain, answer.interval.is_none());
             }
         }
     }
@@ -121,13 +137,6 @@ proptest! {
                 prop_assert!(interval.contains(shift.estimate), "{:?}", shift);
             }
         }
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_interval(values in times(), seed in any::<u64>()) {
-        let resampling = Resampling { resamples: 50, seed };
-        let costs = || Costs { start: &values, request: &values };
-        prop_assert_eq!(break_even(costs(), costs(), resampling), break_even(costs(), costs(), resampling));
     }
 }
 

@@ -20,11 +20,6 @@ impl Draw {
         mean + sd * radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
-    /// Normal values of standard deviation 10 about a mean.
-    pub(crate) fn sample_about(&mut self, mean: f64, n: usize) -> Vec<f64> {
-        (0..n).map(|_| self.normal(mean, 10.0)).collect()
-    }
-
     pub(crate) fn sample(&mut self, population: Population, n: usize) -> Vec<f64> {
         (0..n).map(|_| population.one(self)).collect()
     }

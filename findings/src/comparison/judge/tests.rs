@@ -1,7 +1,7 @@
 //! The tests of comparisons that are judged together.
 
 use super::{Design, Member, Sample};
-use crate::statistics::{Policy, bounded, holm, sign_flips, welch};
+use crate::statistics::{Differences, Policy, bounded, holm, sign_flips, welch};
 
 /// What the tests say of one comparison; nothing of what is not comparable.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,7 +62,7 @@ fn allowance(member: &Member) -> f64 {
 }
 
 fn within_blocks(members: &[&Member], taken: &[f64]) -> Vec<(f64, f64)> {
-    let differences: Vec<Vec<(u32, f64)>> = members
+    let differences: Vec<Differences> = members
         .iter()
         .zip(taken)
         .map(|(member, taken)| {
@@ -71,7 +71,10 @@ fn within_blocks(members: &[&Member], taken: &[f64]) -> Vec<(f64, f64)> {
                 .into_iter()
                 .map(|(block, ratio)| (block, ratio - taken))
                 .collect();
-            bounded(&left)
+            Differences {
+                values: bounded(&left),
+                usual_variance: member.usual_variance,
+            }
         })
         .collect();
     let tests = sign_flips(&differences).into_iter();
