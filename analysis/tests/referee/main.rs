@@ -75,8 +75,9 @@ fn where_nothing_differs_nothing_is_called_different() {
         World::measured(Truth::Nothing),
         World::independent(Truth::Nothing),
     ] {
-        let counts = pages::simulate(&world, &some(), QUICK, 40, 1);
-        assert!(counts.false_pages.percent() <= 5.0, "{counts:?}");
+        let counts = pages::simulate(&world, &some(), QUICK, 100, 1);
+        // Not surely more than the 5 % that are promised of a page.
+        assert!(counts.false_pages.interval().0 <= 5.0, "{counts:?}");
     }
 }
 
