@@ -156,7 +156,7 @@ impl Point {
             order: sample.order,
             block: sample.block,
             line,
-            started_at_ms: started_at.ok().map(|it| it.as_millisecond()),
+            started_at_ms: started_at.ok().map(jiff::Timestamp::as_millisecond),
             outcome: sample.outcome,
             reason: sample.reason.map(String::into_boxed_str),
             total_ns: sample.total_ns,
