@@ -167,7 +167,7 @@ impl Point {
             block: sample.block,
             session,
             line,
-            started_at_ms: started_at.ok().map(|it| it.as_millisecond()),
+            started_at_ms: started_at.ok().map(jiff::Timestamp::as_millisecond),
             outcome: sample.outcome,
             reason: sample.reason.map(String::into_boxed_str),
             total_ns: sample.total_ns,

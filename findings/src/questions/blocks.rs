@@ -110,8 +110,8 @@ struct Costs(Vec<(u32, u64, f64)>);
 
 impl Costs {
     fn of(cell: &CellFacts) -> Option<Self> {
-        let mut measures = compared_by(cell.cell.scenario).iter();
-        let measure = measures.find(|measure| measure.unit() != Unit::Bytes)?;
+        let mut compared = compared_by(cell.cell.scenario).iter();
+        let measure = compared.find(|measure| measure.unit() != Unit::Bytes)?;
         let measured = cell.measures.get(measure)?;
         let places = measured.blocks.iter().zip(&measured.orders);
         let costs = places.zip(&measured.values).map(|((block, order), value)| {
@@ -285,12 +285,12 @@ fn group_text(group: &[BlockEffect]) -> String {
             only.block + 1,
             more_or_less(only.factor)
         ),
-        ([first, .., last], [least, .., most]) => format!(
+        ([first, .., last], [smallest, .., largest]) => format!(
             "blocks {} to {} took {} to {}",
             first.block + 1,
             last.block + 1,
-            percent((least - 1.0).abs()),
-            more_or_less(*most)
+            percent((smallest - 1.0).abs()),
+            more_or_less(*largest)
         ),
         _ => String::new(),
     }

@@ -71,12 +71,13 @@ pub fn friedman(rows: &[Vec<f64>]) -> Result<Friedman, DataError> {
 /// than 2 / (k!)^r. (Page, *JASA* 58, 1963.)
 pub fn page(rows: &[Vec<f64>]) -> Result<PageTrend, DataError> {
     let ranked = Ranked::new(rows)?;
-    let (r, k) = (ranked.rows, ranked.columns);
+    let (rows, columns) = (ranked.rows, ranked.columns);
     let places = (1_u32..).map(f64::from);
     let l: f64 = places.zip(&ranked.sums).map(|(at, sum)| at * sum).sum();
-    let variance = r * k * k * (k + 1.0) * (k * k - 1.0) / 144.0;
-    let z = (l - r * k * (k + 1.0).powi(2) / 4.0) / variance.sqrt();
-    let least = 2.0 * (-r * log_factorial(k)).exp();
+    let squared = columns * columns;
+    let variance = rows * squared * (columns + 1.0) * (squared - 1.0) / 144.0;
+    let z = (l - rows * columns * (columns + 1.0).powi(2) / 4.0) / variance.sqrt();
+    let least = 2.0 * (-rows * log_factorial(columns)).exp();
     let p = two_sided(z).max(least).min(1.0);
     Ok(PageTrend { l, z, p })
 }
