@@ -240,13 +240,15 @@ impl<'a> Session<'a> {
     /// The life of a sample.
     fn take_sample(&mut self, planned: &Planned, bench: &mut dyn Bench) -> Sample {
         let proc = Path::new("/proc");
-        let mut sample = self.blank(planned, bench.artifact_sha256(&planned.cell));
+        let mut sample = self.blank(planned);
         if let Some(skip) = self.failures.gave_up(&planned.cell) {
             return skipped(sample, skip);
         }
         if let Err(skip) = bench.prepare(planned) {
             return skipped(sample, skip);
         }
+        // Only what is prepared has been built.
+        sample.artifact_sha256 = bench.artifact_sha256(&planned.cell);
         let quiet = self.patience.wait(|at_most| bench.wait_for_quiet(at_most));
         sample.attested.extend(quiet);
         let before = Counters::read(proc);
@@ -263,7 +265,7 @@ impl<'a> Session<'a> {
     }
 
     /// A place of the plan that nothing is known of yet.
-    fn blank(&self, planned: &Planned, artifact_sha256: Option<String>) -> Sample {
+    fn blank(&self, planned: &Planned) -> Sample {
         Sample {
             schema: SCHEMA_VERSION,
             run: self.run.to_owned(),
@@ -279,7 +281,7 @@ impl<'a> Session<'a> {
             resources: Resources::default(),
             noise: Noise::default(),
             requests: None,
-            artifact_sha256,
+            artifact_sha256: None,
             attested: Attested::from([(Evidence::Session, self.number)]),
         }
     }

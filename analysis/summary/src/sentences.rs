@@ -117,8 +117,9 @@ pub(crate) fn controls(findings: &Findings) -> String {
     };
     let cells = if pairs == 1 { "cell" } else { "cells" };
     format!(
-        "A/A control: {pairs} {cells} measured twice under two names; they differ by up to {}, and \
-            no smaller difference is called one{drift}\n",
+        "A/A control: {pairs} {cells} measured twice under two names; they differ by up to {}; \
+            what does not surely differ by more than its workload's do is called no \
+            difference{drift}\n",
         percent(floor)
     )
 }

@@ -30,11 +30,13 @@ pub(super) fn compute(cells: &[CellData]) -> Vec<Pause> {
     pairs.filter_map(|pair| between(pair[0], pair[1])).collect()
 }
 
-/// The pause between two samples that follow each other, if there is one.
+/// The pause between two samples that follow each other, if there is one. Two invocations of the run
+/// have one between them, however short.
 fn between(before: &Point, after: &Point) -> Option<Pause> {
     let gap = after.started_at_ms?.checked_sub(before.started_at_ms?)?;
     let idle = gap.checked_sub(known_ms(before))?;
-    (idle > PAUSE_MS).then_some(Pause {
+    let is_resumed = before.session != after.session;
+    (is_resumed || idle > PAUSE_MS).then_some(Pause {
         after_block: before.block,
         before_block: after.block,
         order: after.order,
