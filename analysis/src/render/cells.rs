@@ -3,7 +3,7 @@
 
 use findings::cells::Measured;
 use findings::statistics::Warning;
-use findings::units::{Unit, percent};
+use findings::units::percent;
 use findings::{CellFacts, Findings, Measure};
 
 use super::format::{ends, span, value};
