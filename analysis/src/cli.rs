@@ -6,6 +6,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::command::{Exit, share};
 use campaign::Programs;
+use systems::BASELINE;
 
 /// The command line's definition: help, completions and man pages are made of it.
 pub fn command() -> clap::Command {
@@ -49,12 +50,25 @@ pub enum Command {
         #[arg(long, value_name = "CONDITIONS")]
         objective: Vec<String>,
     },
-    /// Check whether a run is slower than an earlier one; the exit code says so too
+    /// Check whether a build is slower than an earlier one, from one run of each or several; the exit
+    /// code says so too
     Compare {
         /// The earlier run
-        earlier: String,
+        #[arg(required_unless_present = "before", requires = "later")]
+        earlier: Option<String>,
         /// The later run
-        later: String,
+        later: Option<String>,
+        /// Several earlier runs; five or more a side for a verdict on absolute times
+        #[arg(long, value_name = "RUN", num_args = 1.., requires = "after",
+            conflicts_with = "earlier")]
+        before: Vec<String>,
+        /// Several later runs
+        #[arg(long, value_name = "RUN", num_args = 1.., requires = "before",
+            conflicts_with = "earlier")]
+        after: Vec<String>,
+        /// The system that times are held against, as ratios within a run
+        #[arg(long, value_name = "SYSTEM", default_value = BASELINE)]
+        control: String,
     },
     /// Check a run and its report: schema, plan, sums, counts, checksums, every published number
     Verify {

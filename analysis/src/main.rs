@@ -4,9 +4,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use analysis::cli::{Arguments, Command, Form};
-use analysis::command::{self, Error, Exit, Format, Target};
+use analysis::command::{self, Error, Exit, Format};
 use clap::Parser as _;
 use findings::Options;
+use findings::planning::Target;
 use findings::questions::objectives;
 
 /// Data goes to standard output, everything else to standard error.
@@ -60,8 +61,17 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
             print(&report.folder.join("report.html").display().to_string());
             Ok(report.exit)
         }
-        Command::Compare { earlier, later } => {
-            let compared = command::compare(&raw, earlier, later)?;
+        Command::Compare {
+            earlier,
+            later,
+            before,
+            after,
+            control,
+        } => {
+            let compared = match (earlier, later) {
+                (Some(earlier), Some(later)) => command::compare(&raw, earlier, later, control)?,
+                _ => command::compare_several(&raw, before, after, control)?,
+            };
             print(&compared.text);
             Ok(compared.exit)
         }

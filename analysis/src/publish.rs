@@ -105,21 +105,62 @@ fn csv(findings: &Findings) -> Vec<u8> {
         "noisy",
         "failed",
         "skipped",
+        "given_up",
+        "fails_often",
     ];
+    // A cell of which nothing was measured has a row too: it says how often it was tried.
     let rows = findings.facts.cells.iter().flat_map(|cell| {
         let measures = cell.measures.iter();
-        measures.map(move |(measure, measured)| row(cell, *measure, measured))
+        let rows = measures.map(move |(measure, measured)| row(cell, Some((*measure, measured))));
+        let none = cell.measures.is_empty().then(|| row(cell, None));
+        rows.chain(none)
     });
     summary::csv(header, rows)
 }
 
-fn row(cell: &CellFacts, measure: Measure, measured: &Measured) -> Vec<String> {
+fn row(cell: &CellFacts, measured: Option<(Measure, &Measured)>) -> Vec<String> {
+    let numbers = measured.map_or([None; 14], |(_, measured)| numbers(measured));
+    let params = cell.cell.params.iter();
+    let params: Vec<_> = params
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let head = [
+        cell.id.clone(),
+        cell.cell.system.to_string(),
+        cell.cell.workload.to_string(),
+        cell.cell.scenario.name().to_owned(),
+        params.join(" "),
+        measured.map_or_else(String::new, |(measure, _)| measure.name().to_owned()),
+        measured
+            .map_or(0, |(_, measured)| measured.all.n)
+            .to_string(),
+        if measured.is_some_and(|(measure, _)| cell.is_lower_bound(measure)) {
+            "lower".to_owned()
+        } else {
+            String::new()
+        },
+    ];
+    let counts = [
+        cell.noisy.len(),
+        cell.failed.len(),
+        cell.skipped.len(),
+        cell.gave_up.len(),
+        usize::from(cell.fails_often()),
+    ];
+    head.into_iter()
+        .chain(numbers.map(|it| it.map_or_else(String::new, |number| number.to_string())))
+        .chain(counts.map(|n| n.to_string()))
+        .collect()
+}
+
+/// The numbers of a measure, in the order of the columns.
+fn numbers(measured: &Measured) -> [Option<f64>; 14] {
     let all = &measured.all;
     let ends =
         |interval: Option<Interval>| interval.map_or([None; 2], |i| [Some(i.low), Some(i.high)]);
     let [low, high] = ends(all.median_interval);
     let [mean_low, mean_high] = ends(all.mean_interval);
-    let numbers = [
+    [
         Some(all.median),
         low,
         high,
@@ -134,31 +175,7 @@ fn row(cell: &CellFacts, measure: Measure, measured: &Measured) -> Vec<String> {
         Some(all.mad),
         Some(all.min),
         Some(all.max),
-    ];
-    let params = cell.cell.params.iter();
-    let params: Vec<_> = params
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    let bound = if cell.is_lower_bound(measure) {
-        "lower"
-    } else {
-        ""
-    };
-    let head = [
-        cell.id.clone(),
-        cell.cell.system.to_string(),
-        cell.cell.workload.to_string(),
-        cell.cell.scenario.name().to_owned(),
-        params.join(" "),
-        measure.name().to_owned(),
-        all.n.to_string(),
-        bound.to_owned(),
-    ];
-    let counts = [cell.noisy.len(), cell.failed.len(), cell.skipped.len()];
-    head.into_iter()
-        .chain(numbers.map(|it| it.map_or_else(String::new, |number| number.to_string())))
-        .chain(counts.map(|n| n.to_string()))
-        .collect()
+    ]
 }
 
 /// Writes the files below `out/<run>` and points `out/latest` at them. Files of an earlier report

@@ -7,7 +7,12 @@ use std::path::Path;
 
 use analysis::document::{Document, html, latex, markdown};
 use findings::input::Run;
+use findings::questions::duel::Outcome;
 use findings::{Findings, Options};
+use results::manifest::ArtifactFact;
+use results::record::Scenario;
+use results::{Param, ledger};
+use summary::{Style, View};
 use support::Shape;
 
 fn small() -> Document {
@@ -39,6 +44,62 @@ fn sections_as_markdown() {
     for id in ["answer", "layers", "scaling", "ranking", "objectives"] {
         insta::assert_snapshot!(format!("{id}_markdown"), markdown(&only(&document, id)));
     }
+}
+
+/// The same run, with three of Docker's twelve starts left on its bridge and none of its requests.
+fn survivors() -> Document {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape {
+        samples: 12,
+        requests: 150,
+        ..Shape::small("20261125T120000Z-00aa")
+    };
+    let run = support::write(folder.path(), &shape);
+    let ledger = results::ledger::read(&run.join("samples.jsonl")).unwrap();
+    let mut samples = ledger.samples;
+    let is_docker = |sample: &&mut results::Sample| sample.cell.system == "docker";
+    for sample in samples.iter_mut().filter(is_docker) {
+        if sample.block >= 3 || !sample.cell.scenario.starts() {
+            sample.outcome = results::Outcome::Failed;
+            sample.reason = Some("no answer".to_owned());
+        }
+    }
+    let run = Run::from_samples(
+        Some(support::manifest(
+            shape.run,
+            support::cells(&shape),
+            shape.samples,
+            shape.seed,
+        )),
+        &samples,
+    );
+    analysis::report(&Findings::from_run(&run, Options::default()))
+}
+
+#[test]
+fn what_fails_often_is_in_no_form_a_plain_figure() {
+    let document = survivors();
+    let answer = markdown(&only(&document, "answer"));
+    let first = answer
+        .lines()
+        .find(|line| line.contains("cold:**"))
+        .unwrap();
+    assert!(first.contains("3 of 12 answered with [docker"), "{first}");
+    assert!(answer.contains("0 of 12 answered with [docker"), "{answer}");
+    assert!(answer.contains("fail often"), "{answer}");
+    let starts = markdown(&only(&document, "http-hello-cold"));
+    let of_docker = |line: &&str| line.starts_with("| [docker bridge]");
+    let row = starts.lines().find(of_docker).unwrap();
+    assert!(row.contains("| 3 of 12 |"), "{row}");
+    assert!(row.contains("not comparable"), "{row}");
+    // Never once right: a row all the same.
+    let warm = markdown(&only(&document, "http-hello-warm"));
+    let row = warm.lines().find(of_docker).unwrap();
+    assert!(row.contains("| 0 of 12 |"), "{row}");
+    let scaling = markdown(&only(&document, "scaling"));
+    assert!(scaling.contains("docker fails at 1"), "{scaling}");
+    let paper = latex(&only(&document, "answer"));
+    assert!(paper.contains("3 of 12 answered"), "{paper}");
 }
 
 #[test]
@@ -132,7 +193,7 @@ fn a_rate_at_the_generators_limit_is_a_lower_bound_in_every_form() {
         let plain = form
             .replace("$\\geq$", "≥")
             .replace("\\%", "%")
-            .replace("\\,", " ");
+            .replace("&nbsp;", " ");
         assert!(plain.contains(&rate), "{rate} is not in {plain}");
         assert!(plain.contains(why), "{plain}");
     }
@@ -157,4 +218,73 @@ fn a_rate_at_the_generators_limit_is_a_lower_bound_in_every_form() {
         .flat_map(|it| it["generator_limited"].as_array().unwrap())
         .collect();
     assert_eq!(limited.len(), 1, "{limited:?}");
+}
+
+/// A run of two builds, made of an invented one: of its starts under one system, those in which
+/// build B takes a fifth longer, and a control that takes a thousandth longer.
+fn two_builds() -> Findings {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape {
+        samples: 24,
+        scenarios: vec![Scenario::RuntimeCold],
+        ..Shape::small("20261125T120000Z-00ab")
+    };
+    let run = support::write(folder.path(), &shape);
+    let mut starts = ledger::read(&run.join("samples.jsonl")).unwrap().samples;
+    starts.retain(|it| it.cell.system == "wasmtime-embedded" && it.phases.is_empty());
+    let build = |name: &'static str, is_twin: bool, times: f64| {
+        starts.iter().cloned().map(move |mut sample| {
+            sample.cell.params.insert(Param::Build, name);
+            if is_twin {
+                sample.cell.system = sample.cell.system.twin();
+            }
+            let longer = |ns: u64| support::whole(ns as f64 * times);
+            sample.total_ns = sample.total_ns.map(longer);
+            sample
+        })
+    };
+    let [a, b, twin] = [("a", false, 1.0), ("b", false, 1.2), ("a", true, 1.001)]
+        .map(|(name, is_twin, times)| build(name, is_twin, times));
+    let samples: Vec<_> = a.chain(b).chain(twin).collect();
+    let mut manifest =
+        support::manifest(shape.run, support::cells(&shape), shape.samples, shape.seed);
+    manifest.artifacts = ["a", "b"]
+        .map(|name| ArtifactFact {
+            workloads: vec!["http-hello".to_owned()],
+            path: format!("/builds/{name}.wasm"),
+            bytes: 4096,
+            sha256: name.repeat(64),
+            build: Some(name.to_owned()),
+        })
+        .to_vec();
+    let run = Run::from_samples(Some(manifest), &samples);
+    Findings::from_run(&run, Options::default())
+}
+
+#[test]
+fn two_builds_are_in_every_form_with_the_same_figures() {
+    let findings = two_builds();
+    let document = analysis::report(&findings);
+    let duel = findings.duel.as_ref().unwrap();
+    assert_eq!(duel.outcome, Outcome::Slower);
+    let verdict = &duel.rounds[0].family.members[0];
+    let style = Style {
+        width: 200,
+        colour: false,
+    };
+    let terminal = summary::render(&findings, View::Duel, style);
+    let html = html(&document);
+    let forms = [terminal, markdown(&document), html];
+    for form in &forms {
+        for said in [
+            "Build B is slower than build A",
+            &verdict.ratio_text(),
+            "/builds/b.wasm",
+            "bbbbbbbbbbbb",
+        ] {
+            assert!(form.contains(said), "{said}:\n{form}");
+        }
+    }
+    insta::assert_snapshot!("duel_markdown", markdown(&only(&document, "duel")));
+    insta::assert_snapshot!("duel_latex", latex(&only(&document, "duel")));
 }

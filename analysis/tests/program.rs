@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use analysis::command::{Exit, Format, Target, bundle, compare, export, plan, report, verify};
+use analysis::command::{Exit, Format, bundle, compare, export, report, verify};
 use findings::Options;
 use support::{Shape, write};
 
@@ -153,42 +153,6 @@ fn a_plan_that_fits_into_no_memory_is_named_and_not_derived() {
 }
 
 #[test]
-fn a_slower_run_is_a_regression_and_the_same_one_is_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let raw = folder.path();
-    let small = Shape {
-        samples: 20,
-        ..Shape::small(RUN)
-    };
-    write(raw, &small);
-    write(
-        raw,
-        &Shape {
-            slower: 1.3,
-            seed: 8,
-            ..Shape {
-                run: OTHER,
-                ..small.clone()
-            }
-        },
-    );
-    let slower = compare(raw, RUN, OTHER).unwrap();
-    assert_eq!(slower.exit, Exit::Regression, "{}", slower.text);
-    assert!(
-        slower.text.contains("slower: docker http-hello cold"),
-        "{}",
-        slower.text
-    );
-    assert!(
-        !slower.text.contains("slower: native http-hello cold"),
-        "{}",
-        slower.text
-    );
-    let same = compare(raw, RUN, RUN).unwrap();
-    assert_eq!(same.exit, Exit::Ok, "{}", same.text);
-}
-
-#[test]
 fn runs_of_two_machines_are_not_compared() {
     let folder = tempfile::tempdir().unwrap();
     let raw = folder.path();
@@ -199,7 +163,7 @@ fn runs_of_two_machines_are_not_compared() {
         .replace("An invented CPU", "Another CPU")
         .replace("48.0.2", "48.0.3");
     fs::write(&other, text).unwrap();
-    let refused = compare(raw, RUN, OTHER).unwrap_err();
+    let refused = compare(raw, RUN, OTHER, "native").unwrap_err();
     assert_eq!(refused.exit, Exit::NotComparable);
     let text = refused.to_string();
     assert!(
@@ -250,36 +214,4 @@ fn archives_and_exports_are_the_same_bytes_each_time() {
             assert!(first.starts_with(b"PAR1") && first.ends_with(b"PAR1"));
         }
     }
-}
-
-#[test]
-fn a_plan_tells_what_samples_find_and_what_an_effect_needs() {
-    let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), &Shape::small(RUN));
-    let text = plan(
-        folder.path(),
-        RUN,
-        Target {
-            samples: 30,
-            effect: 0.05,
-        },
-    )
-    .unwrap();
-    assert!(
-        text.contains("30 samples find") && text.contains("5.0 % needs"),
-        "{text}"
-    );
-    assert_eq!(
-        plan(
-            folder.path(),
-            "nowhere",
-            Target {
-                samples: 30,
-                effect: 0.05
-            }
-        )
-        .unwrap_err()
-        .exit,
-        Exit::Input
-    );
 }

@@ -42,7 +42,7 @@ pub enum Exit {
     Output,
     /// A cell is slower than it was.
     Regression,
-    /// No cell is known to be slower, but there were too few samples to say so of all.
+    /// No cell is known to be slower, but not every cell could be judged.
     Inconclusive,
     /// Two runs must not be compared.
     NotComparable,
@@ -80,7 +80,7 @@ const fn row(exit: Exit, programs: Programs, meaning: &'static str) -> ExitRow {
 
 impl Exit {
     /// Every way to end, with what it means and to which programs.
-    pub const TABLE: [ExitRow; 18] = {
+    pub const TABLE: [ExitRow; 20] = {
         use Programs::{All, Analysis, Measuring};
         [
             row(Self::Ok, Measuring, "everything planned was measured"),
@@ -139,14 +139,24 @@ impl Exit {
             ),
             row(
                 Self::Regression,
+                Measuring,
+                "`duel --fail-on-slower`: build B is slower than build A",
+            ),
+            row(
+                Self::Regression,
                 Analysis,
                 "`compare`: at least one cell is slower than it was",
             ),
             row(
                 Self::Inconclusive,
+                Measuring,
+                "`duel --fail-on-slower`: build B is not known to be slower, and not known to be \
+                    as fast either",
+            ),
+            row(
+                Self::Inconclusive,
                 Analysis,
-                "`compare`: no cell is known to be slower, but there are too few samples to say \
-                    so of all",
+                "`compare`: no cell is known to be slower, but not every cell could be judged",
             ),
             row(
                 Self::NotComparable,
@@ -279,7 +289,8 @@ mod tests {
                 .map(|(exit, _)| exit.code())
                 .collect()
         };
-        assert_eq!(codes(Programs::Measuring), [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
+        let measuring = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 130];
+        assert_eq!(codes(Programs::Measuring), measuring);
         assert_eq!(codes(Programs::Analysis), [0, 1, 2, 3, 4, 5, 10, 11, 12]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`schedule`] | plan → shuffle in blocks → prepare → sample → append |
+//! | [`schedule`] | plan → order in blocks → prepare → wait for quiet → sample → append |
 //! | [`run`] | a campaign from its folder to its summary |
 //! | [`manifest`] | the manifest of a run that begins now |
 //! | [`identity`] | a run's name, and the commit that measured it |
@@ -15,6 +15,8 @@ pub mod duration;
 mod error;
 pub mod identity;
 pub mod manifest;
+mod order;
+mod patience;
 mod progress;
 pub mod run;
 pub mod schedule;

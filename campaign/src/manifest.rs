@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use machine::{clock, facts};
-use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System};
+use results::manifest::{ArtifactFact, Manifest, Order, Origin, Setting, System};
 use results::{Cell, SCHEMA_VERSION, checkout};
 use serde::Serialize;
 
@@ -15,7 +15,9 @@ use crate::run::build;
 pub struct Measured {
     /// The configuration in force, each value with its origin: see [`settings`].
     pub config: BTreeMap<String, Setting>,
-    /// Where the order of the samples comes from.
+    /// By which rule samples are ordered.
+    pub order: Order,
+    /// What the order of the samples is drawn from.
     pub seed: u64,
     /// Samples of each cell.
     pub samples_per_cell: u32,
@@ -41,6 +43,7 @@ impl From<Measured> for Manifest {
                 .map(|argument| argument.to_string_lossy().into_owned())
                 .collect(),
             config: measured.config,
+            order: measured.order,
             seed: measured.seed,
             samples_per_cell: measured.samples_per_cell,
             cells: measured.cells,

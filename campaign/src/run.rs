@@ -122,11 +122,7 @@ pub fn measure<B: Bench>(
             torn.line, torn.bytes
         ));
     }
-    let plan = Plan {
-        cells: manifest.cells.clone(),
-        samples_per_cell: manifest.samples_per_cell,
-        seed: manifest.seed,
-    };
+    let plan = Plan::from(manifest);
     let work = folder.work()?;
     let mut bench = bench(work.clone()).map_err(|error| {
         Error::new(

@@ -1,21 +1,26 @@
-//! The campaign: plan → shuffle in blocks → prepare → sample → append.
+//! The campaign: plan → order in blocks → prepare → wait for quiet → sample → append.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use machine::clock;
 use machine::noise::Counters;
+use machine::quiet::{self, Quiet};
 use rand::SeedableRng as _;
-use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use results::ledger::{Ledger, LedgerError};
+use results::manifest::{Manifest, Order};
 use results::noise::Noise;
 use results::record::{Cell, Outcome, Requests, Resources, Sample};
 use results::sum_rule::sum_rule;
 use results::{
     Attested, Evidence, Failure, FailureKind, PhaseTime, SCHEMA_VERSION, Skip, SkipKind,
 };
+
+use crate::order;
+use crate::patience::Patience;
 
 /// Samples of one cell that may fail in a row before the rest of them are skipped: what fails three
 /// times over will fail again, and thirty time limits of thirty seconds are a quarter of an hour.
@@ -28,6 +33,8 @@ pub struct Plan {
     pub cells: Vec<Cell>,
     /// How often each is measured: the number of blocks.
     pub samples_per_cell: u32,
+    /// By which rule they are ordered.
+    pub order: Order,
     /// What the order is drawn from.
     pub seed: u64,
 }
@@ -43,15 +50,26 @@ pub struct Planned {
     pub cell: Cell,
 }
 
+impl From<&Manifest> for Plan {
+    /// The plan of a run, by the rule that it was begun with.
+    fn from(manifest: &Manifest) -> Self {
+        Self {
+            cells: manifest.cells.clone(),
+            samples_per_cell: manifest.samples_per_cell,
+            order: manifest.order.clone(),
+            seed: manifest.seed,
+        }
+    }
+}
+
 impl Plan {
-    /// The order: in each block every cell once, shuffled. What drifts during a run then falls on
-    /// all cells alike.
+    /// The order: in each block every cell once. What drifts during a run then falls on all cells
+    /// alike.
     pub fn order(&self) -> Vec<Planned> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut order = Vec::with_capacity(self.cells.len() * self.samples_per_cell as usize);
         for block in 0..self.samples_per_cell {
-            let mut cells = self.cells.clone();
-            cells.shuffle(&mut random);
+            let cells = order::block(&self.order, &self.cells, &mut random);
             order.extend(cells.into_iter().map(|cell| (block, cell)));
         }
         (0..)
@@ -100,6 +118,13 @@ pub trait Bench {
     /// # Errors
     /// Why the cell cannot be measured here and what would mend it: the sample is then `skipped`.
     fn prepare(&mut self, planned: &Planned) -> Result<(), Skip>;
+
+    /// Holds the sample that is prepared back until nothing else runs on the machine, or `at_most` so
+    /// long: what daemons and the kernel still have to do after the sample before must not be part
+    /// of this one. Nothing if the machine does not say.
+    fn wait_for_quiet(&mut self, at_most: Duration) -> Option<Quiet> {
+        quiet::wait(at_most)
+    }
 
     /// Launches one process, collects its milestones and resources, and checks its answer.
     fn sample(&mut self, planned: &Planned) -> Measurement;
@@ -173,7 +198,7 @@ impl Campaign<'_> {
     ) -> Result<Ended, LedgerError> {
         let order = self.plan.order();
         let done: HashSet<u64> = self.recorded.iter().map(|sample| sample.order).collect();
-        let mut failures = Failures::replay(self.recorded);
+        let mut session = Session::after(self.run, self.recorded);
         reporter.begin(order.len() as u64, done.len() as u64);
         for planned in order.iter().filter(|it| !done.contains(&it.order)) {
             if self.stop.load(Ordering::Relaxed) {
@@ -181,9 +206,9 @@ impl Campaign<'_> {
                 return Ok(Ended::Interrupted);
             }
             reporter.before(planned);
-            let sample = take_sample(planned, self.run, bench, &failures);
+            let sample = session.take_sample(planned, bench);
             ledger.append(&sample)?;
-            failures.note(&sample);
+            session.failures.note(&sample);
             reporter.after(&sample);
         }
         reporter.end();
@@ -191,48 +216,72 @@ impl Campaign<'_> {
     }
 }
 
-/// The life of a sample.
-fn take_sample(planned: &Planned, run: &str, bench: &mut dyn Bench, failures: &Failures) -> Sample {
-    let proc = Path::new("/proc");
-    let sample = blank(planned, run, bench.artifact_sha256(&planned.cell));
-    if let Some(skip) = failures.gave_up(&planned.cell) {
-        return skipped(sample, skip);
-    }
-    if let Err(skip) = bench.prepare(planned) {
-        return skipped(sample, skip);
-    }
-    let before = Counters::read(proc);
-    let started_at = clock::wall_clock();
-    let measured = bench.sample(planned);
-    let noise = Counters::read(proc).since(&before);
-    let cleaned = bench.clean(planned);
-    let sample = Sample {
-        started_at,
-        noise,
-        ..sample
-    };
-    evaluate(sample, measured, cleaned)
+/// What takes the samples of one invocation of a run, one after another. Between two of them may lie
+/// a day.
+struct Session<'a> {
+    run: &'a str,
+    number: u32,
+    failures: Failures,
+    patience: Patience,
 }
 
-/// A place of the plan that nothing is known of yet.
-fn blank(planned: &Planned, run: &str, artifact_sha256: Option<String>) -> Sample {
-    Sample {
-        schema: SCHEMA_VERSION,
-        run: run.to_owned(),
-        order: planned.order,
-        block: planned.block,
-        cell: planned.cell.clone(),
-        outcome: Outcome::Skipped,
-        reason: None,
-        started_at: clock::wall_clock(),
-        total_ns: None,
-        residual_ns: None,
-        phases: Vec::new(),
-        resources: Resources::default(),
-        noise: Noise::default(),
-        requests: None,
-        artifact_sha256,
-        attested: Attested::new(),
+impl<'a> Session<'a> {
+    /// The one that goes on after these samples.
+    fn after(run: &'a str, recorded: &[Sample]) -> Self {
+        let last = recorded.iter().map(Sample::session).max();
+        Self {
+            run,
+            number: last.map_or(0, |last| last.saturating_add(1)),
+            failures: Failures::replay(recorded),
+            patience: Patience::default(),
+        }
+    }
+
+    /// The life of a sample.
+    fn take_sample(&mut self, planned: &Planned, bench: &mut dyn Bench) -> Sample {
+        let proc = Path::new("/proc");
+        let mut sample = self.blank(planned, bench.artifact_sha256(&planned.cell));
+        if let Some(skip) = self.failures.gave_up(&planned.cell) {
+            return skipped(sample, skip);
+        }
+        if let Err(skip) = bench.prepare(planned) {
+            return skipped(sample, skip);
+        }
+        let quiet = self.patience.wait(|at_most| bench.wait_for_quiet(at_most));
+        sample.attested.extend(quiet);
+        let before = Counters::read(proc);
+        let started_at = clock::wall_clock();
+        let measured = bench.sample(planned);
+        let noise = Counters::read(proc).since(&before);
+        let cleaned = bench.clean(planned);
+        let sample = Sample {
+            started_at,
+            noise,
+            ..sample
+        };
+        evaluate(sample, measured, cleaned)
+    }
+
+    /// A place of the plan that nothing is known of yet.
+    fn blank(&self, planned: &Planned, artifact_sha256: Option<String>) -> Sample {
+        Sample {
+            schema: SCHEMA_VERSION,
+            run: self.run.to_owned(),
+            order: planned.order,
+            block: planned.block,
+            cell: planned.cell.clone(),
+            outcome: Outcome::Skipped,
+            reason: None,
+            started_at: clock::wall_clock(),
+            total_ns: None,
+            residual_ns: None,
+            phases: Vec::new(),
+            resources: Resources::default(),
+            noise: Noise::default(),
+            requests: None,
+            artifact_sha256,
+            attested: Attested::from([(Evidence::Session, self.number)]),
+        }
     }
 }
 
@@ -257,7 +306,8 @@ fn evaluate(sample: Sample, measured: Measurement, cleaned: Result<(), String>) 
         .verdict
         .and(summed.as_ref().map(|_| ()).map_err(Clone::clone))
         .and(cleaned.map_err(|left| Failure::new(FailureKind::NotClean, left)));
-    let mut attested = measured.attested;
+    let mut attested = sample.attested.clone();
+    attested.extend(measured.attested);
     let (outcome, reason) = match verdict {
         Ok(()) => (Outcome::Ok, None),
         Err(failure) => {

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use campaign::schedule::{
     Bench, Campaign, Ended, FAILURES_IN_A_ROW, Measurement, Plan, Planned, Reporter, Silent,
 };
 use results::ledger::{self, Ledger};
+use results::manifest::Order;
 use results::{
     Cell, Outcome, Params, Phase, PhaseTime, Sample, Scenario, Skip, SkipKind, Workload,
 };
@@ -61,6 +63,11 @@ impl Bench for Mock {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Nobody knows what runs on an invented machine.
+    fn wait_for_quiet(&mut self, _: Duration) -> Option<machine::quiet::Quiet> {
+        None
     }
 
     fn sample(&mut self, planned: &Planned) -> Measurement {
@@ -117,6 +124,7 @@ impl World {
         let plan = Plan {
             cells: behaviour.iter().map(cell).collect(),
             samples_per_cell,
+            order: Order::Shuffled,
             seed: 7,
         };
         Self {
@@ -167,36 +175,6 @@ fn each_sample_is_prepared_measured_and_cleaned_up_before_the_next() {
 }
 
 #[test]
-fn every_block_holds_every_cell_once_and_the_seed_alone_fixes_the_order() {
-    let names: Vec<String> = (0..12).map(|n| format!("w{n}")).collect();
-    let behaviour: Vec<_> = names.iter().map(|name| (name.as_str(), Works)).collect();
-    let plan = World::new(5, &behaviour).plan;
-    let order = plan.order();
-    assert_eq!(order.len(), 60);
-    for (block, part) in order.chunks(12).enumerate() {
-        assert!(part.iter().all(|planned| planned.block as usize == block));
-        let mut cells: Vec<_> = part.iter().map(|planned| planned.cell.clone()).collect();
-        cells.sort();
-        let mut planned = plan.cells.clone();
-        planned.sort();
-        assert_eq!(cells, planned);
-    }
-    assert_eq!(order, plan.order());
-    assert_ne!(
-        order,
-        Plan {
-            seed: 8,
-            ..plan.clone()
-        }
-        .order()
-    );
-    assert_ne!(
-        order[..12].iter().map(|p| &p.cell).collect::<Vec<_>>(),
-        order[12..24].iter().map(|p| &p.cell).collect::<Vec<_>>()
-    );
-}
-
-#[test]
 fn an_interrupted_run_goes_on_where_it_stopped_and_measures_nothing_twice() {
     let mut world = World::new(3, &[("a", Works), ("b", Works)]);
     world.mock.stop_after_samples = 2;
@@ -208,6 +186,50 @@ fn an_interrupted_run_goes_on_where_it_stopped_and_measures_nothing_twice() {
     let orders: Vec<_> = world.recorded().iter().map(|sample| sample.order).collect();
     assert_eq!(orders, [0, 1, 2, 3, 4, 5]);
     assert_eq!(world.mock.sampled, 6);
+}
+
+#[test]
+fn every_sample_says_which_invocation_took_it_and_a_block_may_have_two() {
+    let mut world = World::new(3, &[("a", Works), ("b", IsNotInstalled)]);
+    // In the middle of a block, and once more before anything is taken.
+    for stop_after in [2, 2, usize::MAX] {
+        world
+            .mock
+            .stop
+            .store(world.mock.sampled >= stop_after, Ordering::Relaxed);
+        world.mock.stop_after_samples = stop_after;
+        world.run();
+    }
+    let recorded = world.recorded();
+    let sessions: Vec<_> = recorded.iter().map(Sample::session).collect();
+    assert_eq!(sessions.len(), 6);
+    let first = sessions.iter().filter(|session| **session == 0).count();
+    assert_eq!(
+        sessions,
+        [vec![0; first], vec![1; 6 - first]].concat(),
+        "one that took nothing is none"
+    );
+    assert!(
+        recorded
+            .iter()
+            .all(|sample| sample.attested.contains_key("session"))
+    );
+}
+
+#[test]
+fn samples_of_before_there_were_sessions_are_of_the_first() {
+    let mut world = World::new(2, &[("a", Works)]);
+    world.mock.stop_after_samples = 1;
+    world.run();
+    let mut old = world.recorded().remove(0);
+    old.attested.remove("session");
+    std::fs::remove_file(world.path()).unwrap();
+    Ledger::open(&world.path()).unwrap().0.append(&old).unwrap();
+    world.mock.stop.store(false, Ordering::Relaxed);
+    world.mock.stop_after_samples = usize::MAX;
+    world.run();
+    let sessions: Vec<_> = world.recorded().iter().map(Sample::session).collect();
+    assert_eq!(sessions, [0, 1]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::doctor::{self, DoctorArguments};
 use crate::network::firewall::{self, FirewallArguments};
 use crate::process::{self, reaper};
 use crate::suite::compare::{self, CompareArguments};
+use crate::suite::duel::{self, DuelArguments};
 use crate::suite::{self, ScaleArguments, SuiteArguments, settings};
 use crate::system::System;
 use campaign::terminal::say;
@@ -35,6 +36,8 @@ enum Command {
     Doctor(DoctorArguments),
     /// Compare systems where they do the same work.
     Compare(CompareArguments),
+    /// Measure two builds of one workload against each other: is one slower?
+    Duel(DuelArguments),
     /// Generate load on a service of this machine.
     Load(LoadArguments),
     /// Enable, disable or show a firewall for the benchmark's ports.
@@ -73,6 +76,7 @@ fn run(command: Command) -> Result<Exit, Error> {
             doctor::command(&arguments, systems.states(), process::observable())
         }
         Command::Compare(arguments) => compare::command(&arguments),
+        Command::Duel(arguments) => duel::command(&arguments),
         Command::Load(arguments) => load::command(&arguments),
         Command::Firewall(arguments) => firewall::command(&arguments),
     }

@@ -699,12 +699,12 @@ fn what_passes_on_a_published_port_is_kept_on_the_systems_core_and_charged() {
         passing > 0 && passing.abs_diff(by_hand) <= 20_000_000,
         "{passing} {by_hand}"
     );
-    let (whole, part) = (usage.resources, usage.parts["docker-proxy"]);
+    let (whole, proxy) = (usage.resources, usage.parts["docker-proxy"]);
     assert!(
-        whole.cpu_ns.unwrap() > part.cpu_ns.unwrap(),
+        whole.cpu_ns.unwrap() > proxy.cpu_ns.unwrap(),
         "it is a part of the system"
     );
-    assert!(whole.pss_bytes.unwrap() > part.pss_bytes.unwrap() && part.pss_bytes.unwrap() > 0);
+    assert!(whole.pss_bytes.unwrap() > proxy.pss_bytes.unwrap() && proxy.pss_bytes.unwrap() > 0);
     instance.remove().unwrap();
     drop(instance);
     engine.clean().unwrap();

@@ -15,6 +15,7 @@ use external::system::{
     Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, System, Unavailable,
 };
 use results::ledger::Ledger;
+use results::manifest::Order;
 use results::record::{Outcome, Scenario};
 use results::values::PageCache;
 use results::{Evidence, Phase, Sample};
@@ -129,6 +130,7 @@ fn campaign_in(
     let plan = Plan {
         cells: cells.iter().map(|planned| planned.cell.clone()).collect(),
         samples_per_cell: 2,
+        order: Order::Shuffled,
         seed: 1,
     };
     let stop = AtomicBool::new(false);

@@ -5,15 +5,16 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::input::Run;
 use crate::questions::{
-    acquisition, blocks, break_even, clocks, container_layers, controls, density, engine_pairs,
-    factors, headline, limits, network_path, objectives, observer, ranking, requests, scaling,
-    starts, state,
+    acquisition, blocks, break_even, clocks, container_layers, controls, density, duel,
+    engine_pairs, factors, headline, limits, network_path, objectives, observer, ranking, requests,
+    scaling, starts, state,
 };
 use crate::statistics::CONFIDENCE;
 
 /// The version of [`Findings`] as they are written down. 2: one answer to each question, blocked
 /// comparisons, shared ranks. 3: verdicts that know the A/A control from the margin of equivalence;
-/// blocks and pauses; break-even with an interval that may be open; no quantiles of pooled requests.
+/// blocks and pauses; break-even with an interval that may be open; no quantiles of pooled requests;
+/// figures of cells that were named beforehand, and of how many attempts.
 const FORMAT: u32 = 3;
 
 /// What a person may ask beyond what every report answers.
@@ -35,8 +36,12 @@ pub struct Findings {
     /// What all of it is made of.
     #[serde(flatten)]
     pub facts: Facts,
+    /// Two builds against each other.
+    pub duel: Option<duel::Duel>,
     /// A sentence for each scenario, a row for each workload.
     pub headlines: Vec<headline::Headline>,
+    /// The comparisons that the first workload's sentences make.
+    pub headline_family: Vec<headline::Member>,
     /// Starts.
     pub starts: Vec<starts::Starts>,
     /// What it costs to acquire code.
@@ -49,6 +54,8 @@ pub struct Findings {
     pub requests: Vec<requests::Requests>,
     /// Throughput over instances.
     pub scaling: Vec<scaling::Scaling>,
+    /// The same of the systems that stand for their kinds, at one number of instances.
+    pub scaling_side_by_side: Option<scaling::Side>,
     /// Memory over instances.
     pub density: Vec<density::Density>,
     /// What a firewall, a network path, state, page cache and left-out work change.
@@ -83,16 +90,20 @@ impl Findings {
 
     /// Everything that is to be found in these facts: each question is answered by itself.
     pub fn compute(facts: Facts, options: Options) -> Self {
+        let scaling = scaling::compute(&facts);
         Self {
             format: FORMAT,
             confidence: CONFIDENCE,
+            duel: duel::compute(&facts),
             headlines: headline::compute(&facts),
+            headline_family: headline::family(&facts),
             starts: starts::compute(&facts),
             acquisition: acquisition::compute(&facts),
             engine_pairs: engine_pairs::compute(&facts),
             container_layers: container_layers::compute(&facts),
             requests: requests::compute(&facts),
-            scaling: scaling::compute(&facts),
+            scaling_side_by_side: scaling::side_by_side(&facts, &scaling),
+            scaling,
             density: density::compute(&facts),
             variations: factors::compute(&facts),
             network_path: network_path::compute(&facts),

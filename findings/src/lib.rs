@@ -14,13 +14,17 @@
 //! | [`facts`] | a run's cells with what more than one question is made of |
 //! | [`questions`] | one module a question; none knows another |
 //! | [`Findings`] | all answers, as one value |
+//! | [`between_runs`] | whether a build is slower than another: runs against runs |
+//! | [`planning`] | how many samples a finding takes, from a pilot run |
 
+pub mod between_runs;
 pub mod cells;
 pub mod comparison;
 pub mod facts;
 mod findings;
 pub mod input;
 pub mod look;
+pub mod planning;
 pub mod questions;
 pub mod statistics;
 pub mod units;

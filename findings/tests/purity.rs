@@ -41,7 +41,10 @@ fn no_question_knows_another() {
     assert!(files.len() > 15);
     for path in files.iter().filter(|path| !path.ends_with("mod.rs")) {
         let code = code(path);
-        for word in ["super::", "questions"] {
+        // A question may be a folder of files that know each other.
+        let is_alone = path.parent() == Some(&folder);
+        let above = if is_alone { "super::" } else { "super::super" };
+        for word in [above, "questions"] {
             assert!(!code.contains(word), "{} names {word}", path.display());
         }
     }

@@ -5,6 +5,7 @@
 //! | [`clock`] | the one monotonic clock |
 //! | [`timeline`] | the recorder that a start runs under |
 //! | [`facts`], [`noise`] | facts of the machine, once per run and around each sample |
+//! | [`quiet`] | whether anything else runs right before a sample |
 //! | [`page_cache`] | files put into the page cache or out of it, with proof |
 //! | [`processes`], [`usage`] | which processes there are, and what they have cost |
 //! | [`cores`], [`ports`] | a core and a port for what is measured |
@@ -16,6 +17,7 @@ pub mod noise;
 pub mod page_cache;
 pub mod ports;
 pub mod processes;
+pub mod quiet;
 pub mod timeline;
 pub mod usage;
 

@@ -1,6 +1,6 @@
 //! What a run was: everything that is needed to assess it or to repeat it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,10 @@ pub struct Manifest {
     pub command_line: Vec<String>,
     /// The configuration in force, by name, each with where its value came from.
     pub config: BTreeMap<String, Setting>,
-    /// Where the order of the samples comes from.
+    /// By which rule samples are ordered. Runs of before there were several do not say.
+    #[serde(default)]
+    pub order: Order,
+    /// What the order of the samples is drawn from.
     pub seed: u64,
     /// Samples for each cell, fixed before the run.
     pub samples_per_cell: u32,
@@ -39,6 +42,32 @@ pub struct Manifest {
     pub systems: Vec<System>,
     /// The artifacts.
     pub artifacts: Vec<ArtifactFact>,
+}
+
+/// The rule by which the samples of a run are ordered. Rule, cells and seed give the order: a rule
+/// that comes to order otherwise gets a name of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// In each block every cell once, all of them shuffled together.
+    #[default]
+    Shuffled,
+    /// In each block every cell once: what is compared with each other stands together, and is
+    /// shuffled, as are these groups.
+    ByComparison {
+        /// The systems that come last in their groups: a sample of them takes so long that others,
+        /// with it between them, would have little in common.
+        last: BTreeSet<String>,
+    },
+}
+
+impl Order {
+    /// By comparison, where no system's samples take much longer than another's.
+    pub const fn by_comparison() -> Self {
+        Self::ByComparison {
+            last: BTreeSet::new(),
+        }
+    }
 }
 
 /// A value of the configuration, and who set it.
@@ -107,23 +136,32 @@ pub struct ArtifactFact {
     pub bytes: u64,
     /// Its digest.
     pub sha256: String,
+    /// Which of two builds it is, where a run measures two against each other: the value of
+    /// [`crate::Param::Build`] in the cells that run it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
 }
 
 impl Manifest {
-    /// Why samples measured now would not belong to this run, if so: another program, another
-    /// artifact, another machine. Resuming would mix two populations in one ledger.
+    /// Why samples measured now would not belong to this run, if so: another order, program,
+    /// artifact or machine. Resuming would mix two populations in one ledger.
     pub fn differs_from(&self, now: &Self) -> Option<String> {
         let differs = |what: &str, then: &dyn std::fmt::Debug, now: &dyn std::fmt::Debug| {
             let (then, now) = (format!("{then:?}"), format!("{now:?}"));
             (then != now).then(|| format!("{what} was {then} and is now {now}"))
         };
-        differs(
-            "the measuring program's digest",
-            &self.build.sha256,
-            &now.build.sha256,
-        )
-        .or_else(|| differs("the machine", &self.machine, &now.machine))
-        .or_else(|| differs("the list of artifacts", &self.artifacts, &now.artifacts))
-        .or_else(|| differs("the list of systems", &self.systems, &now.systems))
+        // The order first: a run that an older version began differs in its program too, and that
+        // is not what a person has to know of it.
+        differs("the rule that orders the samples", &self.order, &now.order)
+            .or_else(|| {
+                differs(
+                    "the measuring program's digest",
+                    &self.build.sha256,
+                    &now.build.sha256,
+                )
+            })
+            .or_else(|| differs("the machine", &self.machine, &now.machine))
+            .or_else(|| differs("the list of artifacts", &self.artifacts, &now.artifacts))
+            .or_else(|| differs("the list of systems", &self.systems, &now.systems))
     }
 }

@@ -242,6 +242,8 @@ vocabulary! {
     /// On how many CPUs the system may start: `one`, the one that it has under load. Absent where it
     /// has all.
     Cpus = "cpus",
+    /// Which of two builds that are measured against each other: `a`, `b`.
+    Build = "build",
     /// Connections at once.
     Connections = "connections",
     /// Requests of a sample.
@@ -284,6 +286,14 @@ vocabulary! {
     ReasonKind = "reason_kind",
     /// What mends what a sample was skipped for.
     Remedy = "remedy",
+    /// Which invocation of the run took the sample, from 0: an interrupted run that went on has
+    /// several.
+    Session = "session",
+    /// Whether nothing else ran on the machine right before the sample. `false`: not within the time
+    /// that it was held back.
+    Quiet = "quiet",
+    /// How long the sample was held back until nothing else ran on the machine.
+    QuietWaitNs = "quiet_wait_ns",
     /// What the runtime's cache did: `hit`, `miss`, `none`.
     Cache = "cache",
     /// Whether the kernel mapped precompiled code into the process.
@@ -571,6 +581,25 @@ map! {
 map! {
     /// The evidence of a sample.
     Attested, Evidence => Value
+}
+
+impl Param {
+    /// What must be the same of two cells of a workload and a scenario for their systems to be
+    /// compared.
+    ///
+    /// The order of a run rests on it too: what is compared with each other is measured next to each
+    /// other. With a change here comes a new [`crate::manifest::Order`].
+    pub const CONDITIONS: [Self; 9] = [
+        Self::Connections,
+        Self::Instances,
+        Self::Pace,
+        Self::PageCache,
+        Self::Firewall,
+        Self::Path,
+        Self::DelayMs,
+        Self::RateMbit,
+        Self::Cpus,
+    ];
 }
 
 impl Params {

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{Attested, Params, System, Workload};
+use crate::names::{Attested, Evidence, Params, System, Workload};
 use crate::noise::Noise;
 use crate::phase::{Phase, PhaseTime};
 
@@ -201,6 +201,20 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// Which invocation of its run took it, from 0. Samples of before this was recorded count as of
+    /// the first.
+    pub fn session(&self) -> u32 {
+        let session = self.attested.number(Evidence::Session).unwrap_or(0);
+        // Far beyond what can happen: a foreign record's.
+        u32::try_from(session).unwrap_or(u32::MAX)
+    }
+
+    /// Why the sample counts as noisy although nothing was seen to disturb it, if so: something else
+    /// ran right before it.
+    pub fn mark_unquiet(&self) -> Option<&'static str> {
+        (self.attested[Evidence::Quiet] == false).then_some("not_quiet")
+    }
+
     /// The time of one phase, if the sample has it.
     pub fn phase_ns(&self, name: Phase) -> Option<u64> {
         self.phases

@@ -133,6 +133,15 @@ parameter! {
 }
 
 parameter! {
+    /// Which of two builds that are measured against each other.
+    Build:
+    /// The one that is judged by.
+    A = "a",
+    /// The one that is judged.
+    B = "b",
+}
+
+parameter! {
     /// Whether compiled code checks if its time is up.
     Interrupt:
     /// At every loop and function entry, against the engine's epoch.
@@ -161,5 +170,6 @@ mod tests {
         names_lead_back::<CompileThreads>();
         names_lead_back::<PageCache>();
         names_lead_back::<Interrupt>();
+        names_lead_back::<Build>();
     }
 }

@@ -1,16 +1,18 @@
-//! `compare`: whether a run is slower than an earlier one, cell by cell.
+//! `compare`: whether a build is slower than an earlier one, from one run of each or from several.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use results::manifest::Manifest;
 
 use super::{Error, Exit, input};
-use findings::comparison::{Effect, Sample, judge_samples};
-use findings::facts::compared_by;
+use findings::between_runs::{
+    self, BetweenRuns, LEAST_RUNS, different_plans, obstacles, one_each, order, several,
+};
 use findings::input::Run;
-use findings::statistics::{Policy, Verdict};
-use findings::{CellFacts, Facts, Measure};
+use findings::statistics::Verdict;
+use findings::{CellFacts, Facts};
+
+mod text;
 
 /// What came of a comparison.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,274 +23,202 @@ pub struct Compared {
     pub exit: Exit,
 }
 
-/// Judges `later` against `earlier`, both below `raw`.
+/// A run with what is known of it.
+struct Side {
+    run: Run,
+    manifest: Manifest,
+    facts: Facts,
+}
+
+/// Judges `later` against `earlier`, both below `raw`, by their ratios to `control`.
 ///
 /// # Errors
 /// [`Error`] if one of them is not there, or the two must not be compared.
-pub fn compare(raw: &Path, earlier: &str, later: &str) -> Result<Compared, Error> {
-    let read = |name: &str| input::read(&input::find(raw, name)?);
-    let (one, two) = (read(earlier)?, read(later)?);
-    refuse(&one, &two)?;
-    let [before, after] = [&one, &two].map(Facts::compute);
-    let pairs = pairs(&before, &after);
-    if pairs.is_empty() {
-        return Err(Error::new(
-            Exit::NotComparable,
-            "the two runs have no cell in common that was measured in both",
-        )
-        .hint("compare runs of the same command line; `analysis report` shows the cells of each"));
+pub fn compare(raw: &Path, earlier: &str, later: &str, control: &str) -> Result<Compared, Error> {
+    let (one, two) = (read(raw, earlier)?, read(raw, later)?);
+    refuse(&[&one, &two])?;
+    for side in [&one, &two] {
+        has_control(side, control)?;
     }
-    let verdicts = judge(&pairs, &before, &after);
-    Ok(render(&one, &two, &pairs, &verdicts))
+    let found = one_each(&one.facts, &two.facts, control);
+    some(&found)?;
+    let text = text::one_each(&text::OneEach {
+        before: &one.run.name,
+        after: &two.run.name,
+        control,
+        plans: &different_plans(&one.manifest, &two.manifest),
+        found: &found,
+    });
+    Ok(Compared {
+        exit: exit(&found),
+        text,
+    })
 }
 
-/// A cell of both runs, and what it is compared by.
-struct Pair<'a> {
-    measure: Measure,
-    before: &'a CellFacts,
-    after: &'a CellFacts,
+/// Judges runs against earlier ones, all below `raw`: one value a run, as it is and as a ratio to
+/// `control`.
+///
+/// # Errors
+/// As [`compare`]; and if there are too few to compare at all.
+pub fn compare_several(
+    raw: &Path,
+    before: &[String],
+    after: &[String],
+    control: &str,
+) -> Result<Compared, Error> {
+    if before.len().min(after.len()) < 2 {
+        return Err(Error::new(
+            Exit::Usage,
+            "--before and --after take at least two runs each".to_owned(),
+        )
+        .hint(format!(
+            "`compare EARLIER LATER` compares one run of each; a verdict on absolute times takes \
+                {LEAST_RUNS} a side"
+        )));
+    }
+    let mut names: Vec<&String> = before.iter().chain(after).collect();
+    names.sort();
+    if let Some([name, ..]) = names.windows(2).find(|two| two[0] == two[1]) {
+        return Err(Error::new(
+            Exit::Usage,
+            format!("run {name} is named twice: it would be no run of its own"),
+        ));
+    }
+    let side = |names: &[String]| -> Result<Vec<Side>, Error> {
+        names.iter().map(|name| read(raw, name)).collect()
+    };
+    let (before, after) = (side(before)?, side(after)?);
+    refuse(&before.iter().chain(&after).collect::<Vec<_>>())?;
+    let facts = |side: &'_ [Side]| side.iter().map(|it| it.facts.clone()).collect::<Vec<_>>();
+    let (earlier, later) = (facts(&before), facts(&after));
+    let found = several(
+        &earlier.iter().collect::<Vec<_>>(),
+        &later.iter().collect::<Vec<_>>(),
+        control,
+    );
+    some(&found)?;
+    let made = |side: &'_ [Side]| -> Vec<String> {
+        side.iter()
+            .map(|it| it.manifest.created_at.clone())
+            .collect()
+    };
+    let first = &before[0].manifest;
+    let mut plans: Vec<String> = before[1..]
+        .iter()
+        .chain(&after)
+        .flat_map(|side| {
+            let differences = different_plans(first, &side.manifest).into_iter();
+            differences.map(|it| format!("{}: {it}", side.run.name))
+        })
+        .collect();
+    plans.sort();
+    let text = text::several(&text::Several {
+        runs: (before.len(), after.len()),
+        order: &order(&made(&before), &made(&after)),
+        control,
+        plans: &plans,
+        found: &found,
+    });
+    Ok(Compared {
+        exit: exit(&found),
+        text,
+    })
 }
 
-/// What is different about two runs, other than the day.
-fn refuse(one: &Run, two: &Run) -> Result<(), Error> {
-    let manifest = |run: &Run| {
-        run.manifest.clone().ok_or_else(|| {
-            Error::new(
+fn read(raw: &Path, name: &str) -> Result<Side, Error> {
+    let run = input::read(&input::find(raw, name)?)?;
+    let manifest = run.manifest.clone().ok_or_else(|| {
+        Error::new(
+            Exit::NotComparable,
+            format!(
+                "run {} has no manifest: nobody knows what it was measured on",
+                run.name
+            ),
+        )
+        .hint("a run without its manifest can be reported, and not compared")
+    })?;
+    let facts = Facts::compute(&run);
+    Ok(Side {
+        run,
+        manifest,
+        facts,
+    })
+}
+
+/// That all runs are of one machine, of the same versions and built alike.
+fn refuse(sides: &[&Side]) -> Result<(), Error> {
+    for side in &sides[1..] {
+        let reasons = obstacles(&sides[0].manifest, &side.manifest);
+        if !reasons.is_empty() {
+            return Err(Error::new(
                 Exit::NotComparable,
                 format!(
-                    "run {} has no manifest: nobody knows what it was measured on",
-                    run.name
+                    "{} and {} must not be compared:\n  - {}",
+                    sides[0].run.name,
+                    side.run.name,
+                    reasons.join("\n  - ")
                 ),
             )
-            .hint("a run without its manifest can be reported, and not compared")
-        })
-    };
-    let reasons = differences(&manifest(one)?, &manifest(two)?);
-    if reasons.is_empty() {
+            .hint(
+                "a regression check needs the same machine, the same versions and the same build \
+                    profile on both sides",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn has_control(side: &Side, control: &str) -> Result<(), Error> {
+    let is_it = |cell: &CellFacts| cell.cell.system == *control && !cell.orders.is_empty();
+    if side.facts.cells.iter().any(is_it) {
         return Ok(());
     }
     Err(Error::new(
         Exit::NotComparable,
         format!(
-            "{} and {} must not be compared:\n  - {}",
-            one.name,
-            two.name,
-            reasons.join("\n  - ")
+            "run {} did not measure the control `{control}`",
+            side.run.name
         ),
     )
     .hint(
-        "a regression check needs the same machine, the same versions and the same build profile \
-            on both sides",
+        "times of single runs are compared as ratios to a control that both runs measured; \
+            --control names another system",
     ))
 }
 
-fn differences(one: &Manifest, two: &Manifest) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let mut differ = |what: &str, one: String, two: String| {
-        if one != two {
-            reasons.push(format!("{what}: {one} and {two}"));
-        }
-    };
-    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
-    let number =
-        |value: Option<u64>| value.map_or_else(|| "unknown".to_owned(), |value| value.to_string());
-    differ(
-        "the CPU",
-        text(&one.machine.cpu_model),
-        text(&two.machine.cpu_model),
-    );
-    differ(
-        "the number of cores",
-        number(one.machine.cores),
-        number(two.machine.cores),
-    );
-    differ(
-        "the memory in bytes",
-        number(one.machine.memory_bytes),
-        number(two.machine.memory_bytes),
-    );
-    differ(
-        "the kernel",
-        text(&one.machine.kernel),
-        text(&two.machine.kernel),
-    );
-    differ(
-        "the governor",
-        text(&one.machine.governor),
-        text(&two.machine.governor),
-    );
-    differ(
-        "the build profile",
-        one.build.profile.clone(),
-        two.build.profile.clone(),
-    );
-    differ(
-        "the optimisation",
-        one.build.opt_level.clone(),
-        two.build.opt_level.clone(),
-    );
-    let versions = |manifest: &Manifest| -> BTreeMap<String, String> {
-        let usable = manifest
-            .systems
-            .iter()
-            .filter(|system| system.unavailable.is_none());
-        usable
-            .map(|system| (system.name.clone(), system.version.clone()))
-            .collect()
-    };
-    let (before, after) = (versions(one), versions(two));
-    for (system, version) in &before {
-        if let Some(other) = after.get(system).filter(|other| *other != version) {
-            differ(
-                &format!("the version of {system}"),
-                version.clone(),
-                other.clone(),
-            );
-        }
+fn some(found: &BetweenRuns) -> Result<(), Error> {
+    if found.is_empty() {
+        return Err(Error::new(
+            Exit::NotComparable,
+            "the runs have no cell in common that was measured on both sides",
+        )
+        .hint("compare runs of the same command line; `analysis report` shows the cells of each"));
     }
-    reasons
+    Ok(())
 }
 
-fn pairs<'a>(before: &'a Facts, after: &'a Facts) -> Vec<Pair<'a>> {
-    let mut pairs = Vec::new();
-    for cell in &before.cells {
-        let Some(same) = after.cell(&cell.id) else {
-            continue;
-        };
-        for &measure in compared_by(cell.cell.scenario) {
-            if !cell.values(measure).is_empty() && !same.values(measure).is_empty() {
-                pairs.push(Pair {
-                    measure,
-                    before: cell,
-                    after: same,
-                });
-            }
-        }
-    }
-    pairs
-}
-
-/// The pairs of one measure that share a floor are a family: below it neither run's own A/A
-/// difference is called a change. Blocks of two runs do not match.
-fn judge(pairs: &[Pair<'_>], before: &Facts, after: &Facts) -> Vec<Judged> {
-    let floor = |pair: &Pair<'_>| {
-        let scenario = pair.before.cell.scenario;
-        [before, after]
-            .into_iter()
-            .filter_map(|run| run.floor(scenario, pair.measure))
-            .fold(0.0, f64::max)
+/// A regression if anything is slower or takes more; inconclusive if something that was to be judged
+/// was not.
+fn exit(found: &BetweenRuns) -> Exit {
+    let verdicts = || {
+        found
+            .changes()
+            .map(|(family, change)| (family.basis, &change.verdict))
     };
-    let mut families: BTreeMap<(Measure, u64), Vec<usize>> = BTreeMap::new();
-    for (index, pair) in pairs.iter().enumerate() {
-        let key = (pair.measure, floor(pair).to_bits());
-        families.entry(key).or_default().push(index);
+    if verdicts().any(|(_, verdict)| *verdict == Verdict::Slower) {
+        return Exit::Regression;
     }
-    let mut verdicts: Vec<Option<Judged>> = vec![None; pairs.len()];
-    for ((measure, floor), members) in families {
-        let samples: Vec<_> = members
-            .iter()
-            .map(|index| {
-                let ours = Sample::costs(pairs[*index].after, measure);
-                let theirs = Sample::costs(pairs[*index].before, measure);
-                // Blocks of two runs are different blocks, though they bear the same numbers.
-                (ours.apart(), theirs)
-            })
-            .collect();
-        let policy = Policy {
-            floor: f64::from_bits(floor),
-            ..Policy::default()
-        };
-        let ratios: Vec<_> = samples
-            .iter()
-            .map(|(ours, theirs)| findings::comparison::ratio(ours, theirs))
-            .collect();
-        let decided = judge_samples(samples, &policy).into_iter().zip(ratios);
-        for (index, (verdict, ratio)) in members.into_iter().zip(decided) {
-            verdicts[index] = Some(Judged { verdict, ratio });
+    let is_open = |(basis, verdict): (between_runs::Basis, &Verdict)| match verdict {
+        Verdict::Inconclusive | Verdict::WithinControl => true,
+        // Absolute times of single runs never are comparable; their ratios are judged instead.
+        Verdict::NotComparable { .. } => {
+            found.is_of_several || basis != between_runs::Basis::Absolute
         }
-    }
-    verdicts.into_iter().flatten().collect()
-}
-
-/// A verdict with what it is about.
-#[derive(Debug, Clone)]
-struct Judged {
-    verdict: Verdict,
-    ratio: Option<Effect>,
-}
-
-fn render(one: &Run, two: &Run, pairs: &[Pair<'_>], verdicts: &[Judged]) -> Compared {
-    let mut text = format!(
-        "{} against {}: {} comparisons, corrected by Holm\n",
-        two.name,
-        one.name,
-        pairs.len()
-    );
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for (pair, compared) in pairs.iter().zip(verdicts) {
-        let word = match &compared.verdict {
-            Verdict::Slower => "slower",
-            Verdict::Faster => "faster",
-            Verdict::Indistinguishable => "unchanged",
-            Verdict::WithinControl => "within the A/A control",
-            Verdict::Inconclusive => "inconclusive",
-            Verdict::NotComparable { .. } => "not comparable",
-        };
-        *counts.entry(word).or_default() += 1;
-        if word != "unchanged" {
-            text.push_str(&line(pair, compared, word));
-        }
-    }
-    let summary: Vec<_> = counts
-        .iter()
-        .map(|(word, n)| format!("{n} {word}"))
-        .collect();
-    text.push_str(&format!("in all: {}", summary.join(", ")));
-    let only = |of: &Run, other: &Run| {
-        let missing = of
-            .cells
-            .iter()
-            .filter(|cell| !other.cells.iter().any(|known| known.id == cell.id));
-        missing.count()
+        _ => false,
     };
-    for (of, other) in [(one, two), (two, one)] {
-        let n = only(of, other);
-        if n > 0 {
-            text.push_str(&format!(
-                "\n{n} cells are in {} only, and compared with nothing",
-                of.name
-            ));
-        }
-    }
-    let has = |word: &str| counts.contains_key(word);
-    let exit = if has("slower") {
-        Exit::Regression
-    } else if has("inconclusive") || has("not comparable") {
+    if verdicts().any(is_open) {
         Exit::Inconclusive
     } else {
         Exit::Ok
-    };
-    Compared { text, exit }
-}
-
-fn line(pair: &Pair<'_>, compared: &Judged, word: &str) -> String {
-    let unit = pair.measure.unit();
-    let shown = |cell: &CellFacts| {
-        cell.median(pair.measure)
-            .map_or_else(String::new, |value| unit.shown(value))
-    };
-    let ratio = compared.ratio.map_or_else(String::new, |ratio| {
-        format!(", {} the cost (95 %)", ratio.ratio_text())
-    });
-    let why = match &compared.verdict {
-        Verdict::NotComparable { why } => format!("; {why}"),
-        _ => String::new(),
-    };
-    format!(
-        "{word}: {} `{}`: {} → {}{ratio}{why}\n",
-        pair.after.cell,
-        pair.measure.name(),
-        shown(pair.before),
-        shown(pair.after)
-    )
+    }
 }

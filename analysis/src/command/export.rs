@@ -104,6 +104,7 @@ fn columns<'a>(run: &'a Run, params: &'a [String]) -> Vec<Column<'a>> {
     let mut columns = vec![
         whole("order", &|point| large(Some(point.order))),
         whole("block", &|point| Some(i64::from(point.block))),
+        whole("session", &|point| Some(i64::from(point.session))),
         text("cell", &|(data, ..)| Some(&data.id)),
         text("system", &|(data, ..)| Some(&data.cell.system)),
         text("workload", &|(data, ..)| Some(&data.cell.workload)),

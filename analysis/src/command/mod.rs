@@ -10,8 +10,8 @@ mod verify;
 
 pub use bundle::bundle;
 pub use campaign::{Error, Exit};
-pub use compare::{Compared, compare};
+pub use compare::{Compared, compare, compare_several};
 pub use export::{Format, export};
-pub use plan::{Target, plan, share};
+pub use plan::{plan, share};
 pub use report::{Report, report};
 pub use verify::{Check, Verified, verify};

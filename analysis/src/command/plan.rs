@@ -3,19 +3,11 @@
 use std::path::Path;
 
 use super::{Error, Exit, input};
-use findings::statistics::{Design, detectable, needed};
-use findings::units::{grouped, percent};
-use findings::{CellFacts, Facts, Measure};
-use results::record::Scenario;
-
-/// What a plan is to reach.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Target {
-    /// Planned samples per cell.
-    pub samples: usize,
-    /// The relative difference to find: 0.05 is 5 %.
-    pub effect: f64,
-}
+use findings::planning::{
+    self, POWER, Plan, PlannedComparison, PlannedTable, Target, least_samples, most_samples,
+};
+use findings::units::percent;
+use findings::{Facts, Names};
 
 /// A share written as `5%`, `5 %` or `0.05`.
 ///
@@ -32,81 +24,117 @@ pub fn share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("`{text}` is no effect such as 5% or 0.05"))
 }
 
-/// For every cell of the pilot run below `raw`: the smallest difference that so many samples find,
-/// and how many the target needs.
+/// For every table of the pilot run below `raw`: what so many samples find, and how many the target
+/// needs.
 ///
 /// # Errors
 /// [`Error`] if there is no such run, or nothing in it to plan by.
 pub fn plan(raw: &Path, name: &str, target: Target) -> Result<String, Error> {
     let run = input::read(&input::find(raw, name)?)?;
     let facts = Facts::compute(&run);
-    let design = Design::default();
-    let mut text = format!(
-        "from the spread of run {}, with {} power at the {} level, before any correction for many \
-            comparisons\n",
-        run.name,
-        percent(design.power),
-        percent(design.alpha)
-    );
-    let mut most = 0;
-    let mut planned = 0;
-    for cell in &facts.cells {
-        let Some((measure, values)) = headline(cell) else {
-            continue;
-        };
-        planned += 1;
-        let finds = match detectable(values, target.samples, design) {
-            Ok(effect) => format!("{} samples find {}", target.samples, percent(effect)),
-            Err(error) => format!("{} samples find nothing: {error}", target.samples),
-        };
-        let takes = match needed(values, target.effect, design) {
-            Ok(n) => {
-                most = most.max(n);
-                format!("{} needs {}", percent(target.effect), grouped(n as f64))
-            }
-            Err(error) => format!("{} cannot be planned: {error}", percent(target.effect)),
-        };
-        text.push_str(&format!(
-            "{}: `{}`, pilot of {}: {finds}; {takes}\n",
-            cell.cell,
-            measure.name(),
-            values.len()
-        ));
-    }
-    if planned == 0 {
-        return Err(Error::new(
+    let plan = planning::plan(&facts, target).ok_or_else(|| {
+        Error::new(
             Exit::Input,
-            format!("run {} has no sample that counts", run.name),
+            format!(
+                "run {} has no two blocks with a comparison of times to plan by",
+                run.name
+            ),
         )
         .hint(
-            "a pilot needs some samples of every cell; `analysis verify` says what is wrong with \
-                it",
-        ));
-    }
-    let floor = facts.floor(Scenario::Cold, Measure::TotalNs);
-    if let Some(floor) = floor.filter(|floor| *floor > target.effect) {
-        text.push_str(&format!(
-            "beware: this machine differs from itself by {} (A/A); no number of samples finds {} \
-                above that\n",
-            percent(floor),
-            percent(target.effect)
-        ));
-    }
-    text.push_str(&format!(
-        "every cell: {} samples find {}",
-        grouped(most as f64),
-        percent(target.effect)
-    ));
-    Ok(text)
+            "a pilot needs `native` and what is compared with it, and some samples of each; \
+                `analysis verify` says what is wrong with a run",
+        )
+    })?;
+    Ok(text(&plan, &facts))
 }
 
-/// What a cell is planned by.
-fn headline(cell: &CellFacts) -> Option<(Measure, &[f64])> {
-    let measures = [Measure::TotalNs, Measure::P50Ns, Measure::PerSecond];
-    measures
-        .into_iter()
-        .map(|measure| (measure, cell.values(measure)))
-        .find(|(_, values)| !values.is_empty())
+fn text(plan: &Plan, facts: &Facts) -> String {
+    let Target { samples, effect } = plan.target;
+    let mut text = format!(
+        "from {} blocks of run {}: the whole rule on {} simulated pages, corrected over {} \
+            comparisons, one of which is slower by the effect\n",
+        plan.blocks, facts.run, plan.pages, plan.corrected_over
+    );
+    if samples < least_samples() {
+        text.push_str(&format!(
+            "beware: no difference can be shown with fewer than {} samples a cell, whatever its size: \
+                the smallest p-value of {samples} blocks is {:.3}\n",
+            least_samples(),
+            least_p(samples),
+        ));
+    }
+    for table in &plan.tables {
+        text.push_str(&line(plan, table, facts));
+    }
+    let all = || plan.tables.iter().flat_map(|it| &it.comparisons);
+    let share = percent(POWER);
+    match all()
+        .map(|it| it.needs)
+        .max_by_key(|it| it.unwrap_or(usize::MAX))
+    {
+        Some(Some(most)) => text.push_str(&format!(
+            "every comparison: {most} samples find {} in {share} of runs",
+            percent(effect)
+        )),
+        _ => text.push_str(&format!(
+            "every comparison: more than {} samples are needed to find {} in {share} of runs",
+            most_samples(),
+            percent(effect)
+        )),
+    }
+    text
+}
+
+/// The smallest two-sided p-value that signs of so many blocks can have.
+fn least_p(blocks: usize) -> f64 {
+    (0..blocks).fold(2.0, |p, _| p / 2.0_f64).min(1.0)
+}
+
+/// A table: what its quietest and its noisiest comparison find and need.
+fn line(plan: &Plan, table: &PlannedTable, facts: &Facts) -> String {
+    let Target { samples, effect } = plan.target;
+    let comparisons = || table.comparisons.iter();
+    let order = |one: &&PlannedComparison, two: &&PlannedComparison| {
+        let needs = |it: &PlannedComparison| it.needs.unwrap_or(usize::MAX);
+        let by_needs = needs(one).cmp(&needs(two));
+        by_needs.then_with(|| two.power.total_cmp(&one.power))
+    };
+    let (Some(least), Some(most)) = (comparisons().min_by(order), comparisons().max_by(order))
+    else {
+        return String::new();
+    };
+    let cells = comparisons().filter_map(|it| facts.cell(&it.candidate));
+    let names = Names::new(cells.map(|it| &it.cell));
+    let name = |it: &PlannedComparison| {
+        let cell = facts.cell(&it.candidate);
+        cell.map_or_else(|| it.candidate.clone(), |cell| names.name(&cell.cell))
+    };
+    let said = |it: &PlannedComparison| {
+        let finds = it.finds.map_or_else(
+            || "nothing".to_owned(),
+            |effect| format!("{} in {} of runs", percent(effect), percent(POWER)),
+        );
+        let needs = it.needs.map_or_else(
+            || format!("more than {}", most_samples()),
+            |needs| needs.to_string(),
+        );
+        format!(
+            "{samples} samples find {finds}, and {} in {}; {} needs {needs}",
+            percent(effect),
+            percent(it.power),
+            percent(effect)
+        )
+    };
+    let mut text = format!(
+        "{}\n  noisiest, {}: {}\n",
+        table.name,
+        name(most),
+        said(most)
+    );
+    if table.comparisons.len() > 1 {
+        text.push_str(&format!("  quietest, {}: {}\n", name(least), said(least)));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -107,12 +107,7 @@ fn plan(run: &Run) -> Vec<String> {
                 derived again"
         )];
     }
-    let plan = Plan {
-        cells: manifest.cells.clone(),
-        samples_per_cell: manifest.samples_per_cell,
-        seed: manifest.seed,
-    };
-    let order = plan.order();
+    let order = Plan::from(manifest).order();
     let mut wrong = Vec::new();
     for data in &run.cells {
         for point in &data.points {

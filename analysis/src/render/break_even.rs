@@ -1,9 +1,8 @@
 //! When does a slower start pay? After how many requests, and at what rate of them.
 
-use findings::questions::break_even::{BreakEven, NotAdded, Pays, Way};
+use findings::questions::break_even::{BreakEven, NotAdded, Way};
 use findings::units::{Unit, grouped, nanoseconds, three_digits};
 use findings::{CellFacts, Findings, Names};
-use systems::{Kind, describe};
 
 use super::format::{linked, systems};
 use crate::document::{Block, Figure, Section, Table};
@@ -65,13 +64,8 @@ fn title(findings: &Findings) -> String {
         let cell = findings.facts.cell(id);
         cell.map(|cell| cell.cell.system.clone())
     };
-    let is_claim = |pays: &Pays| {
-        let kinds = system(&pays.baseline[0]).zip(system(&pays.candidate[0]));
-        let kinds = kinds.map(|(one, two)| (describe(&one).kind, describe(&two).kind));
-        pays.is_certain && kinds == Some((Kind::Wasm, Kind::Container))
-    };
     let claim = findings.break_even.iter().find_map(|of| {
-        let pays = of.crossings.iter().find(|pays| is_claim(pays))?;
+        let pays = of.crossings.get(of.headline?).filter(|it| it.is_certain)?;
         let (wasm, container) = system(&pays.baseline[0]).zip(system(&pays.candidate[0]))?;
         Some(format!(
             "When does Wasm pay? For {}, {wasm} beats {container} up to {} requests per start",

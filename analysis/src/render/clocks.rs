@@ -1,8 +1,8 @@
 //! Why published numbers disagree: the same run, with the clock started and stopped elsewhere.
 
-use findings::questions::clocks::{CONTAINER, ClockBoundaries};
-use findings::units::{Unit, three_digits};
-use findings::{Findings, Names};
+use findings::questions::clocks::{ClockBoundaries, ClockRatio};
+use findings::units::Unit;
+use findings::{CellFacts, Findings, Names};
 use results::Param;
 
 use super::format::{ends, pair};
@@ -15,14 +15,15 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     if all.is_empty() {
         return None;
     }
-    let widest = all.iter().filter_map(|it| it.widest.as_ref());
-    let widest = widest.max_by(|one, two| (one.2 / one.1).total_cmp(&(two.2 / two.1)));
-    let title = match widest {
-        Some((system, quick, slow)) if *quick < 1.0 && *slow > 1.0 => format!(
-            "Why published numbers disagree: by one clock {system} takes 1/{} of a container's \
-                time, by another {} times it",
-            three_digits(1.0 / quick),
-            three_digits(*slow)
+    let apart = all.iter().find_map(|it| it.apart.as_ref());
+    let title = match apart {
+        Some(apart) if apart.disagree() => format!(
+            "Why published numbers disagree: a start takes {} {}'s time with {}, and a request \
+                under load {}",
+            apart.start.ratio_text(),
+            apart.container,
+            apart.system,
+            apart.request.ratio_text(),
         ),
         _ => "Why published numbers disagree: where does the clock start?".to_owned(),
     };
@@ -37,6 +38,12 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
         section.blocks.push(Block::Figure(figure(findings, clocks)));
     }
     Some(section)
+}
+
+/// The system that stands for containers in a row.
+fn container<'a>(findings: &'a Findings, of: &ClockRatio) -> &'a str {
+    let cell = findings.facts.cell(&of.container);
+    cell.map_or("", CellFacts::system)
 }
 
 fn figure(findings: &Findings, clocks: &ClockBoundaries) -> Figure {
@@ -79,9 +86,10 @@ fn figure(findings: &Findings, clocks: &ClockBoundaries) -> Figure {
             format!("[{}](#{})", name.unwrap_or_default(), ratio.cell),
             Unit::Nanoseconds.shown(ratio.median_ns),
             format!(
-                "[{}](#{}) {}",
+                "[{}](#{}) {} {}",
                 Unit::Nanoseconds.shown(ratio.container_ns),
                 ratio.container,
+                container(findings, ratio),
                 network.unwrap_or_default()
             ),
             Unit::Times.shown(ratio.ratio.estimate),
@@ -89,14 +97,17 @@ fn figure(findings: &Findings, clocks: &ClockBoundaries) -> Figure {
         ];
         table.row_about(workload, &[&ratio.system], fields);
     }
+    let first = clocks.ratios.first();
+    let container = first.map_or("", |ratio| container(findings, ratio));
     Figure {
         id: format!("{workload}-clocks"),
         title,
         caption: format!(
-            "The dashed line is the container (`{CONTAINER}`, its quickest network): left of it \
-                takes less time, right of it more. Of each system the cell that is quickest by \
-                that clock. Ratios are Hodges–Lehmann's, within blocks where both were measured \
-                in the same, with 95 % intervals; below a few samples there are none."
+            "The dashed line is the container (`{container}`): left of it takes less time, right \
+                of it more. Of each system the cell that stands for it, named beforehand. Ratios \
+                are Hodges–Lehmann's, within blocks where both were measured in the same, with \
+                95 % intervals, of starts wider by what either may have been seen late; below a \
+                few samples there are none."
         ),
         picture: draw_dots(&rows, "times the container's time"),
         table,

@@ -14,12 +14,12 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     if all.is_empty() {
         return None;
     }
-    // The largest ratio that is a difference.
-    let claims = all.iter().filter_map(|layers| {
+    // The first that is a difference, not the largest: the largest of several is too large.
+    let mut claims = all.iter().filter_map(|layers| {
         let whole = layers.whole().filter(|whole| whole.is_difference())?;
         Some((layers, layers.layers.last()?, whole.ratio?))
     });
-    let title = match claims.max_by(|one, two| one.2.estimate.total_cmp(&two.2.estimate)) {
+    let title = match claims.next() {
         Some((layers, last, ratio)) => format!(
             "A container, peeled: {} takes {} the program alone ({}, {})",
             last.name,

@@ -1,12 +1,14 @@
 //! Memory over instances, and what one more takes.
 
 use findings::comparison::signed;
+use findings::facts::KINDS;
 use findings::questions::density::{Density, DensityStep};
 use findings::statistics::Fit;
 use findings::units::{Unit, bytes, percent, three_digits};
 use findings::{CellFacts, Findings, Measure, Names};
+use systems::{Kind, standing};
 
-use super::format::{ends, median, or_dash, pair};
+use super::format::{ends, list, median, or_dash, pair};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Curve, Plane, draw_curves};
 
@@ -14,36 +16,7 @@ use crate::plot::{Curve, Plane, draw_curves};
 pub(super) fn render(findings: &Findings) -> Option<Section> {
     let all = &findings.density;
     all.iter().find(|it| it.memory.is_some())?;
-    // Only a slope that is surely above zero is a cost.
-    let cost = |it: &Density| {
-        let fit = it.memory?;
-        fit.slope_interval
-            .filter(|ends| ends.low > 0.0)
-            .map(|_| fit.slope)
-    };
-    let costs = all.iter().filter_map(|it| Some((it, cost(it)?)));
-    let title = match costs.min_by(|one, two| one.1.total_cmp(&two.1)) {
-        Some((least, cost)) => {
-            let name = Names::new(all.iter().map(|it| &it.cell)).name(&least.cell);
-            let workload = &least.cell.workload;
-            format!(
-                "Density: one more instance of {workload} takes {} with {name}",
-                bytes(cost)
-            )
-        }
-        None if all
-            .iter()
-            .all(|it| it.memory.is_none_or(|fit| fit.slope_interval.is_none())) =>
-        {
-            "Density: no number of instances was measured twice, so that the spread of what one \
-                more takes is not known"
-                .to_owned()
-        }
-        None => {
-            "Density: what one more instance takes is not distinguishable from noise".to_owned()
-        }
-    };
-    let mut section = Section::new("density", title);
+    let mut section = Section::new("density", title(all));
     section.question = "Many instances";
     section.text(
         "Many instances at once, idle. What one more takes is the slope of memory over their \
@@ -69,6 +42,42 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
         section.table(each_number(findings, workload, &some, &names));
     }
     Some(section)
+}
+
+/// What one more instance takes, with the systems that were named beforehand.
+fn title(all: &[Density]) -> String {
+    let Some(first) = all.first().map(|it| &it.cell.workload) else {
+        return String::new();
+    };
+    let names = Names::new(all.iter().map(|it| &it.cell));
+    let cost = |kind: &Kind| {
+        let of_kind = all.iter().filter(|it| it.cell.workload == *first);
+        let stands = standing(*kind, of_kind, |it| &it.cell)?;
+        let fit = stands.memory?;
+        // Only a slope that is surely above zero is a cost.
+        fit.slope_interval.filter(|ends| ends.low > 0.0)?;
+        Some(format!(
+            "{} with {}",
+            bytes(fit.slope),
+            names.name(&stands.cell)
+        ))
+    };
+    let costs: Vec<_> = KINDS.iter().filter_map(cost).collect();
+    if costs.is_empty() {
+        let is_spread_known =
+            |it: &Density| it.memory.is_some_and(|fit| fit.slope_interval.is_some());
+        return if all.iter().any(is_spread_known) {
+            "Density: what does one more instance take?".to_owned()
+        } else {
+            "Density: no number of instances was measured twice, so that the spread of what one \
+                more takes is not known"
+                .to_owned()
+        };
+    }
+    format!(
+        "Density: one more instance of {first} takes {}",
+        list(&costs)
+    )
 }
 
 fn steps<'a>(

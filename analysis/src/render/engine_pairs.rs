@@ -1,6 +1,7 @@
 //! One engine twice: embedded in a program made for it, and under its own command line, step by
 //! step.
 
+use findings::comparison::Effect;
 use findings::questions::engine_pairs::EnginePair;
 use findings::units::Unit;
 use findings::{Findings, Measure};
@@ -25,7 +26,10 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
         "The same engine at the same version, embedded in a program made for it (`host serve` and \
             its likes) and under its own command line, for the same guest. Steps are those of \
             starts that were taken apart, the totals those of starts that nothing observed \
-            ({}).",
+            ({}). Being observed takes time, and more where the kernel reports system calls than \
+            where a program reports on itself: \"more\" sets the command line's steps against \
+            those of the embedded start that were observed in the same way, where there are \
+            such, and what being observed took is a row of its own.",
         family.method()
     ));
     for engine in found.engines.iter().filter(|engine| !engine.matches()) {
@@ -139,8 +143,9 @@ fn aligned(findings: &Findings, engine: &str, workload: &Workload) -> Option<Fig
     let columns = [
         "start",
         "the same work",
-        ">embedded",
-        ">command line",
+        ">embedded, reported by itself",
+        ">embedded, from outside",
+        ">command line, from outside",
         ">more",
     ];
     let mut table = Table::new(title.clone(), &columns);
@@ -167,12 +172,20 @@ fn aligned(findings: &Findings, engine: &str, workload: &Workload) -> Option<Fig
         }
         let systems = pair_systems(findings, pair);
         let names: Vec<_> = systems.iter().map(String::as_str).collect();
-        for step in &pair.steps {
-            let figures = [step.embedded_ns(), step.cli_ns, step.more_ns()];
+        let steps = pair.steps.iter().map(|step| {
+            let figures = [step.embedded_own_ns, step.embedded_seen_ns, step.cli_ns];
+            (step.work, figures, step.more_ns())
+        });
+        let added = |of: Option<Effect>| of.map(|it| it.estimate);
+        let by = &pair.observed;
+        let figures = [by.embedded_own, by.embedded_seen, by.cli].map(added);
+        let last = ("of these: what being observed took", figures, by.more_ns());
+        for (work, figures, more) in steps.chain([last]) {
+            let figures = figures.into_iter().chain([more]);
             let figures = figures.map(|ns| format::value(ns, Unit::Nanoseconds));
             let head = [
                 format!("{}, {}", pair.acquire, pair.scenario.name()),
-                step.work.to_owned(),
+                work.to_owned(),
             ];
             table.row_about(workload, &names, head.into_iter().chain(figures));
         }

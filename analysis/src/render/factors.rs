@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use findings::comparison::Family;
 use findings::questions::factors::{Factor, Variation};
 use findings::questions::network_path::NetworkPath;
-use findings::units::{Unit, nanoseconds, percent};
+use findings::units::{Unit, nanoseconds};
 use findings::{CellFacts, Findings, Measure, Names};
 use results::{Cell, Param};
 
-use super::format::{interval, linked, median, names, or_dash, pair, span};
+use super::format::{count, interval, linked, median, names, or_dash, pair, span};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Curve, Plane, draw_curves};
 
@@ -86,29 +86,16 @@ fn section(findings: &Findings, factor: Factor) -> Option<Section> {
     Some(section)
 }
 
-/// The range of what is a difference, as a clause.
+/// In how many comparisons it is a difference, as a clause. No range of these: what stands out from
+/// noise is on the large side by luck too, and the table has all of them.
 fn effect(of: &[&Variation]) -> String {
     let members = of.iter().flat_map(|it| &it.family.members);
-    let differences = members.filter(|member| member.is_difference());
-    let ratios: Vec<f64> = differences
-        .filter_map(|member| Some(member.ratio?.estimate))
-        .collect();
-    let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = ratios.iter().copied().fold(0.0, f64::max);
-    let change = |ratio: f64| {
-        let sign = if ratio >= 1.0 { "+" } else { "" };
-        format!("{sign}{}", percent(ratio - 1.0))
-    };
-    match ratios.len() {
+    let all = members.clone().count();
+    match members.filter(|member| member.is_difference()).count() {
         0 => "Nothing that is distinguishable from noise in this run".to_owned(),
-        1 => format!(
-            "{} of the time, in the one case that is distinguishable from noise",
-            change(most)
-        ),
-        _ => format!(
-            "From {} to {} of the time, where it is distinguishable from noise",
-            change(least),
-            change(most)
+        some => format!(
+            "A difference in {some} of {}",
+            count(all as u64, "comparison")
         ),
     }
 }

@@ -1,7 +1,7 @@
 //! What cannot be said, each limit one sentence.
 
 use findings::cells::GENERATOR_LIMIT;
-use findings::questions::limits::{Floor, Limits, WARNINGS};
+use findings::questions::limits::{Floor, Late, Limits, WARNINGS};
 use findings::units::{nanoseconds, percent};
 use findings::{Findings, Measure};
 use results::record::Scenario;
@@ -56,11 +56,14 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
             it.reason
         )
     }));
+    sentences.extend(fail_often(limits));
+    sentences.extend(sessions(limits));
     sentences.extend(unsteady(limits));
     if limits.ok > 0 {
         sentences.push(WARNINGS.to_owned());
     }
     sentences.extend(loads(findings));
+    sentences.extend(late(limits));
     sentences.extend(observer(findings));
     sentences.extend(versions(findings));
     if limits.dirty {
@@ -107,8 +110,9 @@ fn page_error(findings: &Findings) -> Option<String> {
     let family = findings.facts.families.first()?;
     Some(format!(
         "The {} with the native program are corrected together: the chance that any of them is \
-            wrongly called a difference is at most {}. Every further table is corrected by itself, \
-            at the same level; a page with many tables has more chances.",
+            wrongly called a difference is at most {}. So are those of all rankings, and those of \
+            all A/A controls. Every further table is corrected by itself, at the same level; a \
+            page with many tables has more chances.",
         count(family.corrected_over as u64, "comparison"),
         percent(family.policy.alpha)
     ))
@@ -129,14 +133,76 @@ fn drifted(findings: &Findings) -> Option<String> {
     })
 }
 
+/// Cells whose figures are those of survivors.
+fn fail_often(limits: &Limits) -> Option<String> {
+    let cells = &limits.fail_often;
+    let (some, rest) = cells.split_at(cells.len().min(CELLS));
+    let links = some
+        .iter()
+        .map(|it| format!("[{0}](#{0}) ({1})", it.cell, it.answered));
+    let links: Vec<_> = links.collect();
+    let more = if rest.is_empty() {
+        String::new()
+    } else {
+        format!(" and {} more", rest.len())
+    };
+    (!cells.is_empty()).then(|| {
+        format!(
+            "**{} often:** {}{more}. What the rest took is what survivors took: it is in the \
+                tables, compared with nothing and ranked nowhere.",
+            if cells.len() == 1 {
+                "1 cell fails".to_owned()
+            } else {
+                format!("{} cells fail", cells.len())
+            },
+            links.join(", ")
+        )
+    })
+}
+
+/// By how much starts may have been seen late, which is never the same for two systems.
+fn late(limits: &Limits) -> Option<String> {
+    let late = |it: &Late| {
+        let share = it.late.map_or(0.0, |late| late.share);
+        format!("{} by up to {}", it.system, percent(share))
+    };
+    let all: Vec<_> = limits.late.iter().map(late).collect();
+    (!all.is_empty()).then(|| {
+        format!(
+            "A server is asked until it answers, so that its start may be seen late by the gap \
+                between two attempts, and never early: {}. The intervals of ratios between starts \
+                are wider by that.",
+            list(&all)
+        )
+    })
+}
+
+/// Between two invocations of a run the machine may have become another.
+fn sessions(limits: &Limits) -> Option<String> {
+    let split = match limits.split_blocks {
+        0 => String::new(),
+        n => format!(
+            " Samples of {} were taken in several of them, and make pairs within one only.",
+            count(n as u64, "block")
+        ),
+    };
+    (limits.sessions > 1).then(|| {
+        format!(
+            "**The run was measured in {} sessions:** it was interrupted and went on, and what \
+                changed meanwhile is in its figures.{split}",
+            limits.sessions
+        )
+    })
+}
+
 /// Noise, drift and several modes.
 fn unsteady(limits: &Limits) -> Vec<String> {
     let mut sentences = Vec::new();
     if limits.ok > 0 {
         sentences.push(format!(
-            "{} of the samples that count were noisy (time stolen by the hypervisor, or waiting \
-                for a core for more than a tenth of the time). They count; the table of all \
-                measures has the medians without them.",
+            "{} of the samples that count were noisy (time stolen by the hypervisor, waiting for \
+                a core for more than a tenth of the time, or something else that ran right \
+                before). They count; the table of all measures has the medians without them.",
             percent(limits.noisy as f64 / limits.ok as f64)
         ));
     }

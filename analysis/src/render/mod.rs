@@ -6,6 +6,7 @@ mod cells;
 mod clocks;
 mod container_layers;
 mod density;
+mod duel;
 mod engine_pairs;
 mod factors;
 pub(crate) mod format;
@@ -23,8 +24,9 @@ use crate::document::{Document, Section};
 
 /// The whole report.
 pub fn document(findings: &Findings) -> Document {
-    let sections: Vec<Section> = starts::render(findings)
+    let sections: Vec<Section> = duel::render(findings)
         .into_iter()
+        .chain(starts::render(findings))
         .chain(acquisition::render(findings))
         .chain(engine_pairs::render(findings))
         .chain(container_layers::render(findings))

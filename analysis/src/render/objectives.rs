@@ -4,6 +4,7 @@ use findings::questions::objectives::{ConditionMet, Met, Objective};
 use findings::units::Unit;
 use findings::{Findings, Names};
 
+use super::format::or_dash;
 use crate::document::{Section, Table};
 
 /// The section, if anything was asked.
@@ -14,8 +15,11 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     let mut section = Section::new("objectives", "Which systems meet what was asked for?");
     section.question = "Which system";
     section.text(
-        "For each condition, of each system the cell that meets it best; the cells of one row may \
-            differ in how code is acquired.",
+        "For each condition, the cell that stands for the system, named beforehand. \"Yes\" and \
+            \"no\" take evidence: of the true value, and not only of the samples', a bound with \
+            95 % confidence (\"at most\", \"at least\") must be within the limit, or beyond it. Bounds of quantiles are order \
+            statistics, and of few samples there are none; a sample that failed is beyond every \
+            limit; `max` is about the samples alone.",
     );
     for objective in &findings.objectives {
         match &objective.error {
@@ -45,18 +49,24 @@ fn table(findings: &Findings, objective: &Objective) -> Table {
 }
 
 fn condition(findings: &Findings, of: &ConditionMet, unit: Unit) -> String {
-    let cell = of.cell.as_ref().and_then(|id| findings.facts.cell(id));
-    let (Some(cell), Some(value)) = (cell, of.value) else {
+    let Some(cell) = of.cell.as_ref().and_then(|id| findings.facts.cell(id)) else {
         return of.met.to_string();
     };
     let name = Names::new([&cell.cell]).name(&cell.cell);
-    let beyond = of.of_limit.filter(|_| of.met == Met::No);
-    let beyond = beyond.map(|times| format!(", {} of the limit", Unit::Times.shown(times)));
-    format!(
-        "{}: [{}](#{}) with {name}{}",
-        of.met,
-        unit.shown(value),
-        cell.id,
-        beyond.unwrap_or_default()
-    )
+    let value = or_dash(of.value.map(|value| unit.shown(value)));
+    let mut text = format!("{}: [{value}](#{}) with {name}", of.met, cell.id);
+    if let Some(bound) = of.bound {
+        let side = if of.is_below { "at most" } else { "at least" };
+        text.push_str(&format!(", {side} {}", unit.shown(bound)));
+    }
+    if let Some(times) = of.of_limit.filter(|_| of.met == Met::No) {
+        text.push_str(&format!(", {} the limit", Unit::Times.shown(times)));
+    }
+    if let Some(answered) = &of.answered {
+        text.push_str(&format!(", {answered}"));
+    }
+    if let Some(needed) = of.needed {
+        text.push_str(&format!(", a \"yes\" takes {needed} samples"));
+    }
+    text
 }

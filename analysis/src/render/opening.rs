@@ -8,7 +8,7 @@ use results::manifest::Manifest;
 use results::record::Scenario;
 use results::{System, Workload};
 
-use super::format::{NOTHING, count, list, names};
+use super::format::{NOTHING, count, list, median, names, or_dash};
 use super::{cells_of, limits, starts};
 use crate::document::{Block, Figure, Section, Table};
 
@@ -40,30 +40,28 @@ fn picture(findings: &Findings) -> Option<Figure> {
     let of = |scenario| {
         let starts = findings.starts.iter();
         let fits = |it: &&findings::questions::starts::Starts| {
-            let is_known = !it.quickest_taken_apart.is_empty();
+            let is_known = !it.usual_taken_apart.is_empty();
             it.workload == *workload && it.scenario == scenario && is_known
         };
         let mut starts = starts.filter(fits);
         starts.next()
     };
     let starts = of(Scenario::Cold).or_else(|| of(Scenario::RuntimeCold))?;
-    let cells = cells_of(findings, &starts.quickest_taken_apart);
+    let cells = cells_of(findings, &starts.usual_taken_apart);
     let title = format!(
         "Where does a {} start of {workload} go? Every system, phase by phase",
         starts.scenario.name()
     );
     let mut figure = starts::waterfall(findings, "opening", title, &cells);
-    figure.caption = format!(
-        "Of each system the quickest way to start. {}",
-        figure.caption
-    );
+    figure.caption = format!("Of each system the usual way to start. {}", figure.caption);
     Some(figure)
 }
 
 /// One sentence for each scenario of the first workload, which claims nothing that the verdicts do
 /// not, and the headings of sections that are findings.
 fn found(findings: &Findings, sections: &[Section]) -> Vec<String> {
-    const FINDINGS: [&str; 12] = [
+    const FINDINGS: [&str; 13] = [
+        "duel",
         "acquisition",
         "layers",
         "scaling",
@@ -81,7 +79,7 @@ fn found(findings: &Findings, sections: &[Section]) -> Vec<String> {
     let headlines = findings.headlines.iter();
     let of_first = headlines.filter(|it| Some(&it.workload) == first.as_ref());
     let mut found: Vec<String> = of_first
-        .filter_map(|headline| sentence(findings, headline))
+        .map(|headline| sentence(findings, headline))
         .collect();
     let headings = sections.iter();
     let headings = headings.filter(|section| FINDINGS.contains(&section.id.as_str()));
@@ -101,44 +99,50 @@ const fn beginning(scenario: Scenario) -> &'static str {
     }
 }
 
-fn sentence(findings: &Findings, of: &Headline) -> Option<String> {
-    let ids: Vec<String> = [&of.native, &of.wasm, &of.container]
-        .into_iter()
-        .flatten()
-        .chain(of.extremes.iter().flat_map(|(one, two)| [one, two]))
-        .map(|entry| entry.cell.clone())
-        .collect();
+fn sentence(findings: &Findings, of: &Headline) -> String {
+    let ids: Vec<String> = of.entries().map(|entry| entry.cell.clone()).collect();
     let cells = cells_of(findings, &ids);
     let names = names(&cells);
     let entry = |entry: &Entry| {
         let cell = findings.facts.cell(&entry.cell);
         let name = cell.map(|cell| names.name(&cell.cell)).unwrap_or_default();
-        let value = of.measure.unit().shown(entry.median);
-        format!("{value} with [{name}](#{})", entry.cell)
-    };
-    let (best, worst) = of.extremes.as_ref()?;
-    let rest = match &of.native {
-        _ if of.compared == 1 => format!("{}.", entry(best)),
-        None => format!(
-            "{}, and {}; there is no native program of the same load to judge by.",
-            entry(best),
-            entry(worst)
-        ),
-        Some(native) => {
-            let others = [&of.wasm, &of.container].into_iter().flatten();
-            let others = others.filter_map(|other| {
-                let verdict = other.verdict.as_ref()?;
-                Some(format!("; {}: {}", entry(other), verdict.clause()))
-            });
-            format!("{}{}.", entry(native), others.collect::<String>())
+        let link = format!("[{name}](#{})", entry.cell);
+        match answered(findings, entry) {
+            // What survivors took is no answer.
+            Some(answered) if entry.fails_often => format!("{answered} with {link}"),
+            Some(answered) => format!("{} with {link} ({answered})", value(findings, of, entry)),
+            None => format!("{} with {link}", value(findings, of, entry)),
         }
     };
-    Some(format!(
-        "**{}, {}:** {} {rest}",
+    let clauses = of.entries().map(|it| match &it.verdict {
+        Some(verdict) if !it.fails_often => format!("{}: {}", entry(it), verdict.clause()),
+        _ => entry(it),
+    });
+    let clauses: Vec<_> = clauses.collect();
+    let judged = if of.native.is_none() && of.compared > 1 {
+        "; there is no native program of the same load to judge by"
+    } else {
+        ""
+    };
+    format!(
+        "**{}, {}:** {} {}{judged}.",
         of.workload,
         of.scenario.name(),
-        beginning(of.scenario)
-    ))
+        beginning(of.scenario),
+        clauses.join("; ")
+    )
+}
+
+/// How many of an entry's samples count, if not all do.
+fn answered(findings: &Findings, entry: &Entry) -> Option<String> {
+    findings.facts.cell(&entry.cell)?.answered()
+}
+
+/// The median of an entry; nothing of survivors.
+fn value(findings: &Findings, of: &Headline, entry: &Entry) -> String {
+    let cell = findings.facts.cell(&entry.cell);
+    let quoted = cell.filter(|_| !entry.fails_often);
+    quoted.map_or_else(|| NOTHING.to_owned(), |cell| median(cell, of.measure))
 }
 
 /// The same of every workload, where there are several.
@@ -147,15 +151,16 @@ fn overview(findings: &Findings) -> Option<Table> {
         "workload",
         "scenario",
         ">native",
-        ">Wasm at its best",
+        ">Wasm",
         "with",
         ">of native (95 %)",
-        ">container at its best",
+        ">container",
         "with",
         ">of native (95 %)",
     ];
     let mut table = Table::new(
-        "Every workload: medians, and what they cost compared with the native program",
+        "Every workload: medians of the cells that stand for Wasm and for containers, and what \
+            they cost compared with the native program",
         &columns,
     );
     if findings.facts.workloads().len() < 2 {
@@ -166,11 +171,13 @@ fn overview(findings: &Findings) -> Option<Table> {
             continue;
         }
         let value = |entry: &Option<Entry>| {
-            let entry = entry.as_ref();
-            entry.map_or_else(
-                || NOTHING.to_owned(),
-                |it| format!("[{}](#{})", of.measure.unit().shown(it.median), it.cell),
-            )
+            let figure = entry.as_ref().map(|it| match answered(findings, it) {
+                Some(answered) if it.fails_often => answered,
+                Some(answered) => format!("{}, {answered}", value(findings, of, it)),
+                None => value(findings, of, it),
+            });
+            let link = |(it, figure): (&Entry, String)| format!("[{figure}](#{})", it.cell);
+            or_dash(entry.as_ref().zip(figure).map(link))
         };
         let name = |entry: &Option<Entry>| {
             let cell = entry.as_ref().and_then(|it| findings.facts.cell(&it.cell));

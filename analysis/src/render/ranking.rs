@@ -68,8 +68,27 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
             }
         }
         section.table(table);
+        section.table(unranked(findings, for_use.name));
     }
     Some(section)
+}
+
+/// Systems that were measured and are not ranked: a row that is not there says nothing.
+fn unranked(findings: &Findings, for_use: &str) -> Table {
+    let columns = ["system", "workload", "why not"];
+    let mut table = Table::new(format!("{for_use}: not ranked"), &columns);
+    let rankings = findings.rankings.iter();
+    for ranking in rankings.filter(|it| it.for_use.name == for_use) {
+        for it in &ranking.unranked {
+            let fields = [
+                format!("[{}](#{})", it.system, it.cell),
+                ranking.workload.to_string(),
+                it.why.clone(),
+            ];
+            table.row_about(&ranking.workload, &[&it.system], fields);
+        }
+    }
+    table
 }
 
 fn rank(place: &Place) -> String {

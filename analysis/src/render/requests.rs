@@ -6,7 +6,7 @@ use findings::{CellFacts, Findings, Measure, Names};
 
 use super::cells_of;
 use super::format::{self, interval, linked, median, names, span, systems};
-use super::starts::{left_out, marks, meaning, measure_bars, verdict_fields};
+use super::starts::{left_out, marks, meaning, measure_bars, quoted, verdict_fields};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Steps, draw_bars, draw_ecdf};
 
@@ -34,7 +34,7 @@ fn section(findings: &Findings, requests: &Requests) -> Section {
     let cells = cells_of(findings, &requests.cells);
     let names = names(&cells);
     let id = format!("{workload}-{scenario}");
-    let mut section = Section::new(&id, title(requests, &cells, &names));
+    let mut section = Section::new(&id, title(findings, requests, &names));
     section.question = "Requests";
     section.workload = Some(workload.to_string());
     section.systems = systems(&cells);
@@ -92,10 +92,10 @@ fn section(findings: &Findings, requests: &Requests) -> Section {
         workload: Some(workload.to_string()),
         systems: systems(&cells),
     }));
-    let best = cells_of(findings, &requests.best);
+    let usual = cells_of(findings, &requests.usual);
     section
         .blocks
-        .extend(distributions(requests, &best, &names).map(Block::Figure));
+        .extend(distributions(requests, &usual, &names).map(Block::Figure));
     if measure.is_rate() {
         let memory = memory(findings, requests);
         section.blocks.extend(memory.map(Block::Figure));
@@ -112,31 +112,16 @@ fn unsteady(cells: &[&CellFacts], names: &Names) -> Vec<String> {
     cells.iter().filter_map(words).collect()
 }
 
-fn title(requests: &Requests, cells: &[&CellFacts], names: &Names) -> String {
+/// What was found, as a heading: of the cells that were named beforehand.
+fn title(findings: &Findings, requests: &Requests, names: &Names) -> String {
     let (workload, scenario) = (&requests.workload, requests.scenario.name());
-    let value = |cell: &CellFacts| {
-        let name = names.name(&cell.cell);
-        format!("{} ({name})", median(cell, requests.measure))
-    };
-    match (cells, requests.measure.is_rate()) {
-        ([], _) => format!("{workload}, {scenario}"),
-        ([only], true) => format!("{workload}, {scenario}: {} requests a second", value(only)),
-        ([only], false) => {
-            format!(
-                "{workload}, {scenario}: the median request takes {}",
-                value(only)
-            )
+    let figures = quoted(findings, &requests.representatives, names, requests.measure);
+    match (figures, requests.measure.is_rate()) {
+        (None, _) => format!("{workload}, {scenario}"),
+        (Some(figures), true) => format!("{workload}, {scenario}: {figures} requests a second"),
+        (Some(figures), false) => {
+            format!("{workload}, {scenario}: the median request takes {figures}")
         }
-        ([first, .., last], true) => format!(
-            "{workload}, {scenario}: from {} to {} requests a second",
-            value(last),
-            value(first)
-        ),
-        ([first, .., last], false) => format!(
-            "{workload}, {scenario}: the median request takes from {} to {}",
-            value(first),
-            value(last)
-        ),
     }
 }
 
@@ -222,7 +207,7 @@ fn table(findings: &Findings, requests: &Requests, cells: &[&CellFacts]) -> Tabl
         let waiting = requests.waiting_of(&cell.id).map(|it| it.waiting_ns);
         let fields = [
             linked(&names, cell),
-            cell.orders.len().to_string(),
+            cell.counted(),
             grouped(cell.requests as f64),
             median(cell, Measure::PerSecond),
             median(cell, Measure::P50Ns),
@@ -247,8 +232,9 @@ fn with_interval(cell: &CellFacts, measure: Measure) -> String {
     format!("{}{ends}", median(cell, measure))
 }
 
-/// All requests of all samples of each system's best cell, and the quantiles of its processes.
-fn distributions(requests: &Requests, best: &[&CellFacts], names: &Names) -> Option<Figure> {
+/// All requests of all samples of the cell that stands for each system, and the quantiles of its
+/// processes.
+fn distributions(requests: &Requests, usual: &[&CellFacts], names: &Names) -> Option<Figure> {
     let (workload, scenario) = (&requests.workload, requests.scenario.name());
     let title = format!("{workload}, {scenario}: how are latencies distributed?");
     let columns = [
@@ -264,8 +250,8 @@ fn distributions(requests: &Requests, best: &[&CellFacts], names: &Names) -> Opt
     ];
     let mut table = Table::new(title.clone(), &columns).folded();
     let mut series = Vec::new();
-    let best = &best[..best.len().min(DISTRIBUTIONS)];
-    for cell in best.iter().filter(|cell| !cell.latencies.is_empty()) {
+    let usual = &usual[..usual.len().min(DISTRIBUTIONS)];
+    for cell in usual.iter().filter(|cell| !cell.latencies.is_empty()) {
         let counts = cell.latencies.iter().map(|(_, count)| *count);
         let total = counts.fold(0_u64, u64::saturating_add);
         let most = cell.latencies.last().map(|(value, _)| *value as f64);
@@ -293,11 +279,11 @@ fn distributions(requests: &Requests, best: &[&CellFacts], names: &Names) -> Opt
         caption: "The curves are of all requests of all processes together, to look at. Requests \
             of one process are not independent of each other, so that the numbers are of \
             processes: of each its own quantile, then the median over processes with its 95 % \
-            interval. Of a system with several ways, the quickest."
+            interval. Of a system with several ways, the usual one."
             .to_owned(),
         picture: draw_ecdf(&series, Unit::Nanoseconds, "latency"),
         table,
         workload: Some(workload.to_string()),
-        systems: systems(best),
+        systems: systems(usual),
     })
 }

@@ -1,37 +1,20 @@
 //! Throughput over instances, and how efficiently.
 
+use findings::comparison::Bound;
 use findings::questions::scaling::{Limit, Scaling, ScalingStep};
 use findings::statistics::Interval;
 use findings::units::{Unit, percent};
 use findings::{CellFacts, Findings, Measure, Names};
 
-use super::format::{self, ends, interval, median, or_dash, pair};
+use super::format::{ends, interval, list, median, or_dash, pair, span};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Curve, Plane, draw_curves};
 
 /// The section, as far as the run has it.
 pub(super) fn render(findings: &Findings) -> Option<Section> {
     let all = &findings.scaling;
-    let several = all.iter().filter(|it| it.steps.len() > 1);
-    let ends = several.filter_map(|it| Some((it, it.steps.last()?, it.steps.last()?.efficiency?)));
-    let ends: Vec<_> = ends.collect();
-    if ends.is_empty() {
-        return None;
-    }
-    // A bound is no best.
-    let measured = ends.iter().filter(|(it, ..)| !it.is_bounded());
-    let best = measured.max_by(|one, two| one.2.estimate.total_cmp(&two.2.estimate));
-    let title = best.map_or_else(
-        || "Scaling: how throughput grows with instances".to_owned(),
-        |(best, last, efficiency)| {
-            format!(
-                "Scaling: {} keeps {} of its efficiency at {} instances",
-                best.cell.system,
-                percent(efficiency.estimate),
-                last.instances
-            )
-        },
-    );
+    let has_several = all.iter().any(|it| it.steps.len() > 1);
+    let title = has_several.then(|| title(findings))?;
     let mut section = Section::new("scaling", title);
     section.question = "Many instances";
     section.text(
@@ -67,12 +50,42 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     Some(section)
 }
 
+/// What is kept at one number of instances, of systems that were named beforehand, and what failed.
+fn title(findings: &Findings) -> String {
+    let Some(side) = &findings.scaling_side_by_side else {
+        return "Scaling: no system did right with several instances".to_owned();
+    };
+    let kept = side.kept.iter().map(|it| {
+        let efficiency = it.efficiency;
+        let mark = it.bound.map_or("", Bound::sign);
+        let interval = efficiency.interval.map(|it| span(it, Unit::Share));
+        let interval = interval.map_or_else(String::new, |it| format!(" ({it})"));
+        let share = percent(efficiency.estimate);
+        format!("{} {mark}{share}{interval}", it.system)
+    });
+    let failed = side
+        .failed
+        .iter()
+        .map(|(system, from)| format!("{system} fails at {from}"));
+    let failed: Vec<_> = failed.collect();
+    let but = if failed.is_empty() { "" } else { "; " };
+    format!(
+        "Scaling: of their efficiency at {} instances keep {}{but}{}",
+        side.instances,
+        list(&kept.collect::<Vec<_>>()),
+        failed.join("; ")
+    )
+}
+
 /// Where scaling ends, in words.
 fn limit(limit: &Limit) -> String {
     match limit {
-        Limit::Fails { instances, failed } => format!(
-            "the limit is below {instances} instances: {} failed there.",
-            format::count(*failed as u64, "sample")
+        Limit::Fails {
+            instances,
+            failed,
+            of,
+        } => format!(
+            "the limit is below {instances} instances: {failed} of {of} samples failed there."
         ),
         Limit::Falls { instances } => format!("throughput falls from {instances} instances on."),
         Limit::Generator { instances } => format!(
@@ -140,10 +153,15 @@ fn throughput(findings: &Findings, workload: &str, of: &[&Scaling], names: &Name
     Figure {
         id: format!("{workload}-scaling"),
         title: title.clone(),
-        caption: "Medians with 95 % intervals; the dotted lines are what each system would reach \
-            if every instance did as the first. Where a name has (≥), some of its points are lower \
-            bounds: the table says which."
-            .to_owned(),
+        caption: format!(
+            "Medians with 95 % intervals; the dotted lines are what each system would reach if \
+                every instance did as the first.{}",
+            if of.iter().any(|it| it.is_bounded()) {
+                " Where a name has (≥), some of its points are lower bounds: the table says which."
+            } else {
+                ""
+            }
+        ),
         picture: draw_curves(
             &series,
             &Plane {
@@ -225,6 +243,7 @@ fn table(findings: &Findings, title: &str, of: &[&Scaling], names: &Names) -> Ta
     let columns = [
         "system",
         ">instances",
+        ">n",
         ">requests/s",
         ">95 % interval",
         ">speed-up",
@@ -242,6 +261,7 @@ fn table(findings: &Findings, title: &str, of: &[&Scaling], names: &Names) -> Ta
             let fields = [
                 format!("[{}](#{})", names.name(&it.cell), cell.id),
                 step.instances.to_string(),
+                cell.counted(),
                 median(cell, Measure::PerSecond),
                 interval(cell, Measure::PerSecond),
                 or_dash(step.speed_up_text().map(|it| it + "×")),

@@ -9,7 +9,7 @@ use results::record::Scenario;
 use systems::BASELINE;
 
 use super::cells_of;
-use super::format::{self, interval, linked, median, names, pair, systems};
+use super::format::{self, interval, linked, list, median, names, pair, systems};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Bar, Segment, Stack, Steps, draw_bars, draw_ecdf, draw_overview};
 
@@ -60,7 +60,7 @@ fn section(findings: &Findings, starts: &Starts) -> Section {
     let names = names(&cells);
     let mut section = Section::new(
         &format!("{workload}-{name}"),
-        title(workload, name, &cells, &names),
+        title(findings, starts, &names),
     );
     section.question = "Starts";
     section.workload = Some(workload.to_string());
@@ -92,30 +92,41 @@ fn section(findings: &Findings, starts: &Starts) -> Section {
             workload: Some(workload.to_string()),
             systems: systems(&cells),
         }));
-        let quickest = cells_of(findings, &starts.quickest);
+        let usual = cells_of(findings, &starts.usual);
         section
             .blocks
-            .extend(distributions(workload, name, &quickest, &names));
+            .extend(distributions(workload, name, &usual, &names));
     }
     section.blocks.extend(waterfalls(findings, starts));
     section
 }
 
-/// What was found, as a heading.
-fn title(workload: &str, scenario: &str, cells: &[&CellFacts], names: &Names) -> String {
-    let time = |cell: &CellFacts| {
-        let name = names.name(&cell.cell);
-        format!("{} ({name})", median(cell, Measure::TotalNs))
-    };
-    match cells {
-        [] => format!("{workload}, {scenario}: where the time of a start goes"),
-        [only] => format!("{workload}, {scenario}: a start takes {}", time(only)),
-        [first, .., last] => format!(
-            "{workload}, {scenario}: a start takes from {} to {}",
-            time(first),
-            time(last)
-        ),
+/// What was found, as a heading: of the cells that were named beforehand.
+fn title(findings: &Findings, starts: &Starts, names: &Names) -> String {
+    let (workload, scenario) = (&starts.workload, starts.scenario.name());
+    match quoted(findings, &starts.representatives, names, Measure::TotalNs) {
+        None => format!("{workload}, {scenario}: where the time of a start goes"),
+        Some(figures) => format!("{workload}, {scenario}: a start takes {figures}"),
     }
+}
+
+/// Medians of cells as headings quote them; of one that fails often, only that it does.
+pub(super) fn quoted(
+    findings: &Findings,
+    ids: &[String],
+    names: &Names,
+    measure: Measure,
+) -> Option<String> {
+    let figure = |cell: &&CellFacts| {
+        let name = names.name(&cell.cell);
+        match cell.answered() {
+            Some(answered) if cell.fails_often() => format!("({name}: {answered})"),
+            Some(answered) => format!("{} ({name}, {answered})", median(cell, measure)),
+            None => format!("{} ({name})", median(cell, measure)),
+        }
+    };
+    let figures: Vec<_> = cells_of(findings, ids).iter().map(figure).collect();
+    (!figures.is_empty()).then(|| list(&figures))
 }
 
 /// What the marks in a picture mean, as far as there are any.
@@ -193,7 +204,7 @@ fn totals(workload: &str, scenario: &str, cells: &[&CellFacts], family: Option<&
         let [ratio, label] = verdict_fields(family, cell);
         let fields = [
             linked(&names, cell),
-            cell.orders.len().to_string(),
+            cell.counted(),
             median(cell, Measure::TotalNs),
             interval(cell, Measure::TotalNs),
             format::value(cell.mean(Measure::TotalNs), Unit::Nanoseconds),
@@ -208,15 +219,15 @@ fn totals(workload: &str, scenario: &str, cells: &[&CellFacts], family: Option<&
     table
 }
 
-/// Whole distributions: of each system the cell that starts quickest.
+/// Whole distributions: of each system the cell that stands for it.
 fn distributions(
     workload: &str,
     scenario: &str,
-    quickest: &[&CellFacts],
+    usual: &[&CellFacts],
     names: &Names,
 ) -> Option<Block> {
-    let quickest = &quickest[..quickest.len().min(DISTRIBUTIONS)];
-    if quickest.len() < 2 {
+    let usual = &usual[..usual.len().min(DISTRIBUTIONS)];
+    if usual.len() < 2 {
         return None;
     }
     let steps = |cell: &&CellFacts| {
@@ -228,7 +239,7 @@ fn distributions(
             counted: values.into_iter().map(|value| (value, 1)).collect(),
         }
     };
-    let series: Vec<_> = quickest.iter().map(steps).collect();
+    let series: Vec<_> = usual.iter().map(steps).collect();
     let title = format!("{workload}, {scenario}: do the distributions of starts overlap?");
     let columns = [
         "system",
@@ -240,7 +251,7 @@ fn distributions(
         ">most",
     ];
     let mut table = Table::new(title.clone(), &columns).folded();
-    for cell in quickest {
+    for cell in usual {
         let Some(measured) = cell.measures.get(&Measure::TotalNs) else {
             continue;
         };
@@ -253,12 +264,12 @@ fn distributions(
     Some(Block::Figure(Figure {
         id: format!("{workload}-{scenario}-distributions"),
         title,
-        caption: "Each step is a start. Of a system with several ways to start, the quickest."
+        caption: "Each step is a start. Of a system with several ways to start, the usual one."
             .to_owned(),
         picture: draw_ecdf(&series, Unit::Nanoseconds, "launch to first answer"),
         table,
         workload: Some(workload.to_owned()),
-        systems: systems(quickest),
+        systems: systems(usual),
     }))
 }
 

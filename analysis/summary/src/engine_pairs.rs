@@ -1,5 +1,6 @@
 //! An engine embedded beside the same engine under its own command line.
 
+use findings::comparison::Effect;
 use findings::questions::engine_pairs::EnginePair;
 use findings::units::{Unit, nanoseconds, percent};
 use findings::{CellFacts, Findings, Measure};
@@ -36,7 +37,7 @@ fn versions(findings: &Findings, pair: &EnginePair) -> String {
 fn one(findings: &Findings, pair: &EnginePair, style: Style) -> String {
     let cell = |id: &str| findings.facts.cell(id);
     let [embedded, cli] = pair.cells.each_ref().map(|id| cell(id));
-    let n = cli.map_or(0, |cell| cell.orders.len());
+    let n = cli.map_or_else(|| "0".to_owned(), CellFacts::counted);
     let mut text = format!(
         "{}, {}: {}, {}, medians of {n}; {}\n",
         pair.engine,
@@ -46,6 +47,12 @@ fn one(findings: &Findings, pair: &EnginePair, style: Style) -> String {
         versions(findings, pair)
     );
     let time = |ns: Option<f64>| value(ns, Unit::Nanoseconds);
+    let fields = |work: &str, figures: [Option<f64>; 4]| {
+        let figures = figures.into_iter().map(time);
+        std::iter::once(work.to_owned())
+            .chain(figures)
+            .collect::<Vec<_>>()
+    };
     let rows = pair.steps.iter().map(|step| {
         let figures = [
             step.embedded_own_ns,
@@ -53,11 +60,19 @@ fn one(findings: &Findings, pair: &EnginePair, style: Style) -> String {
             step.cli_ns,
             step.more_ns(),
         ];
-        let fields = figures.into_iter().map(time);
-        std::iter::once(step.work.to_owned())
-            .chain(fields)
-            .collect()
+        fields(step.work, figures)
     });
+    let (added_by, added) = (&pair.observed, |of: Option<Effect>| {
+        of.map(|it| it.estimate)
+    });
+    let added = [
+        added(added_by.embedded_own),
+        added(added_by.embedded_seen),
+        added(added_by.cli),
+        added_by.more_ns(),
+    ];
+    let is_taken_apart = !pair.steps.is_empty();
+    let last = is_taken_apart.then(|| fields("of these: what being observed took", added));
     let head = [
         "the same work",
         "embedded, reported by itself",
@@ -65,7 +80,7 @@ fn one(findings: &Findings, pair: &EnginePair, style: Style) -> String {
         "command line, from outside",
         "more",
     ];
-    text.push_str(&ruled(&head, rows));
+    text.push_str(&ruled(&head, rows.chain(last)));
     text.push('\n');
     let observed = pair.taken_apart.iter().flatten();
     let observed: Vec<&CellFacts> = observed.filter_map(|id| cell(id)).collect();

@@ -53,8 +53,14 @@ pub(crate) fn scaling(findings: &Findings) -> String {
 
 fn limit(limit: &Limit) -> String {
     match limit {
-        Limit::Fails { instances, failed } => {
-            format!("the limit is below {instances} instances: {failed} samples failed there")
+        Limit::Fails {
+            instances,
+            failed,
+            of,
+        } => {
+            format!(
+                "the limit is below {instances} instances: {failed} of {of} samples failed there"
+            )
         }
         Limit::Falls { instances } => format!("throughput falls from {instances} instances on"),
         Limit::Generator { instances } => format!(
@@ -76,7 +82,7 @@ fn scaling_rows(findings: &Findings, names: &Names, of: &Scaling) -> Vec<Vec<Str
         Some(vec![
             names.name(&of.cell),
             format!("{}{mark}", step.instances),
-            cell.orders.len().to_string(),
+            cell.counted(),
             median(cell, Measure::PerSecond),
             step.speed_up_text().unwrap_or_default(),
             step.efficiency_text().unwrap_or_default(),
@@ -141,7 +147,7 @@ fn density_rows(findings: &Findings, names: &Names, of: &Density) -> Vec<Vec<Str
         Some(vec![
             names.name(&of.cell),
             step.instances.to_string(),
-            cell.orders.len().to_string(),
+            cell.counted(),
             median(cell, Measure::PssBytes),
             median(cell, Measure::PrivateBytes),
             median(cell, Measure::StartLastNs),

@@ -1,6 +1,7 @@
 //! Findings as text for a terminal, and as JSON and CSV: what the programs that measure print at the
 //! end of a run. Every number is the one that the report has.
 
+mod duel;
 mod engine_pairs;
 mod factors;
 mod instances;
@@ -31,6 +32,8 @@ pub enum View {
     EnginePairs,
     /// Every system's start on one axis, and containers in their layers.
     ColdStart,
+    /// One build beside another: `external duel`.
+    Duel,
 }
 
 /// How text is laid out.
@@ -63,7 +66,7 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
         View::Phases => [
             phases::render(findings, style.width),
             waterfall::render(findings, style),
-            sentences::acquisition(findings),
+            sentences::acquisition(findings) + &sentences::sessions(findings),
         ]
         .join("\n"),
         View::Suite => [
@@ -73,16 +76,30 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
             factors::render(findings),
             starts::parts(findings),
             sentences::not_counted(findings),
+            sentences::sessions(findings),
             waterfall::render(findings, style),
             sentences::observer(findings),
+            sentences::biases(findings),
             sentences::controls(findings),
         ]
         .concat(),
-        View::EnginePairs => engine_pairs::render(findings, style) + &sentences::controls(findings),
+        View::EnginePairs => [
+            engine_pairs::render(findings, style),
+            sentences::biases(findings),
+            sentences::controls(findings),
+        ]
+        .concat(),
+        View::Duel => [
+            duel::render(findings),
+            sentences::not_counted(findings),
+            sentences::controls(findings),
+        ]
+        .concat(),
         View::ColdStart => [
             layers::render(findings, style),
             factors::render(findings),
             waterfall::legend(findings, style),
+            sentences::biases(findings),
             sentences::controls(findings),
         ]
         .concat(),

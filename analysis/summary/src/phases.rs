@@ -28,7 +28,7 @@ pub(crate) fn render(findings: &Findings, width: usize) -> String {
             text.push_str(&format!("where a name says nothing else: {left_out}\n"));
         }
         let head =
-            |cell: &&CellFacts| format!("{}\n  n = {}", names.name(&cell.cell), cell.orders.len());
+            |cell: &&CellFacts| format!("{}\n  n = {}", names.name(&cell.cell), cell.counted());
         let heads: Vec<_> = cells.iter().map(head).collect();
         let columns = columns(&cells);
         let head_width = widest(heads.iter().flat_map(|head| head.split('\n')));

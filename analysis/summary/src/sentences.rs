@@ -1,10 +1,13 @@
 //! Findings as sentences.
 
 use findings::questions::acquisition::Acquisition;
+use findings::questions::headline::{Entry, Headline};
 use findings::statistics::Verdict;
-use findings::units::{nanoseconds, percent, three_digits};
+use findings::units::{Unit, nanoseconds, percent, three_digits};
 use findings::{Findings, Measure};
 use results::Phase;
+
+use super::table::value;
 
 /// What it costs to acquire code, in a sentence for each system of the first workload, which claims
 /// nothing that its verdicts do not; where nothing compiles, what a start takes.
@@ -15,7 +18,7 @@ pub(crate) fn acquisition(findings: &Findings) -> String {
     let of_first = |it: &&Acquisition| it.workload == first.workload;
     let found: Vec<_> = findings.acquisition.iter().filter(of_first).collect();
     if found.is_empty() {
-        return extremes(findings);
+        return totals(findings);
     }
     found.iter().map(|it| compiled(findings, it)).collect()
 }
@@ -59,39 +62,38 @@ fn compiled(findings: &Findings, of: &Acquisition) -> String {
     text + ".\n"
 }
 
-/// What starts take, where none compiles.
-fn extremes(findings: &Findings) -> String {
-    let mut text = String::new();
-    for headline in &findings.headlines {
-        let Some((best, worst)) = headline.extremes.as_ref() else {
-            continue;
-        };
-        if !headline.scenario.starts() {
-            continue;
-        }
-        let name = |id: &str| {
-            let cell = findings.facts.cell(id).map(|it| &it.cell);
-            let name = cell.map(|cell| findings::Names::new([cell]).name(cell));
-            name.unwrap_or_default()
-        };
-        let start = format!(
-            "Found: a start of {} ({}) takes {} with `{}`",
-            headline.workload,
-            headline.scenario.name(),
-            nanoseconds(worst.median),
-            name(&worst.cell)
-        );
-        text.push_str(&if best.cell == worst.cell {
-            format!("{start}.\n")
-        } else {
-            let (time, name) = (nanoseconds(best.median), name(&best.cell));
-            format!("{start}, and {time} with `{name}`.\n")
-        });
-    }
+/// What starts take, where none compiles: of the cells that were named beforehand.
+fn totals(findings: &Findings) -> String {
+    let headlines = findings.headlines.iter();
+    let starts = headlines.filter(|it| it.scenario.starts());
+    let text: String = starts.map(|it| total(findings, it)).collect();
     if text.is_empty() {
-        text.push_str("Nothing could be measured.\n");
+        return "Nothing could be measured.\n".to_owned();
     }
     text
+}
+
+fn total(findings: &Findings, of: &Headline) -> String {
+    let entry = |entry: &Entry| {
+        let cell = findings.facts.cell(&entry.cell);
+        let name = cell.map(|it| findings::Names::new([&it.cell]).name(&it.cell));
+        let name = name.unwrap_or_default();
+        let answered = cell.and_then(findings::CellFacts::answered);
+        let time = value(entry.median, Unit::Nanoseconds);
+        match answered {
+            // What survivors took is no answer.
+            Some(answered) if entry.fails_often => format!("with `{name}` {answered}"),
+            Some(answered) => format!("{time} with `{name}` ({answered})"),
+            None => format!("{time} with `{name}`"),
+        }
+    };
+    let entries: Vec<_> = of.entries().map(entry).collect();
+    format!(
+        "Found: a start of {} ({}) takes {}.\n",
+        of.workload,
+        of.scenario.name(),
+        entries.join(", ")
+    )
 }
 
 /// What the A/A controls say.
@@ -141,6 +143,49 @@ pub(crate) fn observer(findings: &Findings) -> String {
         observer.pairs,
         percent(observer.least),
         percent(observer.most),
+    )
+}
+
+/// Cells whose figures are those of survivors, and by how much starts may have been seen late.
+pub(crate) fn biases(findings: &Findings) -> String {
+    let limits = &findings.limits;
+    let mut text = String::new();
+    for it in &limits.fail_often {
+        let cell = findings
+            .facts
+            .cell(&it.cell)
+            .map(|cell| cell.cell.to_string());
+        text.push_str(&format!(
+            "{}: {}; what these took is compared with nothing\n",
+            cell.unwrap_or_default(),
+            it.answered
+        ));
+    }
+    let late = limits.late.iter().map(|it| {
+        let share = it.late.map_or(0.0, |late| late.share);
+        format!("{} {}", it.system, percent(share))
+    });
+    let late: Vec<_> = late.collect();
+    if !late.is_empty() {
+        text.push_str(&format!(
+            "a start is seen late by the gap between two attempts, and never early, at most by: \
+                {}; ratios' intervals are wider by that\n",
+            late.join(", ")
+        ));
+    }
+    text
+}
+
+/// That a run was interrupted and went on.
+pub(crate) fn sessions(findings: &Findings) -> String {
+    let limits = &findings.limits;
+    if limits.sessions < 2 {
+        return String::new();
+    }
+    format!(
+        "sessions: the run was interrupted and went on, and was measured in {}; samples of {} \
+            blocks were taken in several, and make pairs within one only\n",
+        limits.sessions, limits.split_blocks
     )
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn starts(findings: &Findings, of: &Starts) -> String {
         let [ratio, verdict] = of_native(family, cell);
         vec![
             names.name(&cell.cell),
-            cell.orders.len().to_string(),
+            cell.counted(),
             median(cell, Measure::TotalNs),
             interval(cell, Measure::TotalNs),
             ratio,
@@ -98,7 +98,7 @@ fn requests(findings: &Findings, of: &Requests) -> String {
         let waiting = of.waiting_of(&cell.id).map(|it| nanoseconds(it.waiting_ns));
         let head = [
             names.name(&cell.cell),
-            cell.orders.len().to_string(),
+            cell.counted(),
             connections.unwrap_or_default().to_owned(),
             median(cell, Measure::PerSecond),
             interval(cell, of.measure),

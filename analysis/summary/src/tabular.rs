@@ -32,6 +32,8 @@ pub fn cells_csv(findings: &Findings) -> Vec<u8> {
         "n",
         "failed",
         "skipped",
+        "given_up",
+        "fails_often",
         "noisy",
         "median_ns",
         "low_ns",
@@ -57,7 +59,14 @@ fn rows(cell: &CellFacts, keys: &BTreeSet<&Param>) -> Vec<Vec<String>> {
             cell.cell.scenario.name(),
         ];
         let params = keys.iter().map(|key| cell.cell.params.get(*key));
-        let counts = [n, cell.failed.len(), cell.skipped.len(), cell.noisy.len()];
+        let counts = [
+            n,
+            cell.failed.len(),
+            cell.skipped.len(),
+            cell.gave_up.len(),
+            usize::from(cell.fails_often()),
+            cell.noisy.len(),
+        ];
         let number = |value: Option<f64>| value.map_or_else(String::new, |it| it.to_string());
         let tail = [
             number(median),

@@ -124,6 +124,31 @@ fn a_pause_is_told_of_on_the_terminal() {
 }
 
 #[test]
+fn what_fails_often_says_so() {
+    let mut samples = run();
+    for sample in &mut samples {
+        let is_cached = sample.cell.params.is(Param::Acquire, "cache_hit");
+        if is_cached && sample.block >= 3 {
+            sample.outcome = Outcome::Failed;
+            sample.reason = Some("no answer".into());
+        }
+    }
+    let style = Style {
+        width: 110,
+        colour: false,
+    };
+    let text = render(&found(&samples), View::Suite, style);
+    let row = text
+        .lines()
+        .find(|line| line.contains("cache_hit"))
+        .unwrap();
+    assert!(row.contains("3 of 12"), "{row}");
+    assert!(text.contains("3 of 12 answered; what these took"), "{text}");
+    let text = phases(&samples, 110, false);
+    assert!(text.contains("n = 3 of 12"), "{text}");
+}
+
+#[test]
 fn a_narrow_table_goes_on_below() {
     let narrow = phases(&run(), 60, false);
     let rules: Vec<_> = narrow

@@ -26,4 +26,11 @@ impl Draw {
         let sum: f64 = (0..6).map(|_| self.unit()).sum::<f64>() - 3.0;
         (sum * spread).exp()
     }
+
+    /// Standard normal. (Box and Muller, *Annals of Mathematical Statistics* 29, 1958.)
+    pub fn normal(&mut self) -> f64 {
+        // Never the logarithm of zero.
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
+    }
 }

@@ -6,9 +6,10 @@ use campaign::manifest::Measured;
 use campaign::{Error, Exit};
 use results::digest::{sha256_file, sha256_hex};
 use results::manifest::{ArtifactFact, Manifest};
+use results::values::Named as _;
 use workloads::Dialect;
 
-use super::plan::Planned;
+use super::plan::{self, Planned};
 use super::settings::{Origins, Settings};
 use super::systems::Systems;
 
@@ -30,6 +31,7 @@ pub(super) fn build(
     });
     Ok(Manifest::from(Measured {
         config: settings.to_config(origins),
+        order: plan::order(cells),
         seed: settings.seed,
         samples_per_cell: settings.values.samples,
         cells: cells.iter().map(|planned| planned.cell.clone()).collect(),
@@ -39,8 +41,13 @@ pub(super) fn build(
     }))
 }
 
-/// Each built guest once, with the workloads that it serves.
+/// What a person's own builds are, if they are measured; else each built guest once, with the
+/// workloads that it serves.
 fn artifacts(cells: &[Planned]) -> Result<Vec<ArtifactFact>, Error> {
+    let own = own_builds(cells);
+    if !own.is_empty() {
+        return Ok(own);
+    }
     let mut facts: Vec<ArtifactFact> = Vec::new();
     let of_guests = cells.iter().filter(|planned| planned.acquire.is_some());
     for (planned, dialect) in of_guests.flat_map(|planned| {
@@ -65,9 +72,32 @@ fn artifacts(cells: &[Planned]) -> Result<Vec<ArtifactFact>, Error> {
                     path,
                     bytes: bytes.len() as u64,
                     sha256,
+                    build: None,
                 });
             }
         }
     }
     Ok(facts)
+}
+
+/// Each of a person's own builds once.
+fn own_builds(cells: &[Planned]) -> Vec<ArtifactFact> {
+    let mut facts: Vec<ArtifactFact> = Vec::new();
+    for planned in cells {
+        let Some(own) = &planned.own else { continue };
+        let build = own.build.name();
+        if facts
+            .iter()
+            .all(|fact| fact.build.as_deref() != Some(build))
+        {
+            facts.push(ArtifactFact {
+                workloads: vec![planned.workload.name().to_owned()],
+                path: own.artifact.path.display().to_string(),
+                bytes: own.artifact.bytes,
+                sha256: own.artifact.sha256.clone(),
+                build: Some(build.to_owned()),
+            });
+        }
+    }
+    facts
 }

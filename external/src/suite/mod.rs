@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod compare;
+pub mod duel;
 pub mod environment;
 mod eviction;
 mod manifest;
@@ -218,6 +219,9 @@ impl Campaign<'_> {
     ) -> Result<(Exit, Findings), Error> {
         let results = out.map_or_else(run::default_results, Path::to_owned);
         warn(&results);
+        if let Some(notice) = few_samples(self.settings.values.samples) {
+            say(&notice);
+        }
         for (name, why) in self.systems.absent() {
             say(&format!("{}: cannot be measured here: {why}", name.name()));
         }
@@ -300,6 +304,30 @@ fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
         cells.len() as u64 * u64::from(samples),
         settings.seed,
     ));
+    if let Some(notice) = few_samples(samples) {
+        text.push_str(&format!("{notice}\n"));
+    }
     print(&text)?;
     Ok(Exit::Ok)
+}
+
+/// That so few samples can show no difference, if that is so.
+fn few_samples(samples: u32) -> Option<String> {
+    let least = findings::planning::least_samples();
+    ((samples as usize) < least)
+        .then(|| format!("no difference can be shown with fewer than {least} samples a cell"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_can_show_nothing_says_so() {
+        assert_eq!(
+            few_samples(5).as_deref(),
+            Some("no difference can be shown with fewer than 6 samples a cell")
+        );
+        assert_eq!(few_samples(6), None);
+    }
 }

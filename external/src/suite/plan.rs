@@ -1,11 +1,13 @@
 //! From settings to cells.
 
 use campaign::Error;
+use results::manifest::Order;
 use results::record::Scenario;
 use results::values::{Named, PageCache};
 use results::{Cell, Param, Params};
 use workloads::Workload;
 
+use super::duel::{self, OwnBuild};
 use super::eviction;
 use super::network::{self, NetworkPath};
 use super::selection;
@@ -16,9 +18,9 @@ use crate::system::{Acquire, System, listens};
 /// The workloads that a control measures a second time: one of each kind.
 const CONTROLLED: [Workload; 2] = [Workload::Hello, Workload::HttpHello];
 
-/// What is done before and after each start, in milliseconds: finding a port, evicting, looking for
-/// what was left, writing it down.
-const OVERHEAD_MS: f64 = 15.0;
+/// What is done before and after each start, in milliseconds: finding a port, evicting, waiting for
+/// quiet, looking for what was left, writing it down.
+const OVERHEAD_MS: f64 = 20.0;
 
 /// The value of [`Param::Cpus`] of starts on one CPU.
 const ONE_CPU: &str = "one";
@@ -42,6 +44,8 @@ pub struct Planned {
     pub observer: Observer,
     /// Work that is left out of the start, by its name.
     pub without: Option<&'static str>,
+    /// Which of two builds runs, where two are measured against each other.
+    pub own: Option<OwnBuild>,
     /// Connections at once, of a sample under load; of several instances, to each.
     pub connections: usize,
     /// Instances at once.
@@ -110,6 +114,7 @@ impl Planned {
             page_cache,
             observer: Observer::None,
             without: None,
+            own: None,
             connections: 1,
             instances: 1,
             network: NetworkPath::default(),
@@ -176,7 +181,7 @@ impl Planned {
 /// Every cell of the settings, once.
 ///
 /// # Errors
-/// `--only` names a key or a value that no cell has.
+/// `--only` names a key or a value that no cell has, or one of two builds cannot be measured.
 pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
     let values = &settings.values;
     let systems: Vec<_> = values
@@ -197,6 +202,7 @@ pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
             cells.extend(systems.flat_map(|system| crossed(settings, *system, workload, scenario)));
         }
     }
+    let cells = duel::crossed(cells, &settings.builds)?;
     let mut cells = network::crossed(cells, values);
     cells.extend(pinned_starts(&cells));
     for control in &values.controls {
@@ -217,6 +223,8 @@ fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
     let is_usual = |planned: &&Planned| {
         planned.observer == Observer::None
             && planned.without.is_none()
+            // Two builds are not asked where a slower start pays.
+            && planned.own.is_none()
             && planned.network == NetworkPath::default()
     };
     let requests = |start: &Planned| {
@@ -244,6 +252,19 @@ fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
 fn agree(one: &Params, two: &Params) -> bool {
     one.iter()
         .all(|(key, value)| two.get(key).is_none_or(|other| other == value))
+}
+
+/// The rule by which samples of these cells are ordered. Systems with an engine of their own come
+/// last: a sample of them takes up to seconds, and leaves work behind.
+pub fn order(cells: &[Planned]) -> Order {
+    let managed = cells
+        .iter()
+        .filter(|planned| planned.system.managed().is_some());
+    Order::ByComparison {
+        last: managed
+            .map(|planned| planned.system.name().to_owned())
+            .collect(),
+    }
 }
 
 /// Whether a system is to run a workload, and can.
@@ -456,6 +477,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// `UPDATE_PLAN=1 cargo nextest run -p external referee` writes it anew.
+    #[test]
+    fn the_referee_of_the_analysis_simulates_the_cells_of_quick() {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../analysis/tests/referee/quick.json"
+        );
+        let cells = planned(&SuiteArguments::default()).unwrap();
+        let cells: Vec<_> = cells.into_iter().map(|planned| planned.cell).collect();
+        let lines: Vec<_> = cells
+            .iter()
+            .map(|cell| serde_json::to_string(cell).unwrap())
+            .collect();
+        let text = format!("[\n{}\n]\n", lines.join(",\n"));
+        if std::env::var_os("UPDATE_PLAN").is_some() {
+            std::fs::write(file, &text).unwrap();
+        }
+        assert!(std::fs::read_to_string(file).unwrap() == text, "{file}");
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub struct Settings {
     pub scenarios_of: BTreeMap<String, Vec<String>>,
     /// Code acquisition modes of single systems, where they differ from the profile's.
     pub acquire_of: BTreeMap<String, Acquire>,
+    /// The files of two builds that are measured against each other, by the builds' names in cells.
+    #[serde(default)]
+    pub builds: BTreeMap<String, String>,
     /// Whether the artifact's pages are evicted before every start, prepared ones too.
     pub evict_always: bool,
     /// What the order of the samples is drawn from.
@@ -54,6 +57,7 @@ impl Settings {
             only: Vec::new(),
             scenarios_of: BTreeMap::new(),
             acquire_of: BTreeMap::new(),
+            builds: BTreeMap::new(),
             evict_always: false,
             seed: seed.unwrap_or_else(run::draw_seed),
         }

@@ -10,6 +10,7 @@ mod launch_spec;
 pub mod managed;
 mod native;
 mod oci;
+mod own;
 pub mod own_milestones;
 mod programs;
 mod registry;
@@ -28,6 +29,7 @@ use workloads::{Artifact, Call, Dialect, Workload};
 use self::launch_spec::{ADDRESS, MILESTONES};
 pub use self::launch_spec::{Extra, LaunchSpec, WORK};
 use self::managed::ManagedSystem;
+pub use self::own::{Contents, OwnArtifact, OwnArtifactError, Takes};
 use self::programs::{found, installed_by_setup, run};
 pub use self::registry::System;
 use crate::process::find_program;
@@ -66,6 +68,9 @@ pub struct BuildRequest<'a> {
     pub workload: Workload,
     /// Its code acquisition mode; nothing for machine code.
     pub acquire: Option<Acquire>,
+    /// What runs in place of the workload as it is built here, if something does. The system
+    /// [takes](Adapter::takes) it.
+    pub own: Option<&'a OwnArtifact>,
     /// A folder of its own for what is prepared.
     pub folder: &'a Path,
 }
@@ -135,6 +140,11 @@ pub trait Adapter: Sync {
         true
     }
 
+    /// What of a person's own it runs in place of what is built here; nothing if it takes none.
+    fn takes(&self) -> Option<Takes> {
+        None
+    }
+
     /// How it is started if an engine of its own does that; nothing if it is a program that is
     /// launched.
     fn managed(&self) -> Option<&dyn ManagedSystem> {
@@ -189,13 +199,15 @@ fn copy_artifact(artifact: Artifact, folder: &Path) -> Result<(PathBuf, String),
     Ok((path, results::digest::sha256_hex(&bytes)))
 }
 
-/// The built guest of a workload in a dialect, copied.
-fn copy_guest(
-    workload: Workload,
-    dialect: Dialect,
-    folder: &Path,
-) -> Result<(PathBuf, String), String> {
-    copy_artifact(workload.artifact_for(dialect), folder)
+/// The guest of a workload in a dialect, copied: the one that is built here, or a person's own.
+fn copy_guest(build: &BuildRequest<'_>, dialect: Dialect) -> Result<(PathBuf, String), String> {
+    let artifact = build.workload.artifact_for(dialect);
+    let Some(own) = build.own else {
+        return copy_artifact(artifact, build.folder);
+    };
+    let path = build.folder.join(artifact.file_name());
+    own.copy_to(&path)?;
+    Ok((path, own.sha256.clone()))
 }
 
 /// Removes what a killed run left in a product's engine. The words are those of its guard.

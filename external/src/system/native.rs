@@ -7,7 +7,7 @@ use workloads::Workload;
 
 use super::programs::unavailable;
 use super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable,
+    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Takes, Unavailable,
     call_arguments, found, listens,
 };
 
@@ -84,12 +84,22 @@ impl Adapter for Native {
         &[]
     }
 
+    fn takes(&self) -> Option<Takes> {
+        // Whether a person's own is portable is not for its name to say.
+        (!self.portable).then_some(Takes::Program)
+    }
+
     fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
         let name = program_of(build.workload);
-        let source = found.program.with_file_name(name);
         let program = build.folder.join(name);
-        std::fs::copy(&source, &program)
-            .map_err(|error| format!("cannot copy {}: {error}", source.display()))?;
+        match build.own {
+            Some(own) => own.copy_to(&program)?,
+            None => {
+                let source = found.program.with_file_name(name);
+                std::fs::copy(&source, &program)
+                    .map_err(|error| format!("cannot copy {}: {error}", source.display()))?;
+            }
+        }
         let sha256 = sha256_file(&program).map_err(|error| error.to_string())?;
         let mut arguments = call_arguments(build.workload);
         if listens(build.workload) {

@@ -1,5 +1,7 @@
 //! containerd without Docker.
 
+use results::Param;
+
 use super::{Kind, Known, Layer, Marker, look};
 
 pub(super) const KNOWN: [Known; 1] = [Known {
@@ -7,6 +9,7 @@ pub(super) const KNOWN: [Known; 1] = [Known {
     label: "containerd",
     kind: Kind::Container,
     engine: None,
+    usual: &[(Param::Network, &["host"])],
     look: look("purple", Marker::Plus, false),
 }];
 

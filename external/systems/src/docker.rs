@@ -1,6 +1,12 @@
 //! Docker, around the native program and around a command line of WebAssembly.
 
+use results::Param;
+
+use super::usual::Usual;
 use super::{Embedding, Kind, Known, Layer, Marker, look};
+
+/// `docker run` puts a container on the bridge; a command has no network.
+const USUAL: [Usual; 1] = [(Param::Network, &["bridge", "host", "none"])];
 
 pub(super) const KNOWN: [Known; 2] = [
     Known {
@@ -8,6 +14,7 @@ pub(super) const KNOWN: [Known; 2] = [
         label: "Docker",
         kind: Kind::Container,
         engine: None,
+        usual: &USUAL,
         look: look("green", Marker::Diamond, false),
     },
     Known {
@@ -15,6 +22,7 @@ pub(super) const KNOWN: [Known; 2] = [
         label: "Wasmtime in Docker",
         kind: Kind::Container,
         engine: Some(("wasmtime", Embedding::Within)),
+        usual: &USUAL,
         look: look("mint", Marker::Diamond, true),
     },
 ];

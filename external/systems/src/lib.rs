@@ -3,17 +3,23 @@
 //!
 //! Everything that orders, colours, labels or groups systems asks here. A system that nobody
 //! described is one too: [`describe`] makes a description from its name.
+//!
+//! Which system stands for its kind, and which of a system's cells for the system, is settled here
+//! too, beforehand and whatever is measured: [`standing`] and [`usual()`].
 
 mod containerd;
 mod docker;
 mod native;
 mod oci;
+mod usual;
 mod wasmcloud;
 mod wasmedge;
 mod wasmtime;
 
 use results::System;
 use serde::Serialize;
+
+pub use usual::{by_use, representatives, standing, usual};
 
 /// What a system is shown as, and what kind of thing it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +121,8 @@ struct Known {
     label: &'static str,
     kind: Kind,
     engine: Option<(&'static str, Embedding)>,
+    /// Its parameters of which there is a choice, each with its values, the usual one first.
+    usual: &'static [usual::Usual],
     look: Look,
 }
 

@@ -8,6 +8,7 @@ pub(super) const KNOWN: [Known; 2] = [
         label: "native",
         kind: Kind::Native,
         engine: None,
+        usual: &[],
         look: look("native", Marker::Circle, false),
     },
     Known {
@@ -15,6 +16,7 @@ pub(super) const KNOWN: [Known; 2] = [
         label: "native, SHA-256 in software",
         kind: Kind::Native,
         engine: None,
+        usual: &[],
         look: look("grey", Marker::Circle, true),
     },
 ];

@@ -1,6 +1,12 @@
 //! OCI runtimes alone.
 
+use results::Param;
+
+use super::usual::Usual;
 use super::{Kind, Known, Layer, Marker, look};
+
+/// They make no network: services share the machine's.
+const USUAL: [Usual; 1] = [(Param::Network, &["host"])];
 
 pub(super) const KNOWN: [Known; 2] = [
     Known {
@@ -8,6 +14,7 @@ pub(super) const KNOWN: [Known; 2] = [
         label: "runc",
         kind: Kind::Container,
         engine: None,
+        usual: &USUAL,
         look: look("wine", Marker::Down, false),
     },
     Known {
@@ -15,6 +22,7 @@ pub(super) const KNOWN: [Known; 2] = [
         label: "crun",
         kind: Kind::Container,
         engine: None,
+        usual: &USUAL,
         look: look("rose", Marker::Down, true),
     },
 ];

@@ -1,6 +1,12 @@
 //! WasmEdge, as a library and as a command line.
 
+use results::Param;
+
+use super::usual::Usual;
 use super::{Embedding, Kind, Known, Marker, look};
+
+/// Compiled ahead of time where something may be prepared, and interpreted otherwise.
+const USUAL: [Usual; 1] = [(Param::Acquire, &["aot", "interpret", "compile"])];
 
 pub(super) const KNOWN: [Known; 2] = [
     Known {
@@ -8,6 +14,7 @@ pub(super) const KNOWN: [Known; 2] = [
         label: "WasmEdge embedded",
         kind: Kind::Wasm,
         engine: Some(("wasmedge", Embedding::Library)),
+        usual: &USUAL,
         look: look("vermilion", Marker::Up, false),
     },
     Known {
@@ -15,6 +22,7 @@ pub(super) const KNOWN: [Known; 2] = [
         label: "WasmEdge command line",
         kind: Kind::Wasm,
         engine: Some(("wasmedge", Embedding::CommandLine)),
+        usual: &USUAL,
         look: look("orange", Marker::Up, true),
     },
 ];

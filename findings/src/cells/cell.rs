@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Measure;
 use super::latencies::latencies;
+use super::lateness::{self, Lateness};
 use crate::input::{CellData, Fact, Point};
 use crate::statistics::{
     self, Course, Description, Estimate, Interval, Order, Steadiness, describe,
@@ -31,6 +32,9 @@ pub struct Measured {
     /// The place of each value in the run's order.
     #[serde(skip)]
     pub orders: Vec<u64>,
+    /// The session of each value: the invocation of the run that measured it.
+    #[serde(skip)]
+    pub sessions: Vec<u32>,
     /// What they say.
     #[serde(flatten)]
     pub all: Description,
@@ -69,6 +73,10 @@ pub struct PartFacts {
 pub struct StartPhases {
     /// The block that it was measured in.
     pub block: u32,
+    /// By how much its end may have been seen late.
+    pub gap_ns: f64,
+    /// The session that measured it.
+    pub session: u32,
     /// Its phases, in order.
     pub phases: Box<[PhaseTime]>,
 }
@@ -86,6 +94,8 @@ pub struct CellFacts {
     pub failed: Vec<u64>,
     /// Places of those that were not begun.
     pub skipped: Vec<u64>,
+    /// Of these, places of those that were given up: the ones before them had failed.
+    pub gave_up: Vec<u64>,
     /// Places of those that count and were disturbed.
     pub noisy: Vec<u64>,
     /// Reasons for which samples do not count, each with how often.
@@ -98,6 +108,8 @@ pub struct CellFacts {
     pub phases: Vec<PhaseFacts>,
     /// Costs of single parts of a system of several processes.
     pub parts: Vec<PartFacts>,
+    /// By how much its starts may have been seen late; nothing where each answered at once.
+    pub late: Option<Lateness>,
     /// The largest time that is in no phase, without its sign.
     pub max_residual_ns: Option<u64>,
     /// Requests that went out, over all samples that count.
@@ -144,6 +156,7 @@ impl CellFacts {
             orders: orders(&Point::is_good),
             failed: orders(&|point| point.outcome == Outcome::Failed),
             skipped: orders(&|point| point.outcome == Outcome::Skipped),
+            gave_up: orders(&|point| point.skip == Some(SkipKind::GaveUp)),
             noisy: orders(&|point| point.is_good() && point.noisy.is_some()),
             reasons,
             not_applicable: data
@@ -153,6 +166,7 @@ impl CellFacts {
             measures: measures.collect(),
             phases: phases.filter_map(|it| phase_facts(&good, it)).collect(),
             parts: parts(&good),
+            late: lateness::of_points(&good),
             max_residual_ns: residuals.map(i64::unsigned_abs).max(),
             requests: sent.fold(0, u64::saturating_add),
             keeps: good
@@ -169,6 +183,8 @@ impl CellFacts {
                 .filter(|point| !point.phases.is_empty())
                 .map(|point| StartPhases {
                     block: point.block,
+                    gap_ns: point.gap_ns(),
+                    session: point.session,
                     phases: point.phases.clone(),
                 })
                 .collect(),
@@ -288,6 +304,7 @@ fn measured(good: &[&Point], measure: Measure) -> Option<Measured> {
         .flatten();
     Some(Measured {
         blocks: with.iter().map(|(point, _)| point.block).collect(),
+        sessions: with.iter().map(|(point, _)| point.session).collect(),
         values,
         orders,
         all,

@@ -1,11 +1,16 @@
 //! Cells: what was measured of each, described in numbers, and what each is called.
 
 mod cell;
+mod failures;
 mod latencies;
+mod lateness;
 mod measure;
 mod names;
 
 pub use cell::{CellFacts, GENERATOR_LIMIT, Measured, PartFacts, PhaseFacts, StartPhases};
+pub use failures::FAILS_OFTEN;
+pub(crate) use lateness::of_starts;
+pub use lateness::{Lateness, shifted, widened};
 pub use measure::Measure;
 pub use names::Names;
 
@@ -49,11 +54,13 @@ pub fn is_unobserved(cell: &Cell) -> bool {
         .is_none_or(|observer| observer == UNOBSERVED)
 }
 
-/// Whether a cell is of the system as people would use it: nothing left out, all CPUs that its
-/// scenario gives, no firewall in its way, no network in between.
+/// Whether a cell is of the system as people would use it: nothing left out, no build of a person's
+/// own in place of the workload, all CPUs that its scenario gives, no firewall in its way, no network
+/// in between.
 pub fn is_plain(cell: &Cell) -> bool {
     let params = &cell.params;
     !params.contains_key(Param::Without)
+        && !params.contains_key(Param::Build)
         && !params.contains_key(Param::Cpus)
         && params.get(Param::Firewall).is_none_or(|it| it == "off")
         && params.get(Param::Path).is_none_or(|it| it == "loopback")

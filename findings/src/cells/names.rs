@@ -91,7 +91,9 @@ fn explains_itself(key: &Param, value: &str) -> bool {
             | "yes"
             | "no"
     );
-    !is_vague && *key != Param::Without && !value.chars().all(|c| c.is_ascii_digit())
+    !is_vague
+        && ![Param::Without, Param::Build].contains(key)
+        && !value.chars().all(|c| c.is_ascii_digit())
 }
 
 #[cfg(test)]

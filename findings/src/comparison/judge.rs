@@ -1,7 +1,7 @@
 //! From samples to verdicts: which design they allow, and what it decides.
 
 use super::{Bound, Comparison, Design, Effect, Family, Pair, PolicyFacts, Sample};
-use crate::cells::Measure;
+use crate::cells::{Measure, shifted, widened};
 use crate::statistics::{
     NORMAL_CONSISTENCY, Policy, Shift, Verdict, contrast, median, median_absolute_deviation, paired,
 };
@@ -31,10 +31,12 @@ pub struct Table<'a> {
 }
 
 /// The design that samples allow: by their blocks and their number alone, never by their values.
+/// Matching blocks that are too few to show anything stay blocks: their samples are no more
+/// independent for being few.
 fn design(samples: &[(Sample, Sample)]) -> Design {
     let matches = |(one, two): &(Sample, Sample)| {
         let common = one.pairs(two).len();
-        common >= LEAST_BLOCKS && common as f64 >= BLOCKS_MATCH * one.smaller(two) as f64
+        common > 0 && common as f64 >= BLOCKS_MATCH * one.smaller(two) as f64
     };
     if !samples.is_empty() && samples.iter().all(matches) {
         Design::Blocked
@@ -120,25 +122,29 @@ fn members(table: &Table<'_>) -> Vec<Member> {
     with_usual_variance(members.collect())
 }
 
-/// The members of a table, each with the variance that is usual in it: the median of their own, by
-/// what a wild sample does not blow up.
+/// The members of a table, each with the variance that is usual in it.
 fn with_usual_variance(mut members: Vec<Member>) -> Vec<Member> {
-    let of_member = |member: &Member| {
+    let ratios = |member: &Member| -> Vec<f64> {
         let ratios = member.samples.0.log_ratios(&member.samples.1);
-        let ratios: Vec<f64> = ratios.into_iter().map(|(_, ratio)| ratio).collect();
-        let spread = median_absolute_deviation(&ratios).ok()? * NORMAL_CONSISTENCY;
-        Some(spread * spread)
+        ratios.into_iter().map(|(_, ratio)| ratio).collect()
     };
-    let variances: Vec<f64> = members
-        .iter()
-        .filter(|it| it.obstacle.is_none())
-        .filter_map(of_member)
-        .collect();
-    let usual = median(&variances).ok();
+    let comparable = members.iter().filter(|it| it.obstacle.is_none());
+    let usual = usual_variance(comparable.map(ratios));
     for member in &mut members {
         member.usual_variance = usual;
     }
     members
+}
+
+/// The variance of differences that is usual in a table: the median of its comparisons' own, each by
+/// what a wild sample does not blow up.
+pub(crate) fn usual_variance(comparisons: impl Iterator<Item = Vec<f64>>) -> Option<f64> {
+    let of_one = |differences: Vec<f64>| {
+        let spread = median_absolute_deviation(&differences).ok()? * NORMAL_CONSISTENCY;
+        Some(spread * spread)
+    };
+    let variances: Vec<f64> = comparisons.filter_map(of_one).collect();
+    median(&variances).ok()
 }
 
 impl Member {
@@ -179,6 +185,17 @@ impl Member {
         match Bound::of_pair(pair, measure) {
             Ok(bound) => self.bound = bound,
             Err(why) => self.obstacle = Some(why.to_owned()),
+        }
+        if measure == Measure::TotalNs {
+            let sides = [pair.candidate, pair.baseline].map(|it| it.late.unwrap_or_default());
+            self.ratio = self.ratio.map(|it| Shift {
+                interval: it.interval.map(|ends| widened(ends, sides)),
+                ..it
+            });
+            self.shift = self.shift.map(|it| Shift {
+                interval: it.interval.map(|ends| shifted(ends, sides)),
+                ..it
+            });
         }
         if let Some(why) = pair.obstacle {
             (self.ratio, self.shift) = (None, None);

@@ -2,7 +2,8 @@
 //! and the words for them. Sentences, tables, headings and pictures take them from here.
 //!
 //! **Design.** Samples of one run are taken in shuffled blocks, each with one sample of every cell.
-//! What was measured in blocks is compared within blocks: values of the same block are pairs. A table
+//! What was measured in blocks is compared within blocks: values of the same block are pairs (unless
+//! the run was interrupted between them). A table
 //! is blocked if the blocks of its members match (at least three quarters of the smaller sample are
 //! in blocks that have both, and there are six of them); otherwise samples are independent. This does
 //! not depend on what was measured.
@@ -12,7 +13,8 @@
 //! ([`crate::statistics::sign_flips`]). Independent samples: Welch's test, corrected after Holm.
 //!
 //! **Estimate.** The ratio candidate ÷ baseline and the shift candidate − baseline are Hodges and
-//! Lehmann's, with the intervals of the rank test of the design. No other estimate of a ratio is
+//! Lehmann's, with the intervals of the rank test of the design; of starts they reach further by what
+//! either side may have been seen late ([`crate::cells::Lateness`]). No other estimate of a ratio is
 //! stated anywhere.
 //!
 //! **Verdict.** [`Policy`](crate::statistics::Policy) decides: a threshold below which nobody would act, a margin of equivalence that
@@ -25,10 +27,11 @@ mod words;
 
 use serde::Serialize;
 
-use crate::cells::{CellFacts, Measure};
+use crate::cells::{CellFacts, FAILS_OFTEN, Measure};
 use crate::statistics::{Interval, Shift, Verdict};
 
 pub use bound::Bound;
+pub(crate) use judge::usual_variance;
 pub use judge::{LEAST_BLOCKS, Table, judge, judge_jointly, judge_samples, ratio};
 pub use sample::Sample;
 pub use words::signed;
@@ -144,12 +147,13 @@ pub struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    /// Two cells that may be compared.
+    /// Two cells that may be compared, unless one of them fails often: what is left of it are
+    /// survivors.
     pub fn new(candidate: &'a CellFacts, baseline: &'a CellFacts) -> Self {
         Self {
             candidate,
             baseline,
-            obstacle: None,
+            obstacle: (candidate.fails_often() || baseline.fails_often()).then_some(FAILS_OFTEN),
         }
     }
 }

@@ -2,18 +2,30 @@
 
 use crate::cells::{CellFacts, Measure};
 
-/// Values with the blocks that they were measured in.
+/// Values with the blocks that they were measured in, and the sessions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sample {
     values: Vec<f64>,
     blocks: Vec<u32>,
+    sessions: Vec<u32>,
 }
 
 impl Sample {
-    /// Values, each with its block.
+    /// Values, each with its block, of one session.
     pub fn new(values: impl IntoIterator<Item = (u32, f64)>) -> Self {
-        let (blocks, values) = values.into_iter().unzip();
-        Self { values, blocks }
+        let one = |(block, value)| (0, block, value);
+        Self::of_sessions(values.into_iter().map(one))
+    }
+
+    /// Values, each behind its session and its block.
+    pub fn of_sessions(values: impl IntoIterator<Item = (u32, u32, f64)>) -> Self {
+        let mut sample = Self::default();
+        for (session, block, value) in values {
+            sample.sessions.push(session);
+            sample.blocks.push(block);
+            sample.values.push(value);
+        }
+        sample
     }
 
     /// The values of a measure of which less is better: of a rate, nanoseconds a request.
@@ -29,6 +41,7 @@ impl Sample {
                 values.collect()
             },
             blocks: measured.blocks.clone(),
+            sessions: measured.sessions.clone(),
         }
     }
 
@@ -53,27 +66,33 @@ impl Sample {
     }
 
     /// The logarithm of candidate ÷ baseline of each block that has both. Values must be above zero.
-    pub(super) fn log_ratios(&self, baseline: &Self) -> Vec<(u32, f64)> {
+    pub(crate) fn log_ratios(&self, baseline: &Self) -> Vec<(u32, f64)> {
         let matched = self.matched(baseline).into_iter();
         matched
             .map(|(block, ours, theirs)| (block, ours.ln() - theirs.ln()))
             .collect()
     }
 
+    /// Block, ours and theirs of each block that has both. A run that was interrupted within a block
+    /// and went on a day later measured both halves of it, and no pair.
     fn matched(&self, baseline: &Self) -> Vec<(u32, f64, f64)> {
-        let mut theirs: Vec<(u32, f64)> = baseline.by_block().collect();
-        theirs.sort_by_key(|(block, _)| *block);
-        let pair = |(block, value): (u32, f64)| {
-            let at = theirs
-                .binary_search_by_key(&block, |(block, _)| *block)
-                .ok()?;
-            Some((block, value, theirs[at].1))
+        let mut theirs: Vec<_> = baseline.by_block().collect();
+        theirs.sort_by_key(|(at, _)| *at);
+        let pair = |(at, value): ((u32, u32), f64)| {
+            let found = theirs.binary_search_by_key(&at, |(at, _)| *at).ok()?;
+            Some((at.0, value, theirs[found].1))
         };
         self.by_block().filter_map(pair).collect()
     }
 
-    fn by_block(&self) -> impl Iterator<Item = (u32, f64)> {
-        self.blocks.iter().copied().zip(self.values.iter().copied())
+    /// Values with their blocks and sessions.
+    fn by_block(&self) -> impl Iterator<Item = ((u32, u32), f64)> {
+        let places = self
+            .blocks
+            .iter()
+            .copied()
+            .zip(self.sessions.iter().copied());
+        places.zip(self.values.iter().copied())
     }
 
     pub(super) fn smaller(&self, other: &Self) -> usize {

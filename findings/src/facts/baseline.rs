@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use results::record::Scenario;
-use results::{Param, Workload};
+use results::{Cell, Param, Workload};
 use systems::BASELINE;
 
 use super::floors::Floors;
@@ -20,18 +20,6 @@ pub const fn compared_by(scenario: Scenario) -> &'static [Measure] {
         Scenario::Density => &[Measure::PrivateBytes, Measure::TotalNs],
     }
 }
-
-/// What must be the same of two cells for their systems to be all that differs.
-const CONDITIONS: [Param; 8] = [
-    Param::Connections,
-    Param::Instances,
-    Param::Pace,
-    Param::PageCache,
-    Param::Firewall,
-    Param::Path,
-    Param::DelayMs,
-    Param::RateMbit,
-];
 
 /// The name of a family.
 pub(super) fn name(workload: &str, scenario: Scenario, measure: Measure) -> String {
@@ -75,15 +63,17 @@ pub(super) fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
 
 /// The native cell under the same conditions.
 fn base_of<'a>(group: &[&'a CellFacts], cell: &CellFacts) -> Option<&'a CellFacts> {
-    let params = &cell.cell.params;
-    let is_alike = |other: &CellFacts| {
-        let theirs = &other.cell.params;
-        CONDITIONS
-            .iter()
-            .all(|key| params.get(key) == theirs.get(key))
-    };
     group
         .iter()
         .copied()
-        .find(|other| other.cell.system == BASELINE && is_alike(other))
+        .find(|other| other.cell.system == BASELINE && are_alike(&cell.cell, &other.cell))
+}
+
+/// Whether two cells are of one workload and scenario under the same conditions, so that their
+/// systems are all that differs.
+pub(crate) fn are_alike(one: &Cell, two: &Cell) -> bool {
+    let is_same = |key: &Param| one.params.get(key) == two.params.get(key);
+    one.workload == two.workload
+        && one.scenario == two.scenario
+        && Param::CONDITIONS.iter().all(is_same)
 }

@@ -2,13 +2,10 @@
 
 use results::Param;
 use results::record::Scenario;
+use systems::usual;
 
-use super::{Facts, selection::one_per_system};
+use super::{Facts, representatives::one_per_system};
 use crate::cells::{CellFacts, Measure, without};
-
-/// More configurations of a workload than this make pairs that nobody reads: the quickest of each
-/// system are enough.
-const MOST: usize = 12;
 
 /// Parameters in which a start and the requests after it must agree.
 const ALIKE: [Param; 5] = [
@@ -31,31 +28,41 @@ pub struct Configuration<'a> {
     pub start_on_same_cpus: Option<&'a CellFacts>,
 }
 
+impl Configuration<'_> {
+    /// Whether what was measured of it is what survivors did.
+    pub fn fails_often(&self) -> bool {
+        let added = self.start_on_same_cpus.unwrap_or(self.start);
+        [self.start, added, self.warm]
+            .iter()
+            .any(|cell| cell.fails_often())
+    }
+}
+
 impl Facts {
-    /// Of each system the configuration that starts quickest with everything prepared, quickest
-    /// first.
+    /// Of each system the configuration that stands for it, with everything prepared; where it was
+    /// not started so, with nothing prepared. The quicker start first.
     pub fn configurations(&self, workload: &str) -> Vec<Configuration<'_>> {
-        let warm = self.comparable(workload, Scenario::Warm);
+        let all = self.comparable(workload, Scenario::Warm);
         let answering = |start: &CellFacts| {
-            let fits = |warm: &&&CellFacts| {
+            let fits = |warm: &&CellFacts| {
                 is_alike(start, warm) && warm.median(Measure::RequestNs).is_some()
             };
-            warm.iter().find(fits).copied()
+            usual(all.iter().copied().filter(fits), |it| &it.cell)
         };
-        let prepared = self.comparable_by(workload, Scenario::RuntimeCold, Measure::TotalNs);
-        let cold = self.comparable_by(workload, Scenario::Cold, Measure::TotalNs);
-        let answers = |start: &&CellFacts| answering(start).is_some();
-        let mut starts = one_per_system(&prepared.into_iter().filter(answers).collect::<Vec<_>>());
-        // What was not started with everything prepared counts with nothing prepared.
-        let cold = one_per_system(&cold.into_iter().filter(answers).collect::<Vec<_>>());
-        for start in cold {
-            if !starts.iter().any(|it| it.cell.system == start.cell.system) {
-                starts.push(start);
+        let starts = |scenario| {
+            let mut cells = self.comparable_by(workload, scenario, Measure::TotalNs);
+            cells.retain(|start| answering(start).is_some());
+            one_per_system(&cells)
+        };
+        let mut found = starts(Scenario::RuntimeCold);
+        for start in starts(Scenario::Cold) {
+            if !found.iter().any(|it| it.cell.system == start.cell.system) {
+                found.push(start);
             }
         }
         let total = |cell: &CellFacts| cell.median(Measure::TotalNs).unwrap_or(f64::INFINITY);
-        starts.sort_by(|one, two| total(one).total_cmp(&total(two)));
-        let configurations = starts.into_iter().filter_map(|start| {
+        found.sort_by(|one, two| total(one).total_cmp(&total(two)));
+        let configurations = found.into_iter().filter_map(|start| {
             let warm = answering(start)?;
             Some(Configuration {
                 start,
@@ -63,7 +70,7 @@ impl Facts {
                 start_on_same_cpus: self.start_on_same_cpus(start, warm),
             })
         });
-        configurations.take(MOST).collect()
+        configurations.collect()
     }
 }
 

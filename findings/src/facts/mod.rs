@@ -4,6 +4,7 @@ mod baseline;
 mod configurations;
 mod floors;
 mod pauses;
+mod representatives;
 mod selection;
 
 use std::collections::BTreeMap;
@@ -15,11 +16,12 @@ use crate::cells::CellFacts;
 use crate::comparison::Family;
 use crate::input::{CellData, Damage, Run};
 
+pub(crate) use baseline::are_alike;
 pub use baseline::compared_by;
 pub use configurations::Configuration;
 pub use floors::{Floors, Kind};
 pub use pauses::Pause;
-pub use selection::one_per_system;
+pub use representatives::{KINDS, one_per_system};
 
 /// Everything that questions are asked of.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -42,15 +42,29 @@ impl Facts {
         self.cells.iter().filter(fits).collect()
     }
 
-    /// The same, those of which the measure is known, least first.
+    /// The same, those of which the measure is known, the best first.
     pub fn comparable_by(
         &self,
         workload: &str,
         scenario: Scenario,
         measure: Measure,
     ) -> Vec<&CellFacts> {
-        let mut cells = self.comparable(workload, scenario);
+        let mut cells = self.listed_by(workload, scenario, measure);
         cells.retain(|cell| cell.median(measure).is_some());
+        cells
+    }
+
+    /// The same, with those behind them that were tried and never ended well: a row that is not
+    /// there says nothing, and one that has no figure says that the system failed.
+    pub fn listed_by(
+        &self,
+        workload: &str,
+        scenario: Scenario,
+        measure: Measure,
+    ) -> Vec<&CellFacts> {
+        let mut cells = self.comparable(workload, scenario);
+        let has_failed = |cell: &CellFacts| cell.orders.is_empty() && cell.failures() > 0;
+        cells.retain(|cell| cell.median(measure).is_some() || has_failed(cell));
         sort_by(&mut cells, measure);
         cells
     }
@@ -114,21 +128,15 @@ impl Facts {
     }
 }
 
-/// Cells ordered by the median of a measure, least first; those without it last.
+/// Cells ordered by the median of a measure, the best first; those without it last.
 fn sort_by(cells: &mut [&CellFacts], measure: Measure) {
-    let key = |cell: &CellFacts| cell.median(measure).unwrap_or(f64::INFINITY);
+    let key = |cell: &CellFacts| match cell.median(measure) {
+        Some(rate) if measure.is_rate() => -rate,
+        Some(cost) => cost,
+        None => f64::INFINITY,
+    };
     cells.sort_by(|one, two| {
         let by_value = key(one).total_cmp(&key(two));
         by_value.then_with(|| one.cell.cmp(&two.cell))
     });
-}
-
-/// The first cell of each system, in the order given.
-pub fn one_per_system<'a>(cells: &[&'a CellFacts]) -> Vec<&'a CellFacts> {
-    let mut known: BTreeSet<&str> = BTreeSet::new();
-    cells
-        .iter()
-        .copied()
-        .filter(|cell| known.insert(&cell.cell.system))
-        .collect()
 }

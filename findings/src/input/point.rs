@@ -31,10 +31,12 @@ pub enum Fact {
     GeneratorCpuNs,
     /// Packets that a firewall's rules counted, on all links.
     FirewallPackets,
+    /// From the attempt to connect before the successful one to that one.
+    ConnectResolutionNs,
 }
 
 impl Fact {
-    const EVIDENCE: [(Self, &[Evidence]); 11] = [
+    const EVIDENCE: [(Self, &[Evidence]); 12] = [
         (Self::ReadyNs, &[Evidence::ReadyNs]),
         (Self::PrivateBytes, &[Evidence::PrivateBytes]),
         (Self::PssBytes, &[Evidence::PssBytes]),
@@ -48,6 +50,7 @@ impl Fact {
         ),
         (Self::AvailableBytes, &[Evidence::AvailableBytes]),
         (Self::GeneratorCpuNs, &[Evidence::GeneratorCpuNs]),
+        (Self::ConnectResolutionNs, &[Evidence::ConnectResolutionNs]),
         (
             Self::FirewallPackets,
             &[
@@ -96,6 +99,9 @@ pub struct Point {
     pub order: u64,
     /// The block that it was shuffled in.
     pub block: u32,
+    /// Which invocation of the run took it. A block of a run that was interrupted may have samples of
+    /// two of them, with a day between.
+    pub session: u32,
     /// Its line in the ledger, from 1.
     pub line: u64,
     /// When it began, in milliseconds since 1970 by the wall clock; nothing if the record has no time.
@@ -147,14 +153,19 @@ impl Point {
         let parts = parts.collect();
         let skip = sample.skip_kind();
         let started_at = sample.started_at.parse::<jiff::Timestamp>();
+        let session = sample.session();
         // What is timed under load is the wall time of its requests: without a total, that is what
         // pressure compares to.
         let timed = sample
             .total_ns
             .or_else(|| load.as_ref().map(|load| load.wall_ns));
+        let noisy = timed
+            .and_then(|ns| sample.noise.mark(ns))
+            .or_else(|| sample.mark_unquiet());
         Self {
             order: sample.order,
             block: sample.block,
+            session,
             line,
             started_at_ms: started_at.ok().map(jiff::Timestamp::as_millisecond),
             outcome: sample.outcome,
@@ -163,7 +174,7 @@ impl Point {
             residual_ns: sample.residual_ns,
             phases: sample.phases.into_boxed_slice(),
             resources: sample.resources,
-            noisy: timed.and_then(|ns| sample.noise.mark(ns)),
+            noisy,
             skip,
             parts,
             cpus: cpus(&sample.attested),

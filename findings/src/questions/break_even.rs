@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use results::Workload;
 use serde::Serialize;
+use systems::{Kind, standing};
 
 use crate::cells::{CellFacts, Measure};
 use crate::facts::{Configuration, Facts};
@@ -48,10 +49,13 @@ pub struct Pays {
 pub struct BreakEven {
     /// The workload.
     pub workload: Workload,
-    /// Of each system the quickest way, quickest first.
+    /// Of each system the way that stands for it, quickest first; none of survivors.
     pub ways: Vec<Way>,
     /// Every pair where there is something to win.
     pub crossings: Vec<Pays>,
+    /// Which of them is that of what stands for WebAssembly, which starts quicker, and of what
+    /// stands for containers.
+    pub headline: Option<usize>,
     /// Ways whose starts and requests had different CPUs, so that they cannot be added up.
     pub not_added: Vec<NotAdded>,
 }
@@ -89,7 +93,8 @@ impl NotAdded {
 /// Every workload of which there are two ways.
 pub fn compute(facts: &Facts) -> Vec<BreakEven> {
     let of_workload = |workload: &Workload| {
-        let all = facts.configurations(workload);
+        let mut all = facts.configurations(workload);
+        all.retain(|of| !of.fails_often());
         let not_added: Vec<NotAdded> = all.iter().filter_map(not_added).collect();
         let ways: Vec<Way> = all.iter().filter_map(way).collect();
         let mut crossings = Vec::new();
@@ -100,6 +105,7 @@ pub fn compute(facts: &Facts) -> Vec<BreakEven> {
         }
         (ways.len() > 1 || !not_added.is_empty()).then(|| BreakEven {
             workload: workload.clone(),
+            headline: headline(&all, &crossings),
             ways,
             crossings,
             not_added,
@@ -110,6 +116,17 @@ pub fn compute(facts: &Facts) -> Vec<BreakEven> {
         .into_iter()
         .filter_map(of_workload)
         .collect()
+}
+
+fn headline(all: &[Configuration<'_>], crossings: &[Pays]) -> Option<usize> {
+    let stands_for = |kind| standing(kind, all, |of| &of.start.cell);
+    let (wasm, container) = (stands_for(Kind::Wasm)?, stands_for(Kind::Container)?);
+    crossings.iter().position(|pays| {
+        let is = |id: &str, of: &Configuration<'_>| {
+            of.start_on_same_cpus.is_some_and(|start| start.id == id)
+        };
+        is(&pays.baseline[0], wasm) && is(&pays.candidate[0], container)
+    })
 }
 
 fn way(of: &Configuration<'_>) -> Option<Way> {

@@ -1,19 +1,17 @@
 //! Why do published numbers disagree: the same run, with the clock started and stopped elsewhere.
-
-use std::collections::BTreeSet;
+//!
+//! Of each system the cell that stands for it, whichever clock it is read by: the quickest by each
+//! clock would be another cell each time, and quick by luck too.
 
 use results::record::Scenario;
 use results::{Phase, Workload};
 use serde::Serialize;
-use systems::{BASELINE, Kind, describe};
+use systems::{BASELINE, Kind, describe, standing};
 
-use crate::cells::{CellFacts, Measure};
+use crate::cells::{CellFacts, Lateness, Measure, of_starts, widened};
 use crate::comparison::{self, Effect, Sample};
-use crate::facts::Facts;
+use crate::facts::{Facts, one_per_system};
 use crate::statistics::median;
-
-/// The system that stands for the container.
-pub const CONTAINER: &str = "docker";
 
 /// One answer to "how many times as long as a container does it take?".
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -30,7 +28,8 @@ pub struct ClockRatio {
     pub median_ns: f64,
     /// Median of the container's.
     pub container_ns: f64,
-    /// How many times as long as the container.
+    /// How many times as long as the container. The ends of its interval are moved by what either
+    /// start may have been seen late.
     pub ratio: Effect,
 }
 
@@ -41,9 +40,31 @@ pub struct ClockBoundaries {
     pub workload: Workload,
     /// The ratios, clock by clock.
     pub ratios: Vec<ClockRatio>,
-    /// The Wasm system whose certain ratios are the furthest apart: its name, the smallest and the
-    /// largest.
-    pub widest: Option<(String, f64, f64)>,
+    /// What stands for WebAssembly by two clocks that were chosen beforehand.
+    pub apart: Option<Apart>,
+}
+
+/// One system by two clocks: a whole start with everything prepared, and a request under load.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Apart {
+    /// The system.
+    pub system: String,
+    /// The container's.
+    pub container: String,
+    /// How many times as long as the container a start takes.
+    pub start: Effect,
+    /// How many times as long a request does.
+    pub request: Effect,
+}
+
+impl Apart {
+    /// Whether one clock surely says less than the container, and the other surely more.
+    pub fn disagree(&self) -> bool {
+        let ends = self.start.interval.zip(self.request.interval);
+        ends.is_some_and(|(start, request)| {
+            (start.high < 1.0 && request.low > 1.0) || (start.low > 1.0 && request.high < 1.0)
+        })
+    }
 }
 
 /// Where a clock starts and stops.
@@ -59,15 +80,18 @@ enum Clock {
     Load(Scenario, Measure),
 }
 
+/// The clock of starts that a heading quotes.
+const START: &str = "launch → first answer, all prepared";
+
+/// The clock of requests that a heading quotes.
+const REQUEST: &str = "a request under load";
+
 const CLOCKS: [(&str, Clock); 7] = [
     (
         "launch → first answer, nothing cached",
         Clock::Whole(Scenario::Cold),
     ),
-    (
-        "launch → first answer, all prepared",
-        Clock::Whole(Scenario::RuntimeCold),
-    ),
+    (START, Clock::Whole(Scenario::RuntimeCold)),
     (
         "the same, from `start` on (container created before)",
         Clock::Except(&[Phase::Create]),
@@ -90,7 +114,7 @@ const CLOCKS: [(&str, Clock); 7] = [
         Clock::Load(Scenario::Warm, Measure::RequestNs),
     ),
     (
-        "a request under load",
+        REQUEST,
         Clock::Load(Scenario::Throughput, Measure::PerSecond),
     ),
 ];
@@ -104,7 +128,7 @@ pub fn compute(facts: &Facts) -> Vec<ClockBoundaries> {
             .collect();
         (!ratios.is_empty()).then(|| ClockBoundaries {
             workload: workload.clone(),
-            widest: widest(&ratios),
+            apart: apart(facts, &ratios),
             ratios,
         })
     };
@@ -115,95 +139,115 @@ pub fn compute(facts: &Facts) -> Vec<ClockBoundaries> {
         .collect()
 }
 
+/// A cell as a clock sees it.
+struct Timed<'a> {
+    cell: &'a CellFacts,
+    sample: Sample,
+    /// By how much its end may have been seen late.
+    late: Lateness,
+}
+
 fn ratios(facts: &Facts, workload: &str, name: &'static str, clock: Clock) -> Vec<ClockRatio> {
     let timed = timed(facts, workload, clock);
-    let Some((container, theirs)) = timed.iter().find(|(it, _)| it.system() == CONTAINER) else {
+    let Some(container) = standing(Kind::Container, &timed, |it| &it.cell.cell) else {
         return Vec::new();
     };
-    let is_shown = |cell: &CellFacts| cell.system() == BASELINE || is_wasm(cell);
-    let ratio = |(cell, ours): &(&CellFacts, Sample)| {
+    let is_shown = |it: &&Timed<'_>| it.cell.system() == BASELINE || is_wasm(it.cell);
+    let ratio = |it: &Timed<'_>| {
+        let ratio = comparison::ratio(&it.sample, &container.sample)?;
         Some(ClockRatio {
             clock: name,
-            cell: cell.id.clone(),
-            container: container.id.clone(),
-            system: cell.system().to_owned(),
-            median_ns: median(ours.values()).ok()?,
-            container_ns: median(theirs.values()).ok()?,
-            ratio: comparison::ratio(ours, theirs)?,
+            cell: it.cell.id.clone(),
+            container: container.cell.id.clone(),
+            system: it.cell.system().to_owned(),
+            median_ns: median(it.sample.values()).ok()?,
+            container_ns: median(container.sample.values()).ok()?,
+            ratio: Effect {
+                interval: ratio
+                    .interval
+                    .map(|ends| widened(ends, [it.late, container.late])),
+                ..ratio
+            },
         })
     };
-    let shown = timed.iter().filter(|(cell, _)| is_shown(cell));
-    shown.filter_map(ratio).collect()
+    timed.iter().filter(is_shown).filter_map(ratio).collect()
 }
 
 fn is_wasm(cell: &CellFacts) -> bool {
     describe(&cell.cell.system).kind == Kind::Wasm
 }
 
-/// Each system's quickest cell by one clock, quickest first.
-fn timed<'a>(facts: &'a Facts, workload: &str, clock: Clock) -> Vec<(&'a CellFacts, Sample)> {
-    let of_measure = |scenario, measure| {
-        let cells = facts.comparable(workload, scenario).into_iter();
-        cells
-            .map(|cell| (cell, Sample::costs(cell, measure)))
-            .collect::<Vec<_>>()
-    };
+/// Of each system the cell that stands for it, quickest first; none of survivors.
+fn timed<'a>(facts: &'a Facts, workload: &str, clock: Clock) -> Vec<Timed<'a>> {
     let mut found = match clock {
-        Clock::Whole(scenario) => of_measure(scenario, Measure::TotalNs),
-        Clock::Load(scenario, measure) => of_measure(scenario, measure),
+        Clock::Whole(scenario) => of_measure(facts, workload, scenario, Measure::TotalNs),
+        Clock::Load(scenario, measure) => of_measure(facts, workload, scenario, measure),
         Clock::Except(phases) => of_phases(facts, workload, &|phase| !phases.contains(&phase)),
         Clock::Only(phases) => of_phases(facts, workload, &|phase| phases.contains(&phase)),
     };
-    let middle = |sample: &Sample| median(sample.values()).unwrap_or(f64::INFINITY);
-    found.retain(|(_, sample)| !sample.values().is_empty());
-    found.sort_by(|one, two| middle(&one.1).total_cmp(&middle(&two.1)));
-    let mut systems: BTreeSet<&str> = BTreeSet::new();
-    found.retain(|(cell, _)| systems.insert(&cell.cell.system));
+    let middle = |it: &Timed<'_>| median(it.sample.values()).unwrap_or(f64::INFINITY);
+    found.retain(|it| !it.sample.values().is_empty() && !it.cell.fails_often());
+    found.sort_by(|one, two| middle(one).total_cmp(&middle(two)));
     found
 }
 
-fn of_phases<'a>(
+fn of_measure<'a>(
     facts: &'a Facts,
     workload: &str,
-    fits: &dyn Fn(Phase) -> bool,
-) -> Vec<(&'a CellFacts, Sample)> {
-    let cells = facts
-        .taken_apart(workload, Scenario::RuntimeCold)
-        .into_iter();
+    scenario: Scenario,
+    measure: Measure,
+) -> Vec<Timed<'a>> {
+    let cells = one_per_system(&facts.comparable_by(workload, scenario, measure));
+    let timed = |cell: &'a CellFacts| Timed {
+        cell,
+        sample: Sample::costs(cell, measure),
+        late: match measure {
+            Measure::TotalNs => cell.late.unwrap_or_default(),
+            _ => Lateness::default(),
+        },
+    };
+    cells.into_iter().map(timed).collect()
+}
+
+fn of_phases<'a>(facts: &'a Facts, workload: &str, fits: &dyn Fn(Phase) -> bool) -> Vec<Timed<'a>> {
+    let mut cells = facts.taken_apart(workload, Scenario::RuntimeCold);
     // What an orchestrator does before the process cannot be separated from what the process does.
-    let served =
-        cells.filter(|it| it.phase(Phase::Schedule).is_none() && it.phase(Phase::Run).is_none());
-    let sample = |cell: &CellFacts| {
+    cells.retain(|it| it.phase(Phase::Schedule).is_none() && it.phase(Phase::Run).is_none());
+    let timed = |cell: &'a CellFacts| {
         let sums = cell.starts.iter().map(|start| {
             let phases = start.phases.iter();
             let counted = phases.filter(|it| it.name.counts() && fits(it.name));
             let ns = counted.map(|it| it.ns).fold(0_u64, u64::saturating_add);
-            (start.block, ns as f64)
+            (start, ns as f64)
         });
-        Sample::new(sums.filter(|(_, ns)| *ns > 0.0))
+        let sums: Vec<_> = sums.filter(|(_, ns)| *ns > 0.0).collect();
+        let late = of_starts(sums.iter().map(|(start, ns)| (*ns, start.gap_ns)));
+        let values = sums
+            .iter()
+            .map(|(start, ns)| (start.session, start.block, *ns));
+        Timed {
+            cell,
+            sample: Sample::of_sessions(values),
+            late: late.unwrap_or_default(),
+        }
     };
-    served.map(|cell| (cell, sample(cell))).collect()
+    one_per_system(&cells).into_iter().map(timed).collect()
 }
 
-/// The system whose answer moves most, of ratios that surely are not 1.
-fn widest(ratios: &[ClockRatio]) -> Option<(String, f64, f64)> {
-    let is_certain = |it: &&ClockRatio| {
-        let interval = it.ratio.interval;
-        interval.is_some_and(|ends| !ends.contains(1.0))
+/// What stands for WebAssembly by the two clocks of the heading.
+fn apart(facts: &Facts, ratios: &[ClockRatio]) -> Option<Apart> {
+    let by = |clock: &str| {
+        let of_clock = ratios.iter().filter(|it| it.clock == clock);
+        let cells = of_clock.filter_map(|it| Some((it, facts.cell(&it.cell)?)));
+        standing(Kind::Wasm, cells, |(_, cell)| &cell.cell)
     };
-    let systems: BTreeSet<&str> = ratios
-        .iter()
-        .filter(|it| describe(&it.system.as_str().into()).kind == Kind::Wasm)
-        .map(|it| it.system.as_str())
-        .collect();
-    let ends = |system: &str| {
-        let own = ratios.iter().filter(|it| it.system == system);
-        let certain = own.filter(is_certain).map(|it| it.ratio.estimate);
-        let least = certain.clone().reduce(f64::min)?;
-        Some((system.to_owned(), least, certain.reduce(f64::max)?))
-    };
-    systems
-        .into_iter()
-        .filter_map(ends)
-        .max_by(|one, two| (one.2 / one.1).total_cmp(&(two.2 / two.1)))
+    let ((start, one), (request, two)) = (by(START)?, by(REQUEST)?);
+    (one.cell.system == two.cell.system).then(|| Apart {
+        system: one.system().to_owned(),
+        container: facts
+            .cell(&start.container)
+            .map_or_else(String::new, |it| it.system().to_owned()),
+        start: start.ratio,
+        request: request.ratio,
+    })
 }

@@ -3,7 +3,7 @@
 use results::record::Scenario;
 use results::{Param, Workload};
 use serde::Serialize;
-use systems::CONTAINER_LAYERS;
+use systems::{CONTAINER_LAYERS, usual};
 
 use crate::cells::{CellFacts, Measure};
 use crate::comparison::{self, Family, Pair};
@@ -64,10 +64,11 @@ fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option
     let cells = facts.comparable_by(workload, scenario, Measure::TotalNs);
     let mut found: Vec<(&CellFacts, Layer)> = Vec::new();
     for layer in &CONTAINER_LAYERS {
-        let is_layer = |cell: &&&CellFacts| {
+        let is_layer = |cell: &&CellFacts| {
             cell.system() == layer.system && cell.cell.params.get(Param::Network) == layer.network
         };
-        let Some(cell) = cells.iter().find(is_layer) else {
+        let own = cells.iter().copied().filter(is_layer);
+        let Some(cell) = usual(own, |it| &it.cell) else {
             continue;
         };
         let network = layer.network.map(|it| format!(" {it}")).unwrap_or_default();

@@ -4,7 +4,7 @@ use results::record::Scenario;
 use serde::Serialize;
 
 use crate::cells::{CellFacts, Measure, original};
-use crate::comparison::{self, Family, Pair};
+use crate::comparison::{self, Family, Pair, Table};
 use crate::facts::{Facts, compared_by};
 
 /// The A/A controls of a scenario and a measure: each system's second name against its first.
@@ -21,9 +21,10 @@ pub struct Control {
     pub family: Family,
 }
 
-/// The controls of every scenario that has some.
+/// The controls of every scenario that has some, corrected together: one of them that differs makes
+/// the whole run doubtful.
 pub fn compute(facts: &Facts) -> Vec<Control> {
-    let mut controls = Vec::new();
+    let mut found: Vec<(Scenario, Table<'_>)> = Vec::new();
     for scenario in Scenario::ALL {
         let twins: Vec<(&CellFacts, &CellFacts)> = facts
             .cells
@@ -39,16 +40,26 @@ pub fn compute(facts: &Facts) -> Vec<Control> {
                 })
                 .map(|(twin, first)| Pair::new(twin, first))
                 .collect();
-            let name = format!("A/A {} {}", scenario.name(), measure.name());
-            controls.extend(
-                comparison::judge(name, measure, &pairs, None).map(|family| Control {
-                    scenario,
-                    measure,
-                    floor: facts.floor(scenario, measure),
-                    family,
-                }),
-            );
+            let table = Table {
+                name: format!("A/A {} {}", scenario.name(), measure.name()),
+                measure,
+                pairs,
+                floor: None,
+            };
+            // A table without a pair is no family.
+            found.extend((!table.pairs.is_empty()).then_some((scenario, table)));
         }
     }
-    controls
+    let (scenarios, tables): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    let families = comparison::judge_jointly(tables).into_iter();
+    scenarios
+        .into_iter()
+        .zip(families)
+        .map(|(scenario, family)| Control {
+            scenario,
+            measure: family.measure,
+            floor: facts.floor(scenario, family.measure),
+            family,
+        })
+        .collect()
 }

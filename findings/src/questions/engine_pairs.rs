@@ -1,12 +1,19 @@
 //! One engine twice: embedded in a program made for it, and under its own command line, step by
 //! step.
+//!
+//! The whole is compared by starts that nothing observed. Steps are of starts that were taken apart,
+//! which takes time: a tenth of a millisecond and more where the kernel stops the process to report
+//! its system calls, next to nothing where a program reports on itself. Steps are therefore set
+//! against steps that were observed in the same way, where there are such, and what being observed
+//! added to each side is stated beside them.
 
 use results::record::Scenario;
 use results::{Cell, Param, Phase, System, Workload};
 use serde::Serialize;
+use systems::usual;
 
 use crate::cells::{CellFacts, Measure, is_unobserved, without};
-use crate::comparison::{self, Family, Pair as Compared};
+use crate::comparison::{self, Effect, Family, Pair as Compared};
 use crate::facts::Facts;
 
 /// The same work on both sides: what it is, and its phases as reported from inside and as seen from
@@ -74,14 +81,35 @@ pub struct Step {
 }
 
 impl Step {
-    /// The finer of the two figures of the embedded start.
+    /// The figure of the embedded start that the command line's can be set against: the one that
+    /// was observed from outside too, and where there is none its own.
     pub fn embedded_ns(&self) -> Option<f64> {
-        self.embedded_own_ns.or(self.embedded_seen_ns)
+        self.embedded_seen_ns.or(self.embedded_own_ns)
     }
 
     /// By how much the command line takes longer.
     pub fn more_ns(&self) -> Option<f64> {
         Some(self.cli_ns? - self.embedded_ns().unwrap_or(0.0))
+    }
+}
+
+/// What being observed added to the starts that the steps are of: their totals less those of starts
+/// that nothing observed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Observed {
+    /// To the embedded start while it reported on itself.
+    pub embedded_own: Option<Effect>,
+    /// To the embedded start while it was seen from outside.
+    pub embedded_seen: Option<Effect>,
+    /// To the command line while it was seen from outside.
+    pub cli: Option<Effect>,
+}
+
+impl Observed {
+    /// By how much more it added to the command line than to what that is set against.
+    pub fn more_ns(&self) -> Option<f64> {
+        let embedded = self.embedded_seen.or(self.embedded_own);
+        Some(self.cli?.estimate - embedded.map_or(0.0, |it| it.estimate))
     }
 }
 
@@ -112,6 +140,8 @@ pub struct EnginePair {
     pub taken_apart: [Option<String>; 2],
     /// The steps, of starts that were taken apart.
     pub steps: Vec<Step>,
+    /// What of the steps is the observer's.
+    pub observed: Observed,
     /// Work of the command line that was left out in cells of their own.
     pub left_out: Vec<LeftOut>,
 }
@@ -149,10 +179,10 @@ pub fn compute(facts: &Facts) -> EnginePairs {
             for workload in facts.workloads() {
                 let cells = facts.comparable_by(workload, scenario, Measure::TotalNs);
                 for theirs in cells.iter().filter(|it| it.cell.system == *cli) {
-                    let is_same = |ours: &&&CellFacts| {
-                        ours.cell.system == *embedded && is_alike(ours, theirs)
-                    };
-                    if let Some(ours) = cells.iter().find(is_same) {
+                    let is_same =
+                        |ours: &&CellFacts| ours.cell.system == *embedded && is_alike(ours, theirs);
+                    let same = cells.iter().copied().filter(is_same);
+                    if let Some(ours) = usual(same, |it| &it.cell) {
                         compared.push(Compared::new(theirs, ours));
                         pairs.push(pair(facts, engine, ours, theirs));
                     }
@@ -208,8 +238,22 @@ fn pair(facts: &Facts, engine: &str, embedded: &CellFacts, cli: &CellFacts) -> E
         cells: [id(embedded), id(cli)],
         taken_apart: [own.or_else(|| seen(embedded)).map(id), seen(cli).map(id)],
         steps: steps(own, seen(embedded), seen(cli)),
+        observed: Observed {
+            embedded_own: added(own, embedded),
+            embedded_seen: added(seen(embedded), embedded),
+            cli: added(seen(cli), cli),
+        },
         left_out: left_out(facts, cli),
     }
+}
+
+/// By how much longer starts took while something took them apart.
+fn added(observed: Option<&CellFacts>, alone: &CellFacts) -> Option<Effect> {
+    // A start whose phases are its total's own is not observed by anything else.
+    let observed = observed.filter(|it| it.id != alone.id)?;
+    let pair = [Compared::new(observed, alone)];
+    let family = comparison::judge("observed".to_owned(), Measure::TotalNs, &pair, None)?;
+    family.members.first()?.shift
 }
 
 fn steps(own: Option<&CellFacts>, seen: Option<&CellFacts>, cli: Option<&CellFacts>) -> Vec<Step> {

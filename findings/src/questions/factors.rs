@@ -150,13 +150,13 @@ fn variations(facts: &Facts, factor: Factor) -> Vec<Variation> {
             continue;
         };
         for candidate in group.iter().filter(|it| !factor.is_absent(&it.cell)) {
+            let pair = Pair::new(candidate, baseline);
             pairs
                 .entry(candidate.cell.scenario)
                 .or_default()
                 .push(Pair {
-                    candidate,
-                    baseline,
-                    obstacle: factor.obstacle(candidate),
+                    obstacle: factor.obstacle(candidate).or(pair.obstacle),
+                    ..pair
                 });
         }
     }

@@ -6,8 +6,8 @@ use results::System;
 use results::record::Scenario;
 use serde::Serialize;
 
-use crate::cells::{CellFacts, Measure};
-use crate::facts::Facts;
+use crate::cells::{CellFacts, Lateness, Measure};
+use crate::facts::{Facts, one_per_system};
 use crate::statistics::Warning;
 
 /// A floor that a reader should know.
@@ -52,6 +52,26 @@ pub struct Loads {
     pub longest_ns: f64,
 }
 
+/// By how much the starts of a system may have been seen late.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Late {
+    /// The system.
+    pub system: String,
+    /// The id of the cell that stands for it.
+    pub cell: String,
+    /// By how much; nothing where each start answered at once.
+    pub late: Option<Lateness>,
+}
+
+/// A cell that fails so often that its figures are those of survivors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailsOften {
+    /// The cell's id.
+    pub cell: String,
+    /// How many of its samples count.
+    pub answered: String,
+}
+
 /// Limits of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Limits {
@@ -63,6 +83,8 @@ pub struct Limits {
     pub skipped: Vec<NotCounted>,
     /// Samples that failed.
     pub failed: Vec<NotCounted>,
+    /// Cells that fail often: they are compared with nothing, and ranked nowhere.
+    pub fail_often: Vec<FailsOften>,
     /// Samples that count.
     pub ok: usize,
     /// Of those, the ones that were disturbed.
@@ -78,6 +100,13 @@ pub struct Limits {
     pub loads: Option<Loads>,
     /// Cells whose rate is a lower bound, since their load generator was at its limit.
     pub generator_limited: Vec<String>,
+    /// By how much starts may have been seen late: of the first workload, each system's.
+    pub late: Vec<Late>,
+    /// Invocations of the run that took samples which count: more than one if it was interrupted and
+    /// went on.
+    pub sessions: usize,
+    /// Blocks with samples of several of them, which make no pairs across.
+    pub split_blocks: usize,
     /// Whether the checkout had changes that are in no commit.
     pub dirty: bool,
 }
@@ -99,6 +128,17 @@ const FLOORS: [(Scenario, Measure); 5] = [
     (Scenario::Density, Measure::PssBytes),
 ];
 
+/// The sessions of each block.
+fn sessions(facts: &Facts) -> BTreeMap<u32, BTreeSet<u32>> {
+    let mut sessions: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    for measured in facts.cells.iter().flat_map(|cell| cell.measures.values()) {
+        for (block, session) in measured.blocks.iter().zip(&measured.sessions) {
+            sessions.entry(*block).or_default().insert(*session);
+        }
+    }
+    sessions
+}
+
 /// The limits of a run.
 pub fn compute(facts: &Facts) -> Limits {
     let absent = absent(facts);
@@ -111,11 +151,13 @@ pub fn compute(facts: &Facts) -> Limits {
             floor,
         })
     };
+    let sessions = sessions(facts);
     let first_names = |cell: &&CellFacts| !cell.is_twin() && !unavailable.contains(cell.system());
     Limits {
         floors: FLOORS.into_iter().filter_map(floor).collect(),
         skipped: not_counted(facts.cells.iter().filter(first_names), |it| &it.skipped),
         failed: not_counted(facts.cells.iter(), |it| &it.failed),
+        fail_often: fail_often(facts),
         ok: facts.cells.iter().map(|cell| cell.orders.len()).sum(),
         noisy: facts.cells.iter().map(|cell| cell.noisy.len()).sum(),
         drifting: warned(facts, |it| matches!(it, Warning::Drift { .. })),
@@ -125,12 +167,47 @@ pub fn compute(facts: &Facts) -> Limits {
         }),
         loads: loads(facts),
         generator_limited: ids(facts, CellFacts::is_generator_limited),
+        late: late(facts),
+        sessions: sessions.values().flatten().collect::<BTreeSet<_>>().len(),
+        split_blocks: sessions.values().filter(|of| of.len() > 1).count(),
         dirty: facts
             .manifest
             .as_ref()
             .is_some_and(|manifest| manifest.dirty == Some(true)),
         absent,
     }
+}
+
+fn fail_often(facts: &Facts) -> Vec<FailsOften> {
+    let cells = facts.cells.iter().filter(|cell| cell.fails_often());
+    let often = cells.filter_map(|cell| {
+        Some(FailsOften {
+            cell: cell.id.clone(),
+            answered: cell.answered()?,
+        })
+    });
+    often.collect()
+}
+
+/// The systems of the first scenario that has starts with a client: all prepared, or else nothing.
+fn late(facts: &Facts) -> Vec<Late> {
+    let Some(workload) = facts.workloads().first().copied() else {
+        return Vec::new();
+    };
+    let of = |scenario| {
+        let cells = facts.comparable_by(workload, scenario, Measure::TotalNs);
+        let late = |cell: &&CellFacts| Late {
+            system: cell.system().to_owned(),
+            cell: cell.id.clone(),
+            late: cell.late,
+        };
+        one_per_system(&cells).iter().map(late).collect::<Vec<_>>()
+    };
+    let scenarios = [Scenario::RuntimeCold, Scenario::Cold].into_iter();
+    let mut late = scenarios
+        .map(of)
+        .filter(|it| it.iter().any(|it| it.late.is_some()));
+    late.next().unwrap_or_default()
 }
 
 fn absent(facts: &Facts) -> Vec<Absent> {

@@ -8,6 +8,7 @@ pub mod clocks;
 pub mod container_layers;
 pub mod controls;
 pub mod density;
+pub mod duel;
 pub mod engine_pairs;
 pub mod factors;
 pub mod headline;

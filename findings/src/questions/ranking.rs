@@ -4,16 +4,19 @@
 //! cost each criterion is. **What cannot be told apart shares a rank**: going down the list, a
 //! system gets a rank of its own only if it differs from the first of the rank above in at least one
 //! criterion that counts for the use, by a verdict of "slower" (more) from [`crate::comparison`],
-//! corrected over the use's table. Where no criterion has such a verdict, the difference of the two
+//! corrected over all rankings. Where no criterion has such a verdict, the difference of the two
 //! scores is made of differences that the run does not show, and both stand on one rank. Samples
 //! that are too few therefore lead to shared ranks, and never to a winner.
+//!
+//! A system is not ranked if what its criteria are read off fails often, since that is what
+//! survivors did, or is limited by the load generator, since that is the generator's figure.
 
 use results::Workload;
 use results::record::Scenario;
 use serde::Serialize;
 
 use crate::cells::{CellFacts, Measure};
-use crate::comparison::{self, Family, Pair};
+use crate::comparison::{self, Family, Pair, Table};
 use crate::facts::{Configuration, Facts};
 
 /// What is weighed.
@@ -105,8 +108,21 @@ pub struct Ranking {
     pub workload: Workload,
     /// The systems, best score first.
     pub places: Vec<Place>,
+    /// Those that cannot be ranked, each with the reason.
+    pub unranked: Vec<Unranked>,
     /// What the ranks rest on: for each criterion, each system against the first of the rank above.
     pub families: Vec<Family>,
+}
+
+/// A system that was measured and is not ranked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unranked {
+    /// The system.
+    pub system: String,
+    /// The id of the cell that keeps it from being ranked.
+    pub cell: String,
+    /// Why.
+    pub why: String,
 }
 
 /// A system's place.
@@ -139,15 +155,27 @@ pub struct Factor {
 }
 
 /// Rankings of every workload for every use; a race of one has no winner.
+///
+/// Their comparisons are corrected together, since the uses have most of them in common and whoever
+/// reads one ranking reads all.
 pub fn compute(facts: &Facts) -> Vec<Ranking> {
-    let mut rankings = Vec::new();
+    let mut scored = Vec::new();
     for workload in facts.workloads() {
         let all = facts.configurations(workload);
         for for_use in USES {
-            rankings.extend(rank(facts, workload, for_use, &all));
+            scored.extend(score(facts, workload, for_use, &all));
         }
     }
-    rankings
+    let tables = scored.iter().flat_map(|it| it.tables(facts)).collect();
+    let mut families = comparison::judge_jointly(tables).into_iter();
+    scored
+        .into_iter()
+        .map(|scored| {
+            let own = families.by_ref().take(scored.for_use.weights.len());
+            let own = own.collect();
+            scored.rank(own)
+        })
+        .collect()
 }
 
 /// The cell that a criterion is read off.
@@ -163,9 +191,8 @@ fn cell_of<'a>(
             .into_iter()
             .find(|cell| cell.median(Measure::PssBytes).is_some()),
         Criterion::Load => {
-            let (cell, measure) = (&of.start.cell, Measure::PerSecond);
-            let cells = facts.comparable_by(&cell.workload, Scenario::Throughput, measure);
-            cells.into_iter().rfind(|it| it.cell.system == cell.system)
+            let cell = &of.start.cell;
+            facts.usual(&cell.workload, Scenario::Throughput, of.start.system())
         }
     }
 }
@@ -173,63 +200,97 @@ fn cell_of<'a>(
 /// The cells that a system's criteria are read off, each with its cost.
 type Costs<'a> = Vec<(&'a CellFacts, f64)>;
 
+/// Systems with their scores, best first, and without ranks yet: two at least.
+struct Scored<'a> {
+    for_use: Use,
+    workload: &'a Workload,
+    systems: Vec<(&'a str, Costs<'a>, f64)>,
+    /// The least cost by each criterion.
+    best: Vec<f64>,
+    /// Those that have none, and why.
+    unranked: Vec<Unranked>,
+}
+
 /// The systems of which everything was measured that counts: one of which something was not cannot
 /// be ranked by it.
-fn rank(
-    facts: &Facts,
-    workload: &Workload,
+fn score<'a>(
+    facts: &'a Facts,
+    workload: &'a Workload,
     for_use: Use,
-    all: &[Configuration<'_>],
-) -> Option<Ranking> {
-    let cells = |of: &Configuration<'_>| -> Option<Costs<'_>> {
-        for_use
-            .weights
-            .iter()
-            .map(|(criterion, _)| {
-                let cell = facts.cell(&cell_of(facts, of, *criterion)?.id)?;
-                let value = cell.median(criterion.measure())?;
-                let is_rate = criterion.measure().is_rate();
-                Some((cell, if is_rate { 1e9 / value } else { value }))
-            })
-            .collect()
-    };
-    let mut known: Vec<(&str, Costs<'_>, f64)> = all
-        .iter()
-        .filter_map(|of| Some((of.start.system(), cells(of)?, 0.0)))
-        .collect();
+    all: &[Configuration<'a>],
+) -> Option<Scored<'a>> {
+    let (mut systems, mut unranked) = (Vec::new(), Vec::new());
+    for of in all {
+        match costs(facts, of, for_use) {
+            Ok(costs) => systems.push((of.start.system(), costs, 0.0)),
+            Err(obstacle) => unranked.push(obstacle),
+        }
+    }
     let best: Vec<f64> = (0..for_use.weights.len())
         .map(|at| {
-            let values = known.iter().map(|(_, cells, _)| cells[at].1);
+            let values = systems.iter().map(|(_, cells, _)| cells[at].1);
             values.fold(f64::INFINITY, f64::min)
         })
         .collect();
-    for (_, cells, score) in &mut known {
+    for (_, cells, score) in &mut systems {
         let terms = for_use.weights.iter().zip(cells.iter()).zip(&best);
         let sum: f64 = terms
             .map(|(((_, weight), (_, value)), best)| weight * (value / best).ln())
             .sum();
         *score = sum.exp();
     }
-    known.retain(|(.., score)| score.is_finite());
-    known.sort_by(|one, two| one.2.total_cmp(&two.2).then_with(|| one.0.cmp(two.0)));
-    if known.len() < 2 {
-        return None;
+    systems.retain(|(.., score)| score.is_finite());
+    systems.sort_by(|one, two| one.2.total_cmp(&two.2).then_with(|| one.0.cmp(two.0)));
+    (systems.len() > 1).then_some(Scored {
+        for_use,
+        workload,
+        systems,
+        best,
+        unranked,
+    })
+}
+
+impl<'a> Scored<'a> {
+    /// For each criterion all against all that stand above, so that what is compared does not
+    /// depend on how ranks come out.
+    fn tables(&self, facts: &Facts) -> Vec<Table<'a>> {
+        let table = |(at, (criterion, _)): (usize, &(Criterion, f64))| {
+            let cells: Vec<&CellFacts> = self.systems.iter().map(|it| it.1[at].0).collect();
+            let below = cells.iter().enumerate();
+            let pairs = below.flat_map(|(below, cell)| {
+                let above = cells[..below].iter();
+                above.map(move |above| Pair::new(cell, above))
+            });
+            let measure = criterion.measure();
+            Table {
+                name: format!(
+                    "{} {} {}",
+                    self.workload,
+                    self.for_use.name,
+                    criterion.name()
+                ),
+                measure,
+                pairs: pairs.collect(),
+                floor: facts.floor_of(self.workload, cells[0].cell.scenario, measure),
+            }
+        };
+        self.for_use.weights.iter().enumerate().map(table).collect()
     }
-    let measured: Vec<_> = known.iter().map(|(_, cells, _)| cells.clone()).collect();
-    let (ranks, families) = ranks(facts, workload, for_use, &measured);
-    let places = known
-        .iter()
-        .zip(&ranks)
-        .map(|((system, cells, score), rank)| Place {
+
+    /// The ranking, by the families of its tables.
+    fn rank(self, families: Vec<Family>) -> Ranking {
+        let ranks = ranks(&self.systems, &families);
+        let place = |((system, cells, score), rank): (&(&str, Costs<'_>, f64), &usize)| Place {
             system: (*system).to_owned(),
             rank: *rank,
             is_shared: ranks.iter().filter(|other| *other == rank).count() > 1,
             score: *score,
-            factors: for_use
+            factors: self
+                .for_use
                 .weights
                 .iter()
                 .zip(cells)
-                .zip(&best)
+                .zip(&self.best)
                 .map(|(((criterion, _), (cell, value)), best)| Factor {
                     criterion: *criterion,
                     cell: cell.id.clone(),
@@ -237,45 +298,58 @@ fn rank(
                     times: value / best,
                 })
                 .collect(),
-        });
-    Some(Ranking {
-        for_use,
-        workload: workload.clone(),
-        places: places.collect(),
-        families,
-    })
+        };
+        Ranking {
+            for_use: self.for_use,
+            workload: self.workload.clone(),
+            places: self.systems.iter().zip(&ranks).map(place).collect(),
+            unranked: self.unranked,
+            families,
+        }
+    }
 }
 
-/// The rank of each system in the order of scores, and the comparisons that decided.
-fn ranks(
-    facts: &Facts,
-    workload: &Workload,
+/// What each criterion of a use is read off, or why the system cannot be ranked.
+fn costs<'a>(
+    facts: &'a Facts,
+    of: &Configuration<'a>,
     for_use: Use,
-    systems: &[Vec<(&CellFacts, f64)>],
-) -> (Vec<usize>, Vec<Family>) {
-    // All against all that stand above, so that the families do not depend on how ranks come out.
-    let families: Vec<Family> = for_use
-        .weights
-        .iter()
-        .enumerate()
-        .filter_map(|(at, (criterion, _))| {
-            let mut pairs = Vec::new();
-            for (below, cells) in systems.iter().enumerate() {
-                for above in &systems[..below] {
-                    pairs.push(Pair::new(cells[at].0, above[at].0));
-                }
-            }
-            let measure = criterion.measure();
-            let scenario = systems[0][at].0.cell.scenario;
-            comparison::judge(
-                format!("{workload} {} {}", for_use.name, criterion.name()),
-                measure,
-                &pairs,
-                facts.floor_of(workload, scenario, measure),
-            )
-        })
-        .collect();
-    let is_worse = |below: &[(&CellFacts, f64)], above: &[(&CellFacts, f64)]| {
+) -> Result<Costs<'a>, Unranked> {
+    let refuse = |cell: &CellFacts, why: String| Unranked {
+        system: of.start.system().to_owned(),
+        cell: cell.id.clone(),
+        why,
+    };
+    let cost = |(criterion, _): &(Criterion, f64)| {
+        let measure = criterion.measure();
+        let cell = cell_of(facts, of, *criterion);
+        let value = cell.and_then(|cell| Some((cell, cell.median(measure)?)));
+        let Some((cell, value)) = value else {
+            let why = format!("its {} was not measured", criterion.name());
+            return Err(refuse(cell.unwrap_or(of.start), why));
+        };
+        if let Some(answered) = cell.answered().filter(|_| cell.fails_often()) {
+            return Err(refuse(cell, answered));
+        }
+        if *criterion == Criterion::Load && cell.is_generator_limited() {
+            let why = "its load generator was at its limit".to_owned();
+            return Err(refuse(cell, why));
+        }
+        Ok((
+            cell,
+            if measure.is_rate() {
+                1e9 / value
+            } else {
+                value
+            },
+        ))
+    };
+    for_use.weights.iter().map(cost).collect()
+}
+
+/// The rank of each system in the order of scores.
+fn ranks(systems: &[(&str, Costs<'_>, f64)], families: &[Family]) -> Vec<usize> {
+    let is_worse = |below: &Costs<'_>, above: &Costs<'_>| {
         let cells = below.iter().zip(above);
         families.iter().zip(cells).any(|(family, (below, above))| {
             family
@@ -285,12 +359,12 @@ fn ranks(
     };
     let mut ranks: Vec<usize> = Vec::new();
     let mut leader = 0;
-    for (at, cells) in systems.iter().enumerate() {
-        if at == 0 || is_worse(cells, &systems[leader]) {
+    for (at, (_, cells, _)) in systems.iter().enumerate() {
+        if at == 0 || is_worse(cells, &systems[leader].1) {
             leader = at;
         }
         // The next rank after two that share the first is the third.
         ranks.push(leader + 1);
     }
-    (ranks, families)
+    ranks
 }

@@ -17,10 +17,12 @@ pub struct Requests {
     pub scenario: Scenario,
     /// What is compared.
     pub measure: Measure,
-    /// The ids of the cells, best first.
+    /// The ids of the cells, best first, and behind them those that failed each time.
     pub cells: Vec<String>,
-    /// The first of each system.
-    pub best: Vec<String>,
+    /// Of these, the ones that stand for the native program, WebAssembly and containers.
+    pub representatives: Vec<String>,
+    /// Of each system with figures the cell that stands for it.
+    pub usual: Vec<String>,
     /// The ids of those whose memory is known, least first.
     pub by_memory: Vec<String>,
     /// Whether every request went out after the answer to the one before it.
@@ -149,10 +151,8 @@ pub fn compute(facts: &Facts) -> Vec<Requests> {
 
 fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option<Requests> {
     let measure = *compared_by(scenario).first()?;
-    let mut cells = facts.comparable_by(workload, scenario, measure);
-    if measure.is_rate() {
-        cells.reverse();
-    }
+    let cells = facts.listed_by(workload, scenario, measure);
+    let known = facts.comparable_by(workload, scenario, measure);
     let is_closed = |cell: &&CellFacts| {
         let pace = cell.cell.params.get(Param::Pace);
         pace.is_none_or(|pace| pace == "closed")
@@ -168,7 +168,8 @@ fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option
         workload: workload.clone(),
         scenario,
         measure,
-        best: ids(&one_per_system(&cells)),
+        representatives: ids(&facts.representatives(workload, scenario)),
+        usual: ids(&one_per_system(&known)),
         by_memory: ids(&by_memory),
         closed_loop: cells.iter().all(is_closed),
         generator_limited: cells.iter().filter(limited).filter_map(share).collect(),

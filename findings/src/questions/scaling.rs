@@ -3,16 +3,20 @@
 //! Speed-up is the throughput of N instances over that of the fewest measured, and efficiency the
 //! speed-up over what so many instances could be expected to give. Both are taken within a block,
 //! where N and the fewest are measured close together: what drifts during a run falls on both alike.
+//!
+//! Systems are set side by side at one number of instances that all of them did right: what one of
+//! them keeps at two instances says nothing against what another keeps at eight.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use results::record::Scenario;
-use results::{Cell, Param};
+use results::{Cell, Param, Workload};
 use serde::Serialize;
+use systems::standing;
 
 use crate::cells::{CellFacts, Measure, is_unobserved, without};
 use crate::comparison::{self, Bound, Effect, Sample};
-use crate::facts::Facts;
+use crate::facts::{Facts, KINDS};
 use crate::units::{percent, three_digits};
 
 /// Cells that differ in the number of instances only.
@@ -42,6 +46,8 @@ pub struct ScalingStep {
     pub bound: Option<Bound>,
     /// How many times the requests per second of the number before.
     pub over_previous: Option<Effect>,
+    /// Whether something could be measured, and nothing failed.
+    pub is_right: bool,
     /// Whether less is done than by fewer instances, beyond noise, or not all of it rightly, or
     /// nothing could be measured.
     pub is_degraded: bool,
@@ -77,8 +83,10 @@ pub enum Limit {
     Fails {
         /// How many.
         instances: u64,
-        /// Samples that failed.
+        /// Samples that failed, or were given up after others had.
         failed: usize,
+        /// Samples that were tried.
+        of: usize,
     },
     /// So many instances do less than fewer did.
     Falls {
@@ -125,9 +133,10 @@ fn curve((cell, mut members): (Cell, Vec<(u64, &CellFacts)>)) -> Option<Scaling>
         .zip(&members)
         .find(|(step, (_, cell))| step.is_degraded || cell.is_generator_limited());
     let limit = match limit {
-        Some((step, (_, cell))) if !cell.failed.is_empty() => Limit::Fails {
+        Some((step, (_, cell))) if cell.failures() > 0 => Limit::Fails {
             instances: step.instances,
-            failed: cell.failed.len(),
+            failed: cell.failures(),
+            of: cell.attempted(),
         },
         Some((step, _)) if step.is_degraded => Limit::Falls {
             instances: step.instances,
@@ -137,7 +146,7 @@ fn curve((cell, mut members): (Cell, Vec<(u64, &CellFacts)>)) -> Option<Scaling>
         },
         None => Limit::NotReached { instances: most },
     };
-    let is_measured = members.iter().any(|(_, cell)| !cell.orders.is_empty());
+    let is_measured = members.iter().any(|(_, cell)| cell.attempted() > 0);
     is_measured.then_some(Scaling { cell, steps, limit })
 }
 
@@ -179,6 +188,86 @@ fn step(members: &[(u64, &CellFacts)], at: usize) -> ScalingStep {
         efficiency: speed_up.map(|it| it.scaled(least as f64 / n as f64)),
         bound,
         over_previous,
-        is_degraded: falls || !cell.failed.is_empty() || cell.orders.is_empty(),
+        is_right: cell.failures() == 0 && !cell.orders.is_empty(),
+        is_degraded: falls || cell.failures() > 0 || cell.orders.is_empty(),
     }
+}
+
+/// What is kept of its efficiency by what stands for the native program, WebAssembly and
+/// containers, at one number of instances.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Side {
+    /// The workload.
+    pub workload: Workload,
+    /// The largest number of instances that all of them did right.
+    pub instances: u64,
+    /// Each with its efficiency there.
+    pub kept: Vec<Kept>,
+    /// Systems that failed with more than one instance, each from which number on; those that did
+    /// nothing right with several instances are here and not among those that are kept.
+    pub failed: Vec<(String, u64)>,
+}
+
+/// A system's efficiency.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Kept {
+    /// The system.
+    pub system: String,
+    /// The cell's id.
+    pub cell: String,
+    /// Its efficiency.
+    pub efficiency: Effect,
+    /// On which side of that it lies, where the load generator held something up.
+    pub bound: Option<Bound>,
+}
+
+/// The first workload's systems side by side; nothing where none did several instances right.
+pub fn side_by_side(facts: &Facts, all: &[Scaling]) -> Option<Side> {
+    let workloads = facts.workloads();
+    let mut of_workloads = workloads.into_iter().filter_map(|workload| {
+        let of: Vec<_> = all
+            .iter()
+            .filter(|it| it.cell.workload == *workload)
+            .collect();
+        side(workload, &of)
+    });
+    of_workloads.next()
+}
+
+fn side(workload: &Workload, of: &[&Scaling]) -> Option<Side> {
+    let right = |it: &Scaling| {
+        let least = it.steps.first().map_or(0, |step| step.instances);
+        let steps = it.steps.iter();
+        let fits = steps.filter(move |step| {
+            step.is_right && step.efficiency.is_some() && step.instances > least
+        });
+        fits.map(|step| step.instances).collect::<BTreeSet<u64>>()
+    };
+    let standing = KINDS.iter().filter_map(|kind| {
+        let of_kind = of.iter().copied().filter(|it| it.steps.len() > 1);
+        standing(*kind, of_kind, |it| &it.cell)
+    });
+    let able: Vec<&Scaling> = standing.filter(|it| !right(it).is_empty()).collect();
+    let common = able.iter().map(|it| right(it));
+    let common = common.reduce(|one, two| &one & &two)?;
+    let instances = *common.last()?;
+    let kept = able.iter().filter_map(|it| {
+        let step = it.steps.iter().find(|step| step.instances == instances)?;
+        Some(Kept {
+            system: it.cell.system.to_string(),
+            cell: step.cell.clone(),
+            efficiency: step.efficiency?,
+            bound: step.bound,
+        })
+    });
+    let failed = of.iter().filter_map(|it| match it.limit {
+        Limit::Fails { instances, .. } => Some((it.cell.system.to_string(), instances)),
+        _ => None,
+    });
+    Some(Side {
+        workload: workload.clone(),
+        instances,
+        kept: kept.collect(),
+        failed: failed.collect(),
+    })
 }

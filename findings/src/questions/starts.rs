@@ -14,14 +14,17 @@ pub struct Starts {
     pub workload: Workload,
     /// The scenario.
     pub scenario: Scenario,
-    /// The ids of the cells whose totals are quoted, quickest first.
+    /// The ids of the cells whose totals are quoted, quickest first, and behind them those that
+    /// failed each time.
     pub cells: Vec<String>,
-    /// The first of each system.
-    pub quickest: Vec<String>,
+    /// Of these, the ones that stand for the native program, WebAssembly and containers.
+    pub representatives: Vec<String>,
+    /// Of each system with totals the cell that stands for it.
+    pub usual: Vec<String>,
     /// The ids of the cells whose starts were taken apart, quickest first.
     pub taken_apart: Vec<String>,
-    /// The first of each system: the picture of all systems on one axis.
-    pub quickest_taken_apart: Vec<String>,
+    /// Of each system the one that stands for it: the picture of all systems on one axis.
+    pub usual_taken_apart: Vec<String>,
 }
 
 /// The starts of every workload in every scenario that is a start, in the order of the scenarios.
@@ -36,15 +39,17 @@ pub fn compute(facts: &Facts) -> Vec<Starts> {
 }
 
 fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option<Starts> {
-    let cells = facts.comparable_by(workload, scenario, Measure::TotalNs);
+    let cells = facts.listed_by(workload, scenario, Measure::TotalNs);
+    let known = facts.comparable_by(workload, scenario, Measure::TotalNs);
     let taken_apart = facts.taken_apart(workload, scenario);
     let ids = |cells: &[&CellFacts]| cells.iter().map(|cell| cell.id.clone()).collect();
     (!cells.is_empty() || !taken_apart.is_empty()).then(|| Starts {
         workload: workload.clone(),
         scenario,
         cells: ids(&cells),
-        quickest: ids(&one_per_system(&cells)),
+        representatives: ids(&facts.representatives(workload, scenario)),
+        usual: ids(&one_per_system(&known)),
         taken_apart: ids(&taken_apart),
-        quickest_taken_apart: ids(&one_per_system(&taken_apart)),
+        usual_taken_apart: ids(&one_per_system(&taken_apart)),
     })
 }

@@ -2,11 +2,6 @@
 
 use statrs::distribution::{ContinuousCDF as _, FisherSnedecor, Normal, StudentsT};
 
-/// P(Z ≤ z) of the standard normal distribution.
-pub(crate) fn normal_cdf(z: f64) -> f64 {
-    Normal::standard().cdf(z)
-}
-
 /// The z with P(Z ≤ z) = p; infinite at the ends, and not a number for what is none.
 pub(crate) fn normal_quantile(p: f64) -> f64 {
     if p.is_nan() {

@@ -12,7 +12,7 @@
 //!   by then: its mean, or a quantile.
 //! - Two samples are always (candidate, baseline): a shift is candidate − baseline, a ratio
 //!   candidate ÷ baseline.
-//! - Every interval is a two-sided one at [`CONFIDENCE`].
+//! - Every interval is a two-sided one at [`CONFIDENCE`]; a [`Bounds`] has two one-sided ones.
 //! - Quantiles are those of type 7 in Hyndman and Fan's count (*The American Statistician* 50,
 //!   1996), the default of R and `NumPy`: linear between the values at positions (n − 1)·p.
 
@@ -21,6 +21,7 @@
     reason = "each kind of `DataError` says when it comes, and there is no other"
 )]
 
+mod bound;
 mod break_even;
 mod contrast;
 mod describe;
@@ -33,7 +34,6 @@ mod interval;
 mod linear;
 pub(crate) mod median;
 mod paired;
-mod power;
 mod quantile;
 mod random;
 mod rank_null;
@@ -46,21 +46,25 @@ mod trend;
 mod verdict;
 mod welch;
 
+pub use bound::{Bounds, largest, quantile_bounds, values_for_bound};
 pub use break_even::{Answer, BreakEven, RequestRange, break_even, rate_for};
 pub use contrast::{Contrast, contrast};
 pub use describe::{Description, Drift, Order, Outliers, Warning, describe};
 pub use dip::{Dip, dip};
+pub(crate) use distribution::normal_quantile;
 pub use error::DataError;
 pub use family::holm;
 pub use friedman::{Friedman, PageTrend, column_effects, friedman, page};
 pub use interval::Interval;
 pub use linear::{Fit, linear_fit};
 pub use median::{CONFIDENCE, Estimate};
+pub(crate) use paired::pseudomedian;
 pub use paired::{Paired, paired};
-pub use power::{Design, detectable, needed};
 pub(crate) use quantile::NORMAL_CONSISTENCY;
 pub use quantile::{median, median_absolute_deviation, quantile};
+pub(crate) use random::Random;
 pub use shift::Shift;
+pub(crate) use sign_flip::Patterns;
 pub use sign_flip::{Differences, SignFlip, bounded, sign_flips};
 pub use steadiness::{Course, Steadiness, steadiness};
 pub use trend::{Line, Trend, mann_kendall, theil_sen};

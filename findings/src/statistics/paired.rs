@@ -39,17 +39,17 @@ pub fn paired(pairs: &[(f64, f64)]) -> Result<Paired, DataError> {
     };
     let plain = differences(&candidate, &baseline);
     let ratio = match (logarithms(&candidate), logarithms(&baseline)) {
-        (Ok(one), Ok(two)) => Some(centre(&differences(&one, &two))?.exponential()),
+        (Ok(one), Ok(two)) => Some(pseudomedian(&differences(&one, &two))?.exponential()),
         _ => None,
     };
     Ok(Paired {
-        shift: centre(&plain)?,
+        shift: pseudomedian(&plain)?,
         ratio,
     })
 }
 
 /// The pseudomedian of differences, with its interval.
-fn centre(differences: &[f64]) -> Result<Shift, DataError> {
+pub(crate) fn pseudomedian(differences: &[f64]) -> Result<Shift, DataError> {
     let sorted = sorted(differences)?;
     let n = sorted.len() as u64;
     let averages = n * (n + 1) / 2;

@@ -9,25 +9,6 @@ pub(crate) fn tie_sizes(sorted: &[f64]) -> impl Iterator<Item = f64> {
         .filter(|size| *size > 1.0)
 }
 
-/// For each of the ascending `values`, how many of the ascending `others` are smaller, and how many
-/// are not larger.
-pub(crate) fn counts_below(values: &[f64], others: &[f64]) -> Vec<(usize, usize)> {
-    let (mut smaller, mut not_larger) = (0, 0);
-    let count = |value: &f64| {
-        smaller += others[smaller..]
-            .iter()
-            .take_while(|other| *other < value)
-            .count();
-        not_larger = not_larger.max(smaller);
-        not_larger += others[not_larger..]
-            .iter()
-            .take_while(|other| *other <= value)
-            .count();
-        (smaller, not_larger)
-    };
-    values.iter().map(count).collect()
-}
-
 /// The mean ranks, from 1, of values in any order: equal values share the mean of the ranks they
 /// take up.
 #[expect(clippy::float_cmp, reason = "ties are values that are the same")]

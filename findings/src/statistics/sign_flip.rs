@@ -48,6 +48,21 @@ pub struct Differences {
     pub usual_variance: Option<f64>,
 }
 
+impl Differences {
+    /// With a number added to each.
+    #[must_use]
+    pub(crate) fn shifted(&self, by: f64) -> Self {
+        let shifted = self
+            .values
+            .iter()
+            .map(|(block, value)| (*block, value + by));
+        Self {
+            values: shifted.collect(),
+            ..*self
+        }
+    }
+}
+
 /// One comparison's test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SignFlip {
@@ -63,7 +78,8 @@ pub struct SignFlip {
 ///
 /// A comparison without a difference has t = 0 and p = 1.
 pub fn sign_flips(family: &[Differences]) -> Vec<SignFlip> {
-    let patterns = Patterns::new(family);
+    let values = family.iter().flat_map(|it| &it.values);
+    let patterns = Patterns::new(values.map(|(block, _)| *block).collect(), DRAWN);
     let tables: Vec<Vec<f64>> = family
         .iter()
         .map(|differences| patterns.statistics(differences))
@@ -126,7 +142,7 @@ fn sum(differences: &[(u32, f64)]) -> f64 {
 }
 
 /// Patterns of signs of a run's blocks, the one without a turned sign first.
-struct Patterns {
+pub(crate) struct Patterns {
     /// The blocks, ascending.
     blocks: Vec<u32>,
     /// Of each pattern the sign of each block, 1 or −1.
@@ -136,9 +152,9 @@ struct Patterns {
 }
 
 impl Patterns {
-    fn new(family: &[Differences]) -> Self {
-        let values = family.iter().flat_map(|it| &it.values);
-        let mut blocks: Vec<u32> = values.map(|(block, _)| *block).collect();
+    /// All patterns of these blocks, or so many drawn ones where there are more than are gone
+    /// through.
+    pub(crate) fn new(mut blocks: Vec<u32>, drawn: usize) -> Self {
         blocks.sort_unstable();
         blocks.dedup();
         let n = blocks.len();
@@ -158,9 +174,9 @@ impl Patterns {
                 .collect()
         } else {
             let mut random = Random::new(SEED);
-            let mut drawn = || (0..n).map(|_| random.sign()).collect();
+            let mut draw = || (0..n).map(|_| random.sign()).collect();
             let mut signs = vec![vec![1.0; n]];
-            signs.extend((0..DRAWN).map(|_| drawn()));
+            signs.extend((0..drawn).map(|_| draw()));
             signs
         };
         Self {
@@ -170,12 +186,13 @@ impl Patterns {
         }
     }
 
-    fn len(&self) -> usize {
+    /// How many they are.
+    pub(crate) fn len(&self) -> usize {
         self.signs.len()
     }
 
     /// t² of the differences for each pattern.
-    fn statistics(&self, differences: &Differences) -> Vec<f64> {
+    pub(crate) fn statistics(&self, differences: &Differences) -> Vec<f64> {
         let values = differences.values.iter();
         let placed: Vec<(usize, f64)> = values
             .filter_map(|(block, it)| Some((self.blocks.binary_search(block).ok()?, *it)))
@@ -208,7 +225,7 @@ impl Patterns {
     }
 
     /// The share of patterns whose statistic is as large as what was measured.
-    fn share(&self, table: &[f64], measured: f64) -> f64 {
+    pub(crate) fn share(&self, table: &[f64], measured: f64) -> f64 {
         let least = measured * (1.0 - SAME);
         let reached = table.iter().filter(|it| **it >= least).count();
         // A drawn sample of patterns has the measured one in it, so that no p-value is zero.

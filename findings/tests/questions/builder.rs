@@ -118,6 +118,21 @@ impl Builder {
         self
     }
 
+    /// It was not begun, since others before it had failed.
+    pub(crate) fn given_up(mut self) -> Self {
+        self.0.outcome = Outcome::Skipped;
+        self.0.reason = Some("given up: three in a row failed".to_owned());
+        let kind = SkipKind::GaveUp.name();
+        self.0.attested.insert(Evidence::ReasonKind, kind);
+        self
+    }
+
+    /// The attempt before the one that succeeded began so long before it.
+    pub(crate) fn gap(mut self, ns: u64) -> Self {
+        self.0.attested.insert(Evidence::ConnectResolutionNs, ns);
+        self
+    }
+
     /// The system can never do what the cell asks.
     pub(crate) fn not_applicable(mut self, reason: &str) -> Self {
         self.0.outcome = Outcome::Skipped;
@@ -134,10 +149,16 @@ impl Builder {
 }
 
 /// What is found in samples, in the order of their blocks.
-pub(crate) fn findings(mut samples: Vec<Sample>) -> Findings {
+pub(crate) fn findings(samples: Vec<Sample>) -> Findings {
+    findings_about(samples, &[])
+}
+
+/// The same, with conditions that systems are to meet.
+pub(crate) fn findings_about(mut samples: Vec<Sample>, objectives: &[&str]) -> Findings {
     samples.sort_by_key(|sample| sample.block);
     for (order, sample) in (0..).zip(&mut samples) {
         sample.order = order;
     }
-    Findings::from_run(&Run::from_samples(None, &samples), Options::default())
+    let objectives = objectives.iter().map(|it| (*it).to_owned()).collect();
+    Findings::from_run(&Run::from_samples(None, &samples), Options { objectives })
 }

@@ -14,8 +14,8 @@ const THROUGHPUT: [(&str, &str); 2] = [("pace", "closed"), ("connections", "10")
 const WARM: [(&str, &str); 2] = [("pace", "closed"), ("connections", "1")];
 
 /// Samples of a load of one second in eight blocks: so many answers, of such a latency, from a
-/// generator that took so much of its core.
-fn loads(cell: &Cell, answers: u64, latency_ns: u64, generator: f64) -> Vec<Sample> {
+/// generator that took so many hundredths of its core.
+fn loads(cell: &Cell, answers: u64, latency_ns: u64, generator: u64) -> Vec<Sample> {
     let eighth = answers / 8;
     let sample = |block: u32| {
         // A little noise, different for each.
@@ -32,7 +32,7 @@ fn loads(cell: &Cell, answers: u64, latency_ns: u64, generator: f64) -> Vec<Samp
         ];
         Builder::new(cell, block)
             .load(windows.iter().sum(), latency_ns, &windows)
-            .attest(Evidence::GeneratorCpuNs, (generator * 1e9) as u64)
+            .attest(Evidence::GeneratorCpuNs, generator * 10_000_000)
             .build()
     };
     (0..8).map(sample).collect()
@@ -44,8 +44,8 @@ fn a_rate_at_the_generators_limit_is_a_lower_bound() {
         cell("native", Scenario::Throughput, &THROUGHPUT),
         cell("docker", Scenario::Throughput, &THROUGHPUT),
     );
-    let mut samples = loads(&fast, 16_000, 600_000, 0.97);
-    samples.extend(loads(&slow, 8_000, 1_200_000, 0.8));
+    let mut samples = loads(&fast, 16_000, 600_000, 97);
+    samples.extend(loads(&slow, 8_000, 1_200_000, 80));
     let found = findings(samples);
     let [fast, slow] = [&fast, &slow].map(|it| found.facts.find(it).unwrap());
     assert!(fast.is_generator_limited() && !slow.is_generator_limited());
@@ -56,7 +56,7 @@ fn a_rate_at_the_generators_limit_is_a_lower_bound() {
     assert_eq!(requests.generator_limited, [(fast.id.clone(), 0.97)]);
     let words = requests.bounds_words().unwrap();
     assert!(words.contains("used 97 % of its core"), "{words}");
-    assert_eq!(found.limits.generator_limited, [fast.id.clone()]);
+    assert_eq!(found.limits.generator_limited, [fast.id.as_str()]);
 }
 
 #[test]
@@ -65,10 +65,10 @@ fn what_several_generators_at_their_limit_say_of_scaling_is_a_bound() {
         let params = [THROUGHPUT[0], THROUGHPUT[1], ("instances", instances)];
         cell("native", Scenario::Scaling, &params)
     };
-    let mut samples = loads(&step("1"), 8_000, 1_000_000, 0.5);
-    samples.extend(loads(&step("2"), 16_000, 1_000_000, 0.9));
+    let mut samples = loads(&step("1"), 8_000, 1_000_000, 50);
+    samples.extend(loads(&step("2"), 16_000, 1_000_000, 90));
     // A generator at its limit that does less is no system that does less.
-    samples.extend(loads(&step("4"), 12_000, 1_000_000, 1.0));
+    samples.extend(loads(&step("4"), 12_000, 1_000_000, 100));
     let found = findings(samples);
     let scaling = &found.scaling[0];
     let bounds: Vec<_> = scaling.steps.iter().map(|step| step.bound).collect();
@@ -83,8 +83,8 @@ fn what_several_generators_at_their_limit_say_of_scaling_is_a_bound() {
 fn latency_under_load_is_told_apart_into_work_and_waiting() {
     let alone = cell("wasmtime-embedded", Scenario::Warm, &WARM);
     let loaded = cell("wasmtime-embedded", Scenario::Throughput, &THROUGHPUT);
-    let mut samples = loads(&alone, 8_000, 130_000, 0.2);
-    samples.extend(loads(&loaded, 13_568, 737_000, 0.2));
+    let mut samples = loads(&alone, 8_000, 130_000, 20);
+    samples.extend(loads(&loaded, 13_568, 737_000, 20));
     let found = findings(samples);
     let requests = found.requests.iter();
     let requests: Vec<_> = requests.filter(|it| !it.waiting.is_empty()).collect();
@@ -115,7 +115,7 @@ fn latency_under_load_is_told_apart_into_work_and_waiting() {
 fn a_load_that_speeds_up_is_not_steady() {
     let slow_first = cell("wasmtime-cli", Scenario::Throughput, &THROUGHPUT);
     let steady = cell("native", Scenario::Throughput, &THROUGHPUT);
-    let mut samples = loads(&steady, 8_000, 1_000_000, 0.5);
+    let mut samples = loads(&steady, 8_000, 1_000_000, 50);
     for block in 0..8 {
         let windows = [
             500 + u64::from(block % 3),
@@ -134,7 +134,7 @@ fn a_load_that_speeds_up_is_not_steady() {
     let found = findings(samples);
     assert!(found.facts.damage.is_empty(), "{:?}", found.facts.damage);
     let [slow, steady] = [&slow_first, &steady].map(|it| found.facts.find(it).unwrap());
-    assert_eq!(found.limits.not_steady, [slow.id.clone()]);
+    assert_eq!(found.limits.not_steady, [slow.id.as_str()]);
     assert_eq!(
         slow.steadiness.unwrap().words().unwrap(),
         "its first 125 ms ran at 50 % of the rest's rate"

@@ -2,7 +2,11 @@
 
 mod blocks;
 mod builder;
+mod duel;
 mod load;
+mod objectives;
+mod selection;
+mod simulated;
 
 use builder::{Builder, cell, findings};
 use findings::Measure;
@@ -11,7 +15,7 @@ use findings::questions::factors::Factor;
 use findings::questions::scaling::Limit;
 use findings::statistics::Verdict;
 use results::record::Scenario;
-use results::{Cell, Phase, Sample};
+use results::{Cell, Evidence, Phase, Sample};
 
 fn close(one: f64, two: f64) {
     assert!(
@@ -62,8 +66,15 @@ fn a_number_of_instances_with_failures_is_beyond_the_limit() {
     let cell = cell("native", Scenario::Scaling, &[("instances", "2")]);
     samples.push(Builder::new(&cell, 9).failed("no answer").build());
     let limit = findings(samples).scaling[0].limit;
-    let (instances, failed) = (2, 1);
-    assert_eq!(limit, Limit::Fails { instances, failed });
+    let (instances, failed, of) = (2, 1, 9);
+    assert_eq!(
+        limit,
+        Limit::Fails {
+            instances,
+            failed,
+            of
+        }
+    );
 }
 
 fn dense(totals_mib: [(&str, u64); 3]) -> Vec<Sample> {
@@ -303,6 +314,29 @@ fn phases_are_told_by_the_clock_that_starts_later() {
     assert!((ratio("all prepared") - 0.02).abs() < 1e-4);
     assert!((ratio("created before") - 0.04).abs() < 1e-4);
     assert!((ratio("first statement") - 1.0).abs() < 1e-4);
+}
+
+/// A run was interrupted in its fifth block, between two cells, and went on a day later on a machine
+/// that was slower.
+#[test]
+fn what_two_sessions_measured_in_one_block_is_no_pair() {
+    let native = cell("native", Scenario::RuntimeCold, &[]);
+    let wasm = cell("wasmtime-cli", Scenario::RuntimeCold, &[]);
+    let mut samples = Vec::new();
+    for block in 0..16 {
+        let (first, second) = (u32::from(block > 4), u32::from(block >= 4));
+        let slower = |session: u32| if session == 0 { 1 } else { 10 };
+        let start = |cell: &Cell, session: u32, ns: u64| {
+            let start = Builder::new(cell, block).attest(Evidence::Session, session);
+            start.total(ns * slower(session)).build()
+        };
+        samples.push(start(&native, first, 1_000_000 + u64::from(block)));
+        samples.push(start(&wasm, second, 2_000_000 + u64::from(block)));
+    }
+    let found = findings(samples);
+    assert_eq!((found.limits.sessions, found.limits.split_blocks), (2, 1));
+    let member = &found.facts.families[0].members[0];
+    assert_eq!(member.n, 15, "the fifth block is no pair: {member:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The statistics against reference values, on simulated data, and on input that is no data.
 
+mod bounds;
 mod calibration;
 mod decisions;
 mod dips;

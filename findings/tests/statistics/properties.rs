@@ -2,9 +2,9 @@
 
 use findings::comparison::{Sample, judge_samples};
 use findings::statistics::{
-    BreakEven, DataError, Design, Differences, Order, Policy, Verdict, bounded, break_even,
-    column_effects, contrast, describe, detectable, dip, friedman, holm, linear_fit, mann_kendall,
-    median, needed, page, paired, quantile, sign_flips, theil_sen, welch,
+    BreakEven, DataError, Differences, Order, Policy, Verdict, bounded, break_even, column_effects,
+    contrast, describe, dip, friedman, holm, linear_fit, mann_kendall, median, page, paired,
+    quantile, sign_flips, theil_sen, welch,
 };
 use proptest::prelude::*;
 
@@ -60,9 +60,6 @@ proptest! {
         let _ = paired(&pairs);
         let _ = theil_sen(&pairs);
         let _ = linear_fit(&pairs);
-        let _ = needed(&one, by, Design::default());
-        let _ = detectable(&one, two.len(), Design { alpha: by, power: 0.8 });
-        let _ = detectable(&one, two.len(), Design::default());
         let policy = Policy { threshold: by, floor: by, margin: by, alpha: by };
         let sample = |values: &[f64]| Sample::new((0..).zip(values.iter().copied()));
         for policy in [policy, Policy::default()] {

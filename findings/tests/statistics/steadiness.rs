@@ -1,4 +1,4 @@
-//! Whether loads were steady: against SciPy, and on simulated servers whose truth is known.
+//! Whether loads were steady: against `SciPy`, and on simulated servers whose truth is known.
 
 use findings::statistics::{Course, Steadiness, steadiness};
 use serde_json::Value;
@@ -82,6 +82,15 @@ const STEADY: Server = Server {
     warm_up: (0.0, 1.0),
 };
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "some seconds at most, and not negative"
+)]
+fn whole(ns: f64) -> u64 {
+    ns as u64
+}
+
 impl Server {
     /// A process under load: its windows, and how long it took.
     fn serve(self, draw: &mut Draw, requests: u64, connections: u64) -> (u64, u64, Vec<u64>) {
@@ -102,17 +111,18 @@ impl Server {
                 took /= self.warm_up.1;
             }
             at += took;
-            ends.push(at);
+            ends.push(whole(at));
         }
-        let mut window = 100_000_u64;
-        while at as u64 / window >= 64 {
+        let wall = whole(at);
+        let mut window = 100_000;
+        while wall / window >= 64 {
             window *= 2;
         }
-        let mut answers = vec![0; (at as u64 / window) as usize + 1];
-        for end in ends {
-            answers[(end as u64 / window) as usize] += per_step;
-        }
-        (window, at as u64, answers)
+        let index = |end: u64| usize::try_from(end / window).unwrap();
+        let mut answers = vec![0; index(wall) + 1];
+        ends.into_iter()
+            .for_each(|end| answers[index(end)] += per_step);
+        (window, wall, answers)
     }
 
     fn cell(

@@ -8,7 +8,7 @@ use super::target::Target;
 /// About how long a start takes, in milliseconds. The constants are medians of a `full` run on two
 /// cores at 2.9 GHz, rounded up.
 pub(crate) fn estimate_ms(start: &Start, targets: &[Target]) -> f64 {
-    const LAUNCH_PREPARE_APPEND_MS: f64 = 12.0;
+    const LAUNCH_PREPARE_WAIT_APPEND_MS: f64 = 17.0;
     let kilobytes = targets[start.target].bytes as f64 / 1000.0;
     if start.configuration.engine == Engine::WasmEdge {
         // Its shared libraries alone are 100 MB to map and relocate.
@@ -28,5 +28,5 @@ pub(crate) fn estimate_ms(start: &Start, targets: &[Target]) -> f64 {
         (Compiler::Cranelift, CompileThreads::Parallel) => 0.7 * kilobytes,
         (Compiler::Cranelift, CompileThreads::Single) => 1.2 * kilobytes,
     };
-    LAUNCH_PREPARE_APPEND_MS + compile_ms
+    LAUNCH_PREPARE_WAIT_APPEND_MS + compile_ms
 }

@@ -7,7 +7,7 @@ use campaign::{Error, Exit, run};
 use host_probe::settings::{
     Acquire, Allocator, Configuration, Engine, EngineSettings, MemoryInit, Named, Parameter,
 };
-use results::manifest::{Manifest, Origin, System};
+use results::manifest::{Manifest, Order, Origin, System};
 use results::record::Scenario;
 use results::{Cell, Param, Params};
 use serde::{Deserialize, Serialize};
@@ -209,6 +209,7 @@ fn manifest(
     let engine = Engine::Wasmtime.system();
     Manifest::from(Measured {
         config: config(options, origins),
+        order: Order::by_comparison(),
         seed: options.seed,
         samples_per_cell: options.samples,
         cells: cells.iter().map(|(cell, _)| cell.clone()).collect(),

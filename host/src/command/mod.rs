@@ -96,6 +96,7 @@ fn artifact_facts(targets: &[Target]) -> Vec<ArtifactFact> {
                 path,
                 bytes: target.bytes,
                 sha256: target.sha256.clone(),
+                build: None,
             }),
         }
     }

@@ -9,7 +9,7 @@ use campaign::terminal::print;
 use campaign::{Error, Exit, duration, run};
 use host_probe::settings::{Engine, Named as _};
 use results::Skip;
-use results::manifest::{Manifest, System};
+use results::manifest::{Manifest, Order, System};
 use summary::{Style, View};
 
 use self::options::Options;
@@ -57,6 +57,7 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
     let unsupported = rehearse(&targets, &starts, &programs, limits)?;
     let manifest = Manifest::from(Measured {
         config: config(&options, &origins),
+        order: Order::by_comparison(),
         seed: options.seed,
         samples_per_cell: options.samples,
         cells: starts.iter().map(|start| start.cell.clone()).collect(),

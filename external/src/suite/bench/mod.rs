@@ -17,7 +17,7 @@ use campaign::schedule::{self, Bench, Measurement};
 use machine::clock::now_ns;
 use machine::cores::{self, Cores};
 use machine::{page_cache, ports};
-use results::values::{Named as _, PageCache};
+use results::values::{Build, Named as _, PageCache};
 use results::{Attested, Cell, Evidence, Skip, SkipKind};
 use serde_json::json;
 use workloads::Workload;
@@ -31,7 +31,7 @@ use super::systems::Systems;
 use crate::process;
 use crate::process::reaper::{Guard, Reaper};
 use crate::system::managed::{Engine, residency};
-use crate::system::{Acquire, BuildRequest, LaunchSpec, System, WORK, listens};
+use crate::system::{Acquire, BuildRequest, LaunchSpec, OwnArtifact, System, WORK, listens};
 
 /// Samples of one run, in its private folder.
 pub struct SystemBench<'a> {
@@ -67,6 +67,7 @@ struct BuildKey {
     system: System,
     workload: Workload,
     acquire: Option<Acquire>,
+    build: Option<Build>,
 }
 
 impl From<&Planned> for BuildKey {
@@ -75,6 +76,7 @@ impl From<&Planned> for BuildKey {
             system: planned.system,
             workload: planned.workload,
             acquire: planned.acquire,
+            build: planned.own.as_ref().map(|own| own.build),
         }
     }
 }
@@ -153,20 +155,25 @@ impl<'a> SystemBench<'a> {
     }
 
     /// What a cell's starts find built. It is built the first time, and tried once.
-    fn built(&mut self, key: BuildKey) -> Result<LaunchSpec, Skip> {
+    fn built(&mut self, planned: &Planned) -> Result<LaunchSpec, Skip> {
+        let key = BuildKey::from(planned);
         if let Some(built) = self.built.get(&key) {
             return built.clone();
         }
-        let built = self.build(key);
+        let own = planned.own.as_ref().map(|own| &*own.artifact);
+        let built = self.build(key, own);
         self.built.insert(key, built.clone());
         built
     }
 
-    fn build(&self, key: BuildKey) -> Result<LaunchSpec, Skip> {
+    fn build(&self, key: BuildKey, own: Option<&OwnArtifact>) -> Result<LaunchSpec, Skip> {
         let found = self.systems.get(key.system)?;
         let acquire = key.acquire.map_or("machine-code", Acquire::name);
+        let build = key
+            .build
+            .map_or_else(String::new, |build| format!("-{}", build.name()));
         let folder = self.work.join(format!(
-            "{}-{}-{acquire}",
+            "{}-{}-{acquire}{build}",
             key.system.name(),
             key.workload.name()
         ));
@@ -175,6 +182,7 @@ impl<'a> SystemBench<'a> {
         let build = BuildRequest {
             workload: key.workload,
             acquire: key.acquire,
+            own,
             folder: &folder,
         };
         let spec = key.system.prepare(found, &build)?;
@@ -247,7 +255,7 @@ impl<'a> SystemBench<'a> {
 
     /// Prepares a sample of a program that is launched.
     fn prepare_process(&mut self, planned: Planned, mut attested: Attested) -> Result<(), Skip> {
-        let built = self.built(BuildKey::from(&planned))?;
+        let built = self.built(&planned)?;
         let spec = self.specialise(&planned, &built)?;
         if let (Some(cache), Some(Acquire::CacheMiss)) = (&spec.cache, planned.acquire) {
             code_cache::empty_cache(cache)?;
@@ -346,7 +354,12 @@ impl Bench for SystemBench<'_> {
         if let Some(digest) = self.digests.get(cell) {
             return Some(digest.clone());
         }
-        let built = self.built.get(&BuildKey::from(self.cells.get(cell)?))?;
+        let planned = self.cells.get(cell)?;
+        if let Some(own) = &planned.own {
+            // Known before it is copied, which fails if it is another by then.
+            return Some(own.artifact.sha256.clone());
+        }
+        let built = self.built.get(&BuildKey::from(planned))?;
         built.as_ref().ok().map(|spec| spec.sha256.clone())
     }
 }

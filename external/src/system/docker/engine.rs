@@ -177,6 +177,7 @@ impl DockerEngine {
         let build = BuildRequest {
             workload: request.workload,
             acquire: request.acquire,
+            own: None,
             folder: &folder,
         };
         let (contents, command) = contents(self.wasmtime, &build)?;

@@ -36,8 +36,10 @@ mod tests {
 
     #[test]
     fn a_proxy_is_known_by_the_port_of_the_machine_and_not_of_the_container() {
-        let arguments = b"/usr/bin/docker-proxy\0-proto\0tcp\0-host-ip\0127.0.0.1\0-host-port\0\
-            41234\0-container-ip\0172.17.0.2\0-container-port\08080\0-use-listen-fd\0";
+        let arguments = "/usr/bin/docker-proxy -proto tcp -host-ip 127.0.0.1 -host-port 41234 \
+            -container-ip 172.17.0.2 -container-port 8080 -use-listen-fd";
+        let arguments = arguments.replace(' ', "\0");
+        let arguments = arguments.as_bytes();
         assert!(names_port(arguments, 41_234));
         assert!(!names_port(arguments, 4_123) && !names_port(arguments, 8_080));
         assert!(!names_port(b"docker-proxy\0-host-port\0", 80));

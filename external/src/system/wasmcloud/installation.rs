@@ -12,7 +12,7 @@ use serde_json::json;
 use workloads::{Dialect, Workload};
 
 use super::super::managed::make_empty;
-use super::super::{copy_guest, text};
+use super::super::{copy_artifact, text};
 use super::child::Child;
 use super::control::Control;
 use super::{Programs, version_of};
@@ -147,7 +147,8 @@ impl Installation {
     /// Pushes a workload's component; its digest. With a mark it is another component, which does
     /// the same.
     pub(super) fn push(&self, workload: Workload, mark: Option<&str>) -> Result<String, String> {
-        let (component, sha256) = copy_guest(workload, Dialect::WasiHttp, &self.folder)?;
+        let artifact = workload.artifact_for(Dialect::WasiHttp);
+        let (component, sha256) = copy_artifact(artifact, &self.folder)?;
         if let Some(mark) = mark {
             let marked = OpenOptions::new().append(true).open(&component);
             marked

@@ -7,7 +7,7 @@ use workloads::Dialect;
 
 use super::super::programs::unavailable;
 use super::super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, ONE_INSTANCE,
+    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, ONE_INSTANCE, Takes,
     Unavailable, call_arguments, copy_guest, found, listens, run, text,
 };
 use super::{ACQUIRE_MODES, estimate, loaded};
@@ -44,8 +44,12 @@ impl Adapter for WasmEdgeEmbedded {
         &ACQUIRE_MODES
     }
 
+    fn takes(&self) -> Option<Takes> {
+        Some(Takes::Guest(Dialect::WasmEdgeSockets))
+    }
+
     fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
-        let (wasm, sha256) = copy_guest(build.workload, Dialect::WasmEdgeSockets, build.folder)?;
+        let (wasm, sha256) = copy_guest(build, Dialect::WasmEdgeSockets)?;
         let ahead = build.acquire == Some(Acquire::Aot);
         let artifact = loaded(wasm, ahead, |wasm, code| {
             let (wasm, code) = (text(wasm), text(code));

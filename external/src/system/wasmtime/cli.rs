@@ -8,8 +8,8 @@ use workloads::Dialect;
 use super::super::programs::unavailable;
 use super::super::{
     ADDRESS, Acquire, AcquireVariable, Adapter, BuildRequest, Estimate, Extra, Found, LaunchSpec,
-    Unavailable, call_arguments, copy_guest, find_program, found, installed_by_setup, listens, run,
-    text,
+    Takes, Unavailable, call_arguments, copy_guest, find_program, found, installed_by_setup,
+    listens, run, text,
 };
 use super::{ACQUIRE_MODES, cache, estimate, precompiled};
 
@@ -69,8 +69,12 @@ impl Adapter for WasmtimeCli {
         })
     }
 
+    fn takes(&self) -> Option<Takes> {
+        Some(Takes::Guest(Dialect::WasiHttp))
+    }
+
     fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
-        let (wasm, sha256) = copy_guest(build.workload, Dialect::WasiHttp, build.folder)?;
+        let (wasm, sha256) = copy_guest(build, Dialect::WasiHttp)?;
         let acquire = build
             .acquire
             .ok_or("the code acquisition mode is missing")?;

@@ -7,7 +7,7 @@ use workloads::{Dialect, Workload};
 
 use super::super::programs::unavailable;
 use super::super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable,
+    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Takes, Unavailable,
     call_arguments, copy_guest, found, listens, run, text,
 };
 use super::{ACQUIRE_MODES, cache, estimate, precompiled};
@@ -41,8 +41,12 @@ impl Adapter for WasmtimeEmbedded {
         &ACQUIRE_MODES
     }
 
+    fn takes(&self) -> Option<Takes> {
+        Some(Takes::Guest(Dialect::WasiHttp))
+    }
+
     fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
-        let (wasm, sha256) = copy_guest(build.workload, Dialect::WasiHttp, build.folder)?;
+        let (wasm, sha256) = copy_guest(build, Dialect::WasiHttp)?;
         let acquire = build
             .acquire
             .ok_or("the code acquisition mode is missing")?;

@@ -1,0 +1,82 @@
+//! `cargo run -p analysis --example referee`: known truths through the real analysis, as tables.
+//!
+//! Takes minutes to an hour, by the number of pages. The short form of the same is the test
+//! `referee`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod simulation;
+
+use campaign::Error;
+use campaign::terminal::print;
+use clap::{Parser, ValueEnum};
+
+use simulation::{between, curves, pages, plans};
+
+/// Simulated runs whose truth is known, and what the analysis says of them.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Pages of each world: whole findings of one simulated run
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pages: u64,
+    /// Samples of each cell on pages
+    #[arg(long, value_name = "N", default_value_t = plans::QUICK)]
+    samples: u32,
+    /// The first seed: the next page has the next one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Only this workload's cells
+    #[arg(long, value_name = "NAME")]
+    workload: Option<String>,
+    /// Only worlds with this in their name
+    #[arg(long, value_name = "TEXT")]
+    world: Option<String>,
+    /// Only these experiments (repeatable, or with commas) [default: all]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Experiment>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Experiment {
+    /// False verdicts and coverage by world
+    Errors,
+    /// True differences that are found
+    Power,
+    /// Two runs compared
+    Compare,
+    /// Memory over instances
+    Density,
+}
+
+fn main() -> Result<(), Error> {
+    let arguments = Arguments::parse();
+    let cells = arguments
+        .workload
+        .as_deref()
+        .map_or_else(plans::quick, plans::of_workload);
+    let (pages, seed) = (arguments.pages, arguments.seed);
+    let is_asked = |it| arguments.only.is_empty() || arguments.only.contains(&it);
+    if is_asked(Experiment::Errors) {
+        let world = arguments.world.as_deref();
+        print(&pages::errors(
+            &cells,
+            arguments.samples,
+            pages,
+            seed,
+            world,
+        ))?;
+    }
+    if is_asked(Experiment::Power) {
+        let plans = [plans::QUICK, plans::STANDARD];
+        print(&pages::power(&cells, &plans, pages.div_ceil(4), seed))?;
+    }
+    if is_asked(Experiment::Compare) {
+        let starts = plans::starts(plans::of_workload("http-hello"));
+        print(&between::table(&starts, pages, seed))?;
+    }
+    if is_asked(Experiment::Density) {
+        print(&curves::table(&plans::density(), pages, seed))?;
+    }
+    Ok(())
+}

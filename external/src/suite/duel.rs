@@ -1,0 +1,328 @@
+//! `external duel`: two builds of one workload under one system, interleaved in one campaign, with
+//! the first of them measured a second time as the control.
+//!
+//! Two runs on one machine differ by more than many a change does, even seconds apart. Here both
+//! builds, and the control, are in every block, in an order that is drawn anew for each, so that
+//! what changes on the machine changes for all three.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use campaign::run::{self, Format};
+use campaign::terminal::say;
+use campaign::{Error, Exit};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use findings::questions::duel::Outcome;
+use results::Param;
+use results::manifest::Origin;
+use results::record::Scenario;
+use results::run_folder;
+use results::values::{Build, Named as _};
+use summary::View;
+use workloads::Workload;
+
+use super::plan::{self, Planned};
+use super::settings::{self, Origins, Settings};
+use super::{Campaign, Systems};
+use crate::system::{OwnArtifact, System, listens};
+
+/// The command line of `external duel`.
+#[derive(Debug, Clone, Args)]
+pub struct DuelArguments {
+    /// The build that is judged by: WebAssembly, or a native program
+    #[arg(long, value_name = "PATH", required_unless_present = "resume")]
+    a: Option<PathBuf>,
+    /// The build that is judged: is it slower than the other?
+    #[arg(long, value_name = "PATH", required_unless_present = "resume")]
+    b: Option<PathBuf>,
+    /// The system that runs both [default: wasmtime-embedded; native for programs]
+    #[arg(long, value_name = "SYSTEM", value_parser = systems())]
+    system: Option<String>,
+    /// The workload that both are builds of: it is checked what they answer
+    #[arg(long, value_name = "NAME", default_value = "http-hello", value_parser = workloads())]
+    workload: String,
+    /// What is measured (repeatable, or with commas) [default: runtime-cold and warm]
+    #[arg(long, value_name = "SCENARIO", value_delimiter = ',', value_parser = scenarios())]
+    scenario: Vec<String>,
+    /// Samples of each build and scenario, and as many of the control; 40 find a build that is 10 %
+    /// slower, on a machine that does nothing else
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 40,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    samples: u32,
+    /// Seed of the order of samples [default: random]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Go on with an interrupted run: its name, or `latest`
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["a", "b", "system", "workload", "scenario", "samples", "seed"]
+    )]
+    resume: Option<String>,
+    /// The folder that runs are kept in [default: results/raw of the checkout]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// End with 10 if B is slower than A by time, and with 11 if that cannot be told
+    #[arg(long)]
+    fail_on_slower: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// The profile of a duel.
+const DUEL: &str = include_str!("../../profiles/duel.toml");
+
+/// What can be measured of two builds.
+const SCENARIOS: [Scenario; 4] = [
+    Scenario::Cold,
+    Scenario::RuntimeCold,
+    Scenario::Warm,
+    Scenario::Throughput,
+];
+
+/// A build of a person's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnBuild {
+    /// Which of the two.
+    pub build: Build,
+    /// Its file.
+    pub artifact: Arc<OwnArtifact>,
+}
+
+fn systems() -> PossibleValuesParser {
+    let systems = System::all().into_iter();
+    let takes = systems.filter(|system| system.takes().is_some());
+    PossibleValuesParser::new(takes.map(|system| system.name()))
+}
+
+fn workloads() -> PossibleValuesParser {
+    PossibleValuesParser::new(Workload::ALL.map(Workload::name))
+}
+
+fn scenarios() -> PossibleValuesParser {
+    PossibleValuesParser::new(SCENARIOS.map(Scenario::name))
+}
+
+/// Runs the duel.
+///
+/// # Errors
+/// A build cannot be measured, or what keeps a run from beginning or from recording.
+pub fn command(arguments: &DuelArguments) -> Result<Exit, Error> {
+    run::refuse_debug_build(cfg!(debug_assertions))?;
+    let out = arguments.out.clone().unwrap_or_else(run::default_results);
+    let resume = arguments
+        .resume
+        .as_deref()
+        .map(|run| run_folder::resolve(&out, run))
+        .transpose()?;
+    let (settings, origins) = match &resume {
+        Some(run) => (read_run(&out.join(run))?, Origins::new()),
+        None => settings(arguments)?,
+    };
+    let cells = plan::cells(&settings)?;
+    if let Some(sentence) = same_file(&cells) {
+        say(&sentence);
+    }
+    let systems = Systems::find(cells.iter().map(|planned| planned.system));
+    let measured: Vec<_> = cells.iter().map(|planned| planned.system).collect();
+    systems.require(&measured)?;
+    let campaign = Campaign {
+        settings: &settings,
+        origins: &origins,
+        cells: &cells,
+        systems: &systems,
+    };
+    let (exit, findings) = campaign.run(
+        arguments.out.as_deref(),
+        resume.as_deref(),
+        arguments.format,
+        View::Duel,
+        "external duel",
+    )?;
+    let outcome = findings.duel.map(|duel| duel.outcome);
+    Ok(if arguments.fail_on_slower {
+        judged(exit, outcome)
+    } else {
+        exit
+    })
+}
+
+/// How a run ends that fails for a slower build. What keeps a verdict from being a good one comes
+/// before the lack of one.
+fn judged(exit: Exit, outcome: Option<Outcome>) -> Exit {
+    match (exit, outcome) {
+        (Exit::Ok | Exit::Samples, Some(Outcome::Slower)) => Exit::Regression,
+        (Exit::Ok, Some(Outcome::Undecided) | None) => Exit::Inconclusive,
+        (exit, _) => exit,
+    }
+}
+
+/// The settings of a run that was begun.
+fn read_run(folder: &Path) -> Result<Settings, Error> {
+    let settings = settings::read_run(folder)?;
+    if settings.builds.is_empty() {
+        let message = "the run does not measure two builds against each other";
+        return Err(Error::new(Exit::Resume, message)
+            .hint("it is resumed by the command that began it, which its manifest has"));
+    }
+    Ok(settings)
+}
+
+/// The settings of a new run, and where they came from.
+fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
+    let builds = [(Build::A, &arguments.a), (Build::B, &arguments.b)];
+    let mut files = BTreeMap::new();
+    for (build, path) in builds {
+        let path = path.as_deref().expect("the command line requires both");
+        files.insert(build.name().to_owned(), absolute(path)?);
+    }
+    let contents = [Build::A, Build::B].map(|build| {
+        OwnArtifact::open(Path::new(&files[build.name()])).map(|artifact| artifact.contents)
+    });
+    let [a, b] = contents;
+    let (a, b) = (a?, b?);
+    if a != b {
+        return Err(Error::new(
+            Exit::Usage,
+            format!("--a holds {a} and --b holds {b}: that is no comparison of two builds"),
+        )
+        .hint("`external compare` and `external suite` compare systems"));
+    }
+    let system = arguments.system.as_deref().unwrap_or(a.usual_system());
+    let mut settings = Settings::from_toml("duel", DUEL, arguments.samples, arguments.seed);
+    settings.builds = files;
+    let values = &mut settings.values;
+    values.systems = vec![system.to_owned()];
+    values.workloads = vec![arguments.workload.clone()];
+    if !arguments.scenario.is_empty() {
+        values.scenarios = arguments.scenario.clone();
+        check_scenarios(&arguments.workload, &arguments.scenario)?;
+    }
+    let mut origins = Origins::from([("builds".to_owned(), Origin::CommandLine)]);
+    let mut given = |key: &str, is_given: bool, otherwise| {
+        let origin = if is_given {
+            Origin::CommandLine
+        } else {
+            otherwise
+        };
+        origins.insert(key.to_owned(), origin);
+    };
+    given("seed", arguments.seed.is_some(), Origin::Drawn);
+    given("systems", arguments.system.is_some(), Origin::Default);
+    given("scenarios", !arguments.scenario.is_empty(), Origin::Profile);
+    Ok((settings, origins))
+}
+
+/// A path that means the same from any folder, as a manifest keeps it.
+fn absolute(path: &Path) -> Result<String, Error> {
+    let absolute = std::path::absolute(path)
+        .map_err(|error| Error::new(Exit::Usage, format!("{}: {error}", path.display())))?;
+    absolute.into_os_string().into_string().map_err(|path| {
+        let message = format!("{} is not UTF-8", path.display());
+        Error::new(Exit::Usage, message).hint("a manifest is: give the file another name")
+    })
+}
+
+/// A command takes no requests after its start.
+fn check_scenarios(workload: &str, scenarios: &[String]) -> Result<(), Error> {
+    let ends = Workload::from_name(workload).is_some_and(|workload| !listens(workload));
+    let starts = |name: &&String| {
+        let mut starts = SCENARIOS.into_iter().filter(|scenario| scenario.starts());
+        starts.any(|scenario| scenario.name() == *name)
+    };
+    match scenarios.iter().find(|scenario| !starts(scenario)) {
+        Some(scenario) if ends => Err(Error::new(
+            Exit::Usage,
+            format!("{workload} runs to its end: it has no {scenario}"),
+        )
+        .hint("--scenario cold and --scenario runtime-cold measure its starts")),
+        _ => Ok(()),
+    }
+}
+
+/// Each cell with the first build, with the second, and with the first again under the system's
+/// second name. Where no builds are named, the cells as they are.
+///
+/// # Errors
+/// A build cannot be measured.
+pub(super) fn crossed(
+    cells: Vec<Planned>,
+    builds: &BTreeMap<String, String>,
+) -> Result<Vec<Planned>, Error> {
+    if builds.is_empty() {
+        return Ok(cells);
+    }
+    let [a, b] = [open(builds, Build::A)?, open(builds, Build::B)?];
+    let mut crossed = Vec::new();
+    for cell in cells {
+        for own in [&a, &b] {
+            own.artifact.check_taken(cell.workload, cell.system)?;
+        }
+        let with = |own: &OwnBuild| {
+            let mut cell = cell.clone();
+            cell.cell.params.insert(Param::Build, own.build.name());
+            cell.own = Some(own.clone());
+            cell
+        };
+        crossed.extend([with(&a), with(&b), with(&a).twin()]);
+    }
+    Ok(crossed)
+}
+
+fn open(builds: &BTreeMap<String, String>, build: Build) -> Result<OwnBuild, Error> {
+    let name = build.name();
+    let path = builds.get(name).ok_or_else(|| {
+        Error::new(Exit::Resume, format!("the run has no build `{name}`"))
+            .hint("its manifest was changed; start a new run")
+    })?;
+    Ok(OwnBuild {
+        build,
+        artifact: Arc::new(OwnArtifact::open(Path::new(path))?),
+    })
+}
+
+/// A warning where both builds are the same file: then nothing but noise can differ.
+fn same_file(cells: &[Planned]) -> Option<String> {
+    let of = |build| {
+        let mut own = cells.iter().filter_map(|planned| planned.own.as_ref());
+        own.find(|own| own.build == build)
+    };
+    let (a, b) = (of(Build::A)?, of(Build::B)?);
+    (a.artifact.sha256 == b.artifact.sha256).then(|| {
+        format!(
+            "warning: both builds have the digest {}: this is an A/A run, and what differs in it is \
+                noise",
+            a.artifact.sha256
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slower_build_outranks_failed_samples_and_those_a_missing_verdict() {
+        use Outcome::{Faster, Slower, Unchanged, Undecided};
+        for (exit, outcome, wanted) in [
+            (Exit::Ok, Some(Slower), Exit::Regression),
+            (Exit::Samples, Some(Slower), Exit::Regression),
+            (Exit::Samples, Some(Undecided), Exit::Samples),
+            (Exit::Ok, Some(Undecided), Exit::Inconclusive),
+            (Exit::Ok, None, Exit::Inconclusive),
+            (Exit::Ok, Some(Unchanged), Exit::Ok),
+            (Exit::Ok, Some(Faster), Exit::Ok),
+            (Exit::Interrupted, Some(Slower), Exit::Interrupted),
+            (Exit::Nothing, None, Exit::Nothing),
+        ] {
+            assert_eq!(judged(exit, outcome), wanted, "{exit:?} {outcome:?}");
+        }
+    }
+}
