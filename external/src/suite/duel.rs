@@ -202,7 +202,7 @@ fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
     values.systems = vec![system.to_owned()];
     values.workloads = vec![arguments.workload.clone()];
     if !arguments.scenario.is_empty() {
-        values.scenarios = arguments.scenario.clone();
+        values.scenarios.clone_from(&arguments.scenario);
         check_scenarios(&arguments.workload, &arguments.scenario)?;
     }
     let mut origins = Origins::from([("builds".to_owned(), Origin::CommandLine)]);

@@ -92,13 +92,12 @@ impl Adapter for Native {
     fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
         let name = program_of(build.workload);
         let program = build.folder.join(name);
-        match build.own {
-            Some(own) => own.copy_to(&program)?,
-            None => {
-                let source = found.program.with_file_name(name);
-                std::fs::copy(&source, &program)
-                    .map_err(|error| format!("cannot copy {}: {error}", source.display()))?;
-            }
+        if let Some(own) = build.own {
+            own.copy_to(&program)?;
+        } else {
+            let source = found.program.with_file_name(name);
+            std::fs::copy(&source, &program)
+                .map_err(|error| format!("cannot copy {}: {error}", source.display()))?;
         }
         let sha256 = sha256_file(&program).map_err(|error| error.to_string())?;
         let mut arguments = call_arguments(build.workload);

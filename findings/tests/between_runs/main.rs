@@ -56,7 +56,7 @@ fn what_the_machine_does_to_all_of_them_is_no_change() {
     for (family, change) in found.changes() {
         match family.basis {
             Basis::ToControl => {
-                assert_eq!(change.verdict, Verdict::Indistinguishable, "{change:?}")
+                assert_eq!(change.verdict, Verdict::Indistinguishable, "{change:?}");
             }
             _ => assert!(
                 matches!(change.verdict, Verdict::NotComparable { .. }),

@@ -1,4 +1,4 @@
-//! The same numbers as SciPy's.
+//! The same numbers as `SciPy`'s.
 
 use findings::between_runs::several;
 use findings::statistics::Verdict;

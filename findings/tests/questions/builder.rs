@@ -47,7 +47,7 @@ impl Builder {
 
     /// When it began, by the wall clock.
     pub(crate) fn started_at(mut self, time: &str) -> Self {
-        self.0.started_at = time.to_owned();
+        time.clone_into(&mut self.0.started_at);
         self
     }
 

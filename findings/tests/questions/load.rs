@@ -178,7 +178,11 @@ fn starts_and_requests_of_different_cpus_are_not_added_up() {
     let found = findings(samples.clone());
     let none = &found.break_even[0];
     assert!(none.ways.is_empty() && none.crossings.is_empty());
-    let words: Vec<_> = none.not_added.iter().map(|it| it.words()).collect();
+    let words: Vec<_> = none
+        .not_added
+        .iter()
+        .map(findings::questions::break_even::NotAdded::words)
+        .collect();
     assert_eq!(words, ["starts on 2, requests on 1 CPUs"; 2]);
 
     // The same with starts on that one CPU beside them, which nothing else is made of.

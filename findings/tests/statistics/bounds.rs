@@ -1,4 +1,4 @@
-//! One-sided bounds: against SciPy, and how often they are wrong.
+//! One-sided bounds: against `SciPy`, and how often they are wrong.
 
 use findings::statistics::quantile_bounds;
 use serde_json::Value;

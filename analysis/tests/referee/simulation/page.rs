@@ -154,7 +154,7 @@ pub fn other_claims(findings: &Value) -> BTreeMap<&'static str, u64> {
         ),
         (
             "clocks of one system that surely disagree",
-            count(items("clocks").filter(|it| !it["widest"].is_null()).count()),
+            count(items("clocks").filter(|it| disagree(&it["apart"])).count()),
         ),
         (
             "a number of requests that surely pays",
@@ -184,6 +184,14 @@ fn break_even(truths: &Truths, findings: &Value) -> Vec<(f64, f64, f64)> {
         (dearer > 0.0 && saved > 0.0).then_some((low, high, dearer / saved))
     };
     crossings.filter_map(number).collect()
+}
+
+/// Whether one of the two clocks of a heading surely says less than a container, and the other more.
+fn disagree(apart: &Value) -> bool {
+    let end = |clock: &str, end: &str| apart[clock]["interval"][end].as_f64();
+    let less = |clock| end(clock, "high").is_some_and(|high| high < 1.0);
+    let more = |clock| end(clock, "low").is_some_and(|low| low > 1.0);
+    (less("start") && more("request")) || (more("start") && less("request"))
 }
 
 /// What is counted over pages.

@@ -68,7 +68,10 @@ impl Simulated {
             draw,
         };
         Self {
-            manifest: manifest(name, plan.cells.clone(), plan.samples_per_cell, plan.seed),
+            manifest: Manifest {
+                order: plan.order.clone(),
+                ..manifest(name, plan.cells.clone(), plan.samples_per_cell, plan.seed)
+            },
             samples: order.iter().map(|it| machine.sample(it)).collect(),
         }
     }
