@@ -97,7 +97,12 @@ fn the_same_run_gives_the_same_statistics_of_cells() {
 fn every_comparison_of_interleaved_cells_is_within_blocks_and_corrected_over_the_page() {
     let findings = findings();
     let families = &findings.facts.families;
-    let all: usize = families.iter().map(|family| family.members.len()).sum();
+    let controls = findings.facts.controls.iter().map(|(_, family)| family);
+    let all: usize = families
+        .iter()
+        .chain(controls)
+        .map(|family| family.members.len())
+        .sum();
     assert!(all > 30, "{all}");
     for family in families {
         assert_eq!(family.design, Design::Blocked, "{}", family.name);

@@ -1,6 +1,7 @@
 //! What cannot be said, each limit one sentence.
 
 use findings::cells::GENERATOR_LIMIT;
+use findings::comparison::FURTHER_LEVEL;
 use findings::questions::limits::{Floor, Late, Limits, WARNINGS};
 use findings::units::{nanoseconds, percent};
 use findings::{Findings, Measure};
@@ -109,12 +110,12 @@ fn floors(limits: &Limits) -> String {
 fn page_error(findings: &Findings) -> Option<String> {
     let family = findings.facts.families.first()?;
     Some(format!(
-        "The {} with the native program are corrected together: the chance that any of them is \
-            wrongly called a difference is at most {}. So are those of all rankings, and those of \
-            all A/A controls. Every further table is corrected by itself, at the same level; a \
-            page with many tables has more chances.",
+        "The {} with the native program and of A/A controls are corrected together: the chance \
+            that any of them is wrongly called a difference is at most {}. All rankings together, \
+            and every further table by itself, have {}.",
         count(family.corrected_over as u64, "comparison"),
-        percent(family.policy.alpha)
+        percent(family.policy.alpha),
+        percent(FURTHER_LEVEL)
     ))
 }
 

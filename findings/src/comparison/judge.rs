@@ -17,6 +17,13 @@ const BLOCKS_MATCH: f64 = 0.75;
 /// than 5 %. It is also where intervals begin.
 pub const LEAST_BLOCKS: usize = 6;
 
+/// The chance of a wrong difference anywhere among the comparisons that a page is read for.
+pub const PAGE_LEVEL: f64 = 0.05;
+
+/// The same in each further table. A page has about ten of these, which say what the first ones do not:
+/// with less, seven blocks could show nothing.
+pub const FURTHER_LEVEL: f64 = 0.02;
+
 /// Pairs of cells to judge by one measure: the rows of one table.
 #[derive(Debug, Clone)]
 pub struct Table<'a> {
@@ -45,7 +52,7 @@ fn design(samples: &[(Sample, Sample)]) -> Design {
     }
 }
 
-/// Judges pairs of cells of one run as one family; nothing if there are none.
+/// Judges pairs of cells of one run as a further table of its own; nothing if there are none.
 pub fn judge(
     name: String,
     measure: Measure,
@@ -58,12 +65,12 @@ pub fn judge(
         pairs: pairs.to_vec(),
         floor,
     };
-    judge_jointly(vec![table]).pop()
+    judge_jointly(vec![table], FURTHER_LEVEL).pop()
 }
 
 /// Judges tables of one run, corrected together over all of their comparisons: a wrong verdict
-/// anywhere in them has the chance α. Tables without a pair are left out.
-pub fn judge_jointly(tables: Vec<Table<'_>>) -> Vec<Family> {
+/// anywhere in them has the chance `alpha`. Tables without a pair are left out.
+pub fn judge_jointly(tables: Vec<Table<'_>>, alpha: f64) -> Vec<Family> {
     let tables: Vec<Table<'_>> = tables
         .into_iter()
         .filter(|it| !it.pairs.is_empty())
@@ -77,7 +84,12 @@ pub fn judge_jointly(tables: Vec<Table<'_>>) -> Vec<Family> {
         .zip(&measured)
         .map(|(table, members)| {
             let tested: Vec<Tested> = tested.by_ref().take(members.len()).collect();
-            family(table, members, &tested, corrected_over)
+            let policy = Policy {
+                alpha,
+                floor: table.floor.unwrap_or(0.0),
+                ..Policy::default()
+            };
+            family(table, members, &tested, (corrected_over, &policy))
         })
         .collect()
 }
@@ -209,18 +221,14 @@ fn family(
     table: &Table<'_>,
     members: &[Member],
     tested: &[Tested],
-    corrected_over: usize,
+    (corrected_over, policy): (usize, &Policy),
 ) -> Family {
-    let policy = Policy {
-        floor: table.floor.unwrap_or(0.0),
-        ..Policy::default()
-    };
     let comparison = |((pair, member), tested): ((&Pair<'_>, &Member), &Tested)| Comparison {
         candidate: pair.candidate.id.clone(),
         baseline: pair.baseline.id.clone(),
         measure: table.measure,
         design: member.design,
-        verdict: verdict(member, tested, &policy),
+        verdict: verdict(member, tested, policy),
         n: member.n,
         ratio: member.ratio.map(Effect::from),
         bound: member.bound,

@@ -32,7 +32,9 @@ use crate::statistics::{Interval, Shift, Verdict};
 
 pub use bound::Bound;
 pub(crate) use judge::usual_variance;
-pub use judge::{LEAST_BLOCKS, Table, judge, judge_jointly, judge_samples, ratio};
+pub use judge::{
+    FURTHER_LEVEL, LEAST_BLOCKS, PAGE_LEVEL, Table, judge, judge_jointly, judge_samples, ratio,
+};
 pub use sample::Sample;
 pub use words::signed;
 

@@ -8,7 +8,7 @@ use systems::BASELINE;
 
 use super::floors::Floors;
 use crate::cells::{CellFacts, Measure, is_plain, is_unobserved};
-use crate::comparison::{self, Family, Pair, Table};
+use crate::comparison::{Pair, Table};
 
 /// What a scenario is compared by, the first first.
 pub const fn compared_by(scenario: Scenario) -> &'static [Measure] {
@@ -26,9 +26,8 @@ pub(super) fn name(workload: &str, scenario: Scenario, measure: Measure) -> Stri
     format!("{workload} {} {}", scenario.name(), measure.name())
 }
 
-/// One table for each workload, scenario and measure, all corrected together: whoever reads a page
-/// reads all of them.
-pub(super) fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
+/// One table for each workload, scenario and measure that has a pair.
+pub(super) fn tables<'a>(cells: &'a [CellFacts], floors: &Floors) -> Vec<Table<'a>> {
     let mut groups: BTreeMap<(&Workload, Scenario), Vec<&CellFacts>> = BTreeMap::new();
     for cell in cells
         .iter()
@@ -58,7 +57,8 @@ pub(super) fn families(cells: &[CellFacts], floors: &Floors) -> Vec<Family> {
             });
         }
     }
-    comparison::judge_jointly(tables)
+    tables.retain(|table| !table.pairs.is_empty());
+    tables
 }
 
 /// The native cell under the same conditions.

@@ -6,14 +6,16 @@ mod floors;
 mod pauses;
 mod representatives;
 mod selection;
+mod twins;
 
 use std::collections::BTreeMap;
 
 use results::manifest::Manifest;
+use results::record::Scenario;
 use serde::Serialize;
 
 use crate::cells::CellFacts;
-use crate::comparison::Family;
+use crate::comparison::{self, Family};
 use crate::input::{CellData, Damage, Run};
 
 pub(crate) use baseline::are_alike;
@@ -42,8 +44,11 @@ pub struct Facts {
     /// The cells, each with the places of its samples in the run's order.
     pub cells: Vec<CellFacts>,
     /// Every cell against the native program under the same conditions, one table for each
-    /// workload, scenario and measure, corrected together.
+    /// workload, scenario and measure, corrected together with the A/A controls.
     pub families: Vec<Family>,
+    /// The A/A controls of each scenario and measure.
+    #[serde(skip)]
+    pub controls: Vec<(Scenario, Family)>,
 }
 
 impl Facts {
@@ -51,7 +56,7 @@ impl Facts {
     pub fn compute(run: &Run) -> Self {
         let cells = cells(&run.cells);
         let floors = Floors::compute(&cells);
-        let families = baseline::families(&cells, &floors);
+        let (families, controls) = judge(&cells, &floors);
         Self {
             run: run.name.clone(),
             manifest: run.manifest.clone(),
@@ -61,6 +66,7 @@ impl Facts {
             floors,
             cells,
             families,
+            controls,
         }
     }
 
@@ -72,6 +78,18 @@ impl Facts {
             .map(|system| (system.name.as_str(), system.version.as_str()))
             .collect()
     }
+}
+
+/// The comparisons that a page is read for, and the A/A controls that they rest on. All are corrected
+/// together: whoever reads a page reads all of them.
+fn judge(cells: &[CellFacts], floors: &Floors) -> (Vec<Family>, Vec<(Scenario, Family)>) {
+    let mut tables = baseline::tables(cells, floors);
+    let compared = tables.len();
+    let (scenarios, twins): (Vec<_>, Vec<_>) = twins::tables(cells).into_iter().unzip();
+    tables.extend(twins);
+    let mut families = comparison::judge_jointly(tables, comparison::PAGE_LEVEL);
+    let controls = families.split_off(compared);
+    (families, scenarios.into_iter().zip(controls).collect())
 }
 
 /// Each cell's numbers, half of the cells in a thread of its own.

@@ -140,7 +140,7 @@ fn rounds(
             });
         }
     }
-    let families = comparison::judge_jointly(tables);
+    let families = comparison::judge_jointly(tables, comparison::PAGE_LEVEL);
     let round = |((workload, scenario), family)| Round {
         workload,
         scenario,

@@ -167,7 +167,7 @@ pub fn compute(facts: &Facts) -> Vec<Ranking> {
         }
     }
     let tables = scored.iter().flat_map(|it| it.tables(facts)).collect();
-    let mut families = comparison::judge_jointly(tables).into_iter();
+    let mut families = comparison::judge_jointly(tables, comparison::FURTHER_LEVEL).into_iter();
     scored
         .into_iter()
         .map(|scored| {
