@@ -2,11 +2,10 @@
 //! and the words for them. Sentences, tables, headings and pictures take them from here.
 //!
 //! **Design.** Samples of one run are taken in shuffled blocks, each with one sample of every cell.
-//! What was measured in blocks is compared within blocks: values of the same block are pairs (unless
-//! the run was interrupted between them). A table
+//! What was measured in blocks is compared within blocks: values of the same block are pairs. A table
 //! is blocked if the blocks of its members match (at least three quarters of the smaller sample are
-//! in blocks that have both, and there are six of them); otherwise samples are independent. This does
-//! not depend on what was measured.
+//! in blocks that have both), however few they are; otherwise samples are independent. This does not
+//! depend on what was measured.
 //!
 //! **Test.** Of the logarithms of ratios. Within blocks: Student's statistic of bounded differences
 //! under all patterns of signs of whole blocks, step-down max-T over the family
