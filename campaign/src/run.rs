@@ -13,7 +13,7 @@ use results::Sample;
 use results::ledger::Ledger;
 use results::manifest::{Build, Manifest, System};
 use results::record::Outcome;
-use results::run_folder::RunFolder;
+use results::run_folder::{self, RunFolder};
 
 use crate::error::{Error, Exit};
 use crate::progress::Progress;
@@ -77,6 +77,15 @@ pub fn build(sha256: String) -> Build {
         rustc: env!("COLDPHASE_RUSTC_VERSION").to_owned(),
         sha256,
     }
+}
+
+/// The name of the run to resume, resolved once: another run may become the latest one meanwhile.
+///
+/// # Errors
+/// There is no such run.
+pub fn resolve_resumed(results: &Path, resume: Option<&str>) -> Result<Option<String>, Error> {
+    let resolved = resume.map(|run| run_folder::resolve(results, run));
+    Ok(resolved.transpose()?)
 }
 
 /// A new run's folder, or that of an earlier one if what is measured now belongs into it.

@@ -10,7 +10,6 @@ use campaign::run::{self, Format};
 use campaign::{Error, Exit};
 use clap::{Args, ValueEnum};
 use results::record::Scenario;
-use results::run_folder;
 use summary::View;
 use workloads::Workload;
 
@@ -76,11 +75,7 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let comparison = arguments.comparison;
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
-    let resume = arguments
-        .resume
-        .as_deref()
-        .map(|run| run_folder::resolve(&out, run))
-        .transpose()?;
+    let resume = run::resolve_resumed(&out, arguments.resume.as_deref())?;
     let settings = match (&resume, comparison) {
         (Some(run), _) => settings::read_run(&out.join(run))?,
         (None, Comparison::EmbeddedVsCli) => {

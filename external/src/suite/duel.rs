@@ -18,7 +18,6 @@ use findings::questions::duel::Outcome;
 use results::Param;
 use results::manifest::Origin;
 use results::record::Scenario;
-use results::run_folder;
 use results::values::{Build, Named as _};
 use summary::View;
 use workloads::Workload;
@@ -117,11 +116,7 @@ fn scenarios() -> PossibleValuesParser {
 pub fn command(arguments: &DuelArguments) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
-    let resume = arguments
-        .resume
-        .as_deref()
-        .map(|run| run_folder::resolve(&out, run))
-        .transpose()?;
+    let resume = run::resolve_resumed(&out, arguments.resume.as_deref())?;
     let (settings, origins) = match &resume {
         Some(run) => (read_run(&out.join(run))?, Origins::new()),
         None => settings(arguments)?,

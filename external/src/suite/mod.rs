@@ -23,7 +23,6 @@ use campaign::terminal::{print, say};
 use campaign::{Error, Exit};
 use clap::Args;
 use findings::Findings;
-use results::run_folder;
 use results::values::PageCache;
 use summary::{Style, View};
 
@@ -157,12 +156,7 @@ fn measure(
 ) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
-    // Resolved once: another run may become the latest one meanwhile.
-    let resume = arguments
-        .resume
-        .as_deref()
-        .map(|run| run_folder::resolve(&out, run))
-        .transpose()?;
+    let resume = run::resolve_resumed(&out, arguments.resume.as_deref())?;
     let folder = resume.as_ref().map(|run| out.join(run));
     let variables = Variables::from_process();
     let (settings, origins) = settings::resolve(arguments, &variables, folder.as_deref(), usual)?;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use summary::{Style, View};
 use workloads::Workload;
 
-use super::{Origins, artifact_facts, config, read_config, resolve_resumed, resume_command};
+use super::{Origins, artifact_facts, config, read_config, resume_command};
 use crate::bench::density::{self, DensityParams, LIMITS};
 use crate::bench::programs::{Program, THIS};
 use crate::bench::rehearsal;
@@ -37,7 +37,7 @@ struct Options {
 pub(super) fn run(arguments: &Density) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let results = arguments.out.clone().unwrap_or_else(run::default_results);
-    let resume = resolve_resumed(&results, arguments.resume.as_deref())?;
+    let resume = run::resolve_resumed(&results, arguments.resume.as_deref())?;
     let (options, origins) = match &resume {
         Some(run) => (read_config(&results.join(run))?, Origins::new()),
         None => parse_options(arguments),

@@ -49,14 +49,6 @@ pub(crate) fn run(parsed: Parsed, began_ns: u64) -> Result<Status, Error> {
     Ok(Status::Exit(exit))
 }
 
-/// The folder of the run to resume, its name resolved once: another run may become the latest one
-/// meanwhile.
-fn resolve_resumed(results: &Path, run: Option<&str>) -> Result<Option<String>, Error> {
-    Ok(run
-        .map(|run| run_folder::resolve(results, run))
-        .transpose()?)
-}
-
 /// The configuration of an earlier run, out of its manifest. The run is not locked yet: the
 /// rehearsal comes before that, and the lock decides who may write.
 fn read_config<T: DeserializeOwned>(folder: &Path) -> Result<T, Error> {

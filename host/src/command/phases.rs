@@ -13,7 +13,7 @@ use results::manifest::{Manifest, Order, System};
 use summary::{Style, View};
 
 use self::options::Options;
-use super::{Origins, artifact_facts, config, read_config, resolve_resumed, resume_command};
+use super::{Origins, artifact_facts, config, read_config, resume_command};
 use crate::bench::embedded::{self, Embedded, Unsupported};
 use crate::bench::plan::{self, Start};
 use crate::bench::programs::Programs;
@@ -25,7 +25,7 @@ use crate::cli::Phases;
 pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
     let results = arguments.out.clone().unwrap_or_else(run::default_results);
-    let resume = resolve_resumed(&results, arguments.resume.as_deref())?;
+    let resume = run::resolve_resumed(&results, arguments.resume.as_deref())?;
     let (options, origins) = match &resume {
         Some(run) => (read_config(&results.join(run))?, Origins::new()),
         None => options::parse(arguments)?,
