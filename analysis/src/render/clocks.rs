@@ -61,19 +61,21 @@ fn figure(findings: &Findings, clocks: &ClockBoundaries) -> Figure {
     let mut rows: Vec<DotRow> = Vec::new();
     let mut systems: Vec<String> = Vec::new();
     for ratio in &clocks.ratios {
-        let dot = Dot {
-            label: ratio.system.clone(),
-            system: ratio.system.clone(),
-            ratio: ratio.ratio.estimate,
-            interval: ratio.ratio.interval.map(pair),
-        };
-        let label = ratio.clock.replace('`', "");
-        match rows.last_mut() {
-            Some(row) if row.label == label => row.dots.push(dot),
-            _ => rows.push(DotRow {
-                label,
-                dots: vec![dot],
-            }),
+        if let Some(effect) = ratio.ratio {
+            let dot = Dot {
+                label: ratio.system.clone(),
+                system: ratio.system.clone(),
+                ratio: effect.estimate,
+                interval: effect.interval.map(pair),
+            };
+            let label = ratio.clock.replace('`', "");
+            match rows.last_mut() {
+                Some(row) if row.label == label => row.dots.push(dot),
+                _ => rows.push(DotRow {
+                    label,
+                    dots: vec![dot],
+                }),
+            }
         }
         if !systems.contains(&ratio.system) {
             systems.push(ratio.system.clone());
@@ -92,8 +94,11 @@ fn figure(findings: &Findings, clocks: &ClockBoundaries) -> Figure {
                 container(findings, ratio),
                 network.unwrap_or_default()
             ),
-            Unit::Times.shown(ratio.ratio.estimate),
-            ends(ratio.ratio.interval, Unit::Times),
+            ratio.ratio_text(),
+            ratio.ratio.map_or_else(
+                || "both are faster than the load generator".to_owned(),
+                |effect| ends(effect.interval, Unit::Times),
+            ),
         ];
         table.row_about(workload, &[&ratio.system], fields);
     }
@@ -107,7 +112,8 @@ fn figure(findings: &Findings, clocks: &ClockBoundaries) -> Figure {
                 of it more. Of each system the cell that stands for it, named beforehand. Ratios \
                 are Hodges–Lehmann's, within blocks where both were measured in the same, with \
                 95 % intervals, of starts wider by what either may have been seen late; below a \
-                few samples there are none."
+                few samples there are none. \"≤\" and \"≥\": the load generator was at its limit \
+                with one of the two, which could have done more."
         ),
         picture: draw_dots(&rows, "times the container's time"),
         table,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Pair;
-use crate::cells::Measure;
+use crate::cells::{CellFacts, Measure};
 
 /// On which side of its estimate a ratio lies, where the load generator was at its limit with one of
 /// the two systems: that one could have done more.
@@ -27,11 +27,17 @@ impl Bound {
 
     /// The bound of a pair's ratio; an error if nothing at all is known of it.
     pub(super) fn of_pair(pair: &Pair<'_>, measure: Measure) -> Result<Option<Self>, &'static str> {
-        if !measure.is_rate() {
-            return Ok(None);
-        }
-        let is_limited = |cell: &crate::cells::CellFacts| cell.is_generator_limited();
-        match (is_limited(pair.candidate), is_limited(pair.baseline)) {
+        Self::of_cells(pair.candidate, pair.baseline, measure)
+    }
+
+    /// The bound of candidate ÷ baseline; an error if nothing at all is known of it.
+    pub(crate) fn of_cells(
+        candidate: &CellFacts,
+        baseline: &CellFacts,
+        measure: Measure,
+    ) -> Result<Option<Self>, &'static str> {
+        let is_limited = |cell: &CellFacts| cell.is_lower_bound(measure);
+        match (is_limited(candidate), is_limited(baseline)) {
             (false, false) => Ok(None),
             (false, true) => Ok(Some(Self::AtLeast)),
             (true, false) => Ok(Some(Self::AtMost)),

@@ -9,9 +9,10 @@ use serde::Serialize;
 use systems::{BASELINE, Kind, describe, standing};
 
 use crate::cells::{CellFacts, Lateness, Measure, of_starts, widened};
-use crate::comparison::{self, Effect, Sample};
+use crate::comparison::{self, Bound, Effect, Sample};
 use crate::facts::{Facts, one_per_system};
 use crate::statistics::median;
+use crate::units::Unit;
 
 /// One answer to "how many times as long as a container does it take?".
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,8 +30,21 @@ pub struct ClockRatio {
     /// Median of the container's.
     pub container_ns: f64,
     /// How many times as long as the container. The ends of its interval are moved by what either
-    /// start may have been seen late.
-    pub ratio: Effect,
+    /// start may have been seen late. Nothing where both are faster than the load generator.
+    pub ratio: Option<Effect>,
+    /// On which side of it the ratio lies, where the load generator was at its limit with one of them.
+    pub bound: Option<Bound>,
+}
+
+impl ClockRatio {
+    /// The estimate with its sign: `≤ 0.5×` where it is only a bound, a dash where there is none.
+    pub fn ratio_text(&self) -> String {
+        let bound = self.bound.map_or("", Bound::sign);
+        self.ratio.map_or_else(
+            || "–".to_owned(),
+            |ratio| format!("{bound}{}", Unit::Times.shown(ratio.estimate)),
+        )
+    }
 }
 
 /// The ratios of a workload.
@@ -40,7 +54,8 @@ pub struct ClockBoundaries {
     pub workload: Workload,
     /// The ratios, clock by clock.
     pub ratios: Vec<ClockRatio>,
-    /// What stands for WebAssembly by two clocks that were chosen beforehand.
+    /// What stands for WebAssembly by two clocks that were chosen beforehand. Nothing where the load
+    /// generator was at its limit: a heading quotes no bound.
     pub apart: Option<Apart>,
 }
 
@@ -78,6 +93,20 @@ enum Clock {
     Only(&'static [Phase]),
     /// A measure under load.
     Load(Scenario, Measure),
+}
+
+impl Clock {
+    /// Which bound of the ratio of two cells its estimate is; an error if nothing is known of it.
+    fn bound(
+        self,
+        candidate: &CellFacts,
+        baseline: &CellFacts,
+    ) -> Result<Option<Bound>, &'static str> {
+        match self {
+            Self::Load(_, measure) => Bound::of_cells(candidate, baseline, measure),
+            Self::Whole(_) | Self::Except(_) | Self::Only(_) => Ok(None),
+        }
+    }
 }
 
 /// The clock of starts that a heading quotes.
@@ -155,6 +184,7 @@ fn ratios(facts: &Facts, workload: &str, name: &'static str, clock: Clock) -> Ve
     let is_shown = |it: &&Timed<'_>| it.cell.system() == BASELINE || is_wasm(it.cell);
     let ratio = |it: &Timed<'_>| {
         let ratio = comparison::ratio(&it.sample, &container.sample)?;
+        let bound = clock.bound(it.cell, container.cell);
         Some(ClockRatio {
             clock: name,
             cell: it.cell.id.clone(),
@@ -162,12 +192,13 @@ fn ratios(facts: &Facts, workload: &str, name: &'static str, clock: Clock) -> Ve
             system: it.cell.system().to_owned(),
             median_ns: median(it.sample.values()).ok()?,
             container_ns: median(container.sample.values()).ok()?,
-            ratio: Effect {
+            ratio: bound.is_ok().then(|| Effect {
                 interval: ratio
                     .interval
                     .map(|ends| widened(ends, [it.late, container.late])),
                 ..ratio
-            },
+            }),
+            bound: bound.unwrap_or_default(),
         })
     };
     timed.iter().filter(is_shown).filter_map(ratio).collect()
@@ -242,12 +273,14 @@ fn apart(facts: &Facts, ratios: &[ClockRatio]) -> Option<Apart> {
         standing(Kind::Wasm, cells, |(_, cell)| &cell.cell)
     };
     let ((start, one), (request, two)) = (by(START)?, by(REQUEST)?);
-    (one.cell.system == two.cell.system).then(|| Apart {
+    let is_known = one.cell.system == two.cell.system && request.bound.is_none();
+    let (start_ratio, request_ratio) = start.ratio.zip(request.ratio).filter(|_| is_known)?;
+    Some(Apart {
         system: one.system().to_owned(),
         container: facts
             .cell(&start.container)
             .map_or_else(String::new, |it| it.system().to_owned()),
-        start: start.ratio,
-        request: request.ratio,
+        start: start_ratio,
+        request: request_ratio,
     })
 }

@@ -213,3 +213,24 @@ fn starts_and_requests_of_different_cpus_are_not_added_up() {
             .all(|cell| !cell.cell.params.contains_key("cpus"))
     );
 }
+
+#[test]
+fn a_clock_of_requests_says_when_its_ratio_is_only_a_bound() {
+    let native = cell("native", Scenario::Throughput, &THROUGHPUT);
+    let docker = cell("docker", Scenario::Throughput, &THROUGHPUT);
+    let ratio = |native_generator, docker_generator| {
+        let mut samples = loads(&native, 16_000, 600_000, native_generator);
+        samples.extend(loads(&docker, 8_000, 1_200_000, docker_generator));
+        let mut found = findings(samples);
+        found.clocks.remove(0).ratios.remove(0)
+    };
+    let exact = ratio(50, 50);
+    assert_eq!((exact.bound, exact.ratio_text().as_str()), (None, "0.50×"));
+    // It takes at most half a container's time.
+    let bound = ratio(97, 50);
+    assert_eq!(bound.bound, Some(Bound::AtMost));
+    assert_eq!(bound.ratio_text(), "≤ 0.50×");
+    assert_eq!(ratio(50, 97).bound, Some(Bound::AtLeast));
+    let neither = ratio(97, 97);
+    assert_eq!((neither.ratio, neither.ratio_text().as_str()), (None, "–"));
+}
