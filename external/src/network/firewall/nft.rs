@@ -71,7 +71,13 @@ impl Nft {
     /// # Errors
     /// What nft says.
     pub fn apply(&self, text: &str) -> Result<(), FirewallError> {
-        self.run(&["-f", "-"], text).map(drop)
+        match self.run(&["-f", "-"], text) {
+            // Everything that the text names it makes itself, so it is an expression that is missing.
+            Err(FirewallError::Nft(message)) if message.contains("No such file or directory") => {
+                Err(FirewallError::NoKernel(message))
+            }
+            applied => applied.map(drop),
+        }
     }
 
     /// The table of ours; nothing if there is none.
