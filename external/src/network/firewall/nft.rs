@@ -61,7 +61,7 @@ impl Nft {
     /// [`FirewallError::NoProgram`].
     pub fn find() -> Result<Self, FirewallError> {
         let folders = FOLDERS.map(|folder| PathBuf::from(folder).join("nft"));
-        crate::process::find_program("nft", &folders)
+        machine::programs::find("nft", &folders)
             .map(Self)
             .ok_or(FirewallError::NoProgram)
     }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::{Block, CLEANUP, Link, LinkError, NAME, own_addresses};
 use crate::process::reaper::{Guard, Reaper};
-use crate::process::{NetworkNamespace, cleanup, find_program};
+use crate::process::{NetworkNamespace, cleanup};
+use machine::programs;
 
 /// Where they lie on Debian, where the path of ordinary users does not lead.
 const FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
@@ -147,7 +148,7 @@ fn ip(words: &str) -> Result<(), LinkError> {
 
 fn run(program: &'static str, words: &str) -> Result<(), LinkError> {
     let folders = FOLDERS.map(|folder| PathBuf::from(folder).join(program));
-    let path = find_program(program, &folders).ok_or(LinkError::NoProgram(program))?;
+    let path = programs::find(program, &folders).ok_or(LinkError::NoProgram(program))?;
     let output = Command::new(path)
         .args(words.split_whitespace())
         .env("LC_ALL", "C")
