@@ -21,8 +21,8 @@ use results::{Param, Params};
 
 use self::engine::DockerEngine;
 use self::image::Contents;
+pub(super) use self::socket::REMEDY;
 use self::socket::Socket;
-pub(super) use self::socket::{REMEDY, our_folder};
 use super::container::HOST_NETWORK;
 use super::managed::{Engine, EngineContext, ManagedSystem, on_this_thread, programs};
 use super::native::STATIC;
