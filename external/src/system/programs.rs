@@ -78,3 +78,19 @@ pub(super) fn unavailable(remedy: &str) -> impl Fn(String) -> Unavailable {
         remedy: remedy.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_else_can_replace_is_roots() {
+        assert!(is_roots(Path::new("/usr/bin/env")));
+        assert!(!is_roots(Path::new("/no/such/file")));
+        // Everybody may write to the folder for temporary files, or it is somebody's own.
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("program");
+        std::fs::write(&file, "").unwrap();
+        assert!(!is_roots(&file));
+    }
+}
