@@ -1,7 +1,6 @@
 //! What identifies a run: its name, and the commit that measured it.
 
 use std::path::Path;
-use std::process::Command;
 
 /// A name for a run that begins now: `YYYYMMDDTHHMMSSZ-` and 4 hexadecimal digits drawn from `seed`
 /// and this process, so that two runs begun in the same second do not meet.
@@ -19,7 +18,8 @@ pub fn new_run_name(seed: u64) -> String {
 /// `git`.
 pub fn checkout(folder: &Path) -> (Option<String>, Option<bool>) {
     let git = |arguments: &[&str]| {
-        let output = Command::new("git")
+        let output = machine::programs::command("git")
+            .ok()?
             .arg("-C")
             .arg(folder)
             .args(arguments)

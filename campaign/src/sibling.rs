@@ -103,7 +103,10 @@ impl Package {
         if !path.exists() {
             say(self.first_build);
         }
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let cargo = std::env::var_os("CARGO").map(PathBuf::from);
+        let cargo = cargo
+            .or_else(|| machine::programs::find("cargo", &[]))
+            .ok_or("there is no program cargo")?;
         let mut command = Command::new(cargo);
         command
             .args(["build", "--locked", "--quiet", "--package", self.name])

@@ -41,14 +41,7 @@ impl Run {
     fn of(name: &str) -> Self {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         // A test of Docker's may have left the engine dead, and containerd with it.
-        let script = results::checkout::root().join("external/scripts/docker-engine.sh");
-        assert!(
-            Command::new(script)
-                .arg("start")
-                .status()
-                .unwrap()
-                .success()
-        );
+        docker_engine::start().expect("`./setup docker` installs it");
         let system = System::from_name(name).unwrap();
         let found = system
             .find()

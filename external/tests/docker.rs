@@ -46,14 +46,7 @@ fn system(name: &str) -> System {
 
 fn found(name: &str) -> Found {
     // A test before this one may have left it dead.
-    let script = results::checkout::root().join("external/scripts/docker-engine.sh");
-    assert!(
-        Command::new(script)
-            .arg("start")
-            .status()
-            .unwrap()
-            .success()
-    );
+    docker_engine::start().expect("`./setup docker` installs it");
     system(name)
         .find()
         .unwrap_or_else(|missing| panic!("{name}: {missing}"))

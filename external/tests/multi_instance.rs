@@ -165,15 +165,7 @@ fn no_instances_at_all_are_refused() {
 /// Without them installed this test fails, and says so: `./setup docker wasmcloud`.
 #[test]
 fn containers_and_workloads_are_there_in_numbers() {
-    let script = results::checkout::root().join("external/scripts/docker-engine.sh");
-    assert!(
-        Command::new(script)
-            .arg("start")
-            .status()
-            .unwrap()
-            .success(),
-        "`./setup docker` installs it"
-    );
+    docker_engine::start().expect("`./setup docker` installs it");
     let only = "system=docker,system=containerd,system=runc,system=crun,system=wasmcloud";
     let arguments = [
         "--only",

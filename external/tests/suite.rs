@@ -276,6 +276,41 @@ fn a_system_that_is_required_and_absent_is_an_error() {
     );
 }
 
+/// Without root, whose home it is decides what runs: the test says that it did not run.
+#[test]
+fn root_runs_no_program_out_of_the_home_of_whoever_called() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    if std::fs::metadata("/proc/self").map_or(1, |this| this.uid()) != 0 {
+        let _ = std::io::Write::write_all(&mut std::io::stdout(), b"not run: this needs root\n");
+        return;
+    }
+    let (home, out) = (folder(), folder());
+    let manifest = results::checkout::root().join("Cargo.toml");
+    let manifest = std::fs::read_to_string(manifest).unwrap();
+    let version = manifest
+        .split("\nwasmtime = { version = \"=")
+        .nth(1)
+        .unwrap();
+    let version = version.split('"').next().unwrap();
+    let data = home.path().join(".local/share");
+    let program = data.join(format!("coldphase/wasmtime-{version}/wasmtime"));
+    std::fs::create_dir_all(program.parent().unwrap()).unwrap();
+    let ran = home.path().join("ran");
+    let text = format!("#!/bin/sh\n: >{}\necho wasmtime {version}\n", ran.display());
+    std::fs::write(&program, text).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let only = "system=wasmtime-cli,workload=hello,scenario=runtime-cold";
+    let mut command = suite(out.path(), &["--only", only, "--samples", "1"]);
+    command
+        .env("HOME", home.path())
+        .env("XDG_DATA_HOME", &data)
+        .env_remove("WASMTIME")
+        .env("PATH", "/no/such/folder");
+    let output = command.output().unwrap();
+    assert!(!ran.exists(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn variables_of_shell_suites_are_honoured() {
     let out = folder();

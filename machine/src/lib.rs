@@ -9,6 +9,7 @@
 //! | [`page_cache`] | files put into the page cache or out of it, with proof |
 //! | [`processes`], [`usage`] | which processes there are, and what they have cost |
 //! | [`cores`], [`ports`] | a core and a port for what is measured |
+//! | [`programs`] | where programs are |
 
 pub mod clock;
 pub mod cores;
@@ -17,6 +18,7 @@ pub mod noise;
 pub mod page_cache;
 pub mod ports;
 pub mod processes;
+pub mod programs;
 pub mod quiet;
 pub mod timeline;
 pub mod usage;

@@ -48,7 +48,7 @@ pub(crate) fn check(workspace: &Path, packages: &[String]) -> Result<String, Str
 
 /// The files that each third-party crate was compiled to for a package.
 fn build(workspace: &Path, package: &str) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()))
         .args(["build", "--locked", "--quiet", "--message-format", "json"])
         .args(["--package", package])
         .current_dir(workspace)

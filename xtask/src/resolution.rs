@@ -102,7 +102,7 @@ pub(crate) fn resolve(
         "normal,build"
     };
     let format = format!("{FIELD}{{p}}{FIELD}{{f}}");
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()))
         .arg("tree")
         .args(root.arguments)
         .args(["--edges", edges, "--target", TARGET, "--format", &format])

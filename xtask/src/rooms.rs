@@ -11,6 +11,7 @@ const CRATES: &[&str] = &[
     "workloads",
     "campaign",
     "host",
+    "external/docker-engine",
     "external",
     "findings",
     "analysis/summary",

@@ -7,6 +7,7 @@ mod chromium;
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use chromium::{Chromium, View, is_installed};
@@ -73,7 +74,12 @@ fn open_with(workloads: &[&'static str]) -> Option<Page> {
 fn axe() -> Option<String> {
     let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-    let folder = data.or(home)?.join("coldphase");
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0);
+    let folder = if is_root {
+        PathBuf::from("/var/lib/coldphase")
+    } else {
+        data.or(home)?.join("coldphase")
+    };
     let entries = std::fs::read_dir(folder).ok()?.flatten();
     let mut found: Vec<_> = entries
         .map(|entry| entry.path().join("axe.min.js"))

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use machine::page_cache;
@@ -57,11 +57,12 @@ impl Libraries {
 /// A program with the libraries that `ldd` lists; only itself if it is linked statically, or is a
 /// script.
 fn with_libraries(program: &Path) -> Vec<PathBuf> {
-    let listed = Command::new("ldd")
-        .arg(program)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
+    let listed = machine::programs::command("ldd").and_then(|mut ldd| {
+        ldd.arg(program)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output()
+    });
     let text = listed
         .map(|listed| String::from_utf8_lossy(&listed.stdout).into_owned())
         .unwrap_or_default();

@@ -286,7 +286,7 @@ pub struct Usage {
 pub(super) fn programs(names: &[&str]) -> Vec<PathBuf> {
     names
         .iter()
-        .filter_map(|name| crate::process::find_program(name, &[]))
+        .filter_map(|name| machine::programs::find(name, &[]))
         .collect()
 }
 

@@ -30,9 +30,9 @@ use self::launch_spec::{ADDRESS, MILESTONES};
 pub use self::launch_spec::{Extra, LaunchSpec, WORK};
 use self::managed::ManagedSystem;
 pub use self::own::{Contents, OwnArtifact, OwnArtifactError, Takes};
-use self::programs::{found, installed_by_setup, run};
+use self::programs::{found, installed_by_setup, is_root, run};
 pub use self::registry::System;
-use crate::process::find_program;
+use machine::programs::find as find_program;
 
 /// A system as it was found on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]

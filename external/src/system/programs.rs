@@ -1,5 +1,6 @@
 //! Programs: where they are, what they are, and running them for what they do to files.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -26,14 +27,34 @@ pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String
     ))
 }
 
-/// Where `./setup` puts a program that it downloads.
+/// Where `./setup` puts a program that it downloads. For root that is a folder of root's: in the home
+/// of somebody who has called `sudo`, they could put another in its place.
 pub(super) fn installed_by_setup(name: &str) -> Option<PathBuf> {
+    if is_root() {
+        let program = docker_engine::state().join(name);
+        return is_roots(&program).then_some(program);
+    }
     let data = std::env::var_os("XDG_DATA_HOME")
         .filter(|path| !path.is_empty())
         .map(PathBuf::from);
     let data =
         data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))?;
     Some(data.join("coldphase").join(name))
+}
+
+/// Whether this process has the rights of root, as the kernel shows it to others.
+pub(super) fn is_root() -> bool {
+    Path::new("/proc/self")
+        .metadata()
+        .is_ok_and(|this| this.uid() == 0)
+}
+
+/// Whether a file, and every folder that it lies in, is root's and nobody else may write to it.
+fn is_roots(file: &Path) -> bool {
+    file.ancestors().all(|part| {
+        part.metadata()
+            .is_ok_and(|found| found.uid() == 0 && found.mode() & 0o022 == 0)
+    })
 }
 
 /// A program with its version and digest.
@@ -55,5 +76,21 @@ pub(super) fn unavailable(remedy: &str) -> impl Fn(String) -> Unavailable {
     move |reason| Unavailable {
         reason,
         remedy: remedy.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_else_can_replace_is_roots() {
+        assert!(is_roots(Path::new("/usr/bin/env")));
+        assert!(!is_roots(Path::new("/no/such/file")));
+        // Everybody may write to the folder for temporary files, or it is somebody's own.
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("program");
+        std::fs::write(&file, "").unwrap();
+        assert!(!is_roots(&file));
     }
 }

@@ -1,6 +1,7 @@
 //! A namespace with a link to it, as code uses it.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
+use std::path::Path;
 
 use external::client::readiness::{self, RetryPolicy, Target};
 use external::network::veth::{Link, LinkError, LinkedNamespace, is_ours};
@@ -138,6 +139,40 @@ fn two_links_at_once_do_not_meet() {
             .is_err(),
         "it has no such address"
     );
+}
+
+#[test]
+fn the_link_of_another_suite_is_not_removed_with_a_namespace_that_it_does_not_lead_to() {
+    if !is_possible() {
+        return;
+    }
+    let others = LinkedNamespace::make(PLAIN, None).unwrap();
+    let device = format!("coldphase-{}", block_of(others.address()));
+    let is_there = || Path::new("/sys/class/net").join(&device).exists();
+    assert!(is_there());
+    // As a suite that was late with the same block leaves it: a namespace, and no link.
+    let late = format!("coldphase-late-{}", std::process::id());
+    let ip = |words: &[&str]| {
+        let status = std::process::Command::new("ip").args(words).status();
+        assert!(status.unwrap().success(), "ip {words:?}");
+    };
+    ip(&["netns", "add", &late]);
+    external::network::veth::remove_left(&late, &device).unwrap();
+    assert!(!NetworkNamespace::exists(&late));
+    assert!(is_there(), "the other's link");
+    // And as one that has removed its own already.
+    external::network::veth::remove_left(&late, &device).unwrap();
+    assert!(is_there(), "the other's link");
+    external::network::veth::remove_left(others.name(), &device).unwrap();
+    assert!(!is_there() && !NetworkNamespace::exists(others.name()));
+}
+
+/// The number of the network of four addresses that one of them is in.
+fn block_of(address: IpAddr) -> u32 {
+    let IpAddr::V4(address) = address else {
+        panic!("{address} is none of ours");
+    };
+    u32::from(address) % 65_536 / 4
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod blocking;
 mod firewall;
+mod forwarding;
 mod link;
 mod suite;
 mod support;

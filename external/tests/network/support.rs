@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use external::network::firewall::nft::Nft;
+use external::process::NetworkNamespace;
 use machine::clock::now_ns;
 use machine::usage;
 use results::{Sample, ledger, run_folder};
@@ -36,6 +37,43 @@ impl Ground {
             assert!(Command::new("ip").args(words).status().unwrap().success());
         }
         Some(ground)
+    }
+
+    /// Itself, to open sockets in.
+    pub(crate) fn namespace(&self) -> NetworkNamespace {
+        NetworkNamespace::open(&self.0).unwrap()
+    }
+
+    /// Joins it to another one by a pair of devices of this name, each end with its addresses.
+    pub(crate) fn connect(&self, device: &str, ours: &[&str], other: &Self, theirs: &[&str]) {
+        self.ip(&format!(
+            "link add {device} type veth peer name {device} netns {}",
+            other.0
+        ));
+        for (ground, addresses) in [(self, ours), (other, theirs)] {
+            for address in addresses {
+                // Nobody else has it, and looking for somebody who has takes a second.
+                let nodad = if address.contains(':') { " nodad" } else { "" };
+                ground.ip(&format!("address add {address} dev {device}{nodad}"));
+            }
+            ground.ip(&format!("link set {device} up"));
+        }
+    }
+
+    /// Has `ip` do something in it.
+    pub(crate) fn ip(&self, words: &str) {
+        let mut command = Command::new("ip");
+        command.args(["-n", &self.0]).args(words.split_whitespace());
+        assert!(command.status().unwrap().success(), "ip {words}");
+    }
+
+    /// Has it forward what is for others.
+    pub(crate) fn forward(&self) {
+        for file in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
+            let file = format!("/proc/sys/net/{file}");
+            let written = self.namespace().within(|| std::fs::write(file, "1"));
+            written.unwrap().unwrap();
+        }
     }
 
     /// A program in it, whose output is kept.

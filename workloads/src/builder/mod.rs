@@ -120,7 +120,7 @@ fn build_module(
     let package = package(artifact);
     let status = toolchain
         .cargo_rustc(package, crt(artifact), folders)
-        .status()
+        .and_then(|mut cargo| cargo.status())
         .map_err(io(format!("starting cargo to build {package}")))?;
     if !status.success() {
         return Err(BuildError::Cargo { package });

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use machine::programs;
+
 use super::{BuildError, Folders, io};
 
 /// The target of all guests. Components are made from modules for it.
@@ -98,19 +100,27 @@ impl Toolchain {
                 "Debian's rustc-web, its standard library built from source",
             ),
         };
-        let version = output(Command::new(program).arg("--version"))
+        let version = programs::command(program)
+            .and_then(|mut compiler| output(compiler.arg("--version")))
             .map_err(io(format!("running {program}")))?;
         Ok(format!("{version}\ntarget {TARGET}, {origin}"))
     }
 
     /// The command that builds one guest.
-    pub(super) fn cargo_rustc(&self, package: &str, crt: Crt, folders: &Folders) -> Command {
+    ///
+    /// # Errors
+    /// There is no cargo any more.
+    pub(super) fn cargo_rustc(
+        &self,
+        package: &str,
+        crt: Crt,
+        folders: &Folders,
+    ) -> std::io::Result<Command> {
         let mut command = match self {
-            Self::Rustup => Command::new("cargo"),
+            Self::Rustup => programs::command("cargo")?,
             Self::Debian { linkers } => {
                 let mut command = Command::new(DEBIAN_CARGO);
-                let path = std::env::var_os("PATH").unwrap_or_default();
-                let path = linkers.iter().cloned().chain(std::env::split_paths(&path));
+                let path = linkers.iter().cloned().chain(programs::folders());
                 command
                     .env(
                         "PATH",
@@ -152,7 +162,7 @@ impl Toolchain {
                 .arg("--")
                 .arg(format!("-Clink-arg={DEBIAN_LIBC}/{object}"));
         }
-        command
+        Ok(command)
     }
 
     /// Flags for every crate. No path of this machine may reach the guest, or no two people build
@@ -195,7 +205,7 @@ impl Toolchain {
 }
 
 fn rustc(arguments: &[&str]) -> std::io::Result<String> {
-    output(Command::new("rustc").args(arguments))
+    output(programs::command("rustc")?.args(arguments))
 }
 
 fn output(command: &mut Command) -> std::io::Result<String> {

@@ -15,8 +15,9 @@ use machine::ports;
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "The firewall is one nftables table, inet coldphase. Nothing outside it is read \
-        or changed, whatever none of its rules names is accepted, and open connections are never \
-        cut: it cannot lock anybody out."
+        or changed, whatever none of its rules names is accepted, open connections are never cut, \
+        and what is forwarded to other machines or to containers passes: it cannot lock anybody \
+        out."
 )]
 pub struct FirewallArguments {
     #[command(subcommand)]

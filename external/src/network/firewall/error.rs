@@ -12,8 +12,8 @@ pub enum FirewallError {
     /// This process may not.
     #[error("changing the firewall is not permitted to this process")]
     Denied,
-    /// The kernel has no nftables.
-    #[error("this kernel has no nftables of the family inet: {0}")]
+    /// The kernel has no nftables, or lacks a part of them.
+    #[error("this kernel has no nftables of the family inet with the expression fib: {0}")]
     NoKernel(String),
     /// A table of the name is somebody else's.
     #[error("there is a table inet coldphase that coldphase did not make; it is left alone")]
@@ -44,7 +44,9 @@ impl FirewallError {
                 "be root; in a container also with the capability NET_ADMIN, or in a namespace of \
                     your own: unshare --map-root-user --net COMMAND"
             }
-            Self::NoKernel(_) => "it needs CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET",
+            Self::NoKernel(_) => {
+                "it needs CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET and CONFIG_NFT_FIB_INET"
+            }
             Self::Foreign => {
                 "`nft list table inet coldphase` shows it; rename or remove it yourself"
             }

@@ -2,8 +2,9 @@
 //!
 //! It is one nftables table of our own, `inet coldphase`, and nothing outside it is ever read,
 //! changed or relied on. It can cut nobody off: its chains accept whatever no rule of theirs names,
-//! its rules name the benchmark's ports alone, and of what comes to those from elsewhere it drops
-//! what opens a connection, never a packet of one that is open.
+//! its rules name the benchmark's ports alone, and of what comes to those of this machine from
+//! elsewhere it drops what opens a connection, never a packet of one that is open. What is forwarded
+//! to other machines or to containers passes.
 //!
 //! - [`Level`] is how much of it there is: none, the baseline, or the baseline behind rules that
 //!   match nothing.

@@ -61,7 +61,7 @@ impl Nft {
     /// [`FirewallError::NoProgram`].
     pub fn find() -> Result<Self, FirewallError> {
         let folders = FOLDERS.map(|folder| PathBuf::from(folder).join("nft"));
-        crate::process::find_program("nft", &folders)
+        machine::programs::find("nft", &folders)
             .map(Self)
             .ok_or(FirewallError::NoProgram)
     }
@@ -71,7 +71,13 @@ impl Nft {
     /// # Errors
     /// What nft says.
     pub fn apply(&self, text: &str) -> Result<(), FirewallError> {
-        self.run(&["-f", "-"], text).map(drop)
+        match self.run(&["-f", "-"], text) {
+            // Everything that the text names it makes itself, so it is an expression that is missing.
+            Err(FirewallError::Nft(message)) if message.contains("No such file or directory") => {
+                Err(FirewallError::NoKernel(message))
+            }
+            applied => applied.map(drop),
+        }
     }
 
     /// The table of ours; nothing if there is none.

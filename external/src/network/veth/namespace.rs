@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::{Block, CLEANUP, Link, LinkError, NAME, own_addresses};
 use crate::process::reaper::{Guard, Reaper};
-use crate::process::{NetworkNamespace, cleanup, find_program};
+use crate::process::{NetworkNamespace, cleanup};
+use machine::programs;
 
 /// Where they lie on Debian, where the path of ordinary users does not lead.
 const FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
@@ -146,8 +147,13 @@ fn ip(words: &str) -> Result<(), LinkError> {
 }
 
 fn run(program: &'static str, words: &str) -> Result<(), LinkError> {
+    output(program, words).map(drop)
+}
+
+/// Runs a program to its end: what it printed.
+fn output(program: &'static str, words: &str) -> Result<String, LinkError> {
     let folders = FOLDERS.map(|folder| PathBuf::from(folder).join(program));
-    let path = find_program(program, &folders).ok_or(LinkError::NoProgram(program))?;
+    let path = programs::find(program, &folders).ok_or(LinkError::NoProgram(program))?;
     let output = Command::new(path)
         .args(words.split_whitespace())
         .env("LC_ALL", "C")
@@ -157,7 +163,7 @@ fn run(program: &'static str, words: &str) -> Result<(), LinkError> {
         output.map_err(|error| LinkError::Failed(format!("cannot run {program}: {error}")))?;
     let message = String::from_utf8_lossy(&output.stderr);
     if output.status.success() {
-        Ok(())
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else if message.contains("Operation not permitted") || message.contains("Permission denied") {
         Err(LinkError::Denied)
     } else {
@@ -180,14 +186,24 @@ pub fn remove_left(name: &str, device: &str) -> Result<(), String> {
     {
         return Err(format!("{name} and {device} are not ours"));
     }
+    // It is made first and removed last: without it, a device of that name is another suite's.
+    if !NetworkNamespace::exists(name) {
+        return Ok(());
+    }
     // The link first: a namespace lives on as long as a process in it does.
-    if Path::new("/sys/class/net").join(device).exists() {
+    if is_joined(name, device) {
         ip(&format!("link delete {device}")).map_err(|error| error.to_string())?;
     }
-    if NetworkNamespace::exists(name) {
-        ip(&format!("netns delete {name}")).map_err(|error| error.to_string())?;
-    }
-    Ok(())
+    ip(&format!("netns delete {name}")).map_err(|error| error.to_string())
+}
+
+/// Whether the other end of a device is in a namespace. Two suites may try the same name at once,
+/// and the one that was late has no device.
+fn is_joined(name: &str, device: &str) -> bool {
+    let number = std::fs::read_to_string(Path::new("/sys/class/net").join(device).join("ifindex"));
+    let Ok(number) = number else { return false };
+    let inside = output("ip", &format!("-n {name} -o link show eth0"));
+    inside.is_ok_and(|text| text.contains(&format!("eth0@if{}:", number.trim())))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use workloads::Workload;
 
 use super::super::container::{Instants, MILESTONES_FILE, empty_milestones};
 use super::super::managed::{Engine, Instance, Preparation, StartRequest};
-use super::super::{docker, oci};
+use super::super::oci;
 use super::api::{
     self, Any, ById, Client, CommitSnapshot, Container, Containers, CreateNamespace, CreateTask,
     CreatedTask, Empty, ListContainers, Mounts, NAMESPACE, Namespace, OneContainer,
@@ -184,8 +184,7 @@ impl Daemon {
     /// again: what it starts for a container runs where it runs itself. Somebody else's is let be,
     /// and the evidence says so.
     fn keep_on_core(&self, core: Option<usize>) -> Result<(), String> {
-        let is_ours = docker::our_folder().is_some_and(|folder| self.socket.starts_with(folder));
-        if !is_ours {
+        if !docker_engine::is_ours(&self.socket) {
             return Ok(());
         }
         let pid = usage::peer(&self.socket)

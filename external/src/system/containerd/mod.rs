@@ -52,11 +52,11 @@ fn socket() -> Result<PathBuf, Unavailable> {
     let named = std::env::var_os("CONTAINERD_ADDRESS")
         .filter(|path| !path.is_empty())
         .map(PathBuf::from);
-    let ours = docker::our_folder().map(|folder| folder.join("exec/containerd/containerd.sock"));
+    let ours = docker_engine::containerd_socket();
     let usual = PathBuf::from("/run/containerd/containerd.sock");
     let candidates: Vec<_> = match named {
         Some(named) => vec![named],
-        None => ours.into_iter().chain([usual]).collect(),
+        None => vec![ours, usual],
     };
     candidates
         .iter()

@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bollard::Docker as Client;
 use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
 use bollard::query_parameters::CreateContainerOptionsBuilder;
+use docker_engine::EngineError;
 use machine::clock::now_ns;
 use results::values::{Named as _, PageCache};
 use results::{Attested, Evidence, Param, Skip, SkipKind};
@@ -26,7 +26,7 @@ use super::super::{ADDRESS, Acquire, BuildRequest, MILESTONES, listens};
 use super::container::{Container, keep_daemons};
 use super::image::{self, Image};
 use super::labels::{labelled, remove_labelled};
-use super::socket::{Socket, script};
+use super::socket::Socket;
 use super::{
     BRIDGE, CLEANUP, INSIDE, LABEL, NO_NETWORK, connect, contents, describe_error, version,
 };
@@ -114,9 +114,9 @@ impl DockerEngine {
             return Err(format!("{reason}; it is not ours to start"));
         }
         self.has_run = false;
-        // One that is being killed takes a moment to die, and until then the script finds it alive.
+        // One that is being killed takes a moment to die, and until then it is found alive.
         for _ in 0..REVIVALS {
-            self.run_script("start")
+            self.have(docker_engine::start)
                 .map_err(|error| format!("{reason}, and it cannot be brought back: {error}"))?;
             if self.runtime.block_on(version(&self.client)).is_ok() {
                 // What it ran when it died could not be removed then.
@@ -129,22 +129,12 @@ impl DockerEngine {
         Err(format!("{reason}, and it runs all the same"))
     }
 
-    /// Has the script that knows how our own engine is run do something to it.
-    fn run_script(&mut self, word: &str) -> Result<(), String> {
-        let script = script();
-        let output = Command::new(&script)
-            .arg(word)
-            .stdin(Stdio::null())
-            .output();
-        let output = output.map_err(|error| format!("cannot run {}: {error}", script.display()))?;
-        if !output.status.success() {
-            let printed = String::from_utf8_lossy(&output.stderr);
-            return Err(format!(
-                "`{} {word}` failed: {}",
-                script.display(),
-                printed.trim()
-            ));
-        }
+    /// Has our own engine started, or started anew.
+    fn have(
+        &mut self,
+        act: impl FnOnce() -> Result<Vec<String>, EngineError>,
+    ) -> Result<(), String> {
+        act().map_err(|error| format!("{error} ({})", error.remedy()))?;
         self.client = {
             let _inside = self.runtime.enter();
             connect(&self.socket)?
@@ -320,7 +310,7 @@ impl Engine for DockerEngine {
                 return Err(Skip::new(SkipKind::NotPermitted, reason)
                     .remedy("`./setup docker` starts one that is, with DOCKER_HOST unset"));
             }
-            self.run_script("restart")?;
+            self.have(docker_engine::restart)?;
             self.has_run = false;
         } else {
             self.warm_up(request)?;

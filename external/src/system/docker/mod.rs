@@ -21,8 +21,8 @@ use results::{Param, Params};
 
 use self::engine::DockerEngine;
 use self::image::Contents;
+pub(super) use self::socket::REMEDY;
 use self::socket::Socket;
-pub(super) use self::socket::{REMEDY, our_folder};
 use super::container::HOST_NETWORK;
 use super::managed::{Engine, EngineContext, ManagedSystem, on_this_thread, programs};
 use super::native::STATIC;
@@ -301,7 +301,8 @@ fn wasmtime_image(build: &BuildRequest<'_>) -> Result<(Contents, Vec<String>), S
         ("/wasmtime".into(), found.program.clone()),
         (inside.into(), artifact),
     ];
-    let libraries = super::run(PathBuf::from("ldd").as_path(), &[text(&found.program)])?;
+    let ldd = super::find_program("ldd", &[]).ok_or("there is no program `ldd`")?;
+    let libraries = super::run(&ldd, &[text(&found.program)])?;
     let paths = libraries
         .split_whitespace()
         .filter(|word| word.starts_with('/'))

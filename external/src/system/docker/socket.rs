@@ -3,9 +3,7 @@
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
-use campaign::run::workspace;
-
-use super::super::{Unavailable, installed_by_setup};
+use super::super::Unavailable;
 
 /// The remedy for everything that an engine of our own mends.
 pub(in crate::system) const REMEDY: &str = "`./setup docker` installs and starts one";
@@ -17,16 +15,6 @@ pub(super) struct Socket {
     pub(super) path: PathBuf,
     /// Whether `./setup docker` started the engine. Only such a one is ever restarted.
     pub(super) ours: bool,
-}
-
-/// The folder of the engine that `./setup docker` starts.
-pub(in crate::system) fn our_folder() -> Option<PathBuf> {
-    installed_by_setup("docker")
-}
-
-/// The script that starts, stops and restarts our own engine.
-pub(super) fn script() -> PathBuf {
-    workspace().join("external/scripts/docker-engine.sh")
 }
 
 impl Socket {
@@ -82,10 +70,10 @@ impl Socket {
     }
 
     fn usual() -> Vec<Self> {
-        let ours = our_folder().map(|folder| Self {
-            path: folder.join("docker.sock"),
+        let ours = Self {
+            path: docker_engine::socket(),
             ours: true,
-        });
+        };
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let podman = runtime.map(|folder| folder.join("podman/podman.sock"));
         let others = [
@@ -93,7 +81,7 @@ impl Socket {
             podman,
             Some("/run/podman/podman.sock".into()),
         ];
-        ours.into_iter()
+        std::iter::once(ours)
             .chain(
                 others
                     .into_iter()

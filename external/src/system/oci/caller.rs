@@ -59,7 +59,11 @@ impl Caller {
     )]
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg("--root").arg(&self.state).stdin(Stdio::null());
+        command
+            .arg("--root")
+            .arg(&self.state)
+            .env("PATH", machine::programs::search_path())
+            .stdin(Stdio::null());
         if self.hides_unified {
             // SAFETY: system calls with constants only; nothing is allocated.
             unsafe { command.pre_exec(hide_unified) };

@@ -20,7 +20,7 @@ use super::super::managed::{
 use super::super::programs::unavailable;
 use super::super::{
     Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, find_program, found,
-    run,
+    is_root, run,
 };
 use super::caller::{Caller, hides_unified};
 use super::container::{Adopting, Container};
@@ -268,12 +268,4 @@ impl Drop for Bundles {
         let _ = self.delete();
         super::remove_groups();
     }
-}
-
-/// Whether this process has the rights of root, as the kernel shows it to others.
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    Path::new("/proc/self")
-        .metadata()
-        .is_ok_and(|this| this.uid() == 0)
 }

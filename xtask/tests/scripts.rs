@@ -1,0 +1,175 @@
+//! `setup` and `test`, called where somebody has put something in their way.
+
+use std::fs::{self, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+fn write_program(file: &Path, text: &str) {
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, text).unwrap();
+    fs::set_permissions(file, Permissions::from_mode(0o755)).unwrap();
+}
+
+/// A folder in which every program that the scripts use, and every module that Python is asked for,
+/// leaves a trace.
+fn trap() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = folder.path().join("ran");
+    for name in [
+        "bash",
+        "sh",
+        "env",
+        "sed",
+        "awk",
+        "grep",
+        "cat",
+        "dirname",
+        "mktemp",
+        "uname",
+        "python3",
+        "stat",
+        "dpkg-query",
+        "apt-cache",
+        "apt-get",
+        "sudo",
+        "rustc",
+        "cargo",
+        "npm",
+        "wash",
+        "wasmtime",
+        "rm",
+        "head",
+    ] {
+        for folder in [folder.path().to_owned(), folder.path().join("bin")] {
+            let text = format!("#!/bin/sh\necho {name} >>{}\nexit 1\n", ran.display());
+            write_program(&folder.join(name), &text);
+        }
+    }
+    let text = format!(
+        "open({:?}, 'a').write(__name__)\n",
+        ran.display().to_string()
+    );
+    for module in ["pip.py", "pip/__main__.py", "zipfile.py", "runpy.py"] {
+        write_program(&folder.path().join(module), &text);
+    }
+    folder
+}
+
+/// Runs a program there with such a `PATH`. Nothing may have left a trace.
+fn called(folder: &Path, path: &str, program: &Path, arguments: &[&str]) -> Output {
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let ran = fs::read_to_string(folder.join("ran")).unwrap_or_default();
+    assert_eq!(ran, "", "PATH={path}, {} {arguments:?}", program.display());
+    output
+}
+
+#[test]
+fn no_program_of_the_current_folder_is_run() {
+    let folder = trap();
+    let path = std::env::var("PATH").unwrap();
+    for path in [format!(":{path}"), format!(".:bin::{path}")] {
+        for (script, arguments) in [
+            ("setup", &["--check"][..]),
+            ("setup", &["--help"]),
+            ("test", &["--help"]),
+        ] {
+            let output = called(folder.path(), &path, &checkout().join(script), arguments);
+            let code = output.status.code();
+            assert!(
+                code == Some(0) || arguments == ["--check"] && code == Some(3),
+                "{script} {arguments:?}: {code:?} {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+    }
+}
+
+#[test]
+fn no_module_of_the_current_folder_is_imported() {
+    let folder = trap();
+    let source = format!(". {}/setup; has_pip || true", checkout().display());
+    let path = std::env::var("PATH").unwrap();
+    called(
+        folder.path(),
+        &path,
+        Path::new("/bin/bash"),
+        &["-c", &source],
+    );
+}
+
+/// Installs as `setup` does, with another apt-get in the place of the system's, and another folder
+/// in the place of the one that policies lie in. Prints what the policy says while apt-get runs, when
+/// everything has been killed, and what is left then.
+const KILLED: &str = r#"
+set -u
+mount --bind "$T/sbin" /usr/sbin
+asked() { /usr/sbin/policy-rc.d nats-server start; echo "$1 $?"; }
+bash -c ". '$SETUP'; apt_install_unstarted nats-server=1" </dev/null >/dev/null 2>&1 & setup=$!
+until [ -s "$T/began" ]; do sleep 0.02; done
+asked during
+kill -9 $setup
+asked orphaned
+kill -9 "$(cat "$T/began")"
+while kill -0 "$(cat "$T/began")" 2>/dev/null; do sleep 0.02; done
+asked killed
+ls /usr/sbin
+"#;
+
+#[test]
+fn a_policy_that_a_killed_setup_has_left_allows_everything_and_is_gone() {
+    if !fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0) {
+        let _ = writeln!(std::io::stdout(), "not run: this needs root");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("sbin")).unwrap();
+    write_program(
+        &folder.path().join("bin/apt-get"),
+        &format!(
+            "#!/bin/sh\necho $$ >{}/began\nexec sleep 600\n",
+            folder.path().display()
+        ),
+    );
+    let output = Command::new("unshare")
+        .args([
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "bash",
+            "-c",
+            KILLED,
+        ])
+        .env("T", folder.path())
+        .env("SETUP", checkout().join("setup"))
+        .env(
+            "PATH",
+            format!("{}/bin:/usr/bin:/bin", folder.path().display()),
+        )
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        printed,
+        "during 101\norphaned 101\nkilled 0\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
