@@ -7,6 +7,7 @@ use std::path::Path;
 
 use campaign::{Error, Exit};
 use host_probe::report::{Cause, Failure};
+use host_probe::trust::Untrusted;
 
 /// The command line asks for something impossible.
 pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Error {
@@ -27,6 +28,11 @@ pub(crate) fn unusable_artifact(path: &Path, reason: impl Display, hint: &str) -
     Error::new(Exit::Artifact, format!("{}: {reason}", path.display())).hint(hint)
 }
 
+/// Native code that somebody else could have written.
+pub(crate) fn not_trusted(path: &Path, untrusted: &Untrusted) -> Error {
+    unusable_artifact(path, untrusted, untrusted.hint())
+}
+
 /// The machine cannot give what the program itself needs.
 pub(crate) fn machine_limit(what: &str, error: &std::io::Error) -> Error {
     Error::new(Exit::Nothing, format!("{what}: {error}")).hint("see ulimit -n and ulimit -u")
@@ -39,6 +45,8 @@ pub(crate) fn cannot_load(path: &Path, failure: Failure) -> Error {
             "the machine lacks what the engine needs; see ulimit -v, free memory and the cache's \
                 folder",
         ),
+        Cause::TimeLimit => guest_limit(path, &failure, "--time-limit SECONDS allows more"),
+        Cause::MemoryLimit => guest_limit(path, &failure, "--memory-limit MIB allows more"),
         _ => unusable_artifact(
             path,
             failure.reason,
@@ -46,4 +54,9 @@ pub(crate) fn cannot_load(path: &Path, failure: Failure) -> Error {
                 a precompiled one for this very version",
         ),
     }
+}
+
+/// The guest in `path` ran into one of its limits.
+fn guest_limit(path: &Path, failure: &Failure, hint: &str) -> Error {
+    Error::new(Exit::Samples, format!("{}: {failure}", path.display())).hint(hint)
 }

@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -156,6 +157,9 @@ impl Ledger {
         let file = OpenOptions::new()
             .create(true)
             .append(true)
+            // In a run folder that was received it may be a link to a file that is not ours to
+            // append to, or to cut.
+            .custom_flags(libc::O_NOFOLLOW)
             .open(path)
             .map_err(fail("open"))?;
         if contents.torn.is_some() {

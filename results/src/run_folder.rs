@@ -1,8 +1,9 @@
 //! Where a run lives: `<results>/<run>/` with its manifest, its ledger, its lock and its private
 //! working files.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -129,6 +130,8 @@ impl RunFolder {
             .create(true)
             .truncate(false)
             .write(true)
+            // In a run folder that was received it may be a link to anything.
+            .custom_flags(libc::O_NOFOLLOW)
             .open(&file)
             .map_err(fail("open the lock", &file))?;
         // The kernel drops the lock with the process, however that ends: there are no stale locks
@@ -159,13 +162,29 @@ impl RunFolder {
         self.path.join("samples.jsonl")
     }
 
-    /// A private folder for caches and precompiled files, made if it is not there.
+    /// A private folder for caches and precompiled files, made anew: what is there already goes.
+    ///
+    /// A run that is resumed may have been received from somebody, and compiled code in here is run
+    /// unchecked. So nothing is taken over from an earlier process, not even from this program.
     ///
     /// # Errors
-    /// [`RunFolderError::Io`] if it cannot be made.
+    /// [`RunFolderError::Io`] if what is there cannot be removed, or the folder cannot be made.
     pub fn work(&self) -> Result<PathBuf, RunFolderError> {
         let work = self.path.join("work");
-        std::fs::create_dir_all(&work).map_err(fail("make the working folder", &work))?;
+        // Neither call follows a link, at whatever depth: what a received folder leads to is not
+        // ours to empty.
+        match std::fs::symlink_metadata(&work) {
+            Ok(found) if found.is_dir() => std::fs::remove_dir_all(&work),
+            Ok(_) => std::fs::remove_file(&work),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+        .map_err(fail("empty the working folder", &work))?;
+        // Fails on whatever has come there since.
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&work)
+            .map_err(fail("make the working folder", &work))?;
         Ok(work)
     }
 }
@@ -237,6 +256,53 @@ mod tests {
         ] {
             assert!(!is_run_name(other), "{other}");
         }
+    }
+
+    /// A run folder as it may be received, with these at `work`.
+    fn received(plant: impl FnOnce(&Path)) -> (tempfile::TempDir, RunFolder) {
+        let folder = tempfile::tempdir().unwrap();
+        plant(&folder.path().join("work"));
+        let run = RunFolder::lock(folder.path().to_owned(), "20261123T074200Z-3f9a".into());
+        (folder, run.unwrap())
+    }
+
+    #[test]
+    fn nothing_that_lies_in_the_working_folder_is_taken_over() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+        let elsewhere = tempfile::tempdir().unwrap();
+        let kept = elsewhere.path().join("kept");
+        std::fs::write(&kept, "kept").unwrap();
+        let full = |work: &Path| {
+            std::fs::create_dir_all(work.join("a/b")).unwrap();
+            std::fs::write(work.join("0.cwasm"), "evil").unwrap();
+            symlink(elsewhere.path(), work.join("a/link")).unwrap();
+        };
+        let link = |work: &Path| symlink(elsewhere.path(), work).unwrap();
+        let file = |work: &Path| std::fs::write(work, "a file").unwrap();
+        let plants: [&dyn Fn(&Path); 4] = [&full, &link, &file, &|_| ()];
+        for plant in plants {
+            let (_folder, run) = received(plant);
+            for _ in 0..2 {
+                let work = run.work().unwrap();
+                let found = std::fs::symlink_metadata(&work).unwrap();
+                assert!(found.is_dir());
+                assert_eq!(found.permissions().mode() & 0o777, 0o700);
+                assert_eq!(std::fs::read_dir(&work).unwrap().count(), 0);
+                full(&work);
+            }
+            assert_eq!(std::fs::read_to_string(&kept).unwrap(), "kept");
+        }
+    }
+
+    #[test]
+    fn a_lock_that_leads_elsewhere_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        std::os::unix::fs::symlink(&target, folder.path().join("lock")).unwrap();
+        let run = RunFolder::lock(folder.path().to_owned(), "20261123T074200Z-3f9a".into());
+        assert!(matches!(run, Err(RunFolderError::Io { .. })), "{run:?}");
+        assert!(!target.exists(), "nothing was made where it leads");
     }
 
     #[test]

@@ -7,7 +7,9 @@
 pub mod child;
 pub mod deadline;
 pub mod exit;
+pub mod limits;
 pub mod report;
 pub mod request;
 pub mod resources;
 pub mod settings;
+pub mod trust;

@@ -6,6 +6,7 @@ pub(crate) mod embedded;
 pub(crate) mod estimate;
 mod evidence;
 mod inspect;
+mod isolation;
 pub(crate) mod launch;
 pub(crate) mod plan;
 pub(crate) mod programs;

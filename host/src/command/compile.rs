@@ -4,20 +4,20 @@
 use campaign::{Error, Exit};
 use host_probe::settings::Acquire;
 
-use crate::artifact::{Contents, acquire_mode, engine_settings};
+use crate::artifact::{Artifact, Contents, engine_settings};
 use crate::cli::args::CompileArgs;
-use crate::engine::wasmtime::{new_engine, not_compiled, read};
+use crate::engine::wasmtime::{new_engine, not_compiled};
 use crate::error::{cannot_load, usage};
 
 /// Compiles a component or a core module into a file.
 pub(super) fn run(arguments: &CompileArgs) -> Result<Exit, Error> {
     let path = &arguments.artifact;
-    let contents = Contents::detect(path)?;
-    acquire_mode(path, contents, Some(Acquire::Compile))?;
+    let artifact = Artifact::open(path)?;
+    artifact.acquire_mode(Some(Acquire::Compile))?;
     let compile = || {
         let engine = new_engine(engine_settings(arguments.allocator), None)?;
-        let wasm = read(path)?;
-        let code = match contents {
+        let wasm = artifact.read()?;
+        let code = match artifact.contents {
             Contents::Module => engine.precompile_module(&wasm),
             _ => engine.precompile_component(&wasm),
         };

@@ -13,7 +13,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::instance::Guest;
 use super::milestones::Milestones;
-use crate::artifact::{self, Contents, acquire_mode, engine_settings};
+use crate::artifact::{Artifact, Contents, cache_folder, engine_settings};
 use crate::cli::args::ServeArgs;
 use crate::engine::wasmtime::{config, engine_from, private_cache};
 use crate::error::{cannot_load, unusable_artifact};
@@ -27,12 +27,14 @@ pub(super) struct Loaded {
 /// Loads the artifact, and records how and when in `milestones`.
 pub(super) fn load(options: &ServeArgs, milestones: &mut Milestones) -> Result<Loaded, Error> {
     let path = &options.artifact;
-    let acquire = acquire_mode(path, detect_served(path)?, options.acquire)?;
+    let artifact = open_served(path)?;
+    let acquire = artifact.acquire_mode(options.acquire)?;
+    let cache = options.cache.as_deref().map(cache_folder).transpose()?;
     let mut load_guest = || {
-        let cache = options.cache.as_deref().map(private_cache).transpose()?;
+        let cache = cache.as_deref().map(private_cache).transpose()?;
         let engine = engine_from(&engine_config(options, acquire, cache))?;
         milestones.engine_ns = machine::clock::now_ns();
-        let component: Component = artifact::load(&engine, path, acquire)?;
+        let component: Component = artifact.load(&engine, acquire)?;
         milestones.acquired_ns = machine::clock::now_ns();
         let guest = link(&engine, &component)?;
         milestones.linked_ns = machine::clock::now_ns();
@@ -66,16 +68,17 @@ fn engine_config(options: &ServeArgs, acquire: Acquire, cache: Option<Cache>) ->
     config
 }
 
-/// What a file holds that is to be served.
-fn detect_served(path: &Path) -> Result<Contents, Error> {
-    match Contents::detect(path)? {
+/// Opens a file that is to be served.
+fn open_served(path: &Path) -> Result<Artifact, Error> {
+    let artifact = Artifact::open(path)?;
+    match artifact.contents {
         Contents::Module => Err(unusable_artifact(
             path,
             "it is a core module",
             "a component that exports wasi:http/incoming-handler is served: built for \
                 wasm32-wasip2, for one",
         )),
-        other => Ok(other),
+        _ => Ok(artifact),
     }
 }
 

@@ -1,6 +1,7 @@
 //! WasmEdge, embedded: its probe, its server, and commands run to their end.
 
 mod args;
+mod artifact;
 mod command;
 mod loopback;
 mod output;

@@ -1,8 +1,7 @@
 //! The options of a run, where each value came from, and what they select.
 
-use std::time::Duration;
-
 use campaign::{Error, Exit};
+use host_probe::limits;
 use host_probe::settings::Value;
 use results::manifest::Origin;
 use serde::{Deserialize, Serialize};
@@ -68,7 +67,7 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
     } else {
         workload_names(profile, &arguments.workload)?
     };
-    let time_limit = arguments.time_limit.unwrap_or(Duration::from_secs(30));
+    let time_limit = arguments.time_limit.unwrap_or(limits::TIME);
     let options = Options {
         profile,
         workloads,
@@ -79,7 +78,9 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
             .unwrap_or_else(|| plan::default_samples(profile)),
         seed: arguments.seed.unwrap_or_else(campaign::run::draw_seed),
         time_limit_ms: u64::try_from(time_limit.as_millis()).unwrap_or(u64::MAX),
-        memory_limit_bytes: arguments.memory_limit.unwrap_or(1024) * 1024 * 1024,
+        memory_limit_bytes: arguments
+            .memory_limit
+            .map_or(limits::MEMORY_BYTES, |mebibytes| mebibytes * 1024 * 1024),
     };
     Ok((options, origins))
 }

@@ -25,7 +25,7 @@ const NEVER: u64 = u64::MAX;
 
 /// What happens when the limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
+pub(crate) enum Then {
     /// The engine's epoch advances, again every 100 ms: a guest compiled to check it traps.
     Interrupt,
     /// The signal's default action: the process ends, and its parent sees by which signal. For

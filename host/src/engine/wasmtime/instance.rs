@@ -9,7 +9,7 @@ use wasmtime_wasi_http::p2::bindings::Proxy;
 
 use super::exchange;
 use super::guest::{self, Guest};
-use host_probe::report::{Answered, Cause, Failure};
+use host_probe::report::{Answered, Failure};
 use host_probe::request::Call;
 
 /// An instance that is ready to be called.
@@ -41,10 +41,7 @@ impl Instance {
                 Ok(failure) => failure,
                 Err(error) => guest::failure(&error, store),
             }),
-            Err(_) => Err(Failure::new(
-                Cause::TimeLimit,
-                "the guest did not answer within its time limit",
-            )),
+            Err(_) => Err(guest::out_of_time()),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Wasmtime: one cold start, from configuration to teardown.
 
 mod attest;
+pub(crate) mod budget;
 mod code;
 mod config;
-mod deadline;
+pub(crate) mod deadline;
 pub(crate) mod density;
 pub(crate) mod exchange;
 pub mod guest;
@@ -20,12 +21,14 @@ use wasmtime::{Cache, Engine, Module, Store};
 
 pub use self::code::Code;
 use self::code::acquire;
-pub(crate) use self::code::{not_compiled, not_loaded, read};
+use self::code::read;
+pub(crate) use self::code::{not_compiled, not_loaded};
 pub(crate) use self::config::{config, engine_from, private_cache};
 pub use self::config::{new_engine, new_engine_without_compiler};
 use self::deadline::Then;
 use self::guest::Guest;
 use self::link::PreInstance;
+use host_probe::limits;
 use host_probe::report::{Cause, Failure, Report};
 use host_probe::request::{Call, Destination, Kind, Preparation, Spec};
 use host_probe::resources::Usage;
@@ -102,6 +105,7 @@ pub fn new_executor() -> Result<tokio::runtime::Runtime, Failure> {
 pub fn new_store(engine: &Engine, spec: &Spec) -> Store<Guest> {
     let mut store = Store::new(engine, Guest::new(spec));
     store.limiter(|guest| &mut guest.memory);
+    store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
     let (limit, then) = time_limit(spec);
     allow(&mut store, limit, then);
     store
@@ -171,7 +175,7 @@ async fn run(
 }
 
 /// Gives the guest `limit` from now.
-fn allow(store: &mut Store<Guest>, limit: Duration, then: Then) {
+pub(crate) fn allow<T>(store: &mut Store<T>, limit: Duration, then: Then) {
     deadline::arm(store.engine(), limit, then);
     if then == Then::Interrupt {
         // After the deadline has moved: a timer that goes off for an earlier store in between would
