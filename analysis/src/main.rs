@@ -80,21 +80,31 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
             print(&verified.text());
             Ok(verified.exit)
         }
-        Command::Bundle { run } => {
-            print(&command::bundle(&raw, &out, run)?.display().to_string());
+        Command::Bundle { run, redact } => {
+            let bundle = if *redact {
+                command::bundle_redacted
+            } else {
+                command::bundle
+            };
+            print(&bundle(&raw, &out, run)?.display().to_string());
             Ok(Exit::Ok)
         }
-        Command::Export { run, format } => {
+        Command::Export {
+            run,
+            format,
+            redact,
+        } => {
             let format = if *format == Form::Csv {
                 Format::Csv
             } else {
                 Format::Parquet
             };
-            print(
-                &command::export(&raw, &out, run, format)?
-                    .display()
-                    .to_string(),
-            );
+            let export = if *redact {
+                command::export_redacted
+            } else {
+                command::export
+            };
+            print(&export(&raw, &out, run, format)?.display().to_string());
             Ok(Exit::Ok)
         }
         Command::Plan {

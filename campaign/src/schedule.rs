@@ -19,6 +19,7 @@ use results::{
     Attested, Evidence, Failure, FailureKind, PhaseTime, SCHEMA_VERSION, Skip, SkipKind,
 };
 
+use crate::mask::Secrets;
 use crate::order;
 use crate::patience::Patience;
 
@@ -206,7 +207,8 @@ impl Campaign<'_> {
                 return Ok(Ended::Interrupted);
             }
             reporter.before(planned);
-            let sample = session.take_sample(planned, bench);
+            let mut sample = session.take_sample(planned, bench);
+            session.secrets.mask(&mut sample);
             ledger.append(&sample)?;
             session.failures.note(&sample);
             reporter.after(&sample);
@@ -220,6 +222,7 @@ impl Campaign<'_> {
 /// a day.
 struct Session<'a> {
     run: &'a str,
+    secrets: Secrets,
     number: u32,
     failures: Failures,
     patience: Patience,
@@ -231,6 +234,7 @@ impl<'a> Session<'a> {
         let last = recorded.iter().map(Sample::session).max();
         Self {
             run,
+            secrets: Secrets::of(run),
             number: last.map_or(0, |last| last.saturating_add(1)),
             failures: Failures::replay(recorded),
             patience: Patience::default(),

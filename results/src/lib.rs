@@ -8,6 +8,7 @@
 //! | [`reason`] | why a sample does not count |
 //! | [`sum_rule`] | phases partition a start |
 //! | [`manifest`] | what a run was: command line, configuration, machine, versions, digests |
+//! | [`mask`] | what a record does not keep: credentials, and where somebody's home is |
 //! | [`machine`], [`noise`] | facts of the machine, once per run and around each sample |
 //! | [`latency`] | latencies as whole histograms |
 //! | [`ledger`] | the append-only file of samples |
@@ -21,6 +22,7 @@ pub mod latency;
 pub mod ledger;
 pub mod machine;
 pub mod manifest;
+pub mod mask;
 pub mod names;
 pub mod noise;
 pub mod phase;

@@ -408,6 +408,8 @@ vocabulary! {
     BroughtBack = "brought_back",
     /// Whether a runtime was kept from seeing version 2 of control groups.
     CgroupV2Hidden = "cgroup_v2_hidden",
+    /// Whether the kernel bounds what the system's programs may open and connect to.
+    Confined = "confined",
     /// When a container was started, by its engine's wall clock.
     ContainerStartedAt = "container_started_at",
     /// Cores that the sample could use.
@@ -544,6 +546,13 @@ macro_rules! map {
         impl<K: Into<$key>, V: Into<$value>, const N: usize> From<[(K, V); N]> for $type {
             fn from(values: [(K, V); N]) -> Self {
                 values.into_iter().collect()
+            }
+        }
+
+        impl $type {
+            /// All values, to be changed in place.
+            pub fn values_mut(&mut self) -> impl Iterator<Item = &mut $value> {
+                self.0.values_mut()
             }
         }
 

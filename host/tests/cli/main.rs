@@ -7,6 +7,7 @@ mod endless;
 mod matrix;
 mod multi_instance;
 mod runs;
+mod secrets;
 mod user_artifact;
 mod wasmedge;
 
