@@ -6,9 +6,10 @@ mod export;
 mod input;
 mod plan;
 mod report;
+mod unpacked;
 mod verify;
 
-pub use bundle::bundle;
+pub use bundle::{Bundled, bundle};
 pub use campaign::{Error, Exit};
 pub use compare::{Compared, compare, compare_several};
 pub use export::{Format, export};
