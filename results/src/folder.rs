@@ -83,7 +83,7 @@ impl Folder {
             _ => Path::new("."),
         };
         let mut folder = Self::open(parent)?.folder(Path::new(name))?;
-        folder.path = path.to_owned();
+        path.clone_into(&mut folder.path);
         Ok(folder)
     }
 

@@ -761,9 +761,9 @@ mod tests {
     #[test]
     fn every_file_name_gives_a_workload_that_is_read_again() {
         use std::os::unix::ffi::OsStrExt as _;
-        let named = |bytes: &[u8]| Workload::of_file(OsStr::from_bytes(bytes));
-        assert_eq!(named(b"my service.wasm"), "my service.wasm");
-        assert_eq!(named(b"<script>alert(1)<.wasm"), "<script>alert(1)<.wasm");
+        let of_file = |bytes: &[u8]| Workload::of_file(OsStr::from_bytes(bytes));
+        assert_eq!(of_file(b"my service.wasm"), "my service.wasm");
+        assert_eq!(of_file(b"<script>alert(1)<.wasm"), "<script>alert(1)<.wasm");
         let long = "x".repeat(250);
         let bad: [&[u8]; 6] = [
             b"a\tb",
@@ -773,12 +773,12 @@ mod tests {
             b"a`b[c]*",
             long.as_bytes(),
         ];
-        let mut names: Vec<_> = bad.iter().map(|bytes| named(bytes)).collect();
+        let mut names: Vec<_> = bad.iter().map(|bytes| of_file(bytes)).collect();
         for name in &names {
             assert_eq!(check(name), Ok(()), "{name}");
             assert!(name.len() <= LONGEST_OF_FILE + 12, "{name}");
         }
-        names.extend([named(b"a_b"), named(b"a\x0bb")]);
+        names.extend([of_file(b"a_b"), of_file(b"a\x0bb")]);
         let all = names.len();
         names.sort();
         names.dedup();

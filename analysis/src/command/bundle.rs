@@ -145,10 +145,10 @@ fn of_report(report: &Path, run: &str, notes: &mut Vec<String>) -> io::Result<Ve
 }
 
 fn write(file: &mut File, run: &str, files: &[Packed]) -> io::Result<()> {
-    let sums: String = files
+    let sums = files
         .iter()
-        .map(|it| format!("{}  {}\n", it.sha256, it.name))
-        .collect();
+        .map(|it| format!("{}  {}\n", it.sha256, it.name));
+    let sums = sums.collect::<Vec<_>>().concat();
     // No time and no name of this machine: the same files give the same bytes.
     let packed = GzBuilder::new()
         .mtime(0)

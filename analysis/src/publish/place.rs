@@ -148,8 +148,8 @@ fn listed(folder: &Folder) -> BTreeSet<String> {
 }
 
 fn mark<'a>(folder: &Folder, names: impl Iterator<Item = &'a String>) -> Result<(), PublishError> {
-    let list: String = names.map(|name| format!("\n{name}")).collect();
-    let list = format!("{MARK}{list}\n");
+    let list = names.map(|name| format!("\n{name}"));
+    let list = format!("{MARK}{}\n", list.collect::<Vec<_>>().concat());
     let path = folder.path().join(MARKER);
     folder
         .write(MARKER, list.as_bytes())

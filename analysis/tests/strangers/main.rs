@@ -25,6 +25,7 @@ use campaign::{Exit, Programs};
 use chromium::Chromium;
 use findings::input::Run;
 use findings::{Findings, Options};
+use machine::clock::now_ns;
 use mutate::Place;
 use results::record::Scenario;
 use results::text;
@@ -37,9 +38,11 @@ const OTHER: &str = "20261125T130000Z-00bb";
 /// What no file of a report may hold, and no command print.
 const SECRET: &str = "TOP-SECRET-0b9e";
 
-/// How much memory a command may map, in KiB, and how long it may take, in seconds.
+/// How much memory a command may map, in KiB; how long it may compute and how long it may wait, in seconds.
+/// Beside a compiler a command waits, and is not slow for that.
 const MEMORY_KIB: u64 = 2_500_000;
-const SECONDS: u64 = 60;
+const CPU_SECONDS: u64 = 60;
+const SECONDS: u64 = 400;
 
 /// Folders of one run: `raw`, `out` and the reader's `own`, so deep that `../../../..` stays within.
 struct World {
@@ -99,7 +102,9 @@ fn look(folder: &Path, except: &Path, found: &mut BTreeMap<PathBuf, String>) {
 
 /// A command with bounds, over the folders of a world.
 fn analysis(world: &World, arguments: &[&str]) -> Output {
-    let bounded = format!("ulimit -v {MEMORY_KIB}; exec timeout -s KILL {SECONDS} \"$@\"");
+    let bounded = format!(
+        "ulimit -v {MEMORY_KIB}; ulimit -t {CPU_SECONDS}; exec timeout -s KILL {SECONDS} \"$@\""
+    );
     let mut program = Command::new("sh");
     program.args(["-c", &bounded, "sh", env!("CARGO_BIN_EXE_analysis")]);
     program.args(arguments);
@@ -130,16 +135,13 @@ fn try_all(world: &World, what: &str) {
     let thesis = world.at("out/latest/thesis.tex");
     let has_thesis = thesis.exists();
     for arguments in COMMANDS {
-        let began = std::time::Instant::now();
+        let began = now_ns();
         let output = analysis(world, arguments);
-        let took = began.elapsed();
-        if took.as_millis() > 1_000 {
-            eprintln!("  {arguments:?}: {took:?}");
-        }
+        let took = now_ns() - began;
         let code = output.status.code();
         let [printed, said] = [&output.stdout, &output.stderr]
             .map(|bytes| String::from_utf8(bytes.clone()).unwrap_or("not UTF-8 \u{1b}".into()));
-        let told = format!("{what}: {arguments:?}: {code:?} after {took:?}\n{said}");
+        let told = format!("{what}: {arguments:?}: {code:?} after {took} ns\n{said}");
         let is_known = Exit::table_of(Programs::Analysis)
             .any(|(exit, _)| exit != Exit::Internal && code == Some(exit.code().into()));
         assert!(is_known && !said.contains("panicked"), "{told}");
@@ -263,7 +265,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 
 #[test]
 fn no_run_folder_harms_who_reads_it() {
-    let n = number("COLDPHASE_STRANGERS", 24);
+    let n = number("COLDPHASE_STRANGERS", 8);
     let first = number("COLDPHASE_STRANGERS_SEED", 1);
     let pages = tempfile::tempdir().unwrap();
     for seed in first..first + n {
@@ -277,10 +279,10 @@ fn no_run_folder_harms_who_reads_it() {
         };
         let done = mutate::mutate(&place, &mut Draw::new(seed));
         let what = format!("seed {seed} ({})", done.join(", "));
-        let began = std::time::Instant::now();
+        let began = now_ns();
         try_all(&world, &what);
         summarised(&world, &what);
-        eprintln!("{what}: {:?}", began.elapsed());
+        eprintln!("{what}: {} ms", (now_ns() - began) / 1_000_000);
         let page = out.join(RUN).join("report.html");
         if page.symlink_metadata().is_ok_and(|found| found.is_file()) {
             fs::copy(page, pages.path().join(format!("{seed}.html"))).unwrap();

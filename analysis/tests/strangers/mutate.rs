@@ -89,16 +89,14 @@ fn samples(place: &Place<'_>, mut change: impl FnMut(&mut Value)) {
     let Ok(text) = fs::read_to_string(place.ledger()) else {
         return;
     };
-    let changed: String = text
-        .lines()
-        .map(|line| {
-            let Ok(mut sample) = serde_json::from_str(line) else {
-                return format!("{line}\n");
-            };
-            change(&mut sample);
-            format!("{sample}\n")
-        })
-        .collect();
+    let changed = text.lines().map(|line| {
+        let Ok(mut sample) = serde_json::from_str(line) else {
+            return format!("{line}\n");
+        };
+        change(&mut sample);
+        format!("{sample}\n")
+    });
+    let changed = changed.collect::<Vec<_>>().concat();
     fs::write(place.ledger(), changed).unwrap();
 }
 
@@ -210,7 +208,7 @@ fn numbers(place: &Place<'_>, draw: &mut Draw) {
         "schema",
         "oversubscribed",
     ];
-    let chosen: Vec<_> = (0..1 + below(draw, 4))
+    let chosen: Vec<_> = (0..=below(draw, 4))
         .map(|_| (one(draw, &keys), values[below(draw, values.len())].clone()))
         .collect();
     let every = 1 + draw.next() % 3;
@@ -360,14 +358,13 @@ fn many_cells(place: &Place<'_>) {
     let Some(Ok(sample)) = text.lines().next().map(serde_json::from_str::<Value>) else {
         return;
     };
-    let more: String = (0..6_000)
-        .map(|n| {
-            let mut sample = sample.clone();
-            sample["order"] = json!(1_000_000 + n);
-            sample["cell"]["params"]["n"] = json!(format!("v{n}"));
-            format!("{sample}\n")
-        })
-        .collect();
+    let more = (0..6_000).map(|n| {
+        let mut sample = sample.clone();
+        sample["order"] = json!(1_000_000 + n);
+        sample["cell"]["params"]["n"] = json!(format!("v{n}"));
+        format!("{sample}\n")
+    });
+    let more = more.collect::<Vec<_>>().concat();
     append(&place.ledger(), &more);
 }
 
@@ -420,7 +417,8 @@ fn around(place: &Place<'_>, draw: &mut Draw) {
                 "",
                 "\u{1b}[2J",
             ];
-            let lines: String = names.iter().map(|it| format!("{digest}  {it}\n")).collect();
+            let lines = names.iter().map(|it| format!("{digest}  {it}\n"));
+            let lines = lines.collect::<Vec<_>>().concat();
             fs::write(base.join("SHA256SUMS"), lines + "oops\n").unwrap();
             let _ = mkfifo(&base.join("fifo"), Mode::S_IRWXU);
             let _ = symlink(&keys, base.join("link"));

@@ -62,10 +62,10 @@ fn histogram(digits: u32, high: u64, length: u32, body: &[u8]) -> String {
     plain.extend(body);
     let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
     packer.write_all(&plain).unwrap();
-    let packed = packer.finish().unwrap();
+    let bytes = packer.finish().unwrap();
     let mut all = 0x1c84_9314_u32.to_be_bytes().to_vec();
-    all.extend(u32::try_from(packed.len()).unwrap().to_be_bytes());
-    all.extend(packed);
+    all.extend(u32::try_from(bytes.len()).unwrap().to_be_bytes());
+    all.extend(bytes);
     STANDARD.encode(all)
 }
 

@@ -17,8 +17,16 @@ pub enum BadName {
     #[error("a name has {0} bytes, and at most {LONGEST} are read")]
     TooLong(usize),
     /// A character that no name has: of no width, of control, or one that parts names or marks text.
-    #[error("{} in a name", .0.escape_unicode())]
+    #[error("`{}` in a name", shown(*.0))]
     Character(char),
+}
+
+fn shown(character: char) -> String {
+    if character.is_ascii_graphic() {
+        character.to_string()
+    } else {
+        character.escape_unicode().to_string()
+    }
 }
 
 /// Whether a name may have this character. Those that part the steps of a path or mark up our own prose
@@ -35,7 +43,7 @@ pub fn check(name: &str) -> Result<(), BadName> {
     if name.is_empty() {
         return Err(BadName::Empty);
     }
-    check_value(name, |it| belongs(it))
+    check_value(name, belongs)
 }
 
 /// Checks the name of a system: it stands in lists that are parted by spaces.
