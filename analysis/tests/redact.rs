@@ -77,7 +77,7 @@ fn no_file_of_a_redacted_archive_tells_where_or_by_whom() {
     assert!(plain.values().any(|bytes| tells(bytes).is_some()));
 
     let archive = bundle_redacted(&raw, &out, RUN).unwrap();
-    let files = unpacked(&archive);
+    let files = unpacked(&archive.path);
     assert!(
         files.keys().any(|name| name.ends_with("report.html")),
         "{:?}",

@@ -64,6 +64,17 @@ impl From<&Manifest> for Plan {
 }
 
 impl Plan {
+    /// More places than any run has. A manifest that was damaged, or that somebody sent, may plan so many
+    /// that their order fits into no memory.
+    pub const MOST_PLACES: u64 = 2_000_000;
+
+    /// How many samples are planned; nothing if they are more than [`Self::MOST_PLACES`].
+    pub fn places(manifest: &Manifest) -> Option<u64> {
+        let cells = manifest.cells.len() as u64;
+        let places = cells.checked_mul(manifest.samples_per_cell.into());
+        places.filter(|places| *places <= Self::MOST_PLACES)
+    }
+
     /// The order: in each block every cell once. What drifts during a run then falls on all cells
     /// alike.
     pub fn order(&self) -> Vec<Planned> {

@@ -27,11 +27,18 @@ pub fn keyed(key: &[u8; 32], bytes: &[u8]) -> String {
 /// # Errors
 /// The error of opening or reading the file.
 pub fn sha256_file(path: &Path) -> io::Result<String> {
+    sha256_of(File::open(path)?)
+}
+
+/// The digest of all that a reader gives, read piece by piece.
+///
+/// # Errors
+/// The error of reading.
+pub fn sha256_of(mut reader: impl io::Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
-    let mut file = File::open(path)?;
     let mut buffer = vec![0; 256 * 1024];
     loop {
-        match io::Read::read(&mut file, &mut buffer)? {
+        match reader.read(&mut buffer)? {
             0 => return Ok(hex::encode(hasher.finalize())),
             n => hasher.update(&buffer[..n]),
         }

@@ -3,13 +3,17 @@
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::SCHEMA_VERSION;
+use crate::folder::Folder;
 use crate::manifest::Manifest;
+
+/// The longest manifest that is read: one of ten thousand cells has a tenth of it.
+pub const LONGEST_MANIFEST: u64 = 32 << 20;
 
 /// A run folder that this process alone may write to, for as long as the value lives.
 #[derive(Debug)]
@@ -100,15 +104,13 @@ impl RunFolder {
             .expect("a manifest is plain data: it always serialises");
         // Renamed into place: a manifest is whole or not there, so a killed start leaves nothing
         // that `latest` would find.
-        let (draft, file) = (
-            folder.path.join("manifest.json.draft"),
-            folder.path.join("manifest.json"),
-        );
-        std::fs::write(&draft, text).map_err(fail("write", &draft))?;
-        File::open(&draft)
-            .and_then(|file| file.sync_all())
-            .map_err(fail("write", &draft))?;
-        std::fs::rename(&draft, &file).map_err(fail("write", &file))?;
+        let written = Folder::open_itself(&folder.path).and_then(|opened| {
+            opened.write_with("manifest.json", |file| {
+                io::Write::write_all(file, &text)?;
+                file.sync_all()
+            })
+        });
+        written.map_err(fail("write", &folder.path.join("manifest.json")))?;
         Ok(folder)
     }
 
@@ -126,14 +128,9 @@ impl RunFolder {
 
     fn lock(path: PathBuf, run: String) -> Result<Self, RunFolderError> {
         let file = path.join("lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            // In a run folder that was received it may be a link to anything.
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(&file)
-            .map_err(fail("open the lock", &file))?;
+        // A folder that somebody sent may have anything of that name.
+        let lock = Folder::open_itself(&path).and_then(|folder| folder.file_to_append("lock"));
+        let lock = lock.map_err(fail("open the lock", &file))?;
         // The kernel drops the lock with the process, however that ends: there are no stale locks
         // to clear.
         match lock.try_lock() {
@@ -200,8 +197,9 @@ pub fn resolve(results: &Path, run: &str) -> Result<String, RunFolderError> {
         Some(run.to_owned())
     };
     // A name, not a path: `../elsewhere` is no run of this folder.
-    let is_run =
-        |name: &String| !name.contains('/') && results.join(name).join("manifest.json").is_file();
+    let is_run = |name: &String| {
+        !name.contains('/') && name != ".." && results.join(name).join("manifest.json").is_file()
+    };
     name.filter(is_run)
         .ok_or_else(|| RunFolderError::NoSuchRun {
             run: run.to_owned(),
@@ -219,7 +217,9 @@ pub fn read_manifest(run_folder: &Path) -> Result<Manifest, RunFolderError> {
         schema: u64,
     }
     let path = run_folder.join("manifest.json");
-    let bytes = std::fs::read(&path).map_err(fail("read", &path))?;
+    let bytes = Folder::open_itself(run_folder)
+        .and_then(|folder| folder.read("manifest.json", LONGEST_MANIFEST))
+        .map_err(fail("read", &path))?;
     let bad = |reason: String| RunFolderError::BadManifest {
         path: path.clone(),
         reason,
@@ -303,6 +303,30 @@ mod tests {
         let run = RunFolder::lock(folder.path().to_owned(), "20261123T074200Z-3f9a".into());
         assert!(matches!(run, Err(RunFolderError::Io { .. })), "{run:?}");
         assert!(!target.exists(), "nothing was made where it leads");
+    }
+
+    #[test]
+    fn a_run_that_is_made_of_links_is_not_gone_on_with() {
+        let outer = tempfile::tempdir().unwrap();
+        let (results, own) = (outer.path().join("raw"), outer.path().join("own"));
+        let run = "20261123T074200Z-3f9a";
+        std::fs::create_dir_all(results.join(run)).unwrap();
+        std::fs::create_dir(&own).unwrap();
+        std::fs::write(own.join("keys"), "a key").unwrap();
+        let link = |name: &str, to: &str| {
+            std::os::unix::fs::symlink(own.join(to), results.join(run).join(name)).unwrap();
+        };
+        link("lock", "new");
+        let error = RunFolder::open(&results, run).unwrap_err();
+        assert!(matches!(error, RunFolderError::NoSuchRun { .. }), "{error}");
+        link("manifest.json", "keys");
+        let error = read_manifest(&results.join(run)).unwrap_err().to_string();
+        assert!(error.contains("symbolic link"), "{error}");
+        assert!(RunFolder::open(&results, run).is_err());
+        assert!(
+            !own.join("new").exists(),
+            "the lock was made where a link leads"
+        );
     }
 
     #[test]

@@ -7,9 +7,10 @@ mod input;
 mod plan;
 mod redact;
 mod report;
+mod unpacked;
 mod verify;
 
-pub use bundle::bundle;
+pub use bundle::{Bundled, bundle};
 pub use campaign::{Error, Exit};
 pub use compare::{Compared, compare, compare_several};
 pub use export::{Format, export};

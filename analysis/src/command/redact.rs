@@ -5,11 +5,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use results::folder::Folder;
 use results::manifest::{ArtifactFact, Manifest, Origin, Setting, System};
 use results::{mask, run_folder};
 use serde_json::Value;
 
-use super::{Error, Exit, Format, bundle, export, input, report};
+use super::{Bundled, Error, Exit, Format, bundle, export, input, report};
 
 /// What stands in place of what was taken out.
 pub(crate) const REDACTED: &str = "[redacted]";
@@ -24,18 +25,24 @@ const TELLING_NOTHING: &[&str] = &["select", "only", "systems", "workloads", "sc
 ///
 /// # Errors
 /// [`Error`] if there is no such run, or the archive cannot be written.
-pub fn bundle_redacted(raw: &Path, out: &Path, name: &str) -> Result<PathBuf, Error> {
+pub fn bundle_redacted(raw: &Path, out: &Path, name: &str) -> Result<Bundled, Error> {
     with_redacted(raw, name, |copy, run| {
         let processed = copy.with_file_name("processed");
         report(copy, &processed, run, findings::Options::default())?;
         let made = bundle(copy, &processed, run)?;
-        let archive = out.join(format!("{run}.redacted.tar.gz"));
-        let draft = out.join(format!("{run}.redacted.tar.gz.draft"));
+        let file = format!("{run}.redacted.tar.gz");
+        let archive = out.join(&file);
         fs::create_dir_all(out)
-            .and_then(|()| fs::copy(&made, &draft))
-            .and_then(|_| fs::rename(&draft, &archive))
+            .and_then(|()| {
+                let mut from = fs::File::open(&made.path)?;
+                let copy = |to: &mut fs::File| io::copy(&mut from, to).map(drop);
+                Folder::open(out)?.write_with(&file, copy)
+            })
             .map_err(|error| unwritable(&archive, &error))?;
-        Ok(archive)
+        Ok(Bundled {
+            path: archive,
+            notes: made.notes,
+        })
     })
 }
 
@@ -78,11 +85,10 @@ fn with_redacted<T>(
             format!("cannot read {}: {error}", ledger.display()),
         )
     };
-    // What a link of somebody's leads to is not of the run, and goes into no archive.
-    if !ledger.symlink_metadata().map_err(unreadable)?.is_file() {
-        return Err(unreadable(io::Error::other("it is not a regular file")));
-    }
-    let lines = fs::read_to_string(&ledger).map_err(unreadable)?;
+    let bytes = Folder::open_itself(&folder)
+        .and_then(|it| it.read("samples.jsonl", results::ledger::LONGEST))
+        .map_err(unreadable)?;
+    let lines = String::from_utf8_lossy(&bytes);
     let manifest = serde_json::to_string_pretty(&names.manifest(manifest))
         .map_err(|error| Error::new(Exit::Internal, error.to_string()))?;
     fs::create_dir_all(&copy)
