@@ -426,6 +426,6 @@ fn place_pages(files: &[PathBuf], request: &StartRequest) -> Result<Attested, Sk
         };
     }
     let resident: Result<Vec<_>, _> = files.iter().map(|file| request.place_pages(file)).collect();
-    let resident: usize = resident?.into_iter().sum();
+    let resident: Option<usize> = resident?.into_iter().sum();
     Ok(Attested::from([(Evidence::PagesResident, json!(resident))]))
 }
