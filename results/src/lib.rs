@@ -16,6 +16,7 @@
 //! | [`schema`] | JSON Schemas of the two records |
 
 pub mod checkout;
+mod differences;
 pub mod digest;
 pub mod latency;
 pub mod ledger;
