@@ -280,13 +280,14 @@ fn a_system_that_is_required_and_absent_is_an_error() {
         &["--only", "system=wasmtime-cli", "--require", "wasmtime-cli"],
     )
     .env("WASMTIME", "/no/such/program")
-    .env("HOME", out.path())
-    .env_remove("XDG_DATA_HOME")
-    .env("PATH", "/no/such/folder")
     .output()
     .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(8), "{stderr}");
+    assert!(
+        stderr.contains("WASMTIME names /no/such/program"),
+        "another program was taken for it: {stderr}"
+    );
     assert!(
         stderr.contains("`./setup wasmtime` installs it"),
         "{stderr}"

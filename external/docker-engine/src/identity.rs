@@ -217,10 +217,18 @@ mod tests {
             .arg("60")
             .spawn()
             .unwrap();
-        let held = open(child.id().try_into().unwrap(), |_| true).unwrap();
+        let pid = child.id().try_into().unwrap();
+        // It has no arguments before its program is loaded.
+        let held = loop {
+            if let Some(held) = open(pid, |_| true) {
+                break held;
+            }
+            assert!(child.try_wait().unwrap().is_none(), "it has ended");
+            std::thread::yield_now();
+        };
         held.kill();
         assert!(held.ends_within(Duration::ZERO));
         child.wait().unwrap();
-        assert!(open(child.id().try_into().unwrap(), |_| true).is_none());
+        assert!(open(pid, |_| true).is_none());
     }
 }

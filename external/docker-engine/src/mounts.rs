@@ -19,16 +19,25 @@ pub(crate) fn remove(place: &Place) -> Result<(), EngineError> {
     })?;
     let mounts = seen.0.iter();
     let mounts = mounts.map(|mount| (unescaped(&mount.mount_point), mount.root.as_str()));
-    let ours: Vec<_> = mounts
-        .filter(|(path, root)| is_the_engines(place, path, root))
-        .map(|(path, _)| path)
-        .collect();
-    // The table is in the order in which they were mounted.
-    for path in ours.iter().rev() {
-        unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
+    for path in reachable(place, mounts.collect()) {
+        unmount(&path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
             .map_err(EngineError::system(format!("unmount {}", path.display())))?;
     }
     Ok(())
+}
+
+/// Of mounts, in the order in which they were made, those of the engine, last first. Not what lies
+/// under somebody else's mount, whose own path then leads to that one.
+fn reachable(place: &Place, mounts: Vec<(PathBuf, &str)>) -> Vec<PathBuf> {
+    let (mut ours, mut above) = (Vec::new(), Vec::new());
+    for (path, root) in mounts.into_iter().rev() {
+        if !is_the_engines(place, &path, root) {
+            above.push(path);
+        } else if !above.iter().any(|it| path.starts_with(it)) {
+            ours.push(path);
+        }
+    }
+    ours
 }
 
 /// Below the folders that only the engine writes to. It mounts its data on itself, which shows a

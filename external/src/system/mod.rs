@@ -30,7 +30,7 @@ use self::launch_spec::{ADDRESS, MILESTONES};
 pub use self::launch_spec::{Extra, LaunchSpec, WORK};
 use self::managed::ManagedSystem;
 pub use self::own::{Contents, OwnArtifact, OwnArtifactError, Takes};
-use self::programs::{found, installed_by_setup, is_root, run};
+use self::programs::{found, is_root, named_or_installed, run};
 pub use self::registry::System;
 use machine::programs::find as find_program;
 

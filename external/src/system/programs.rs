@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use results::digest::sha256_file;
 
-use super::{Found, Unavailable};
+use super::{Found, Unavailable, find_program};
 
 /// Runs a program to its end for what it does to files.
 pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String> {
@@ -29,7 +29,7 @@ pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String
 
 /// Where `./setup` puts a program that it downloads. For root that is a folder of root's: in the home
 /// of somebody who has called `sudo`, they could put another in its place.
-pub(super) fn installed_by_setup(name: &str) -> Option<PathBuf> {
+fn installed_by_setup(name: &str) -> Option<PathBuf> {
     if is_root() {
         let program = docker_engine::state().join(name);
         return is_roots(&program).then_some(program);
@@ -40,6 +40,27 @@ pub(super) fn installed_by_setup(name: &str) -> Option<PathBuf> {
     let data =
         data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))?;
     Some(data.join("coldphase").join(name))
+}
+
+/// The program that a variable names, or else the one that `./setup` has installed as `installed`, or
+/// else the one of that name on the path. Where the variable names none, no other is taken for it.
+///
+/// # Errors
+/// There is none.
+pub(super) fn named_or_installed(variable: &str, installed: &str) -> Result<PathBuf, String> {
+    if let Some(named) = std::env::var_os(variable).filter(|named| !named.is_empty()) {
+        let named = PathBuf::from(named);
+        if named.is_file() {
+            return Ok(named);
+        }
+        return Err(format!(
+            "{variable} names {}, and there is no such program",
+            named.display()
+        ));
+    }
+    let name = installed.rsplit('/').next().unwrap_or(installed);
+    let candidates: Vec<_> = installed_by_setup(installed).into_iter().collect();
+    find_program(name, &candidates).ok_or_else(|| format!("there is no program `{name}`"))
 }
 
 /// Whether this process has the rights of root, as the kernel shows it to others.

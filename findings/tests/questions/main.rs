@@ -309,7 +309,13 @@ fn phases_are_told_by_the_clock_that_starts_later() {
     let ratio = |clock: &str| {
         let ratios = found.clocks[0].ratios.iter();
         let fits = |it: &&findings::questions::clocks::ClockRatio| it.clock.contains(clock);
-        ratios.into_iter().find(fits).unwrap().ratio.unwrap().estimate
+        ratios
+            .into_iter()
+            .find(fits)
+            .unwrap()
+            .ratio
+            .unwrap()
+            .estimate
     };
     assert!((ratio("all prepared") - 0.02).abs() < 1e-4);
     assert!((ratio("created before") - 0.04).abs() < 1e-4);

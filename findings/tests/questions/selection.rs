@@ -273,7 +273,13 @@ fn a_start_that_may_have_been_seen_late_widens_its_ratios() {
     };
     let ends = |found: &Findings| {
         let of_native = |it: &&findings::questions::clocks::ClockRatio| it.system == "native";
-        let ratio = found.clocks[0].ratios.iter().find(of_native).unwrap().ratio.unwrap();
+        let ratio = found.clocks[0]
+            .ratios
+            .iter()
+            .find(of_native)
+            .unwrap()
+            .ratio
+            .unwrap();
         (ratio.estimate, ratio.interval.unwrap())
     };
     let (exact, late) = (run(0), run(100_000));

@@ -58,7 +58,7 @@ use super::managed::{Engine, EngineContext, ManagedSystem, programs};
 use super::programs::unavailable;
 use super::{
     Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, find_program, found,
-    installed_by_setup, listens,
+    listens, named_or_installed,
 };
 
 pub use host_state::variants;
@@ -88,15 +88,12 @@ struct Programs {
 
 impl Programs {
     fn find() -> Result<Self, String> {
-        let named = std::env::var_os("WASH").map(PathBuf::from);
-        let installed = installed_by_setup(&format!("wash-{}/wash", version()));
-        let wash: Vec<_> = named.into_iter().chain(installed).collect();
         // Debian keeps servers where the path of ordinary users does not lead.
         let servers =
             |name: &str| ["/usr/sbin", "/usr/bin"].map(|folder| Path::new(folder).join(name));
         let missing = |name: &str| format!("there is no program `{name}`");
         Ok(Self {
-            wash: find_program("wash", &wash).ok_or_else(|| missing("wash"))?,
+            wash: named_or_installed("WASH", &format!("wash-{}/wash", version()))?,
             nats: find_program("nats-server", &servers("nats-server"))
                 .ok_or_else(|| missing("nats-server"))?,
             registry: find_program("docker-registry", &servers("docker-registry"))

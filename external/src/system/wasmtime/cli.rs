@@ -8,8 +8,7 @@ use workloads::Dialect;
 use super::super::programs::unavailable;
 use super::super::{
     ADDRESS, Acquire, AcquireVariable, Adapter, BuildRequest, Estimate, Extra, Found, LaunchSpec,
-    Takes, Unavailable, call_arguments, copy_guest, find_program, found, installed_by_setup,
-    listens, run, text,
+    Takes, Unavailable, call_arguments, copy_guest, found, listens, named_or_installed, run, text,
 };
 use super::{ACQUIRE_MODES, cache, estimate, precompiled};
 
@@ -34,11 +33,8 @@ impl Adapter for WasmtimeCli {
     fn find(&self) -> Result<Found, Unavailable> {
         let remedy = "`./setup wasmtime` installs it";
         let unavailable = unavailable(remedy);
-        let named = std::env::var_os("WASMTIME").map(PathBuf::from);
-        let installed = installed_by_setup(&format!("wasmtime-{}/wasmtime", version()));
-        let candidates: Vec<_> = named.into_iter().chain(installed).collect();
-        let program = find_program("wasmtime", &candidates)
-            .ok_or_else(|| unavailable("there is no program `wasmtime`".to_owned()))?;
+        let installed = format!("wasmtime-{}/wasmtime", version());
+        let program = named_or_installed("WASMTIME", &installed).map_err(&unavailable)?;
         let printed = run(&program, &["--version".to_owned()]).map_err(&unavailable)?;
         let version = printed.split_whitespace().nth(1).unwrap_or(&printed);
         let version = version.to_owned();
