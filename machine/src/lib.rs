@@ -7,6 +7,7 @@
 //! | [`facts`], [`noise`] | facts of the machine, once per run and around each sample |
 //! | [`quiet`] | whether anything else runs right before a sample |
 //! | [`page_cache`] | files put into the page cache or out of it, with proof |
+//! | [`limits`], [`signals`] | what a process inherits: limits, blocked and ignored signals |
 //! | [`processes`], [`usage`] | which processes there are, and what they have cost |
 //! | [`cores`], [`ports`] | a core and a port for what is measured |
 //! | [`programs`] | where programs are |
@@ -14,12 +15,14 @@
 pub mod clock;
 pub mod cores;
 pub mod facts;
+pub mod limits;
 pub mod noise;
 pub mod page_cache;
 pub mod ports;
 pub mod processes;
 pub mod programs;
 pub mod quiet;
+pub mod signals;
 pub mod timeline;
 pub mod usage;
 

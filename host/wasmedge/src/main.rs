@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use host_probe::child::{self, Request};
 
 fn main() -> ExitCode {
+    machine::signals::establish();
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     let request = child::parse_request(&mut arguments);
     // The first statement of the start: where its `process` phase ends.
