@@ -30,9 +30,12 @@ pub(crate) struct Phases {
     /// Measure this core module or component instead of the built-in workloads
     #[arg(long, value_name = "FILE")]
     pub(crate) artifact: Option<PathBuf>,
-    /// Request to a service [default: "GET /"]
+    /// Request to a service; the body `@FILE` is that file's bytes [default: "GET /"]
     #[arg(long, value_name = "METHOD /TARGET [BODY]", requires = "artifact")]
     pub(crate) request: Option<String>,
+    /// Header of the request (repeatable)
+    #[arg(long, value_name = "NAME: VALUE", requires = "artifact")]
+    pub(crate) header: Vec<String>,
     /// Expected answer: a status or exit code, or a body; the prefixes `status:` and `body:` decide
     #[arg(long, value_name = "ANSWER", requires = "artifact")]
     pub(crate) expect: Option<String>,
@@ -50,6 +53,10 @@ pub(crate) struct Phases {
     /// Limit of a guest's memory, in MiB [default: 1024]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=4_194_304))]
     pub(crate) memory_limit: Option<u64>,
+    /// Set what a pooling allocator has room for (repeatable): `table_elements`, `tables`,
+    /// `memories`, `instance_bytes`
+    #[arg(long, value_name = "NAME=N")]
+    pub(crate) pool: Vec<String>,
     /// Folder that runs are kept in [default: results/raw of the checkout]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
@@ -59,7 +66,7 @@ pub(crate) struct Phases {
         value_name = "RUN",
         conflicts_with_all = [
             "profile", "workload", "select", "samples", "seed", "artifact", "request", "expect",
-            "arg", "time_limit", "memory_limit", "list",
+            "header", "arg", "time_limit", "memory_limit", "pool", "list",
         ]
     )]
     pub(crate) resume: Option<String>,

@@ -2,16 +2,27 @@
 //! from.
 
 use campaign::{Error, Exit};
+use host_probe::files;
 use host_probe::settings::Acquire;
 
 use crate::artifact::{Contents, acquire_mode, engine_settings};
 use crate::cli::args::CompileArgs;
 use crate::engine::wasmtime::{new_engine, not_compiled, read};
-use crate::error::{cannot_load, usage};
+use crate::error::{Advice, artifact_failed, usage};
+use crate::source;
 
 /// Compiles a component or a core module into a file.
 pub(super) fn run(arguments: &CompileArgs) -> Result<Exit, Error> {
-    let path = &arguments.artifact;
+    if files::is_same(&arguments.artifact, &arguments.output) {
+        return Err(usage(
+            format!(
+                "--output {} is the artifact itself",
+                arguments.output.display()
+            ),
+            "compiled code cannot be compiled again: give another file, such as x.cwasm",
+        ));
+    }
+    let path = &source::find(&arguments.artifact)?.path;
     let contents = Contents::detect(path)?;
     acquire_mode(path, contents, Some(Acquire::Compile))?;
     let compile = || {
@@ -23,8 +34,8 @@ pub(super) fn run(arguments: &CompileArgs) -> Result<Exit, Error> {
         };
         code.map_err(|error| not_compiled(&error))
     };
-    let code = compile().map_err(|failure| cannot_load(path, failure))?;
-    std::fs::write(&arguments.output, code).map_err(|error| {
+    let code = compile().map_err(|failure| artifact_failed(path, &failure, Advice::COMPILED))?;
+    files::replace(&arguments.output, &code).map_err(|error| {
         let message = format!("cannot write {}: {error}", arguments.output.display());
         usage(
             message,

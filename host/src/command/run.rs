@@ -1,5 +1,7 @@
 //! `host run`: a command run to its end, as a person would embed it.
 
+use std::path::Path;
+
 use campaign::{Error, Exit};
 use host_probe::report::{Cause, Failure};
 use host_probe::settings::Allocator;
@@ -12,12 +14,14 @@ use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use crate::Status;
 use crate::artifact::{Contents, acquire_mode, engine_settings, load};
 use crate::cli::args::RunArgs;
+use crate::engine::wasmtime::guest::{engine_failure, is_of_machine};
 use crate::engine::wasmtime::{config, engine_from, new_executor, private_cache};
-use crate::error::cannot_load;
+use crate::error::{Advice, artifact_failed};
+use crate::source;
 
 /// Runs the command with this process's standard streams, and returns what it exited with.
 pub(super) fn run(options: &RunArgs) -> Result<Status, Error> {
-    let path = &options.artifact;
+    let path = &source::find(&options.artifact)?.path;
     let contents = Contents::detect(path)?;
     let acquire = acquire_mode(path, contents, options.acquire)?;
     let run = || {
@@ -28,7 +32,7 @@ pub(super) fn run(options: &RunArgs) -> Result<Status, Error> {
             cache,
         ))?;
         let executor = new_executor()?;
-        if is_module(options, contents)? {
+        if is_module(path, contents)? {
             let module: Module = load(&engine, path, acquire)?;
             executor.block_on(run_module(&engine, &module, options))
         } else {
@@ -36,12 +40,12 @@ pub(super) fn run(options: &RunArgs) -> Result<Status, Error> {
             executor.block_on(run_component(&engine, &component, options))
         }
     };
-    run().map_err(|failure| cannot_load(path, failure))
+    run().map_err(|failure| artifact_failed(path, &failure, Advice::RUN))
 }
 
-fn is_module(options: &RunArgs, contents: Contents) -> Result<bool, Failure> {
+fn is_module(path: &Path, contents: Contents) -> Result<bool, Failure> {
     match contents {
-        Contents::Precompiled => Engine::detect_precompiled_file(&options.artifact)
+        Contents::Precompiled => Engine::detect_precompiled_file(path)
             .map(|kind| matches!(kind, Some(Precompiled::Module)))
             .map_err(|error| Failure::new(Cause::Artifact, format!("{error:#}"))),
         _ => Ok(contents == Contents::Module),
@@ -124,6 +128,11 @@ fn exit_status(ended: wasmtime::Result<Result<(), ()>>) -> Result<Status, Failur
         Ok(Err(())) => Ok(Status::Guest(1)),
         Err(error) => match error.downcast_ref::<I32Exit>() {
             Some(I32Exit(code)) => Ok(Status::Guest(u8::try_from(*code).unwrap_or(1))),
+            None if is_of_machine(&error) => Err(engine_failure(
+                Cause::Machine,
+                "the guest was stopped",
+                &error,
+            )),
             None => Err(Failure::new(
                 Cause::Guest,
                 format!("the guest failed: {:#}", error.root_cause()),
@@ -133,5 +142,5 @@ fn exit_status(ended: wasmtime::Result<Result<(), ()>>) -> Result<Status, Failur
 }
 
 fn not_linked(error: &wasmtime::Error) -> Failure {
-    Failure::new(Cause::Artifact, format!("it cannot be linked: {error:#}"))
+    engine_failure(Cause::Artifact, "it cannot be linked", error)
 }

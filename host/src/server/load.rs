@@ -16,7 +16,7 @@ use super::milestones::Milestones;
 use crate::artifact::{self, Contents, acquire_mode, engine_settings};
 use crate::cli::args::ServeArgs;
 use crate::engine::wasmtime::{config, engine_from, private_cache};
-use crate::error::{cannot_load, unusable_artifact};
+use crate::error::{Advice, artifact_failed, unusable_artifact};
 
 /// A guest that is ready to be instantiated.
 pub(super) struct Loaded {
@@ -39,7 +39,7 @@ pub(super) fn load(options: &ServeArgs, milestones: &mut Milestones) -> Result<L
         milestones.acquire = acquire;
         Ok(Loaded { engine, guest })
     };
-    load_guest().map_err(|failure| cannot_load(path, failure))
+    load_guest().map_err(|failure| artifact_failed(path, &failure, Advice::SERVED))
 }
 
 /// The engine's configuration, with a pool for as many instances as there may be requests.

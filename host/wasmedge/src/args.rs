@@ -8,6 +8,7 @@ use host_probe::exit;
 use host_probe::report::{Cause, Failure};
 use host_probe::settings::{Acquire, Named as _};
 use lexopt::Arg::{Long, Short};
+use machine::limits;
 use wasmedge_sdk::RunMode;
 
 /// What ends the program: an exit code, and a message on standard error.
@@ -44,11 +45,16 @@ impl Error {
     pub(crate) fn cannot_run(artifact: &Path, failure: &Failure) -> Self {
         match failure.cause {
             Cause::Artifact => Self::unusable(artifact, &failure.reason),
-            Cause::Machine => Self::new(exit::MACHINE, failure, "see ulimit -v and free memory"),
-            _ => Self::new(
-                exit::INTERNAL,
+            Cause::Machine => Self::new(exit::of(failure.cause), failure, &limits::hint()),
+            Cause::Harness => Self::new(
+                exit::of(failure.cause),
                 failure,
                 "this is a fault of the program: please report it",
+            ),
+            _ => Self::new(
+                exit::of(failure.cause),
+                failure,
+                "it was loaded and then failed by itself",
             ),
         }
     }

@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use host_probe::exit;
 use host_probe::request::{Destination, Kind, Preparation};
 use host_probe::settings::Configuration;
+use host_probe::{exit, files};
 use host_wasmedge::vm::{configuration, machine, quiet, wasi};
+use host_wasmedge::words::words;
 use wasmedge_sdk::Module;
 use wasmedge_sdk::utils::CoreVersion;
 
@@ -60,25 +61,25 @@ fn run_command(arguments: &[OsString]) -> Result<u8, Error> {
     let mode = mode(&file, acquire.as_deref(), RUN_USAGE)?;
     quiet();
     let config = configuration(mode, None).map_err(|error| Error::cannot_run(&file, &error))?;
-    let module =
-        Module::from_file(Some(&config), &file).map_err(|error| Error::unusable(&file, &error))?;
-    let mut words = vec![file.to_string_lossy().into_owned()];
-    words.extend(
+    let module = Module::from_file(Some(&config), &file)
+        .map_err(|error| Error::unusable(&file, &words(&error)))?;
+    let mut guest_arguments = vec![file.to_string_lossy().into_owned()];
+    guest_arguments.extend(
         of_guest
             .iter()
             .map(|word| word.to_string_lossy().into_owned()),
     );
-    let mut wasi = wasi(&words).map_err(|error| Error::cannot_run(&file, &error))?;
+    let mut wasi = wasi(&guest_arguments).map_err(|error| Error::cannot_run(&file, &error))?;
     let mut vm = machine(&config, &mut wasi).map_err(|error| Error::cannot_run(&file, &error))?;
     vm.register_module(None, module)
-        .map_err(|error| Error::unusable(&file, &error))?;
+        .map_err(|error| Error::unusable(&file, &words(&error)))?;
     let ran = vm.run_func(None, "_start", []);
     drop(vm);
     match ran {
         Ok(_) => Ok(u8::try_from(wasi.exit_code()).unwrap_or(1)),
         Err(error) => Err(Error {
             exit: exit::GUEST,
-            message: format!("the guest trapped: {error}"),
+            message: format!("the guest trapped: {}", words(&error)),
         }),
     }
 }
@@ -92,6 +93,14 @@ fn compile_to_file(arguments: &[OsString]) -> Result<u8, Error> {
         ));
     };
     let (file, into) = (PathBuf::from(file), Destination::File(output.into()));
+    if let Destination::File(output) = &into
+        && files::is_same(&file, output)
+    {
+        return Err(Error::usage(
+            format_args!("--output {} is the artifact itself", output.display()),
+            COMPILE_USAGE,
+        ));
+    }
     prepare(&Preparation {
         file: file.clone(),
         kind: Kind::Module,

@@ -1,15 +1,16 @@
 //! The options of a run, where each value came from, and what they select.
 
-use std::time::Duration;
-
 use campaign::{Error, Exit};
+use host_probe::limits;
+use host_probe::pool::PoolLimits;
 use host_probe::settings::Value;
 use results::manifest::Origin;
 use serde::{Deserialize, Serialize};
 use workloads::Workload;
 
 use crate::bench::plan;
-use crate::bench::target::{Target, UserArtifact};
+use crate::bench::target::Target;
+use crate::bench::user::UserArtifact;
 use crate::cli::{Phases, Profile};
 use crate::command::Origins;
 
@@ -24,6 +25,9 @@ pub(super) struct Options {
     pub(super) seed: u64,
     pub(super) time_limit_ms: u64,
     pub(super) memory_limit_bytes: u64,
+    /// As `--pool` sets them; absent in runs before there was one.
+    #[serde(default)]
+    pub(super) pool: PoolLimits,
 }
 
 /// The options in force, and where each came from.
@@ -55,20 +59,28 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
         arguments.memory_limit.is_some(),
         Origin::Default,
     );
+    note("pool", !arguments.pool.is_empty(), Origin::Default);
     let profile = arguments.profile.unwrap_or_default();
-    let artifact = arguments.artifact.as_ref().map(|file| UserArtifact {
-        // Absolute, so that a resumed run finds it from anywhere.
-        file: std::fs::canonicalize(file).unwrap_or_else(|_| file.clone()),
-        request: arguments.request.clone(),
-        expect: arguments.expect.clone(),
-        arguments: arguments.arg.clone(),
+    let artifact = arguments.artifact.as_ref().map(|file| {
+        UserArtifact {
+            // Absolute, so that a resumed run finds it from anywhere.
+            file: std::fs::canonicalize(file).unwrap_or_else(|_| file.clone()),
+            piped: std::fs::metadata(file).is_ok_and(|it| !it.is_file()),
+            request: arguments.request.clone(),
+            headers: arguments.header.clone(),
+            body_sha256: None,
+            expect: arguments.expect.clone(),
+            arguments: arguments.arg.clone(),
+        }
+        .with_body()
     });
+    let artifact = artifact.transpose()?;
     let workloads = if artifact.is_some() {
         Vec::new()
     } else {
         workload_names(profile, &arguments.workload)?
     };
-    let time_limit = arguments.time_limit.unwrap_or(Duration::from_secs(30));
+    let time_limit = arguments.time_limit.unwrap_or(limits::TIME);
     let options = Options {
         profile,
         workloads,
@@ -79,9 +91,23 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
             .unwrap_or_else(|| plan::default_samples(profile)),
         seed: arguments.seed.unwrap_or_else(campaign::run::draw_seed),
         time_limit_ms: u64::try_from(time_limit.as_millis()).unwrap_or(u64::MAX),
-        memory_limit_bytes: arguments.memory_limit.unwrap_or(1024) * 1024 * 1024,
+        memory_limit_bytes: arguments
+            .memory_limit
+            .map_or(limits::MEMORY_BYTES, |mebibytes| mebibytes * 1024 * 1024),
+        pool: pool_limits(&arguments.pool)?,
     };
     Ok((options, origins))
+}
+
+fn pool_limits(set: &[String]) -> Result<PoolLimits, Error> {
+    let mut pool = PoolLimits::DEFAULT;
+    for one in set {
+        pool.set(one).map_err(|reason| {
+            Error::new(Exit::Usage, format!("--pool: {reason}"))
+                .hint("`--pool table_elements=30000` makes room for larger tables")
+        })?;
+    }
+    Ok(pool)
 }
 
 fn workload_names(profile: Profile, requested: &[String]) -> Result<Vec<String>, Error> {
