@@ -17,9 +17,9 @@ use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
+use super::called::{After, Called};
 use super::deadline::{self, Then};
 use super::guest::{self, Guest};
-use super::instance::{After, Called};
 use host_probe::limits::{AFTER_ANSWER, OUTPUT_BYTES};
 use host_probe::report::{Answered, Cause, Failure};
 

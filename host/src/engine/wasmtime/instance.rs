@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use wasmtime::{Store, Trap, TypedFunc};
+use wasmtime::{Store, TypedFunc};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::Command;
 use wasmtime_wasi_http::p2::bindings::Proxy;
 
+use super::called::{After, Called};
 use super::deadline::Then;
 use super::exchange;
 use super::guest::{self, Guest};
@@ -21,43 +22,6 @@ pub enum Instance {
     Command(Command),
     /// A component that exports `wasi:http/incoming-handler`.
     Service(Proxy),
-}
-
-/// A call that was answered.
-#[derive(Debug)]
-pub struct Called {
-    /// The answer.
-    pub answered: Answered,
-    /// What the guest did after it.
-    pub after: After,
-}
-
-/// What a guest did once its answer was complete. It counts into no start, and takes no answer
-/// back.
-#[derive(Debug)]
-pub enum After {
-    /// It had returned, or did so within its limit.
-    Returned,
-    /// It was stopped: its limit was over.
-    Stopped,
-    /// It trapped, or failed otherwise.
-    Failed(wasmtime::Error),
-}
-
-impl After {
-    /// How a guest came to its end.
-    pub(super) fn of(returned: wasmtime::Result<()>) -> Self {
-        match returned {
-            Ok(()) => Self::Returned,
-            Err(error) if matches!(error.downcast_ref(), Some(Trap::Interrupt)) => Self::Stopped,
-            Err(error) => Self::Failed(error),
-        }
-    }
-
-    /// Whether the instance can be called again.
-    pub const fn can_be_called(&self) -> bool {
-        matches!(self, Self::Returned)
-    }
 }
 
 impl Instance {

@@ -1,6 +1,7 @@
 //! Wasmtime: one cold start, from configuration to teardown.
 
 mod attest;
+pub mod called;
 mod code;
 mod config;
 mod deadline;
@@ -20,6 +21,7 @@ use results::{Evidence, Phase};
 use wasmtime::component::Component;
 use wasmtime::{Cache, Engine, Module, Store, UpdateDeadline};
 
+use self::called::{After, Called};
 pub use self::code::Code;
 use self::code::acquire;
 pub(crate) use self::code::{not_compiled, not_loaded, read};
@@ -27,7 +29,6 @@ pub(crate) use self::config::{config, engine_from, private_cache};
 pub use self::config::{new_engine, new_engine_without_compiler};
 pub use self::deadline::Then;
 use self::guest::Guest;
-use self::instance::{After, Called};
 use self::link::PreInstance;
 use host_probe::limits::AFTER_ANSWER;
 use host_probe::report::{Cause, Failure, Report};
