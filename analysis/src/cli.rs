@@ -81,6 +81,9 @@ pub enum Command {
         /// Its name, or `latest`
         #[arg(default_value = "latest")]
         run: String,
+        /// For strangers: without paths, the names of user and machine, the values of command lines
+        #[arg(long)]
+        redact: bool,
     },
     /// Write one row a sample, for other tools
     Export {
@@ -90,6 +93,9 @@ pub enum Command {
         /// The form
         #[arg(long, value_enum, default_value_t = Form::Csv)]
         format: Form,
+        /// For strangers: without paths, and the names of user and machine
+        #[arg(long)]
+        redact: bool,
     },
     /// From a pilot run: what so many samples can find, and how many a difference needs
     Plan {

@@ -1,23 +1,18 @@
 //! From a run to its report: reads what was measured, starts nothing, connects nowhere.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use analysis::cli::{Arguments, Command, Form};
 use analysis::command::{self, Error, Exit, Format};
+use campaign::terminal;
 use clap::Parser as _;
 use findings::Options;
 use findings::planning::Target;
 use findings::questions::objectives;
 
 /// Data goes to standard output, everything else to standard error.
-fn print(text: &str) {
-    // A reader that has gone away is no failure of the report.
-    let _ = writeln!(std::io::stdout(), "{text}");
-}
-
-fn warn(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+fn print(text: &str) -> Result<(), Error> {
+    terminal::print(&format!("{text}\n"))
 }
 
 fn main() -> ExitCode {
@@ -25,7 +20,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            warn(&error.to_string());
+            terminal::say(&error.to_string());
             error.exit.into()
         }
     }
@@ -57,8 +52,8 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
                     objectives: objective.clone(),
                 },
             )?;
-            report.notes.iter().for_each(|note| warn(note));
-            print(&report.folder.join("report.html").display().to_string());
+            report.notes.iter().for_each(|note| terminal::say(note));
+            print(&report.folder.join("report.html").display().to_string())?;
             Ok(report.exit)
         }
         Command::Compare {
@@ -72,29 +67,41 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
                 (Some(earlier), Some(later)) => command::compare(&raw, earlier, later, control)?,
                 _ => command::compare_several(&raw, before, after, control)?,
             };
-            print(&compared.text);
+            print(&compared.text)?;
             Ok(compared.exit)
         }
         Command::Verify { run } => {
             let verified = command::verify(&raw, &out, run)?;
-            print(&verified.text());
+            print(&verified.text())?;
             Ok(verified.exit)
         }
-        Command::Bundle { run } => {
-            print(&command::bundle(&raw, &out, run)?.display().to_string());
+        Command::Bundle { run, redact } => {
+            let bundle = if *redact {
+                command::bundle_redacted
+            } else {
+                command::bundle
+            };
+            let bundled = bundle(&raw, &out, run)?;
+            bundled.notes.iter().for_each(|note| terminal::say(note));
+            print(&bundled.path.display().to_string())?;
             Ok(Exit::Ok)
         }
-        Command::Export { run, format } => {
+        Command::Export {
+            run,
+            format,
+            redact,
+        } => {
             let format = if *format == Form::Csv {
                 Format::Csv
             } else {
                 Format::Parquet
             };
-            print(
-                &command::export(&raw, &out, run, format)?
-                    .display()
-                    .to_string(),
-            );
+            let export = if *redact {
+                command::export_redacted
+            } else {
+                command::export
+            };
+            print(&export(&raw, &out, run, format)?.display().to_string())?;
             Ok(Exit::Ok)
         }
         Command::Plan {
@@ -109,7 +116,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
                     samples: *samples,
                     effect: *effect,
                 },
-            )?);
+            )?)?;
             Ok(Exit::Ok)
         }
     }

@@ -1,39 +1,23 @@
 //! What a report consists of, as files: first all of them in memory, then on disk.
 
+mod place;
+
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+
+pub use place::{PublishError, Published, write, write_beside};
 
 use crate::document::{Document, html, latex, markdown};
 use crate::plot::png;
-use campaign::{Error, Exit};
 use findings::cells::Measured;
 use findings::statistics::Interval;
 use findings::{CellFacts, Findings, Measure};
+use results::names::FileName;
 
 /// The name of the file that holds every number.
 pub const SUMMARY: &str = "summary.json";
 
-/// The name that always leads to the last report.
-const LATEST: &str = "latest";
-
 /// Files by their path below the report's folder.
 pub type Files = BTreeMap<String, Vec<u8>>;
-
-/// Why a report is not where it should be.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}: {source}", path.display())]
-pub struct PublishError {
-    action: &'static str,
-    path: PathBuf,
-    source: io::Error,
-}
-
-impl From<PublishError> for Error {
-    fn from(error: PublishError) -> Self {
-        Self::new(Exit::Output, error.to_string()).hint("--out names another folder to write to")
-    }
-}
 
 /// Every file of a run's report, and what could not be drawn.
 pub fn files(findings: &Findings) -> (Files, Vec<String>) {
@@ -56,7 +40,7 @@ pub fn files(findings: &Findings) -> (Files, Vec<String>) {
 }
 
 /// Each picture as SVG and as PNG; every other one is drawn in a thread of its own.
-fn pictures(document: &Document) -> Vec<(String, String, Result<Vec<u8>, String>)> {
+fn pictures(document: &Document) -> Vec<(FileName, String, Result<Vec<u8>, String>)> {
     let figures: Vec<_> = document.figures().collect();
     let draw = |from: usize| -> Vec<_> {
         let drawn = figures.iter().skip(from).step_by(2).map(|figure| {
@@ -176,68 +160,4 @@ fn numbers(measured: &Measured) -> [Option<f64>; 14] {
         Some(all.min),
         Some(all.max),
     ]
-}
-
-/// Writes the files below `out/<run>` and points `out/latest` at them. Files of an earlier report
-/// that this one does not have are removed, so that no picture outlives its report.
-///
-/// # Errors
-/// [`PublishError`].
-pub fn write(out: &Path, run: &str, files: &Files) -> Result<PathBuf, PublishError> {
-    let folder = out.join(run);
-    let plots = folder.join("plots");
-    let fail = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source| PublishError {
-            action,
-            path,
-            source,
-        }
-    };
-    std::fs::create_dir_all(&plots).map_err(fail("make the folder", &plots))?;
-    for entry in std::fs::read_dir(&plots)
-        .map_err(fail("look into", &plots))?
-        .flatten()
-    {
-        let name = format!("plots/{}", entry.file_name().to_string_lossy());
-        let ours = [".svg", ".png"].iter().any(|ending| name.ends_with(ending));
-        if ours && !files.contains_key(&name) {
-            std::fs::remove_file(entry.path()).map_err(fail("remove", &entry.path()))?;
-        }
-    }
-    for (name, bytes) in files {
-        let path = folder.join(name);
-        std::fs::write(&path, bytes).map_err(fail("write", &path))?;
-    }
-    point(out, run, files)?;
-    Ok(folder)
-}
-
-/// A link where the file system has such, and a copy where it does not.
-fn point(out: &Path, run: &str, files: &Files) -> Result<(), PublishError> {
-    let latest = out.join(LATEST);
-    let fail = |action| {
-        let path = latest.clone();
-        move |source| PublishError {
-            action,
-            path,
-            source,
-        }
-    };
-    if run == LATEST {
-        return Ok(());
-    }
-    match std::fs::symlink_metadata(&latest) {
-        Ok(found) if found.is_dir() => std::fs::remove_dir_all(&latest).map_err(fail("replace"))?,
-        Ok(_) => std::fs::remove_file(&latest).map_err(fail("replace"))?,
-        Err(_) => {}
-    }
-    if std::os::unix::fs::symlink(run, &latest).is_ok() {
-        return Ok(());
-    }
-    std::fs::create_dir_all(latest.join("plots")).map_err(fail("make the folder"))?;
-    for (name, bytes) in files {
-        std::fs::write(latest.join(name), bytes).map_err(fail("write into"))?;
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@ use analysis::plot::{
 };
 use findings::units::Unit;
 use results::Phase;
+use results::names::FileName;
 
 /// A label that is no markup, whatever it looks like.
 const LABEL: &str = "a <b> & \"c\"";
@@ -116,7 +117,7 @@ fn values<'a>(svg: &'a str, attribute: &str) -> Vec<&'a str> {
 fn looks_come_from_the_style_sheet_alone() {
     let style = palette::style(false);
     for picture in every_picture() {
-        let svg = picture.inline("id", "name");
+        let svg = picture.inline(&FileName::of("id"), "name");
         assert_eq!(values(&svg, "style"), [""; 0]);
         assert!(values(&svg, "fill").iter().all(|fill| *fill == "none"));
         for class in values(&svg, "class").iter().flat_map(|it| it.split(' ')) {
@@ -138,7 +139,7 @@ fn a_label_is_text_in_every_picture() {
 
 #[test]
 fn every_bar_of_an_overview_has_each_of_its_phases_and_its_value() {
-    let svg = draw_overview(&starts()).inline("id", "name");
+    let svg = draw_overview(&starts()).inline(&FileName::of("id"), "name");
     // Three parts of the axis: a phase that goes through a break is drawn in each.
     assert!(svg.contains("broken at"), "{svg}");
     for value in ["900 µs", "2.70 ms", "13.5 ms", "315 ms", "1.80 s"] {

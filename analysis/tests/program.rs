@@ -179,9 +179,9 @@ fn archives_and_exports_are_the_same_bytes_each_time() {
     let small = Shape::small(RUN);
     write(&raw, &small);
     report(&raw, &out, RUN, Options::default()).unwrap();
-    let archive = bundle(&raw, &out, RUN).unwrap();
+    let archive = bundle(&raw, &out, RUN).unwrap().path;
     let first = fs::read(&archive).unwrap();
-    assert!(first == fs::read(bundle(&raw, &out, RUN).unwrap()).unwrap());
+    assert!(first == fs::read(bundle(&raw, &out, RUN).unwrap().path).unwrap());
     let unpacked = folder.path().join("unpacked");
     tar::Archive::new(flate2::read::GzDecoder::new(first.as_slice()))
         .unpack(&unpacked)

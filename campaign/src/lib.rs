@@ -5,6 +5,7 @@
 //! | [`schedule`] | plan → order in blocks → prepare → wait for quiet → sample → append |
 //! | [`run`] | a campaign from its folder to its summary |
 //! | [`manifest`] | the manifest of a run that begins now |
+//! | [`mask`] | what a record does not keep, and how it is recognised |
 //! | [`identity`] | a run's name, and the commit that measured it |
 //! | [`Error`], [`Exit`] | failures with their way out; the one table of exit codes |
 //! | [`Progress`], [`terminal`] | what a person at a terminal sees |
@@ -15,6 +16,7 @@ pub mod duration;
 mod error;
 pub mod identity;
 pub mod manifest;
+pub mod mask;
 mod order;
 mod patience;
 mod progress;

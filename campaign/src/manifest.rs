@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use machine::{clock, facts};
 use results::manifest::{ArtifactFact, Manifest, Order, Origin, Setting, System};
-use results::{Cell, SCHEMA_VERSION, checkout};
+use results::{Cell, SCHEMA_VERSION, checkout, mask};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::identity;
+use crate::mask::command_line;
 use crate::run::build;
 
 /// What only the program that measures knows of a run.
@@ -32,17 +34,20 @@ pub struct Measured {
 }
 
 impl From<Measured> for Manifest {
-    /// With what every run records: its name, the command line, commit, build and machine.
+    /// With what every run records: its name, the command line, commit, build and machine. Without
+    /// credentials, and without where this user's home is.
     fn from(measured: Measured) -> Self {
         let (commit, dirty) = identity::checkout(checkout::root());
+        let artifacts = measured.artifacts.into_iter().map(|fact| ArtifactFact {
+            path: mask::shorten(&fact.path),
+            ..fact
+        });
         Self {
             schema: SCHEMA_VERSION,
             run: identity::new_run_name(measured.seed),
             created_at: clock::wall_clock(),
-            command_line: std::env::args_os()
-                .map(|argument| argument.to_string_lossy().into_owned())
-                .collect(),
-            config: measured.config,
+            command_line: mask::arguments(&command_line()),
+            config: shortened(measured.config),
             order: measured.order,
             seed: measured.seed,
             samples_per_cell: measured.samples_per_cell,
@@ -51,9 +56,34 @@ impl From<Measured> for Manifest {
             dirty,
             build: build(measured.program_sha256),
             machine: facts::this_machine(),
-            systems: measured.systems,
-            artifacts: measured.artifacts,
+            systems: measured.systems.into_iter().map(without_home).collect(),
+            artifacts: artifacts.collect(),
         }
+    }
+}
+
+/// A configuration whose paths in this user's home begin with `~`.
+fn shortened(mut config: BTreeMap<String, Setting>) -> BTreeMap<String, Setting> {
+    config
+        .values_mut()
+        .for_each(|setting| shorten(&mut setting.value));
+    config
+}
+
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = mask::shorten(text),
+        Value::Array(values) => values.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn without_home(system: System) -> System {
+    let reason = |said: String| mask::reason(&said, &[]);
+    System {
+        unavailable: system.unavailable.map(reason),
+        ..system
     }
 }
 

@@ -5,8 +5,8 @@ use std::io::IsTerminal as _;
 
 use crate::schedule::{Planned, Reporter};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use results::Sample;
 use results::record::Outcome;
+use results::{Sample, text};
 
 /// A bar on a terminal; nothing elsewhere.
 #[derive(Debug)]
@@ -55,12 +55,13 @@ impl Reporter for Progress {
             String::new()
         };
         let cell = &planned.cell;
-        self.bar.set_message(format!(
+        let message = format!(
             "{unusable}{} {} {}",
             cell.system,
             cell.workload,
             params.join(" ")
-        ));
+        );
+        self.bar.set_message(text::line(&message).into_owned());
     }
 
     fn after(&mut self, sample: &Sample) {

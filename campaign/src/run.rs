@@ -109,6 +109,15 @@ pub fn open(
         )
         .hint("its samples stay as they are; start a new run"));
     }
+    if Plan::places(&then).is_none() {
+        let message = format!(
+            "{} plans more than {} samples",
+            folder.path().display(),
+            Plan::MOST_PLACES
+        );
+        return Err(Error::new(Exit::Resume, message)
+            .hint("no run of this project does: its manifest is damaged, or somebody wrote it"));
+    }
     Ok((folder, then))
 }
 

@@ -19,6 +19,7 @@ use results::{
     Attested, Evidence, Failure, FailureKind, PhaseTime, SCHEMA_VERSION, Skip, SkipKind,
 };
 
+use crate::mask::Secrets;
 use crate::order;
 use crate::patience::Patience;
 
@@ -63,6 +64,17 @@ impl From<&Manifest> for Plan {
 }
 
 impl Plan {
+    /// More places than any run has. A manifest that was damaged, or that somebody sent, may plan so many
+    /// that their order fits into no memory.
+    pub const MOST_PLACES: u64 = 2_000_000;
+
+    /// How many samples are planned; nothing if they are more than [`Self::MOST_PLACES`].
+    pub fn places(manifest: &Manifest) -> Option<u64> {
+        let cells = manifest.cells.len() as u64;
+        let places = cells.checked_mul(manifest.samples_per_cell.into());
+        places.filter(|places| *places <= Self::MOST_PLACES)
+    }
+
     /// The order: in each block every cell once. What drifts during a run then falls on all cells
     /// alike.
     pub fn order(&self) -> Vec<Planned> {
@@ -206,7 +218,8 @@ impl Campaign<'_> {
                 return Ok(Ended::Interrupted);
             }
             reporter.before(planned);
-            let sample = session.take_sample(planned, bench);
+            let mut sample = session.take_sample(planned, bench);
+            session.secrets.mask(&mut sample);
             ledger.append(&sample)?;
             session.failures.note(&sample);
             reporter.after(&sample);
@@ -220,6 +233,7 @@ impl Campaign<'_> {
 /// a day.
 struct Session<'a> {
     run: &'a str,
+    secrets: Secrets,
     number: u32,
     failures: Failures,
     patience: Patience,
@@ -231,6 +245,7 @@ impl<'a> Session<'a> {
         let last = recorded.iter().map(Sample::session).max();
         Self {
             run,
+            secrets: Secrets::of(run),
             number: last.map_or(0, |last| last.saturating_add(1)),
             failures: Failures::replay(recorded),
             patience: Patience::default(),

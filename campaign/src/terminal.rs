@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use results::text;
+
 use crate::error::{Error, Exit};
 
 /// Columns of standard output, and whether to use colours there.
@@ -17,12 +19,12 @@ pub fn terminal() -> (usize, bool) {
     (columns.or(width).unwrap_or(120), on_terminal && !no_colour)
 }
 
-/// Prints data.
+/// Prints data. Nothing but colours acts upon the terminal, whatever names and words are in it.
 ///
 /// # Errors
 /// If standard output cannot be written, unless nobody reads it any more: `… | head` is no mistake.
 pub fn print(text: &str) -> Result<(), Error> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match std::io::stdout().write_all(text::coloured(text).as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::new(Exit::Internal, format!("cannot print: {error}")))
         }
@@ -30,7 +32,7 @@ pub fn print(text: &str) -> Result<(), Error> {
     }
 }
 
-/// Says something that is no data.
+/// Says something that is no data, and nothing that acts upon the terminal.
 pub fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", text::lines(text));
 }

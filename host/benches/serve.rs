@@ -198,7 +198,15 @@ fn servers(folder: &Path) -> Result<Vec<Server>, Failure> {
         if !Command::new(&host).args(compile).status()?.success() {
             return Err("host compile failed".into());
         }
-        let serve = words(&["serve", "--artifact", &code, "--allocator", allocator]);
+        let serve = words(&[
+            "serve",
+            "--artifact",
+            &code,
+            "--acquire",
+            "deserialize_file",
+            "--allocator",
+            allocator,
+        ]);
         add(&format!("host serve, {allocator}"), &host, serve, listening);
     }
     let wasmtime = std::env::var_os("WASMTIME")

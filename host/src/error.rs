@@ -6,6 +6,7 @@ use std::path::Path;
 
 use campaign::{Error, Exit};
 use host_probe::report::{Cause, Failure};
+use host_probe::trust::Untrusted;
 
 use crate::inspect;
 
@@ -26,6 +27,11 @@ pub(crate) fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Erro
 /// The artifact cannot be used.
 pub(crate) fn unusable_artifact(path: &Path, reason: impl Display, hint: &str) -> Error {
     Error::new(Exit::Artifact, format!("{}: {reason}", path.display())).hint(hint)
+}
+
+/// Native code that somebody else could have written.
+pub(crate) fn not_trusted(path: &Path, untrusted: &Untrusted) -> Error {
+    unusable_artifact(path, untrusted, untrusted.hint())
 }
 
 /// The machine cannot give what the program itself needs.
@@ -97,14 +103,19 @@ pub(crate) fn failed(subject: &str, failure: &Failure, advice: Advice) -> Error 
     }
 }
 
-/// A failure of the artifact at `path`. What its sections say about it is told in place of an
-/// engine's own words.
-pub(crate) fn artifact_failed(path: &Path, failure: &Failure, advice: Advice) -> Error {
+/// A failure of the artifact that was `given` so and can be read at `readable`. What its sections
+/// say about it is told in place of an engine's own words.
+pub(crate) fn artifact_failed(
+    given: &Path,
+    readable: &Path,
+    failure: &Failure,
+    advice: Advice,
+) -> Error {
     let explained = match failure.cause {
-        Cause::Artifact => inspect::explain(path),
+        Cause::Artifact => inspect::explain(given, readable),
         _ => None,
     };
-    explained.unwrap_or_else(|| failed(&path.display().to_string(), failure, advice))
+    explained.unwrap_or_else(|| failed(&given.display().to_string(), failure, advice))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The program `host`: parse, run, and map what came of it to an exit code.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use machine::clock::now_ns;
@@ -20,8 +19,7 @@ fn main() -> ExitCode {
     match host::run(arguments, began_ns) {
         Ok(status) => status.into(),
         Err(error) => {
-            // A closed stream is no reason to fail.
-            let _ = writeln!(std::io::stderr(), "{error}");
+            campaign::terminal::say(&error.to_string());
             error.exit.into()
         }
     }

@@ -65,7 +65,7 @@ pub fn read(root: &Path) -> Machine {
 
 /// A line `name: N kB` of `/proc/meminfo`, in bytes. By hand: `procfs` reads the whole file or
 /// nothing, and containers show a part of it.
-fn kibibytes(meminfo: &str, name: &str) -> Option<u64> {
+pub(crate) fn kibibytes(meminfo: &str, name: &str) -> Option<u64> {
     let line = meminfo
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;

@@ -6,6 +6,7 @@
 //! | [`timeline`] | the recorder that a start runs under |
 //! | [`facts`], [`noise`] | facts of the machine, once per run and around each sample |
 //! | [`quiet`] | whether anything else runs right before a sample |
+//! | [`memory`] | how much of it this process can have |
 //! | [`page_cache`] | files put into the page cache or out of it, with proof |
 //! | [`limits`], [`signals`] | what a process inherits: limits, blocked and ignored signals |
 //! | [`processes`], [`usage`] | which processes there are, and what they have cost |
@@ -16,6 +17,7 @@ pub mod clock;
 pub mod cores;
 pub mod facts;
 pub mod limits;
+pub mod memory;
 pub mod noise;
 pub mod page_cache;
 pub mod ports;

@@ -108,6 +108,13 @@ fn is_loopback(address: IpAddr) -> bool {
 
 /// The listening TCP sockets in the kernel's tables in `folder`.
 fn listeners(folder: &str) -> io::Result<Vec<TcpNetEntry>> {
+    let mut found = entries(folder)?;
+    found.retain(|entry| entry.state == TcpState::Listen);
+    Ok(found)
+}
+
+/// The TCP sockets in the kernel's tables in `folder`.
+fn entries(folder: &str) -> io::Result<Vec<TcpNetEntry>> {
     let mut found = Vec::new();
     for table in ["tcp", "tcp6"] {
         match TcpNetEntries::from_file(format!("{folder}/{table}"), current_system_info()) {
@@ -117,8 +124,25 @@ fn listeners(folder: &str) -> io::Result<Vec<TcpNetEntry>> {
             Err(error) => return Err(io::Error::other(error)),
         }
     }
-    found.retain(|entry| entry.state == TcpState::Listen);
     Ok(found)
+}
+
+/// How many connections to a TCP port of the calling thread's network namespace its server has not
+/// closed.
+///
+/// # Errors
+/// The system's error.
+pub fn connections_to(port: u16) -> io::Result<usize> {
+    let open = entries("/proc/thread-self/net")?
+        .into_iter()
+        .filter(|entry| {
+            entry.local_address.port() == port
+                && matches!(
+                    entry.state,
+                    TcpState::Established | TcpState::SynRecv | TcpState::CloseWait
+                )
+        });
+    Ok(open.count())
 }
 
 /// Who listens on a TCP port of the calling thread's network namespace: one entry a socket, since

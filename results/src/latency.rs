@@ -1,6 +1,6 @@
 //! Latencies, kept whole.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +9,20 @@ use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerial
 
 /// Three significant digits: a value is off by less than 0.1 %, whatever its size.
 const DIGITS: u8 = 3;
+
+/// The longest text of a histogram that is read. One of ours with every bucket in use has a sixth of it.
+const LONGEST_TEXT: usize = 2 << 20;
+
+/// The most bytes that a histogram is when it is no longer compressed: a bucket is a number of up to
+/// nine bytes, and at this precision there are 56 thousand.
+const MOST_BYTES: u64 = 2 << 20;
+
+/// What the two forms of a histogram begin with.
+const PLAIN: u32 = 0x1c84_9313;
+const COMPRESSED: u32 = 0x1c84_9314;
+
+/// The length of what stands before a histogram's buckets.
+const HEAD: usize = 40;
 
 /// How many values must be expected beyond a quantile before it is stated.
 ///
@@ -48,12 +62,60 @@ pub fn encode(histogram: &Histogram<u64>) -> String {
 /// # Errors
 /// What is wrong with the text.
 pub fn decode(text: &str) -> Result<Histogram<u64>, String> {
+    if text.len() > LONGEST_TEXT {
+        return Err(format!(
+            "the histogram is a text of {} bytes, and at most {LONGEST_TEXT} are read",
+            text.len()
+        ));
+    }
     let bytes = STANDARD
         .decode(text)
         .map_err(|error| format!("the histogram is no base64: {error}"))?;
+    let bytes =
+        inflated(&bytes).map_err(|reason| format!("the histogram cannot be read: {reason}"))?;
     Deserializer::new()
         .deserialize(&mut Cursor::new(bytes))
         .map_err(|error| format!("the histogram cannot be read: {error:?}"))
+}
+
+/// The bytes of a histogram, no longer compressed, once what they say of their own size was looked at.
+/// The library believes it: a thousand bytes make it take gigabytes.
+fn inflated(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let word = |bytes: &[u8], at: usize| -> Result<u32, String> {
+        let word = bytes.get(at..at + 4).ok_or("it is cut off")?;
+        Ok(u32::from_be_bytes(word.try_into().expect("four bytes")))
+    };
+    let plain = match word(bytes, 0)? {
+        PLAIN => bytes.to_vec(),
+        COMPRESSED => {
+            let length = word(bytes, 4)? as usize;
+            let packed = bytes.get(8..).unwrap_or_default();
+            let packed = packed.get(..length).ok_or("it is cut off")?;
+            let mut plain = Vec::new();
+            let mut reader = flate2::read::ZlibDecoder::new(packed).take(MOST_BYTES + 1);
+            reader
+                .read_to_end(&mut plain)
+                .map_err(|error| format!("it is not compressed as it says: {error}"))?;
+            if plain.len() as u64 > MOST_BYTES {
+                return Err(format!("unpacked it is larger than {MOST_BYTES} bytes"));
+            }
+            plain
+        }
+        _ => return Err("it begins like no histogram".to_owned()),
+    };
+    if word(&plain, 0)? != PLAIN {
+        return Err("it begins like no histogram".to_owned());
+    }
+    if word(&plain, 4)? as usize + HEAD != plain.len() {
+        return Err("its length is not what it says".to_owned());
+    }
+    let digits = word(&plain, 12)?;
+    if digits > u32::from(DIGITS) {
+        return Err(format!(
+            "it has {digits} digits, and at most {DIGITS} are read"
+        ));
+    }
+    Ok(plain)
 }
 
 /// The quantile `at` (0.99 is p99) in nanoseconds; `None` if the histogram is empty or holds too
@@ -86,6 +148,42 @@ mod tests {
     fn says_what_is_no_histogram() {
         assert!(decode("!").unwrap_err().contains("no base64"));
         assert!(decode("AAAA").unwrap_err().contains("cannot be read"));
+    }
+
+    /// A histogram of the form `V2`, with this head and this body, packed.
+    fn packed(digits: u32, high: u64, length: u32, body: &[u8]) -> String {
+        use std::io::Write as _;
+        let mut plain = Vec::new();
+        for word in [PLAIN, length, 0, digits] {
+            plain.extend(word.to_be_bytes());
+        }
+        plain.extend(1_u64.to_be_bytes());
+        plain.extend(high.to_be_bytes());
+        plain.extend(1_f64.to_be_bytes());
+        plain.extend(body);
+        let mut bytes = Vec::new();
+        let mut packer = flate2::write::ZlibEncoder::new(&mut bytes, flate2::Compression::best());
+        packer.write_all(&plain).unwrap();
+        packer.finish().unwrap();
+        let mut all = COMPRESSED.to_be_bytes().to_vec();
+        all.extend(u32::try_from(bytes.len()).unwrap().to_be_bytes());
+        all.extend(bytes);
+        STANDARD.encode(all)
+    }
+
+    #[test]
+    fn a_small_text_does_not_become_a_large_histogram() {
+        let body = vec![2_u8; 1_000];
+        assert!(decode(&packed(3, 1 << 40, 1_000, &body)).is_ok());
+        let refused = |text: &str| decode(text).unwrap_err();
+        let digits = refused(&packed(5, u64::MAX / 2, 1_000, &body));
+        assert!(digits.contains("5 digits"), "{digits}");
+        let length = refused(&packed(3, 1 << 40, u32::MAX, &body));
+        assert!(length.contains("not what it says"), "{length}");
+        let inflated = refused(&packed(3, 1 << 40, 300 << 20, &vec![0; 300 << 20]));
+        assert!(inflated.contains("larger than"), "{inflated}");
+        let text = refused(&"A".repeat(LONGEST_TEXT + 1));
+        assert!(text.contains("bytes"), "{text}");
     }
 
     #[test]

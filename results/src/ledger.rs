@@ -1,14 +1,18 @@
 //! The append-only file of samples: one JSON object a line, each on disk before the next sample
 //! begins.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::SCHEMA_VERSION;
+use crate::folder::Folder;
 use crate::record::Sample;
+
+/// The longest ledger that is read: a hundred thousand samples with large histograms have a third of it.
+pub const LONGEST: u64 = 1 << 30;
 
 /// What a ledger held when it was read.
 #[derive(Debug, PartialEq)]
@@ -76,7 +80,7 @@ pub enum LedgerError {
 /// [`LedgerError`] if the file cannot be read, a whole line is no sample, or its schema version is
 /// unknown.
 pub fn read(path: &Path) -> Result<Contents, LedgerError> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match folder(path).and_then(|(folder, name)| folder.read(name, LONGEST)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(source) => {
@@ -106,6 +110,13 @@ pub fn read(path: &Path) -> Result<Contents, LedgerError> {
         torn,
         whole_bytes: whole as u64,
     })
+}
+
+/// The folder of a ledger, opened, and the ledger's name in it.
+fn folder(path: &Path) -> io::Result<(Folder, &Path)> {
+    let name = Path::new(path.file_name().unwrap_or_default());
+    let folder = path.parent().unwrap_or(Path::new("."));
+    Ok((Folder::open_itself(folder)?, name))
 }
 
 fn parse(path: &Path, line: usize, bytes: &[u8]) -> Result<Sample, LedgerError> {
@@ -153,11 +164,8 @@ impl Ledger {
                 source,
             }
         };
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(fail("open"))?;
+        let file = folder(path).and_then(|(folder, name)| folder.file_to_append(name));
+        let file = file.map_err(fail("open"))?;
         if contents.torn.is_some() {
             file.set_len(contents.whole_bytes)
                 .map_err(fail("cut the torn line off"))?;
@@ -324,9 +332,31 @@ mod tests {
     }
 
     #[test]
+    fn a_ledger_that_is_a_link_is_neither_read_nor_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, path) = (
+            folder.path().join("keys"),
+            folder.path().join("samples.jsonl"),
+        );
+        std::fs::write(&target, "a key\nand half of one").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        let refused = [read(&path).unwrap_err(), Ledger::open(&path).unwrap_err()];
+        for error in refused {
+            let LedgerError::Io { source, .. } = error else {
+                panic!("{error}");
+            };
+            assert!(source.to_string().contains("symbolic link"), "{source}");
+        }
+        assert_eq!(std::fs::read(&target).unwrap(), b"a key\nand half of one");
+    }
+
+    #[test]
     fn a_full_disk_is_an_error_and_not_a_lost_sample() {
         // /dev/full takes every open and fails every write with ENOSPC.
-        let file = OpenOptions::new().append(true).open("/dev/full").unwrap();
+        let file = std::fs::OpenOptions::new()
+            .append(true)
+            .open("/dev/full")
+            .unwrap();
         let mut ledger = Ledger {
             path: "/dev/full".into(),
             file,

@@ -8,19 +8,23 @@
 //! | [`reason`] | why a sample does not count |
 //! | [`sum_rule`] | phases partition a start |
 //! | [`manifest`] | what a run was: command line, configuration, machine, versions, digests |
+//! | [`mask`] | what a record does not keep: credentials, and where somebody's home is |
 //! | [`machine`], [`noise`] | facts of the machine, once per run and around each sample |
 //! | [`latency`] | latencies as whole histograms |
 //! | [`ledger`] | the append-only file of samples |
 //! | [`run_folder`] | where a run lives, and the lock that keeps a second writer out |
+//! | [`folder`], [`text`] | files and words of others: nothing leads out of a folder, nothing acts upon a terminal |
 //! | [`checkout`], [`digest`] | where the checkout is; digests of files |
 //! | [`schema`] | JSON Schemas of the two records |
 
 pub mod checkout;
 pub mod digest;
+pub mod folder;
 pub mod latency;
 pub mod ledger;
 pub mod machine;
 pub mod manifest;
+pub mod mask;
 pub mod names;
 pub mod noise;
 pub mod phase;
@@ -29,6 +33,7 @@ pub mod record;
 pub mod run_folder;
 pub mod schema;
 pub mod sum_rule;
+pub mod text;
 pub mod values;
 
 pub use names::{Attested, Evidence, Param, Params, System, Workload};

@@ -116,6 +116,7 @@ pub struct Build {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct System {
     /// Its name in cells.
+    #[serde(deserialize_with = "crate::names::read_checked")]
     pub name: String,
     /// Its version.
     pub version: String,

@@ -4,24 +4,47 @@
 //! evidence that this version knows are values of an enumeration; what another version wrote is
 //! kept as it stands, so that old and foreign runs still read.
 
+mod checked;
+mod file_name;
+
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::ops::{Deref, Index};
+use std::os::unix::ffi::OsStrExt as _;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+pub(crate) use checked::read_checked;
+pub use checked::{BadName, LONGEST, check};
+use checked::{belongs, check_system, check_value};
+pub use file_name::FileName;
+
+use crate::digest::sha256_hex;
+
+/// The most bytes of the name of an artifact that are in the name of its workload.
+const LONGEST_OF_FILE: usize = 100;
+
 /// The ending of a system's second name in an A/A control.
 const TWIN: &str = "-aa";
 
 macro_rules! open_name {
-    ($(#[$doc:meta])* $type:ident) => {
+    ($(#[$doc:meta])* $type:ident, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $type(String);
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = String::deserialize(deserializer)?;
+                $check(&name).map_err(serde::de::Error::custom)?;
+                Ok(Self(name))
+            }
+        }
 
         impl $type {
             /// The name as records write it.
@@ -93,12 +116,35 @@ macro_rules! open_name {
 open_name! {
     /// One way to run a workload, such as `wasmtime-embedded`, or the same under its second name in
     /// an A/A control, such as `wasmtime-embedded-aa`.
-    System
+    System, check_system
 }
 
 open_name! {
     /// A program under test, such as `http-hello`.
-    Workload
+    Workload, check
+}
+
+impl Workload {
+    /// The workload of an artifact that a person brings: named as its file, as far as that is a name.
+    ///
+    /// What is not printable, and what parts or marks text, becomes a line; what is very long is cut off;
+    /// a digest then keeps two such names apart.
+    pub fn of_file(name: &OsStr) -> Self {
+        let text = name.to_string_lossy();
+        let mut kept = String::new();
+        for character in text.chars() {
+            let belongs = belongs(character) && character != char::REPLACEMENT_CHARACTER;
+            kept.push(if belongs { character } else { '_' });
+            if kept.len() >= LONGEST_OF_FILE {
+                break;
+            }
+        }
+        if kept != text || kept.is_empty() {
+            let digest = sha256_hex(name.as_bytes());
+            kept.push_str(&format!("-{}", &digest[..8]));
+        }
+        Self(kept)
+    }
 }
 
 impl System {
@@ -212,7 +258,9 @@ macro_rules! vocabulary {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Cow::<'de, str>::deserialize(deserializer).map(|name| Self::from(name.as_ref()))
+                let name = Cow::<'de, str>::deserialize(deserializer)?;
+                check(&name).map_err(serde::de::Error::custom)?;
+                Ok(Self::from(name.as_ref()))
             }
         }
     };
@@ -412,6 +460,8 @@ vocabulary! {
     BroughtBack = "brought_back",
     /// Whether a runtime was kept from seeing version 2 of control groups.
     CgroupV2Hidden = "cgroup_v2_hidden",
+    /// Whether the kernel bounds what the system's programs may open and connect to.
+    Confined = "confined",
     /// When a container was started, by its engine's wall clock.
     ContainerStartedAt = "container_started_at",
     /// Cores that the sample could use.
@@ -485,11 +535,20 @@ impl Evidence {
 }
 
 macro_rules! map {
-    ($(#[$doc:meta])* $type:ident, $key:ident => $value:ty) => {
+    ($(#[$doc:meta])* $type:ident, $key:ident => $value:ty, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Default, PartialEq, Serialize)]
         #[serde(transparent)]
         pub struct $type(BTreeMap<$key, $value>);
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let read = BTreeMap::<$key, $value>::deserialize(deserializer)?;
+                let checked: Result<(), BadName> = read.values().try_for_each($check);
+                checked.map_err(serde::de::Error::custom)?;
+                Ok(Self(read))
+            }
+        }
 
         impl $type {
             /// With nothing in it.
@@ -551,6 +610,13 @@ macro_rules! map {
             }
         }
 
+        impl $type {
+            /// All values, to be changed in place.
+            pub fn values_mut(&mut self) -> impl Iterator<Item = &mut $value> {
+                self.0.values_mut()
+            }
+        }
+
         impl IntoIterator for $type {
             type Item = ($key, $value);
             type IntoIter = std::collections::btree_map::IntoIter<$key, $value>;
@@ -579,12 +645,12 @@ macro_rules! map {
 map! {
     /// The parameters of a cell.
     #[derive(Eq, PartialOrd, Ord, Hash)]
-    Params, Param => String
+    Params, Param => String, |value| check_value(value, |it| belongs(it) || it == '/')
 }
 
 map! {
     /// The evidence of a sample.
-    Attested, Evidence => Value
+    Attested, Evidence => Value, |_| Ok(())
 }
 
 impl Param {
@@ -670,6 +736,66 @@ mod tests {
         assert_eq!(params.get(Param::Acquire), Some("compile"));
         assert_eq!(params.get("made_up"), Some("1"));
         assert_eq!(serde_json::to_string(&params).unwrap(), text);
+    }
+
+    #[test]
+    fn what_would_act_as_something_else_than_a_name_is_none() {
+        let read = |text: &str| serde_json::from_value::<Workload>(text.into());
+        for bad in [
+            "",
+            "../../../../pwn/x",
+            "a\u{1b}[31m",
+            "a\nb",
+            "a\u{202e}b",
+            "[click](http://example.org)",
+            "`code`",
+            "a\"b",
+            &"x".repeat(LONGEST + 1),
+        ] {
+            let error = read(bad).unwrap_err().to_string();
+            assert!(error.contains("name"), "{bad:?}: {error}");
+            assert!(error.chars().all(crate::text::is_printable), "{error:?}");
+        }
+        for good in [
+            "my service.wasm",
+            "x=y,z|w&50%_$~^{}#.wasm",
+            "<b>",
+            "größe",
+            &"x".repeat(250),
+        ] {
+            assert_eq!(read(good).unwrap(), *good);
+        }
+        assert!(serde_json::from_str::<System>(r#""two words""#).is_err());
+        assert!(serde_json::from_str::<Params>(r#"{"a":"\u001b"}"#).is_err());
+        assert!(serde_json::from_str::<Params>(r#"{"a*b":"1"}"#).is_err());
+        assert!(serde_json::from_str::<Params>(r#"{"a":"/x","b":""}"#).is_ok());
+    }
+
+    #[test]
+    fn every_file_name_gives_a_workload_that_is_read_again() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let of_file = |bytes: &[u8]| Workload::of_file(OsStr::from_bytes(bytes));
+        assert_eq!(of_file(b"my service.wasm"), "my service.wasm");
+        assert_eq!(of_file(b"<script>alert(1)<.wasm"), "<script>alert(1)<.wasm");
+        let long = "x".repeat(250);
+        let bad: [&[u8]; 6] = [
+            b"a\tb",
+            b"a\x1b[31mb",
+            b"a\nb",
+            b"\xff\xfe",
+            b"a`b[c]*",
+            long.as_bytes(),
+        ];
+        let mut names: Vec<_> = bad.iter().map(|bytes| of_file(bytes)).collect();
+        for name in &names {
+            assert_eq!(check(name), Ok(()), "{name}");
+            assert!(name.len() <= LONGEST_OF_FILE + 12, "{name}");
+        }
+        names.extend([of_file(b"a_b"), of_file(b"a\x0bb")]);
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all, "two files have one name: {names:?}");
     }
 
     #[test]

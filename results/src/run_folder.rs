@@ -1,14 +1,19 @@
 //! Where a run lives: `<results>/<run>/` with its manifest, its ledger, its lock and its private
 //! working files.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::SCHEMA_VERSION;
+use crate::folder::Folder;
 use crate::manifest::Manifest;
+
+/// The longest manifest that is read: one of ten thousand cells has a tenth of it.
+pub const LONGEST_MANIFEST: u64 = 32 << 20;
 
 /// A run folder that this process alone may write to, for as long as the value lives.
 #[derive(Debug)]
@@ -99,15 +104,13 @@ impl RunFolder {
             .expect("a manifest is plain data: it always serialises");
         // Renamed into place: a manifest is whole or not there, so a killed start leaves nothing
         // that `latest` would find.
-        let (draft, file) = (
-            folder.path.join("manifest.json.draft"),
-            folder.path.join("manifest.json"),
-        );
-        std::fs::write(&draft, text).map_err(fail("write", &draft))?;
-        File::open(&draft)
-            .and_then(|file| file.sync_all())
-            .map_err(fail("write", &draft))?;
-        std::fs::rename(&draft, &file).map_err(fail("write", &file))?;
+        let written = Folder::open_itself(&folder.path).and_then(|opened| {
+            opened.write_with("manifest.json", |file| {
+                io::Write::write_all(file, &text)?;
+                file.sync_all()
+            })
+        });
+        written.map_err(fail("write", &folder.path.join("manifest.json")))?;
         Ok(folder)
     }
 
@@ -125,12 +128,9 @@ impl RunFolder {
 
     fn lock(path: PathBuf, run: String) -> Result<Self, RunFolderError> {
         let file = path.join("lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&file)
-            .map_err(fail("open the lock", &file))?;
+        // A folder that somebody sent may have anything of that name.
+        let lock = Folder::open_itself(&path).and_then(|folder| folder.file_to_append("lock"));
+        let lock = lock.map_err(fail("open the lock", &file))?;
         // The kernel drops the lock with the process, however that ends: there are no stale locks
         // to clear.
         match lock.try_lock() {
@@ -159,13 +159,29 @@ impl RunFolder {
         self.path.join("samples.jsonl")
     }
 
-    /// A private folder for caches and precompiled files, made if it is not there.
+    /// A private folder for caches and precompiled files, made anew: what is there already goes.
+    ///
+    /// A run that is resumed may have been received from somebody, and compiled code in here is run
+    /// unchecked. So nothing is taken over from an earlier process, not even from this program.
     ///
     /// # Errors
-    /// [`RunFolderError::Io`] if it cannot be made.
+    /// [`RunFolderError::Io`] if what is there cannot be removed, or the folder cannot be made.
     pub fn work(&self) -> Result<PathBuf, RunFolderError> {
         let work = self.path.join("work");
-        std::fs::create_dir_all(&work).map_err(fail("make the working folder", &work))?;
+        // Neither call follows a link, at whatever depth: what a received folder leads to is not
+        // ours to empty.
+        match std::fs::symlink_metadata(&work) {
+            Ok(found) if found.is_dir() => std::fs::remove_dir_all(&work),
+            Ok(_) => std::fs::remove_file(&work),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+        .map_err(fail("empty the working folder", &work))?;
+        // Fails on whatever has come there since.
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&work)
+            .map_err(fail("make the working folder", &work))?;
         Ok(work)
     }
 }
@@ -181,8 +197,9 @@ pub fn resolve(results: &Path, run: &str) -> Result<String, RunFolderError> {
         Some(run.to_owned())
     };
     // A name, not a path: `../elsewhere` is no run of this folder.
-    let is_run =
-        |name: &String| !name.contains('/') && results.join(name).join("manifest.json").is_file();
+    let is_run = |name: &String| {
+        !name.contains('/') && name != ".." && results.join(name).join("manifest.json").is_file()
+    };
     name.filter(is_run)
         .ok_or_else(|| RunFolderError::NoSuchRun {
             run: run.to_owned(),
@@ -200,7 +217,9 @@ pub fn read_manifest(run_folder: &Path) -> Result<Manifest, RunFolderError> {
         schema: u64,
     }
     let path = run_folder.join("manifest.json");
-    let bytes = std::fs::read(&path).map_err(fail("read", &path))?;
+    let bytes = Folder::open_itself(run_folder)
+        .and_then(|folder| folder.read("manifest.json", LONGEST_MANIFEST))
+        .map_err(fail("read", &path))?;
     let bad = |reason: String| RunFolderError::BadManifest {
         path: path.clone(),
         reason,
@@ -237,6 +256,77 @@ mod tests {
         ] {
             assert!(!is_run_name(other), "{other}");
         }
+    }
+
+    /// A run folder as it may be received, with these at `work`.
+    fn received(plant: impl FnOnce(&Path)) -> (tempfile::TempDir, RunFolder) {
+        let folder = tempfile::tempdir().unwrap();
+        plant(&folder.path().join("work"));
+        let run = RunFolder::lock(folder.path().to_owned(), "20261123T074200Z-3f9a".into());
+        (folder, run.unwrap())
+    }
+
+    #[test]
+    fn nothing_that_lies_in_the_working_folder_is_taken_over() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+        let elsewhere = tempfile::tempdir().unwrap();
+        let kept = elsewhere.path().join("kept");
+        std::fs::write(&kept, "kept").unwrap();
+        let full = |work: &Path| {
+            std::fs::create_dir_all(work.join("a/b")).unwrap();
+            std::fs::write(work.join("0.cwasm"), "evil").unwrap();
+            symlink(elsewhere.path(), work.join("a/link")).unwrap();
+        };
+        let link = |work: &Path| symlink(elsewhere.path(), work).unwrap();
+        let file = |work: &Path| std::fs::write(work, "a file").unwrap();
+        let plants: [&dyn Fn(&Path); 4] = [&full, &link, &file, &|_| ()];
+        for plant in plants {
+            let (_folder, run) = received(plant);
+            for _ in 0..2 {
+                let work = run.work().unwrap();
+                let found = std::fs::symlink_metadata(&work).unwrap();
+                assert!(found.is_dir());
+                assert_eq!(found.permissions().mode() & 0o777, 0o700);
+                assert_eq!(std::fs::read_dir(&work).unwrap().count(), 0);
+                full(&work);
+            }
+            assert_eq!(std::fs::read_to_string(&kept).unwrap(), "kept");
+        }
+    }
+
+    #[test]
+    fn a_lock_that_leads_elsewhere_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        std::os::unix::fs::symlink(&target, folder.path().join("lock")).unwrap();
+        let run = RunFolder::lock(folder.path().to_owned(), "20261123T074200Z-3f9a".into());
+        assert!(matches!(run, Err(RunFolderError::Io { .. })), "{run:?}");
+        assert!(!target.exists(), "nothing was made where it leads");
+    }
+
+    #[test]
+    fn a_run_that_is_made_of_links_is_not_gone_on_with() {
+        let outer = tempfile::tempdir().unwrap();
+        let (results, own) = (outer.path().join("raw"), outer.path().join("own"));
+        let run = "20261123T074200Z-3f9a";
+        std::fs::create_dir_all(results.join(run)).unwrap();
+        std::fs::create_dir(&own).unwrap();
+        std::fs::write(own.join("keys"), "a key").unwrap();
+        let link = |name: &str, to: &str| {
+            std::os::unix::fs::symlink(own.join(to), results.join(run).join(name)).unwrap();
+        };
+        link("lock", "new");
+        let error = RunFolder::open(&results, run).unwrap_err();
+        assert!(matches!(error, RunFolderError::NoSuchRun { .. }), "{error}");
+        link("manifest.json", "keys");
+        let error = read_manifest(&results.join(run)).unwrap_err().to_string();
+        assert!(error.contains("symbolic link"), "{error}");
+        assert!(RunFolder::open(&results, run).is_err());
+        assert!(
+            !own.join("new").exists(),
+            "the lock was made where a link leads"
+        );
     }
 
     #[test]

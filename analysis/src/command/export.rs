@@ -1,6 +1,5 @@
 //! `export`: one row a sample, for whoever has tools of their own.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use parquet::schema::types::Type;
 use results::{Outcome, Phase};
 
 use super::{Error, Exit, input};
+use crate::publish;
 use findings::Measure;
 use findings::input::{CellData, Point, Run};
 
@@ -42,29 +42,20 @@ enum Values<'a> {
 /// [`Error`] if there is no such run, or the file cannot be written.
 pub fn export(raw: &Path, out: &Path, name: &str, format: Format) -> Result<PathBuf, Error> {
     let run = input::read(&input::find(raw, name)?)?;
-    let folder = out.join(&run.name);
-    let path = folder.join(if format == Format::Csv {
-        "samples.csv"
-    } else {
-        "samples.parquet"
-    });
-    let fail = |error: &dyn std::fmt::Display| {
-        Error::new(
-            Exit::Output,
-            format!("cannot write {}: {error}", path.display()),
-        )
-        .hint("--out names another folder to write to")
+    let name = match format {
+        Format::Csv => "samples.csv",
+        Format::Parquet => "samples.parquet",
     };
     let params: Vec<String> = run.cells.iter().map(params).collect();
     let columns = columns(&run, &params);
     let bytes = match format {
         Format::Csv => csv(&columns),
-        Format::Parquet => parquet(&columns).map_err(|error| fail(&error))?,
+        Format::Parquet => parquet(&columns).map_err(|error| {
+            let message = format!("cannot write {name}: {error}");
+            Error::new(Exit::Output, message)
+        })?,
     };
-    std::fs::create_dir_all(&folder).map_err(|error| fail(&error))?;
-    let written = std::fs::File::create(&path).and_then(|mut file| file.write_all(&bytes));
-    written.map_err(|error| fail(&error))?;
-    Ok(path)
+    Ok(publish::write_beside(out, &run.name, name, &bytes)?)
 }
 
 fn params(data: &CellData) -> String {

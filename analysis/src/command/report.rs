@@ -25,7 +25,8 @@ pub fn report(raw: &Path, out: &Path, name: &str, options: Options) -> Result<Re
     let run = input::read(&input::find(raw, name)?)?;
     let findings = Findings::from_run(&run, options);
     let (files, mut notes) = publish::files(&findings);
-    let folder = publish::write(out, &run.name, &files)?;
+    let published = publish::write(out, &run.name, &files)?;
+    notes.extend(published.notes);
     notes.extend(run.damage.iter().map(|damage| format!("damaged: {damage}")));
     let exit = if run.damage.is_empty() {
         Exit::Ok
@@ -33,7 +34,7 @@ pub fn report(raw: &Path, out: &Path, name: &str, options: Options) -> Result<Re
         Exit::Damaged
     };
     Ok(Report {
-        folder,
+        folder: published.folder,
         notes,
         exit,
     })

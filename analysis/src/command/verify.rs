@@ -1,12 +1,15 @@
 //! `verify`: whether a run is what it says, and whether what was published is what it says.
 
+use std::io;
 use std::path::Path;
 
 use campaign::schedule::Plan;
-use results::digest;
+use results::folder::Folder;
+use results::text;
+use serde::Deserialize;
 
-use super::{Error, Exit, input};
-use crate::document::Document;
+use super::{Error, Exit, input, unpacked};
+use crate::document::{Document, dangling};
 use crate::publish::SUMMARY;
 use findings::input::Run;
 use findings::{Findings, Options};
@@ -32,9 +35,11 @@ pub struct Verified {
 /// Of what is wrong, so much of each check is printed: the rest is counted.
 const SHOWN: usize = 20;
 
-/// More places than any run has. A manifest that was damaged may plan so many that their order fits
-/// into no memory.
-const MOST_PLACES: u64 = 2_000_000;
+/// The longest file of a report that is looked at.
+const MOST_OF_A_REPORT: u64 = 64 << 20;
+
+/// More conditions than anybody asks for.
+const MOST_OBJECTIVES: usize = 100;
 
 /// Checks a run below `raw`, and its report below `out` if there is one.
 ///
@@ -44,7 +49,7 @@ pub fn verify(raw: &Path, out: &Path, name: &str) -> Result<Verified, Error> {
     let folder = input::find(raw, name)?;
     let run = input::read(&folder)?;
     let damage = run.damage.iter().map(ToString::to_string).collect();
-    let checks = vec![
+    let mut checks = vec![
         Check {
             what: "manifest and ledger: schema, whole lines, orders, sum rule, counts, histograms",
             wrong: damage,
@@ -57,8 +62,8 @@ pub fn verify(raw: &Path, out: &Path, name: &str) -> Result<Verified, Error> {
             what: "checksums: all samples of a cell ran one artifact, bundled files are unchanged",
             wrong: checksums(&run, &folder),
         },
-        published(out, &run),
     ];
+    checks.extend(published(out, &run));
     let exit = if checks.iter().all(|check| check.wrong.is_empty()) {
         Exit::Ok
     } else {
@@ -70,9 +75,9 @@ pub fn verify(raw: &Path, out: &Path, name: &str) -> Result<Verified, Error> {
 impl Verified {
     /// The checks as lines of text.
     pub fn text(&self) -> String {
-        let mut text = String::new();
+        let mut said = String::new();
         for check in &self.checks {
-            text.push_str(&format!(
+            said.push_str(&format!(
                 "{}: {}\n",
                 if check.wrong.is_empty() {
                     "ok"
@@ -85,12 +90,12 @@ impl Verified {
                 .wrong
                 .iter()
                 .take(SHOWN)
-                .for_each(|wrong| text.push_str(&format!("  - {wrong}\n")));
+                .for_each(|wrong| said.push_str(&format!("  - {}\n", text::line(wrong))));
             if check.wrong.len() > SHOWN {
-                text.push_str(&format!("  - and {} more\n", check.wrong.len() - SHOWN));
+                said.push_str(&format!("  - and {} more\n", check.wrong.len() - SHOWN));
             }
         }
-        text.trim_end().to_owned()
+        said.trim_end().to_owned()
     }
 }
 
@@ -100,11 +105,13 @@ fn plan(run: &Run) -> Vec<String> {
     let Some(manifest) = &run.manifest else {
         return vec!["there is no manifest, and so no plan to compare with".to_owned()];
     };
-    let places = manifest.cells.len() as u64 * u64::from(manifest.samples_per_cell);
-    if places > MOST_PLACES {
+    if Plan::places(manifest).is_none() {
         return vec![format!(
-            "the manifest plans {places} samples; the order of more than {MOST_PLACES} is not \
-                derived again"
+            "the manifest plans {} cells with {} samples each; the order of more than {} samples is \
+                not derived again",
+            manifest.cells.len(),
+            manifest.samples_per_cell,
+            Plan::MOST_PLACES
         )];
     }
     let order = Plan::from(manifest).order();
@@ -157,79 +164,135 @@ fn checksums(run: &Run, folder: &Path) -> Vec<String> {
             ));
         }
     }
-    wrong.extend(bundled(folder));
+    wrong.extend(unpacked::wrong(folder));
     wrong
 }
 
-/// What an unpacked bundle says of its files.
-fn bundled(folder: &Path) -> Vec<String> {
-    // In an archive the run's folder is `raw/<run>`, and the list stands above both.
-    let Some(base) = folder.parent().and_then(Path::parent) else {
-        return Vec::new();
-    };
-    let Ok(sums) = std::fs::read_to_string(base.join(super::bundle::SUMS)) else {
-        return Vec::new();
-    };
-    let check = |line: &str| {
-        let (digest, name) = line.split_once("  ")?;
-        match digest::sha256_file(&base.join(name)) {
-            Ok(found) if found == digest => None,
-            Ok(found) => Some(format!(
-                "{name} has digest {found}, and was bundled with {digest}"
-            )),
-            Err(error) => Some(format!("{name} was bundled and cannot be read: {error}")),
-        }
-    };
-    sums.lines().filter_map(check).collect()
-}
-
-/// Derives every published number again.
-fn published(out: &Path, run: &Run) -> Check {
+/// Derives every published number again, and looks at where the report's links and pictures lead.
+fn published(out: &Path, run: &Run) -> Vec<Check> {
     let what = "the report: every published number is derived again";
-    let path = out.join(&run.name).join(SUMMARY);
-    let Ok(published) = std::fs::read(&path) else {
-        return Check {
+    let folder = out.join(&run.name);
+    if folder.join(SUMMARY).symlink_metadata().is_err() {
+        return vec![Check {
             what: "the report: there is none to check",
             wrong: Vec::new(),
-        };
+        }];
+    }
+    let wrong = |found: String| {
+        vec![Check {
+            what,
+            wrong: vec![found],
+        }]
     };
-    let value: serde_json::Value = match serde_json::from_slice(&published) {
-        Ok(value) => value,
-        Err(error) => {
-            return Check {
-                what,
-                wrong: vec![format!("{} is no JSON: {error}", path.display())],
-            };
-        }
+    let opened = match Folder::open_itself(&folder) {
+        Ok(opened) => opened,
+        Err(error) => return wrong(format!("{}: {error}", folder.display())),
     };
-    let options: Options = value
-        .get("options")
-        .and_then(|options| serde_json::from_value(options.clone()).ok())
-        .unwrap_or_default();
+    let published = match opened.read(SUMMARY, MOST_OF_A_REPORT) {
+        Ok(published) => published,
+        Err(error) => return wrong(format!("{SUMMARY}: {error}")),
+    };
+    let options = match options(&published) {
+        Ok(options) => options,
+        Err(found) => return wrong(found),
+    };
     let findings = Findings::from_run(run, options);
-    let mut wrong = Vec::new();
+    let document = crate::report(&findings);
+    let mut numbers = numbers(&published, &findings.to_json());
+    numbers.extend(pages(&opened, &document));
+    vec![
+        Check {
+            what,
+            wrong: numbers,
+        },
+        Check {
+            what: "its links and pictures: each leads to something that is there",
+            wrong: leads(&opened, &document),
+        },
+    ]
+}
+
+/// What the report was asked for.
+fn options(published: &[u8]) -> Result<Options, String> {
+    #[derive(Deserialize)]
+    struct Asked {
+        options: Option<Options>,
+    }
+    let asked: Asked = serde_json::from_slice(published)
+        .map_err(|error| format!("{SUMMARY} is not what a report writes: {error}"))?;
+    let options = asked.options.unwrap_or_default();
+    if options.objectives.len() > MOST_OBJECTIVES {
+        return Err(format!(
+            "{SUMMARY} asks for {} objectives; more than {MOST_OBJECTIVES} are not judged again",
+            options.objectives.len()
+        ));
+    }
+    Ok(options)
+}
+
+/// In what published numbers differ from those that the samples give.
+fn numbers(published: &[u8], derived: &[u8]) -> Vec<String> {
+    // What is much longer is something else, and of no use in memory.
+    if published.len() > 2 * derived.len() {
+        return vec![format!(
+            "{SUMMARY} has {} bytes, and the samples give {}",
+            published.len(),
+            derived.len()
+        )];
+    }
+    let value: serde_json::Value = match serde_json::from_slice(published) {
+        Ok(value) => value,
+        Err(error) => return vec![format!("{SUMMARY} is no JSON: {error}")],
+    };
     let derived: serde_json::Value =
-        serde_json::from_slice(&findings.to_json()).expect("what was just written can be read");
+        serde_json::from_slice(derived).expect("what was just written can be read");
+    let mut wrong = Vec::new();
     differ("", &value, &derived, &mut wrong);
-    wrong.extend(pages(out, &findings));
-    Check { what, wrong }
+    wrong
+}
+
+/// Links that lead nowhere in the report, and pictures that are not in its folder.
+fn leads(folder: &Folder, document: &Document) -> Vec<String> {
+    let links = dangling(document).into_iter();
+    let mut wrong: Vec<_> = links
+        .map(|target| format!("a link leads to `{target}`, and nothing in the report is called so"))
+        .collect();
+    for figure in document.figures() {
+        for ending in ["svg", "png"] {
+            let name = format!("plots/{}.{ending}", figure.id);
+            match folder.read(&name, MOST_OF_A_REPORT) {
+                Err(error) => wrong.push(format!("{name} is a picture of the report: {error}")),
+                Ok(bytes) if ending == "svg" => {
+                    if bytes != figure.picture.standalone(&figure.title).as_bytes() {
+                        wrong.push(format!("{name} is not what the run gives"));
+                    }
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+    wrong
 }
 
 /// One of the forms of a report.
 type Form = fn(&Document) -> String;
 
 /// The text forms are a function of the numbers: they must be the same byte by byte.
-fn pages(out: &Path, findings: &Findings) -> Vec<String> {
+fn pages(folder: &Folder, document: &Document) -> Vec<String> {
     use crate::document::{html, latex, markdown};
-    let document = crate::report(findings);
     let forms: [(&str, Form); 3] = [
         ("report.html", html),
         ("report.md", markdown),
         ("report.tex", latex),
     ];
     let check = |(name, form): (&str, Form)| {
-        let published = std::fs::read(out.join(&findings.facts.run).join(name)).ok()?;
-        (published != form(&document).as_bytes())
+        let derived = form(document);
+        let published = match folder.read(name, MOST_OF_A_REPORT) {
+            Ok(published) => published,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => return Some(format!("{name}: {error}")),
+        };
+        (published != derived.as_bytes())
             .then(|| format!("{name} is not what the run gives; `analysis report` writes it anew"))
     };
     forms.into_iter().filter_map(check).collect()

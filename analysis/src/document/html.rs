@@ -37,19 +37,21 @@ pub fn html(document: &Document) -> String {
         palette::style(true)
     );
     let safe = |text: &str| Value::from_safe_string(text.to_owned());
-    // The page runs this script and no other, whatever stands in a record.
-    let digest = STANDARD.encode(Sha256::digest(SCRIPT));
+    // The page has this style and runs this script and no other, whatever stands in a record.
+    let digest = |text: &str| STANDARD.encode(Sha256::digest(text));
+    let (style_digest, script_digest) = (digest(&style), digest(SCRIPT));
     let pictures: Vec<_> = document
         .figures()
         .map(|figure| {
-            let svg = figure.picture.inline(&figure.id, &figure.title);
+            let svg = figure.picture.inline(&figure.id, &words(&figure.title));
             (figure.id.clone(), svg)
         })
         .collect();
     render(document, &FORM, |environment| {
         environment.add_global("style", safe(&style));
         environment.add_global("script", safe(SCRIPT));
-        environment.add_global("script_digest", safe(&digest));
+        environment.add_global("style_digest", safe(&style_digest));
+        environment.add_global("script_digest", safe(&script_digest));
         environment.add_global("workloads", Value::from(workloads(document)));
         environment.add_global("systems", Value::from(Serde(choices(document))));
         environment.add_filter("plain", |text: &str| words(text));
@@ -60,7 +62,7 @@ pub fn html(document: &Document) -> String {
                 .join(" ")
         });
         environment.add_function("picture", move |id: &str| {
-            let svg = pictures.iter().find(|(known, _)| known == id);
+            let svg = pictures.iter().find(|(known, _)| *known == *id);
             svg.map(|(_, svg)| Value::from_safe_string(svg.clone()))
         });
     })
@@ -154,4 +156,5 @@ fn escape(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }

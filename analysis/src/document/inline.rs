@@ -13,11 +13,34 @@ pub enum Span<'a> {
     Link(&'a str, &'a str),
 }
 
-/// Takes prose apart. A mark that is not closed is itself.
+/// Words of somebody else within prose: they may name code, and neither link nor shout.
+pub fn literal(words: &str) -> String {
+    let mut literal = String::with_capacity(words.len());
+    for character in words.chars() {
+        if matches!(character, '\\' | '*' | '[' | ']') {
+            literal.push('\\');
+        }
+        literal.push(character);
+    }
+    literal
+}
+
+/// Words of somebody else as code, whatever they are.
+pub fn code(words: &str) -> String {
+    format!("`{}`", words.replace('`', "'"))
+}
+
+/// Takes prose apart. A mark that is not closed is itself, as is one behind a backslash.
 pub fn spans(text: &str) -> Vec<Span<'_>> {
     let (mut found, mut plain, mut at) = (Vec::new(), 0, 0);
     while at < text.len() {
-        if let Some((span, length)) = mark(&text[at..]) {
+        let rest = &text[at..];
+        if rest.starts_with('\\') && rest[1..].starts_with(['\\', '*', '[', ']']) {
+            if plain < at {
+                found.push(Span::Plain(&text[plain..at]));
+            }
+            (plain, at) = (at + 1, at + 2);
+        } else if let Some((span, length)) = mark(&text[at..]) {
             if plain < at {
                 found.push(Span::Plain(&text[plain..at]));
             }
@@ -76,6 +99,20 @@ mod tests {
             Plain(" g`"),
         ];
         assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn words_of_others_are_neither_links_nor_strong() {
+        let words = "see [this](#there) **now** \\ `x`";
+        let written = literal(words);
+        let found = spans(&written).into_iter().map(|span| match span {
+            Span::Plain(text) => text.to_owned(),
+            Span::Code(text) => format!("`{text}`"),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(found.collect::<String>(), words);
+        let code = code("a`b");
+        assert_eq!(spans(&code), [Span::Code("a'b")]);
     }
 
     proptest! {

@@ -17,9 +17,8 @@ pub fn latex(document: &Document) -> String {
         environment.add_filter("columns", |table: Serde<Table>| {
             Value::from_safe_string(columns(&table))
         });
-        // Names of files and labels are what they are.
-        environment.add_filter("name", |name: &str| {
-            Value::from_safe_string(name.replace('\n', " "))
+        environment.add_filter("comment", |text: &str| {
+            Value::from_safe_string(comment(text))
         });
     })
 }
@@ -95,6 +94,19 @@ fn columns(table: &Table) -> String {
         .collect()
 }
 
+/// A text behind a percent sign. TeX ends a line at more characters than one, and knows a way to write
+/// each of them.
+fn comment(text: &str) -> String {
+    let kept = |it: char| {
+        if it == ' ' || it.is_ascii_alphanumeric() || ".,:;-()".contains(it) {
+            it
+        } else {
+            '_'
+        }
+    };
+    text.chars().map(kept).collect()
+}
+
 fn words<'a>(span: &Span<'a>) -> &'a str {
     match span {
         Span::Plain(text) | Span::Code(text) | Span::Strong(text) | Span::Link(text, _) => text,
@@ -125,6 +137,8 @@ fn escaped(text: &str) -> String {
         match character {
             '\\' => safe.push_str("\\textbackslash{}"),
             '{' | '}' | '$' | '&' | '%' | '#' | '_' => safe.extend(['\\', character]),
+            // Behind the end of a row or a point they would be its option.
+            '[' | ']' | '*' => safe.extend(['{', character, '}']),
             '~' => safe.push_str("\\textasciitilde{}"),
             '^' => safe.push_str("\\textasciicircum{}"),
             '<' => safe.push_str("\\textless{}"),
@@ -156,9 +170,71 @@ fn escaped(text: &str) -> String {
             '’' => safe.push('\''),
             '\u{a0}' | '\u{202f}' => safe.push('~'),
             'À'..='ÿ' | ' '..='~' => safe.push(character),
-            '\n' => safe.push(' '),
+            '\n' | '\r' | '\t' => safe.push(' '),
             _ => safe.push('?'),
         }
     }
     safe
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What is left of a text in LaTeX without what [`escaped`] writes for single characters.
+    fn rest(mut text: &str) -> String {
+        const WRITTEN: [&str; 14] = [
+            "\\{",
+            "\\}",
+            "\\$",
+            "\\&",
+            "\\%",
+            "\\#",
+            "\\_",
+            "{[}",
+            "{]}",
+            "{*}",
+            "~",
+            "--",
+            "---",
+            "\\ldots{}",
+        ];
+        let mut rest = String::new();
+        while let Some(next) = text.chars().next() {
+            let known = WRITTEN.iter().find(|it| text.starts_with(**it));
+            let word = text.strip_prefix("\\text").and_then(|it| {
+                let end = it.find("{}")?;
+                let is_word = it[..end].bytes().all(|byte| byte.is_ascii_lowercase());
+                is_word.then_some("\\text".len() + end + 2)
+            });
+            let length = known.map(|it| it.len()).or(word);
+            if length.is_none() {
+                rest.push(next);
+            }
+            text = &text[length.unwrap_or(next.len_utf8())..];
+        }
+        rest
+    }
+
+    proptest! {
+        #[test]
+        fn no_character_of_a_text_is_one_that_tex_acts_upon(text in "[ -~\\n\\r\\t\u{1b}é\u{202e}`]{0,60}") {
+            let left = rest(&escaped(&text));
+            prop_assert!(!left.contains(['\\', '{', '}', '$', '&', '%', '#', '_', '^', '~', '[', ']', '*', '\n', '\r']), "{left}");
+            prop_assert!(left.chars().all(|it| it.is_ascii_graphic() || it == ' ' || it == 'é'), "{left}");
+            let comment = comment(&text);
+            prop_assert!(!comment.contains(['\\', '^', '\n', '\r', '%']), "{comment}");
+        }
+    }
+
+    #[test]
+    fn what_begins_a_field_is_no_option_of_the_row_before() {
+        assert_eq!(escaped("[1ex]*"), "{[}1ex{]}{*}");
+        assert_eq!(
+            inline("\\input{x} `a_b`"),
+            "\\textbackslash{}input\\{x\\} \\texttt{a\\_\\allowbreak{}b}"
+        );
+    }
 }

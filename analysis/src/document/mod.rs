@@ -2,19 +2,22 @@
 //! paragraphs, tables and pictures. Whatever one of the forms shows, the others show too.
 //!
 //! Prose carries four marks, the same in every form: `` `code` ``, `**strong**`, and
-//! `[words](#anchor)`.
+//! `[words](#anchor)`. What stands behind a backslash is no mark: [`literal`] writes words of others.
 
 mod html;
 mod inline;
 mod latex;
+mod links;
 mod markdown;
 mod template;
 
 pub use html::html;
-pub use inline::{Span, spans};
+pub use inline::{Span, code, literal, spans};
 pub use latex::latex;
+pub use links::dangling;
 pub use markdown::markdown;
 
+use results::names::FileName;
 use serde::{Deserialize, Serialize};
 
 use crate::plot::Picture;
@@ -34,7 +37,7 @@ pub struct Document {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Section {
     /// What links name.
-    pub id: String,
+    pub id: FileName,
     /// The heading: a finding or a question.
     pub title: String,
     /// The question that it belongs to: sections of one question stand together.
@@ -93,7 +96,7 @@ pub struct Column {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// What links to the row name, if any do.
-    pub anchor: Option<String>,
+    pub anchor: Option<FileName>,
     /// Its fields.
     pub fields: Vec<String>,
     /// The workload that it is about, if it is about one.
@@ -106,7 +109,7 @@ pub struct Row {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figure {
     /// Its name: that of its files.
-    pub id: String,
+    pub id: FileName,
     /// Its title.
     pub title: String,
     /// How to read it.
@@ -126,7 +129,7 @@ impl Section {
     /// One with nothing in it yet.
     pub fn new(id: &str, title: impl Into<String>) -> Self {
         Self {
-            id: id.to_owned(),
+            id: FileName::of(id),
             title: title.into(),
             ..Self::default()
         }

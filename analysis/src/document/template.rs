@@ -4,6 +4,7 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, context};
+use results::names::FileName;
 use serde::Serialize;
 
 use super::{Document, Section};
@@ -53,6 +54,10 @@ pub(super) fn render(
     });
     environment.add_filter("prose", move |text: &str| {
         Value::from_safe_string(prose(text))
+    });
+    // Names of files and labels have no character that any form knows, and are what they are.
+    environment.add_filter("name", |name: &str| {
+        Value::from_safe_string(FileName::of(name).to_string())
     });
     extend(&mut environment);
     let given = context! {

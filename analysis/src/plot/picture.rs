@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
+use results::names::FileName;
 
 use super::backend::Svg;
 use super::palette;
@@ -43,6 +44,7 @@ pub(crate) fn escape(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 /// About how wide a text of this size is.
@@ -72,7 +74,7 @@ impl Picture {
     }
 
     /// Within a page, which brings the style. `name` is what is read aloud first.
-    pub fn inline(&self, id: &str, name: &str) -> String {
+    pub fn inline(&self, id: &FileName, name: &str) -> String {
         format!(
             "<svg class=\"plot\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\" viewBox=\"0 0 \
                 {WIDTH} {}\">\n\

@@ -8,6 +8,10 @@ use std::sync::{Arc, OnceLock};
 /// So many points a unit: sharp on paper and on fine screens.
 const SCALE: f32 = 2.0;
 
+/// So many points a picture has at most: four bytes each, in memory. The longest of a run of a hundred cells
+/// has a tenth.
+const MOST_POINTS: u64 = 100_000_000;
+
 /// Why there is no PNG.
 #[derive(Debug, thiserror::Error)]
 pub enum PngError {
@@ -52,6 +56,9 @@ pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     let tree = Tree::from_str(svg, &options).map_err(|error| PngError::Svg(error.to_string()))?;
     let [width, height] =
         [tree.size().width(), tree.size().height()].map(|size| (size * SCALE).ceil() as u32);
+    if u64::from(width) * u64::from(height) > MOST_POINTS {
+        return Err(PngError::Size(width, height));
+    }
     let mut pixels = Pixmap::new(width, height).ok_or(PngError::Size(width, height))?;
     resvg::render(
         &tree,

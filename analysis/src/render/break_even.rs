@@ -3,6 +3,7 @@
 use findings::questions::break_even::{BreakEven, NotAdded, Way};
 use findings::units::{Unit, grouped, nanoseconds, three_digits};
 use findings::{CellFacts, Findings, Names};
+use results::names::FileName;
 
 use super::format::{linked, systems};
 use crate::document::{Block, Figure, Section, Table};
@@ -122,7 +123,7 @@ fn figure(findings: &Findings, of: &BreakEven) -> Figure {
         });
     }
     Figure {
-        id: format!("{workload}-break-even"),
+        id: FileName::of(&format!("{workload}-break-even")),
         title,
         caption: "Where two curves cross, both have cost the same. Drawn from medians; the table \
             of pairs has the crossings within blocks, with their intervals."

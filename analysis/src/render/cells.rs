@@ -5,6 +5,7 @@ use findings::cells::Measured;
 use findings::statistics::Warning;
 use findings::units::percent;
 use findings::{CellFacts, Findings, Measure};
+use results::names::FileName;
 
 use super::format::{ends, span, value};
 use crate::document::{Block, Row, Section, Table};
@@ -45,7 +46,7 @@ pub(super) fn render(findings: &Findings) -> Section {
             .chain(counts.map(|n| n.to_string()))
             .chain([ranges(&cell.orders)]);
         table.rows.push(Row {
-            anchor: Some(cell.id.clone()),
+            anchor: Some(FileName::of(&cell.id)),
             fields: fields.collect(),
             workload: Some(cell.cell.workload.to_string()),
             systems: vec![cell.cell.system.original_name().to_owned()],

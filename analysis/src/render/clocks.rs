@@ -4,6 +4,7 @@ use findings::questions::clocks::{ClockBoundaries, ClockRatio};
 use findings::units::Unit;
 use findings::{CellFacts, Findings, Names};
 use results::Param;
+use results::names::FileName;
 
 use super::format::{ends, pair};
 use crate::document::{Block, Figure, Section, Table};
@@ -105,7 +106,7 @@ fn figure(findings: &Findings, clocks: &ClockBoundaries) -> Figure {
     let first = clocks.ratios.first();
     let container = first.map_or("", |ratio| container(findings, ratio));
     Figure {
-        id: format!("{workload}-clocks"),
+        id: FileName::of(&format!("{workload}-clocks")),
         title,
         caption: format!(
             "The dashed line is the container (`{container}`): left of it takes less time, right \

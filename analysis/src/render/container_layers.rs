@@ -3,6 +3,7 @@
 use findings::questions::container_layers::{ContainerLayers, Layer};
 use findings::units::{Unit, percent};
 use findings::{CellFacts, Findings, Measure};
+use results::names::FileName;
 
 use super::format::{NOTHING, interval, median, or_dash, pair, systems};
 use crate::document::{Block, Figure, Section, Table};
@@ -95,7 +96,7 @@ fn figure(findings: &Findings, of: &ContainerLayers) -> Figure {
     }
     let all: Vec<&CellFacts> = cells.iter().map(|(.., cell)| *cell).collect();
     Figure {
-        id: format!("{workload}-{scenario}-layers"),
+        id: FileName::of(&format!("{workload}-{scenario}-layers")),
         title,
         caption: format!(
             "Medians of whole starts with their 95 % intervals; behind each, what it adds to the \

@@ -6,6 +6,7 @@ use findings::questions::density::{Density, DensityStep};
 use findings::statistics::Fit;
 use findings::units::{Unit, bytes, percent, three_digits};
 use findings::{CellFacts, Findings, Measure, Names};
+use results::names::FileName;
 use systems::{Kind, standing};
 
 use super::format::{ends, list, median, or_dash, pair};
@@ -118,7 +119,7 @@ fn memory(findings: &Findings, workload: &str, of: &[&Density], names: &Names) -
     }
     let title = format!("{workload}: how does memory grow with instances?");
     Figure {
-        id: format!("{workload}-density"),
+        id: FileName::of(&format!("{workload}-density")),
         title: title.clone(),
         caption: "Medians with 95 % intervals; the dotted lines are fits by weighted least squares \
             through all samples. The proportional set size counts what instances share once, private \

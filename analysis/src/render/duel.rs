@@ -7,7 +7,7 @@ use findings::{Findings, Names};
 use results::Param;
 
 use super::format::{interval, median, or_dash};
-use crate::document::{Section, Table};
+use crate::document::{Section, Table, code};
 
 /// The section, in a run of two builds.
 pub(super) fn render(findings: &Findings) -> Option<Section> {
@@ -34,7 +34,8 @@ fn files(duel: &Duel) -> Vec<String> {
     let item = |(name, file): (&str, &File)| {
         let digest = file.sha256.get(..12).unwrap_or(&file.sha256);
         let size = bytes(file.bytes as f64);
-        format!("**{name}**: `{}`, {size}, SHA-256 `{digest}…`", file.path)
+        let (path, digest) = (code(&file.path), code(&format!("{digest}…")));
+        format!("**{name}**: {path}, {size}, SHA-256 {digest}")
     };
     let files = duel.files.iter().flatten();
     ["A", "B"].into_iter().zip(files).map(item).collect()

@@ -6,11 +6,12 @@ use findings::questions::engine_pairs::EnginePair;
 use findings::units::Unit;
 use findings::{Findings, Measure};
 use results::Workload;
+use results::names::FileName;
 use results::record::Scenario;
 
 use super::format::{self, or_dash, systems};
 use super::starts::segments;
-use crate::document::{Block, Figure, Section, Table};
+use crate::document::{Block, Figure, Section, Table, literal};
 use crate::plot::{Stack, draw_stacks};
 
 /// The section, if an engine is there both ways.
@@ -38,9 +39,11 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
             .as_ref()
             .map_or(("unknown", "unknown"), |(one, two)| (one, two));
         section.blocks.push(Block::Warning(format!(
-            "VERSIONS DIFFER for {}: {embedded} embedded, {cli} on the command line. Differences \
-                between versions are in every figure.",
-            engine.name
+            "VERSIONS DIFFER for {}: {} embedded, {} on the command line. Differences between \
+                versions are in every figure.",
+            engine.name,
+            literal(embedded),
+            literal(cli)
         )));
     }
     section.table(totals(findings));
@@ -192,7 +195,7 @@ fn aligned(findings: &Findings, engine: &str, workload: &Workload) -> Option<Fig
         about = systems;
     }
     (!rows.is_empty()).then(|| Figure {
-        id: format!("pairs-{engine}-{workload}"),
+        id: FileName::of(&format!("pairs-{engine}-{workload}")),
         title,
         caption: "What is the same work has the same colour on both sides: grey until the program \
             runs, blue until it opens the artifact, warm colours until code is there, purple for \

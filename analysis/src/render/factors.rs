@@ -1,5 +1,6 @@
 //! What one thing changes: a firewall, a network path, kept state, the page cache, left-out work.
 
+use results::names::FileName;
 use std::collections::BTreeMap;
 
 use findings::comparison::Family;
@@ -10,7 +11,7 @@ use findings::{CellFacts, Findings, Measure, Names};
 use results::{Cell, Param};
 
 use super::format::{count, interval, linked, median, names, or_dash, pair, span};
-use crate::document::{Block, Figure, Section, Table};
+use crate::document::{Block, Figure, Section, Table, literal};
 use crate::plot::{Curve, Plane, draw_curves};
 
 /// A section for each factor that varies.
@@ -224,7 +225,7 @@ fn curve(findings: &Findings, variation: &Variation) -> Option<Figure> {
         measure.name()
     );
     Some(Figure {
-        id: format!("firewall-{scenario}-{}", measure.name()),
+        id: FileName::of(&format!("firewall-{scenario}-{}", measure.name())),
         title: title.clone(),
         caption: "No rule at the left is the same cell without a firewall. Medians with 95 % \
             intervals."
@@ -328,13 +329,15 @@ fn network(cell: &Cell) -> String {
 fn state(findings: &Findings, section: &mut Section) {
     let kept = findings.state.kept_in.iter();
     section.list(
-        kept.map(|(system, place)| format!("**{system}** keeps it in: {place}."))
+        kept.map(|(system, place)| format!("**{system}** keeps it in: {}.", literal(place)))
             .collect(),
     );
     let cannot = findings.state.cannot.iter();
     section.list(
         cannot
-            .map(|(system, workload, reason)| format!("**{system}**, {workload}: {reason}."))
+            .map(|(system, workload, reason)| {
+                format!("**{system}**, {workload}: {}.", literal(reason))
+            })
             .collect(),
     );
 }

@@ -8,6 +8,7 @@ use findings::{Findings, Measure};
 use results::record::Scenario;
 
 use super::format::{count, list};
+use crate::document::literal;
 
 /// Findings about damaged files that are stated; the rest is counted.
 const DAMAGE: usize = 20;
@@ -24,7 +25,8 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
     sentences.extend(findings.blocks.sentences());
     let damage = &findings.facts.damage;
     let some = damage.iter().take(DAMAGE);
-    sentences.extend(some.map(|damage| format!("Damaged input: {damage}.")));
+    sentences
+        .extend(some.map(|damage| format!("Damaged input: {}.", literal(&damage.to_string()))));
     if damage.len() > DAMAGE {
         let rest = damage.len() - DAMAGE;
         sentences.push(format!(
@@ -35,7 +37,8 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
     sentences.extend(absent.map(|it| {
         format!(
             "**{}** could not be measured here: {}.",
-            it.system, it.reason
+            it.system,
+            literal(&it.reason)
         )
     }));
     let samples = |n: usize| count(n as u64, "sample");
@@ -45,7 +48,7 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
             "**{}:** {} skipped: {}.",
             it.system,
             samples(it.samples),
-            it.reason
+            literal(&it.reason)
         )
     }));
     let failed = limits.failed.iter();
@@ -54,7 +57,7 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
             "**{}:** {} failed and in no figure, such as: {}.",
             it.system,
             samples(it.samples),
-            it.reason
+            literal(&it.reason)
         )
     }));
     sentences.extend(fail_often(limits));
@@ -291,9 +294,11 @@ fn versions(findings: &Findings) -> Vec<String> {
         .filter_map(|engine| {
             let (embedded, cli) = engine.versions.as_ref()?;
             Some(format!(
-                "**Versions differ:** {} is {embedded} embedded and {cli} on the command line. \
+                "**Versions differ:** {} is {} embedded and {} on the command line. \
                     Every comparison of the two holds the difference between versions too.",
-                engine.name
+                engine.name,
+                literal(embedded),
+                literal(cli)
             ))
         })
         .collect()

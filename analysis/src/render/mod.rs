@@ -20,7 +20,7 @@ mod starts;
 
 use findings::{CellFacts, Findings};
 
-use crate::document::{Document, Section};
+use crate::document::{Document, Section, literal};
 
 /// The whole report.
 pub fn document(findings: &Findings) -> Document {
@@ -46,7 +46,7 @@ pub fn document(findings: &Findings) -> Document {
         .manifest
         .as_ref()
         .map_or_else(String::new, |manifest| {
-            format!(", measured {}", manifest.created_at)
+            format!(", measured {}", literal(&manifest.created_at))
         });
     Document {
         title: format!("Where does a cold start go? Run {}", facts.run),

@@ -10,7 +10,7 @@ use results::{System, Workload};
 
 use super::format::{NOTHING, count, list, median, names, or_dash};
 use super::{cells_of, limits, starts};
-use crate::document::{Block, Figure, Section, Table};
+use crate::document::{Block, Figure, Section, Table, code, literal};
 
 /// The opening; the headings of the sections behind it are findings too.
 pub(super) fn render(findings: &Findings, sections: &[Section]) -> Section {
@@ -235,11 +235,11 @@ fn measured(findings: &Findings) -> String {
     }
     if let Some(manifest) = &facts.manifest {
         let commit = manifest.commit.as_deref();
-        let commit = commit.map(|commit| format!("`{}`", commit.get(..12).unwrap_or(commit)));
+        let commit = commit.map(|commit| code(commit.get(..12).unwrap_or(commit)));
         text.push_str(&format!(
-            " Measured from {} on by `{}`, {} samples a cell, order drawn from seed {}; commit {}.",
-            manifest.created_at,
-            manifest.command_line.join(" "),
+            " Measured from {} on by {}, {} samples a cell, order drawn from seed {}; commit {}.",
+            literal(&manifest.created_at),
+            code(&manifest.command_line.join(" ")),
             manifest.samples_per_cell,
             manifest.seed,
             commit.unwrap_or_else(|| "unknown".to_owned()),
@@ -253,7 +253,7 @@ fn machine(manifest: Option<&Manifest>) -> String {
         return "The machine is not known: there is no manifest.".to_owned();
     };
     let machine = &manifest.machine;
-    let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
+    let known = |value: &Option<String>| literal(value.as_deref().unwrap_or("unknown"));
     let memory = machine.memory_bytes.map_or_else(
         || "unknown memory".to_owned(),
         |bytes| findings::units::bytes(bytes as f64),
@@ -269,18 +269,18 @@ fn machine(manifest: Option<&Manifest>) -> String {
         is_there && !System::from(system.name.as_str()).is_twin()
     });
     let versions: Vec<_> = usable
-        .map(|system| format!("{} {}", system.name, system.version))
+        .map(|system| format!("{} {}", system.name, literal(&system.version)))
         .collect();
     format!(
         "The machine: {}, {} cores, {memory}, {kind}; Linux {}; governor {}, huge pages {}. Built \
-            as `{}` (optimisation {}). Versions: {}.",
+            as {} (optimisation {}). Versions: {}.",
         known(&machine.cpu_model),
         known(&cores),
         known(&machine.kernel),
         known(&machine.governor),
         known(&machine.transparent_huge_pages),
-        manifest.build.profile,
-        manifest.build.opt_level,
+        code(&manifest.build.profile),
+        literal(&manifest.build.opt_level),
         list(&versions),
     )
 }

@@ -3,6 +3,7 @@
 use findings::questions::requests::Requests;
 use findings::units::{Unit, grouped};
 use findings::{CellFacts, Findings, Measure, Names};
+use results::names::FileName;
 
 use super::cells_of;
 use super::format::{self, interval, linked, median, names, span, systems};
@@ -76,7 +77,7 @@ fn section(findings: &Findings, requests: &Requests) -> Section {
         ""
     };
     section.blocks.push(Block::Figure(Figure {
-        id,
+        id: section.id.clone(),
         title: question,
         caption: format!(
             "Each sample is a process; of each its own figure, then the median over processes \
@@ -160,7 +161,7 @@ fn memory(findings: &Findings, requests: &Requests) -> Option<Figure> {
         table.row_about(workload, &[cell.system()], fields);
     }
     Some(Figure {
-        id: format!("{workload}-{scenario}-memory"),
+        id: FileName::of(&format!("{workload}-{scenario}-memory")),
         title,
         caption: format!(
             "The proportional set size after the last request: pages that several processes share \
@@ -274,7 +275,7 @@ fn distributions(requests: &Requests, usual: &[&CellFacts], names: &Names) -> Op
         });
     }
     (!series.is_empty()).then(|| Figure {
-        id: format!("{workload}-{scenario}-latencies"),
+        id: FileName::of(&format!("{workload}-{scenario}-latencies")),
         title,
         caption: "The curves are of all requests of all processes together, to look at. Requests \
             of one process are not independent of each other, so that the numbers are of \

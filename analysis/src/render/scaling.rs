@@ -5,6 +5,7 @@ use findings::questions::scaling::{Limit, Scaling, ScalingStep};
 use findings::statistics::Interval;
 use findings::units::{Unit, percent};
 use findings::{CellFacts, Findings, Measure, Names};
+use results::names::FileName;
 
 use super::format::{ends, interval, list, median, or_dash, pair, span};
 use crate::document::{Block, Figure, Section, Table};
@@ -151,7 +152,7 @@ fn throughput(findings: &Findings, workload: &str, of: &[&Scaling], names: &Name
         .collect();
     let title = format!("{workload}: how does throughput grow with instances?");
     Figure {
-        id: format!("{workload}-scaling"),
+        id: FileName::of(&format!("{workload}-scaling")),
         title: title.clone(),
         caption: format!(
             "Medians with 95 % intervals; the dotted lines are what each system would reach if \
@@ -218,7 +219,7 @@ fn efficiency_figure(workload: &str, of: &[&Scaling], names: &Names) -> Figure {
         is_reference: true,
     });
     Figure {
-        id: format!("{workload}-efficiency"),
+        id: FileName::of(&format!("{workload}-efficiency")),
         title,
         caption:
             "Throughput of N instances over N times that of the fewest: Hodges–Lehmann ratios \

@@ -5,6 +5,7 @@ use findings::questions::starts::Starts;
 use findings::units::{Unit, percent};
 use findings::{CellFacts, Findings, Measure, Names};
 use results::Param;
+use results::names::FileName;
 use results::record::Scenario;
 use systems::BASELINE;
 
@@ -80,7 +81,7 @@ fn section(findings: &Findings, starts: &Starts) -> Section {
     if !cells.is_empty() {
         let family = findings.facts.family(workload, scenario, Measure::TotalNs);
         section.blocks.push(Block::Figure(Figure {
-            id: format!("{workload}-{name}-totals"),
+            id: FileName::of(&format!("{workload}-{name}-totals")),
             title: format!("How long does a {name} start of {workload} take?"),
             caption: format!("Medians with their 95 % intervals. {}", marks(family)),
             picture: draw_bars(
@@ -262,7 +263,7 @@ fn distributions(
         table.row_about(workload, &[cell.system()], head.into_iter().chain(numbers));
     }
     Some(Block::Figure(Figure {
-        id: format!("{workload}-{scenario}-distributions"),
+        id: FileName::of(&format!("{workload}-{scenario}-distributions")),
         title,
         caption: "Each step is a start. Of a system with several ways to start, the usual one."
             .to_owned(),
@@ -332,7 +333,7 @@ pub(super) fn waterfall(
         }
     }
     Figure {
-        id: id.to_owned(),
+        id: FileName::of(id),
         title,
         caption: "Medians of the phases of starts that were taken apart, one behind the other; a \
             letter for each phase. The upright line and the number are the median of starts that \

@@ -40,6 +40,13 @@ pub(crate) struct Chromium {
 impl Chromium {
     /// Opens a file.
     pub(crate) fn open(file: &Path) -> Self {
+        let mut browser = Self::launch();
+        browser.go_to(file);
+        browser
+    }
+
+    /// A browser with an empty page.
+    pub(crate) fn launch() -> Self {
         let profile = tempfile::tempdir().unwrap();
         let (process, input, messages) = launch(profile.path());
         let mut browser = Self {
@@ -48,7 +55,7 @@ impl Chromium {
             messages,
             session: None,
             last_id: 0,
-            page: format!("file://{}", file.display()),
+            page: String::new(),
             requests: Vec::new(),
             complaints: Vec::new(),
             loaded: false,
@@ -63,12 +70,18 @@ impl Chromium {
         }
         let everything = json!({"patterns": [{"urlPattern": "*"}]});
         browser.call("Fetch.enable", &everything);
-        browser.call("Page.navigate", &json!({"url": browser.page.clone()}));
-        while !browser.loaded {
-            let message = browser.receive();
-            browser.note(&message);
-        }
         browser
+    }
+
+    /// Opens a file in the same page.
+    pub(crate) fn go_to(&mut self, file: &Path) {
+        self.page = format!("file://{}", file.display());
+        self.loaded = false;
+        self.call("Page.navigate", &json!({"url": self.page.clone()}));
+        while !self.loaded {
+            let message = self.receive();
+            self.note(&message);
+        }
     }
 
     /// Looks at the page in another way.

@@ -13,6 +13,7 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid};
 
+use super::confine::{Confinement, Prepared};
 use super::launcher::on_launcher;
 use super::namespace::NetworkNamespace;
 use super::output::{Bounds, Output};
@@ -47,6 +48,8 @@ pub struct Launch {
     pub observed: bool,
     /// The network namespace that it runs in. `None` leaves it that of this process.
     pub namespace: Option<NetworkNamespace>,
+    /// What it may reach. `None` leaves it all that this process may.
+    pub confinement: Option<Confinement>,
 }
 
 /// Where a program's standard output goes.
@@ -107,6 +110,7 @@ impl Launch {
             port: None,
             observed: false,
             namespace: None,
+            confinement: None,
         }
     }
 
@@ -206,6 +210,10 @@ impl Launch {
     fn attach(&self, command: &mut Command, observed: Option<Observed>) -> io::Result<()> {
         let cores = self.cores()?;
         let parent = Pid::this();
+        let confinement = self.confinement.as_ref();
+        let mut confinement = confinement
+            .map(|confinement| confinement.prepare(&self.program))
+            .transpose()?;
         let attach = move || {
             set_pdeathsig(Signal::SIGKILL)?;
             // A parent that died before the line above sends no signal any more.
@@ -213,6 +221,7 @@ impl Launch {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
             sched_setaffinity(Pid::from_raw(0), &cores)?;
+            confinement.as_mut().map_or(Ok(()), Prepared::put_on)?;
             // Last: what comes before it is none of the program's.
             observed.as_ref().map_or(Ok(()), Observed::begin)
         };

@@ -4,6 +4,7 @@
 //!   how it ended, what it cost and the end of its log, and which takes everything that it started
 //!   with it when it is stopped or dropped.
 //! - [`observable`] says whether milestones of a start can be observed here.
+//! - [`confine`] bounds what a program may reach: a server that is told to do harm can do none.
 //! - [`NetworkNamespace`] is where a process can be launched in, and sockets can be opened.
 //! - [`reaper`] cleans up after a program that was killed; [`cleanup`] has it call this program
 //!   again for what only this program can remove.
@@ -33,6 +34,7 @@
 //! ```
 
 pub mod cleanup;
+pub mod confine;
 mod launch;
 mod launcher;
 mod namespace;

@@ -7,8 +7,8 @@ use std::path::Path;
 use campaign::{Error, Exit, run};
 use results::manifest::{Origin, Setting};
 use results::record::Scenario;
-use results::run_folder;
 use results::values::Named as _;
+use results::{mask, run_folder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use workloads::Workload;
@@ -194,13 +194,19 @@ pub(super) fn read_run(folder: &Path) -> Result<Settings, Error> {
         .config
         .into_iter()
         .map(|(key, setting)| (key, setting.value));
-    Settings::from_config(config.collect()).map_err(|error| {
+    let read = Settings::from_config(config.collect()).map_err(|error| {
         Error::new(
             Exit::Resume,
             format!("the run's configuration cannot be understood: {error}"),
         )
         .hint("it is resumed by the command and the version of coldphase that began it")
-    })
+    });
+    let mut settings = read?;
+    // A record does not say where a home is.
+    for path in settings.builds.values_mut() {
+        *path = mask::expand(path);
+    }
+    Ok(settings)
 }
 
 /// Lays the command line above the rest.

@@ -41,6 +41,8 @@ pub enum Kind {
     Contradiction,
     /// A histogram cannot be read.
     BadHistogram,
+    /// There is more than is read: lines, cells, bytes, or things that are wrong.
+    TooMuch,
 }
 
 impl fmt::Display for Damage {

@@ -6,6 +6,7 @@ mod damage;
 mod lines;
 mod load;
 mod point;
+mod reader;
 mod run;
 
 pub use damage::{Damage, Kind};

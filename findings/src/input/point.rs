@@ -2,7 +2,7 @@
 
 use results::reason::SkipKind;
 use results::record::Resources;
-use results::{Attested, Evidence, Outcome, PhaseTime, Sample};
+use results::{Attested, Evidence, Outcome, PhaseTime, Sample, text};
 
 use super::Load;
 
@@ -79,6 +79,11 @@ fn cpus(attested: &Attested) -> Option<Box<[u64]>> {
         Some(listed) => listed.iter().map(serde_json::Value::as_u64).collect(),
         None => Some(Box::new([attested.number(Evidence::SystemCore)?])),
     }
+}
+
+/// Words of a record that are shown to people: whoever wrote them wrote a line.
+fn shown(words: &str) -> Box<str> {
+    text::line(words).into()
 }
 
 /// What one part of a system of several processes cost.
@@ -169,7 +174,7 @@ impl Point {
             line,
             started_at_ms: started_at.ok().map(jiff::Timestamp::as_millisecond),
             outcome: sample.outcome,
-            reason: sample.reason.map(String::into_boxed_str),
+            reason: sample.reason.as_deref().map(shown),
             total_ns: sample.total_ns,
             residual_ns: sample.residual_ns,
             phases: sample.phases.into_boxed_slice(),
@@ -178,8 +183,8 @@ impl Point {
             skip,
             parts,
             cpus: cpus(&sample.attested),
-            keeps: sample.attested.text(Evidence::State).map(Into::into),
-            artifact: sample.artifact_sha256.map(String::into_boxed_str),
+            keeps: sample.attested.text(Evidence::State).map(shown),
+            artifact: sample.artifact_sha256.as_deref().map(shown),
             load: load.map(Box::new),
             facts,
         }

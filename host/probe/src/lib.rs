@@ -14,3 +14,4 @@ pub mod report;
 pub mod request;
 pub mod resources;
 pub mod settings;
+pub mod trust;

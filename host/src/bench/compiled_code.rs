@@ -1,5 +1,5 @@
-//! Compiled code that starts load: made once by a child process, kept with its digest, and checked
-//! before each start.
+//! Compiled code that starts load: made once a process by a child, its digest remembered, and
+//! compared before each start.
 
 use std::collections::HashMap;
 use std::io;
@@ -122,28 +122,24 @@ impl CompiledCode {
         self.caches[&key].clone()
     }
 
-    /// Compiles, or takes over what the interrupted run that this one continues had compiled.
+    /// Compiles. The digest stays in this process: one that lies beside the file would vouch for
+    /// whatever lies there with it.
     fn compile(&self, key: Key, source: Source<'_>) -> Result<Compiled, Skip> {
         let path = self.folder.join(match key.engine {
             Engine::Wasmtime => format!("{}.cwasm", key.file_stem()),
             // By that ending the SDK distinguishes a shared library from Wasm.
             Engine::WasmEdge => format!("{}.so", key.target),
         });
-        let digest = path.with_added_extension("sha256");
-        let fail =
-            |error: io::Error| format!("cannot keep compiled code in {}: {error}", path.display());
-        if path.exists()
-            && let Ok(sha256) = std::fs::read_to_string(&digest)
-        {
-            return Ok(Compiled { path, sha256 });
-        }
         let draft = path.with_extension("draft");
         self.run_child(key, source, Destination::File(draft.clone()))?;
-        let sha256 = sha256_file(&draft).map_err(fail)?;
-        // The digest before the file: a run that is killed in between has no file, and makes both
-        // again.
-        std::fs::write(&digest, &sha256).map_err(fail)?;
-        std::fs::rename(&draft, &path).map_err(fail)?;
+        let keep = || {
+            let sha256 = sha256_file(&draft)?;
+            std::fs::rename(&draft, &path)?;
+            Ok(sha256)
+        };
+        let sha256 = keep().map_err(|error: io::Error| {
+            format!("cannot keep compiled code in {}: {error}", path.display())
+        })?;
         Ok(Compiled { path, sha256 })
     }
 
@@ -177,5 +173,44 @@ pub(crate) fn remove_folder(folder: &Path) -> Result<(), String> {
             Err(format!("cannot remove {}: {error}", folder.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use workloads::Workload;
+
+    use super::*;
+    use host_probe::settings::Configuration;
+
+    #[test]
+    fn code_that_is_not_what_was_compiled_is_never_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("code");
+        std::fs::write(&path, "compiled").unwrap();
+        let key = Key {
+            target: 0,
+            engine: Engine::Wasmtime,
+            settings: Configuration::BASELINE.settings,
+        };
+        let mut code = CompiledCode::new(folder.path().to_owned(), Duration::ZERO);
+        let compiled = Compiled {
+            sha256: sha256_file(&path).unwrap(),
+            path: path.clone(),
+        };
+        code.files.insert(key, Ok(compiled));
+        let target = Target::from_workload(Workload::Hello)
+            .unwrap()
+            .swap_remove(0);
+        let program = Program::this().unwrap();
+        let source = Source {
+            program: &program,
+            target: &target,
+            wasm: Path::new("not read"),
+        };
+        assert_eq!(code.file(key, source).unwrap().path, path);
+        std::fs::write(&path, "Compiled").unwrap();
+        let skip = code.file(key, source).unwrap_err().to_string();
+        assert!(skip.contains("is damaged: its digest is"), "{skip}");
     }
 }

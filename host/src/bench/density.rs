@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use campaign::schedule::{Bench, Measurement, Planned};
+use host_probe::limits;
 use host_probe::report::InstanceSetReport;
 use host_probe::request::{INSTANCES, InstanceSet};
 use host_probe::settings::{Acquire, Configuration, Engine, EngineSettings};
-use machine::limits;
 use results::record::Requests;
 use results::{Attested, Cell, Evidence, Failure, FailureKind, Skip, SkipKind};
 
@@ -19,8 +19,8 @@ use super::{Limits, check_answer, launch, spec};
 
 /// How long a guest may take to answer, and how large its memory may become.
 pub(crate) const LIMITS: Limits = Limits {
-    time: Duration::from_secs(30),
-    memory_bytes: 1 << 30,
+    time: limits::TIME,
+    memory_bytes: limits::MEMORY_BYTES,
 };
 
 /// How long a process with all its instances may take.
@@ -81,7 +81,7 @@ impl<'a> Density<'a> {
 
     /// Whether the machine lets one process hold so many instances.
     fn check_limits(&mut self, params: DensityParams, file: &Path) -> Result<(), Skip> {
-        let Some(allowed) = limits::max_mappings() else {
+        let Some(allowed) = machine::limits::max_mappings() else {
             return Ok(());
         };
         // Of what is far from the limit, nothing need be known.

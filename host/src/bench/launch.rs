@@ -14,6 +14,8 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
 use serde::de::DeserializeOwned;
 
+use super::isolation;
+use super::programs::THIS;
 use host_probe::limits::{REPORT_BYTES, quote};
 use host_probe::report::{Cause, Failure};
 use host_probe::request::Message;
@@ -45,13 +47,24 @@ pub(crate) fn run<T: DeserializeOwned>(
         .args(&message.arguments)
         .env_clear()
         .process_group(0);
-    let input = input(message.input.as_deref());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let launched_ns = now_ns();
-    let report = input
-        .and_then(|input| command.stdin(input).spawn())
-        .map_err(|error| Failure::new(Cause::Machine, format!("cannot start a process: {error}")))
-        .and_then(|child| read_report(child, time_limit));
+    let called_ns = now_ns();
+    let launched = input(message.input.as_deref()).and_then(|input| {
+        command.stdin(input);
+        // This program's guests have no sockets; those of the other engine have real ones.
+        if program == Path::new(THIS) {
+            isolation::launch_here(command)
+        } else {
+            isolation::launch(command)
+        }
+    });
+    let (launched_ns, report) = match launched {
+        Ok((launched_ns, child)) => (launched_ns, read_report(child, time_limit)),
+        Err(error) => {
+            let reason = format!("cannot start a process: {error}");
+            (called_ns, Err(Failure::new(Cause::Machine, reason)))
+        }
+    };
     Finished {
         launched_ns,
         ended_ns: now_ns(),

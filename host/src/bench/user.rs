@@ -101,17 +101,14 @@ impl UserArtifact {
         expectation(self.expect.as_deref(), serves)
     }
 
-    /// The file's name, made different from the name of any built-in workload.
+    /// The file's name as far as it is a name, made different from the name of any built-in
+    /// workload.
     pub(crate) fn workload_name(path: &Path) -> String {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = results::Workload::of_file(path.file_name().unwrap_or_default());
         if Workload::from_name(&name).is_some() {
             format!("{name}.wasm")
         } else {
-            name
+            name.to_string()
         }
     }
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use campaign::duration::parse_seconds;
 use campaign::run::Format;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use host_probe::settings::Value;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("called").args(["artifact", "resume"]))]
 pub(crate) struct Phases {
     /// Which cells to measure [default: quick]
     #[arg(long, value_enum)]
@@ -31,19 +32,19 @@ pub(crate) struct Phases {
     #[arg(long, value_name = "FILE")]
     pub(crate) artifact: Option<PathBuf>,
     /// Request to a service; the body `@FILE` is that file's bytes [default: "GET /"]
-    #[arg(long, value_name = "METHOD /TARGET [BODY]", requires = "artifact")]
+    #[arg(long, value_name = "METHOD /TARGET [BODY]", requires = "called")]
     pub(crate) request: Option<String>,
     /// Header of the request (repeatable)
-    #[arg(long, value_name = "NAME: VALUE", requires = "artifact")]
+    #[arg(long, value_name = "NAME: VALUE", requires = "called")]
     pub(crate) header: Vec<String>,
     /// Expected answer: a status or exit code, or a body; the prefixes `status:` and `body:` decide
-    #[arg(long, value_name = "ANSWER", requires = "artifact")]
+    #[arg(long, value_name = "ANSWER", requires = "called")]
     pub(crate) expect: Option<String>,
     /// Argument of a command (repeatable)
     #[arg(
         long,
         value_name = "ARGUMENT",
-        requires = "artifact",
+        requires = "called",
         allow_hyphen_values = true
     )]
     pub(crate) arg: Vec<String>,
@@ -60,13 +61,14 @@ pub(crate) struct Phases {
     /// Folder that runs are kept in [default: results/raw of the checkout]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Resume an interrupted run: its name, or `latest`
+    /// Resume an interrupted run: its name, or `latest`. What its record masks of the call of an own
+    /// artifact is given again: --request, --expect, --arg
     #[arg(
         long,
         value_name = "RUN",
         conflicts_with_all = [
-            "profile", "workload", "select", "samples", "seed", "artifact", "request", "expect",
-            "header", "arg", "time_limit", "memory_limit", "pool", "list",
+            "profile", "workload", "select", "samples", "seed", "artifact", "time_limit",
+            "memory_limit", "pool", "list",
         ]
     )]
     pub(crate) resume: Option<String>,

@@ -5,11 +5,10 @@ use campaign::{Error, Exit};
 use host_probe::files;
 use host_probe::settings::Acquire;
 
-use crate::artifact::{Contents, acquire_mode, engine_settings};
+use crate::artifact::{Artifact, Contents, engine_settings};
 use crate::cli::args::CompileArgs;
-use crate::engine::wasmtime::{new_engine, not_compiled, read};
-use crate::error::{Advice, artifact_failed, usage};
-use crate::source;
+use crate::engine::wasmtime::{new_engine, not_compiled};
+use crate::error::{Advice, usage};
 
 /// Compiles a component or a core module into a file.
 pub(super) fn run(arguments: &CompileArgs) -> Result<Exit, Error> {
@@ -22,19 +21,18 @@ pub(super) fn run(arguments: &CompileArgs) -> Result<Exit, Error> {
             "compiled code cannot be compiled again: give another file, such as x.cwasm",
         ));
     }
-    let path = &source::find(&arguments.artifact)?.path;
-    let contents = Contents::detect(path)?;
-    acquire_mode(path, contents, Some(Acquire::Compile))?;
+    let artifact = Artifact::open(&arguments.artifact)?;
+    artifact.acquire_mode(Some(Acquire::Compile))?;
     let compile = || {
         let engine = new_engine(engine_settings(arguments.allocator), None)?;
-        let wasm = read(path)?;
-        let code = match contents {
+        let wasm = artifact.read()?;
+        let code = match artifact.contents {
             Contents::Module => engine.precompile_module(&wasm),
             _ => engine.precompile_component(&wasm),
         };
         code.map_err(|error| not_compiled(&error))
     };
-    let code = compile().map_err(|failure| artifact_failed(path, &failure, Advice::COMPILED))?;
+    let code = compile().map_err(|failure| artifact.failed(&failure, Advice::COMPILED))?;
     files::replace(&arguments.output, &code).map_err(|error| {
         let message = format!("cannot write {}: {error}", arguments.output.display());
         usage(

@@ -3,12 +3,12 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use findings::Estimate;
 use workloads::Workload;
 
 use campaign::{Error, Exit};
+use host_probe::limits as of_guests;
 use host_probe::request::{Message, RETURN};
 
 use crate::bench::programs::THIS;
@@ -23,8 +23,8 @@ use crate::error::{Advice, failed};
 pub(super) fn run(arguments: &Overhead) -> Result<Exit, Error> {
     let target = Target::from_workload(Workload::Hello)?.swap_remove(0);
     let limits = Limits {
-        time: Duration::from_secs(30),
-        memory_bytes: 1 << 30,
+        time: of_guests::TIME,
+        memory_bytes: of_guests::MEMORY_BYTES,
     };
     let (mut probe, mut first_statement, mut to_exit) = (Vec::new(), Vec::new(), Vec::new());
     for launch in 0..2 * arguments.samples {

@@ -1,5 +1,6 @@
 //! `host phases`: from a command line to a run folder and its summary.
 
+mod masked;
 mod options;
 mod rehearsals;
 
@@ -29,7 +30,10 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
     let results = arguments.out.clone().unwrap_or_else(run::default_results);
     let resume = run::resolve_resumed(&results, arguments.resume.as_deref())?;
     let (options, origins) = match &resume {
-        Some(run) => (read_config(&results.join(run))?, Origins::new()),
+        Some(run) => {
+            let recorded: Options = read_config(&results.join(run))?;
+            (recorded.resumed(arguments)?, Origins::new())
+        }
         None => options::parse(arguments)?,
     };
     if resume.is_some() && options.artifact.as_ref().is_some_and(|it| it.piped) {
@@ -72,7 +76,7 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
         limits,
     })?;
     let manifest = Manifest::from(Measured {
-        config: config(&options, &origins),
+        config: config(&options.recorded()?, &origins),
         order: Order::by_comparison(),
         seed: options.seed,
         samples_per_cell: options.samples,

@@ -5,20 +5,14 @@ use std::ffi::OsString;
 use campaign::{Error, Exit};
 
 use crate::cli::args::ServeArgs;
-use crate::{error, server, source};
+use crate::{error, server};
 
 /// The program in which `WasmEdge` is, beside this one.
 const WASMEDGE_PROGRAM: &str = "host-wasmedge";
 
 /// Serves until SIGTERM or Ctrl-C. `began_ns` is when `main` began.
 pub(super) fn run(arguments: &ServeArgs, began_ns: u64) -> Result<Exit, Error> {
-    let artifact = source::find(&arguments.artifact)?;
-    if !artifact.is_copy {
-        return server::serve(arguments, began_ns).map(|()| Exit::Ok);
-    }
-    let mut arguments = arguments.clone();
-    arguments.artifact = artifact.path;
-    server::serve(&arguments, began_ns).map(|()| Exit::Ok)
+    server::serve(arguments, began_ns).map(|()| Exit::Ok)
 }
 
 /// Becomes the program that serves with `WasmEdge`. Returns only if that is not possible.

@@ -63,12 +63,12 @@ pub(crate) fn inspect(path: &Path, bytes: &[u8]) -> Result<Inspected, Error> {
 }
 
 /// What keeps a file that an engine would not take from being used, in other words than the
-/// engine's: nothing, if its sections do not say.
-pub(crate) fn explain(path: &Path) -> Option<Error> {
-    let bytes = std::fs::read(path).ok()?;
+/// engine's: nothing, if its sections do not say. It was `given` so, and is read at `readable`.
+pub(crate) fn explain(given: &Path, readable: &Path) -> Option<Error> {
+    let bytes = std::fs::read(readable).ok()?;
     // Of precompiled code, the engine's own words are the better ones.
     bytes.starts_with(b"\0asm").then_some(())?;
-    inspect(path, &bytes).err()
+    inspect(given, &bytes).err()
 }
 
 fn classify(bytes: &[u8]) -> Result<Inspected, Refusal> {

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use campaign::Error;
+use campaign::{Error, terminal};
 
 use super::milestones::Milestones;
 use super::service::Service;
@@ -50,7 +50,7 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nc
 /// Serves until a signal. `first_statement_ns` is when `main` began.
 pub(crate) fn serve(options: &ServeArgs, first_statement_ns: u64) -> Result<(), Error> {
     let mut milestones = Milestones::new(first_statement_ns, options);
-    let listener = listen(options.address)?;
+    let (listener, address) = listen(options.address)?;
     milestones.listening_ns = now_ns();
 
     let runtime = runtime().map_err(|error| machine_limit("cannot make an executor", &error))?;
@@ -64,6 +64,7 @@ pub(crate) fn serve(options: &ServeArgs, first_statement_ns: u64) -> Result<(), 
         loaded,
         options.instances,
         options.limits.clone(),
+        address,
     ));
     let server = Server {
         service,
@@ -81,7 +82,7 @@ pub(crate) fn serve(options: &ServeArgs, first_statement_ns: u64) -> Result<(), 
     unsafe_code,
     reason = "the standard library does not set the length of the queue"
 )]
-fn listen(address: SocketAddr) -> Result<std::net::TcpListener, Error> {
+fn listen(address: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), Error> {
     let listen = || {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
@@ -96,7 +97,7 @@ fn listen(address: SocketAddr) -> Result<std::net::TcpListener, Error> {
     let (listener, address) = listen().map_err(|error| cannot_listen(address, &error))?;
     // A closed stream is no reason to fail.
     let _ = writeln!(std::io::stdout(), "listening on {address}");
-    Ok(listener)
+    Ok((listener, address))
 }
 
 fn runtime() -> std::io::Result<Runtime> {
@@ -191,6 +192,7 @@ impl Server<'_> {
         stop.send_replace(true);
         // Requests that take longer are cut off.
         let _ = tokio::time::timeout(GRACE, stop.closed()).await;
+        self.service.reports.end();
         Ok(())
     }
 
@@ -200,11 +202,10 @@ impl Server<'_> {
         if let Some(path) = self.milestones_file
             && let Err(error) = self.milestones.write(path)
         {
-            let _ = writeln!(
-                std::io::stderr(),
+            terminal::say(&format!(
                 "host serve: cannot write {}: {error}",
                 path.display()
-            );
+            ));
         }
     }
 
@@ -221,10 +222,7 @@ impl Server<'_> {
             match start_other(Arc::clone(&self.service), stopped.clone()) {
                 Ok(other) => others.push(other),
                 Err(error) => {
-                    let _ = writeln!(
-                        std::io::stderr(),
-                        "host serve: cannot start another thread: {error}"
-                    );
+                    terminal::say(&format!("host serve: cannot start another thread: {error}"));
                     break;
                 }
             }

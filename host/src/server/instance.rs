@@ -1,6 +1,7 @@
 //! An instance of the guest, and its resources: no files, no environment, no network, bounded
 //! memory.
 
+use host_probe::limits;
 use hyper::Request;
 use hyper::body::Body;
 use tokio::sync::oneshot;
@@ -13,7 +14,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::epoch::Running;
 use crate::engine::wasmtime::exchange::Head;
-use crate::engine::wasmtime::guest::{MemoryLimit, NoNetwork};
+use crate::engine::wasmtime::guest::{MemoryLimit, NoNetwork, bound_handles, new_http};
 
 /// The data of a store. What a guest prints goes nowhere.
 pub(super) struct Guest {
@@ -53,17 +54,20 @@ impl Instance {
     pub(super) async fn new(
         engine: &Engine,
         guest: &ProxyPre<Guest>,
-        memory_bytes: u64,
+        memory: MemoryLimit,
     ) -> wasmtime::Result<Self> {
+        let mut table = ResourceTable::new();
+        bound_handles(&mut table);
         let data = Guest {
             wasi: WasiCtx::builder().build(),
-            http: WasiHttpCtx::new(),
-            table: ResourceTable::new(),
+            http: new_http(),
+            table,
             network: NoNetwork,
-            memory: MemoryLimit::new(memory_bytes),
+            memory,
         };
         let mut store = Store::new(engine, data);
         store.limiter(|guest| &mut guest.memory);
+        store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
         store.set_epoch_deadline(1);
         // Tokio's own yield, and not the engine's: the engine's goes to the end of the queue of
         // tasks, and sockets are only looked at after 61 tasks, which with one endless loop would

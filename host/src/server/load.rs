@@ -13,10 +13,11 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::instance::Guest;
 use super::milestones::Milestones;
-use crate::artifact::{self, Contents, acquire_mode, engine_settings};
+use crate::artifact::{Artifact, Contents, cache_folder, engine_settings};
 use crate::cli::args::ServeArgs;
+use crate::engine::wasmtime::guest::engine_failure;
 use crate::engine::wasmtime::{config, engine_from, private_cache};
-use crate::error::{Advice, artifact_failed, unusable_artifact};
+use crate::error::{Advice, unusable_artifact};
 
 /// A guest that is ready to be instantiated.
 pub(super) struct Loaded {
@@ -26,20 +27,21 @@ pub(super) struct Loaded {
 
 /// Loads the artifact, and records how and when in `milestones`.
 pub(super) fn load(options: &ServeArgs, milestones: &mut Milestones) -> Result<Loaded, Error> {
-    let path = &options.artifact;
-    let acquire = acquire_mode(path, detect_served(path)?, options.acquire)?;
+    let artifact = open_served(&options.artifact)?;
+    let acquire = artifact.acquire_mode(options.acquire)?;
+    let cache = options.cache.as_deref().map(cache_folder).transpose()?;
     let mut load_guest = || {
-        let cache = options.cache.as_deref().map(private_cache).transpose()?;
+        let cache = cache.as_deref().map(private_cache).transpose()?;
         let engine = engine_from(&engine_config(options, acquire, cache))?;
         milestones.engine_ns = machine::clock::now_ns();
-        let component: Component = artifact::load(&engine, path, acquire)?;
+        let component: Component = artifact.load(&engine, acquire)?;
         milestones.acquired_ns = machine::clock::now_ns();
         let guest = link(&engine, &component)?;
         milestones.linked_ns = machine::clock::now_ns();
         milestones.acquire = acquire;
         Ok(Loaded { engine, guest })
     };
-    load_guest().map_err(|failure| artifact_failed(path, &failure, Advice::SERVED))
+    load_guest().map_err(|failure| artifact.failed(&failure, Advice::SERVED))
 }
 
 /// The engine's configuration, with a pool for as many instances as there may be requests.
@@ -66,16 +68,17 @@ fn engine_config(options: &ServeArgs, acquire: Acquire, cache: Option<Cache>) ->
     config
 }
 
-/// What a file holds that is to be served.
-fn detect_served(path: &Path) -> Result<Contents, Error> {
-    match Contents::detect(path)? {
+/// Opens a file that is to be served.
+fn open_served(path: &Path) -> Result<Artifact, Error> {
+    let artifact = Artifact::open(path)?;
+    match artifact.contents {
         Contents::Module => Err(unusable_artifact(
             path,
             "it is a core module",
             "a component that exports wasi:http/incoming-handler is served: built for \
                 wasm32-wasip2, for one",
         )),
-        other => Ok(other),
+        _ => Ok(artifact),
     }
 }
 
@@ -96,5 +99,5 @@ fn link(engine: &Engine, component: &Component) -> Result<ProxyPre<Guest>, Failu
     small()
         .or_else(|_| whole())
         .and_then(ProxyPre::new)
-        .map_err(|error| Failure::new(Cause::Artifact, format!("it cannot be linked: {error:#}")))
+        .map_err(|error| engine_failure(Cause::Artifact, "it cannot be linked", &error))
 }

@@ -5,12 +5,16 @@
 //! kernel's queue and not for a refused connection to be tried again; threads beyond the first are
 //! started when the first answer is out.
 
+mod answer;
+mod body;
 mod connections;
 mod epoch;
+mod head;
 mod instance;
 mod limits;
 mod load;
 mod milestones;
+mod reports;
 mod service;
 mod write_timeout;
 

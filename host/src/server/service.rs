@@ -1,13 +1,11 @@
 //! One request: from its head to the head of its answer, whatever the guest does.
 
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
@@ -15,14 +13,17 @@ use wasmtime::{Engine, PoolConcurrencyLimitError};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
+use super::answer::{Ahead, Answer, last_refusal, refusal};
+use super::body::{Bounded, Bounds, Fate, Fault, RequestBody};
+use super::head;
 use super::instance::{Guest, Instance, Pool};
-use super::limits::{Bounded, InFlight, Permit};
+use super::limits::{InFlight, Permit};
 use super::load::Loaded;
+use super::reports::Reports;
 use crate::cli::args::{Instances, Limits};
+use crate::engine::wasmtime::budget::{Budget, Charge, TotalReached};
 use crate::engine::wasmtime::exchange::{Head, head_or_return};
-
-/// Failures that are reported on standard error. More would only fill a disk.
-const MOST_REPORTED: u32 = 100;
+use crate::engine::wasmtime::guest::MemoryLimit;
 
 /// What all connections share.
 pub(super) struct Service {
@@ -30,25 +31,36 @@ pub(super) struct Service {
     guest: ProxyPre<Guest>,
     pool: Pool,
     pub(super) limits: Limits,
+    /// What instances and kept bodies may take together.
+    budget: Arc<Budget>,
     in_flight: Arc<InFlight>,
+    /// Where it listens: the host of requests that need not name one.
+    address: HeaderValue,
     answered: AtomicBool,
     /// Notified when the guest's first answer was sent.
     pub(super) first_answer: Notify,
     /// When the last of the guest's first answer was handed over to be sent. Not when that was
     /// done: a client on the same core runs before this process does again.
     pub(super) first_answered_ns: AtomicU64,
-    reported: AtomicU32,
+    pub(super) reports: Reports,
 }
 
 /// Why a guest gave no answer.
 enum Unanswered {
     TimeLimit,
     NoRoom,
+    TotalReached,
     Failed(String),
 }
 
 impl Service {
-    pub(super) fn new(loaded: Loaded, instances: Instances, limits: Limits) -> Self {
+    pub(super) fn new(
+        loaded: Loaded,
+        instances: Instances,
+        limits: Limits,
+        address: SocketAddr,
+    ) -> Self {
+        let address = HeaderValue::from_str(&address.to_string());
         Self {
             engine: loaded.engine,
             guest: loaded.guest,
@@ -56,50 +68,97 @@ impl Service {
                 Instances::PerRequest => Pool::PerRequest,
                 Instances::Reused => Pool::Reused(tokio::sync::Mutex::new(None)),
             },
+            budget: Budget::new(limits.total_memory_bytes),
             limits,
             in_flight: Arc::default(),
+            address: address.expect("an address is printable"),
             answered: AtomicBool::new(false),
             first_answer: Notify::new(),
             first_answered_ns: AtomicU64::new(0),
-            reported: AtomicU32::new(0),
+            reports: Reports::default(),
         }
     }
 
     /// Answers one request.
     pub(super) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Answer> {
-        let Some(permit) = self.in_flight.enter(self.limits.concurrent) else {
-            return refusal(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once");
+        let (mut head, body) = request.into_parts();
+        if let Err((status, reason)) = head::check(&mut head, &self.address) {
+            return last_refusal(status, reason);
+        }
+        if body.size_hint().lower() > self.limits.body_bytes {
+            Bounded::discard(body).await;
+            return faulty(Fault::TooLarge);
+        }
+        let fate = Fate::default();
+        let bounds = Bounds {
+            bytes: self.limits.body_bytes,
+            time: self.limits.read_time,
         };
-        let limit = self.limits.body_bytes;
-        if request.body().size_hint().lower() > limit {
-            Bounded::discard(request.into_body()).await;
-            return body_too_large();
-        }
-        if !names_its_host(&request) {
-            return refusal(StatusCode::BAD_REQUEST, "the request names no host");
-        }
-        let exceeded = Arc::new(AtomicBool::new(false));
-        let request = request.map(|body| Bounded::new(body, limit, Arc::clone(&exceeded)));
-        match self.answer(request, permit).await {
-            Ok(response) => response,
-            Err(_) if exceeded.load(Ordering::Relaxed) => body_too_large(),
-            Err(unanswered) => self.refuse(unanswered),
+        let body = Bounded::new(body, bounds, fate.clone());
+        let answered = self.admit(head, body).await;
+        // Whatever a guest makes of a body that did not come: nobody asked for that.
+        match (answered, fate.fault()) {
+            (_, Some(fault)) => faulty(fault),
+            (Ok(response), None) => response,
+            (Err(unanswered), None) => self.refuse(unanswered),
         }
     }
 
-    /// The guest's answer, as soon as its head is there.
+    /// Lets a request in, and has a guest answer it.
+    ///
+    /// An instance that is kept is called when the whole request is there, and a request that is
+    /// still to come takes nobody's place: a client that sends slowly, or not at all, waits for
+    /// itself alone.
+    async fn admit(
+        self: &Arc<Self>,
+        head: hyper::http::request::Parts,
+        body: Bounded,
+    ) -> Result<Response<Answer>, Unanswered> {
+        let body = match self.pool {
+            Pool::PerRequest => RequestBody::Streamed(body),
+            Pool::Reused(_) => {
+                let kept =
+                    tokio::time::timeout(self.limits.time, body.keep(Charge::new(&self.budget)));
+                match kept.await {
+                    Ok(Ok(kept)) => kept,
+                    // Its fate tells why.
+                    Ok(Err(error)) => return Err(Unanswered::Failed(error.to_string())),
+                    Err(_) => return Ok(faulty(Fault::TooSlow)),
+                }
+            }
+        };
+        let Some(permit) = self.in_flight.enter(self.limits.concurrent) else {
+            return Ok(refusal(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many requests at once",
+            ));
+        };
+        self.answer(Request::from_parts(head, body), permit).await
+    }
+
+    /// The guest's answer, as soon as its head is there; that of an instance that is kept, as soon
+    /// as it has returned.
     async fn answer(
         self: &Arc<Self>,
-        request: Request<Bounded>,
+        request: Request<RequestBody>,
         permit: Permit,
     ) -> Result<Response<Answer>, Unanswered> {
         let (sender, mut receiver) = oneshot::channel();
         let mut guest = self.spawn_guest(request, permit, sender);
         let (head, returned) = head_or_return(&mut receiver, &mut guest.task).await;
         match (head, returned) {
-            (Some(Ok(response)), _) => {
+            (Some(Ok(response)), returned) => {
                 guest.detach();
-                Ok(response.map(|body| self.answer_body(body)))
+                let (head, body) = response.into_parts();
+                let mut body = Some(body);
+                let ahead = match self.pool {
+                    Pool::Reused(_) if returned.is_none() => {
+                        let charge = Charge::new(&self.budget);
+                        Ahead::take(charge, &mut body, &mut guest.task).await
+                    }
+                    _ => Ahead::nothing(),
+                };
+                Ok(Response::from_parts(head, self.answer_body(ahead, body)))
             }
             (Some(Err(code)), _) => Err(Unanswered::Failed(format!(
                 "the guest answered with the error {code:?}"
@@ -113,7 +172,7 @@ impl Service {
     /// answer.
     fn spawn_guest(
         self: &Arc<Self>,
-        request: Request<Bounded>,
+        request: Request<RequestBody>,
         permit: Permit,
         head: oneshot::Sender<Head>,
     ) -> Guarded<Result<(), Unanswered>> {
@@ -139,8 +198,9 @@ impl Service {
                 refusal(StatusCode::GATEWAY_TIMEOUT, "the guest took too long")
             }
             Unanswered::NoRoom => refusal(StatusCode::SERVICE_UNAVAILABLE, "no instance is free"),
+            Unanswered::TotalReached => no_memory(),
             Unanswered::Failed(reason) => {
-                self.report(&reason);
+                self.reports.tell(&reason);
                 refusal(StatusCode::INTERNAL_SERVER_ERROR, "the guest failed")
             }
         }
@@ -149,7 +209,7 @@ impl Service {
     /// Calls an instance with the request.
     async fn call(
         &self,
-        request: Request<Bounded>,
+        request: Request<RequestBody>,
         head: oneshot::Sender<Head>,
     ) -> wasmtime::Result<()> {
         match &self.pool {
@@ -170,49 +230,27 @@ impl Service {
     }
 
     async fn instance(&self) -> wasmtime::Result<Instance> {
-        Instance::new(&self.engine, &self.guest, self.limits.memory_bytes).await
+        let memory = MemoryLimit::of_total(self.limits.memory_bytes, &self.budget);
+        Instance::new(&self.engine, &self.guest, memory).await
     }
 
-    fn answer_body(self: &Arc<Self>, body: HyperOutgoingBody) -> Answer {
+    fn answer_body(self: &Arc<Self>, ahead: Ahead, body: Option<HyperOutgoingBody>) -> Answer {
         let first = !self.answered.swap(true, Ordering::Relaxed);
         if first {
             // For an answer without a body, this is all.
             self.first_answered_ns
                 .store(machine::clock::now_ns(), Ordering::Relaxed);
         }
-        Answer {
-            body,
-            first: first.then(|| Arc::clone(self)),
-        }
+        Answer::new(ahead, body, first.then(|| Arc::clone(self)))
     }
-
-    fn report(&self, reason: &str) {
-        use std::io::Write as _;
-        let before = self.reported.fetch_add(1, Ordering::Relaxed);
-        if before < MOST_REPORTED {
-            let last = if before + 1 == MOST_REPORTED {
-                " (further failures are not reported)"
-            } else {
-                ""
-            };
-            let _ = writeln!(std::io::stderr(), "host serve: {reason}{last}");
-        }
-    }
-}
-
-fn names_its_host<B>(request: &Request<B>) -> bool {
-    let header = || {
-        request
-            .headers()
-            .get(hyper::header::HOST)
-            .is_some_and(|host| host.to_str().is_ok())
-    };
-    request.uri().authority().is_some() || header()
 }
 
 fn classify(error: &wasmtime::Error) -> Unanswered {
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return Unanswered::NoRoom;
+    }
+    if error.downcast_ref::<TotalReached>().is_some() {
+        return Unanswered::TotalReached;
     }
     Unanswered::Failed(format!("the guest failed: {}", error.root_cause()))
 }
@@ -226,20 +264,28 @@ fn unanswered(returned: Result<Result<(), Unanswered>, tokio::task::JoinError>) 
     }
 }
 
-fn body_too_large() -> Response<Answer> {
-    refusal(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "the request body is too large",
-    )
+/// The answer to a request whose body did not come as it should. Nobody reports these: they are the
+/// client's doing.
+fn faulty(fault: Fault) -> Response<Answer> {
+    match fault {
+        Fault::TooLarge => refusal(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the request body is too large",
+        ),
+        Fault::TooSlow => last_refusal(
+            StatusCode::REQUEST_TIMEOUT,
+            "the request body takes too long",
+        ),
+        Fault::NoRoom => no_memory(),
+        Fault::BrokenOff => last_refusal(StatusCode::BAD_REQUEST, "the request body is broken off"),
+    }
 }
 
-fn refusal(status: StatusCode, reason: &'static str) -> Response<Answer> {
-    let body = Full::new(Bytes::from_static(reason.as_bytes()))
-        .map_err(|never| match never {})
-        .boxed_unsync();
-    let mut response = Response::new(Answer { body, first: None });
-    *response.status_mut() = status;
-    response
+fn no_memory() -> Response<Answer> {
+    refusal(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "all requests together need too much memory",
+    )
 }
 
 /// A task that ends with whoever waits for its result, if it is to, until it is detached.
@@ -262,50 +308,6 @@ impl<T> Drop for Guarded<T> {
     fn drop(&mut self) {
         if self.ends {
             self.task.abort();
-        }
-    }
-}
-
-/// The body of an answer. The first of a guest notifies when it is over.
-pub(super) struct Answer {
-    body: HyperOutgoingBody,
-    first: Option<Arc<Service>>,
-}
-
-impl Body for Answer {
-    type Data = Bytes;
-    type Error = wasmtime_wasi_http::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context);
-        if let Some(service) = &self.first
-            && frame.is_ready()
-        {
-            service
-                .first_answered_ns
-                .store(machine::clock::now_ns(), Ordering::Relaxed);
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        if let Some(service) = self.first.take() {
-            // Whoever is notified runs after the task that sends: when the last bytes are with the
-            // kernel.
-            service.first_answer.notify_one();
         }
     }
 }

@@ -8,6 +8,7 @@ mod matrix;
 mod multi_instance;
 mod real_files;
 mod runs;
+mod secrets;
 mod user_artifact;
 mod wasmedge;
 

@@ -118,56 +118,79 @@ fn two_at_once_is_one_too_many() {
     host.phases(&["--resume", "latest"]).measured_all(&host);
 }
 
+/// The digest of a file, in hexadecimal.
+fn sha256(path: &Path) -> String {
+    results::digest::sha256_file(path).unwrap()
+}
+
+/// Whoever sends a run folder can send any code with it, and a digest that fits.
 #[test]
-fn damaged_precompiled_code_is_never_loaded() {
+fn nothing_that_lies_in_a_run_folder_is_run_when_it_is_resumed() {
     let host = Host::new();
     let mut child = begun(&host, &HELLO, 40);
     child.kill().unwrap();
     child.wait().unwrap();
     let work = host.runs()[0].join("work");
-    let mut damaged = BTreeSet::new();
+    // Code that answers something else than what is measured.
+    let evil = work.join("evil");
+    let compiled = Command::new(env!("CARGO_BIN_EXE_host"))
+        .args(["compile", "--artifact", &built("cpu-hash.wasm"), "--output"])
+        .arg(&evil)
+        .status();
+    assert!(compiled.unwrap().success());
+    let mut planted = BTreeSet::new();
     for entry in std::fs::read_dir(&work).unwrap() {
         let path = entry.unwrap().path();
         if path
             .extension()
             .is_some_and(|extension| extension == "cwasm")
         {
-            let mut code = std::fs::read(&path).unwrap();
-            let middle = code.len() / 2;
-            code[middle] ^= 1;
-            std::fs::write(&path, code).unwrap();
-            damaged.insert(path);
+            std::fs::copy(&evil, &path).unwrap();
+            std::fs::write(path.with_added_extension("sha256"), sha256(&path)).unwrap();
+            planted.insert(path);
         }
     }
-    assert!(!damaged.is_empty());
+    assert!(!planted.is_empty());
+    let evil = sha256(&evil);
     let before = host.samples().len();
+    host.phases(&["--resume", "latest"]).measured_all(&host);
+    let after = host.samples();
+    let loaded: Vec<_> = after[before..]
+        .iter()
+        .filter_map(|sample| sample.attested.get(&Evidence::CodeSha256)?.as_str())
+        .collect();
+    assert!(!loaded.is_empty());
+    assert!(!loaded.contains(&evil.as_str()), "{loaded:?}");
+}
+
+#[test]
+fn a_working_folder_that_leads_elsewhere_is_not_followed() {
+    let host = Host::new();
+    let mut child = begun(&host, &HELLO, 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = host.runs()[0].clone();
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("kept"), "kept").unwrap();
+    std::fs::remove_dir_all(run.join("work")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), run.join("work")).unwrap();
+    host.phases(&["--resume", "latest"]).measured_all(&host);
+    let left: Vec<_> = std::fs::read_dir(elsewhere.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["kept"]);
+
+    // The ledger is appended to, and cut.
+    let ledger = run.join("samples.jsonl");
+    let target = elsewhere.path().join("ledger");
+    std::fs::rename(&ledger, &target).unwrap();
+    std::os::unix::fs::symlink(&target, &ledger).unwrap();
+    let text = std::fs::read_to_string(&target).unwrap() + "not finished";
+    std::fs::write(&target, &text).unwrap();
     let ran = host.phases(&["--resume", "latest"]);
-    assert_eq!(ran.code, 4, "{}", ran.stderr);
-    assert!(
-        ran.stderr.contains("is damaged: its digest is")
-            && ran.stderr.contains("remove it and resume"),
-        "{}",
-        ran.stderr
-    );
-    for sample in &host.samples()[before..] {
-        let loads = sample
-            .cell
-            .params
-            .get(Param::Acquire)
-            .unwrap()
-            .starts_with("deserialize");
-        let expected = if loads { Outcome::Skipped } else { Outcome::Ok };
-        // Winch's code is compiled beforehand too, to learn whether it can be.
-        if sample.cell.params.is(Param::Compiler, "cranelift")
-            && sample.cell.params.is(Param::Allocator, "on_demand")
-        {
-            assert_eq!(
-                sample.outcome, expected,
-                "{}: {:?}",
-                sample.cell, sample.reason
-            );
-        }
-    }
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), text);
 }
 
 #[test]

@@ -59,6 +59,11 @@ fn impossible_command_lines_are_refused() {
     );
 }
 
+/// The command line that maps a file as native code.
+fn mapped(file: &str) -> [&str; 5] {
+    ["serve", "--artifact", file, "--acquire", "deserialize_file"]
+}
+
 #[test]
 fn artifacts_that_cannot_be_served_are_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -114,19 +119,11 @@ fn artifacts_that_cannot_be_served_are_refused() {
         "linked",
     );
     refused(
-        &[
-            "serve",
-            "--artifact",
-            &file("elf", b"\x7fELF\x02\x01\x01 and then nothing"),
-        ],
+        &mapped(&file("elf", b"\x7fELF\x02\x01\x01 and then nothing")),
         3,
         "does not load",
     );
-    refused(
-        &["serve", "--artifact", &file("cut.cwasm", &cut)],
-        3,
-        "does not load",
-    );
+    refused(&mapped(&file("cut.cwasm", &cut)), 3, "does not load");
 }
 
 #[test]

@@ -110,3 +110,82 @@ fn a_client_that_goes_away_takes_its_guest_along() {
         server.get("/").status == 200
     });
 }
+
+#[test]
+fn failures_are_reported_so_often_and_counted_beyond_and_reporting_recovers() {
+    const FAILURES: u64 = 150;
+    let folder = tempfile::tempdir().unwrap();
+    let guest = handler(&folder, "trap", "unreachable");
+    let server = Server::of(&guest, &["--threads", "1"]);
+    for _ in 0..FAILURES {
+        assert_eq!(server.get("/").status, 500);
+    }
+    // Longer than what is counted together.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert_eq!(server.get("/").status, 500);
+    let (code, stderr) = server.terminate();
+    assert_eq!(code, Some(0));
+    let mut suppressed = 0;
+    for line in stderr.lines() {
+        assert!(line.contains("unreachable"), "{line}");
+        if let Some((_, count)) = line.split_once(" (") {
+            suppressed += count.split(' ').next().unwrap().parse::<u64>().unwrap();
+        }
+    }
+    let reported = stderr.lines().count() as u64;
+    assert_eq!(reported + suppressed, FAILURES + 1, "{stderr}");
+    assert!(reported < FAILURES, "{reported} reports");
+    assert!(stderr.lines().last().unwrap().contains(" more failures "));
+}
+
+/// A component that makes lists of headers for as long as it may, and keeps them.
+fn hoarder(folder: &tempfile::TempDir) -> PathBuf {
+    let text = r#"(component
+        (import "wasi:http/types@0.2.0" (instance $types
+            (export "fields" (type $fields (sub resource)))
+            (export "[constructor]fields" (func (result (own $fields))))
+            (export "incoming-request" (type (sub resource)))
+            (export "response-outparam" (type (sub resource)))))
+        (alias export $types "incoming-request" (type $request))
+        (alias export $types "response-outparam" (type $out))
+        (alias export $types "[constructor]fields" (func $new))
+        (core func $lowered (canon lower (func $new)))
+        (core instance $host (export "new" (func $lowered)))
+        (core module $code
+            (import "host" "new" (func $new (result i32)))
+            (func (export "handle") (param i32 i32) (loop $again (drop (call $new)) (br $again))))
+        (core instance $code (instantiate $code (with "host" (instance $host))))
+        (func $handle (param "request" (own $request)) (param "response-out" (own $out))
+            (canon lift (core func $code "handle")))
+        (component $shim
+            (import "request" (type $request (sub resource)))
+            (import "out" (type $out (sub resource)))
+            (import "handle" (func $handle (param "request" (own $request)) (param "response-out" (own $out))))
+            (export $request2 "incoming-request" (type $request))
+            (export $out2 "response-outparam" (type $out))
+            (export "handle" (func $handle) (func (param "request" (own $request2)) (param "response-out" (own $out2)))))
+        (instance $exported (instantiate $shim
+            (with "request" (type $request)) (with "out" (type $out)) (with "handle" (func $handle))))
+        (export "wasi:http/incoming-handler@0.2.0" (instance $exported)))"#;
+    let path = folder.path().join("hoarder.wasm");
+    std::fs::write(&path, wat::parse_str(text).unwrap()).unwrap();
+    path
+}
+
+#[test]
+fn what_the_host_keeps_for_a_guest_is_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::of(&hoarder(&folder), &["--threads", "1"]);
+    assert_eq!(server.get("/").status, 500);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"))
+        .unwrap();
+    let peak: u64 = peak.parse().unwrap();
+    // A million of them, which is what the engine allows by itself, take far more.
+    assert!(peak < 100 * 1024, "{peak} kB");
+    let (code, stderr) = server.terminate();
+    assert_eq!(code, Some(0));
+    assert!(stderr.contains("resource table"), "{stderr}");
+}

@@ -262,3 +262,57 @@ fn a_reused_instance_that_took_too_long_is_replaced() {
         "the server has ended"
     );
 }
+
+#[test]
+fn all_instances_together_have_a_limit_and_what_is_beyond_is_503() {
+    let mut server = Server::start(&[
+        "--total-memory",
+        "16",
+        "--threads",
+        "1",
+        "--time-limit",
+        NEVER,
+        "--read-limit",
+        NEVER,
+    ]);
+    let mut held = Vec::new();
+    while let Some(one) = server.hold() {
+        held.push(one);
+        assert!(held.len() < 100, "100 instances in 16 MiB");
+    }
+    assert!(held.len() > 1, "{} fit", held.len());
+    assert_eq!(
+        server.get("/"),
+        Answered::new(503, "all requests together need too much memory")
+    );
+    assert_eq!(
+        held.pop().unwrap().finish(),
+        Answered::new(200, "all of it")
+    );
+    wait_for("its memory is free", || server.get("/").status == 200);
+    for one in held {
+        assert_eq!(one.finish().status, 200);
+    }
+    server.is_well();
+    assert_eq!(server.terminate(), (Some(0), String::new()));
+}
+
+#[test]
+fn bodies_that_are_kept_count_into_the_limit_of_all() {
+    let mut server = Server::start(&[
+        "--instances",
+        "reused",
+        "--total-memory",
+        "8",
+        "--max-body",
+        "20000000",
+    ]);
+    server.is_well();
+    assert_eq!(
+        server.ask("POST", "/echo", &vec![b'x'; 16_000_000]).status,
+        503
+    );
+    assert_eq!(server.ask("POST", "/echo", b"small").status, 200);
+    server.is_well();
+    assert_eq!(server.terminate(), (Some(0), String::new()));
+}

@@ -8,6 +8,8 @@ mod endless;
 mod guests;
 mod hostile;
 mod limits;
+mod native_code;
+mod run;
 mod wasmedge;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -79,7 +81,17 @@ struct Server {
 impl Server {
     /// Starts one on the compiled service.
     fn start(arguments: &[&str]) -> Self {
-        Self::of(service(), arguments)
+        Self::of_compiled(service(), arguments)
+    }
+
+    /// Starts one on what was compiled here, mapped unless something else is asked for.
+    fn of_compiled(code: &Path, arguments: &[&str]) -> Self {
+        let mapped: &[&str] = if arguments.contains(&"--acquire") {
+            &[]
+        } else {
+            &["--acquire", "deserialize_file"]
+        };
+        Self::of(code, &[mapped, arguments].concat())
     }
 
     fn of(artifact: &Path, arguments: &[&str]) -> Self {
@@ -205,7 +217,7 @@ fn endless(folder: &tempfile::TempDir, arguments: &[&str]) -> Server {
         ["endless.wasm", "endless.cwasm"].map(|name| folder.path().join(name));
     std::fs::write(&component, endless::component()).unwrap();
     compile(&component, &compiled);
-    Server::of(&compiled, arguments)
+    Server::of_compiled(&compiled, arguments)
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -41,6 +41,94 @@ fn program() -> Option<PathBuf> {
     Some(folder.join("host-wasmedge"))
 }
 
+/// Compiles ahead.
+fn compile(program: &Path, artifact: &Path, output: &Path) {
+    let compiling = Command::new(program)
+        .arg("compile")
+        .arg("--artifact")
+        .arg(artifact)
+        .arg("--output")
+        .arg(output)
+        .status();
+    assert!(compiling.unwrap().success());
+}
+
+/// How a command ends: its code, and what it printed.
+fn run(program: &Path, artifact: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(program)
+        .arg("run")
+        .arg("--artifact")
+        .arg(artifact)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn native_code_runs_only_if_it_is_asked_for_and_nobody_else_can_write_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let Some(program) = program() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // Whatever it is called, and however it is to be run.
+    for name in ["evil.so", "evil.wasm", "evil"] {
+        let evil = folder.path().join(name);
+        let compiled = folder.path().join("compiled.so");
+        compile(&program, &built("hello.wasm"), &compiled);
+        std::fs::rename(&compiled, &evil).unwrap();
+        let (code, printed, stderr) = run(&program, &evil, &[]);
+        assert_eq!((code, printed.as_str()), (Some(3), ""), "{name}: {stderr}");
+        assert!(stderr.contains("it is native code"), "{name}: {stderr}");
+        let (code, ..) = run(&program, &evil, &["--acquire", "interpret"]);
+        assert_eq!(code, Some(2), "{name}");
+        let (code, printed, stderr) = run(&program, &evil, &["--acquire", "aot"]);
+        assert_eq!(code, Some(0), "{name}: {stderr}");
+        assert_eq!(printed, "Hello from coldphase\n");
+        let mode = std::fs::Permissions::from_mode(0o666);
+        std::fs::set_permissions(&evil, mode).unwrap();
+        let (code, printed, stderr) = run(&program, &evil, &["--acquire", "aot"]);
+        assert_eq!((code, printed.as_str()), (Some(3), ""), "{name}: {stderr}");
+        assert!(stderr.contains("others can write"), "{name}: {stderr}");
+    }
+}
+
+#[test]
+fn time_and_memory_of_a_command_are_limited() {
+    let Some(program) = program() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let guest = |name: &str, memory: &str, body: &str| {
+        let text = format!(
+            r#"(module
+                (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+                (memory (export "memory") {memory})
+                (func (export "_start") {body}))"#
+        );
+        let path = folder.path().join(name);
+        std::fs::write(&path, wat::parse_str(text).unwrap()).unwrap();
+        path
+    };
+    let spin = guest("spin", "1", "(loop (br 0))");
+    let (code, _, stderr) = run(&program, &spin, &["--time-limit", "0.3"]);
+    assert_eq!(code, Some(4), "{stderr}");
+    assert!(stderr.contains("within its time limit"), "{stderr}");
+    // It ends with the pages that it has at last: fewer than it asked for.
+    let grow = guest(
+        "grow",
+        "1",
+        "(loop $again
+            (br_if $again (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
+        (call $exit (memory.size))",
+    );
+    let (code, _, stderr) = run(&program, &grow, &["--memory-limit", "4"]);
+    assert_eq!(code, Some(64), "{stderr}");
+}
+
 fn start(arguments: &[&str]) -> Server {
     Server::of(
         &built("http-sockets.wasm"),
@@ -90,19 +178,10 @@ fn milestones_are_in_the_order_of_a_start_and_tell_the_mode() {
     let Some(program) = program() else { return };
     let folder = tempfile::tempdir().unwrap();
     let compiled = folder.path().join("service.so");
-    let compiling = Command::new(program)
-        .args([
-            "compile",
-            "--artifact",
-            built("http-sockets.wasm").to_str().unwrap(),
-            "--output",
-        ])
-        .arg(&compiled)
-        .status();
-    assert!(compiling.unwrap().success());
-    for (artifact, mode) in [
-        (&built("http-sockets.wasm"), "interpreter"),
-        (&compiled, "aot"),
+    compile(&program, &built("http-sockets.wasm"), &compiled);
+    for (artifact, acquire, mode) in [
+        (&built("http-sockets.wasm"), "interpret", "interpreter"),
+        (&compiled, "aot", "aot"),
     ] {
         let file = folder.path().join(mode);
         let mut server = Server::of(
@@ -110,6 +189,8 @@ fn milestones_are_in_the_order_of_a_start_and_tell_the_mode() {
             &[
                 "--engine",
                 "wasmedge",
+                "--acquire",
+                acquire,
                 "--milestones",
                 file.to_str().unwrap(),
             ],

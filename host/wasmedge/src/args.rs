@@ -1,15 +1,13 @@
 //! The command lines, and the errors that end the program.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use host_probe::exit;
 use host_probe::report::{Cause, Failure};
-use host_probe::settings::{Acquire, Named as _};
+use host_probe::{exit, limits};
 use lexopt::Arg::{Long, Short};
-use machine::limits;
-use wasmedge_sdk::RunMode;
 
 /// What ends the program: an exit code, and a message on standard error.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +34,7 @@ impl Error {
         Self::new(
             exit::ARTIFACT,
             format_args!("cannot use {}: {error}", artifact.display()),
-            "it takes a core module for WASI 0.1, as Wasm or as a .so that this version compiled; \
+            "it takes a core module for WASI 0.1, as Wasm or as what this version compiled of it; \
                 one on WasmEdge's sockets to be served",
         )
     }
@@ -45,7 +43,7 @@ impl Error {
     pub(crate) fn cannot_run(artifact: &Path, failure: &Failure) -> Self {
         match failure.cause {
             Cause::Artifact => Self::unusable(artifact, &failure.reason),
-            Cause::Machine => Self::new(exit::of(failure.cause), failure, &limits::hint()),
+            Cause::Machine => Self::new(exit::of(failure.cause), failure, &machine::limits::hint()),
             Cause::Harness => Self::new(
                 exit::of(failure.cause),
                 failure,
@@ -86,45 +84,39 @@ pub(crate) fn values<const N: usize>(
     }
 }
 
-/// The artifact among the values of flags.
-pub(crate) fn artifact(value: Option<OsString>, usage: &str) -> Result<PathBuf, Error> {
+/// The path of the artifact among the values of flags.
+pub(crate) fn artifact_path(value: Option<OsString>, usage: &str) -> Result<PathBuf, Error> {
     value
         .map(PathBuf::from)
         .ok_or_else(|| Error::usage("--artifact is missing", usage))
 }
 
-/// How the artifact is run: as requested, if its ending, by which the SDK recognises compiled code,
-/// allows it.
-pub(crate) fn mode(
-    artifact: &Path,
-    acquire: Option<&OsStr>,
-    usage: &str,
-) -> Result<RunMode, Error> {
-    let compiled = artifact.extension().is_some_and(|ending| ending == "so");
-    let invalid = |name: &str| Error::usage(format_args!("--acquire has no value `{name}`"), usage);
-    let requested = match acquire.map(|value| value.to_str().unwrap_or_default()) {
-        None => compiled,
-        Some(name) => match Acquire::from_name(name) {
-            Some(Acquire::Interpret) => false,
-            Some(Acquire::Aot) => true,
-            _ => return Err(invalid(name)),
-        },
+/// A memory limit in MiB, in bytes.
+pub(crate) fn memory_limit(value: Option<OsString>, usage: &str) -> Result<u64, Error> {
+    let Some(value) = value else {
+        return Ok(limits::MEMORY_BYTES);
     };
-    if requested != compiled {
-        let reason = "a shared library (.so) is compiled code, and all else is interpreted";
-        return Err(Error::usage(
-            format_args!(
-                "{} does not go with that --acquire: {reason}",
-                artifact.display()
-            ),
-            usage,
-        ));
-    }
-    Ok(if compiled {
-        RunMode::Aot
-    } else {
-        RunMode::Interpreter
-    })
+    let text = value.to_string_lossy();
+    text.parse()
+        .ok()
+        .and_then(|mebibytes: u64| mebibytes.checked_mul(1024 * 1024))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| Error::usage(format_args!("`{text}` is no number of MiB"), usage))
+}
+
+/// A time limit in seconds.
+pub(crate) fn time_limit(value: Option<OsString>, usage: &str) -> Result<Duration, Error> {
+    /// A day, as for all programs.
+    const MOST: f64 = 86_400.0;
+    let Some(value) = value else {
+        return Ok(limits::TIME);
+    };
+    let text = value.to_string_lossy();
+    text.parse()
+        .ok()
+        .filter(|seconds| (0.001..=MOST).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| Error::usage(format_args!("`{text}` is no number of seconds"), usage))
 }
 
 #[cfg(test)]
@@ -161,25 +153,20 @@ mod tests {
     }
 
     #[test]
-    fn compiled_code_is_recognised_by_its_ending() {
-        let mode = |file: &str, acquire: Option<&str>| {
-            mode(Path::new(file), acquire.map(OsStr::new), "usage")
-        };
-        assert!(matches!(mode("x.so", None), Ok(RunMode::Aot)));
-        assert!(matches!(
-            mode("x.wasm", Some("interpret")),
-            Ok(RunMode::Interpreter)
-        ));
-        for (file, acquire) in [
-            ("x.so", "interpret"),
-            ("x.wasm", "aot"),
-            ("x.wasm", "compile"),
-        ] {
-            assert_eq!(
-                mode(file, Some(acquire)).unwrap_err().exit,
-                exit::USAGE,
-                "{file} {acquire}"
-            );
+    fn limits_are_numbers_with_their_defaults() {
+        let (mebibytes, seconds) = (
+            |text: &str| memory_limit(Some(text.into()), "usage"),
+            |text: &str| time_limit(Some(text.into()), "usage"),
+        );
+        assert_eq!(memory_limit(None, "usage"), Ok(limits::MEMORY_BYTES));
+        assert_eq!(time_limit(None, "usage"), Ok(limits::TIME));
+        assert_eq!(mebibytes("2"), Ok(2 * 1024 * 1024));
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "much", "-1", "0", "99999999999999999"] {
+            assert_eq!(mebibytes(wrong).unwrap_err().exit, exit::USAGE, "{wrong}");
+        }
+        for wrong in ["", "long", "-1", "0", "nan", "inf", "86401"] {
+            assert_eq!(seconds(wrong).unwrap_err().exit, exit::USAGE, "{wrong}");
         }
     }
 }

@@ -4,21 +4,22 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use host_probe::request::{Destination, Kind, Preparation};
 use host_probe::settings::Configuration;
-use host_probe::{exit, files};
+use host_probe::{deadline, exit, files};
 use host_wasmedge::vm::{configuration, machine, quiet, wasi};
 use host_wasmedge::words::words;
-use wasmedge_sdk::Module;
 use wasmedge_sdk::utils::CoreVersion;
 
-use crate::args::{Error, artifact, mode, values};
+use crate::args::{self, Error, values};
+use crate::artifact::Artifact;
 use crate::serve;
 use crate::start::prepare;
 
-const RUN_USAGE: &str = "host-wasmedge run --artifact FILE [--acquire interpret|aot] [-- \
-    ARGUMENT...]";
+const RUN_USAGE: &str = "host-wasmedge run --artifact FILE [--acquire interpret|aot] \
+    [--time-limit SECONDS] [--memory-limit MIB] [-- ARGUMENT...]";
 const COMPILE_USAGE: &str = "host-wasmedge compile --artifact FILE --output FILE.so";
 
 /// Runs the command line, without the program's name. Returns the exit code. `first_statement_ns`
@@ -56,13 +57,16 @@ fn run_command(arguments: &[OsString]) -> Result<u8, Error> {
         Some(at) => (&arguments[..at], &arguments[at + 1..]),
         None => (arguments, &[][..]),
     };
-    let [file, acquire] = values(own, ["--artifact", "--acquire"], RUN_USAGE)?;
-    let file = artifact(file, RUN_USAGE)?;
-    let mode = mode(&file, acquire.as_deref(), RUN_USAGE)?;
+    let names = ["--artifact", "--acquire", "--time-limit", "--memory-limit"];
+    let [file, acquire, time, memory] = values(own, names, RUN_USAGE)?;
+    let file = args::artifact_path(file, RUN_USAGE)?;
+    let time = args::time_limit(time, RUN_USAGE)?;
+    let memory_bytes = args::memory_limit(memory, RUN_USAGE)?;
+    let artifact = Artifact::open(&file, acquire.as_deref(), RUN_USAGE)?;
     quiet();
-    let config = configuration(mode, None).map_err(|error| Error::cannot_run(&file, &error))?;
-    let module = Module::from_file(Some(&config), &file)
-        .map_err(|error| Error::unusable(&file, &words(&error)))?;
+    let config = configuration(artifact.mode(), Some(memory_bytes))
+        .map_err(|error| Error::cannot_run(&file, &error))?;
+    let module = artifact.load(&config)?;
     let mut guest_arguments = vec![file.to_string_lossy().into_owned()];
     guest_arguments.extend(
         of_guest
@@ -71,6 +75,7 @@ fn run_command(arguments: &[OsString]) -> Result<u8, Error> {
     );
     let mut wasi = wasi(&guest_arguments).map_err(|error| Error::cannot_run(&file, &error))?;
     let mut vm = machine(&config, &mut wasi).map_err(|error| Error::cannot_run(&file, &error))?;
+    end_in(time);
     vm.register_module(None, module)
         .map_err(|error| Error::unusable(&file, &words(&error)))?;
     let ran = vm.run_func(None, "_start", []);
@@ -82,6 +87,25 @@ fn run_command(arguments: &[OsString]) -> Result<u8, Error> {
             message: format!("the guest trapped: {}", words(&error)),
         }),
     }
+}
+
+/// Has this process end with the guest's exit code and a message when its time is up: nothing in
+/// this engine stops a guest.
+#[expect(unsafe_code, reason = "signal handlers have no safe interface")]
+fn end_in(limit: Duration) {
+    extern "C" fn time_is_up(_: libc::c_int) {
+        const MESSAGE: &[u8] = b"error: the guest did not end within its time limit\n  hint: \
+            --time-limit SECONDS allows more\n";
+        // SAFETY: both are async-signal-safe, and the message lives as long as the program.
+        unsafe {
+            libc::write(libc::STDERR_FILENO, MESSAGE.as_ptr().cast(), MESSAGE.len());
+            libc::_exit(exit::GUEST.into());
+        }
+    }
+    let handler = time_is_up as extern "C" fn(libc::c_int);
+    // SAFETY: the handler only does what signal-safety(7) allows.
+    unsafe { libc::signal(libc::SIGALRM, handler as libc::sighandler_t) };
+    deadline::alarm(limit);
 }
 
 fn compile_to_file(arguments: &[OsString]) -> Result<u8, Error> {

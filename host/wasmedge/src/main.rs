@@ -1,6 +1,7 @@
 //! WasmEdge, embedded: its probe, its server, and commands run to their end.
 
 mod args;
+mod artifact;
 mod command;
 mod loopback;
 mod output;
@@ -27,7 +28,8 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             // A closed stream is no reason to fail.
-            let _ = writeln!(std::io::stderr(), "error: {}", error.message);
+            let message = results::text::lines(&error.message);
+            let _ = writeln!(std::io::stderr(), "error: {message}");
             ExitCode::from(error.exit)
         }
     }

@@ -15,17 +15,17 @@ use machine::clock::now_ns;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrStorage, sockopt};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use wasmedge_sdk::utils::CoreVersion;
-use wasmedge_sdk::{Module, RunMode};
 
 use crate::args::{self, Error};
+use crate::artifact::Artifact;
 
 pub(crate) const USAGE: &str = "host-wasmedge serve --artifact FILE [--addr IP:PORT] [--acquire \
     interpret|aot] [--memory-limit MIB] [--milestones FILE]";
 
 struct Options {
-    artifact: PathBuf,
+    file: PathBuf,
+    artifact: Artifact,
     address: SocketAddr,
-    mode: RunMode,
     memory_limit_bytes: u64,
     milestones: Option<PathBuf>,
 }
@@ -44,29 +44,19 @@ fn parse(flags: &[OsString]) -> Result<Options, Error> {
         "--milestones",
     ];
     let [artifact, address, acquire, memory_limit, milestones] = args::values(flags, names, USAGE)?;
-    let artifact = args::artifact(artifact, USAGE)?;
-    let mode = args::mode(&artifact, acquire.as_deref(), USAGE)?;
-    let text = |value: Option<OsString>, default: &str| {
-        value.map_or_else(
-            || default.to_owned(),
-            |value| value.to_string_lossy().into_owned(),
-        )
-    };
-    let (address, memory_limit) = (text(address, "127.0.0.1:0"), text(memory_limit, "1024"));
+    let file = args::artifact_path(artifact, USAGE)?;
+    let address = address.map_or_else(
+        || "127.0.0.1:0".to_owned(),
+        |value| value.to_string_lossy().into_owned(),
+    );
     Ok(Options {
-        artifact,
         address: address
             .parse()
             .map_err(|_| Error::usage(format_args!("`{address}` is no IP:PORT"), USAGE))?,
-        mode,
-        memory_limit_bytes: memory_limit
-            .parse()
-            .ok()
-            .and_then(|mebibytes: u64| mebibytes.checked_mul(1024 * 1024))
-            .ok_or_else(|| {
-                Error::usage(format_args!("`{memory_limit}` is no number of MiB"), USAGE)
-            })?,
+        memory_limit_bytes: args::memory_limit(memory_limit, USAGE)?,
         milestones: milestones.map(PathBuf::from),
+        artifact: Artifact::open(&file, acquire.as_deref(), USAGE)?,
+        file,
     })
 }
 
@@ -76,13 +66,11 @@ fn serve(options: &Options, first_statement_ns: u64) -> Result<(), Error> {
     if options.address.port() != 0 {
         check_free(options.address)?;
     }
-    let file = &options.artifact;
-    let config = configuration(options.mode, Some(options.memory_limit_bytes))
+    let file = &options.file;
+    let config = configuration(options.artifact.mode(), Some(options.memory_limit_bytes))
         .map_err(|error| Error::cannot_run(file, &error))?;
     let engine_ns = now_ns();
-    std::fs::metadata(file).map_err(|error| Error::unusable(file, &error))?;
-    let module = Module::from_file(Some(&config), file)
-        .map_err(|error| Error::unusable(file, &words(&error)))?;
+    let module = options.artifact.load(&config)?;
     let acquired_ns = now_ns();
     let mut wasi = wasi(&["service", &options.address.to_string()])
         .map_err(|error| Error::cannot_run(file, &error))?;

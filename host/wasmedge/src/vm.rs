@@ -51,12 +51,49 @@ pub fn configuration(mode: RunMode, memory_limit_bytes: Option<u64>) -> Result<C
 /// Compiles Wasm into a shared library in `folder`.
 ///
 /// # Errors
-/// It does not compile, or cannot be written.
+/// It does not compile, cannot be written, or brings native code along.
 pub fn compile(wasm: &[u8], folder: &Path) -> Result<PathBuf, Failure> {
+    if holds_native_code(wasm) {
+        return Err(Failure::new(
+            Cause::Artifact,
+            "it holds native code in a section `wasmedge`, which would run unchecked in place of \
+                what is compiled here",
+        ));
+    }
     let config = configuration(RunMode::Aot, None)?;
     Compiler::new(Some(&config))
         .and_then(|compiler| compiler.compile_from_bytes(wasm, COMPILED, folder))
         .map_err(|error| failure(Cause::Artifact, "it does not compile", &error))
+}
+
+/// Whether a module holds code that was compiled elsewhere, in the section that this engine loads
+/// where it runs compiled code. What is no module is the compiler's to refuse.
+fn holds_native_code(wasm: &[u8]) -> bool {
+    const HEADER_BYTES: usize = 8;
+    const CUSTOM: u8 = 0;
+    let mut rest = wasm.get(HEADER_BYTES..).unwrap_or_default();
+    while let Some((&section, after)) = rest.split_first() {
+        let Some((contents, after)) = prefixed(after) else {
+            return false;
+        };
+        if section == CUSTOM && prefixed(contents).is_some_and(|(name, _)| name == b"wasmedge") {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+/// The bytes behind their number, which is in LEB128, and what follows.
+fn prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut length: u64 = 0;
+    for (at, byte) in bytes.iter().enumerate().take(5) {
+        length |= u64::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return bytes[at + 1..].split_at_checked(usize::try_from(length).ok()?);
+        }
+    }
+    None
 }
 
 /// A WASI context that gives a guest these arguments, its name first; no files and no environment.
@@ -86,4 +123,39 @@ pub fn machine<'a>(config: &Config, wasi: &'a mut WasiModule) -> Result<Machine<
 
 fn failure(cause: Cause, what: &str, error: &WasmEdgeError) -> Failure {
     Failure::new(cause, format!("{what}: {}", words(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_that_a_module_brings_along_is_found_and_not_compiled_over() {
+        let header = b"\0asm\x01\0\0\0".as_slice();
+        let section = |id: u8, contents: &[u8]| {
+            let length = u8::try_from(contents.len()).unwrap();
+            // Its length in two bytes, as LEB128 allows.
+            [&[id, length | 0x80, 0], contents].concat()
+        };
+        let module = |sections: &[Vec<u8>]| [header, &sections.concat()].concat();
+        let native = section(0, b"\x08wasmedge\x7fELF");
+        let (other, types) = (section(0, b"\x04name"), section(1, b"\0"));
+        for with in [
+            vec![native.clone()],
+            vec![other.clone(), types.clone(), native.clone()],
+            vec![native.clone(), types.clone()],
+        ] {
+            let wasm = module(&with);
+            assert!(holds_native_code(&wasm));
+            let folder = tempfile::tempdir().unwrap();
+            let failure = compile(&wasm, folder.path()).unwrap_err();
+            assert_eq!(failure.cause, Cause::Artifact);
+        }
+        assert!(!holds_native_code(&module(&[other, types])));
+        let cut = module(&[native]);
+        assert!(!holds_native_code(&cut[..12]));
+        for none in [&b""[..], b"\0asm", header, b"text that is no module at all"] {
+            assert!(!holds_native_code(none));
+        }
+    }
 }

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
+use super::access::USER;
+
 /// Between two looks at whether who should answer lives, and whether time is over.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -49,7 +51,7 @@ enum Failed {
 }
 
 impl Control {
-    pub(super) fn connect(port: u16, within: Duration) -> Result<Self, String> {
+    pub(super) fn connect(port: u16, password: &str, within: Duration) -> Result<Self, String> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("nats")
@@ -59,6 +61,7 @@ impl Control {
             .map_err(|error| format!("cannot start a thread for NATS: {error}"))?;
         // Orders have deadlines of their own.
         let options = ConnectOptions::new()
+            .user_and_password(USER.to_owned(), password.to_owned())
             .connection_timeout(within)
             .request_timeout(None);
         let client = runtime
@@ -269,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_listen_is_named() {
-        let error = Control::connect(1, Duration::from_secs(1)).unwrap_err();
+        let error = Control::connect(1, "secret", Duration::from_secs(1)).unwrap_err();
         assert!(
             error.starts_with("cannot connect to NATS on port 1: "),
             "{error}"

@@ -15,7 +15,7 @@ use super::super::managed::{Engine, Instance, Preparation, StartRequest, make_em
 use super::control::start_message;
 use super::host::{Host, ROUTE};
 use super::host_state::{HostState, New};
-use super::installation::{Infrastructure, Installation, TIMEOUT_NS};
+use super::installation::{Infrastructure, Installation, Pushed, TIMEOUT_NS};
 use super::instance::{Served, Times};
 use machine::{cores, ports, usage};
 
@@ -25,10 +25,10 @@ pub(super) struct Lattice {
     pub(super) host: Option<Host>,
     pub(super) infrastructure: Option<Infrastructure>,
     pub(super) installation: Installation,
-    /// Workloads whose images are in the registry, with the digests of their components.
-    pushed: BTreeMap<&'static str, String>,
-    /// The image that the next start is of.
-    pub(super) image: String,
+    /// Workloads whose images are in the registry.
+    pushed: BTreeMap<&'static str, Pushed>,
+    /// What the next start is of.
+    pub(super) chosen: Option<Pushed>,
     /// Workloads that there is a filled cache for.
     filled: BTreeSet<&'static str>,
     /// How many workloads have been begun, which makes their names.
@@ -44,7 +44,7 @@ impl Lattice {
             infrastructure: None,
             installation,
             pushed: BTreeMap::new(),
-            image: String::new(),
+            chosen: None,
             filled: BTreeSet::new(),
             begun: 0,
             last: None,
@@ -75,17 +75,39 @@ impl Lattice {
     /// Of one that no host may know there is an image of its own each time: the same component with
     /// another last section.
     fn choose(&mut self, workload: Workload, unknown: bool) -> Result<String, String> {
-        let sha256 = match self.pushed.get(workload.name()) {
-            Some(sha256) => sha256.clone(),
+        let built = match self.pushed.get(workload.name()) {
+            Some(pushed) => pushed.clone(),
             None => self.installation.push(workload, None)?,
         };
-        self.pushed.insert(workload.name(), sha256.clone());
-        let mark = unknown.then(|| self.name());
-        if let Some(mark) = &mark {
-            self.installation.push(workload, Some(mark))?;
-        }
-        self.image = self.installation.image(workload, mark.as_deref());
+        self.pushed.insert(workload.name(), built.clone());
+        let sha256 = built.sha256.clone();
+        self.chosen = Some(if unknown {
+            let mark = self.name();
+            self.installation.push(workload, Some(&mark))?
+        } else {
+            built
+        });
         Ok(sha256)
+    }
+
+    /// The image of a workload that hosts may know.
+    fn built(&self, workload: Workload) -> Result<String, String> {
+        let pushed = self.pushed.get(workload.name());
+        pushed
+            .map(|pushed| pushed.image.clone())
+            .ok_or_else(|| format!("{} was not pushed", workload.name()))
+    }
+
+    /// A new host, for which there is room at NATS only once the one before it is gone.
+    fn start_host(&self, cache: &Path) -> Result<Host, String> {
+        let around = self.infrastructure.as_ref().ok_or(NO_INFRASTRUCTURE)?;
+        around.wait_until_alone()?;
+        Host::start(
+            &self.installation,
+            cache,
+            free_port()?,
+            now_ns() + TIMEOUT_NS,
+        )
     }
 
     /// Has a host of its own fill a cache with a workload's image.
@@ -94,12 +116,8 @@ impl Lattice {
             return Ok(());
         }
         let cache = make_empty(self.installation.filled(workload))?;
-        let mut host = Host::start(
-            &self.installation,
-            &cache,
-            free_port()?,
-            now_ns() + TIMEOUT_NS,
-        )?;
+        self.host = None;
+        let mut host = self.start_host(&cache)?;
         self.try_once(&mut host, workload)
             .map_err(|reason| format!("a cache of images cannot be filled: {reason}"))?;
         host.child.stop();
@@ -116,7 +134,7 @@ impl Lattice {
     /// Gives a workload to a host and takes it away again.
     fn try_once(&mut self, host: &mut Host, workload: Workload) -> Result<(), String> {
         let id = self.name();
-        let message = start_message(&id, &self.installation.image(workload, None), ROUTE, false);
+        let message = start_message(&id, &self.built(workload)?, ROUTE, false);
         let around = self.infrastructure.as_mut().ok_or(NO_INFRASTRUCTURE)?;
         host.start_workload(around, &message, now_ns() + TIMEOUT_NS)?;
         host.stop_workload(around, &id)
@@ -132,12 +150,7 @@ impl Lattice {
     fn keep_host(&mut self, workload: Workload) -> Result<(), String> {
         let mut host = match self.host.take() {
             Some(host) => host,
-            None => Host::start(
-                &self.installation,
-                &self.installation.cache(),
-                free_port()?,
-                now_ns() + TIMEOUT_NS,
-            )?,
+            None => self.start_host(&self.installation.cache())?,
         };
         self.try_once(&mut host, workload)
             .map_err(|reason| format!("a host was tried once, and {reason}"))?;
@@ -194,7 +207,8 @@ impl Lattice {
         state: HostState,
         port: u16,
     ) -> Result<Times, String> {
-        let component = start_message(id, &self.image, ROUTE, state.pooled);
+        let chosen = self.chosen.as_ref().ok_or(NO_INFRASTRUCTURE)?;
+        let component = start_message(id, &chosen.image, ROUTE, state.pooled);
         let mut times = Times::default();
         if state.new_infrastructure() {
             let around = Infrastructure::start(&self.installation)?;
@@ -296,6 +310,11 @@ impl Engine for Lattice {
         }
         if state.new_infrastructure() {
             self.infrastructure = None;
+        }
+        if let Some(around) = &self.infrastructure
+            && state.new_host()
+        {
+            around.wait_until_alone()?;
         }
         if let Some(around) = &mut self.infrastructure {
             around.nats.begin();

@@ -13,10 +13,12 @@ use workloads::{Dialect, Workload};
 
 use super::super::managed::make_empty;
 use super::super::{copy_artifact, text};
+use super::access;
 use super::child::Child;
 use super::control::Control;
 use super::{Programs, version_of};
 use crate::process::Launch;
+use crate::process::confine::{self, Confinement};
 use crate::process::reaper::Reaper;
 use machine::ports;
 
@@ -33,15 +35,29 @@ pub(super) struct Installation {
     folder: PathBuf,
     nats_port: u16,
     registry_port: u16,
+    /// Of the registry that images are pushed to.
+    push_port: u16,
     reaper: Reaper,
     /// The one core that what is launched may run on.
     pub(super) core: Option<usize>,
     versions: Attested,
 }
 
+/// A component in the registry.
+#[derive(Debug, Clone)]
+pub(super) struct Pushed {
+    /// Its image, by its digest: what has another is not run, whatever it is called.
+    pub(super) image: String,
+    /// The digest of the workload's component.
+    pub(super) sha256: String,
+    /// That of the component in the image, which differs where it is marked.
+    pub(super) component_sha256: String,
+}
+
 /// NATS and the registry, and the line to NATS.
 #[derive(Debug)]
 pub(super) struct Infrastructure {
+    nats_port: u16,
     pub(super) control: Control,
     pub(super) nats: Child,
     pub(super) registry: Child,
@@ -52,8 +68,10 @@ pub(super) struct Infrastructure {
 
 impl Installation {
     pub(super) fn new(programs: Programs, work: &Path, reaper: &Reaper) -> Result<Self, String> {
-        let folder = make_empty(work.join("wasmcloud"))?;
-        for name in ["home", "cache", "filled", "registry"] {
+        let folder = work.join("wasmcloud");
+        let _ = std::fs::remove_dir_all(&folder);
+        access::make_private(&folder)?;
+        for name in ["home", "cache", "filled", "registry", "credentials"] {
             make_empty(folder.join(name))?;
         }
         let port = || ports::free_port().map_err(|error| format!("no port is free: {error}"));
@@ -63,20 +81,22 @@ impl Installation {
                 Evidence::RegistryVersion,
                 json!(version_of(&programs.registry)?),
             ),
+            (Evidence::Confined, json!(confine::enforced())),
         ]);
         let installation = Self {
             programs,
             folder,
             nats_port: port()?,
             registry_port: port()?,
+            push_port: port()?,
             reaper: reaper.clone(),
             core: None,
             versions,
         };
-        let configuration = installation.configuration();
-        let file = installation.registry_file();
-        std::fs::write(&file, configuration)
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        access::write_private(
+            &installation.registry_file(),
+            &access::registry(&installation.storage(), installation.registry_port, None),
+        )?;
         Ok(installation)
     }
 
@@ -100,29 +120,13 @@ impl Installation {
         self.folder.join("registry/docker/registry/v2/blobs")
     }
 
-    /// The name of a workload's image, or of one that is marked.
-    pub(super) fn image(&self, workload: Workload, mark: Option<&str>) -> String {
-        format!(
-            "127.0.0.1:{}/{}:{}",
-            self.registry_port,
-            workload.name(),
-            mark.unwrap_or("built")
-        )
+    /// Where a registry keeps images.
+    fn storage(&self) -> PathBuf {
+        self.folder.join("registry")
     }
 
     fn registry_file(&self) -> PathBuf {
         self.folder.join("registry.yml")
-    }
-
-    /// The registry's configuration: no upload is purged while a run goes on, and no request is
-    /// logged.
-    fn configuration(&self) -> String {
-        let data = text(&self.folder.join("registry"));
-        format!(
-            "version: 0.1\nlog:\n  level: info\n  accesslog:\n    disabled: true\nstorage:\n  \
-                filesystem:\n    rootdirectory: {data:?}\n  maintenance:\n    uploadpurging:\n      enabled: false\nhttp:\n  addr: 127.0.0.1:{}\n",
-            self.registry_port
-        )
     }
 
     /// A host that keeps images in `cache` and listens on `port`.
@@ -141,12 +145,13 @@ impl Installation {
             "--oci-cache-dir",
             &cache,
         ];
-        self.wash("host", &arguments)
+        let confinement = self.confinement(Some(port), &[self.nats_port, self.registry_port]);
+        self.wash("host", &arguments, confinement)
     }
 
-    /// Pushes a workload's component; its digest. With a mark it is another component, which does
-    /// the same.
-    pub(super) fn push(&self, workload: Workload, mark: Option<&str>) -> Result<String, String> {
+    /// Pushes a workload's component, for which a registry lives that can be written to. With a mark
+    /// it is another component, which does the same.
+    pub(super) fn push(&self, workload: Workload, mark: Option<&str>) -> Result<Pushed, String> {
         let artifact = workload.artifact_for(Dialect::WasiHttp);
         let (component, sha256) = copy_artifact(artifact, &self.folder)?;
         if let Some(mark) = mark {
@@ -155,27 +160,86 @@ impl Installation {
                 .and_then(|mut file| file.write_all(&section(mark)))
                 .map_err(|error| format!("cannot mark {}: {error}", component.display()))?;
         }
-        let image = self.image(workload, mark);
-        let push = ["oci", "push", "--insecure", &image, &text(&component)];
-        let pushed = self
-            .wash("push", &push)?
-            .wait_for_success(now_ns() + TIMEOUT_NS);
-        pushed.map_err(|reason| {
-            format!(
-                "{} cannot be pushed as {image}: {reason}",
-                component.display()
-            )
-        })?;
-        Ok(sha256)
+        let until_ns = now_ns() + TIMEOUT_NS;
+        let mut registry = self.start_writable_registry()?;
+        registry.wait_for_line("listening on", until_ns)?;
+        let tag = mark.unwrap_or("built");
+        let name = format!("127.0.0.1:{}/{}:{tag}", self.push_port, workload.name());
+        let digest = self
+            .push_to(&name, &component, until_ns)
+            .map_err(|reason| {
+                format!(
+                    "{} cannot be pushed as {name}: {reason}",
+                    component.display()
+                )
+            })?;
+        registry.stop();
+        let image = format!(
+            "127.0.0.1:{}/{}@{digest}",
+            self.registry_port,
+            workload.name()
+        );
+        let component_sha256 = digest_of(&component)?;
+        Ok(Pushed {
+            image,
+            sha256,
+            component_sha256,
+        })
+    }
+
+    /// With a password that nobody had before, and nobody needs afterwards.
+    fn start_writable_registry(&self) -> Result<Child, String> {
+        let password = access::secret()?;
+        let file = |name: &str| self.folder.join(name);
+        let (configuration, htpasswd) = (file("push.yml"), file("htpasswd"));
+        access::write_private(&htpasswd, &access::htpasswd(&password)?)?;
+        access::write_private(
+            &file("credentials/config.json"),
+            &access::credentials(self.push_port, &password),
+        )?;
+        access::write_private(
+            &configuration,
+            &access::registry(&self.storage(), self.push_port, Some(&htpasswd)),
+        )?;
+        self.launch(
+            "push-registry",
+            &self.programs.registry,
+            &["serve", &text(&configuration)],
+            self.confinement(Some(self.push_port), &[]),
+        )
+    }
+
+    /// The digest under which the registry has a component.
+    fn push_to(&self, name: &str, component: &Path, until_ns: u64) -> Result<String, String> {
+        let component = text(component);
+        let push = ["-o", "json", "oci", "push", "--insecure", name, &component];
+        let mut pushed = self.wash("push", &push, self.confinement(None, &[self.push_port]))?;
+        pushed.wait_for_success(until_ns)?;
+        let printed = pushed.log_tail();
+        digest_in(&printed).ok_or_else(|| format!("it does not say its digest: {printed:?}"))
+    }
+
+    fn confinement(&self, listens: Option<u16>, connects: &[u16]) -> Confinement {
+        Confinement {
+            folder: self.folder.clone(),
+            listens,
+            connects: connects.to_vec(),
+        }
     }
 
     /// `wash` in the run's folder, not in its parents' projects.
-    fn wash(&self, name: &'static str, arguments: &[&str]) -> Result<Child, String> {
+    fn wash(
+        &self,
+        name: &'static str,
+        arguments: &[&str],
+        confinement: Confinement,
+    ) -> Result<Child, String> {
         let folder = text(&self.folder);
         self.launch(
             name,
             &self.programs.wash,
             &[&["--non-interactive", "-C", &folder][..], arguments].concat(),
+            confinement,
         )
     }
 
@@ -184,6 +248,7 @@ impl Installation {
         name: &'static str,
         program: &Path,
         arguments: &[&str],
+        confinement: Confinement,
     ) -> Result<Child, String> {
         let mut launch = Launch::new(
             program,
@@ -191,10 +256,33 @@ impl Installation {
             self.folder.join(format!("{name}.log")),
         );
         launch.arguments = arguments.iter().map(Into::into).collect();
-        launch.environment = vec![("HOME".into(), self.folder.join("home").into())];
+        let environment = |name: &str, folder: &str| (name.into(), self.folder.join(folder).into());
+        launch.environment = vec![environment("HOME", "home")];
+        if name == "push" {
+            launch
+                .environment
+                .push(environment("DOCKER_CONFIG", "credentials"));
+        }
+        launch.confinement = Some(confinement);
         launch.core = self.core;
         Child::launch(name, &launch, &self.reaper)
     }
+}
+
+/// The digest in what `wash` prints of a push.
+fn digest_in(printed: &str) -> Option<String> {
+    let json = &printed[printed.find('{')?..=printed.rfind('}')?];
+    let said: serde_json::Value = serde_json::from_str(json).ok()?;
+    let digest = said["data"]["digest"].as_str()?;
+    let hex = digest.strip_prefix("sha256:")?;
+    (hex.len() == 64 && hex.bytes().all(|digit| digit.is_ascii_hexdigit()))
+        .then(|| digest.to_owned())
+}
+
+fn digest_of(file: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(file);
+    let bytes = bytes.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    Ok(results::digest::sha256_hex(&bytes))
 }
 
 /// A section that means nothing to anybody, as the last one of a component.
@@ -215,11 +303,19 @@ impl Infrastructure {
     /// Starts NATS and then the registry, each of them once the one before it is ready.
     pub(super) fn start(installation: &Installation) -> Result<Self, String> {
         let until_ns = now_ns() + TIMEOUT_NS;
-        let port = installation.nats_port.to_string();
+        // One that has died may have been followed on its port by somebody else, to whom our line
+        // has shown the password: the next NATS has another.
+        let password = access::secret()?;
+        let configuration = installation.folder.join("nats.conf");
+        access::write_private(
+            &configuration,
+            &access::nats(installation.nats_port, &password)?,
+        )?;
         let mut nats = installation.launch(
             "nats",
             &installation.programs.nats,
-            &["-a", "127.0.0.1", "-p", &port],
+            &["-c", &text(&configuration)],
+            installation.confinement(Some(installation.nats_port), &[]),
         )?;
         nats.wait_for_line("Server is ready", until_ns)?;
         let nats_ready_ns = now_ns();
@@ -228,17 +324,43 @@ impl Infrastructure {
             "registry",
             &installation.programs.registry,
             &["serve", &file],
+            installation.confinement(Some(installation.registry_port), &[]),
         )?;
         registry.wait_for_line("listening on", until_ns)?;
         let registry_ready_ns = now_ns();
-        let control = Control::connect(installation.nats_port, Duration::from_secs(5))?;
+        let control = Control::connect(installation.nats_port, &password, Duration::from_secs(5))?;
         Ok(Self {
+            nats_port: installation.nats_port,
             control,
             nats,
             registry,
             nats_ready_ns,
             registry_ready_ns,
         })
+    }
+
+    /// Waits until nobody is connected to NATS but ourselves: a host that has ended is until NATS
+    /// has seen that, and there is no room for a second one.
+    ///
+    /// # Errors
+    /// Somebody else is: then no host could start, and who it is might answer for one.
+    pub(super) fn wait_until_alone(&self) -> Result<(), String> {
+        let until_ns = now_ns() + TIMEOUT_NS / 4;
+        loop {
+            let connected = ports::connections_to(self.nats_port)
+                .map_err(|error| format!("cannot find out who is connected to NATS: {error}"))?;
+            if connected <= 1 {
+                return Ok(());
+            }
+            if now_ns() > until_ns {
+                return Err(format!(
+                    "somebody else is connected to this run's NATS, on port {}: a program of another \
+                        user, or one that looks at all ports; `ss -tnp` shows it to root",
+                    self.nats_port
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Whether both live.
@@ -253,6 +375,15 @@ impl Infrastructure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_digest_of_a_push_is_found() {
+        let hex = "1".repeat(64);
+        let said = format!(r#"{{"success": true, "data": {{"digest": "sha256:{hex}"}}}}"#);
+        assert_eq!(digest_in(&said), Some(format!("sha256:{hex}")));
+        assert_eq!(digest_in(r#"{"data": {"digest": "sha256:../x"}}"#), None);
+        assert_eq!(digest_in("}{"), None);
+    }
 
     #[test]
     fn a_mark_is_a_custom_section() {

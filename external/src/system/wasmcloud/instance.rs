@@ -92,14 +92,35 @@ impl<'a> Served<'a> {
     /// Whether the image was acquired as the cell says.
     fn check_image(&self) -> Result<(), Failure> {
         let (wanted, found) = (image_of(self.state.pulled), self.image());
-        if wanted == found {
-            Ok(())
-        } else {
-            Err(Failure::new(
+        if wanted != found {
+            return Err(Failure::new(
                 FailureKind::NotAsPlanned,
                 format!("not what its cell says: the image should be {wanted} and was {found}"),
-            ))
+            ));
         }
+        self.check_component()
+    }
+
+    /// Whether what the host has of the image is the component that was pushed.
+    fn check_component(&self) -> Result<(), Failure> {
+        let pushed = self.lattice.chosen.as_ref();
+        let pushed = pushed.map(|chosen| chosen.component_sha256.as_str());
+        let files = self.lattice.cached().into_keys();
+        let found: Vec<_> = files
+            .filter(|file| file.extension().is_some_and(|ending| ending == "wasm"))
+            .map(|file| std::fs::read(file).map(|bytes| results::digest::sha256_hex(&bytes)))
+            .collect::<Result<_, _>>()
+            .map_err(|error| format!("the host's cache of images cannot be read: {error}"))?;
+        if found.iter().any(|sha256| Some(sha256.as_str()) == pushed) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            FailureKind::NotAsPlanned,
+            format!(
+                "the host has another component than the one that was pushed, whose SHA-256 is \
+                    {pushed:?}: {found:?}"
+            ),
+        ))
     }
 
     /// How the image was acquired: what is pulled is left in the cache.
@@ -139,10 +160,12 @@ impl Instance for Served<'_> {
         let Lattice {
             host,
             infrastructure,
-            image,
+            chosen,
             ..
         } = &mut *self.lattice;
-        let (Some(host), Some(around)) = (host.as_mut(), infrastructure.as_mut()) else {
+        let (Some(host), Some(around), Some(chosen)) =
+            (host.as_mut(), infrastructure.as_mut(), chosen.as_ref())
+        else {
             return Err("its host has ended".to_owned());
         };
         let nth = self.others.len() + 1;
@@ -151,7 +174,7 @@ impl Instance for Served<'_> {
         self.others.push(id.clone());
         host.start_workload(
             around,
-            &start_message(&id, image, &route, self.state.pooled),
+            &start_message(&id, &chosen.image, &route, self.state.pooled),
             request.deadline_ns,
         )?;
         Ok(Target {

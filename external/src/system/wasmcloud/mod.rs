@@ -27,6 +27,9 @@
 //! only; ours speak 0.2 and are instantiated for each request all the same. So no variant of a plan
 //! has it, and a test fails when that changes.
 //!
+//! **Who may order** is in [`access`]: a password for orders, room for one host, images by digest from
+//! a read-only registry. All programs are confined to the run's folder and their ports.
+//!
 //! **What is left alone.** Everything listens on the loopback only, the environment is empty but
 //! for a home folder of the run's own, and standard input is no terminal: then `wash` looks for no
 //! newer version of itself and exports no telemetry. Of all that a start connects to, nothing lies
@@ -35,6 +38,7 @@
 //!
 //! The program is that of `./setup wasmcloud`, or one that the variable `WASH` names.
 
+mod access;
 mod child;
 mod control;
 mod engine;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use campaign::duration::parse_seconds;
 use clap::Args;
+use host_probe::limits;
 use host_probe::settings::{Acquire, Allocator, Engine, Named};
 
 pub(crate) use self::parse::{parse_compile, parse_run, parse_serve};
@@ -32,7 +33,8 @@ pub(crate) struct ServeArgs {
     #[arg(long = "addr", value_name = "IP:PORT", value_parser = parse_address)]
     #[arg(default_value_t = ANY_PORT)]
     pub(crate) address: SocketAddr,
-    /// Code acquisition mode [default: `deserialize_file` if FILE is precompiled, else `compile`]
+    /// Code acquisition mode [default: `compile`]; what `host compile` made is
+    /// native code, which only `deserialize_file` and `deserialize` run
     #[arg(long, value_name = "MODE", value_parser = possible(Engine::Wasmtime.acquire_modes()))]
     pub(crate) acquire: Option<Acquire>,
     /// The engine's cache, for `cache_miss` and `cache_hit`
@@ -84,10 +86,18 @@ pub(crate) struct Limits {
     #[arg(long = "write-limit", value_name = "SECONDS", value_parser = parse_seconds)]
     #[arg(default_value = "10")]
     pub(crate) write_time: Duration,
+    /// Requests whose body stops coming for longer are answered 408
+    #[arg(long = "read-limit", value_name = "SECONDS", value_parser = parse_seconds)]
+    #[arg(default_value = "10")]
+    pub(crate) read_time: Duration,
     /// Memory that one instance may use
     #[arg(long = "memory-limit", value_name = "MIB", value_parser = parse_mebibytes)]
     #[arg(default_value = "1024")]
     pub(crate) memory_bytes: u64,
+    /// Memory that all instances and kept bodies may use together; requests that need more are
+    /// answered 503 [default: half of what the machine, or the control group, has]
+    #[arg(long = "total-memory", value_name = "MIB", value_parser = parse_mebibytes)]
+    pub(crate) total_memory_bytes: Option<u64>,
 }
 
 impl Limits {
@@ -96,9 +106,11 @@ impl Limits {
         body_bytes: (1024 + 64) * 1024,
         head_bytes: 16 * 1024,
         concurrent: 512,
-        time: Duration::from_secs(30),
+        time: limits::TIME,
         write_time: Duration::from_secs(10),
-        memory_bytes: 1024 * 1024 * 1024,
+        read_time: Duration::from_secs(10),
+        memory_bytes: limits::MEMORY_BYTES,
+        total_memory_bytes: None,
     };
 
     /// The least that hyper can work with.
@@ -131,12 +143,21 @@ pub(crate) struct RunArgs {
     /// The guest, or what `host compile` made of it
     #[arg(long, value_name = "FILE")]
     pub(crate) artifact: PathBuf,
-    /// Code acquisition mode [default: `deserialize_file` if FILE is precompiled, else `compile`]
+    /// Code acquisition mode [default: `compile`]; what `host compile` made is
+    /// native code, which only `deserialize_file` and `deserialize` run
     #[arg(long, value_name = "MODE", value_parser = possible(Engine::Wasmtime.acquire_modes()))]
     pub(crate) acquire: Option<Acquire>,
     /// The engine's cache, for `cache_miss` and `cache_hit`
     #[arg(long, value_name = "FOLDER")]
     pub(crate) cache: Option<PathBuf>,
+    /// A guest that runs for longer is ended
+    #[arg(long = "time-limit", value_name = "SECONDS", value_parser = parse_seconds)]
+    #[arg(default_value = "30")]
+    pub(crate) time: Duration,
+    /// Memory that the guest may use
+    #[arg(long = "memory-limit", value_name = "MIB", value_parser = parse_mebibytes)]
+    #[arg(default_value = "1024")]
+    pub(crate) memory_bytes: u64,
     /// Arguments of the guest
     #[arg(last = true, value_name = "ARGUMENT")]
     pub(crate) arguments: Vec<OsString>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use campaign::Error;
 use campaign::duration::parse_seconds;
+use host_probe::limits;
 use host_probe::settings::{Acquire, Allocator, Engine, Named as _};
 use lexopt::Arg::{Long, Short};
 
@@ -54,7 +55,11 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
             "--max-concurrent" => limits.concurrent = flags.value(parse_concurrency)?,
             "--time-limit" => limits.time = flags.value(parse_seconds)?,
             "--write-limit" => limits.write_time = flags.value(parse_seconds)?,
+            "--read-limit" => limits.read_time = flags.value(parse_seconds)?,
             "--memory-limit" => limits.memory_bytes = flags.value(parse_mebibytes)?,
+            "--total-memory" => {
+                limits.total_memory_bytes = Some(flags.value(parse_mebibytes)?);
+            }
             "--milestones" => args.milestones = Some(flags.path()?),
             _ => return Err(flags.unknown()),
         }
@@ -72,6 +77,7 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
         None => (arguments, &[][..]),
     };
     let (mut artifact, mut acquire, mut cache) = (None, None, None);
+    let (mut time, mut memory_bytes) = (limits::TIME, limits::MEMORY_BYTES);
     let mut flags = Flags::new("run", own);
     while flags.advance()? {
         match flags.flag.as_str() {
@@ -80,6 +86,8 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
             "--artifact" => artifact = Some(flags.path()?),
             "--acquire" => acquire = Some(flags.acquire()?),
             "--cache" => cache = Some(flags.path()?),
+            "--time-limit" => time = flags.value(parse_seconds)?,
+            "--memory-limit" => memory_bytes = flags.value(parse_mebibytes)?,
             _ => return Err(flags.unknown()),
         }
     }
@@ -89,6 +97,8 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
         artifact,
         acquire,
         cache,
+        time,
+        memory_bytes,
         arguments: of_guest.to_vec(),
     }))))
 }

@@ -55,6 +55,8 @@ fn every_flag_is_taken_in_both_spellings() {
         ("--time-limit", "0.5"),
         ("--memory-limit", "2"),
         ("--write-limit", "0.25"),
+        ("--read-limit", "0.75"),
+        ("--total-memory", "3"),
         ("--milestones", "m.json"),
     ];
     let spelt = |between: &str| {
@@ -81,7 +83,9 @@ fn every_flag_is_taken_in_both_spellings() {
         concurrent: 7,
         time: Duration::from_millis(500),
         write_time: Duration::from_millis(250),
+        read_time: Duration::from_millis(750),
         memory_bytes: 2 * 1024 * 1024,
+        total_memory_bytes: Some(3 * 1024 * 1024),
     };
     assert_eq!(options.limits, limits);
     assert_eq!(options.milestones, Some("m.json".into()));
@@ -167,6 +171,11 @@ fn an_impossible_value_is_refused_with_a_hint() {
         ),
         (
             "--artifact x --memory-limit 0",
+            "`0`: expected a number of MiB from 1",
+            "--help",
+        ),
+        (
+            "--artifact x --total-memory 0",
             "`0`: expected a number of MiB from 1",
             "--help",
         ),

@@ -8,6 +8,7 @@ use results::manifest::Origin;
 use serde::{Deserialize, Serialize};
 use workloads::Workload;
 
+use super::masked;
 use crate::bench::plan;
 use crate::bench::target::Target;
 use crate::bench::user::UserArtifact;
@@ -20,6 +21,9 @@ pub(super) struct Options {
     pub(super) profile: Profile,
     pub(super) workloads: Vec<String>,
     pub(super) artifact: Option<UserArtifact>,
+    /// In a record that masks some of the artifact's call: by what the whole of it is recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) call_fingerprint: Option<String>,
     pub(super) select: Vec<String>,
     pub(super) samples: u32,
     pub(super) seed: u64,
@@ -85,6 +89,7 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
         profile,
         workloads,
         artifact,
+        call_fingerprint: None,
         select: arguments.select.iter().map(ToString::to_string).collect(),
         samples: arguments
             .samples
@@ -139,6 +144,28 @@ fn workload_names(profile: Profile, requested: &[String]) -> Result<Vec<String>,
 }
 
 impl Options {
+    /// As a manifest keeps them.
+    pub(super) fn recorded(&self) -> Result<Self, Error> {
+        let recorded = self.artifact.as_ref().map(masked::record).transpose()?;
+        let (artifact, fingerprint) = recorded.unzip();
+        Ok(Self {
+            artifact,
+            call_fingerprint: fingerprint.flatten(),
+            ..self.clone()
+        })
+    }
+
+    /// Those of a run that is resumed, with what its manifest does not keep out of the arguments.
+    pub(super) fn resumed(self, arguments: &Phases) -> Result<Self, Error> {
+        let wanted = self.call_fingerprint.as_deref();
+        let artifact = masked::complete(self.artifact.clone(), wanted, arguments)?;
+        Ok(Self {
+            artifact,
+            call_fingerprint: None,
+            ..self
+        })
+    }
+
     /// The programs under test.
     pub(super) fn targets(&self) -> Result<Vec<Target>, Error> {
         if let Some(artifact) = &self.artifact {

@@ -46,7 +46,12 @@ pub(super) fn rehearse(cast: Cast<'_>) -> Result<Unsupported, Error> {
                     }
                 }
                 Err(failure) if *engine == Engine::Wasmtime => {
-                    return Err(artifact_failed(&target.given, &failure, Advice::MEASURED));
+                    return Err(artifact_failed(
+                        &target.given,
+                        &target.path,
+                        &failure,
+                        Advice::MEASURED,
+                    ));
                 }
                 Err(failure) => {
                     let reason = format!("{} cannot run it: {failure}", engine.name());

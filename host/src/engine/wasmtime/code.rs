@@ -52,7 +52,7 @@ pub(super) fn acquire<C: Code>(
         .map_err(|error| not_compiled(&error))
 }
 
-pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|error| {
         Failure::new(
             Cause::Artifact,
@@ -94,7 +94,7 @@ macro_rules! code {
     ($type:ty) => {
         #[expect(
             unsafe_code,
-            reason = "loading machine code is unsafe; the parent has checked its digest"
+            reason = "loading machine code is unsafe: a caller has checked where it is from"
         )]
         impl Code for $type {
             fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self> {
@@ -102,14 +102,15 @@ macro_rules! code {
             }
 
             fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
-                // SAFETY: the bytes are what `prepare` wrote: the parent compares their digest
-                // before each launch.
+                // SAFETY: a probe's bytes are what `prepare` wrote: the parent compares their digest
+                // before each launch. Those of a person's file were asked to be run as native code,
+                // out of a file that nobody else can have written (`host_probe::trust`).
                 unsafe { <$type>::deserialize(engine, code) }
             }
 
             fn deserialize_file(engine: &Engine, file: &Path) -> wasmtime::Result<Self> {
-                // SAFETY: as above; and nobody but the run that owns the folder writes there while
-                // it is mapped.
+                // SAFETY: as above; and nobody but the run that owns the folder, or the person that
+                // owns the file, can write there while it is mapped.
                 unsafe { <$type>::deserialize_file(engine, file) }
             }
 

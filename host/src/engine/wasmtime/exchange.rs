@@ -102,7 +102,7 @@ pub(super) async fn handle(
         let both = beside(&mut answer, &head_seen, guest.as_mut());
         let (collected, returned) = tokio::time::timeout(limit, both)
             .await
-            .map_err(|_| Failure::new(Cause::TimeLimit, guest::NO_ANSWER_IN_TIME))?;
+            .map_err(|_| guest::out_of_time())?;
         match (collected, returned) {
             (Some(Ok(answered)), Some(Ok(()))) => {
                 on_answer(None);

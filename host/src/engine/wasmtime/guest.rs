@@ -1,6 +1,9 @@
 //! The resources of a guest: no files, no environment, no network, bounded memory; and what went
 //! wrong in it.
 
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Store, Trap};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
@@ -9,13 +12,11 @@ use wasmtime_wasi_http::{
     RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
+use super::budget::{Budget, Charge};
 use super::output::Output;
 use host_probe::limits;
 use host_probe::report::{Cause, Failure};
 use host_probe::request::{Call, Spec};
-
-/// The reason where a guest reaches its time limit.
-pub(super) const NO_ANSWER_IN_TIME: &str = "the guest did not answer within its time limit";
 
 /// The data of a store.
 pub struct Guest {
@@ -37,9 +38,11 @@ impl Guest {
         if let Call::Run(arguments) = &spec.call {
             wasi.args(arguments);
         }
+        let mut wasi = wasi.build_p1();
+        bound_handles(wasi.ctx().table);
         Self {
-            wasi: wasi.build_p1(),
-            http: WasiHttpCtx::new(),
+            wasi,
+            http: new_http(),
             network: NoNetwork,
             memory: MemoryLimit::new(spec.memory_limit_bytes),
             stdout,
@@ -68,7 +71,7 @@ impl WasiHttpView for Guest {
     }
 }
 
-/// Refuses every outgoing request.
+/// Refuses every outgoing request, and keeps little of a body that nobody takes.
 pub struct NoNetwork;
 
 type Sent = Result<(hyper::Response<HyperOutgoingBody>, Transmitted), wasmtime_wasi_http::Error>;
@@ -85,14 +88,21 @@ impl WasiHttpHooks for NoNetwork {
             wasmtime_wasi_http::Error::HttpRequestDenied,
         )))
     }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        limits::BODY_CHUNK_BYTES
+    }
 }
 
-/// Refuses to let a guest's memories and tables together grow beyond a limit, and remembers that it
-/// did.
+/// Refuses to let a guest's memories and tables together grow beyond a limit, and to let it have
+/// more of them than any guest needs; remembers that it did.
+#[derive(Debug)]
 pub struct MemoryLimit {
     bytes: u64,
     used: u64,
     refused: Option<u64>,
+    /// What it takes of what all guests may take together, where there is such a bound.
+    total: Option<Charge>,
 }
 
 impl MemoryLimit {
@@ -104,19 +114,41 @@ impl MemoryLimit {
             bytes,
             used: 0,
             refused: None,
+            total: None,
+        }
+    }
+
+    /// The same for a guest that shares a budget with others.
+    pub(crate) fn of_total(bytes: u64, budget: &Arc<Budget>) -> Self {
+        Self {
+            total: Some(Charge::new(budget)),
+            ..Self::new(bytes)
         }
     }
 
     fn grow(&mut self, by_bytes: usize) -> wasmtime::Result<bool> {
-        let requested = self.used.saturating_add(by_bytes as u64);
+        let by_bytes = by_bytes as u64;
+        let requested = self.used.saturating_add(by_bytes);
         if requested > self.bytes {
             self.refused = Some(requested);
             // A trap and not a plain refusal: a guest that gets "no" may loop or answer
             // something else instead.
             wasmtime::bail!("the memory limit is reached");
         }
+        if let Some(total) = &mut self.total {
+            total.grow(by_bytes)?;
+        }
         self.used = requested;
         Ok(true)
+    }
+
+    /// What went wrong, if it was that this limit was reached.
+    pub(crate) fn reached(&self) -> Option<Failure> {
+        let (requested, limit) = (self.refused?, self.bytes);
+        Some(Failure::new(
+            Cause::MemoryLimit,
+            format!("the guest requested {requested} bytes of memory; the limit is {limit} bytes"),
+        ))
     }
 }
 
@@ -142,36 +174,61 @@ impl ResourceLimiter for MemoryLimit {
                 .saturating_mul(Self::ELEMENT_BYTES),
         )
     }
+
+    fn instances(&self) -> usize {
+        limits::CORE_INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        limits::TABLES
+    }
+
+    fn memories(&self) -> usize {
+        limits::MEMORIES
+    }
+}
+
+/// What the host keeps for a guest, bounded.
+pub(crate) fn bound_handles(table: &mut ResourceTable) {
+    table.set_max_capacity(limits::HANDLES);
+}
+
+/// What the host keeps of a guest's headers, bounded.
+pub(crate) fn new_http() -> WasiHttpCtx {
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(limits::HEADERS_BYTES);
+    http
 }
 
 /// What went wrong in a guest, and what is at fault.
 pub(super) fn failure(error: &wasmtime::Error, store: &Store<Guest>) -> Failure {
-    if let Some(requested) = store.data().memory.refused {
-        let limit = store.data().memory.bytes;
-        let reason =
-            format!("the guest requested {requested} bytes of memory; the limit is {limit} bytes");
-        return Failure::new(Cause::MemoryLimit, reason);
-    }
-    if let Some(failure) = too_much(store) {
-        return failure;
+    let memory = &store.data().memory;
+    let reached = memory.reached().or_else(|| too_much(store));
+    reached.unwrap_or_else(|| failure_of(error, memory, &quote_stderr(store)))
+}
+
+/// What went wrong in a guest with this limit, which `explained` itself so.
+pub(crate) fn failure_of(
+    error: &wasmtime::Error,
+    memory: &MemoryLimit,
+    explained: &str,
+) -> Failure {
+    if let Some(reached) = memory.reached() {
+        return reached;
     }
     if is_of_machine(error) {
         let what = "the machine does not give what the engine needs";
         return engine_failure(Cause::Machine, what, error);
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => Failure::new(Cause::TimeLimit, NO_ANSWER_IN_TIME),
+        Some(Trap::Interrupt) => out_of_time(),
         Some(trap) => Failure::new(
             Cause::Guest,
-            format!("the guest trapped: {trap}{}", quote_stderr(store)),
+            format!("the guest trapped: {trap}{explained}"),
         ),
         None => Failure::new(
             Cause::Guest,
-            format!(
-                "the guest failed: {}{}",
-                error.root_cause(),
-                quote_stderr(store)
-            ),
+            format!("the guest failed: {}{explained}", error.root_cause()),
         ),
     }
 }
@@ -217,6 +274,14 @@ pub(crate) fn engine_failure(cause: Cause, what: &str, error: &wasmtime::Error) 
         cause
     };
     Failure::new(cause, format!("{what}: {error:#}"))
+}
+
+/// The guest's time was up.
+pub(crate) fn out_of_time() -> Failure {
+    Failure::new(
+        Cause::TimeLimit,
+        "the guest did not answer within its time limit",
+    )
 }
 
 /// The end of what the guest printed to its standard error, where a panic explains itself.

@@ -11,7 +11,7 @@ use super::called::{After, Called};
 use super::deadline::Then;
 use super::exchange;
 use super::guest::{self, Guest};
-use host_probe::report::{Answered, Cause, Failure};
+use host_probe::report::{Answered, Failure};
 use host_probe::request::Call;
 
 /// An instance that is ready to be called.
@@ -54,7 +54,7 @@ impl Instance {
             // For a guest that waits in the host and runs no code that could be interrupted.
             _ => match tokio::time::timeout(limit.0, self.run(store, on_answer)).await {
                 Ok(called) => called,
-                Err(_) => return Err(Failure::new(Cause::TimeLimit, guest::NO_ANSWER_IN_TIME)),
+                Err(_) => return Err(guest::out_of_time()),
             },
         };
         called.map_err(|error| match error.downcast::<Failure>() {

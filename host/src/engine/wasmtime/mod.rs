@@ -1,10 +1,11 @@
 //! Wasmtime: one cold start, from configuration to teardown.
 
 mod attest;
+pub(crate) mod budget;
 pub mod called;
 mod code;
 mod config;
-mod deadline;
+pub(crate) mod deadline;
 pub(crate) mod density;
 pub(crate) mod exchange;
 pub mod guest;
@@ -23,14 +24,14 @@ use wasmtime::{Cache, Engine, Module, Store, UpdateDeadline};
 
 use self::called::{After, Called};
 pub use self::code::Code;
-use self::code::acquire;
-pub(crate) use self::code::{not_compiled, not_loaded, read};
+use self::code::{acquire, read};
+pub(crate) use self::code::{not_compiled, not_loaded};
 pub(crate) use self::config::{config, engine_from, private_cache};
 pub use self::config::{new_engine, new_engine_without_compiler};
 pub use self::deadline::Then;
 use self::guest::Guest;
 use self::link::PreInstance;
-use host_probe::limits::AFTER_ANSWER;
+use host_probe::limits;
 use host_probe::report::{Cause, Failure, Report};
 use host_probe::request::{Call, Destination, Kind, Preparation, Spec};
 use host_probe::resources::Usage;
@@ -107,6 +108,7 @@ pub fn new_executor() -> Result<tokio::runtime::Runtime, Failure> {
 pub fn new_store(engine: &Engine, spec: &Spec) -> Store<Guest> {
     let mut store = Store::new(engine, Guest::new(spec));
     store.limiter(|guest| &mut guest.memory);
+    store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
     let (limit, then) = time_limit(spec);
     if then == Then::Interrupt {
         store.epoch_deadline_callback(|_| {
@@ -219,7 +221,7 @@ fn ended_badly(after: &After, store: &Store<Guest>) -> Option<String> {
         After::Returned => None,
         After::Stopped => Some(format!(
             "after its answer the guest went on, and was stopped after {} ms",
-            AFTER_ANSWER.as_millis()
+            limits::AFTER_ANSWER.as_millis()
         )),
         After::Failed(error) => Some(format!(
             "after its answer {}",
@@ -229,7 +231,7 @@ fn ended_badly(after: &After, store: &Store<Guest>) -> Option<String> {
 }
 
 /// Gives the guest `limit` from now.
-fn allow(store: &mut Store<Guest>, limit: Duration, then: Then) {
+pub(crate) fn allow<T>(store: &mut Store<T>, limit: Duration, then: Then) {
     deadline::arm(store.engine(), limit, then);
     if then == Then::Interrupt {
         // After the deadline has moved: a timer that goes off for an earlier store in between would

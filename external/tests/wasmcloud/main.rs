@@ -1,6 +1,8 @@
 //! wasmCloud as it is: a real host, NATS and registry. What they need is installed by `./setup
 //! wasmcloud`; without it these tests fail and say so.
 
+mod attacks;
+
 use std::path::Path;
 use std::time::Duration;
 
