@@ -13,7 +13,8 @@ use host_probe::settings::{Acquire, Allocator, Configuration, EngineSettings};
 use host_probe::trust;
 use wasmtime::{Engine, Precompiled};
 
-use crate::engine::wasmtime::{Code, not_compiled, not_loaded};
+use crate::engine::wasmtime::guest::engine_failure;
+use crate::engine::wasmtime::{Code, not_compiled};
 use crate::error::{Advice, artifact_failed, not_trusted, unusable_artifact, usage};
 use crate::source::{self, Source};
 
@@ -147,10 +148,10 @@ impl Artifact {
                 C::compile(engine, &self.read()?).map_err(|error| not_compiled(&error))
             }
             Acquire::Deserialize => {
-                C::deserialize(engine, &self.read()?).map_err(|error| not_loaded(&error))
+                C::deserialize(engine, &self.read()?).map_err(|error| unloadable(&error))
             }
             Acquire::DeserializeFile => {
-                C::deserialize_file(engine, &self.descriptor()).map_err(|error| not_loaded(&error))
+                C::deserialize_file(engine, &self.descriptor()).map_err(|error| unloadable(&error))
             }
             Acquire::Interpret | Acquire::Aot => Err(Failure::new(
                 Cause::Harness,
@@ -180,6 +181,12 @@ impl Artifact {
     fn descriptor(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
     }
+}
+
+/// A person's precompiled code does not load. That of a probe, which the harness made, is the
+/// harness's fault.
+fn unloadable(error: &wasmtime::Error) -> Failure {
+    engine_failure(Cause::Artifact, "the precompiled code does not load", error)
 }
 
 /// The settings of an engine that loads it: the baseline's, whose guests can be interrupted.

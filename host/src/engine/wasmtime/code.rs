@@ -65,7 +65,7 @@ pub(crate) fn not_compiled(error: &wasmtime::Error) -> Failure {
     engine_failure(Cause::Artifact, "it does not compile", error)
 }
 
-pub(crate) fn not_loaded(error: &wasmtime::Error) -> Failure {
+pub(super) fn not_loaded(error: &wasmtime::Error) -> Failure {
     engine_failure(Cause::Harness, "the precompiled code does not load", error)
 }
 

@@ -24,8 +24,8 @@ use wasmtime::{Cache, Engine, Module, Store, UpdateDeadline};
 
 use self::called::{After, Called};
 pub use self::code::Code;
-use self::code::{acquire, read};
-pub(crate) use self::code::{not_compiled, not_loaded};
+pub(crate) use self::code::not_compiled;
+use self::code::{acquire, not_loaded, read};
 pub(crate) use self::config::{config, engine_from, private_cache};
 pub use self::config::{new_engine, new_engine_without_compiler};
 pub use self::deadline::Then;
