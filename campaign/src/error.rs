@@ -7,6 +7,8 @@ use results::ledger::LedgerError;
 use results::run_folder::RunFolderError;
 use workloads::ArtifactError;
 
+use crate::errno;
+
 /// How a program ends. The numbers are an interface: each program's `--help` has them, and the
 /// documentation's table is generated from [`Exit::TABLE`].
 ///
@@ -246,8 +248,11 @@ impl From<RunFolderError> for Error {
     fn from(error: RunFolderError) -> Self {
         let message = error.to_string();
         match error {
-            RunFolderError::Io { .. } => Self::new(Exit::Results, message)
-                .hint("--out FOLDER puts runs elsewhere; it needs a writable disk with room"),
+            RunFolderError::Io { source, .. } => {
+                Self::new(Exit::Results, message).hint(errno::hint(&source).unwrap_or(
+                    "--out FOLDER puts runs elsewhere; it needs a writable disk with room",
+                ))
+            }
             RunFolderError::Locked(_) => Self::new(Exit::Locked, message)
                 .hint("wait for it to end; a run that was killed leaves no lock behind"),
             RunFolderError::NoSuchRun { .. } => Self::new(Exit::Usage, message)
@@ -262,8 +267,12 @@ impl From<LedgerError> for Error {
     fn from(error: LedgerError) -> Self {
         let message = error.to_string();
         match error {
-            LedgerError::Io { .. } => Self::new(Exit::Results, message)
-                .hint("all samples before it are kept; make room, then go on with --resume latest"),
+            LedgerError::Io { source, .. } => {
+                let hint = errno::hint(&source).unwrap_or("make room");
+                Self::new(Exit::Results, message).hint(format!(
+                    "all samples before it are kept, and --resume latest goes on; {hint}"
+                ))
+            }
             LedgerError::Corrupt { .. } | LedgerError::UnknownSchema { .. } => {
                 Self::new(Exit::Resume, message).hint("the file is left as it is; start a new run")
             }

@@ -8,11 +8,15 @@
 //! | [`mask`] | what a record does not keep, and how it is recognised |
 //! | [`identity`] | a run's name, and the commit that measured it |
 //! | [`Error`], [`Exit`] | failures with their way out; the one table of exit codes |
+//! | [`errno`] | what to do about an error of the system |
 //! | [`Progress`], [`terminal`] | what a person at a terminal sees |
+//! | [`argument`] | arguments that every program takes alike |
 //! | [`duration`] | durations as people write and read them |
 //! | [`sibling`] | programs that cargo builds beside this one |
 
+pub mod argument;
 pub mod duration;
+pub mod errno;
 mod error;
 pub mod identity;
 pub mod manifest;

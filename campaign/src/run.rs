@@ -15,6 +15,7 @@ use results::manifest::{Build, Manifest, System};
 use results::record::Outcome;
 use results::run_folder::{self, RunFolder};
 
+use crate::errno;
 use crate::error::{Error, Exit};
 use crate::progress::Progress;
 use crate::terminal::{print, say, terminal};
@@ -88,7 +89,8 @@ pub fn resolve_resumed(results: &Path, resume: Option<&str>) -> Result<Option<St
     Ok(resolved.transpose()?)
 }
 
-/// A new run's folder, or that of an earlier one if what is measured now belongs into it.
+/// A new run's folder, or that of an earlier one if what is measured now belongs into it. A new run
+/// begins with [`measure`].
 ///
 /// # Errors
 /// The folder cannot be made, found or locked; or samples measured now would be of another
@@ -99,15 +101,15 @@ pub fn open(
     now: Manifest,
 ) -> Result<(RunFolder, Manifest), Error> {
     let Some(run) = resume else {
-        return Ok((RunFolder::create(results, &now)?, now));
+        return Ok((RunFolder::create(results, &now.run)?, now));
     };
     let (folder, then) = RunFolder::open(results, run)?;
-    if let Some(difference) = then.differs_from(&now) {
-        return Err(Error::new(
-            Exit::Resume,
-            format!("{} cannot be resumed: {difference}", then.run),
-        )
-        .hint("its samples stay as they are; start a new run"));
+    let differences = then.differences(&now);
+    if !differences.is_empty() {
+        let list = differences.join("\n  - ");
+        let message = format!("{} cannot be resumed:\n  - {list}", then.run);
+        return Err(Error::new(Exit::Resume, message)
+            .hint("its samples stay as they are; undo what has changed, or start a new run"));
     }
     if Plan::places(&then).is_none() {
         let message = format!(
@@ -147,8 +149,12 @@ pub fn measure<B: Bench>(
             Exit::Results,
             format!("cannot prepare {}: {error}", work.display()),
         )
-        .hint("--out FOLDER puts runs elsewhere; it needs a writable disk with room")
+        .hint(
+            errno::hint(&error)
+                .unwrap_or("--out FOLDER puts runs elsewhere; it needs a writable disk with room"),
+        )
     })?;
+    folder.begin(manifest)?;
     let campaign = Campaign {
         plan: &plan,
         run: folder.run(),

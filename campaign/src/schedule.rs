@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use machine::clock;
-use machine::noise::Counters;
+use machine::noise::{Census, Counters};
 use machine::quiet::{self, Quiet};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -107,6 +107,10 @@ pub struct Measurement {
     pub requests: Option<Requests>,
     /// The evidence.
     pub attested: Attested,
+    /// Processes that were there before the sample and worked for it, such as the daemons of an
+    /// engine, where this program has not started them: what they and their children did is no
+    /// disturbance.
+    pub daemons: Vec<u32>,
 }
 
 impl Measurement {
@@ -119,6 +123,7 @@ impl Measurement {
             resources: Resources::default(),
             requests: None,
             attested: Attested::new(),
+            daemons: Vec::new(),
         }
     }
 }
@@ -266,10 +271,16 @@ impl<'a> Session<'a> {
         sample.artifact_sha256 = bench.artifact_sha256(&planned.cell);
         let quiet = self.patience.wait(|at_most| bench.wait_for_quiet(at_most));
         sample.attested.extend(quiet);
+        let census = Census::take();
         let before = Counters::read(proc);
         let started_at = clock::wall_clock();
         let measured = bench.sample(planned);
-        let noise = Counters::read(proc).since(&before);
+        let others = census.others_since(&measured.daemons).unzip();
+        let noise = Noise {
+            others_cpu_ns: others.0,
+            capacity_ns: others.1,
+            ..Counters::read(proc).since(&before)
+        };
         let cleaned = bench.clean(planned);
         let sample = Sample {
             started_at,

@@ -113,7 +113,7 @@ fn ours(url: &str, setting: &Setting) -> Result<(f64, Option<f64>), Failure> {
         return Err("the workload is no service".into());
     };
     let loaded = run(&Load {
-        address: target.address,
+        address: target.reachable(),
         host: target.host,
         also: Vec::new(),
         request,

@@ -100,7 +100,7 @@ fn nearness(profile: &str, is_shuffled: bool, is_such: impl Fn(&Planned) -> bool
         for planned in block {
             let at: usize = places[&planned.cell];
             began_s[at] = now_s;
-            now_s += cells[at].estimate_ms(settings.values.requests) / 1e3;
+            now_s += cells[at].estimate_ms(settings.values.requests, settings.values.warm_up) / 1e3;
         }
         for (candidate, baseline) in &pairs {
             let between = f64::abs(began_s[*candidate] - began_s[*baseline]);

@@ -222,7 +222,7 @@ fn what_is_impossible_is_one_message_with_a_way_out() {
         (
             &["--only", "system=podman"][..],
             2,
-            "system is one of docker, native",
+            "system is one of native, native-portable",
         ),
         (
             &["--profile", "no-such-profile"],
@@ -253,6 +253,23 @@ fn what_is_impossible_is_one_message_with_a_way_out() {
         assert!(stderr.contains(said), "{arguments:?}: {stderr}");
     }
     assert!(run_in(out.path()).is_none(), "no run was begun");
+}
+
+#[test]
+fn a_relative_folder_for_runs_is_as_good_as_any() {
+    let folder = folder();
+    let mut command = suite(
+        Path::new("relative/runs"),
+        &[&NATIVE[..], &["--samples", "1"]].concat(),
+    );
+    let output = command.current_dir(folder.path()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let samples = samples(&folder.path().join("relative/runs"));
+    assert!(
+        !samples.is_empty() && samples.iter().all(|it| it.outcome == Outcome::Ok),
+        "{stderr}"
+    );
 }
 
 #[test]

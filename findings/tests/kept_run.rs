@@ -5,6 +5,8 @@
 //!
 //! - `phases[].interval_ns` was a pair and is an interval with names: `low` and `high`;
 //! - cells have more measures and facts than they had;
+//! - `noisy` has lost the samples that the machine's pressure alone had marked, to which the program
+//!   that measures adds, and `median_without_noisy` follows it;
 //! - `pooled`, quantiles of the requests of all processes together, is gone: a cell's quantiles are
 //!   the medians of its processes' own, among `measures`.
 
@@ -48,7 +50,12 @@ fn compare(path: &str, before: &Value, after: &Value, differences: &mut Vec<Stri
             for (key, value) in before {
                 let path = format!("{path}/{key}");
                 match (key.as_str(), after.get(key)) {
-                    ("pooled", None) => {}
+                    ("pooled", None) | ("median_without_noisy", Some(_)) => {}
+                    ("noisy", Some(now)) => {
+                        if !is_part(now, value) {
+                            differences.push(format!("{path} was {value} and is {now}"));
+                        }
+                    }
                     ("interval_ns", Some(now)) if path.contains("/phases/") => {
                         let named = named(value);
                         compare(&path, &named, now, differences);
@@ -65,6 +72,14 @@ fn compare(path: &str, before: &Value, after: &Value, differences: &mut Vec<Stri
         }
         (before, after) if before == after => {}
         (before, after) => differences.push(format!("{path} was {before} and is {after}")),
+    }
+}
+
+/// Whether all that one list has is in the other.
+fn is_part(part: &Value, whole: &Value) -> bool {
+    match (part.as_array(), whole.as_array()) {
+        (Some(part), Some(whole)) => part.iter().all(|it| whole.contains(it)),
+        _ => false,
     }
 }
 

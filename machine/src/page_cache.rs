@@ -1,13 +1,20 @@
 //! The page cache: putting files into it or out of it, by name, and proving that they are there or
 //! not.
+//!
+//! The proof is mincore(2), which since Linux 5.2 answers "all of it" to whoever neither owns the
+//! file nor may write it. Such a file is asked for by cachestat(2), which kernels from 6.5 on have
+//! and newer ones refuse likewise. Where neither tells, what is resident is unknown, and said to be.
 
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Seek as _};
+use std::ops::AddAssign;
 use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use nix::fcntl::{AT_FDCWD, AtFlags, PosixFadviseAdvice, posix_fadvise};
+use nix::unistd::{AccessFlags, faccessat};
 
 /// Whether a file's pages are in the page cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,15 +26,33 @@ pub enum Residency {
 }
 
 /// Pages of a file, and how many of them are in the page cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pages {
-    /// In the page cache.
-    pub resident: usize,
+    /// In the page cache; nothing where the kernel does not tell this user.
+    pub resident: Option<usize>,
     /// In all.
     pub all: usize,
 }
 
-/// Puts all pages of a file into a state, and verifies that they are in it.
+impl Pages {
+    /// Of no file.
+    pub const NONE: Self = Self {
+        resident: Some(0),
+        all: 0,
+    };
+}
+
+impl AddAssign for Pages {
+    /// Unknown pages of one file make the sum unknown.
+    fn add_assign(&mut self, more: Self) {
+        self.all += more.all;
+        self.resident = self.resident.zip(more.resident).map(|(a, b)| a + b);
+    }
+}
+
+/// Puts all pages of a file into a state, and verifies that they are in it. That a file was read is
+/// taken for enough where the kernel does not tell what of it is resident; that it was put out is
+/// not.
 ///
 /// # Errors
 /// Why not, with the remedy.
@@ -54,17 +79,27 @@ pub fn put_open(file: &File, what: &dyn Display, state: Residency) -> Result<Pag
     };
     // The kernel may take a page of a file that was just written back while the file is read.
     for _ in 1..READS {
-        if state == Residency::Evicted || pages.resident == expected {
+        if state == Residency::Evicted || pages.resident.is_none_or(|pages| pages == expected) {
             break;
         }
         pages = read_in(file).map_err(fail)?;
     }
-    if pages.resident != expected {
+    let Some(resident) = pages.resident else {
+        return match state {
+            Residency::Hot => Ok(pages),
+            Residency::Evicted => Err(format!(
+                "what of {what} is in the page cache is unknown: the kernel tells only who owns the \
+                    file or may write it, so that nothing proves that it was put out; own the file, \
+                    or be root"
+            )),
+        };
+    };
+    if resident != expected {
         return Err(format!(
-            "{} of {} pages of {what} are in the page cache, {expected} should be; if it lies on \
+            "{resident} of {} pages of {what} are in the page cache, {expected} should be; if it lies on \
                 tmpfs or another file system without a page cache of its own, put the run on a \
                 disk with --out",
-            pages.resident, pages.all
+            pages.all
         ));
     }
     Ok(pages)
@@ -88,6 +123,9 @@ fn cannot(what: &dyn Display, error: &io::Error) -> String {
     format!("cannot set the page cache of {what}: {error}")
 }
 
+/// The size of a page.
+const PAGE: usize = 4096;
+
 /// How often a file is read until all of it is in the page cache.
 const READS: usize = 3;
 
@@ -103,18 +141,61 @@ fn drop_pages(file: &File) -> io::Result<()> {
     posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).map_err(io::Error::from)
 }
 
-/// Which pages of the file are in the page cache. mincore(2), over a mapping that touches none of
-/// them.
+/// How many pages of the file are in the page cache, if the kernel tells this user.
 ///
 /// # Errors
 /// The system's error.
-#[expect(unsafe_code, reason = "mincore has no safe interface")]
 pub fn resident(file: &File) -> io::Result<Pages> {
-    const PAGE: usize = 4096;
     let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
     if length == 0 {
-        return Ok(Pages::default());
+        return Ok(Pages::NONE);
     }
+    let all = length.div_ceil(PAGE);
+    let resident = if is_told_to_us(file) {
+        Some(mincore(file, length)?)
+    } else {
+        cachestat(file).map(|resident| resident.min(all))
+    };
+    Ok(Pages { resident, all })
+}
+
+/// Whether this user owns the file, or may do what only its owner may, or may write it: the two
+/// conditions of mincore(2). Opening it without a trace in its access time takes the first one.
+fn is_told_to_us(file: &File) -> bool {
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let mut as_owner = File::options();
+    as_owner.read(true).custom_flags(libc::O_NOATIME);
+    as_owner.open(&path).is_ok() || {
+        let flags = AtFlags::AT_EACCESS;
+        faccessat(AT_FDCWD, path.as_str(), AccessFlags::W_OK, flags).is_ok()
+    }
+}
+
+/// By cachestat(2); nothing where there is none, or it does not tell this user either.
+#[expect(unsafe_code, reason = "cachestat has no safe interface")]
+fn cachestat(file: &File) -> Option<usize> {
+    /// Its number on all architectures but alpha.
+    const CACHESTAT: libc::c_long = 451;
+    // Offset and length, of which 0 is all.
+    let range = [0_u64; 2];
+    // Pages in the cache, dirty ones, in writeback, evicted, recently evicted.
+    let mut counts = [0_u64; 5];
+    // SAFETY: both structures are of 64-bit numbers as above, and live until the call returns.
+    let result = unsafe {
+        libc::syscall(
+            CACHESTAT,
+            file.as_raw_fd(),
+            range.as_ptr(),
+            counts.as_mut_ptr(),
+            0,
+        )
+    };
+    (result == 0).then(|| usize::try_from(counts[0]).unwrap_or(usize::MAX))
+}
+
+/// By mincore(2), over a mapping that touches no page.
+#[expect(unsafe_code, reason = "mincore has no safe interface")]
+fn mincore(file: &File, length: usize) -> io::Result<usize> {
     let mut states = vec![0_u8; length.div_ceil(PAGE)];
     // SAFETY: a fresh private mapping of `length` bytes that nobody reads, passed to mincore with a
     // vector of one byte a page as mincore(2) wants it, and unmapped again.
@@ -129,10 +210,7 @@ pub fn resident(file: &File) -> io::Result<Pages> {
         libc::munmap(mapping, length);
         if result == 0 { Ok(()) } else { Err(error) }
     };
-    residency.map(|()| Pages {
-        resident: states.iter().filter(|&&state| state & 1 == 1).count(),
-        all: states.len(),
-    })
+    residency.map(|()| states.iter().filter(|&&state| state & 1 == 1).count())
 }
 
 #[cfg(test)]
@@ -148,14 +226,14 @@ mod tests {
         assert_eq!(
             put(&path, Residency::Evicted),
             Ok(Pages {
-                resident: 0,
+                resident: Some(0),
                 all: 4
             })
         );
         assert_eq!(
             put(&path, Residency::Hot),
             Ok(Pages {
-                resident: 4,
+                resident: Some(4),
                 all: 4
             })
         );
@@ -165,9 +243,96 @@ mod tests {
     fn what_a_process_has_mapped_stays() {
         // This very program runs.
         let pages = evict(&std::env::current_exe().unwrap()).unwrap();
+        let resident = pages.resident.unwrap();
+        assert!(resident > 0 && resident <= pages.all, "{pages:?}");
+    }
+
+    /// On a thread that is nobody, if this process may make one: other threads stay what they are.
+    #[expect(unsafe_code, reason = "the safe call changes the user of all threads")]
+    fn as_nobody<T: Send>(what: impl FnOnce() -> T + Send) -> Option<T> {
+        const NOBODY: libc::uid_t = 65_534;
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                // SAFETY: numbers only. The effective user alone is another one afterwards.
+                let set = unsafe { libc::syscall(libc::SYS_setresuid, -1, NOBODY, -1) };
+                (set == 0).then(what)
+            });
+            thread.join().unwrap()
+        })
+    }
+
+    #[test]
+    fn what_is_resident_of_somebody_elses_file_is_unknown_and_not_all_of_it() {
+        let folder = tempfile::tempdir_in(results::checkout::root()).unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, vec![7; 8 * 4096]).unwrap();
+        put(&path, Residency::Evicted).unwrap();
+        let file = File::open(&path).unwrap();
+        let known = Pages {
+            resident: Some(0),
+            all: 8,
+        };
+        assert_eq!(resident(&file).unwrap(), known);
+        let Some((seen, refused)) = as_nobody(|| {
+            (
+                resident(&file).unwrap(),
+                put_open(&file, &"it", Residency::Evicted),
+            )
+        }) else {
+            return;
+        };
+        // By mincore(2) it would be all 8 pages. Kernels whose cachestat(2) tells everybody know.
         assert!(
-            pages.resident > 0 && pages.resident <= pages.all,
-            "{pages:?}"
+            seen == Pages {
+                resident: None,
+                all: 8
+            } || seen == known,
+            "{seen:?}"
+        );
+        match seen.resident {
+            None => assert!(refused.unwrap_err().contains("is unknown"), "{seen:?}"),
+            Some(_) => assert_eq!(refused, Ok(known)),
+        }
+    }
+
+    #[test]
+    fn both_calls_count_alike() {
+        let folder = tempfile::tempdir_in(results::checkout::root()).unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, vec![7; 5 * 4096]).unwrap();
+        let file = File::open(&path).unwrap();
+        for (state, expected) in [(Residency::Evicted, 0), (Residency::Hot, 5)] {
+            put(&path, state).unwrap();
+            assert_eq!(mincore(&file, 5 * 4096).unwrap(), expected);
+            // Not every kernel has the other.
+            assert!(cachestat(&file).is_none_or(|resident| resident == expected));
+        }
+    }
+
+    #[test]
+    fn a_sum_with_something_unknown_is_unknown() {
+        let mut sum = Pages::NONE;
+        sum += Pages {
+            resident: Some(2),
+            all: 3,
+        };
+        assert_eq!(
+            sum,
+            Pages {
+                resident: Some(2),
+                all: 3
+            }
+        );
+        sum += Pages {
+            resident: None,
+            all: 4,
+        };
+        assert_eq!(
+            sum,
+            Pages {
+                resident: None,
+                all: 7
+            }
         );
     }
 

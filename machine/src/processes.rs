@@ -40,15 +40,18 @@ impl Stat {
     }
 }
 
+/// The numbers of all processes.
+pub fn numbers() -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
 /// All processes, each with its description. One that ends meanwhile is left out.
 pub fn all() -> Vec<(u32, Stat)> {
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let pids = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(|pid| Some((pid, Stat::of(pid)?))).collect()
+    let described = |pid| Some((pid, Stat::of(pid)?));
+    numbers().into_iter().filter_map(described).collect()
 }
 
 /// The living members of a process group.

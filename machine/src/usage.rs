@@ -43,6 +43,7 @@ pub fn sum(parts: &[Resources]) -> Resources {
         major_faults: all(|part| part.major_faults),
         voluntary_switches: all(|part| part.voluntary_switches),
         involuntary_switches: all(|part| part.involuntary_switches),
+        core_wait_ns: all(|part| part.core_wait_ns),
     }
 }
 
@@ -66,7 +67,38 @@ fn of_process(pid: u32) -> Resources {
         major_faults: stat.map(|stat| stat.major_faults),
         voluntary_switches: switches(|status| status.voluntary_ctxt_switches),
         involuntary_switches: switches(|status| status.nonvoluntary_ctxt_switches),
+        core_wait_ns: core_wait_ns(pid),
     }
+}
+
+/// How long the threads that a process has were ready to run and waited for a core, added up.
+/// Nothing where the kernel does not count it (`CONFIG_SCHED_INFO`).
+pub fn core_wait_ns(pid: u32) -> Option<u64> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let waits: Vec<_> = threads
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok())
+        .map(|text| waited_ns(&text))
+        .collect();
+    let sum = waits.iter().copied().sum::<Option<u64>>();
+    sum.filter(|_| !waits.is_empty())
+}
+
+/// The same of the first thread of a child that has ended and was not waited for: the others are
+/// gone by then.
+pub fn core_wait_ns_of_ended(pid: u32) -> Option<u64> {
+    waited_ns(&std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?)
+}
+
+/// Time on a core, time in which one was waited for, times that one was got; all zero in kernels
+/// that do not count. Linux `Documentation/scheduler/sched-stats.rst`.
+fn waited_ns(schedstat: &str) -> Option<u64> {
+    let mut numbers = schedstat.split_whitespace();
+    let _ran_ns = numbers.next()?;
+    let waited_ns = numbers.next()?.parse().ok()?;
+    let turns: u64 = numbers.next()?.parse().ok()?;
+    // A thread that is there and has never had a core would be counted as one that never waited.
+    (turns > 0).then_some(waited_ns)
 }
 
 fn status(pid: u32) -> Option<Status> {
@@ -80,8 +112,9 @@ fn memory(pid: u32) -> Option<HashMap<String, u64>> {
     Some(sums.extension.map)
 }
 
-/// The CPU time of all threads of a process, those that have ended included.
-fn cpu_ns(pid: u32) -> Option<u64> {
+/// The CPU time of all threads of a process, those that have ended included. One system call, which
+/// everybody may make for every process.
+pub(crate) fn cpu_ns(pid: u32) -> Option<u64> {
     let time = clock_getcpuclockid(Pid::from_raw(pid.cast_signed()))
         .and_then(ClockId::now)
         .ok()?;
@@ -111,6 +144,7 @@ pub fn since(before: &Resources, after: &Resources) -> Resources {
         major_faults: more(|cost| cost.major_faults),
         voluntary_switches: more(|cost| cost.voluntary_switches),
         involuntary_switches: more(|cost| cost.involuntary_switches),
+        core_wait_ns: more(|cost| cost.core_wait_ns),
         ..*after
     }
 }
@@ -316,6 +350,20 @@ mod tests {
             (more.cpu_ns, more.pss_bytes, more.minor_faults),
             (Some(15), Some(9), Some(1))
         );
+    }
+
+    #[test]
+    fn how_long_threads_waited_for_a_core_is_read_and_zeros_are_no_answer() {
+        assert_eq!(waited_ns("522396 53179 11\n"), Some(53_179));
+        for other in ["0 0 0\n", "", "1 2\n", "1 many 3\n"] {
+            assert_eq!(waited_ns(other), None, "{other:?}");
+        }
+        if std::fs::read_to_string("/proc/self/schedstat")
+            .is_ok_and(|text| waited_ns(&text).is_some())
+        {
+            assert!(of_process(std::process::id()).core_wait_ns.is_some());
+        }
+        assert_eq!(core_wait_ns(u32::MAX >> 1), None);
     }
 
     #[test]

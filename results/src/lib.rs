@@ -18,6 +18,7 @@
 //! | [`schema`] | JSON Schemas of the two records |
 
 pub mod checkout;
+mod differences;
 pub mod digest;
 pub mod folder;
 pub mod latency;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::differences;
 use crate::machine::Machine;
 use crate::record::Cell;
 
@@ -144,25 +145,9 @@ pub struct ArtifactFact {
 }
 
 impl Manifest {
-    /// Why samples measured now would not belong to this run, if so: another order, program,
-    /// artifact or machine. Resuming would mix two populations in one ledger.
-    pub fn differs_from(&self, now: &Self) -> Option<String> {
-        let differs = |what: &str, then: &dyn std::fmt::Debug, now: &dyn std::fmt::Debug| {
-            let (then, now) = (format!("{then:?}"), format!("{now:?}"));
-            (then != now).then(|| format!("{what} was {then} and is now {now}"))
-        };
-        // The order first: a run that an older version began differs in its program too, and that
-        // is not what a person has to know of it.
-        differs("the rule that orders the samples", &self.order, &now.order)
-            .or_else(|| {
-                differs(
-                    "the measuring program's digest",
-                    &self.build.sha256,
-                    &now.build.sha256,
-                )
-            })
-            .or_else(|| differs("the machine", &self.machine, &now.machine))
-            .or_else(|| differs("the list of artifacts", &self.artifacts, &now.artifacts))
-            .or_else(|| differs("the list of systems", &self.systems, &now.systems))
+    /// Why samples measured now would not belong to this run: another order, program, artifact or
+    /// machine, a sentence each. Resuming would mix two populations in one ledger.
+    pub fn differences(&self, now: &Self) -> Vec<String> {
+        differences::sentences(self, now)
     }
 }

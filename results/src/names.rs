@@ -498,9 +498,12 @@ vocabulary! {
     SystemFiles = "system_files",
     /// Those of them that others kept in the page cache.
     SystemFilesInUse = "system_files_in_use",
+    /// Those of them of which the kernel does not tell this user what is in the page cache: whether
+    /// they were cold shows in the page faults of the start alone.
+    SystemFilesUnknown = "system_files_unknown",
     /// Pages of these files.
     SystemPages = "system_pages",
-    /// Pages of these files in the page cache before the start.
+    /// Pages of these files in the page cache before the start; `null` where the kernel does not tell.
     SystemPagesResident = "system_pages_resident",
     /// Requests before those that were recorded, over all connections.
     WarmUp = "warm_up",

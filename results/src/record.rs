@@ -127,6 +127,10 @@ pub struct Resources {
     pub voluntary_switches: Option<u64>,
     /// Times a core was taken from the process.
     pub involuntary_switches: Option<u64>,
+    /// Time that its threads were ready to run and waited for a core, added up. Of what has ended,
+    /// that of its first thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core_wait_ns: Option<u64>,
 }
 
 /// What the requests of a sample under load did.

@@ -12,10 +12,15 @@ use crate::SCHEMA_VERSION;
 use crate::folder::Folder;
 use crate::manifest::Manifest;
 
+/// The file that makes a folder a run's.
+const MANIFEST: &str = "manifest.json";
+
 /// The longest manifest that is read: one of ten thousand cells has a tenth of it.
 pub const LONGEST_MANIFEST: u64 = 32 << 20;
 
-/// A run folder that this process alone may write to, for as long as the value lives.
+/// A run folder that this process alone may write to, for as long as the value lives. That of a new
+/// run which has not [begun](Self::begin) by then is removed: what cannot record its first sample
+/// is no run, and nobody's `latest`.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -91,27 +96,41 @@ pub fn runs(results: &Path) -> Vec<String> {
 }
 
 impl RunFolder {
-    /// Makes the folder of a new run below `results` and writes its manifest.
+    /// Makes the folder of a new run below `results`, which has not begun.
     ///
     /// # Errors
     /// [`RunFolderError`] if the folder cannot be made or written.
-    pub fn create(results: &Path, manifest: &Manifest) -> Result<Self, RunFolderError> {
-        let path = results.join(&manifest.run);
+    pub fn create(results: &Path, run: &str) -> Result<Self, RunFolderError> {
+        let path = results.join(run);
         std::fs::create_dir_all(results).map_err(fail("make the results folder", results))?;
         std::fs::create_dir(&path).map_err(fail("make the run folder", &path))?;
-        let folder = Self::lock(path, manifest.run.clone())?;
+        Self::lock(path, run.to_owned())
+    }
+
+    /// Begins the run by writing its manifest, once everything else is there that its first sample
+    /// needs. One that has begun stays as it is.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] if it cannot be written.
+    pub fn begin(&self, manifest: &Manifest) -> Result<(), RunFolderError> {
+        if self.has_begun() {
+            return Ok(());
+        }
         let text = serde_json::to_vec_pretty(manifest)
             .expect("a manifest is plain data: it always serialises");
         // Renamed into place: a manifest is whole or not there, so a killed start leaves nothing
         // that `latest` would find.
-        let written = Folder::open_itself(&folder.path).and_then(|opened| {
-            opened.write_with("manifest.json", |file| {
+        let written = Folder::open_itself(&self.path).and_then(|opened| {
+            opened.write_with(MANIFEST, |file| {
                 io::Write::write_all(file, &text)?;
                 file.sync_all()
             })
         });
-        written.map_err(fail("write", &folder.path.join("manifest.json")))?;
-        Ok(folder)
+        written.map_err(fail("write", &self.path.join(MANIFEST)))
+    }
+
+    fn has_begun(&self) -> bool {
+        self.path.join(MANIFEST).is_file()
     }
 
     /// Opens the folder of an earlier run: `run` is its name, or `latest`.
@@ -186,6 +205,16 @@ impl RunFolder {
     }
 }
 
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        if !self.has_begun() {
+            // Nothing of anybody's is in it. What cannot be removed has no manifest, and so is no
+            // run that could be gone on with.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
 /// The name of an earlier run: `run` is its name, or `latest`.
 ///
 /// # Errors
@@ -198,7 +227,7 @@ pub fn resolve(results: &Path, run: &str) -> Result<String, RunFolderError> {
     };
     // A name, not a path: `../elsewhere` is no run of this folder.
     let is_run = |name: &String| {
-        !name.contains('/') && name != ".." && results.join(name).join("manifest.json").is_file()
+        !name.contains('/') && name != ".." && results.join(name).join(MANIFEST).is_file()
     };
     name.filter(is_run)
         .ok_or_else(|| RunFolderError::NoSuchRun {
@@ -216,9 +245,9 @@ pub fn read_manifest(run_folder: &Path) -> Result<Manifest, RunFolderError> {
     struct Version {
         schema: u64,
     }
-    let path = run_folder.join("manifest.json");
+    let path = run_folder.join(MANIFEST);
     let bytes = Folder::open_itself(run_folder)
-        .and_then(|folder| folder.read("manifest.json", LONGEST_MANIFEST))
+        .and_then(|folder| folder.read(MANIFEST, LONGEST_MANIFEST))
         .map_err(fail("read", &path))?;
     let bad = |reason: String| RunFolderError::BadManifest {
         path: path.clone(),
@@ -236,7 +265,7 @@ pub fn read_manifest(run_folder: &Path) -> Result<Manifest, RunFolderError> {
 fn latest(results: &Path) -> Option<String> {
     runs(results)
         .into_iter()
-        .rfind(|run| results.join(run).join("manifest.json").is_file())
+        .rfind(|run| results.join(run).join(MANIFEST).is_file())
 }
 
 #[cfg(test)]

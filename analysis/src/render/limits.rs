@@ -204,10 +204,26 @@ fn unsteady(limits: &Limits) -> Vec<String> {
     let mut sentences = Vec::new();
     if limits.ok > 0 {
         sentences.push(format!(
-            "{} of the samples that count were noisy (time stolen by the hypervisor, waiting for \
-                a core for more than a tenth of the time, or something else that ran right \
-                before). They count; the table of all measures has the medians without them.",
+            "{} of the samples that count were noisy: time stolen by the hypervisor, a core that \
+                others had while the sample waited for it for more than a tenth of its time, \
+                others on more than a tenth of the machine, or something else that ran right \
+                before. They count; the table of all measures has the medians without them.",
             percent(limits.noisy as f64 / limits.ok as f64)
+        ));
+    }
+    if limits.residency_unknown > 0 {
+        sentences.push(format!(
+            "**Of {} it is unknown whether the system's own files were cold:** they were evicted by \
+                a user who neither owns them nor may write them, whom the kernel does not tell what \
+                stayed. Their major page faults, in the exported samples, are all there is of proof.",
+            count(limits.residency_unknown as u64, "sample")
+        ));
+    }
+    if limits.noise_unknown > 0 {
+        sentences.push(format!(
+            "**Of {} it is unknown whether others disturbed them:** the record does not say what \
+                other processes did (an older run, or a machine that does not show them).",
+            count(limits.noise_unknown as u64, "sample")
         ));
     }
     let warnings = [

@@ -146,6 +146,8 @@ pub(super) fn sample(shape: &Shape, planned: &Planned, draw: &mut Draw) -> Sampl
             steal_ns: Some(if draw.unit() < 0.04 { 10_000_000 } else { 0 }),
             cpu_pressure_ns: Some(0),
             load1: Some(0.3),
+            others_cpu_ns: Some(0),
+            capacity_ns: Some(4 * total),
         },
         requests,
         artifact_sha256: None,

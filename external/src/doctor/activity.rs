@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use machine::noise::Counters;
+use machine::noise::{Census, Counters};
+use machine::usage;
 use results::noise::Noise;
 
 use super::finding::Finding;
@@ -147,6 +148,61 @@ pub struct Activity {
     pub unseen: f64,
 }
 
+/// Whether the kernel tells this process what marks a sample as noisy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoiseSources {
+    /// How long a process waited for a core (`/proc/PID/schedstat`, of kernels with
+    /// `CONFIG_SCHED_INFO`).
+    pub waits: bool,
+    /// What all others took of the cores, which a container does not show.
+    pub others: bool,
+}
+
+impl NoiseSources {
+    pub(super) fn here() -> Self {
+        Self {
+            waits: usage::core_wait_ns(std::process::id()).is_some(),
+            others: Census::take().others_since(&[]).is_some(),
+        }
+    }
+
+    pub(super) fn finding(self) -> Finding {
+        const NAME: &str = "noise";
+        let effect = "What it does not tell is unknown in the record, and the report says of how \
+            many samples.";
+        match (self.waits, self.others) {
+            (true, true) => Finding::new(
+                NAME,
+                Good,
+                "the kernel tells what others take of the cores, and how long a process waits for one",
+                "Samples that others disturbed are marked as noisy and stay in.",
+            ),
+            (false, true) => Finding::new(
+                NAME,
+                Note,
+                "the kernel does not tell how long a process waits for a core (no CONFIG_SCHED_INFO)",
+                format!("Samples are marked as noisy by what others took of the cores. {effect}"),
+            ),
+            (true, false) => Finding::new(
+                NAME,
+                Note,
+                "not all processes of the machine are shown here, as within a container",
+                format!(
+                    "Samples are marked as noisy if they waited for a core, for whomever: for \
+                        threads of their own too. {effect}"
+                ),
+            ),
+            (false, false) => Finding::new(
+                NAME,
+                Warning,
+                "the kernel tells neither what others take of the cores nor who waits for one",
+                format!("Only stolen time can mark a sample as noisy. {effect}"),
+            )
+            .remedy("measure outside of a container, on a kernel with CONFIG_SCHED_INFO"),
+        }
+    }
+}
+
 /// Processes of one name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Background {
@@ -242,7 +298,7 @@ impl Activity {
                 "cpu pressure",
                 Note,
                 "the kernel does not say (no /proc/pressure/cpu)",
-                "Samples that waited for a core cannot be marked.",
+                "Whether what runs now would be in the way is not known.",
             );
         };
         let part = waited_ns as f64 / self.interval_ns as f64;
@@ -256,8 +312,7 @@ impl Activity {
                 if part < 0.25 { Warning } else { Bad },
                 found,
                 "More wants to run than there are cores: what is measured will wait too, and wall \
-                    time then says more about its neighbours than about it. Such samples are \
-                    marked as noisy and stay in.",
+                    time then says more about its neighbours than about it.",
             )
             .remedy("stop what runs"),
         }

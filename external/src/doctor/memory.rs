@@ -115,6 +115,8 @@ pub(super) fn free(root: Root) -> Finding {
 pub enum PageCache {
     /// It went out and came back, and mincore(2) saw both.
     Controlled,
+    /// The same, and of files that this user neither owns nor may write the kernel tells nothing.
+    OwnFilesOnly,
     /// It stayed in, or did not come back: why.
     Stuck(String),
     /// No file could be written: why.
@@ -149,8 +151,20 @@ impl PageCache {
         let trial = [Residency::Evicted, Residency::Hot, Residency::Evicted]
             .into_iter()
             .try_for_each(|state| page_cache::put_open(&file, &what, state).map(drop));
-        trial.map_or_else(Self::Stuck, |()| Self::Controlled)
+        match trial {
+            Err(why) => Self::Stuck(why),
+            Ok(()) if tells_of_others() => Self::Controlled,
+            Ok(()) => Self::OwnFilesOnly,
+        }
     }
+}
+
+/// Whether the kernel tells what is resident of a file that users neither own nor may write, such as
+/// every system's shell.
+fn tells_of_others() -> bool {
+    let file = std::fs::File::open("/bin/sh");
+    file.and_then(|file| page_cache::resident(&file))
+        .is_ok_and(|pages| pages.resident.is_some())
 }
 
 /// Whether a cold start can have cold files.
@@ -163,6 +177,16 @@ pub(super) fn page_cache(trial: &PageCache) -> Finding {
             "Cold starts read cold files, and each sample proves it. The cache of a host below \
                 stays invisible.",
         ),
+        PageCache::OwnFilesOnly => Finding::new(
+            "page cache",
+            Note,
+            "files of this user go out and come back, seen by mincore; of others' files the kernel \
+                does not tell",
+            "Cold starts read cold files, and each sample proves it. With `page_cache=evicted-all` \
+                the programs and libraries of systems are evicted too, and whether they went is \
+                unknown: only the page faults of the start show it.",
+        )
+        .remedy("be root, or the owner of the systems' files, for that proof"),
         PageCache::Stuck(why) => Finding::new(
             "page cache",
             Warning,

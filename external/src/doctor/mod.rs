@@ -25,7 +25,7 @@ use nix::errno::Errno;
 use results::machine::Machine;
 use serde::Serialize;
 
-pub use activity::{Activity, Background, Reading};
+pub use activity::{Activity, Background, NoiseSources, Reading};
 pub use clock::ClockCost;
 pub use finding::{Finding, Severity};
 pub use memory::PageCache;
@@ -49,7 +49,7 @@ pub struct DoctorArguments {
     pub strict: bool,
     /// The folder that runs will be kept in, where the page cache is tried [default: results/raw of
     /// the checkout]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
     pub out: Option<PathBuf>,
 }
 
@@ -60,6 +60,8 @@ pub struct Trials {
     pub allowed: Vec<usize>,
     /// What went on between two readings of the kernel's counters.
     pub activity: Activity,
+    /// What the kernel tells of what disturbs a sample.
+    pub noise: NoiseSources,
     /// What reading the clock costs.
     pub clock: ClockCost,
     /// Whether files can be put out of the page cache.
@@ -82,6 +84,7 @@ impl Trials {
         Self {
             allowed: machine::cores::allowed(),
             activity,
+            noise: NoiseSources::here(),
             clock: ClockCost::measure(),
             page_cache: PageCache::try_in(results),
             network_namespace: permissions::try_network_namespace(),
@@ -151,6 +154,7 @@ fn examine(root: Root, machine: &Machine, trials: &Trials) -> Vec<Finding> {
         processor::mitigations(machine),
     ]);
     findings.extend(trials.activity.findings(trials.allowed.len()));
+    findings.push(trials.noise.finding());
     findings.extend([
         memory::huge_pages(machine),
         memory::swap(root),

@@ -115,7 +115,11 @@ impl Milestones {
         if native {
             return self.partition(&[(Phase::Spawn, exec), (Phase::Run, end)]);
         }
-        let open = self.open(exec.1)?;
+        let (name, opened_ns) = self.open(exec.1)?;
+        // Opening and end are told by two sources, each to a thread that has to wake up first: on a
+        // busy machine the one that was first may be read last. A command that has ended opened its
+        // artifact before.
+        let open = (name, opened_ns.min(ended_ns));
         self.partition(&[(Phase::Spawn, exec), (Phase::Init, open), (Phase::Run, end)])
     }
 
@@ -280,6 +284,17 @@ mod tests {
         };
         assert_eq!(names(false), [("spawn", 10), ("init", 40), ("run", 850)]);
         assert_eq!(names(true), [("spawn", 10), ("run", 890)]);
+    }
+
+    #[test]
+    fn an_opening_that_is_read_after_the_end_was_before_it() {
+        let milestones = milestones(&[1_074], 0, 0);
+        let phases = milestones.phases_of_run(1_000, false).unwrap();
+        let phases: Vec<_> = phases
+            .iter()
+            .map(|phase| (phase.name.name(), phase.ns))
+            .collect();
+        assert_eq!(phases, [("spawn", 10), ("init", 890), ("run", 0)]);
     }
 
     #[test]

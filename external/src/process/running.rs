@@ -245,12 +245,14 @@ pub fn wait_for_end(pid: u32, until_ns: u64) {
     reason = "neither the standard library nor nix reports what the one child cost"
 )]
 fn reap(pid: Pid, seen_ns: u64) -> End {
+    // Before it is reaped: its number is another's afterwards.
+    let core_wait_ns = usage::core_wait_ns_of_ended(pid.as_raw().cast_unsigned());
     let mut status = 0;
     // SAFETY: numbers only; all zero is a valid value.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    let mut used: libc::rusage = unsafe { std::mem::zeroed() };
     loop {
         // SAFETY: both pointers are to our own variables, which live until the call returns.
-        let reaped = unsafe { libc::wait4(pid.as_raw(), &raw mut status, 0, &raw mut usage) };
+        let reaped = unsafe { libc::wait4(pid.as_raw(), &raw mut status, 0, &raw mut used) };
         if reaped == pid.as_raw() {
             break;
         }
@@ -271,7 +273,10 @@ fn reap(pid: Pid, seen_ns: u64) -> End {
         code: status.code(),
         signal,
         seen_ns,
-        resources: resources(&usage),
+        resources: Resources {
+            core_wait_ns,
+            ..resources(&used)
+        },
     }
 }
 
@@ -290,6 +295,7 @@ fn resources(usage: &libc::rusage) -> Resources {
         major_faults: count(usage.ru_majflt),
         voluntary_switches: count(usage.ru_nvcsw),
         involuntary_switches: count(usage.ru_nivcsw),
+        core_wait_ns: None,
     }
 }
 

@@ -39,7 +39,7 @@ pub struct CompareArguments {
     #[arg(long, value_name = "RUN", conflicts_with_all = ["samples", "seed"])]
     resume: Option<String>,
     /// The folder that runs are kept in [default: results/raw of the checkout]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
     out: Option<PathBuf>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
@@ -92,7 +92,10 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
         Comparison::EmbeddedVsCli => cells(),
         Comparison::ColdStart => plan::cells(&settings)?,
     };
-    let systems = Systems::find(cells.iter().map(|planned| planned.system));
+    let systems = Systems::find_for(
+        resume.as_ref().map(|run| out.join(run)).as_deref(),
+        cells.iter().map(|planned| planned.system),
+    )?;
     let campaign = Campaign {
         settings: &settings,
         origins: &settings::Origins::new(),

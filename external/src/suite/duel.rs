@@ -31,10 +31,20 @@ use crate::system::{OwnArtifact, System, listens};
 #[derive(Debug, Clone, Args)]
 pub struct DuelArguments {
     /// The build that is judged by: WebAssembly, or a native program
-    #[arg(long, value_name = "PATH", required_unless_present = "resume")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        required_unless_present = "resume",
+        value_parser = campaign::argument::path()
+    )]
     a: Option<PathBuf>,
     /// The build that is judged: is it slower than the other?
-    #[arg(long, value_name = "PATH", required_unless_present = "resume")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        required_unless_present = "resume",
+        value_parser = campaign::argument::path()
+    )]
     b: Option<PathBuf>,
     /// The system that runs both [default: wasmtime-embedded; native for programs]
     #[arg(long, value_name = "SYSTEM", value_parser = systems())]
@@ -65,7 +75,7 @@ pub struct DuelArguments {
     )]
     resume: Option<String>,
     /// The folder that runs are kept in [default: results/raw of the checkout]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
     out: Option<PathBuf>,
     /// End with 10 if B is slower than A by time, and with 11 if that cannot be told
     #[arg(long)]
@@ -176,7 +186,7 @@ fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
     let mut files = BTreeMap::new();
     for (build, path) in builds {
         let path = path.as_deref().expect("the command line requires both");
-        files.insert(build.name().to_owned(), absolute(path)?);
+        files.insert(build.name().to_owned(), recorded(path)?);
     }
     let contents = [Build::A, Build::B].map(|build| {
         OwnArtifact::open(Path::new(&files[build.name()])).map(|artifact| artifact.contents)
@@ -215,14 +225,13 @@ fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
     Ok((settings, origins))
 }
 
-/// A path that means the same from any folder, as a manifest keeps it.
-fn absolute(path: &Path) -> Result<String, Error> {
-    let absolute = std::path::absolute(path)
-        .map_err(|error| Error::new(Exit::Usage, format!("{}: {error}", path.display())))?;
-    absolute.into_os_string().into_string().map_err(|path| {
+/// A path as a manifest keeps it.
+fn recorded(path: &Path) -> Result<String, Error> {
+    let text = path.to_str().ok_or_else(|| {
         let message = format!("{} is not UTF-8", path.display());
         Error::new(Exit::Usage, message).hint("a manifest is: give the file another name")
-    })
+    });
+    text.map(str::to_owned)
 }
 
 /// A command takes no requests after its start.

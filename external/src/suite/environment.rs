@@ -7,10 +7,11 @@ use results::manifest::Origin;
 use results::record::Scenario;
 use workloads::{Call, Workload};
 
+use super::asked::SEVERAL;
 use super::settings::Layers;
 use super::variables::{Variables, acquire_variables, invalid};
 use crate::network::firewall::Level;
-use crate::system::Acquire;
+use crate::system::{Acquire, System};
 
 const ORIGIN: Origin = Origin::Environment;
 
@@ -28,6 +29,8 @@ pub(super) fn apply(variables: &Variables, layers: &mut Layers) -> Result<(), Er
     apply_concurrency(variables, layers)?;
     let firewall = firewall(variables)?;
     layers.set(ORIGIN, "firewall", firewall, |it| &mut it.values.firewall);
+    let systems = systems(variables, "RUNTIME")?;
+    layers.set(ORIGIN, "systems", systems, |it| &mut it.values.systems);
     let workload = variables.get("PATH_SUFFIX").map(workload_of_path);
     let workloads = workload.transpose()?.map(|it| vec![it.name().to_owned()]);
     layers.set(ORIGIN, "workloads", workloads, |it| {
@@ -51,6 +54,8 @@ fn apply_concurrency(variables: &Variables, layers: &mut Layers) -> Result<(), E
         &mut it.values.connections
     });
     let list = variables.numbers("CONCURRENCY_LIST")?;
+    let of_scaling = variables.numbers("HTTP_SCALING_CONCURRENCY")?;
+    let systems = systems(variables, "HTTP_SCALING_RUNTIMES")?;
     if !variables.is_on("HTTP_SCALING") {
         layers.set(ORIGIN, "connections", list, |it| &mut it.values.connections);
         return Ok(());
@@ -63,33 +68,88 @@ fn apply_concurrency(variables: &Variables, layers: &mut Layers) -> Result<(), E
             &mut it.values.scenarios
         });
     }
+    let list = of_scaling.or(list);
     let set = &layers.settings.values.instances;
     let instances = match list.as_ref().unwrap_or(set).as_slice() {
-        [1] => Some(vec![1, 2, 4, 8]),
+        [1] => Some(SEVERAL.to_vec()),
         _ => list,
     };
     layers.set(ORIGIN, "instances", instances, |it| {
         &mut it.values.instances
     });
+    layers.set(ORIGIN, "scaling_systems", systems, |it| {
+        &mut it.scaling_systems
+    });
     Ok(())
+}
+
+/// Systems as scripts call them: by our names, or by those of the programs that people run.
+fn systems(variables: &Variables, name: &str) -> Result<Option<Vec<String>>, Error> {
+    let Some(words) = variables.list(name) else {
+        return Ok(None);
+    };
+    if words.iter().any(|word| word == "all") {
+        return Ok(None);
+    }
+    let system = |word: &String| {
+        let word = word.to_lowercase();
+        let system = match word.as_str() {
+            "wasmtime" => "wasmtime-cli",
+            "wasmedge" => "wasmedge-cli",
+            "wash" => "wasmcloud",
+            other => other,
+        };
+        let found = System::from_name(system).map(|system| system.name().to_owned());
+        found.ok_or_else(|| {
+            let expected = format!(
+                "`all`, `wasmtime`, `wasmedge`, or a system: {}",
+                System::names().join(", ")
+            );
+            invalid(name, &word, &expected)
+        })
+    };
+    words.iter().map(system).collect::<Result<_, _>>().map(Some)
 }
 
 /// Levels of a firewall, if any are set.
 fn firewall(variables: &Variables) -> Result<Option<Vec<String>>, Error> {
-    const NAME: &str = "FIREWALL";
-    if !variables.is_on(NAME) {
+    let mut set: Option<(&str, Vec<String>)> = None;
+    for name in ["FIREWALL", "FIREWALL_MODE"] {
+        let Some(levels) = levels(variables, name)? else {
+            continue;
+        };
+        match &set {
+            Some((first, one)) if *one != levels => {
+                let message = format!(
+                    "{first} is {} and {name} is {}",
+                    one.join(","),
+                    levels.join(",")
+                );
+                return Err(
+                    Error::new(Exit::Usage, message).hint("they mean the same: set one of them")
+                );
+            }
+            _ => set = Some((name, levels)),
+        }
+    }
+    Ok(set.map(|(_, levels)| levels))
+}
+
+/// Levels by one variable.
+fn levels(variables: &Variables, name: &str) -> Result<Option<Vec<String>>, Error> {
+    if !variables.is_on(name) {
         return Ok(None);
     }
-    let levels = variables.list(NAME).unwrap_or_default();
-    let is_yes = |level: &String| matches!(level.as_str(), "1" | "on" | "yes" | "true");
+    let levels = variables.list(name).unwrap_or_default();
+    let is_yes = |level: &String| matches!(level.as_str(), "1" | "on" | "yes" | "true" | "both");
     if levels.iter().all(is_yes) {
         return Ok(Some(vec!["off".to_owned(), "baseline".to_owned()]));
     }
     match levels.iter().find(|level| level.parse::<Level>().is_err()) {
         Some(level) => Err(invalid(
-            NAME,
+            name,
             level,
-            "1, or levels such as off,baseline,rules:100",
+            "1 or both, or levels such as off,baseline,rules:100",
         )),
         None => Ok(Some(levels)),
     }
@@ -129,7 +189,12 @@ fn scenarios_of(variables: &Variables) -> Option<BTreeMap<String, Vec<String>>> 
 /// Samples of each cell, by whichever variable sets them.
 fn samples(variables: &Variables) -> Result<Option<u32>, Error> {
     let mut set: Option<(&str, u32)> = None;
-    for name in ["N_RUN", "HTTP_RUNS", "HTTP_SCALING_RUNS"] {
+    for name in [
+        "N_RUN",
+        "HTTP_RUNS",
+        "HTTP_SCALING_RUNS",
+        "HTTP_SCALING_N_RUN",
+    ] {
         match (set, variables.number(name)?) {
             (Some((first, one)), Some(other)) if one != other => {
                 return Err(Error::new(
@@ -165,9 +230,11 @@ fn workload_of_path(path: &str) -> Result<Workload, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::suite::settings::Settings;
-    use crate::suite::{SuiteArguments, settings};
+    use crate::suite::{SuiteArguments, plan, settings};
 
     fn resolve(variables: &Variables) -> Result<Settings, String> {
         settings::resolve(
@@ -230,6 +297,63 @@ mod tests {
     }
 
     #[test]
+    fn the_variables_of_the_classic_suite_are_honoured_as_its_documentation_gives_them() {
+        let pairs = [
+            ("FIREWALL", "both"),
+            ("FIREWALL_MODE", "both"),
+            ("RUNTIME", "native wasmtime"),
+            ("HTTP_SCALING", "1"),
+            ("HTTP_SCALING_RUNTIMES", "native docker wasmtime"),
+            ("HTTP_SCALING_CONCURRENCY", "1 3 6"),
+            ("HTTP_SCALING_N_RUN", "5"),
+        ];
+        let variables = Variables::from_pairs(pairs);
+        let settings = resolve(&variables).unwrap();
+        let values = &settings.values;
+        assert_eq!(values.firewall, ["off", "baseline"]);
+        assert_eq!(values.systems, ["native", "wasmtime-cli"]);
+        assert_eq!((values.samples, &values.instances[..]), (5, &[1, 3, 6][..]));
+        let cells = plan::cells(&settings).unwrap();
+        let of = |scaling: bool| -> BTreeSet<&str> {
+            let cells = cells.iter();
+            cells
+                .filter(|it| (it.cell.scenario == Scenario::Scaling) == scaling)
+                .map(|it| it.system.name())
+                .collect()
+        };
+        assert_eq!(
+            of(true),
+            BTreeSet::from(["docker", "native", "wasmtime-cli"])
+        );
+        assert_eq!(of(false), BTreeSet::from(["native", "wasmtime-cli"]));
+        assert_eq!(variables.without_effect(), [""; 0]);
+
+        let refused = |name, value| resolve(&Variables::from_pairs([(name, value)])).unwrap_err();
+        assert!(refused("RUNTIME", "podman").contains("RUNTIME is `podman`"));
+        let contradiction = [("FIREWALL", "off"), ("FIREWALL_MODE", "both")];
+        let refused = resolve(&Variables::from_pairs(contradiction));
+        // What is off is not set.
+        assert!(refused.is_ok());
+        let contradiction = [("FIREWALL", "rules:5"), ("FIREWALL_MODE", "both")];
+        let refused = resolve(&Variables::from_pairs(contradiction)).unwrap_err();
+        assert!(
+            refused.contains("FIREWALL is rules:5 and FIREWALL_MODE is off,baseline"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn one_variable_is_the_origin_of_its_value_and_of_no_other() {
+        let variables = Variables::from_pairs([("THROUGHPUT_REQS", "77")]);
+        let arguments = SuiteArguments::default();
+        let (_, origins) =
+            settings::resolve(&arguments, &variables, None, settings::DEFAULT).unwrap();
+        let of_environment = origins.iter().filter(|(_, origin)| **origin == ORIGIN);
+        let keys: Vec<_> = of_environment.map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["requests"]);
+    }
+
+    #[test]
     fn scaling_is_enabled_by_its_variables() {
         let pairs = [
             ("HTTP_SCALING", "1"),
@@ -267,7 +391,7 @@ mod tests {
             resolve(&Variables::from_pairs([("FIREWALL", value)]))
                 .map(|settings| settings.values.firewall)
         };
-        for yes in ["1", "on", "yes"] {
+        for yes in ["1", "on", "yes", "both"] {
             assert_eq!(levels(yes).unwrap(), ["off", "baseline"]);
         }
         assert_eq!(levels("0").unwrap(), [""; 0]);

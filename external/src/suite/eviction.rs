@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use machine::page_cache;
+use machine::page_cache::{self, Pages};
 use results::record::Scenario;
 use results::values::{Named as _, PageCache};
 use results::{Attested, Evidence};
@@ -80,12 +80,13 @@ fn with_libraries(program: &Path) -> Vec<PathBuf> {
 }
 
 /// Evicts files of a system from the page cache, and reports what stayed because others have it
-/// mapped.
+/// mapped, and of which files nobody tells this user whether they stayed.
 ///
 /// # Errors
 /// A file cannot be read.
 pub(super) fn evict(files: &[PathBuf]) -> Result<Attested, String> {
-    let (mut all, mut resident, mut in_use) = (0, 0, Vec::new());
+    let mut all = Pages::NONE;
+    let (mut in_use, mut unknown) = (Vec::new(), Vec::new());
     for file in files {
         let pages = page_cache::evict(file).map_err(|error| {
             format!(
@@ -93,19 +94,25 @@ pub(super) fn evict(files: &[PathBuf]) -> Result<Attested, String> {
                 file.display()
             )
         })?;
-        all += pages.all;
-        resident += pages.resident;
-        if pages.resident > 0 {
-            in_use.push(file.display().to_string());
+        all += pages;
+        match pages.resident {
+            Some(0) => {}
+            Some(_) => in_use.push(file.display().to_string()),
+            None => unknown.push(file.display().to_string()),
         }
     }
-    Ok(Attested::from([
+    let mut attested = Attested::from([
         (Evidence::SystemFiles, json!(files.len())),
-        (Evidence::SystemPages, json!(all)),
-        (Evidence::SystemPagesResident, json!(resident)),
+        (Evidence::SystemPages, json!(all.all)),
+        (Evidence::SystemPagesResident, json!(all.resident)),
         // Such as the C library, which every living process has mapped.
         (Evidence::SystemFilesInUse, json!(in_use)),
-    ]))
+    ]);
+    if !unknown.is_empty() {
+        // That they were cold is shown by the page faults of the start alone.
+        attested.insert(Evidence::SystemFilesUnknown, json!(unknown));
+    }
+    Ok(attested)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The suite: plan → doctor → prepare → campaign → summary.
 
+mod asked;
 pub mod bench;
+pub mod budget;
 pub mod compare;
 pub mod duel;
 pub mod environment;
@@ -20,13 +22,14 @@ use std::path::{Path, PathBuf};
 use campaign::duration::format_estimate;
 use campaign::run::{self, Format};
 use campaign::terminal::{print, say};
-use campaign::{Error, Exit};
+use campaign::{Error, Exit, errno};
 use clap::Args;
 use findings::Findings;
 use results::values::PageCache;
 use summary::{Style, View};
 
 use self::bench::{NetworkBench, SystemBench};
+use self::budget::Budget;
 use self::plan::Planned;
 use self::settings::{Origins, Settings};
 pub use self::systems::Systems;
@@ -54,6 +57,9 @@ pub struct SuiteArguments {
     /// Samples of each cell [default: by profile]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub samples: Option<u32>,
+    /// How long measuring may take, such as 90s, 30m or 4h: chooses samples and cells to fit
+    #[arg(long, value_name = "TIME")]
+    pub budget: Option<Budget>,
     /// Requests over each connection before those that are recorded [default: by profile]
     #[arg(long, value_name = "N")]
     pub warm_up: Option<u64>,
@@ -94,11 +100,11 @@ pub struct SuiteArguments {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// The folder that runs are kept in [default: results/raw of the checkout]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "profile", "only", "samples", "warm_up", "requests", "connections", "instances",
+        "profile", "only", "samples", "budget", "warm_up", "requests", "connections", "instances",
         "variants", "no_observer", "seed", "list", "firewall", "path", "delay", "rate",
         "page_cache",
     ])]
@@ -165,11 +171,19 @@ fn measure(
         .iter()
         .for_each(|sentence| say(sentence));
     let cells = plan::cells(&settings)?;
+    for (what, n) in plan::left_out(&settings)? {
+        say(&format!(
+            "left out to keep to the budget: {n} cells, {what}"
+        ));
+    }
     if arguments.list {
         return list(&cells, &settings);
     }
     let required = systems::required(&arguments.require, &cells)?;
-    let systems = Systems::find(cells.iter().map(|planned| planned.system));
+    let systems = Systems::find_for(
+        folder.as_deref(),
+        cells.iter().map(|planned| planned.system),
+    )?;
     systems.require(&required)?;
     let campaign = Campaign {
         settings: &settings,
@@ -275,16 +289,15 @@ fn start_reaper() -> Result<Reaper, Error> {
             Exit::Internal,
             format!("cannot start the process that cleans up after a kill: {error}"),
         )
-        .hint("see ulimit -u; without it, a killed suite would leave servers behind")
+        .hint(format!(
+            "{}; without it, a killed suite would leave servers behind",
+            errno::hint(&error).unwrap_or("see ulimit -u")
+        ))
     })
 }
 
 fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
-    let requests = settings.values.requests;
-    let ms: f64 = cells
-        .iter()
-        .map(|planned| planned.estimate_ms(requests))
-        .sum();
+    let ms = budget::block_ms(cells, &settings.values);
     let samples = settings.values.samples;
     let time = format_estimate(ms * f64::from(samples) / 1000.0);
     let mut text = String::new();
@@ -298,6 +311,12 @@ fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
         cells.len() as u64 * u64::from(samples),
         settings.seed,
     ));
+    let stated = settings.values.budget;
+    if let Some(stated) = stated.filter(|stated| ms * f64::from(samples) > stated.ms()) {
+        text.push_str(&format!(
+            "that is more than the {stated} that the profile states: --budget {stated} keeps to it\n"
+        ));
+    }
     if let Some(notice) = few_samples(samples) {
         text.push_str(&format!("{notice}\n"));
     }

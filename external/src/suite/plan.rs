@@ -1,12 +1,13 @@
 //! From settings to cells.
 
-use campaign::Error;
+use campaign::{Error, Exit};
 use results::manifest::Order;
 use results::record::Scenario;
 use results::values::{Named, PageCache};
 use results::{Cell, Param, Params};
 use workloads::Workload;
 
+use super::budget::{self, Budget, Fitted};
 use super::duel::{self, OwnBuild};
 use super::eviction;
 use super::network::{self, NetworkPath};
@@ -18,9 +19,18 @@ use crate::system::{Acquire, System, listens};
 /// The workloads that a control measures a second time: one of each kind.
 const CONTROLLED: [Workload; 2] = [Workload::Hello, Workload::HttpHello];
 
-/// What is done before and after each start, in milliseconds: finding a port, evicting, waiting for
-/// quiet, looking for what was left, writing it down.
-const OVERHEAD_MS: f64 = 20.0;
+/// What is done before and after each sample, in milliseconds: evicting, waiting for quiet, looking
+/// for what was left, writing it down.
+const OVERHEAD_MS: f64 = 15.0;
+
+/// What a service takes beyond a command: finding a port, ending it, looking whether the port is free.
+const SERVICE_MS: f64 = 40.0;
+
+/// What it takes to put the files of a service out of the page cache, written back first.
+const EVICTING_MS: f64 = 40.0;
+
+/// What comes before each load: the service is left alone for a while, and ended afterwards.
+const IDLE_MS: f64 = 220.0;
 
 /// The value of [`Param::Cpus`] of starts on one CPU.
 const ONE_CPU: &str = "one";
@@ -55,6 +65,14 @@ pub struct Planned {
     /// Whether the start has only the core that a system under load has, so that the costs of both
     /// can be added up.
     pub pinned: bool,
+}
+
+/// What the work of a request takes beyond that of `http-hello`, in microseconds.
+const fn work_us(workload: Workload) -> f64 {
+    match workload {
+        Workload::HttpCpu => 200.0,
+        _ => 0.0,
+    }
 }
 
 impl campaign::manifest::Planned for Planned {
@@ -167,14 +185,23 @@ impl Planned {
     }
 
     /// About how long one sample takes, in milliseconds, on two cores like the authors'.
-    pub fn estimate_ms(&self, requests: u64) -> f64 {
+    pub fn estimate_ms(&self, requests: u64, warm_up: u64) -> f64 {
         let estimate = self.system.estimate(self.acquire, self.cell.scenario);
-        let load_ms = if self.cell.scenario.starts() {
+        let load_ms = if self.cell.scenario.starts() || !listens(self.workload) {
             0.0
         } else {
-            requests as f64 * estimate.request_us / 1e3
+            let connections = (self.connections * self.instances) as u64;
+            let all = (requests + warm_up * connections) as f64;
+            IDLE_MS + all * (estimate.request_us + work_us(self.workload)) / 1e3
         };
-        estimate.start_ms * self.instances as f64 + OVERHEAD_MS + load_ms
+        let mut around_ms = OVERHEAD_MS;
+        if listens(self.workload) {
+            around_ms += SERVICE_MS;
+            if self.page_cache != PageCache::Hot {
+                around_ms += EVICTING_MS;
+            }
+        }
+        estimate.start_ms * self.instances as f64 + around_ms + load_ms
     }
 }
 
@@ -183,12 +210,13 @@ impl Planned {
 /// # Errors
 /// `--only` names a key or a value that no cell has, or one of two builds cannot be measured.
 pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
+    let cells = selection::only(all_cells(settings)?, &settings.only)?;
+    Ok(within_budget(cells, settings)?.cells)
+}
+
+/// Every cell that the settings cross.
+fn all_cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
     let values = &settings.values;
-    let systems: Vec<_> = values
-        .systems
-        .iter()
-        .filter_map(|name| System::from_name(name))
-        .collect();
     let workloads = values
         .workloads
         .iter()
@@ -196,10 +224,9 @@ pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
     let mut cells = Vec::new();
     for workload in workloads {
         for scenario in scenarios(settings, workload) {
-            let systems = systems
-                .iter()
-                .filter(|system| is_measured(settings, **system, workload));
-            cells.extend(systems.flat_map(|system| crossed(settings, *system, workload, scenario)));
+            let systems = systems(settings, scenario)
+                .filter(|system| is_measured(settings, *system, workload));
+            cells.extend(systems.flat_map(|system| crossed(settings, system, workload, scenario)));
         }
     }
     let cells = duel::crossed(cells, &settings.builds)?;
@@ -213,7 +240,51 @@ pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
             .collect();
         cells.extend(twins);
     }
-    selection::only(cells, &settings.only)
+    Ok(cells)
+}
+
+/// What of these cells fits into the budget, if there is one.
+fn within_budget(cells: Vec<Planned>, settings: &Settings) -> Result<Fitted, Error> {
+    let values = &settings.values;
+    let Some(budget) = settings.keep_to else {
+        let left_out = Vec::new();
+        return Ok(Fitted { cells, left_out });
+    };
+    budget::fit(budget, values.samples, &cells, values).ok_or_else(|| {
+        let message = format!(
+            "{} samples of the least that this plan measures do not fit into {budget}",
+            values.samples
+        );
+        Error::new(Exit::Usage, message)
+            .hint("a longer --budget, fewer --samples, or fewer cells with --only")
+    })
+}
+
+/// Kinds of cells that the budget left no time for, each with how many.
+///
+/// # Errors
+/// As [`cells`].
+pub fn left_out(settings: &Settings) -> Result<Vec<(&'static str, usize)>, Error> {
+    let cells = selection::only(all_cells(settings)?, &settings.only)?;
+    Ok(within_budget(cells, settings)?.left_out)
+}
+
+/// As many samples as a budget has room for.
+///
+/// # Errors
+/// As [`cells`].
+pub(super) fn samples_within(budget: Budget, settings: &Settings) -> Result<u32, Error> {
+    let cells = selection::only(all_cells(settings)?, &settings.only)?;
+    Ok(budget::samples_within(budget, &cells, &settings.values))
+}
+
+/// The systems of a scenario.
+fn systems(settings: &Settings, scenario: Scenario) -> impl Iterator<Item = System> {
+    let names = match scenario {
+        Scenario::Scaling if !settings.scaling_systems.is_empty() => &settings.scaling_systems,
+        _ => &settings.values.systems,
+    };
+    names.iter().filter_map(|name| System::from_name(name))
 }
 
 /// Starts on the one core that a system has under load, one for each way of which requests are
@@ -416,6 +487,7 @@ fn is_controlled(planned: &Planned, control: &str) -> bool {
 mod tests {
     use super::*;
     use crate::suite::SuiteArguments;
+    use crate::suite::profile::PROFILES;
     use crate::suite::settings;
     use crate::suite::variables::Variables;
 
@@ -541,7 +613,7 @@ mod tests {
         assert!(
             only(&["system=podman"])
                 .unwrap_err()
-                .contains("system is one of docker, native")
+                .contains("system is one of native, native-portable, ")
         );
         assert!(
             only(&["system"])
@@ -553,6 +625,72 @@ mod tests {
                 .unwrap_err()
                 .contains("nothing is left")
         );
+    }
+
+    #[test]
+    fn whatever_exists_can_be_selected_in_every_profile() {
+        let named = |profile: &str, pairs: &[&str]| {
+            let arguments = SuiteArguments {
+                profile: Some(profile.into()),
+                only: pairs.iter().map(ToString::to_string).collect(),
+                ..Default::default()
+            };
+            let cells = planned(&arguments);
+            cells.unwrap_or_else(|error| panic!("{profile} {pairs:?}: {error}"))
+        };
+        for (profile, _) in PROFILES {
+            for system in System::all() {
+                let cells = named(profile, &[&format!("system={}", system.name())]);
+                assert!(cells.iter().all(|planned| planned.system == system));
+            }
+            for workload in Workload::ALL {
+                let pair = format!("workload={}", workload.name());
+                let scenario = "scenario=cold";
+                named(profile, &[&pair, scenario]);
+                named(profile, &[&pair, scenario, "system=docker"]);
+            }
+            for scenario in Scenario::ALL {
+                let pair = format!("scenario={}", scenario.name());
+                let cells = named(profile, &[&pair, "system=wasmtime-cli"]);
+                assert!(
+                    cells
+                        .iter()
+                        .all(|planned| planned.cell.scenario == scenario)
+                );
+            }
+            for pair in [
+                "acquire=cache_miss",
+                "acquire=interpret",
+                "network=host",
+                "connections=7",
+            ] {
+                let more = [
+                    "scenario=cold",
+                    "scenario=throughput",
+                    "workload=http-hello",
+                ];
+                named(profile, &[&[pair][..], &more].concat());
+            }
+        }
+        let error = only(&["firewall=baseline"]).unwrap_err();
+        assert!(error.contains("--firewall baseline"), "{error}");
+    }
+
+    #[test]
+    fn naming_what_a_profile_has_changes_nothing_of_its_cells() {
+        let all = planned(&SuiteArguments::default()).unwrap();
+        for pair in [
+            "system=docker",
+            "workload=http-echo",
+            "scenario=warm",
+            "acquire=aot",
+        ] {
+            let selected = only(&[pair]).unwrap();
+            assert!(
+                selected.iter().all(|planned| all.contains(planned)),
+                "{pair}"
+            );
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use campaign::{Error, Exit};
 use results::values::PageCache;
 use serde::{Deserialize, Serialize};
 
+use super::budget::Budget;
 use super::network;
 
 /// The profiles that come with the program.
@@ -25,6 +26,9 @@ pub const DEFAULT: &str = "quick";
 pub struct Profile {
     /// Samples of each cell.
     pub samples: u32,
+    /// How long measuring takes at most, as the profile is: what a person can count on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// The systems, by name.
     pub systems: Vec<String>,
     /// The workloads, by name.
@@ -100,6 +104,7 @@ impl Profile {
     pub(super) fn empty(samples: u32) -> Self {
         Self {
             samples,
+            budget: None,
             systems: Vec::new(),
             workloads: Vec::new(),
             scenarios: Vec::new(),

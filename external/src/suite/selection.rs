@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use campaign::{Error, Exit};
+use results::record::Scenario;
+use workloads::Workload;
 
 use super::plan::Planned;
+use crate::system::System;
 
 /// The cells with these properties. Values of one key are alternatives, keys add up.
 pub(super) fn only(cells: Vec<Planned>, only: &[String]) -> Result<Vec<Planned>, Error> {
@@ -14,20 +17,9 @@ pub(super) fn only(cells: Vec<Planned>, only: &[String]) -> Result<Vec<Planned>,
             Error::new(Exit::Usage, format!("--only takes key=value, not `{pair}`"))
                 .hint("such as --only system=native,workload=http-hello,scenario=cold")
         })?;
-        let mut known: Vec<_> = cells
-            .iter()
-            .filter_map(|planned| property(planned, key))
-            .collect();
-        known.sort_unstable();
-        known.dedup();
-        if !known.iter().any(|known| known == value) {
-            let hint = if known.is_empty() {
-                "keys are system, workload, scenario and the parameters of cells; `--list` shows \
-                    them"
-                    .to_owned()
-            } else {
-                format!("{key} is one of {}", known.join(", "))
-            };
+        let has = |planned: &Planned| property(planned, key).as_deref() == Some(value);
+        if !cells.iter().any(has) {
+            let hint = hint(&cells, key, value);
             return Err(Error::new(Exit::Usage, format!("no cell has {pair}")).hint(hint));
         }
         selected.entry(key).or_default().push(value);
@@ -46,6 +38,46 @@ pub(super) fn only(cells: Vec<Planned>, only: &[String]) -> Result<Vec<Planned>,
         .hint("`--list` shows the cells of a profile"));
     }
     Ok(cells)
+}
+
+/// What a person may have meant, and where it is.
+fn hint(cells: &[Planned], key: &str, value: &str) -> String {
+    let known = known(cells, key);
+    let option = match key {
+        "firewall" | "path" => Some(format!("--{key} {value}")),
+        "delay_ms" => Some(format!("--path veth --delay {value}")),
+        "rate_mbit" => Some(format!("--path veth --rate {value}")),
+        "requests" => Some(format!("--requests {value}")),
+        _ => None,
+    };
+    match option {
+        Some(option) => format!("cells have it with {option}"),
+        None if known.iter().any(|known| known == value) => format!(
+            "{key}={value} exists, and no workload and scenario of this profile can be measured \
+                so: name a profile with --profile, or another workload or scenario too"
+        ),
+        None if known.is_empty() => "keys are system, workload, scenario and the parameters of \
+            cells; `--list` shows them"
+            .to_owned(),
+        None => format!("{key} is one of {}", known.join(", ")),
+    }
+}
+
+/// Every value that a key can have: of what exists apart from any plan, and of what is planned.
+fn known(cells: &[Planned], key: &str) -> Vec<String> {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    match key {
+        "system" => owned(&System::names()),
+        "workload" => owned(&Workload::ALL.map(Workload::name)),
+        "scenario" => owned(&Scenario::ALL.map(Scenario::name)),
+        _ => {
+            let values = cells.iter().filter_map(|planned| property(planned, key));
+            let mut known: Vec<_> = values.collect();
+            known.sort_unstable();
+            known.dedup();
+            known
+        }
+    }
 }
 
 /// A property of a cell, by its key. A second name is the system that it stands for.

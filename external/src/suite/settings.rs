@@ -14,8 +14,11 @@ use serde_json::{Map, Value};
 use workloads::Workload;
 
 use super::SuiteArguments;
+use super::asked;
+use super::budget::Budget;
 use super::environment;
 use super::network;
+use super::plan;
 use super::profile::Profile;
 pub use super::profile::{DEFAULT, Variants};
 use super::variables::Variables;
@@ -34,6 +37,13 @@ pub struct Settings {
     pub scenarios_of: BTreeMap<String, Vec<String>>,
     /// Code acquisition modes of single systems, where they differ from the profile's.
     pub acquire_of: BTreeMap<String, Acquire>,
+    /// The time that samples and cells were chosen to fit into; nothing if none was given.
+    #[serde(default)]
+    pub keep_to: Option<Budget>,
+    /// The systems of which there are several instances at once under `scaling`, where they differ
+    /// from the others.
+    #[serde(default)]
+    pub scaling_systems: Vec<String>,
     /// The files of two builds that are measured against each other, by the builds' names in cells.
     #[serde(default)]
     pub builds: BTreeMap<String, String>,
@@ -57,6 +67,8 @@ impl Settings {
             only: Vec::new(),
             scenarios_of: BTreeMap::new(),
             acquire_of: BTreeMap::new(),
+            keep_to: None,
+            scaling_systems: Vec::new(),
             builds: BTreeMap::new(),
             evict_always: false,
             seed: seed.unwrap_or_else(run::draw_seed),
@@ -180,8 +192,27 @@ pub fn resolve(
     layers.origins.insert("seed".to_owned(), seed);
     environment::apply(variables, &mut layers)?;
     apply_arguments(arguments, &mut layers);
+    asked::apply(&arguments.only, &mut layers);
     check(&layers.settings)?;
+    apply_budget(arguments, &mut layers)?;
     Ok((layers.settings, layers.origins))
+}
+
+/// Lays the budget of the command line above the rest: it chooses the samples, unless somebody else
+/// has.
+fn apply_budget(arguments: &SuiteArguments, layers: &mut Layers) -> Result<(), Error> {
+    const ORIGIN: Origin = Origin::CommandLine;
+    let Some(budget) = arguments.budget else {
+        return Ok(());
+    };
+    layers.set(ORIGIN, "keep_to", Some(Some(budget)), |it| &mut it.keep_to);
+    if layers.origins.get("samples") == Some(&Origin::Profile) {
+        let samples = plan::samples_within(budget, &layers.settings)?;
+        layers.set(ORIGIN, "samples", Some(samples), |it| {
+            &mut it.values.samples
+        });
+    }
+    Ok(())
 }
 
 /// Those of a run that was begun, from its manifest.

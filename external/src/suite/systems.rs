@@ -1,8 +1,11 @@
 //! The systems of a plan, as they were found on this machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
+use campaign::terminal::say;
 use campaign::{Error, Exit};
+use results::run_folder::read_manifest;
 use results::{Skip, SkipKind};
 
 use super::plan::Planned;
@@ -20,6 +23,31 @@ impl Systems {
             found.entry(system).or_insert_with(|| system.find());
         }
         Self(found)
+    }
+
+    /// The same for a run that goes on, in this folder, or a new one. What a run restarts may just be
+    /// coming back when it was killed: what it had is brought back first.
+    ///
+    /// # Errors
+    /// The run's manifest cannot be read.
+    pub fn find_for(
+        resumed: Option<&Path>,
+        systems: impl IntoIterator<Item = System>,
+    ) -> Result<Self, Error> {
+        let then = resumed.map(read_manifest).transpose()?;
+        let had = |system: System| {
+            then.as_ref().is_some_and(|manifest| {
+                let known = manifest.systems.iter().find(|it| it.name == system.name());
+                known.is_some_and(|it| it.unavailable.is_none())
+            })
+        };
+        let systems: BTreeSet<_> = systems.into_iter().collect();
+        for system in systems.iter().copied().filter(|system| had(*system)) {
+            if let Err(reason) = system.bring_back() {
+                say(&format!("{}: {reason}", system.name()));
+            }
+        }
+        Ok(Self::find(systems))
     }
 
     /// One of them.

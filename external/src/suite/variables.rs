@@ -1,13 +1,14 @@
 //! The variables that people know from shell-script suites, where they carry meaning here.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use campaign::{Error, Exit};
 
 use crate::system::{AcquireVariable, System};
 
 /// The variables of the suite. The adapters have more: see [`table`].
-const SUITE: [(&str, &str); 16] = [
+const SUITE: [(&str, &str); 23] = [
     ("WARMUP_REQ", "requests before those that are recorded"),
     (
         "THROUGHPUT_REQS",
@@ -48,10 +49,38 @@ const SUITE: [(&str, &str); 16] = [
         "samples of each cell; the same as N_RUN",
     ),
     (
+        "HTTP_SCALING_N_RUN",
+        "samples of each cell; the same as N_RUN",
+    ),
+    (
+        "HTTP_SCALING_CONCURRENCY",
+        "with HTTP_SCALING: instances at once, several",
+    ),
+    (
+        "HTTP_SCALING_RUNTIMES",
+        "with HTTP_SCALING: the systems that are measured with several instances at once, as RUNTIME",
+    ),
+    (
+        "RUNTIME",
+        "only these systems, by their names or as `native docker wasmtime wasmedge wasmcloud`; `all` leaves all",
+    ),
+    (
         "FIREWALL",
-        "1: behind no firewall and behind the baseline; or levels: off,rules:100",
+        "1 or both: behind no firewall and behind the baseline; or levels: off,rules:100",
+    ),
+    ("FIREWALL_MODE", "the same as FIREWALL"),
+    (
+        "DOCKER_PRUNE",
+        "nothing: what a run makes in an engine is removed by its name, and nothing else is",
+    ),
+    (
+        "CLEAR_WASH",
+        "nothing: wasmCloud's folders are the run's own, and empty at its beginning",
     ),
 ];
+
+/// Names that begin like one of ours, and are other programs'.
+const FOREIGN: [&str; 1] = ["DOCKER"];
 
 /// Every variable and what it means here. The documentation lists them; a test holds both together.
 pub fn table() -> Vec<(&'static str, &'static str)> {
@@ -64,16 +93,17 @@ pub(super) fn acquire_variables() -> impl Iterator<Item = (System, AcquireVariab
     System::all().into_iter().filter_map(variable)
 }
 
-/// The variables of the table that are set.
+/// The variables that are set, of the table and others.
 #[derive(Debug, Clone, Default)]
 pub struct Variables(BTreeMap<String, String>);
 
 impl Variables {
-    /// Those of this process.
+    /// Those of this process. What is not UTF-8 is none of ours.
     pub fn from_process() -> Self {
-        let set = table()
-            .into_iter()
-            .filter_map(|(name, _)| Some((name.to_owned(), std::env::var(name).ok()?)));
+        let utf8 = |(name, value): (OsString, OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let set = std::env::vars_os().filter_map(utf8);
         Self(set.filter(|(_, value)| !value.trim().is_empty()).collect())
     }
 
@@ -119,14 +149,51 @@ impl Variables {
             .is_some_and(|value| !matches!(value, "0" | "no" | "false" | "off"))
     }
 
-    /// Those that are set and have no effect, as sentences.
+    /// Those that are set and have no effect, as sentences: they mean nothing here, need another
+    /// one, or are none although their names begin like one.
     pub fn without_effect(&self) -> Vec<String> {
-        SUITE
+        let nothing = SUITE
             .iter()
             .filter(|(name, meaning)| meaning.starts_with("nothing") && self.is_on(name))
-            .map(|(name, meaning)| format!("{name} has no effect here; {meaning}"))
-            .collect()
+            .map(|(name, meaning)| format!("{name} has no effect here; {meaning}"));
+        let scaling = SUITE.iter().filter(|(name, meaning)| {
+            meaning.starts_with("with HTTP_SCALING")
+                && self.get(name).is_some()
+                && !self.is_on("HTTP_SCALING")
+        });
+        let scaling =
+            scaling.map(|(name, _)| format!("{name} has no effect without HTTP_SCALING=1"));
+        let unknown = self.0.keys().filter_map(|name| {
+            let nearest = nearest(name)?;
+            Some(format!(
+                "{name} is set, and is no variable of the suite; did you mean {nearest}?"
+            ))
+        });
+        nothing.chain(scaling).chain(unknown).collect()
     }
+}
+
+/// Which variable of the table a name that is none may have been meant as: one that it begins like,
+/// or that differs in a letter or two.
+fn nearest(name: &str) -> Option<&'static str> {
+    let table = table();
+    if table.iter().any(|(known, _)| *known == name) {
+        return None;
+    }
+    let distance = |known: &str| strsim::damerau_levenshtein(known, name);
+    let is_near = |known: &str| {
+        // `HTTP` alone is the first word of a proxy's too.
+        let family = known.rsplit_once('_').map(|(family, _)| family);
+        let family = family.filter(|it| it.len() > 5 && !FOREIGN.contains(it));
+        distance(known) <= 2 && known.len() > 5
+            || family.is_some_and(|family| {
+                let rest = name.strip_prefix(family);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+            })
+    };
+    let near = table.into_iter().map(|(known, _)| known);
+    near.filter(|known| is_near(known))
+        .min_by_key(|known| distance(known))
 }
 
 fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Error> {
@@ -145,6 +212,66 @@ pub(super) fn invalid(name: &str, found: &str, expected: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_set_and_is_none_is_named_with_the_nearest_and_what_is_others_is_not() {
+        let said = |name: &str| {
+            Variables::from_pairs([(name, "1")])
+                .without_effect()
+                .join("\n")
+        };
+        for (name, meant) in [
+            ("HTTP_SCALING_RUN", "HTTP_SCALING_RUNS"),
+            ("HTTP_SCALING_N_RUNS", "HTTP_SCALING_N_RUN"),
+            ("FIREWALL_LEVEL", "FIREWALL"),
+            ("THROUGHPUT_REQ", "THROUGHPUT_REQS"),
+            ("WARMUP_REQS", "WARMUP_REQ"),
+            ("WARMUP", "WARMUP_REQ"),
+            ("RUNTIMES", "RUNTIME"),
+            ("CLEAR_CACHE_BETWEEN_RUN", "CLEAR_CACHE_BETWEEN_RUNS"),
+        ] {
+            let said = said(name);
+            assert!(
+                said.starts_with(&format!("{name} is set, and is no variable"))
+                    && said.contains(&format!("did you mean {meant}")),
+                "{name}: {said}"
+            );
+        }
+        for (name, _) in table() {
+            assert!(!said(name).contains("did you mean"), "{name}");
+        }
+        for foreign in [
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "DOCKER_HOST",
+            "DOCKER_CONFIG",
+            "PATH",
+            "HOME",
+            "RUNTIME_DIRECTORY",
+            "XDG_RUNTIME_DIR",
+            "WASMTIME",
+            "WASH",
+            "CARGO_HOME",
+            "RUST_LOG",
+            "NO_COLOR",
+        ] {
+            assert_eq!(said(foreign), "", "{foreign}");
+        }
+    }
+
+    #[test]
+    fn what_means_nothing_here_or_needs_another_says_so() {
+        let said = |name| {
+            Variables::from_pairs([(name, "1")])
+                .without_effect()
+                .join("\n")
+        };
+        assert!(said("DOCKER_PRUNE").contains("removed by its name"));
+        assert!(said("CLEAR_WASH").contains("the run's own"));
+        assert!(said("HTTP_SCALING_CONCURRENCY").contains("without HTTP_SCALING=1"));
+        let both = [("HTTP_SCALING", "1"), ("HTTP_SCALING_RUNTIMES", "native")];
+        assert!(Variables::from_pairs(both).without_effect().is_empty());
+    }
 
     #[test]
     fn every_variable_is_documented() {

@@ -49,11 +49,11 @@ impl StartRequest {
     }
 
     /// Brings a file of the workload into the state that the start finds; how many of its pages are
-    /// in the page cache then.
+    /// in the page cache then; nothing where the kernel does not tell.
     ///
     /// # Errors
     /// Its pages cannot be evicted or read.
-    pub(super) fn place_pages(&self, file: &Path) -> Result<usize, String> {
+    pub(super) fn place_pages(&self, file: &Path) -> Result<Option<usize>, String> {
         Ok(page_cache::put(file, self.residency())?.resident)
     }
 }

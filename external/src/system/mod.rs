@@ -135,6 +135,15 @@ pub trait Adapter: Sync {
     /// About how long its samples take.
     fn estimate(&self, acquire: Option<Acquire>, scenario: Scenario) -> Estimate;
 
+    /// Brings back what a run restarts, and was killed while it did: a run that goes on finds it as
+    /// it was. Nothing where a run restarts nothing that lives longer than it.
+    ///
+    /// # Errors
+    /// Why it does not come back.
+    fn bring_back(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Whether it can run the workload at all.
     fn supports(&self, _: Workload) -> bool {
         true

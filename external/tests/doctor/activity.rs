@@ -1,7 +1,7 @@
 //! What goes on while nothing is measured.
 
 use external::doctor::Severity::{Bad, Good, Note, Warning};
-use external::doctor::{Activity, Background, Reading};
+use external::doctor::{Activity, Background, NoiseSources, Reading};
 use results::noise::Noise;
 
 use crate::fake::Fake;
@@ -31,6 +31,16 @@ fn waiting_for_cores_is_judged_by_how_long() {
     pressure(Some(50_000_000)).finds("cpu pressure", Warning, "10 %");
     pressure(Some(250_000_000)).finds("cpu pressure", Bad, "50 %");
     pressure(None).finds("cpu pressure", Note, "/proc/pressure/cpu");
+}
+
+#[test]
+fn what_marks_a_sample_as_noisy_is_told_or_said_to_be_unknown() {
+    let told =
+        |waits, others| Fake::good().trial(|trials| trials.noise = NoiseSources { waits, others });
+    told(true, true).finds("noise", Good, "how long a process waits");
+    told(false, true).finds("noise", Note, "CONFIG_SCHED_INFO");
+    told(true, false).finds("noise", Note, "as within a container");
+    told(false, false).finds("noise", Warning, "neither");
 }
 
 #[test]
@@ -109,7 +119,8 @@ fn activity_is_what_happened_between_two_readings() {
             noise: Noise {
                 steal_ns: Some(10_000_000),
                 cpu_pressure_ns: None,
-                load1: None
+                load1: None,
+                ..Noise::default()
             },
             background: vec![background("rustc", 2, 0.8), background("a (b) c", 1, 0.2)],
             // 120 ticks busy: 40 of rustc's, 10 of the other's, 15 of our own.

@@ -2,7 +2,8 @@
 
 use external::doctor::Severity::Warning;
 use external::doctor::{
-    Activity, Background, ClockCost, Finding, PageCache, Report, Severity, SystemState, Trials,
+    Activity, Background, ClockCost, Finding, NoiseSources, PageCache, Report, Severity,
+    SystemState, Trials,
 };
 use results::machine::Machine;
 use results::noise::Noise;
@@ -23,6 +24,7 @@ impl Fake {
             steal_ns: Some(0),
             cpu_pressure_ns: Some(0),
             load1: Some(0.08),
+            ..Noise::default()
         };
         let trials = Trials {
             allowed: vec![0, 1, 2, 3],
@@ -31,6 +33,10 @@ impl Fake {
                 noise,
                 background: Vec::new(),
                 unseen: 0.0,
+            },
+            noise: NoiseSources {
+                waits: true,
+                others: true,
             },
             clock: ClockCost {
                 reading_ns: 21.4,

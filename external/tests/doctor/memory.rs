@@ -78,6 +78,13 @@ fn the_page_cache_is_really_tried() {
         unchanged || nameless.is_err(),
         "whoever lists a folder of runs meanwhile sees runs"
     );
+    let others = Fake::good().trial(|trials| trials.page_cache = PageCache::OwnFilesOnly);
+    let others = others.finds(
+        "page cache",
+        Note,
+        "of others' files the kernel does not tell",
+    );
+    assert!(remedy(&others).contains("root"));
     let memory = trial(Path::new("/dev/shm")).finds("page cache", Warning, "64 of 64 pages");
     assert!(remedy(&memory).contains("--out FOLDER"));
     let nowhere = trial(Path::new("/proc/results")).finds(

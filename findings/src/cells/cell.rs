@@ -98,6 +98,10 @@ pub struct CellFacts {
     pub gave_up: Vec<u64>,
     /// Places of those that count and were disturbed.
     pub noisy: Vec<u64>,
+    /// Places of those that count and whose records do not say whether they were disturbed.
+    pub noise_unknown: Vec<u64>,
+    /// Places of those that count, whose system's files were to be cold without proof that they were.
+    pub residency_unknown: Vec<u64>,
     /// Reasons for which samples do not count, each with how often.
     pub reasons: BTreeMap<String, u64>,
     /// Whether the system can never do what the cell asks.
@@ -158,6 +162,8 @@ impl CellFacts {
             skipped: orders(&|point| point.outcome == Outcome::Skipped),
             gave_up: orders(&|point| point.skip == Some(SkipKind::GaveUp)),
             noisy: orders(&|point| point.is_good() && point.noisy.is_some()),
+            residency_unknown: orders(&|point| point.is_good() && point.residency_unknown),
+            noise_unknown: orders(&|point| point.is_good() && !point.noise_is_known),
             reasons,
             not_applicable: data
                 .points

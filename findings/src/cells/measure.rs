@@ -120,7 +120,8 @@ impl Measure {
             Self::GeneratorShare => {
                 let wall_ns = load?.wall_ns;
                 let cpu_ns = point.fact(Fact::GeneratorCpuNs)?;
-                (wall_ns > 0).then(|| cpu_ns / wall_ns as f64)
+                // What a generator does before its first send can be more than a short load.
+                (wall_ns > 0).then(|| (cpu_ns / wall_ns as f64).min(1.0))
             }
             Self::FirewallPackets => point
                 .fact(Fact::FirewallPackets)

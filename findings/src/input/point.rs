@@ -1,5 +1,6 @@
 //! A sample, without what the report does not look at: a hundred thousand of them must fit.
 
+use results::noise::Disturbance;
 use results::reason::SkipKind;
 use results::record::Resources;
 use results::{Attested, Evidence, Outcome, PhaseTime, Sample, text};
@@ -127,6 +128,11 @@ pub struct Point {
     pub resources: Resources,
     /// Why it counts as noisy, if it does.
     pub noisy: Option<&'static str>,
+    /// Whether its record says what others did meanwhile: if not, that it does not count as noisy
+    /// means nothing.
+    pub noise_is_known: bool,
+    /// Whether files of its system were to be cold, and the kernel did not tell whether they were.
+    pub residency_unknown: bool,
     /// The digest of the artifact that it ran.
     pub artifact: Option<Box<str>>,
     /// Where what the service keeps lives, if its samples report it.
@@ -164,9 +170,12 @@ impl Point {
         let timed = sample
             .total_ns
             .or_else(|| load.as_ref().map(|load| load.wall_ns));
-        let noisy = timed
-            .and_then(|ns| sample.noise.mark(ns))
-            .or_else(|| sample.mark_unquiet());
+        let disturbance =
+            timed.map(|ns| sample.noise.disturbance(ns, sample.resources.core_wait_ns));
+        let noisy = match disturbance {
+            Some(Disturbance::By(what)) => Some(what),
+            _ => sample.mark_unquiet(),
+        };
         Self {
             order: sample.order,
             block: sample.block,
@@ -180,6 +189,8 @@ impl Point {
             phases: sample.phases.into_boxed_slice(),
             resources: sample.resources,
             noisy,
+            residency_unknown: sample.attested.contains_key(Evidence::SystemFilesUnknown),
+            noise_is_known: disturbance != Some(Disturbance::Unknown),
             skip,
             parts,
             cpus: cpus(&sample.attested),

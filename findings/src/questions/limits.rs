@@ -89,6 +89,10 @@ pub struct Limits {
     pub ok: usize,
     /// Of those, the ones that were disturbed.
     pub noisy: usize,
+    /// Those whose system's files were to be cold, without proof that they were.
+    pub residency_unknown: usize,
+    /// Those whose records do not say whether they were disturbed.
+    pub noise_unknown: usize,
     /// Cells whose values drift along the run.
     pub drifting: Vec<String>,
     /// Cells whose values have more than one mode.
@@ -160,6 +164,16 @@ pub fn compute(facts: &Facts) -> Limits {
         fail_often: fail_often(facts),
         ok: facts.cells.iter().map(|cell| cell.orders.len()).sum(),
         noisy: facts.cells.iter().map(|cell| cell.noisy.len()).sum(),
+        residency_unknown: facts
+            .cells
+            .iter()
+            .map(|cell| cell.residency_unknown.len())
+            .sum(),
+        noise_unknown: facts
+            .cells
+            .iter()
+            .map(|cell| cell.noise_unknown.len())
+            .sum(),
         drifting: warned(facts, |it| matches!(it, Warning::Drift { .. })),
         multimodal: warned(facts, |it| matches!(it, Warning::Multimodal { .. })),
         not_steady: ids(facts, |cell| {

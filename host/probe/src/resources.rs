@@ -48,6 +48,7 @@ impl Usage {
             major_faults: count(nix::sys::resource::Usage::major_page_faults),
             voluntary_switches: count(nix::sys::resource::Usage::voluntary_context_switches),
             involuntary_switches: count(nix::sys::resource::Usage::involuntary_context_switches),
+            core_wait_ns: machine::usage::core_wait_ns(std::process::id()),
         }
     }
 }

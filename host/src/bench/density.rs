@@ -247,6 +247,7 @@ fn evaluate(target: &Target, params: DensityParams, report: &InstanceSetReport) 
             (Evidence::StartLastNs, Some(report.last_start_ns)),
             (Evidence::Mappings, Some(report.mappings)),
         ]),
+        daemons: Vec::new(),
     }
 }
 

@@ -293,6 +293,7 @@ fn evaluate(
         resources: report.resources,
         requests: None,
         attested,
+        daemons: Vec::new(),
     }
 }
 
@@ -310,11 +311,9 @@ fn set_page_cache(files: &[PathBuf], state: PageCache) -> Result<Pages, String> 
         PageCache::Hot => Residency::Hot,
         PageCache::Evicted | PageCache::EvictedAll => Residency::Evicted,
     };
-    let mut all = Pages::default();
+    let mut all = Pages::NONE;
     for file in files {
-        let pages = page_cache::put(file, residency)?;
-        all.resident += pages.resident;
-        all.all += pages.all;
+        all += page_cache::put(file, residency)?;
     }
     Ok(all)
 }

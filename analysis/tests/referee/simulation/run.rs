@@ -168,6 +168,8 @@ impl Machine<'_> {
                 steal_ns: Some(0),
                 cpu_pressure_ns: Some(0),
                 load1: Some(0.3),
+                others_cpu_ns: Some(0),
+                capacity_ns: Some(1),
             },
             requests,
             artifact_sha256: None,

@@ -1,10 +1,12 @@
 //! `external load`: from arguments to an exit code.
 
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use campaign::duration::parse_seconds;
 use campaign::terminal::print;
-use campaign::{Error, Exit};
+use campaign::{Error, Exit, errno};
 use clap::{Args, ValueEnum};
 use workloads::{Expectation, Request};
 
@@ -43,8 +45,11 @@ pub struct LoadArguments {
     #[arg(long, default_value = "GET")]
     pub method: String,
     /// The body of each request
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", conflicts_with = "body_file")]
     pub body: String,
+    /// The file that holds the body of each request, of any size and any bytes
+    #[arg(long, value_name = "FILE", value_parser = campaign::argument::path())]
+    pub body_file: Option<PathBuf>,
     /// The status that each answer must have
     #[arg(long, value_name = "STATUS", default_value_t = 200)]
     pub expect_status: u16,
@@ -81,7 +86,7 @@ pub enum LoadFormat {
 /// The URL is not this machine's loopback, the load makes no sense, or there is nobody who accepts
 /// a connection.
 pub fn command(arguments: &LoadArguments) -> Result<Exit, Error> {
-    let load = planned(arguments).map_err(|why| Error::new(Exit::Usage, why))?;
+    let load = planned(arguments)?;
     let loaded = run(&load)?;
     print(&match arguments.format {
         LoadFormat::Text => text(&arguments.url, &load, &loaded),
@@ -96,17 +101,22 @@ pub fn command(arguments: &LoadArguments) -> Result<Exit, Error> {
 }
 
 /// The load of the arguments.
-fn planned(arguments: &LoadArguments) -> Result<Load, String> {
-    let target = Target::from_url(&arguments.url)?;
+fn planned(arguments: &LoadArguments) -> Result<Load, Error> {
+    let usage = |why| Error::new(Exit::Usage, why);
+    let target = Target::from_url(&arguments.url).map_err(usage)?;
+    let body = match &arguments.body_file {
+        Some(file) => read_body(file)?,
+        None => arguments.body.clone().into_bytes(),
+    };
     let expected = Expectation::status(arguments.expect_status);
     Ok(Load {
-        address: target.address,
+        address: target.reachable(),
         host: target.host,
         also: Vec::new(),
         request: Request {
             method: arguments.method.clone(),
             target: target.path,
-            body: arguments.body.clone().into_bytes(),
+            body,
         },
         expected: match &arguments.expect_body {
             Some(body) => expected.with_body(body.as_bytes()),
@@ -126,6 +136,14 @@ fn planned(arguments: &LoadArguments) -> Result<Load, String> {
     })
 }
 
+fn read_body(file: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(file).map_err(|error| {
+        let message = format!("cannot read the body {}: {error}", file.display());
+        let hint = errno::hint(&error).unwrap_or("--body-file takes a file that can be read");
+        Error::new(Exit::Usage, message).hint(hint)
+    })
+}
+
 impl From<LoadError> for Error {
     fn from(error: LoadError) -> Self {
         let message = error.to_string();
@@ -135,10 +153,28 @@ impl From<LoadError> for Error {
             }
             LoadError::Pin { .. } => Self::new(Exit::Usage, message)
                 .hint("`nproc --all` counts cores; `taskset -p $$` shows which are allowed"),
-            LoadError::Connect { .. } => Self::new(Exit::Nothing, message)
-                .hint("start the server first; the URL's port is the one it listens on"),
-            LoadError::Machine(_) => Self::new(Exit::Internal, message)
-                .hint("each connection is a descriptor: `ulimit -n` shows how many there may be"),
+            LoadError::Connect { error, .. } => {
+                let exit = if errno::is_exhaustion(&error) {
+                    Exit::Internal
+                } else {
+                    Exit::Nothing
+                };
+                let hint = errno::hint(&error).unwrap_or_else(|| match error.kind() {
+                    ErrorKind::ConnectionRefused => {
+                        "nothing listens there: start the server first; the URL's port is the one \
+                            it listens on"
+                    }
+                    ErrorKind::TimedOut => {
+                        "the server's queue of connections is full: fewer --connections, or a \
+                            server that accepts faster (net.core.somaxconn)"
+                    }
+                    _ => "the server accepted no connection: its log says why",
+                });
+                Self::new(exit, message).hint(hint)
+            }
+            LoadError::Machine(error) => Self::new(Exit::Internal, message).hint(
+                errno::hint(&error).unwrap_or("`ulimit -a` shows what this process may have"),
+            ),
         }
     }
 }
@@ -194,6 +230,50 @@ mod tests {
         );
         assert_eq!(load.request, Request::post("/", "b"));
         assert_eq!(load.expected, Expectation::status(201).with_body("e"));
+    }
+
+    #[test]
+    fn a_body_can_come_from_a_file_of_any_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("body");
+        let body: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        std::fs::write(&file, &body).unwrap();
+        let text = file.to_str().unwrap();
+        let url = "http://127.0.0.1:1/echo";
+        let load = planned(&parsed(&[url, "--method", "POST", "--body-file", text]).unwrap());
+        assert_eq!(load.unwrap().request.body, body);
+        assert!(parsed(&[url, "--body-file", text, "--body", "x"]).is_err());
+        let missing = parsed(&[url, "--body-file", "/nowhere/body"]).unwrap();
+        let error = planned(&missing).unwrap_err();
+        assert_eq!(error.exit, Exit::Usage);
+        assert!(
+            error
+                .to_string()
+                .contains("cannot read the body /nowhere/body"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_hint_of_a_connection_that_fails_is_that_of_its_error() {
+        let of = |errno| {
+            Error::from(LoadError::Connect {
+                address: "127.0.0.1:80".parse().unwrap(),
+                error: std::io::Error::from_raw_os_error(errno),
+            })
+        };
+        for (errno, exit, hint) in [
+            (libc::ECONNREFUSED, Exit::Nothing, "start the server first"),
+            (libc::EMFILE, Exit::Internal, "ulimit -n"),
+            (libc::EADDRNOTAVAIL, Exit::Internal, "ip_local_port_range"),
+            (libc::ETIMEDOUT, Exit::Nothing, "somaxconn"),
+        ] {
+            let error = of(errno);
+            assert_eq!(error.exit, exit, "{error}");
+            assert!(error.to_string().contains(hint), "{error}");
+            let starts = error.to_string().contains("start the server");
+            assert_eq!(starts, errno == libc::ECONNREFUSED, "{error}");
+        }
     }
 
     #[test]

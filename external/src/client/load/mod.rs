@@ -145,8 +145,13 @@ pub struct Loaded {
     pub latency: Histogram<u64>,
     /// How far behind its plan an open loop was; `None` for a closed one.
     pub lateness: Option<Lateness>,
-    /// CPU time of the generator from the first send to the last answer.
+    /// CPU time of the generator while the load went on.
     pub cpu_ns: u64,
+    /// The time in which it took that: the sends with what is done before the first and after the
+    /// last answer, which is most of a load of a few requests.
+    pub generator_ns: u64,
+    /// How long an open loop's plan is, a period for each request; `None` for a closed one.
+    pub planned_ns: Option<u64>,
     /// Why requests failed, in the order in which reasons came up. The ninth and later reasons are
     /// one.
     pub failures: Vec<FailedRequests>,
@@ -160,9 +165,12 @@ pub struct Loaded {
 
 impl Loaded {
     /// Right answers per second, from the first send to the last answer; `None` if there was none.
+    /// Those of an open loop cannot come faster than they were planned: between the first and the
+    /// last there is a period less than there are requests.
     pub fn per_second(&self) -> Option<f64> {
         let Requests { ok, wall_ns, .. } = self.requests;
-        (ok > 0 && wall_ns > 0).then(|| ok as f64 * 1e9 / wall_ns as f64)
+        let ns = wall_ns.max(self.planned_ns.unwrap_or(0));
+        (ok > 0 && ns > 0).then(|| ok as f64 * 1e9 / ns as f64)
     }
 
     /// The latency in nanoseconds at a quantile, such as 0.99; `None` if there are too few answers
@@ -174,8 +182,7 @@ impl Loaded {
     /// Which part of one core the generator took, from 0 to 1. Near 1, it is the generator that was
     /// measured.
     pub fn cpu_share(&self) -> Option<f64> {
-        let wall_ns = self.requests.wall_ns;
-        (wall_ns > 0).then(|| self.cpu_ns as f64 / wall_ns as f64)
+        (self.generator_ns > 0).then(|| (self.cpu_ns as f64 / self.generator_ns as f64).min(1.0))
     }
 }
 
@@ -288,7 +295,7 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
     }
     let clients = warm_up(clients, load.warm_up).await;
     let (warm_up, ..) = take(&tally).finish();
-    let cpu_ns = thread::cpu_ns();
+    let (cpu_ns, began_ns) = (thread::cpu_ns(), now_ns());
     match (load.pace, load.amount) {
         (Pace::Open { per_second }, amount) => open(clients, &tally, per_second, amount).await?,
         (Pace::Closed, Amount::Requests(requests)) => {
@@ -299,18 +306,35 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
         }
     }
     let cpu_ns = thread::cpu_ns() - cpu_ns;
+    let generator_ns = now_ns() - began_ns;
     let (requests, latency, failures, lateness) = take(&tally).finish();
     let lateness = matches!(load.pace, Pace::Open { .. }).then_some(lateness);
+    let requests_planned = requests.sent + requests.dropped;
     Ok(Loaded {
         requests,
         latency,
         lateness,
         cpu_ns,
+        generator_ns,
+        planned_ns: planned_ns(load.pace, requests_planned),
         failures,
         warm_up: warm_up.sent,
         warm_up_failed: warm_up.failed,
         core: load.core,
     })
+}
+
+/// How long the plan of an open loop is.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the rate is positive, the count a run's"
+)]
+fn planned_ns(pace: Pace, requests: u64) -> Option<u64> {
+    match pace {
+        Pace::Open { per_second } => Some((requests as f64 * 1e9 / per_second) as u64),
+        Pace::Closed => None,
+    }
 }
 
 /// A time in nanoseconds; what has no room in 64 bits is 584 years, which is for ever here.

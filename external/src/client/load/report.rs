@@ -51,7 +51,7 @@ fn outcomes(loaded: &Loaded) -> String {
     let requests = &loaded.requests;
     let rate = loaded
         .per_second()
-        .map_or(String::new(), |rate| format!(", {rate:.0} a second"));
+        .map_or(String::new(), |rate| format!(", {} a second", digits(rate)));
     let planned = requests.sent + requests.dropped;
     let answered = format!(
         "{} of {planned} in {}{rate}",
@@ -126,12 +126,20 @@ fn time(ns: u64) -> String {
         1_000_000..1_000_000_000 => (ns as f64 / 1e6, "ms"),
         _ => (ns as f64 / 1e9, "s"),
     };
+    format!("{} {unit}", digits(value))
+}
+
+/// A number with three digits that count, or all that stand before the point.
+fn digits(value: f64) -> String {
     let digits = match value {
-        100.0.. => 0,
-        10.0.. => 1,
-        _ => 2,
+        // As they will be written: 9.999 has as many digits as 10.
+        99.95.. => 0,
+        9.995.. => 1,
+        0.9995.. => 2,
+        0.09995.. => 3,
+        _ => 4,
     };
-    format!("{value:.digits$} {unit}")
+    format!("{value:.digits$}")
 }
 
 /// The result as programs read it. Units are in the names; what is not known, or cannot be stated
@@ -266,8 +274,10 @@ mod tests {
                 series: None,
             },
             latency,
+            planned_ns: lateness.as_ref().map(|_| 1_000_000_000),
             lateness,
             cpu_ns: 250_000_000,
+            generator_ns: 1_000_000_000,
             failures: vec![FailedRequests {
                 failure: "cannot connect: refused".into(),
                 count: 3,
@@ -286,6 +296,66 @@ mod tests {
         lateness.sends.record_n(2_000_000, 193).unwrap();
         lateness.own.record_n(50_000, 200).unwrap();
         lateness
+    }
+
+    #[test]
+    fn few_requests_and_low_rates_have_figures_that_can_be() {
+        // Three requests of a closed loop, whose generator took longer to begin than they took.
+        let mut three = loaded(None);
+        three.requests = Requests {
+            sent: 3,
+            ok: 3,
+            failed: 0,
+            wall_ns: 400_000,
+            ..three.requests
+        };
+        (three.cpu_ns, three.generator_ns) = (1_048_000, 1_100_000);
+        let said = text("http://127.0.0.1/", &load(Pace::Closed), &three);
+        assert!(said.contains("took 95 % of one"), "{said}");
+        // Three requests at one in two seconds: the last is sent after four seconds.
+        let mut slow = loaded(Some(lateness()));
+        slow.requests = Requests {
+            sent: 3,
+            ok: 3,
+            failed: 0,
+            dropped: 0,
+            wall_ns: 4_001_000_000,
+            ..slow.requests
+        };
+        slow.planned_ns = Some(6_000_000_000);
+        let said = text(
+            "http://127.0.0.1/",
+            &load(Pace::Open { per_second: 0.5 }),
+            &slow,
+        );
+        assert!(said.contains("3 of 3 in 4.00 s, 0.500 a second"), "{said}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_figure_is_impossible(
+            counts in proptest::array::uniform4(0..2_000_u64),
+            (wall_ns, cpu_ns, before_ns) in (0..u64::MAX / 4, 0..u64::MAX / 4, 0..u64::MAX / 4),
+            per_second in proptest::option::of(1e-3..1e6_f64),
+        ) {
+            let [ok, failed, dropped, late] = counts;
+            let mut any = loaded(per_second.map(|_| lateness()));
+            let sent = ok + failed;
+            any.requests = Requests { sent, ok, failed, dropped, late: late.min(sent), wall_ns, ..any.requests };
+            (any.cpu_ns, any.generator_ns) = (cpu_ns, wall_ns.saturating_add(before_ns));
+            let pace = per_second.map_or(Pace::Closed, |per_second| Pace::Open { per_second });
+            any.planned_ns = super::super::planned_ns(pace, sent + dropped);
+            let said = text("u", &load(pace), &any);
+            for impossible in ["NaN", "inf"] {
+                proptest::prop_assert!(!said.contains(impossible), "{}", said);
+            }
+            proptest::prop_assert!(any.cpu_share().is_none_or(|share| (0.0..=1.0).contains(&share)));
+            if let (Some(planned), Some(rate)) = (per_second, any.per_second()) {
+                proptest::prop_assert!(rate <= planned * 1.000_001 + 1e-9, "{} of {}", rate, planned);
+            }
+            let json: serde_json::Value = serde_json::from_str(&json("u", &load(pace), &any)).unwrap();
+            proptest::prop_assert!(json["generator_cpu_share"].as_f64().is_none_or(|share| share <= 1.0));
+        }
     }
 
     #[test]

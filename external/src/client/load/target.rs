@@ -1,6 +1,6 @@
 //! Where a URL leads, if it leads to this machine.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 
 use hyper::Uri;
 use hyper::http::uri::Scheme;
@@ -8,8 +8,8 @@ use hyper::http::uri::Scheme;
 /// A place on this machine's loopback, as a URL names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// Where it may listen: every address that the host has, IPv4 first. There is one at least.
+    pub addresses: Vec<SocketAddr>,
     /// The host and port as the URL has them: the `Host` header.
     pub host: String,
     /// The path with its query.
@@ -18,7 +18,7 @@ pub struct Target {
 
 impl Target {
     /// Reads a URL: `http`, and a loopback address (127.0.0.0/8, `[::1]`), one of a namespace of
-    /// ours, or `localhost`. Of `localhost` the IPv4 address is taken if it has one.
+    /// ours, or `localhost`, which is both addresses of the loopback.
     ///
     /// # Errors
     /// A sentence that says why it cannot be put under load.
@@ -44,13 +44,26 @@ impl Target {
             .trim_start_matches('[')
             .trim_end_matches(']');
         let port = authority.port_u16().unwrap_or(80);
-        let address = resolve(host, port)?;
+        let addresses = resolve(host, port)?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
-            address,
+            addresses,
             host: authority.to_string(),
             path: path.to_owned(),
         })
+    }
+}
+
+impl Target {
+    /// The first of its addresses that accepts a connection, as a browser finds it; if none does,
+    /// the first. One alone is not tried: whoever connects to it will see.
+    pub fn reachable(&self) -> SocketAddr {
+        let accepts = |address: &&SocketAddr| TcpStream::connect(address).is_ok();
+        let found = match self.addresses.as_slice() {
+            [one] => Some(one),
+            several => several.iter().find(accepts),
+        };
+        *found.unwrap_or(&self.addresses[0])
     }
 }
 
@@ -60,61 +73,73 @@ pub(super) fn is_of_this_machine(address: IpAddr) -> bool {
     address.is_loopback() || crate::network::veth::is_ours(address)
 }
 
-/// The address of a host on loopback. Names other than `localhost` are not looked up: that would
-/// ask other machines.
-fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
+/// The addresses of a host on loopback. Names are not looked up: that would ask other machines, and
+/// `localhost` is the loopback whatever a file says (RFC 6761).
+fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     const WHY: &str = "load goes to this machine's loopback alone: 127.0.0.1, [::1], localhost, \
         and namespaces that coldphase has made";
-    let addresses: Vec<SocketAddr> = match host.parse() {
-        Ok(ip) => vec![SocketAddr::new(ip, port)],
+    let addresses = match host.parse::<IpAddr>() {
+        Ok(ip) => vec![ip],
         Err(_) if host.eq_ignore_ascii_case("localhost") => {
-            let addresses = (host, port).to_socket_addrs();
-            addresses
-                .map_err(|error| format!("localhost cannot be resolved: {error}"))?
-                .collect()
+            vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
         }
         Err(_) => return Err(format!("{host:?} is refused; {WHY}")),
     };
-    if let Some(foreign) = addresses
-        .iter()
-        .find(|address| !is_of_this_machine(address.ip()))
-    {
-        return Err(format!("{} is refused; {WHY}", foreign.ip()));
+    match addresses.iter().find(|ip| !is_of_this_machine(**ip)) {
+        Some(foreign) => Err(format!("{foreign} is refused; {WHY}")),
+        None => Ok(addresses
+            .into_iter()
+            .map(|ip| SocketAddr::new(ip, port))
+            .collect()),
     }
-    addresses
-        .into_iter()
-        .min_by_key(SocketAddr::is_ipv6)
-        .ok_or_else(|| format!("{host} has no address"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
     fn loopback_is_taken() {
         let target = Target::from_url("http://127.0.0.1:8080/cpu?iterations=5").unwrap();
-        assert_eq!(target.address, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(target.addresses, ["127.0.0.1:8080".parse().unwrap()]);
         assert_eq!(
             (target.host.as_str(), target.path.as_str()),
             ("127.0.0.1:8080", "/cpu?iterations=5")
         );
         assert_eq!(
-            Target::from_url("http://127.8.9.1").unwrap().address,
-            "127.8.9.1:80".parse().unwrap()
+            Target::from_url("http://127.8.9.1").unwrap().addresses,
+            ["127.8.9.1:80".parse().unwrap()]
         );
         let target = Target::from_url("http://[::1]:99/").unwrap();
         assert_eq!(
-            (target.address, target.host.as_str()),
-            ("[::1]:99".parse().unwrap(), "[::1]:99")
+            (&target.addresses[..], target.host.as_str()),
+            (&["[::1]:99".parse().unwrap()][..], "[::1]:99")
         );
-        assert!(
+        let both = ["127.0.0.1:8000", "[::1]:8000"].map(|text| text.parse().unwrap());
+        assert_eq!(
             Target::from_url("http://localhost:8000/")
                 .unwrap()
-                .address
-                .ip()
-                .is_loopback()
+                .addresses,
+            both
         );
+    }
+
+    #[test]
+    fn a_server_is_found_on_whichever_address_of_localhost_it_has() {
+        for ip in [
+            IpAddr::from(Ipv4Addr::LOCALHOST),
+            Ipv6Addr::LOCALHOST.into(),
+        ] {
+            let Ok(listener) = TcpListener::bind((ip, 0)) else {
+                // A machine without IPv6 has no server there either.
+                continue;
+            };
+            let address = listener.local_addr().unwrap();
+            let target = Target::from_url(&format!("http://localhost:{}/", address.port()));
+            assert_eq!(target.unwrap().reachable(), address);
+        }
     }
 
     #[test]

@@ -62,6 +62,13 @@ impl Member<'_> {
         }
     }
 
+    fn daemons(&mut self) -> Vec<u32> {
+        match self {
+            Member::Process(..) => Vec::new(),
+            Member::Managed(instance) => instance.engine_processes(),
+        }
+    }
+
     fn log_tail(&mut self) -> String {
         match self {
             Member::Process(running, _) => running.log_tail(),
@@ -140,6 +147,11 @@ impl Fleet<'_> {
         ];
         let memory = memory.map(|(evidence, bytes)| (key(evidence), json!(bytes)));
         self.attested.extend(memory);
+    }
+
+    /// What of their engines was there before them.
+    pub(super) fn daemons(&mut self) -> Vec<u32> {
+        self.members.iter_mut().flat_map(Member::daemons).collect()
     }
 
     pub(super) fn resources(&mut self) -> Resources {

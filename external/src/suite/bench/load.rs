@@ -71,6 +71,7 @@ impl SystemBench<'_> {
             resources,
             requests: Some(loaded.requests),
             attested,
+            daemons: Vec::new(),
         }
     }
 

@@ -25,6 +25,8 @@ struct Observation {
     phases: Vec<PhaseTime>,
     usage: Usage,
     attested: Attested,
+    /// Those of its engine, which lived before.
+    daemons: Vec<u32>,
 }
 
 /// The end of a start: an answer, or the end of a command.
@@ -201,6 +203,7 @@ impl Observation {
             resources: self.usage.resources,
             requests,
             attested,
+            daemons: self.daemons,
         }
     }
 }
@@ -238,6 +241,7 @@ fn observe_start(
         _ => run_to_end(instance, request),
     };
     let launched_ns = instance.launched_ns();
+    let daemons = instance.engine_processes();
     let divided = answered.and_then(|answered| {
         let evidence = instance.attested();
         let phases = phases(instance, planned, &answered)?;
@@ -253,6 +257,7 @@ fn observe_start(
                 phases,
                 usage: answered.usage,
                 attested,
+                daemons,
             }
         }
         Err(failure) => Observation {
@@ -261,6 +266,7 @@ fn observe_start(
             phases: Vec::new(),
             usage: instance.usage(),
             attested: Attested::new(),
+            daemons,
         },
     }
 }

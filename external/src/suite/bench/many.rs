@@ -118,6 +118,7 @@ impl Sample<'_> {
             .attested
             .insert(Evidence::AvailableBeforeBytes, json!(before));
         let resources = fleet.resources();
+        let daemons = fleet.daemons();
         let outcome = outcome.map_err(|mut failure| {
             failure.reason.push_str(&fleet.log_excerpt());
             failure
@@ -139,6 +140,7 @@ impl Sample<'_> {
             resources,
             requests,
             attested: fleet.attested,
+            daemons,
         }
     }
 

@@ -16,7 +16,8 @@ use std::time::Duration;
 use campaign::schedule::{self, Bench, Measurement};
 use machine::clock::now_ns;
 use machine::cores::{self, Cores};
-use machine::{page_cache, ports};
+use machine::page_cache::{self, Pages};
+use machine::ports;
 use results::values::{Build, Named as _, PageCache};
 use results::{Attested, Cell, Evidence, Skip, SkipKind};
 use serde_json::json;
@@ -260,11 +261,11 @@ impl<'a> SystemBench<'a> {
         if let (Some(cache), Some(Acquire::CacheMiss)) = (&spec.cache, planned.acquire) {
             code_cache::empty_cache(cache)?;
         }
-        let mut resident = 0;
+        let mut pages = Pages::NONE;
         for file in &spec.files {
-            resident += page_cache::put(file, residency(planned.page_cache))?.resident;
+            pages += page_cache::put(file, residency(planned.page_cache))?;
         }
-        attested.insert(Evidence::PagesResident, json!(resident));
+        attested.insert(Evidence::PagesResident, json!(pages.resident));
         if planned.page_cache == PageCache::EvictedAll {
             attested.extend(self.evict_all(std::slice::from_ref(&spec.program))?);
         }

@@ -215,6 +215,7 @@ impl SystemBench<'_> {
             resources: started.resources,
             requests: None,
             attested,
+            daemons: Vec::new(),
         }
     }
 

@@ -21,11 +21,13 @@ use workloads::Workload;
 use super::super::container::{
     HOST_NETWORK, Instants, MILESTONES_FILE, MILESTONES_FOLDER, empty_milestones,
 };
-use super::super::managed::{Engine, EngineContext, Instance, Preparation, StartRequest};
+use super::super::managed::{
+    Engine, EngineContext, Instance, Preparation, StartRequest, on_this_thread,
+};
 use super::super::{ADDRESS, Acquire, BuildRequest, MILESTONES, listens};
 use super::container::{Container, keep_daemons};
 use super::image::{self, Image};
-use super::labels::{labelled, remove_labelled};
+use super::labels::{labelled, remove_labelled, remove_of_the_dead};
 use super::socket::Socket;
 use super::{
     BRIDGE, CLEANUP, INSIDE, LABEL, NO_NETWORK, connect, contents, describe_error, version,
@@ -33,8 +35,9 @@ use super::{
 use crate::process::cleanup;
 use crate::process::reaper::Guard;
 
-/// How often an engine that does not answer is started, 100 ms apart.
+/// How often an engine that does not answer is started, with so much between.
 const REVIVALS: u32 = 50;
+const REVIVAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// The steps of a start, as a reason names them.
 const CREATE: &str = "create";
@@ -64,6 +67,37 @@ pub(super) struct DockerEngine {
     _guard: Guard,
 }
 
+/// How long an engine that was being restarted may take until it answers by itself.
+const COMING_BACK_NS: u64 = 5_000_000_000;
+
+/// Sees to it that our own engine answers, if there is one: a run that was killed while it restarted
+/// it leaves it dead, or on its way. Nothing for somebody else's.
+pub(super) fn bring_back() -> Result<(), String> {
+    let Some(socket) = Socket::ours() else {
+        return Ok(());
+    };
+    let answers = || {
+        on_this_thread(async { version(&connect(&socket)?).await })
+            .and_then(|found| found.map(drop))
+    };
+    // What restarted it may still be at it: two at once would be in each other's way.
+    let until_ns = now_ns() + COMING_BACK_NS;
+    while now_ns() < until_ns {
+        if answers().is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(REVIVAL_PAUSE);
+    }
+    docker_engine::start().map_err(|error| format!("{error} ({})", error.remedy()))?;
+    for _ in 0..REVIVALS {
+        if answers().is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(REVIVAL_PAUSE);
+    }
+    answers()
+}
+
 impl DockerEngine {
     pub(super) fn new(wasmtime: bool, context: EngineContext<'_>) -> Result<Self, String> {
         let socket = Socket::find().map_err(|error| error.to_string())?;
@@ -90,6 +124,10 @@ impl DockerEngine {
             let _inside = runtime.enter();
             connect(&socket)?
         };
+        if socket.ours {
+            // One that does not answer yet has nothing that runs; the next run looks again.
+            let _ = runtime.block_on(remove_of_the_dead(&client));
+        }
         let engine = Self {
             runtime,
             client,
@@ -124,7 +162,7 @@ impl DockerEngine {
                     .runtime
                     .block_on(remove_labelled(&self.client, &self.owner));
             }
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(REVIVAL_PAUSE);
         }
         Err(format!("{reason}, and it runs all the same"))
     }
@@ -426,6 +464,6 @@ fn place_pages(files: &[PathBuf], request: &StartRequest) -> Result<Attested, Sk
         };
     }
     let resident: Result<Vec<_>, _> = files.iter().map(|file| request.place_pages(file)).collect();
-    let resident: usize = resident?.into_iter().sum();
+    let resident: Option<usize> = resident?.into_iter().sum();
     Ok(Attested::from([(Evidence::PagesResident, json!(resident))]))
 }

@@ -86,6 +86,10 @@ impl Adapter for Docker {
         })
     }
 
+    fn bring_back(&self) -> Result<(), String> {
+        engine::bring_back()
+    }
+
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
         if self.wasmtime {
             WasmtimeCli.keeps_state()
@@ -245,14 +249,17 @@ fn describe_error(error: &Error) -> String {
 
 /// Removes all containers with this value of the label: for the reaper, after a kill.
 ///
+/// The engine may be starting anew, and it may still create what the killed run had ordered: it is
+/// looked until nothing has been found for a while.
+///
 /// # Errors
-/// The engine does not answer, or cannot remove one.
+/// The engine does not answer in time, or cannot remove one.
 pub(super) fn remove_all(socket: PathBuf, owner: &str) -> Result<(), String> {
     let client = connect(&Socket {
         path: socket,
         ours: false,
     })?;
-    on_this_thread(labels::remove_labelled(&client, owner))?
+    on_this_thread(labels::remove_until_none_come(&client, owner))?
 }
 
 /// The files of an image and its command; `{address}` in it stands for where a service listens.

@@ -26,6 +26,21 @@ impl Socket {
         Self::choose(named.as_deref(), &Self::usual())
     }
 
+    /// Ours, if it is the one that counts.
+    pub(super) fn ours() -> Option<Self> {
+        let named = std::env::var("DOCKER_HOST")
+            .ok()
+            .filter(|host| !host.is_empty());
+        let is_installed = |path: &Path| path.parent().is_some_and(Path::is_dir);
+        let mut usual = Self::usual().into_iter();
+        let ours = usual.find(|socket| socket.ours && is_installed(&socket.path))?;
+        let is_other = named.is_some_and(|host| {
+            host.strip_prefix("unix://")
+                .is_none_or(|path| ours.path != Path::new(path))
+        });
+        (!is_other).then_some(ours)
+    }
+
     fn choose(named: Option<&str>, usual: &[Self]) -> Result<Self, Unavailable> {
         let unavailable = |reason: String, remedy: &str| Unavailable {
             reason,

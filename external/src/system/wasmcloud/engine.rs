@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use machine::clock::now_ns;
-use machine::page_cache::{self, Residency};
+use machine::page_cache::{self, Pages, Residency};
 use results::{Evidence, Skip};
 use serde_json::json;
 use workloads::Workload;
@@ -172,16 +172,17 @@ impl Lattice {
 
     /// Puts what the start reads the component from into the page cache, or out of it; how many
     /// pages are in it.
-    fn place_pages(&self, pulled: bool, residency: Residency) -> Result<usize, String> {
+    fn place_pages(&self, pulled: bool, residency: Residency) -> Result<Option<usize>, String> {
         let files = files_in(&if pulled {
             self.installation.blobs()
         } else {
             self.installation.cache()
         });
-        files
-            .iter()
-            .map(|file| Ok(page_cache::put(file, residency)?.resident))
-            .sum()
+        let mut pages = Pages::NONE;
+        for file in &files {
+            pages += page_cache::put(file, residency)?;
+        }
+        Ok(pages.resident)
     }
 
     /// Keeps what lives on on the core that the request says, or lets it have all again: what was

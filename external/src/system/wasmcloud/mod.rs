@@ -133,7 +133,7 @@ impl Adapter for WasmCloud {
     }
 
     fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
-        Estimate::start(1_000.0)
+        Estimate::start(500.0)
     }
 
     fn prepare(&self, _: &Found, _: &BuildRequest<'_>) -> Result<LaunchSpec, String> {

@@ -1,0 +1,216 @@
+//! What `--only` asks for beyond the profile. Naming something asks for it: whatever exists can be
+//! selected, whether or not the profile measures it by itself.
+
+use results::manifest::Origin;
+use results::record::Scenario;
+use results::values::{Named as _, PageCache};
+use workloads::Workload;
+
+use super::plan::Observer;
+use super::profile::{DEFAULT, Profile, Variants};
+use super::settings::Layers;
+use crate::system::{Acquire, System};
+
+const ORIGIN: Origin = Origin::CommandLine;
+
+/// Instances at once where a profile has only one and several are asked for.
+pub(super) const SEVERAL: [usize; 4] = [1, 2, 4, 8];
+
+/// Widens the plan by everything that exists and is named. What is named and does not exist is
+/// refused once the cells are known.
+pub(super) fn apply(only: &[String], layers: &mut Layers) {
+    let pairs: Vec<_> = only
+        .iter()
+        .filter_map(|pair| pair.split_once('='))
+        .collect();
+    for &(key, value) in &pairs {
+        match key {
+            "system" if System::from_name(value).is_some() => {
+                add(layers, "systems", value, |it| &mut it.systems);
+            }
+            "workload" if Workload::from_name(value).is_some() => {
+                add(layers, "workloads", value, |it| &mut it.workloads);
+            }
+            "scenario" => add_scenario(layers, value),
+            "acquire" if Acquire::from_name(value).is_some() => {
+                add_acquire(&pairs, layers, value);
+            }
+            "observer" if value != Observer::None.name() => observe_all(layers),
+            "page_cache" => add_page_cache(layers, value),
+            "connections" => add_number(layers, "connections", value, |it| &mut it.connections),
+            "instances" => add_number(layers, "instances", value, |it| &mut it.instances),
+            _ if is_variant(key, value) => {
+                layers.set(ORIGIN, "variants", Some(Variants::All), |it| {
+                    &mut it.values.variants
+                });
+            }
+            _ => {}
+        }
+    }
+    add_multiplied(&pairs, layers);
+    add_managed(&pairs, layers);
+}
+
+/// The values that are named of a key.
+fn named<'a>(pairs: &[(&'a str, &'a str)], wanted: &str) -> Vec<&'a str> {
+    let values = pairs.iter().filter(|(key, _)| *key == wanted);
+    values.map(|(_, value)| *value).collect()
+}
+
+/// Adds a value to a list of the profile, if it is not in it.
+fn add<T: Clone + PartialEq>(
+    layers: &mut Layers,
+    key: &str,
+    value: impl Into<T>,
+    list: impl Fn(&mut Profile) -> &mut Vec<T>,
+) {
+    let value = value.into();
+    let mut values = list(&mut layers.settings.values).clone();
+    if !values.contains(&value) {
+        values.push(value);
+        layers.set(ORIGIN, key, Some(values), |it| list(&mut it.values));
+    }
+}
+
+fn add_number(
+    layers: &mut Layers,
+    key: &str,
+    value: &str,
+    list: impl Fn(&mut Profile) -> &mut Vec<usize>,
+) {
+    if let Some(number) = value.parse::<usize>().ok().filter(|it| *it > 0) {
+        add(layers, key, number, list);
+    }
+}
+
+/// Workloads that are named together with a scenario of several instances are measured so.
+fn add_multiplied(pairs: &[(&str, &str)], layers: &mut Layers) {
+    let mut multiply = Scenario::ALL.into_iter().filter(|it| it.multiplies());
+    let scenarios = named(pairs, "scenario");
+    // Where none are listed, all are.
+    if layers.settings.values.multiplied_workloads.is_empty()
+        || !multiply.any(|it| scenarios.contains(&it.name()))
+    {
+        return;
+    }
+    for name in named(pairs, "workload") {
+        if Workload::from_name(name).is_some() {
+            add(layers, "multiplied_workloads", name, |it| {
+                &mut it.multiplied_workloads
+            });
+        }
+    }
+}
+
+/// A scenario, with what it takes where the profile has none of it.
+fn add_scenario(layers: &mut Layers, name: &str) {
+    let Some(scenario) = Scenario::ALL.into_iter().find(|it| it.name() == name) else {
+        return;
+    };
+    add(layers, "scenarios", name, |it| &mut it.scenarios);
+    let usual = Profile::load(DEFAULT).unwrap_or_else(|_| Profile::empty(1));
+    let values = &layers.settings.values;
+    match scenario {
+        Scenario::Cold if values.cold.is_empty() => {
+            layers.set(ORIGIN, "cold", Some(usual.cold), |it| &mut it.values.cold);
+        }
+        Scenario::RuntimeCold if values.runtime_cold.is_empty() => {
+            layers.set(ORIGIN, "runtime_cold", Some(usual.runtime_cold), |it| {
+                &mut it.values.runtime_cold
+            });
+        }
+        _ if !scenario.starts() && values.load.is_empty() => {
+            layers.set(ORIGIN, "load", Some(usual.load), |it| &mut it.values.load);
+        }
+        _ => {}
+    }
+    if scenario.multiplies() && layers.settings.values.instances == [1] {
+        layers.set(ORIGIN, "instances", Some(SEVERAL.to_vec()), |it| {
+            &mut it.values.instances
+        });
+    }
+}
+
+/// A code acquisition mode, in the scenarios that are named with it; in all of them where none has
+/// it.
+fn add_acquire(pairs: &[(&str, &str)], layers: &mut Layers, mode: &str) {
+    let scenarios: Vec<_> = named(pairs, "scenario");
+    let is_named = |is_such: fn(Scenario) -> bool| {
+        let mut such = Scenario::ALL.into_iter().filter(|it| is_such(*it));
+        such.any(|it| scenarios.contains(&it.name()))
+    };
+    let values = &layers.settings.values;
+    let lists = [&values.cold, &values.runtime_cold, &values.load];
+    let is_new = !lists.iter().any(|list| list.iter().any(|it| it == mode));
+    if is_new || is_named(|it| it == Scenario::Cold) {
+        add(layers, "cold", mode, |it| &mut it.cold);
+    }
+    if is_new || is_named(|it| it == Scenario::RuntimeCold) {
+        add(layers, "runtime_cold", mode, |it| &mut it.runtime_cold);
+    }
+    if is_new || is_named(|it| !it.starts()) {
+        add(layers, "load", mode, |it| &mut it.load);
+    }
+}
+
+fn observe_all(layers: &mut Layers) {
+    for workload in layers.settings.values.workloads.clone() {
+        add(layers, "observe", workload, |it| &mut it.observe);
+    }
+}
+
+/// A state of the page cache, beside those that scenarios have by themselves.
+fn add_page_cache(layers: &mut Layers, name: &str) {
+    let Some(state) = PageCache::from_name(name) else {
+        return;
+    };
+    if layers.settings.values.page_cache.is_empty() && state != PageCache::EvictedAll {
+        add(layers, "page_cache", PageCache::Hot, |it| {
+            &mut it.page_cache
+        });
+        add(layers, "page_cache", PageCache::Evicted, |it| {
+            &mut it.page_cache
+        });
+    }
+    add(layers, "page_cache", state, |it| &mut it.page_cache);
+}
+
+/// Whether a variant of any system has this parameter.
+fn is_variant(key: &str, value: &str) -> bool {
+    System::all().iter().any(|system| {
+        let Some(managed) = system.managed() else {
+            return false;
+        };
+        Scenario::ALL.into_iter().any(|scenario| {
+            [true, false]
+                .into_iter()
+                .flat_map(|service| managed.variants(service, scenario))
+                .any(|params| params.get(key) == Some(value))
+        })
+    })
+}
+
+/// Workloads that are named together with a system that has an engine of its own are measured on
+/// that too.
+fn add_managed(pairs: &[(&str, &str)], layers: &mut Layers) {
+    let systems = named(pairs, "system")
+        .into_iter()
+        .filter_map(System::from_name);
+    let managed: Vec<_> = systems.filter(|it| it.managed().is_some()).collect();
+    if managed.is_empty() {
+        return;
+    }
+    let mut workloads = named(pairs, "workload");
+    if workloads.is_empty() && layers.settings.values.managed_workloads.is_empty() {
+        // Of services each system has some cell; that one stands for them.
+        workloads = vec![Workload::HttpHello.name()];
+    }
+    for name in workloads {
+        let known = Workload::from_name(name);
+        if known.is_some_and(|it| managed.iter().any(|system| system.supports(it))) {
+            add(layers, "managed_workloads", name, |it| {
+                &mut it.managed_workloads
+            });
+        }
+    }
+}
