@@ -6,7 +6,7 @@ use std::time::Duration;
 use host::engine::wasmtime::guest::Guest as Data;
 use host::engine::wasmtime::instance::Instance;
 use host::engine::wasmtime::link::PreInstance;
-use host::engine::wasmtime::{new_engine, new_store};
+use host::engine::wasmtime::{Then, new_engine, new_store};
 use host_probe::request::{Call, Kind, Spec, World};
 use host_probe::settings::{Acquire, Allocator, Configuration, EngineSettings, MemoryInit};
 use machine::clock::now_ns;
@@ -86,6 +86,7 @@ impl Guest {
                 Call::Http {
                     method: request.method,
                     target: request.target,
+                    headers: Vec::new(),
                     body_hex,
                 }
             }
@@ -211,11 +212,14 @@ impl Ready<'_> {
         let mut answered = 0;
         let begun = now_ns();
         let answer = instance
-            .call(store, &self.guest.spec.call, TIME_LIMIT, || {
-                answered = now_ns();
-            })
+            .call(
+                store,
+                &self.guest.spec.call,
+                (TIME_LIMIT, Then::Interrupt),
+                |at_ns| answered = at_ns.unwrap_or_else(now_ns),
+            )
             .await;
-        let answer = answer.expect("the guests answer");
+        let answer = answer.expect("the guests answer").answered;
         let answer = Answer {
             code: answer.code,
             body: hex::decode(answer.body_hex).expect("it is hexadecimal"),

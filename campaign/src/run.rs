@@ -246,14 +246,18 @@ fn reasons<'a>(reasons: impl Iterator<Item = &'a str>) -> Vec<(String, usize)> {
 }
 
 /// A system that this machine does not have is no failure of a run, and neither is what a system
-/// can never do: rows say so. A run of nothing else is one.
+/// can never do, or not within a limit of this machine that was known beforehand: rows say so. A
+/// run of nothing else is one.
 fn verdict(samples: &[Sample], systems: &[System]) -> Exit {
     let absent = |sample: &&Sample| {
         systems.iter().any(|system| {
             sample.cell.system == system.name.as_str() && system.unavailable.is_some()
         })
     };
-    let never = |sample: &&Sample| sample.skip_kind() == Some(results::SkipKind::NotApplicable);
+    let never = |sample: &&Sample| {
+        use results::SkipKind::{MachineLimit, NotApplicable};
+        matches!(sample.skip_kind(), Some(NotApplicable | MachineLimit))
+    };
     let present: Vec<_> = samples
         .iter()
         .filter(|sample| !absent(sample) && !never(sample))

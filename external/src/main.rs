@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    machine::signals::establish();
     external::cli::main()
 }

@@ -51,6 +51,7 @@ pub const fn phase(phase: Phase) -> PhaseLook {
         Phase::Store => look('S', "p-dark", 139),
         Phase::Instantiate => look('I', "p-green", 117),
         Phase::FirstRequest => look('1', "p-purple", 176),
+        Phase::AfterAnswer => look('A', "p-grey", 240),
         Phase::SecondRequest => look('2', "p-purple", 182),
         Phase::Teardown => look('T', "p-grey", 245),
     }

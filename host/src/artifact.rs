@@ -13,8 +13,10 @@ use host_probe::settings::{Acquire, Allocator, Configuration, EngineSettings};
 use host_probe::trust;
 use wasmtime::{Engine, Precompiled};
 
-use crate::engine::wasmtime::{Code, not_compiled, not_loaded};
-use crate::error::{not_trusted, unusable_artifact, usage};
+use crate::engine::wasmtime::guest::engine_failure;
+use crate::engine::wasmtime::{Code, not_compiled};
+use crate::error::{Advice, artifact_failed, not_trusted, unusable_artifact, usage};
+use crate::source::{self, Source};
 
 /// What a file holds, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +42,9 @@ impl Contents {
 /// looked at is what is loaded, whatever happens to the path meanwhile.
 #[derive(Debug)]
 pub(crate) struct Artifact {
+    /// As it was given.
     path: PathBuf,
+    source: Source,
     file: File,
     /// The first bytes, which were read from it.
     head: Vec<u8>,
@@ -48,11 +52,12 @@ pub(crate) struct Artifact {
 }
 
 impl Artifact {
-    /// Opens it and reads its first bytes.
+    /// Opens it, or a copy of it in memory if it can be read once only, and reads its first bytes.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         const HEAD_BYTES: u64 = 8;
+        let source = source::find(path)?;
         let open = || {
-            let file = File::open(path)?;
+            let file = File::open(&source.path)?;
             let mut head = Vec::new();
             (&file).take(HEAD_BYTES).read_to_end(&mut head)?;
             Ok((file, head))
@@ -66,6 +71,7 @@ impl Artifact {
         })?;
         Ok(Self {
             path: path.to_owned(),
+            source,
             contents: Contents::of(&head),
             file,
             head,
@@ -88,6 +94,14 @@ impl Artifact {
                     the sandbox",
             )),
             (Contents::Precompiled, Some(acquire)) if acquire.takes_precompiled() => {
+                if self.source.is_copy {
+                    return Err(unusable_artifact(
+                        &self.path,
+                        "native code is run out of regular files only: nobody can tell who wrote \
+                            what comes out of a pipe",
+                        "give the path of a file that you compiled yourself",
+                    ));
+                }
                 trust::check_file(&self.path, &self.file)
                     .map_err(|untrusted| not_trusted(&self.path, &untrusted))?;
                 Ok(acquire)
@@ -134,10 +148,10 @@ impl Artifact {
                 C::compile(engine, &self.read()?).map_err(|error| not_compiled(&error))
             }
             Acquire::Deserialize => {
-                C::deserialize(engine, &self.read()?).map_err(|error| not_loaded(&error))
+                C::deserialize(engine, &self.read()?).map_err(|error| unloadable(&error))
             }
             Acquire::DeserializeFile => {
-                C::deserialize_file(engine, &self.descriptor()).map_err(|error| not_loaded(&error))
+                C::deserialize_file(engine, &self.descriptor()).map_err(|error| unloadable(&error))
             }
             Acquire::Interpret | Acquire::Aot => Err(Failure::new(
                 Cause::Harness,
@@ -146,7 +160,12 @@ impl Artifact {
         }
     }
 
-    /// All of it. Once: it may be a pipe.
+    /// What the command that runs it tells about a failure.
+    pub(crate) fn failed(&self, failure: &Failure, advice: Advice) -> Error {
+        artifact_failed(&self.path, &self.source.path, failure, advice)
+    }
+
+    /// All of it. Once: what was read is not read again.
     pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
         let mut bytes = self.head.clone();
         match (&self.file).read_to_end(&mut bytes) {
@@ -162,6 +181,12 @@ impl Artifact {
     fn descriptor(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
     }
+}
+
+/// A person's precompiled code does not load. That of a probe, which the harness made, is the
+/// harness's fault.
+fn unloadable(error: &wasmtime::Error) -> Failure {
+    engine_failure(Cause::Artifact, "the precompiled code does not load", error)
 }
 
 /// The settings of an engine that loads it: the baseline's, whose guests can be interrupted.

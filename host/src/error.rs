@@ -1,5 +1,4 @@
-//! What keeps `host serve`, `host run` and `host compile` from doing their work, each with its exit
-//! code and what to do about it.
+//! What keeps a command from doing its work, each with its exit code and what to do about it.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -8,6 +7,8 @@ use std::path::Path;
 use campaign::{Error, Exit};
 use host_probe::report::{Cause, Failure};
 use host_probe::trust::Untrusted;
+
+use crate::inspect;
 
 /// The command line asks for something impossible.
 pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Error {
@@ -35,28 +36,100 @@ pub(crate) fn not_trusted(path: &Path, untrusted: &Untrusted) -> Error {
 
 /// The machine cannot give what the program itself needs.
 pub(crate) fn machine_limit(what: &str, error: &std::io::Error) -> Error {
-    Error::new(Exit::Nothing, format!("{what}: {error}")).hint("see ulimit -n and ulimit -u")
+    Error::new(Exit::Nothing, format!("{what}: {error}")).hint(machine::limits::hint())
 }
 
-/// The artifact at `path` could not be loaded.
-pub(crate) fn cannot_load(path: &Path, failure: Failure) -> Error {
-    match failure.cause {
-        Cause::Machine => Error::new(Exit::Nothing, failure.reason).hint(
-            "the machine lacks what the engine needs; see ulimit -v, free memory and the cache's \
-                folder",
-        ),
-        Cause::TimeLimit => guest_limit(path, &failure, "--time-limit SECONDS allows more"),
-        Cause::MemoryLimit => guest_limit(path, &failure, "--memory-limit MIB allows more"),
-        _ => unusable_artifact(
-            path,
-            failure.reason,
-            "a component that exports wasi:http/incoming-handler is served; `host compile` makes \
-                a precompiled one for this very version",
-        ),
+/// What a command advises where its artifact or its guest is at fault.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Advice {
+    artifact: &'static str,
+    guest: &'static str,
+}
+
+impl Advice {
+    /// Of the commands that measure.
+    pub(crate) const MEASURED: Self = Self {
+        artifact: "is it built for WASI 0.1 (core module) or WASI 0.2 (component)?",
+        guest: "nothing was recorded; run the guest alone, or set the expected answer with \
+            --expect",
+    };
+    /// Of `host run`.
+    pub(crate) const RUN: Self = Self {
+        artifact: "a core module with `_start`, or a component that exports wasi:cli/run, is run; \
+            `host compile` makes a precompiled one for this very version",
+        guest: "it started and then failed by itself; what it printed is above",
+    };
+    /// Of `host serve`.
+    pub(crate) const SERVED: Self = Self {
+        artifact: "a component that exports wasi:http/incoming-handler is served; `host compile` \
+            makes a precompiled one for this very version",
+        guest: "it was loaded and then failed by itself",
+    };
+    /// Of `host compile`.
+    pub(crate) const COMPILED: Self = Self {
+        artifact: "a core module or a component is compiled",
+        guest: Self::SERVED.guest,
+    };
+}
+
+/// The exit code of a failure, whichever command met it.
+const fn exit(cause: Cause) -> Exit {
+    match cause {
+        Cause::Artifact => Exit::Artifact,
+        Cause::Guest | Cause::TimeLimit | Cause::MemoryLimit | Cause::OutputLimit => Exit::Samples,
+        Cause::Machine => Exit::Nothing,
+        Cause::Harness => Exit::Internal,
     }
 }
 
-/// The guest in `path` ran into one of its limits.
-fn guest_limit(path: &Path, failure: &Failure, hint: &str) -> Error {
-    Error::new(Exit::Samples, format!("{}: {failure}", path.display())).hint(hint)
+/// A failure of `subject` before anything was recorded of it: the one way from a failure to an exit
+/// code and its hint.
+pub(crate) fn failed(subject: &str, failure: &Failure, advice: Advice) -> Error {
+    let message = format!("{subject}: {failure}");
+    let error = Error::new(exit(failure.cause), message);
+    match failure.cause {
+        Cause::Artifact => error.hint(advice.artifact),
+        Cause::Guest => error.hint(advice.guest),
+        Cause::TimeLimit => error.hint("nothing was recorded; --time-limit SECONDS allows more"),
+        Cause::MemoryLimit => error.hint("nothing was recorded; --memory-limit MIB allows more"),
+        Cause::OutputLimit => error.hint(
+            "nothing was recorded; the output of a guest is its answer, and an answer that is cut \
+                would be a wrong one: print less",
+        ),
+        Cause::Machine => error.hint(machine::limits::hint()),
+        Cause::Harness => {
+            error.hint("this is a fault of the harness: please report it with the command line")
+        }
+    }
+}
+
+/// A failure of the artifact that was `given` so and can be read at `readable`. What its sections
+/// say about it is told in place of an engine's own words.
+pub(crate) fn artifact_failed(
+    given: &Path,
+    readable: &Path,
+    failure: &Failure,
+    advice: Advice,
+) -> Error {
+    let explained = match failure.cause {
+        Cause::Artifact => inspect::explain(given, readable),
+        _ => None,
+    };
+    explained.unwrap_or_else(|| failed(&given.display().to_string(), failure, advice))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_program_ends_with_the_same_code_for_the_same_cause() {
+        for cause in Cause::ALL {
+            assert_eq!(exit(cause).code(), host_probe::exit::of(cause), "{cause:?}");
+            let failure = Failure::new(cause, "x");
+            let error = failed("y", &failure, Advice::RUN);
+            assert_eq!(error.exit, exit(cause));
+            assert!(error.to_string().contains("hint: "), "{error}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! | [`cli`] | every command as `clap` describes it: help, completions, man pages |
 //! | `command` | one file a command |
 //! | `bench` | cold starts and sets of instances, each in a process of its own |
+//! | `inspect` | what a file is and what it would need, by its own sections |
 //! | [`engine`] | the engine: one cold start, phase by phase; what the microbenchmarks run too |
 //! | `server` | the HTTP server of `host serve` |
 
@@ -15,7 +16,9 @@ pub mod cli;
 mod command;
 pub mod engine;
 mod error;
+mod inspect;
 mod server;
+mod source;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

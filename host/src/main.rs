@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use machine::clock::now_ns;
 
 fn main() -> ExitCode {
+    machine::signals::establish();
     // Arguments belong to the launch, as in C, where `main` is called with them; so does a probe's
     // parsing of its own.
     let mut arguments: Vec<OsString> = std::env::args_os().collect();

@@ -8,6 +8,7 @@
 //! | [`quiet`] | whether anything else runs right before a sample |
 //! | [`memory`] | how much of it this process can have |
 //! | [`page_cache`] | files put into the page cache or out of it, with proof |
+//! | [`limits`], [`signals`] | what a process inherits: limits, blocked and ignored signals |
 //! | [`processes`], [`usage`] | which processes there are, and what they have cost |
 //! | [`cores`], [`ports`] | a core and a port for what is measured |
 //! | [`programs`] | where programs are |
@@ -15,6 +16,7 @@
 pub mod clock;
 pub mod cores;
 pub mod facts;
+pub mod limits;
 pub mod memory;
 pub mod noise;
 pub mod page_cache;
@@ -22,6 +24,7 @@ pub mod ports;
 pub mod processes;
 pub mod programs;
 pub mod quiet;
+pub mod signals;
 pub mod timeline;
 pub mod usage;
 

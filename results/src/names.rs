@@ -273,6 +273,8 @@ vocabulary! {
     Acquire = "acquire",
     /// Where instances come from: `on_demand`, `pooling`.
     Allocator = "allocator",
+    /// What a pool has room for, where that is not the engine's own choice: `table_elements=30000`.
+    PoolLimits = "pool_limits",
     /// How an instance's memory is initialised.
     MemoryInit = "memory_init",
     /// Which compiler.
@@ -396,6 +398,8 @@ vocabulary! {
     ConnectAttempts = "connect_attempts",
     /// Events that the observer saw.
     Events = "events",
+    /// What became of a guest that did not return after its answer.
+    AfterAnswer = "after_answer",
     /// Time of the second request.
     SecondRequest = "second_request",
     /// Time to clean up after the sample.

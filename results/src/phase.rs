@@ -67,6 +67,9 @@ pub enum Phase {
     Instantiate,
     /// The first call → its complete answer.
     FirstRequest,
+    /// What the guest does once its answer is complete, if it goes on: until it returns or is stopped.
+    /// Comes after the start.
+    AfterAnswer,
     /// The same call again, on the same instance. Comes after the start.
     SecondRequest,
     /// Instance and store dropped. Comes after the start.
@@ -75,7 +78,7 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Create,
         Self::Start,
         Self::Spawn,
@@ -99,6 +102,7 @@ impl Phase {
         Self::Store,
         Self::Instantiate,
         Self::FirstRequest,
+        Self::AfterAnswer,
         Self::SecondRequest,
         Self::Teardown,
     ];
@@ -129,6 +133,7 @@ impl Phase {
             Self::Store => "store",
             Self::Instantiate => "instantiate",
             Self::FirstRequest => "first_request",
+            Self::AfterAnswer => "after_answer",
             Self::SecondRequest => "second_request",
             Self::Teardown => "teardown",
         }
@@ -136,7 +141,10 @@ impl Phase {
 
     /// Whether the phase is a part of the start: what comes after the first complete answer is not.
     pub const fn counts(self) -> bool {
-        !matches!(self, Self::SecondRequest | Self::Teardown)
+        !matches!(
+            self,
+            Self::AfterAnswer | Self::SecondRequest | Self::Teardown
+        )
     }
 
     /// Whether the phase is one of those that turn bytes into executable code.

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::Read as _;
 use std::process::ExitCode;
 
 use nix::sys::prctl;
@@ -35,13 +36,13 @@ pub enum Request {
 /// which they are less than a hundredth: in no phase they would be half of what may be in none, and
 /// one interrupt more would fail the sample.
 pub fn parse_request(arguments: &mut [OsString]) -> Option<Request> {
-    let [_, what, input @ ..] = arguments else {
+    let [_, what, arguments @ ..] = arguments else {
         return None;
     };
     let request = match what.to_str()? {
-        PROBE => Spec::from_arguments(input).map(Request::Probe),
-        INSTANCES => InstanceSet::from_arguments(input).map(Request::InstanceSet),
-        PREPARE => parse_preparation(input).map(Request::Prepare),
+        PROBE => Spec::from_arguments(arguments, read_input).map(Request::Probe),
+        INSTANCES => InstanceSet::from_arguments(arguments, read_input).map(Request::InstanceSet),
+        PREPARE => Preparation::from_arguments(arguments).map(Request::Prepare),
         RETURN => return Some(Request::Return),
         VERSION => return Some(Request::Version),
         _ => return None,
@@ -50,8 +51,11 @@ pub fn parse_request(arguments: &mut [OsString]) -> Option<Request> {
     Some(request.unwrap_or(Request::Invalid))
 }
 
-fn parse_preparation(input: &[OsString]) -> Option<Preparation> {
-    serde_json::from_str(input.first()?.to_str()?).ok()
+/// The whole standard input.
+fn read_input() -> Option<Vec<u8>> {
+    let mut input = Vec::new();
+    std::io::stdin().read_to_end(&mut input).ok()?;
+    Some(input)
 }
 
 /// A parent that is killed cannot stop its probe any more, so the kernel does.

@@ -7,7 +7,9 @@
 pub mod child;
 pub mod deadline;
 pub mod exit;
+pub mod files;
 pub mod limits;
+pub mod pool;
 pub mod report;
 pub mod request;
 pub mod resources;

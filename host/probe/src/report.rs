@@ -53,6 +53,8 @@ pub struct Report {
     pub recorded: Recorded,
     /// The answer that ended the start.
     pub first: Answered,
+    /// What the guest printed to its standard error, as a reason quotes it.
+    pub complaint: String,
     /// The answer to the same call again, or why there was none; absent for a command, which runs
     /// once.
     pub second: Option<Result<Answered, Failure>>,
@@ -86,6 +88,8 @@ pub enum Cause {
     TimeLimit,
     /// The guest needed too much memory.
     MemoryLimit,
+    /// The guest printed or answered more than is kept.
+    OutputLimit,
     /// The harness itself.
     Harness,
 }
@@ -108,6 +112,19 @@ impl From<Failure> for results::Failure {
         };
         Self::new(kind, failure.reason)
     }
+}
+
+impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Machine,
+        Self::Artifact,
+        Self::Guest,
+        Self::TimeLimit,
+        Self::MemoryLimit,
+        Self::OutputLimit,
+        Self::Harness,
+    ];
 }
 
 impl Failure {

@@ -1,6 +1,7 @@
 //! What a parent process asks of its child, as the child's arguments.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -43,12 +44,31 @@ pub struct Spec {
     pub memory_limit_bytes: u64,
 }
 
+/// What a parent hands to its child.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Message {
+    /// The arguments of the process.
+    pub arguments: Vec<OsString>,
+    /// Its standard input, where the arguments have no room for the call.
+    pub input: Option<Vec<u8>>,
+}
+
+/// The most of a call that goes into arguments: the kernel takes 128 KiB in one of them, and a
+/// quarter of the stack in all. execve(2).
+const ARGUMENT_BYTES: usize = 32 * 1024;
+
+/// The argument that says that the call is in the standard input.
+const IN_INPUT: &str = "input";
+
+/// What separates the parts of a call in the standard input. No argument can contain it.
+const SEPARATOR: u8 = 0;
+
 impl Spec {
-    /// The spec as arguments of a process.
+    /// The spec as arguments of a process, and a call that is large as its input.
     ///
     /// By hand, because a start pays for reading it: JSON took a fresh process 40 µs and postcard
     /// 15, nearly all of it page faults of code that runs once.
-    pub fn to_arguments(&self) -> Vec<OsString> {
+    pub fn to_message(&self) -> Message {
         fn place<P: Named>(value: P) -> char {
             let place = P::ALL
                 .iter()
@@ -71,29 +91,30 @@ impl Spec {
         .collect();
         let mut arguments = vec![
             digits.into(),
+            self.settings.pool.to_string().into(),
             self.time_limit_ms.to_string().into(),
             self.memory_limit_bytes.to_string().into(),
             self.file.clone().into(),
             self.cache.clone().unwrap_or_default().into(),
         ];
-        match &self.call {
-            Call::Run(guest) => {
-                arguments.push("run".into());
-                arguments.extend(guest.iter().map(OsString::from));
-            }
-            Call::Http {
-                method,
-                target,
-                body_hex,
-            } => {
-                arguments.extend(["http", method, target, body_hex].map(OsString::from));
-            }
-        }
-        arguments
+        let call = self.call.parts();
+        let input = if call.iter().map(|part| part.len()).sum::<usize>() > ARGUMENT_BYTES {
+            arguments.push(IN_INPUT.into());
+            Some(call.join(&SEPARATOR))
+        } else {
+            let argument = |part: &[u8]| OsString::from_vec(part.to_vec());
+            arguments.extend(call.into_iter().map(argument));
+            None
+        };
+        Message { arguments, input }
     }
 
-    /// Takes the spec back out of the arguments. Nothing if they are not [`Self::to_arguments`]'.
-    pub fn from_arguments(arguments: &mut [OsString]) -> Option<Self> {
+    /// Takes the spec back out of the arguments, and the call out of the `input` where it is there.
+    /// Nothing if they are not [`Self::to_message`]'s.
+    pub fn from_arguments(
+        arguments: &mut [OsString],
+        input: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> Option<Self> {
         fn at<P: Named>(digits: &[u8], place: usize) -> Option<P> {
             P::ALL
                 .get(usize::from(digits.get(place)?.wrapping_sub(b'0')))
@@ -101,26 +122,28 @@ impl Spec {
         }
         let [
             digits,
+            pool,
             time_limit,
             memory_limit,
             file,
             cache,
-            what,
             call @ ..,
         ] = arguments
         else {
             return None;
         };
         let digits = digits.as_encoded_bytes();
-        let text = |argument: &mut OsString| std::mem::take(argument).into_string().ok();
-        let call = match (what.as_encoded_bytes(), call) {
-            (b"run", guest) => Call::Run(guest.iter_mut().map(text).collect::<Option<_>>()?),
-            (b"http", [method, target, body_hex]) => Call::Http {
-                method: text(method)?,
-                target: text(target)?,
-                body_hex: text(body_hex)?,
-            },
-            _ => return None,
+        let call = if call.len() == 1 && call[0] == IN_INPUT {
+            let text = String::from_utf8(input()?).ok()?;
+            Call::from_parts(text.split(char::from(SEPARATOR)).map(str::to_owned))?
+        } else {
+            let text = |argument: &mut OsString| std::mem::take(argument).into_string().ok();
+            Call::from_parts(
+                call.iter_mut()
+                    .map(text)
+                    .collect::<Option<Vec<_>>>()?
+                    .into_iter(),
+            )?
         };
         Some(Self {
             acquire: at(digits, 0)?,
@@ -130,6 +153,7 @@ impl Spec {
                 compiler: at(digits, 3)?,
                 compile_threads: at(digits, 4)?,
                 interrupt: at(digits, 5)?,
+                pool: pool.to_str()?.parse().ok()?,
             },
             kind: at(digits, 6)?,
             world: at(digits, 7)?,
@@ -140,6 +164,53 @@ impl Spec {
                 .filter(|cache| !cache.as_os_str().is_empty()),
             call,
         })
+    }
+}
+
+impl Call {
+    const RUN: &str = "run";
+    const HTTP: &str = "http";
+
+    fn parts(&self) -> Vec<&[u8]> {
+        let parts: Vec<&str> = match self {
+            Self::Run(guest) => std::iter::once(Self::RUN)
+                .chain(guest.iter().map(String::as_str))
+                .collect(),
+            Self::Http {
+                method,
+                target,
+                headers,
+                body_hex,
+            } => [Self::HTTP, method, target, body_hex]
+                .into_iter()
+                .chain(
+                    headers
+                        .iter()
+                        .flat_map(|(name, value)| [name.as_str(), value]),
+                )
+                .collect(),
+        };
+        parts.into_iter().map(str::as_bytes).collect()
+    }
+
+    fn from_parts(mut parts: impl Iterator<Item = String>) -> Option<Self> {
+        match parts.next()?.as_str() {
+            Self::RUN => Some(Self::Run(parts.collect())),
+            Self::HTTP => {
+                let (method, target, body_hex) = (parts.next()?, parts.next()?, parts.next()?);
+                let mut headers = Vec::new();
+                while let Some(name) = parts.next() {
+                    headers.push((name, parts.next()?));
+                }
+                Some(Self::Http {
+                    method,
+                    target,
+                    headers,
+                    body_hex,
+                })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -177,30 +248,37 @@ pub struct InstanceSet {
 
 impl InstanceSet {
     /// As arguments of a process.
-    pub fn to_arguments(&self) -> Vec<OsString> {
-        let mut arguments: Vec<OsString> = vec![
-            self.instances.to_string().into(),
-            self.touched.to_string().into(),
-        ];
-        arguments.extend(self.spec.to_arguments());
-        arguments
+    pub fn to_message(&self) -> Message {
+        let Message { arguments, input } = self.spec.to_message();
+        let own = [self.instances.to_string(), self.touched.to_string()];
+        Message {
+            arguments: own
+                .map(OsString::from)
+                .into_iter()
+                .chain(arguments)
+                .collect(),
+            input,
+        }
     }
 
-    /// Takes it back out of the arguments. Nothing if they are not [`Self::to_arguments`]'.
-    pub fn from_arguments(arguments: &mut [OsString]) -> Option<Self> {
+    /// Takes it back out of the arguments. Nothing if they are not [`Self::to_message`]'s.
+    pub fn from_arguments(
+        arguments: &mut [OsString],
+        input: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> Option<Self> {
         let [instances, touched, spec @ ..] = arguments else {
             return None;
         };
         Some(Self {
             instances: instances.to_str()?.parse().ok()?,
             touched: touched.to_str()?.parse().ok()?,
-            spec: Spec::from_arguments(spec)?,
+            spec: Spec::from_arguments(spec, input)?,
         })
     }
 }
 
 /// Compiled code to be made, outside any timing.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preparation {
     /// The Wasm.
     pub file: PathBuf,
@@ -213,13 +291,58 @@ pub struct Preparation {
 }
 
 /// Where prepared code goes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// Into a file of its own.
     File(PathBuf),
     /// Into the engine's cache in this folder.
     Cache(PathBuf),
+}
+
+impl Preparation {
+    const FILE: &str = "file";
+    const CACHE: &str = "cache";
+
+    /// As arguments of a process: paths need not be text.
+    ///
+    /// # Panics
+    /// Never: settings are plain data.
+    pub fn to_message(&self) -> Message {
+        let plain = (self.kind, self.settings);
+        let plain = serde_json::to_string(&plain).expect("settings are plain data");
+        let (what, path) = match &self.into {
+            Destination::File(path) => (Self::FILE, path),
+            Destination::Cache(path) => (Self::CACHE, path),
+        };
+        Message {
+            arguments: vec![
+                plain.into(),
+                self.file.clone().into(),
+                what.into(),
+                path.clone().into(),
+            ],
+            input: None,
+        }
+    }
+
+    /// Takes it back out of the arguments. Nothing if they are not [`Self::to_message`]'s.
+    pub fn from_arguments(arguments: &[OsString]) -> Option<Self> {
+        let [plain, file, what, path] = arguments else {
+            return None;
+        };
+        let (kind, settings) = serde_json::from_str(plain.to_str()?).ok()?;
+        let path = PathBuf::from(path);
+        Some(Self {
+            file: file.into(),
+            kind,
+            settings,
+            into: match what.to_str()? {
+                Self::FILE => Destination::File(path),
+                Self::CACHE => Destination::Cache(path),
+                _ => return None,
+            },
+        })
+    }
 }
 
 /// What an artifact is.
@@ -254,91 +377,12 @@ pub enum Call {
         method: String,
         /// Path and query.
         target: String,
+        /// Further headers: names and values.
+        headers: Vec<(String, String)>,
         /// The body, in hexadecimal: the guest's bytes need not be text.
         body_hex: String,
     },
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::Configuration;
-
-    #[test]
-    fn a_spec_survives_as_arguments() {
-        let http = Call::Http {
-            method: "POST".into(),
-            target: "/a b".into(),
-            body_hex: "00ff".into(),
-        };
-        let calls = [
-            Call::Run(vec![]),
-            Call::Run(vec!["name".into(), String::new(), "--x".into()]),
-            http,
-        ];
-        for (_, values) in crate::settings::parameters() {
-            for value in values {
-                let Some(configuration) = Configuration::BASELINE.with(value) else {
-                    continue;
-                };
-                for (call, cache) in calls.iter().zip([None, Some("/cache".into()), None]) {
-                    let spec = Spec {
-                        file: "/some where/x.wasm".into(),
-                        kind: Kind::Component,
-                        acquire: configuration.acquire,
-                        cache,
-                        settings: configuration.settings,
-                        world: World::Full,
-                        call: call.clone(),
-                        time_limit_ms: 30_000,
-                        memory_limit_bytes: u64::MAX,
-                    };
-                    assert_eq!(Spec::from_arguments(&mut spec.to_arguments()), Some(spec));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_instance_set_survives_as_arguments() {
-        let spec = Spec {
-            file: "/x".into(),
-            kind: Kind::Component,
-            acquire: Configuration::BASELINE.acquire,
-            cache: None,
-            settings: Configuration::BASELINE.settings,
-            world: World::Proxy,
-            call: Call::Run(vec![]),
-            time_limit_ms: 1,
-            memory_limit_bytes: 2,
-        };
-        let set = InstanceSet {
-            spec,
-            instances: 10_000,
-            touched: true,
-        };
-        assert_eq!(
-            InstanceSet::from_arguments(&mut set.to_arguments()),
-            Some(set)
-        );
-        assert_eq!(
-            InstanceSet::from_arguments(&mut ["many".into(), "true".into()]),
-            None
-        );
-    }
-
-    #[test]
-    fn arguments_that_are_no_spec_are_refused() {
-        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
-        for wrong in [
-            "",
-            "00000000 1 1 f c",
-            "00000000 1 1 f c walk",
-            "90000000 1 1 f c run",
-            "0000 1 1 f c run",
-            "00000000 x 1 f c run",
-        ] {
-            assert_eq!(Spec::from_arguments(&mut words(wrong)), None, "{wrong}");
-        }
-    }
-}
+mod tests;

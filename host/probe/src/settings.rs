@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::pool::PoolLimits;
 use results::{Param, Params};
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,8 @@ pub struct EngineSettings {
     pub compile_threads: CompileThreads,
     /// Whether compiled code checks if its time is up.
     pub interrupt: Interrupt,
+    /// What a pooling allocator has room for; of no effect with another one.
+    pub pool: PoolLimits,
 }
 
 /// One point of the matrix.
@@ -106,6 +109,7 @@ impl Configuration {
             compiler: Compiler::Cranelift,
             compile_threads: CompileThreads::Parallel,
             interrupt: Interrupt::Epoch,
+            pool: PoolLimits::DEFAULT,
         },
         page_cache: PageCache::Hot,
     };
@@ -141,6 +145,10 @@ impl Configuration {
         ]);
         if self.compiles() {
             params.extend([entry(self.settings.compile_threads)]);
+        }
+        let pool = self.settings.pool;
+        if self.settings.allocator == Allocator::Pooling && pool != PoolLimits::DEFAULT {
+            params.extend([(Param::PoolLimits, pool.to_string())]);
         }
         params
     }

@@ -32,6 +32,7 @@ impl Key {
             memory_init,
             compiler,
             interrupt,
+            pool,
             compile_threads: _,
         } = self.settings;
         let names = [
@@ -40,7 +41,7 @@ impl Key {
             memory_init.name(),
             interrupt.name(),
         ];
-        format!("{}-{}", self.target, names.join("-"))
+        format!("{}-{}{pool}", self.target, names.join("-"))
     }
 }
 
@@ -149,12 +150,10 @@ impl CompiledCode {
             settings: key.settings,
             into,
         };
-        let input = serde_json::to_string(&preparation)
-            .expect("a preparation is plain data: it always serialises");
         let finished = launch::run::<()>(
             &source.program.path,
             PREPARE,
-            &[input.into()],
+            &preparation.to_message(),
             self.time_limit,
         );
         finished.report.map_err(|failure| {

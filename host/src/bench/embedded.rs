@@ -18,8 +18,22 @@ use super::programs::Programs;
 use super::target::Target;
 use super::{Limits, check_answers, evidence, launch, spec};
 
-/// Why an engine cannot run a target, which is named by its position.
-pub(crate) type Unsupported = HashMap<(usize, Engine), Skip>;
+/// What was found when every target was tried.
+#[derive(Debug, Default)]
+pub(crate) struct Unsupported {
+    /// Why an engine cannot run a target, which is named by its position.
+    pub(crate) engines: HashMap<(usize, Engine), Skip>,
+    /// The configurations that were tried, and why one cannot run a target.
+    pub(crate) tried: HashMap<Key, Option<Skip>>,
+}
+
+impl Unsupported {
+    fn skip(&self, start: &Start) -> Option<&Skip> {
+        let engine = (start.target, start.configuration.engine);
+        let tried = || self.tried.get(&key(start))?.as_ref();
+        self.engines.get(&engine).or_else(tried)
+    }
+}
 
 /// What a run starts, and by which programs.
 #[derive(Debug, Clone, Copy)]
@@ -105,11 +119,7 @@ impl<'a> Embedded<'a> {
             )
         })?;
         let configuration = start.configuration;
-        if let Some(skip) = self
-            .subjects
-            .unsupported
-            .get(&(start.target, configuration.engine))
-        {
+        if let Some(skip) = self.subjects.unsupported.skip(&start) {
             return Err(skip.clone());
         }
         let code = self.compile_ahead(&start)?;
@@ -207,12 +217,8 @@ impl Bench for Embedded<'_> {
             Ok(program) => &program.path,
             Err(skip) => return Measurement::failed(skip.to_string()),
         };
-        let finished = launch::run::<Report>(
-            program,
-            PROBE,
-            &spec.to_arguments(),
-            self.limits.child_time(),
-        );
+        let finished =
+            launch::run::<Report>(program, PROBE, &spec.to_message(), self.limits.child_time());
         let lifetime = (finished.launched_ns, finished.ended_ns);
         match finished.report {
             Ok(report) => evaluate(target, &prepared, &report, lifetime),
@@ -231,7 +237,7 @@ impl Bench for Embedded<'_> {
 }
 
 /// The compiled code that a start loads, or would load.
-fn key(start: &Start) -> Key {
+pub(crate) fn key(start: &Start) -> Key {
     let mut settings = start.configuration.settings;
     // Threads leave no trace in compiled code.
     settings.compile_threads = Configuration::BASELINE.settings.compile_threads;

@@ -1,7 +1,7 @@
 //! The parent's side: one child, from its launch to its end.
 
-use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
@@ -10,16 +10,15 @@ use std::time::Duration;
 
 use machine::clock::now_ns;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
 use serde::de::DeserializeOwned;
 
 use super::isolation;
 use super::programs::THIS;
+use host_probe::limits::{REPORT_BYTES, quote};
 use host_probe::report::{Cause, Failure};
-
-/// The most that a child may report: an answer in hexadecimal and its evidence. More would be kept
-/// in memory for nothing.
-const MAX_REPORT_BYTES: usize = 64 * 1024 * 1024;
+use host_probe::request::Message;
 
 /// A child that has ended.
 pub(crate) struct Finished<T> {
@@ -33,32 +32,32 @@ pub(crate) struct Finished<T> {
 
 /// Runs a program as a child with this request and its arguments, and waits for its report.
 ///
-/// The child gets no environment and no input, and a process group of its own: an interrupt on the
+/// The child gets no environment, no input but the message's, and a process group of its own: an interrupt on the
 /// terminal stops the campaign between two samples and not a sample in the middle. Nothing here
 /// keeps `Command` from `posix_spawn`, whose `vfork` does not copy the parent's page tables.
 pub(crate) fn run<T: DeserializeOwned>(
     program: &Path,
     request: &str,
-    arguments: &[OsString],
+    message: &Message,
     time_limit: Duration,
 ) -> Finished<T> {
     let mut command = Command::new(program);
     command
         .arg(request)
-        .args(arguments)
+        .args(&message.arguments)
         .env_clear()
         .process_group(0);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let called_ns = now_ns();
-    // This program's guests have no sockets; those of the other engine have real ones.
-    let launched = if program == Path::new(THIS) {
-        isolation::launch_here(command)
-    } else {
-        isolation::launch(command)
-    };
+    let launched = input(message.input.as_deref()).and_then(|input| {
+        command.stdin(input);
+        // This program's guests have no sockets; those of the other engine have real ones.
+        if program == Path::new(THIS) {
+            isolation::launch_here(command)
+        } else {
+            isolation::launch(command)
+        }
+    });
     let (launched_ns, report) = match launched {
         Ok((launched_ns, child)) => (launched_ns, read_report(child, time_limit)),
         Err(error) => {
@@ -71,6 +70,18 @@ pub(crate) fn run<T: DeserializeOwned>(
         ended_ns: now_ns(),
         report,
     }
+}
+
+/// What a child reads: a file in memory, which it finds whole however late it looks. A pipe would
+/// have to be filled while the child starts.
+fn input(bytes: Option<&[u8]>) -> io::Result<Stdio> {
+    let Some(bytes) = bytes else {
+        return Ok(Stdio::null());
+    };
+    let mut file = File::from(memfd_create(c"call", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
 }
 
 fn read_report<T: DeserializeOwned>(mut child: Child, time_limit: Duration) -> Result<T, Failure> {
@@ -106,12 +117,8 @@ fn read_report<T: DeserializeOwned>(mut child: Child, time_limit: Duration) -> R
 
 /// Why a child ended without a report, as far as that can be known.
 fn no_report(status: ExitStatus, errors: &[u8]) -> Failure {
-    let errors = String::from_utf8_lossy(errors);
-    let errors = if errors.trim().is_empty() {
-        String::new()
-    } else {
-        format!("; its standard error: {}", errors.trim())
-    };
+    let of_machine = lacks_memory(status, errors);
+    let errors = quote(errors);
     let signal = status
         .signal()
         .and_then(|signal| Signal::try_from(signal).ok());
@@ -124,6 +131,10 @@ fn no_report(status: ExitStatus, errors: &[u8]) -> Failure {
             Cause::Machine,
             format!("the start was killed from outside, perhaps for lack of memory{errors}"),
         ),
+        _ if of_machine => Failure::new(
+            Cause::Machine,
+            format!("the start found too little of the machine ({status}){errors}"),
+        ),
         Some(signal) => Failure::new(
             Cause::Harness,
             format!("the start died of {signal}{errors}"),
@@ -133,6 +144,21 @@ fn no_report(status: ExitStatus, errors: &[u8]) -> Failure {
             format!("the start ended without a report ({status}){errors}"),
         ),
     }
+}
+
+/// Whether a child ended for lack of memory, addresses or threads, before it could report that: in
+/// the dynamic linker, which then exits with 127, or where its runtime gives up. Neither has another
+/// way to say so than its words, which are those of the C and the Rust standard libraries.
+fn lacks_memory(status: ExitStatus, errors: &[u8]) -> bool {
+    const WORDS: [&[u8]; 5] = [
+        b"memory allocation of",
+        b"Cannot allocate memory",
+        b"cannot allocate memory",
+        b"failed to map segment",
+        b"Resource temporarily unavailable",
+    ];
+    let said = |words: &[u8]| errors.windows(words.len()).any(|window| window == words);
+    !status.success() && WORDS.iter().any(|words| said(words))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +208,7 @@ fn read_streams(
         if err_ready && at_end(stderr.as_mut(), errors) {
             stderr = None;
         }
-        if output.len().max(errors.len()) > MAX_REPORT_BYTES {
+        if output.len().max(errors.len()) > REPORT_BYTES {
             return Ok(Read::TooMuch);
         }
     }

@@ -5,13 +5,13 @@ pub(crate) mod density;
 pub(crate) mod embedded;
 pub(crate) mod estimate;
 mod evidence;
-mod inspect;
 mod isolation;
 pub(crate) mod launch;
 pub(crate) mod plan;
 pub(crate) mod programs;
 pub(crate) mod rehearsal;
 pub(crate) mod target;
+pub(crate) mod user;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,8 +66,15 @@ fn check_answer(target: &Target, nth: usize, answered: &Answered) -> Result<(), 
         .map_err(|reason| Failure::new(FailureKind::WrongAnswer, reason))
 }
 
-/// Checks both answers of a start.
+/// Checks both answers of a start. What the guest complained of explains a wrong one.
 fn check_answers(target: &Target, report: &Report) -> Result<(), Failure> {
+    check_both(target, report).map_err(|mut failure| {
+        failure.reason.push_str(&report.complaint);
+        failure
+    })
+}
+
+fn check_both(target: &Target, report: &Report) -> Result<(), Failure> {
     check_answer(target, 1, &report.first)?;
     let Some(second) = report.second.as_ref().filter(|_| target.answers_twice) else {
         return Ok(());

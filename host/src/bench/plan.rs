@@ -7,6 +7,7 @@ use results::{Cell, System};
 
 use super::target::Target;
 use crate::cli::Profile;
+use host_probe::pool::PoolLimits;
 use host_probe::settings::{
     Acquire, Allocator, CompileThreads, Compiler, Configuration, Engine, MemoryInit, Named,
     PAGE_CACHE_STATES, PageCache, Value,
@@ -67,6 +68,16 @@ pub(crate) fn starts(
         }
     }
     starts
+}
+
+/// Gives every pool this room, and the cell that has one its name.
+pub(crate) fn set_pool(starts: &mut [Start], pool: PoolLimits) {
+    for start in starts {
+        if start.configuration.settings.allocator == Allocator::Pooling {
+            start.configuration.settings.pool = pool;
+            start.cell.params = start.configuration.params();
+        }
+    }
 }
 
 /// The cells that are measured twice: the slowest and the fastest kind of start, or else the first.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use host_probe::request::VERSION as REPORT_VERSION;
+use host_probe::request::{Message, VERSION as REPORT_VERSION};
 use host_probe::settings::Engine;
 use results::digest::sha256_file;
 use results::{Skip, SkipKind};
@@ -105,7 +105,12 @@ fn find_wasmedge() -> Result<Program, Skip> {
             SIBLING.command()
         ))
     })?;
-    let finished = launch::run::<String>(&path, REPORT_VERSION, &[], Duration::from_secs(10));
+    let finished = launch::run::<String>(
+        &path,
+        REPORT_VERSION,
+        &Message::default(),
+        Duration::from_secs(10),
+    );
     let version = finished
         .report
         .map_err(|failure| missing(format!("{} does not run: {failure}", path.display())))?;

@@ -31,9 +31,12 @@ pub(crate) struct Phases {
     /// Measure this core module or component instead of the built-in workloads
     #[arg(long, value_name = "FILE")]
     pub(crate) artifact: Option<PathBuf>,
-    /// Request to a service [default: "GET /"]
+    /// Request to a service; the body `@FILE` is that file's bytes [default: "GET /"]
     #[arg(long, value_name = "METHOD /TARGET [BODY]", requires = "called")]
     pub(crate) request: Option<String>,
+    /// Header of the request (repeatable)
+    #[arg(long, value_name = "NAME: VALUE", requires = "called")]
+    pub(crate) header: Vec<String>,
     /// Expected answer: a status or exit code, or a body; the prefixes `status:` and `body:` decide
     #[arg(long, value_name = "ANSWER", requires = "called")]
     pub(crate) expect: Option<String>,
@@ -51,6 +54,10 @@ pub(crate) struct Phases {
     /// Limit of a guest's memory, in MiB [default: 1024]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=4_194_304))]
     pub(crate) memory_limit: Option<u64>,
+    /// Set what a pooling allocator has room for (repeatable): `table_elements`, `tables`,
+    /// `memories`, `instance_bytes`
+    #[arg(long, value_name = "NAME=N")]
+    pub(crate) pool: Vec<String>,
     /// Folder that runs are kept in [default: results/raw of the checkout]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
@@ -61,7 +68,7 @@ pub(crate) struct Phases {
         value_name = "RUN",
         conflicts_with_all = [
             "profile", "workload", "select", "samples", "seed", "artifact", "time_limit",
-            "memory_limit", "list",
+            "memory_limit", "pool", "list",
         ]
     )]
     pub(crate) resume: Option<String>,

@@ -2,17 +2,26 @@
 //! from.
 
 use campaign::{Error, Exit};
+use host_probe::files;
 use host_probe::settings::Acquire;
 
 use crate::artifact::{Artifact, Contents, engine_settings};
 use crate::cli::args::CompileArgs;
 use crate::engine::wasmtime::{new_engine, not_compiled};
-use crate::error::{cannot_load, usage};
+use crate::error::{Advice, usage};
 
 /// Compiles a component or a core module into a file.
 pub(super) fn run(arguments: &CompileArgs) -> Result<Exit, Error> {
-    let path = &arguments.artifact;
-    let artifact = Artifact::open(path)?;
+    if files::is_same(&arguments.artifact, &arguments.output) {
+        return Err(usage(
+            format!(
+                "--output {} is the artifact itself",
+                arguments.output.display()
+            ),
+            "compiled code cannot be compiled again: give another file, such as x.cwasm",
+        ));
+    }
+    let artifact = Artifact::open(&arguments.artifact)?;
     artifact.acquire_mode(Some(Acquire::Compile))?;
     let compile = || {
         let engine = new_engine(engine_settings(arguments.allocator), None)?;
@@ -23,8 +32,8 @@ pub(super) fn run(arguments: &CompileArgs) -> Result<Exit, Error> {
         };
         code.map_err(|error| not_compiled(&error))
     };
-    let code = compile().map_err(|failure| cannot_load(path, failure))?;
-    std::fs::write(&arguments.output, code).map_err(|error| {
+    let code = compile().map_err(|failure| artifact.failed(&failure, Advice::COMPILED))?;
+    files::replace(&arguments.output, &code).map_err(|error| {
         let message = format!("cannot write {}: {error}", arguments.output.display());
         usage(
             message,

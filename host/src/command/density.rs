@@ -20,6 +20,7 @@ use crate::bench::programs::{Program, THIS};
 use crate::bench::rehearsal;
 use crate::bench::target::Target;
 use crate::cli::Density;
+use crate::error::{Advice, failed};
 
 /// The numbers of instances where none are given.
 const INSTANCES: [u32; 5] = [1, 100, 1_000, 5_000, 10_000];
@@ -44,8 +45,8 @@ pub(super) fn run(arguments: &Density) -> Result<Exit, Error> {
     };
     let target = find_target(&options.workload)?;
     let cells = cells(&options);
-    rehearsal::rehearse(Path::new(THIS), Engine::Wasmtime, &target, LIMITS)
-        .map_err(|failure| rehearsal::start_failed(&target.name, &failure))?;
+    rehearsal::rehearse(Path::new(THIS), &Configuration::BASELINE, &target, LIMITS)
+        .map_err(|failure| failed(&target.name, &failure, Advice::MEASURED))?;
     let program = Program::this()?;
     let manifest = manifest(&options, &origins, &cells, &target, &program);
     let (folder, manifest) = run::open(resume.as_deref(), &results, manifest)?;

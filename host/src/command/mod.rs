@@ -80,7 +80,7 @@ fn config(options: &impl Serialize, origins: &Origins) -> BTreeMap<String, Setti
 fn artifact_facts(targets: &[Target]) -> Vec<ArtifactFact> {
     let mut facts: Vec<ArtifactFact> = Vec::new();
     for target in targets {
-        let path = target.path.display().to_string();
+        let path = target.given.display().to_string();
         match facts.iter_mut().find(|fact| fact.path == path) {
             Some(fact) => fact.workloads.push(target.name.clone()),
             None => facts.push(ArtifactFact {

@@ -9,12 +9,13 @@ use workloads::Workload;
 
 use campaign::{Error, Exit};
 use host_probe::limits as of_guests;
-use host_probe::request::RETURN;
+use host_probe::request::{Message, RETURN};
 
 use crate::bench::programs::THIS;
 use crate::bench::target::Target;
 use crate::bench::{Limits, launch, rehearsal};
 use crate::cli::Overhead;
+use crate::error::{Advice, failed};
 
 /// Launches of both kinds in the order ABBA, and the medians. In that order each kind follows each
 /// kind equally often: with ABAB the one that always came after a probe, and found the caches as a
@@ -29,13 +30,14 @@ pub(super) fn run(arguments: &Overhead) -> Result<Exit, Error> {
     for launch in 0..2 * arguments.samples {
         if matches!(launch % 4, 0 | 3) {
             let process_ns = rehearsal::measure_process_phase(&target, limits)
-                .map_err(|failure| rehearsal::start_failed("a probe", &failure))?;
+                .map_err(|failure| failed("a probe", &failure, Advice::MEASURED))?;
             probe.push(process_ns);
         } else {
-            let finished = launch::run::<u64>(Path::new(THIS), RETURN, &[], limits.time);
+            let finished =
+                launch::run::<u64>(Path::new(THIS), RETURN, &Message::default(), limits.time);
             let first = finished
                 .report
-                .map_err(|failure| rehearsal::start_failed("a program that returns", &failure))?;
+                .map_err(|failure| failed("a program that returns", &failure, Advice::MEASURED))?;
             first_statement.push(first.saturating_sub(finished.launched_ns));
             to_exit.push(finished.ended_ns - finished.launched_ns);
         }

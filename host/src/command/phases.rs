@@ -2,6 +2,7 @@
 
 mod masked;
 mod options;
+mod rehearsals;
 
 use std::time::Duration;
 
@@ -14,12 +15,13 @@ use results::manifest::{Manifest, Order, System};
 use summary::{Style, View};
 
 use self::options::Options;
+use self::rehearsals::Cast;
 use super::{Origins, artifact_facts, config, read_config, resume_command};
-use crate::bench::embedded::{self, Embedded, Unsupported};
+use crate::bench::embedded::{self, Embedded};
 use crate::bench::plan::{self, Start};
 use crate::bench::programs::Programs;
 use crate::bench::target::Target;
-use crate::bench::{Limits, estimate, rehearsal};
+use crate::bench::{Limits, estimate};
 use crate::cli::Phases;
 
 /// Runs the subcommand.
@@ -34,9 +36,17 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
         }
         None => options::parse(arguments)?,
     };
+    if resume.is_some() && options.artifact.as_ref().is_some_and(|it| it.piped) {
+        return Err(Error::new(
+            Exit::Resume,
+            "the artifact of this run was read from a pipe, and cannot be read again",
+        )
+        .hint("start a new run, with the artifact in a file"));
+    }
     let targets = options.targets()?;
     let selected = options.selected()?;
-    let all = plan::starts(options.profile, &selected, &targets, &[]);
+    let mut all = plan::starts(options.profile, &selected, &targets, &[]);
+    plan::set_pool(&mut all, options.pool);
     // Looking at a plan builds nothing, and shows every engine's cells whether they can be measured
     // or not.
     if arguments.list {
@@ -46,7 +56,8 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
         Programs::find(|engine| all.iter().any(|start| start.configuration.engine == engine))?;
     let mut unavailable = Engine::ALL.to_vec();
     unavailable.retain(|engine| programs.get(*engine).is_err());
-    let starts = plan::starts(options.profile, &selected, &targets, &unavailable);
+    let mut starts = plan::starts(options.profile, &selected, &targets, &unavailable);
+    plan::set_pool(&mut starts, options.pool);
     if starts.is_empty() {
         return Err(Error::new(
             Exit::Usage,
@@ -58,7 +69,12 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
         time: Duration::from_millis(options.time_limit_ms),
         memory_bytes: options.memory_limit_bytes,
     };
-    let unsupported = rehearse(&targets, &starts, &programs, limits)?;
+    let unsupported = rehearsals::rehearse(Cast {
+        targets: &targets,
+        starts: &starts,
+        programs: &programs,
+        limits,
+    })?;
     let manifest = Manifest::from(Measured {
         config: config(&options.recorded()?, &origins),
         order: Order::by_comparison(),
@@ -89,48 +105,6 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
         },
         &resume_command("phases", folder.run(), arguments.out.as_ref()),
     )
-}
-
-/// Starts every target once. What Wasmtime cannot run is an error; what only another engine cannot
-/// run is a row that shows why.
-fn rehearse(
-    targets: &[Target],
-    starts: &[Start],
-    programs: &Programs,
-    limits: Limits,
-) -> Result<Unsupported, Error> {
-    let mut unsupported = Unsupported::new();
-    for (position, target) in targets.iter().enumerate() {
-        for engine in &target.engines {
-            let planned =
-                |start: &Start| start.target == position && start.configuration.engine == *engine;
-            let Ok(program) = programs.get(*engine) else {
-                continue;
-            };
-            if !starts.iter().any(planned) {
-                continue;
-            }
-            match rehearsal::rehearse(&program.path, *engine, target, limits) {
-                Ok(()) => {}
-                Err(failure) if *engine == Engine::Wasmtime => {
-                    return Err(rehearsal::start_failed(
-                        &target.path.display().to_string(),
-                        &failure,
-                    ));
-                }
-                Err(failure) => {
-                    unsupported.insert(
-                        (position, *engine),
-                        Skip::new(
-                            failure.skip_kind(),
-                            format!("{} cannot run it: {failure}", engine.name()),
-                        ),
-                    );
-                }
-            }
-        }
-    }
-    Ok(unsupported)
 }
 
 fn list(options: &Options, starts: &[Start], targets: &[Target]) -> Result<Exit, Error> {

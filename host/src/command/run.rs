@@ -7,7 +7,7 @@ use host_probe::limits;
 use host_probe::report::{Cause, Failure};
 use host_probe::settings::Allocator;
 use wasmtime::component::{Component, Linker as ComponentLinker};
-use wasmtime::{Engine, Linker, Module, Store};
+use wasmtime::{Engine, Linker, Module, Store, Trap};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::bindings::Command;
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -16,14 +16,15 @@ use crate::Status;
 use crate::artifact::{Artifact, cache_folder, engine_settings};
 use crate::cli::args::RunArgs;
 use crate::engine::wasmtime::deadline::Then;
-use crate::engine::wasmtime::guest::{MemoryLimit, bound_handles, failure_of, out_of_time};
+use crate::engine::wasmtime::guest::{
+    MemoryLimit, bound_handles, engine_failure, failure_of, out_of_time,
+};
 use crate::engine::wasmtime::{allow, config, engine_from, new_executor, private_cache};
-use crate::error::cannot_load;
+use crate::error::Advice;
 
 /// Runs the command with this process's standard streams, and returns what it exited with.
 pub(super) fn run(options: &RunArgs) -> Result<Status, Error> {
-    let path = &options.artifact;
-    let artifact = Artifact::open(path)?;
+    let artifact = Artifact::open(&options.artifact)?;
     let acquire = artifact.acquire_mode(options.acquire)?;
     let cache = options.cache.as_deref().map(cache_folder).transpose()?;
     let run = || {
@@ -42,7 +43,7 @@ pub(super) fn run(options: &RunArgs) -> Result<Status, Error> {
             executor.block_on(run_component(&engine, &component, options))
         }
     };
-    run().map_err(|failure| cannot_load(path, failure))
+    run().map_err(|failure| artifact.failed(&failure, Advice::RUN))
 }
 
 /// The data of a store.
@@ -130,19 +131,16 @@ fn exit_status(
 }
 
 fn not_linked(error: &wasmtime::Error) -> Failure {
-    Failure::new(Cause::Artifact, format!("it cannot be linked: {error:#}"))
+    engine_failure(Cause::Artifact, "it cannot be linked", error)
 }
 
-/// What the guest lacks, unless it reached its limit: its memories and tables are made here, and
-/// its start functions run.
+/// What the guest lacks, unless it reached its limit or trapped: its memories and tables are made
+/// here, and its start functions run.
 fn not_instantiated(error: &wasmtime::Error, store: &Store<Guest>) -> Failure {
     let memory = &store.data().memory;
-    memory.reached().unwrap_or_else(|| {
-        let failure = failure_of(error, memory, "");
-        if failure.cause == Cause::TimeLimit {
-            failure
-        } else {
-            not_linked(error)
-        }
-    })
+    if memory.reached().is_some() || error.is::<Trap>() {
+        failure_of(error, memory, "")
+    } else {
+        not_linked(error)
+    }
 }

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use campaign::Error;
+use campaign::{Error, terminal};
 
 use super::milestones::Milestones;
 use super::service::Service;
@@ -202,11 +202,10 @@ impl Server<'_> {
         if let Some(path) = self.milestones_file
             && let Err(error) = self.milestones.write(path)
         {
-            let _ = writeln!(
-                std::io::stderr(),
+            terminal::say(&format!(
                 "host serve: cannot write {}: {error}",
                 path.display()
-            );
+            ));
         }
     }
 
@@ -223,10 +222,7 @@ impl Server<'_> {
             match start_other(Arc::clone(&self.service), stopped.clone()) {
                 Ok(other) => others.push(other),
                 Err(error) => {
-                    let _ = writeln!(
-                        std::io::stderr(),
-                        "host serve: cannot start another thread: {error}"
-                    );
+                    terminal::say(&format!("host serve: cannot start another thread: {error}"));
                     break;
                 }
             }

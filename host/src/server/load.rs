@@ -15,8 +15,9 @@ use super::instance::Guest;
 use super::milestones::Milestones;
 use crate::artifact::{Artifact, Contents, cache_folder, engine_settings};
 use crate::cli::args::ServeArgs;
+use crate::engine::wasmtime::guest::engine_failure;
 use crate::engine::wasmtime::{config, engine_from, private_cache};
-use crate::error::{cannot_load, unusable_artifact};
+use crate::error::{Advice, unusable_artifact};
 
 /// A guest that is ready to be instantiated.
 pub(super) struct Loaded {
@@ -26,8 +27,7 @@ pub(super) struct Loaded {
 
 /// Loads the artifact, and records how and when in `milestones`.
 pub(super) fn load(options: &ServeArgs, milestones: &mut Milestones) -> Result<Loaded, Error> {
-    let path = &options.artifact;
-    let artifact = open_served(path)?;
+    let artifact = open_served(&options.artifact)?;
     let acquire = artifact.acquire_mode(options.acquire)?;
     let cache = options.cache.as_deref().map(cache_folder).transpose()?;
     let mut load_guest = || {
@@ -41,7 +41,7 @@ pub(super) fn load(options: &ServeArgs, milestones: &mut Milestones) -> Result<L
         milestones.acquire = acquire;
         Ok(Loaded { engine, guest })
     };
-    load_guest().map_err(|failure| cannot_load(path, failure))
+    load_guest().map_err(|failure| artifact.failed(&failure, Advice::SERVED))
 }
 
 /// The engine's configuration, with a pool for as many instances as there may be requests.
@@ -99,5 +99,5 @@ fn link(engine: &Engine, component: &Component) -> Result<ProxyPre<Guest>, Failu
     small()
         .or_else(|_| whole())
         .and_then(ProxyPre::new)
-        .map_err(|error| Failure::new(Cause::Artifact, format!("it cannot be linked: {error:#}")))
+        .map_err(|error| engine_failure(Cause::Artifact, "it cannot be linked", &error))
 }

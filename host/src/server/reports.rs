@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use machine::clock::now_ns;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use results::text;
 
 /// Reports in a second. What is more is counted, and told with the next that is not.
 const MOST: u32 = 10;
@@ -91,14 +92,7 @@ fn can_be_written() -> bool {
 /// Without what a terminal would take for a command, and not too long: a guest may have had a hand
 /// in it.
 fn printable(reason: &str) -> String {
-    let shown = |char: char| {
-        if char.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            char
-        }
-    };
-    reason.chars().take(MOST_CHARS).map(shown).collect()
+    text::line(reason).chars().take(MOST_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -122,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_terminal_is_not_commanded() {
-        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb c");
         assert_eq!(printable(&"x".repeat(10_000)).len(), MOST_CHARS);
     }
 }

@@ -42,6 +42,14 @@ fn artifacts_that_are_none() {
         &artifact("cut.wasm", &whole[..whole.len() / 2]),
         &["is cut off"],
     );
+    for (name, appended) in [("newline.wasm", &b"\n"[..]), ("padded.wasm", &[0; 512])] {
+        let module = std::fs::read(built("hello.wasm")).unwrap();
+        let bytes = [&module[..], appended].concat();
+        refuses(
+            &artifact(name, &bytes),
+            &[&format!("has {} bytes after its end", appended.len())],
+        );
+    }
 }
 
 #[test]
@@ -58,6 +66,36 @@ fn artifacts_that_do_not_fit() {
         );
     };
     refuses("nothing.wasm", "(module)", &["without `_start`"]);
+    // What real toolchains make.
+    refuses(
+        "start-param.wasm",
+        r#"(module (memory (export "memory") 1) (func (export "_start") (param i32) (result i32) (i32.const 0)))"#,
+        &["takes 1 parameter and returns 1 value"],
+    );
+    refuses(
+        "threads.wasm",
+        r#"(module (import "env" "memory" (memory 1 1 shared))
+            (import "wasi" "thread-spawn" (func (param i32) (result i32))) (func (export "_start")))"#,
+        &["env::memory (a shared memory)", "wasi-threads"],
+    );
+    refuses(
+        "assemblyscript.wasm",
+        r#"(module (import "env" "abort" (func (param i32 i32 i32 i32))) (func (export "add")) (memory (export "memory") 1))"#,
+        &["env::abort", "made by AssemblyScript", "wasi-shim"],
+    );
+    refuses(
+        "library.wasm",
+        r#"(component
+            (core module $m (func (export "add") (param i32) (result i32) (local.get 0)))
+            (core instance $i (instantiate $m))
+            (func (export "add") (param "a" u32) (result u32) (canon lift (core func $i "add"))))"#,
+        &["functions at its root (add)", "a library"],
+    );
+    refuses(
+        "candidate.wasm",
+        r#"(component (instance $e) (export "wasi:cli/run@0.2.0-rc-2023-12-05" (instance $e)))"#,
+        &["release candidate of WASI 0.2", "0.2.0-rc-2023-12-05"],
+    );
     refuses(
         "reactor.wasm",
         r#"(module (func (export "_initialize")))"#,
@@ -70,7 +108,7 @@ fn artifacts_that_do_not_fit() {
     );
     refuses(
         "needy.component.wasm",
-        r#"(component (import "acme:kv/store@1.0.0" (instance)) (import "acme:log/out@2.0.0" (instance)))"#,
+        r#"(component (import "acme:kv/store@1.0.0" (instance (export "get" (func)))) (import "acme:log/out@2.0.0" (instance (export "put" (func)))))"#,
         &["acme:kv/store@1.0.0, acme:log/out@2.0.0"],
     );
     // It parses, and only the engine's validator sees that it is wrong.

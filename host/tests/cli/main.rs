@@ -6,6 +6,7 @@ mod bad_input;
 mod endless;
 mod matrix;
 mod multi_instance;
+mod real_files;
 mod runs;
 mod secrets;
 mod user_artifact;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use results::record::Outcome;
-use results::{Evidence, FailureKind, Param, Sample};
+use results::{Evidence, FailureKind, Param, Phase, Sample};
 
 /// One call of the program, with a results folder of its own.
 struct Host {

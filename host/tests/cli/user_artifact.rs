@@ -1,6 +1,5 @@
 //! Artifacts of the user, of every kind that can be measured.
 
-use results::Phase;
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
 };

@@ -3,13 +3,11 @@
 
 use std::path::Path;
 
-use results::Phase;
-
 use super::matrix::all_are_whole;
 use super::*;
 
 /// Tests of the engine itself need its library; `./test` installs it where it can be had.
-fn installed() -> bool {
+pub(crate) fn installed() -> bool {
     let installed = Path::new("/usr/include/wasmedge/wasmedge.h").exists();
     if !installed {
         let _ = std::io::Write::write_all(

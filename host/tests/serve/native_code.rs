@@ -81,6 +81,35 @@ fn native_code_that_others_can_write_is_not_run() {
     asked(link.to_str().unwrap(), "belongs to user 12345");
 }
 
+/// The owner of a pipe is not who wrote what comes out of it.
+#[test]
+fn native_code_out_of_a_pipe_is_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let code = std::fs::read(command(&folder)).unwrap();
+    let pipe = folder.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for (name, mode) in [
+        ("run", "deserialize"),
+        ("run", "deserialize_file"),
+        ("serve", "deserialize"),
+    ] {
+        let (into, code) = (pipe.clone(), code.clone());
+        let writer = std::thread::spawn(move || std::fs::write(into, code));
+        refused(
+            &[
+                name,
+                "--artifact",
+                pipe.to_str().unwrap(),
+                "--acquire",
+                mode,
+            ],
+            3,
+            "nobody can tell who wrote what comes out of a pipe",
+        );
+        writer.join().unwrap().unwrap();
+    }
+}
+
 #[test]
 fn what_is_cached_is_native_code_too() {
     let wasm = built("hello.wasm");

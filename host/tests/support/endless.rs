@@ -7,7 +7,9 @@ use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_compone
 pub(crate) const ENDLESS: &str = "/endless";
 
 /// A component that is asked [`ENDLESS`] computes for ever. Any other request it answers without a
-/// body, by the status 200 and as many more as its instance has answered before.
+/// body, by the status 200 and as many more as its instance has answered before. After its answer to
+/// what begins with `/l` it computes for ever too, and so it does after answering `/f…` with 500; to
+/// `/t…`, it traps.
 pub(crate) fn component() -> Vec<u8> {
     // The world is that of the built service, which says all that the functions here take and give.
     let service =
@@ -37,10 +39,16 @@ pub(crate) fn component() -> Vec<u8> {
                     (then (loop $endless (br $endless))))
                 (call $headers (i32.const 0) (i32.const 0) (i32.const 16))
                 (local.set $made (call $response (i32.load (i32.const 20))))
+                (if (i32.eq (i32.load8_u (i32.const 1025)) (i32.const 102))
+                    (then (global.set $answered (i32.const 300))))
                 (drop (call $status (local.get $made) (i32.add (i32.const 200) (global.get $answered))))
                 (global.set $answered (i32.add (global.get $answered) (i32.const 1)))
                 (call $set (local.get $out) (i32.const 0) (local.get $made)
-                    (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))"#,
+                    (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+                (if (i32.or (i32.eq (i32.load8_u (i32.const 1025)) (i32.const 102))
+                            (i32.eq (i32.load8_u (i32.const 1025)) (i32.const 108)))
+                    (then (loop $lingers (br $lingers))))
+                (if (i32.eq (i32.load8_u (i32.const 1025)) (i32.const 116)) (then unreachable))))"#,
     )
     .unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();

@@ -43,11 +43,16 @@ impl Error {
     pub(crate) fn cannot_run(artifact: &Path, failure: &Failure) -> Self {
         match failure.cause {
             Cause::Artifact => Self::unusable(artifact, &failure.reason),
-            Cause::Machine => Self::new(exit::MACHINE, failure, "see ulimit -v and free memory"),
-            _ => Self::new(
-                exit::INTERNAL,
+            Cause::Machine => Self::new(exit::of(failure.cause), failure, &machine::limits::hint()),
+            Cause::Harness => Self::new(
+                exit::of(failure.cause),
                 failure,
                 "this is a fault of the program: please report it",
+            ),
+            _ => Self::new(
+                exit::of(failure.cause),
+                failure,
+                "it was loaded and then failed by itself",
             ),
         }
     }

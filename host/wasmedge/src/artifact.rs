@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use host_probe::settings::{Acquire, Named as _};
 use host_probe::{exit, trust};
+use host_wasmedge::words::words;
 use wasmedge_sdk::config::Config;
 use wasmedge_sdk::{Module, RunMode};
 
@@ -94,13 +95,14 @@ impl Artifact {
             // To the very file that was looked at. A path without an ending is taken for whatever
             // it holds.
             let descriptor = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-            return Module::from_file(Some(config), descriptor).map_err(|error| unusable(&error));
+            return Module::from_file(Some(config), descriptor)
+                .map_err(|error| unusable(&words(&error)));
         }
         let mut bytes = self.head.clone();
         (&self.file)
             .read_to_end(&mut bytes)
             .map_err(|error| unusable(&error))?;
-        Module::from_bytes(Some(config), bytes).map_err(|error| unusable(&error))
+        Module::from_bytes(Some(config), bytes).map_err(|error| unusable(&words(&error)))
     }
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use host_probe::request::{Destination, Kind, Preparation};
 use host_probe::settings::Configuration;
-use host_probe::{deadline, exit};
+use host_probe::{deadline, exit, files};
 use host_wasmedge::vm::{configuration, machine, quiet, wasi};
+use host_wasmedge::words::words;
 use wasmedge_sdk::utils::CoreVersion;
 
 use crate::args::{self, Error, values};
@@ -66,24 +67,24 @@ fn run_command(arguments: &[OsString]) -> Result<u8, Error> {
     let config = configuration(artifact.mode(), Some(memory_bytes))
         .map_err(|error| Error::cannot_run(&file, &error))?;
     let module = artifact.load(&config)?;
-    let mut words = vec![file.to_string_lossy().into_owned()];
-    words.extend(
+    let mut guest_arguments = vec![file.to_string_lossy().into_owned()];
+    guest_arguments.extend(
         of_guest
             .iter()
             .map(|word| word.to_string_lossy().into_owned()),
     );
-    let mut wasi = wasi(&words).map_err(|error| Error::cannot_run(&file, &error))?;
+    let mut wasi = wasi(&guest_arguments).map_err(|error| Error::cannot_run(&file, &error))?;
     let mut vm = machine(&config, &mut wasi).map_err(|error| Error::cannot_run(&file, &error))?;
     end_in(time);
     vm.register_module(None, module)
-        .map_err(|error| Error::unusable(&file, &error))?;
+        .map_err(|error| Error::unusable(&file, &words(&error)))?;
     let ran = vm.run_func(None, "_start", []);
     drop(vm);
     match ran {
         Ok(_) => Ok(u8::try_from(wasi.exit_code()).unwrap_or(1)),
         Err(error) => Err(Error {
             exit: exit::GUEST,
-            message: format!("the guest trapped: {error}"),
+            message: format!("the guest trapped: {}", words(&error)),
         }),
     }
 }
@@ -116,6 +117,14 @@ fn compile_to_file(arguments: &[OsString]) -> Result<u8, Error> {
         ));
     };
     let (file, into) = (PathBuf::from(file), Destination::File(output.into()));
+    if let Destination::File(output) = &into
+        && files::is_same(&file, output)
+    {
+        return Err(Error::usage(
+            format_args!("--output {} is the artifact itself", output.display()),
+            COMPILE_USAGE,
+        ));
+    }
     prepare(&Preparation {
         file: file.clone(),
         kind: Kind::Module,

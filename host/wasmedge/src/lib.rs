@@ -3,3 +3,5 @@
 
 #[cfg(feature = "wasmedge")]
 pub mod vm;
+#[cfg(feature = "wasmedge")]
+pub mod words;

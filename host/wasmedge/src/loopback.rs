@@ -8,13 +8,11 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
+use host_probe::limits::{OUTPUT_BYTES, too_much};
 use host_probe::report::{Answered, Cause, Failure};
 use host_probe::request::Call;
 use host_probe::resources::Usage;
 use machine::clock::now_ns;
-
-/// The longest answer that is taken.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// When what happened, on the monotonic clock, and the two answers.
 #[derive(Debug)]
@@ -91,6 +89,7 @@ fn request(call: &Call) -> Result<Vec<u8>, Failure> {
     let Call::Http {
         method,
         target,
+        headers,
         body_hex,
     } = call
     else {
@@ -101,11 +100,17 @@ fn request(call: &Call) -> Result<Vec<u8>, Failure> {
     };
     let body =
         hex::decode(body_hex).map_err(|error| Failure::new(Cause::Harness, error.to_string()))?;
-    let mut request = format!(
-        "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
+    let mut request = format!("{method} {target} HTTP/1.1\r\n");
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+    {
+        request.push_str("Host: localhost\r\n");
+    }
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let mut request = format!("{request}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
     request.extend(body);
     Ok(request)
 }
@@ -135,8 +140,8 @@ fn read_answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> 
         }
     }
     let length: u64 = length.ok_or_else(|| wrong("it does not give its length"))?;
-    if length > MAX_BYTES {
-        return Err(wrong("it is longer than 16 MiB"));
+    if length > OUTPUT_BYTES as u64 {
+        return Err(wrong(&too_much("answered")));
     }
     let mut body = Vec::new();
     if reader.take(length).read_to_end(&mut body)? as u64 != length {
@@ -196,10 +201,11 @@ mod tests {
         let call = Call::Http {
             method: "POST".to_owned(),
             target: "/echo".to_owned(),
+            headers: vec![("X-A".to_owned(), "b".to_owned())],
             body_hex: "00ff".to_owned(),
         };
         let bytes = request(&call).unwrap();
-        assert!(bytes.starts_with(b"POST /echo HTTP/1.1\r\nHost: localhost\r\n"));
+        assert!(bytes.starts_with(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n"));
         assert!(bytes.ends_with(b"Content-Length: 2\r\n\r\n\x00\xff"));
         assert!(request(&Call::Run(vec![])).is_err());
     }

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use host_probe::child::{self, Request};
 
 fn main() -> ExitCode {
+    machine::signals::establish();
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     let request = child::parse_request(&mut arguments);
     // The first statement of the start: where its `process` phase ends.
@@ -27,7 +28,8 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             // A closed stream is no reason to fail.
-            let _ = writeln!(std::io::stderr(), "error: {}", error.message);
+            let message = results::text::lines(&error.message);
+            let _ = writeln!(std::io::stderr(), "error: {message}");
             ExitCode::from(error.exit)
         }
     }

@@ -5,20 +5,23 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 
+use host_probe::limits::{OUTPUT_BYTES, QUOTED_BYTES, quote, too_much};
+use host_probe::report::{Cause, Failure};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::{dup, dup2_stderr, dup2_stdout, pipe};
-
-/// The most of a guest's output that is kept. More fails the start: a cut answer would be a wrong
-/// one.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The descriptors of a start.
 pub(crate) struct Output {
     /// Where the report goes.
     pub(crate) report: File,
-    /// Both of the guest's streams, or the reading end of its standard output.
+    /// The guest's standard output, or the reading end of it.
     kept: File,
+    /// Its standard error.
+    errors: File,
 }
 
 impl Output {
@@ -27,8 +30,12 @@ impl Output {
         let report = File::from(dup(io::stdout().as_fd())?);
         let kept = File::from(memfd_create(c"guest-output", MFdFlags::MFD_CLOEXEC)?);
         dup2_stdout(&kept)?;
-        silence_errors()?;
-        Ok(Self { report, kept })
+        let errors = keep_errors()?;
+        Ok(Self {
+            report,
+            kept,
+            errors,
+        })
     }
 
     /// Of a service: a pipe whose reader learns when it listens.
@@ -36,10 +43,11 @@ impl Output {
         let report = File::from(dup(io::stdout().as_fd())?);
         let (reader, writer): (OwnedFd, OwnedFd) = pipe()?;
         dup2_stdout(&writer)?;
-        silence_errors()?;
+        let errors = keep_errors()?;
         Ok(Self {
             report,
             kept: File::from(reader),
+            errors,
         })
     }
 
@@ -49,14 +57,35 @@ impl Output {
     }
 
     /// What a command printed.
-    pub(crate) fn printed(&mut self) -> io::Result<Vec<u8>> {
-        let mut printed = Vec::new();
-        self.kept.rewind()?;
-        (&self.kept).take(MAX_BYTES + 1).read_to_end(&mut printed)?;
-        if printed.len() as u64 > MAX_BYTES {
-            return Err(io::Error::other("the guest printed more than 16 MiB"));
+    ///
+    /// # Errors
+    /// It printed more than is kept.
+    pub(crate) fn printed(&mut self) -> Result<Vec<u8>, Failure> {
+        let lost = |error: io::Error| Failure::new(Cause::Machine, error.to_string());
+        for (file, did) in [
+            (&self.kept, "printed to its standard output"),
+            (&self.errors, "printed to its standard error"),
+        ] {
+            if file.metadata().map_err(lost)?.len() > OUTPUT_BYTES as u64 {
+                return Err(Failure::new(Cause::OutputLimit, too_much(did)));
+            }
         }
+        let mut printed = Vec::new();
+        self.kept
+            .rewind()
+            .and_then(|()| self.kept.read_to_end(&mut printed))
+            .map_err(lost)?;
         Ok(printed)
+    }
+
+    /// The end of what the guest printed to its standard error, as a reason quotes it.
+    pub(crate) fn complaint(&self) -> String {
+        let mut tail = vec![0; QUOTED_BYTES];
+        let length = self.errors.metadata().map_or(0, |it| it.len());
+        let from = length.saturating_sub(QUOTED_BYTES as u64);
+        // What cannot be read explains nothing.
+        let read = self.errors.read_at(&mut tail, from).unwrap_or(0);
+        quote(&tail[..read])
     }
 }
 
@@ -65,8 +94,22 @@ pub(crate) fn close_standard_output() -> io::Result<()> {
     Ok(dup2_stdout(File::options().write(true).open("/dev/null")?)?)
 }
 
-/// What a guest or the engine complains about is not its answer.
-fn silence_errors() -> io::Result<()> {
-    let nowhere = File::options().write(true).open("/dev/null")?;
-    Ok(dup2_stderr(&nowhere)?)
+/// What a guest or the engine complains about is not its answer, but may explain why there is none.
+fn keep_errors() -> io::Result<File> {
+    let kept = File::from(memfd_create(c"guest-errors", MFdFlags::MFD_CLOEXEC)?);
+    dup2_stderr(&kept)?;
+    Ok(kept)
+}
+
+/// Has the kernel refuse what a guest prints beyond the limit, and one byte more, by which it shows:
+/// files in memory take memory. From here on no file of this process may be larger.
+pub(crate) fn limit() -> io::Result<()> {
+    // The signal that comes with the refusal would end the process.
+    #[expect(unsafe_code, reason = "dispositions have no safe interface")]
+    // SAFETY: an ignored signal runs no handler.
+    unsafe {
+        signal(Signal::SIGXFSZ, SigHandler::SigIgn)?;
+    }
+    let most = OUTPUT_BYTES as u64 + 1;
+    Ok(setrlimit(Resource::RLIMIT_FSIZE, most, most)?)
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use host_probe::exit;
 use host_probe::settings::Engine;
 use host_wasmedge::vm::{configuration, machine, quiet, wasi};
+use host_wasmedge::words::words;
 use machine::clock::now_ns;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrStorage, sockopt};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -76,7 +77,7 @@ fn serve(options: &Options, first_statement_ns: u64) -> Result<(), Error> {
     let mut vm = machine(&config, &mut wasi).map_err(|error| Error::cannot_run(file, &error))?;
     let linked_ns = now_ns();
     vm.register_module(None, module)
-        .map_err(|error| Error::unusable(file, &error))?;
+        .map_err(|error| Error::unusable(file, &words(&error)))?;
     let instantiated_ns = now_ns();
     if let Some(path) = &options.milestones {
         // All that is known from here: the guest listens, accepts and answers by itself.
@@ -103,7 +104,7 @@ fn serve(options: &Options, first_statement_ns: u64) -> Result<(), Error> {
     match (ran, wasi.exit_code()) {
         (Ok(_), 0) => Ok(()),
         (Ok(_), code) => misbehaved(format!("the guest ended with code {code}")),
-        (Err(error), _) => misbehaved(format!("the guest trapped: {error}")),
+        (Err(error), _) => misbehaved(format!("the guest trapped: {}", words(&error))),
     }
 }
 

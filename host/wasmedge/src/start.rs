@@ -10,11 +10,13 @@ use host_probe::resources::{self, Usage};
 use host_probe::settings::Acquire;
 use host_probe::{child, deadline};
 use host_wasmedge::vm::{Machine, compile, configuration, machine, quiet, wasi};
+use host_wasmedge::words::words;
 use machine::Timeline;
 use machine::timeline::Begun;
 use results::{Attested, Evidence, Phase};
 use serde_json::Value;
 use wasmedge_sdk::config::Config;
+use wasmedge_sdk::error::WasmEdgeError;
 use wasmedge_sdk::{Module, RunMode};
 
 use crate::loopback;
@@ -36,7 +38,12 @@ pub(crate) fn probe(spec: &Spec, first_statement_ns: u64) -> ExitCode {
     };
     match output {
         Ok(mut output) => {
-            let report = start(spec, &mut timeline, begun, &mut output);
+            let report = start(spec, &mut timeline, begun, &mut output).map_err(|mut failure| {
+                if failure.cause == Cause::Guest {
+                    failure.reason.push_str(&output.complaint());
+                }
+                failure
+            });
             child::respond_to(output.report, &report)
         }
         Err(error) => child::respond::<Report>(&Err(unable("cannot redirect its output", &error))),
@@ -61,6 +68,7 @@ fn start(
     let begun = timeline.begin();
     let mut wasi = wasi(&arguments)?;
     let mut vm = machine(&config, &mut wasi)?;
+    output::limit().map_err(|error| unable("cannot limit its output", &error))?;
     timeline.end(Phase::Link, begun);
 
     let begun = timeline.begin();
@@ -88,6 +96,7 @@ fn start(
     Ok(Report {
         recorded: timeline.recorded(),
         first,
+        complaint: output.complaint(),
         second: answered.second.map(Ok),
         resources,
         attested,
@@ -112,10 +121,8 @@ fn run(
     timeline.end(Phase::FirstRequest, begun);
     timeline.answered();
     let used = Usage::now();
+    let printed = output.printed()?;
     ran.map_err(|error| guest("the guest trapped", &error))?;
-    let printed = output
-        .printed()
-        .map_err(|error| Failure::new(Cause::Guest, error.to_string()))?;
     let first = Answered {
         code: 0,
         body_hex: hex::encode(printed),
@@ -301,12 +308,12 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
-fn artifact(what: &str, error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(Cause::Artifact, format!("{what}: {error}"))
+fn artifact(what: &str, error: &WasmEdgeError) -> Failure {
+    Failure::new(Cause::Artifact, format!("{what}: {}", words(error)))
 }
 
-fn guest(what: &str, error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(Cause::Guest, format!("{what}: {error}"))
+fn guest(what: &str, error: &WasmEdgeError) -> Failure {
+    Failure::new(Cause::Guest, format!("{what}: {}", words(error)))
 }
 
 fn unable(what: &str, error: &dyn std::fmt::Display) -> Failure {

@@ -2,15 +2,17 @@
 //! that has them.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use host_probe::report::{Cause, Failure};
 use wasmedge_sdk::config::{
     CommonConfigOptions, CompilerConfigOptions, Config, ConfigBuilder, RuntimeConfigOptions,
 };
+use wasmedge_sdk::error::WasmEdgeError;
 use wasmedge_sdk::wasi::WasiModule;
 use wasmedge_sdk::{Compiler, CompilerOutputFormat, Instance, LogManager, RunMode, Store, Vm};
+
+use crate::words::words;
 
 /// A page of Wasm memory.
 const PAGE_BYTES: u64 = 64 * 1024;
@@ -119,8 +121,8 @@ pub fn machine<'a>(config: &Config, wasi: &'a mut WasiModule) -> Result<Machine<
     Ok(Vm::new(store))
 }
 
-fn failure(cause: Cause, what: &str, error: &dyn Display) -> Failure {
-    Failure::new(cause, format!("{what}: {error}"))
+fn failure(cause: Cause, what: &str, error: &WasmEdgeError) -> Failure {
+    Failure::new(cause, format!("{what}: {}", words(error)))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ const REMEDY: &str = "`cargo run -p xtask -- tables` writes them anew";
 type Table = (&'static str, fn() -> Result<String, String>);
 
 /// All of them. Each stands on at least one page.
-const TABLES: [Table; 7] = [
+const TABLES: [Table; 8] = [
     ("exit-codes", || Ok(exit_codes())),
     ("environment", || Ok(environment_variables())),
     ("profiles", profiles),
@@ -33,6 +33,7 @@ const TABLES: [Table; 7] = [
     ("evidence", || Ok(names("Evidence", Evidence::DESCRIPTIONS))),
     ("reasons", || Ok(reasons())),
     ("systems", || Ok(known_systems())),
+    ("limits", || Ok(limits())),
 ];
 
 /// Writes the tables into all pages.
@@ -185,6 +186,22 @@ fn exit_codes() -> String {
     render(
         ["Exit code", "Meaning", "Programs"],
         campaign::Exit::TABLE.iter().map(row),
+    )
+}
+
+fn limits() -> String {
+    let row = |row: &host_probe::limits::Row| {
+        let flag = row.flag.map_or_else(String::new, code);
+        [
+            row.what.to_owned(),
+            row.limit.to_owned(),
+            row.exceeded.to_owned(),
+            flag,
+        ]
+    };
+    render(
+        ["What", "Limit", "Beyond it", "Moved by"],
+        host_probe::limits::TABLE.iter().map(row),
     )
 }
 

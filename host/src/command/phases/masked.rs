@@ -6,7 +6,7 @@ use campaign::{Error, Exit};
 use results::mask;
 use serde_json::{Map, Value, json};
 
-use crate::bench::target::UserArtifact;
+use crate::bench::user::UserArtifact;
 use crate::cli::Phases;
 
 /// What of an artifact is kept as it is: it says which file is measured, and not how it is called.
@@ -69,20 +69,23 @@ pub(super) fn complete(
         )));
     }
     call(&mut completed).for_each(expand);
-    if fingerprint(&whole_call(&completed))? != wanted {
+    // Its body's file may be named from another folder now, and hold something else.
+    let completed = artifact_of(completed)?.with_body()?;
+    if fingerprint(&whole_call(&fields(&completed)))? != wanted {
         return Err(Error::new(
             Exit::Resume,
             "this is not the call that the run was begun with, or another user began it",
         )
         .hint("its samples stay as they are; give the same call again, or start a new run"));
     }
-    artifact_of(completed).map(Some)
+    Ok(Some(completed))
 }
 
 /// What may be given again, by its name in a record.
-fn given(arguments: &Phases) -> [(&'static str, &'static str, Value); 3] {
+fn given(arguments: &Phases) -> [(&'static str, &'static str, Value); 4] {
     [
         ("request", "--request", json!(arguments.request)),
+        ("headers", "every --header", json!(arguments.header)),
         ("expect", "--expect", json!(arguments.expect)),
         ("arguments", "every --arg", json!(arguments.arg)),
     ]
@@ -118,7 +121,10 @@ fn nothing_masked(option: &str) -> Error {
 
 /// With its file where this user's home is.
 fn at_home(mut artifact: UserArtifact) -> UserArtifact {
-    artifact.file = mask::expand(&artifact.file.display().to_string()).into();
+    // A name that is no text is kept as its bytes, and nothing of it is shortened.
+    if let Some(file) = artifact.file.to_str() {
+        artifact.file = mask::expand(file).into();
+    }
     artifact
 }
 
@@ -202,6 +208,57 @@ mod tests {
         assert!(other.to_string().contains("not the call"), "{other}");
         let same = resume(&["--request", "GET /items?token=hunter2&page=2"]).unwrap();
         assert_eq!(same, Some(artifact()));
+    }
+
+    #[test]
+    fn headers_and_the_file_of_a_body_are_given_again_and_must_be_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let body = folder.path().join("body");
+        std::fs::write(&body, "{}").unwrap();
+        let request = format!("POST /items @{}", body.display());
+        let begun = UserArtifact {
+            request: Some(request.clone()),
+            headers: vec!["Authorization: Bearer hunter2".to_owned()],
+            ..artifact()
+        };
+        let begun = begun.with_body().unwrap();
+        let (recorded, fingerprint) = record(&begun).unwrap();
+        let kept = serde_json::to_string(&recorded).unwrap();
+        assert!(!kept.contains("hunter2"), "{kept}");
+        assert_eq!(recorded.body_sha256, begun.body_sha256);
+        let resume = |given: &[&str]| {
+            let line = [&["--resume", "latest"][..], given].concat();
+            let recorded = Some(recorded.clone());
+            complete(recorded, fingerprint.as_deref(), &arguments(&line))
+        };
+        let missing = resume(&[]).unwrap_err().to_string();
+        assert!(missing.contains("every --header"), "{missing}");
+        let header = ["--header", "Authorization: Bearer hunter2"];
+        assert_eq!(resume(&header).unwrap(), Some(begun.clone()));
+        let both = [&header[..], &["--request", &request]].concat();
+        assert_eq!(resume(&both).unwrap(), Some(begun));
+        let other = resume(&["--header", "Authorization: Bearer hunter3"]).unwrap_err();
+        assert_eq!(other.exit, Exit::Resume);
+        std::fs::write(&body, "another").unwrap();
+        assert_eq!(resume(&both).unwrap_err().exit, Exit::Resume);
+    }
+
+    #[test]
+    fn a_file_whose_name_is_no_text_is_found_again() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let named = UserArtifact {
+            file: std::ffi::OsString::from_vec(b"/srv/caf\xe9.wasm".to_vec()).into(),
+            ..artifact()
+        };
+        let (recorded, fingerprint) = record(&named).unwrap();
+        let line = [
+            "--resume",
+            "latest",
+            "--request",
+            "GET /items?token=hunter2&page=2",
+        ];
+        let resumed = complete(Some(recorded), fingerprint.as_deref(), &arguments(&line));
+        assert_eq!(resumed.unwrap(), Some(named));
     }
 
     #[test]

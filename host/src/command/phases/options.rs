@@ -2,6 +2,7 @@
 
 use campaign::{Error, Exit};
 use host_probe::limits;
+use host_probe::pool::PoolLimits;
 use host_probe::settings::Value;
 use results::manifest::Origin;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,8 @@ use workloads::Workload;
 
 use super::masked;
 use crate::bench::plan;
-use crate::bench::target::{Target, UserArtifact};
+use crate::bench::target::Target;
+use crate::bench::user::UserArtifact;
 use crate::cli::{Phases, Profile};
 use crate::command::Origins;
 
@@ -27,6 +29,9 @@ pub(super) struct Options {
     pub(super) seed: u64,
     pub(super) time_limit_ms: u64,
     pub(super) memory_limit_bytes: u64,
+    /// As `--pool` sets them; absent in runs before there was one.
+    #[serde(default)]
+    pub(super) pool: PoolLimits,
 }
 
 /// The options in force, and where each came from.
@@ -58,14 +63,22 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
         arguments.memory_limit.is_some(),
         Origin::Default,
     );
+    note("pool", !arguments.pool.is_empty(), Origin::Default);
     let profile = arguments.profile.unwrap_or_default();
-    let artifact = arguments.artifact.as_ref().map(|file| UserArtifact {
-        // Absolute, so that a resumed run finds it from anywhere.
-        file: std::fs::canonicalize(file).unwrap_or_else(|_| file.clone()),
-        request: arguments.request.clone(),
-        expect: arguments.expect.clone(),
-        arguments: arguments.arg.clone(),
+    let artifact = arguments.artifact.as_ref().map(|file| {
+        UserArtifact {
+            // Absolute, so that a resumed run finds it from anywhere.
+            file: std::fs::canonicalize(file).unwrap_or_else(|_| file.clone()),
+            piped: std::fs::metadata(file).is_ok_and(|it| !it.is_file()),
+            request: arguments.request.clone(),
+            headers: arguments.header.clone(),
+            body_sha256: None,
+            expect: arguments.expect.clone(),
+            arguments: arguments.arg.clone(),
+        }
+        .with_body()
     });
+    let artifact = artifact.transpose()?;
     let workloads = if artifact.is_some() {
         Vec::new()
     } else {
@@ -86,8 +99,20 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
         memory_limit_bytes: arguments
             .memory_limit
             .map_or(limits::MEMORY_BYTES, |mebibytes| mebibytes * 1024 * 1024),
+        pool: pool_limits(&arguments.pool)?,
     };
     Ok((options, origins))
+}
+
+fn pool_limits(set: &[String]) -> Result<PoolLimits, Error> {
+    let mut pool = PoolLimits::DEFAULT;
+    for one in set {
+        pool.set(one).map_err(|reason| {
+            Error::new(Exit::Usage, format!("--pool: {reason}"))
+                .hint("`--pool table_elements=30000` makes room for larger tables")
+        })?;
+    }
+    Ok(pool)
 }
 
 fn workload_names(profile: Profile, requested: &[String]) -> Result<Vec<String>, Error> {

@@ -8,6 +8,7 @@ use results::Phase;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
+use super::guest::engine_failure;
 use host_probe::report::{Cause, Failure};
 use host_probe::request::Spec;
 use host_probe::settings::Acquire;
@@ -61,14 +62,11 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 pub(crate) fn not_compiled(error: &wasmtime::Error) -> Failure {
-    Failure::new(Cause::Artifact, format!("it does not compile: {error:#}"))
+    engine_failure(Cause::Artifact, "it does not compile", error)
 }
 
-pub(crate) fn not_loaded(error: &wasmtime::Error) -> Failure {
-    Failure::new(
-        Cause::Harness,
-        format!("the precompiled code does not load: {error:#}"),
-    )
+pub(super) fn not_loaded(error: &wasmtime::Error) -> Failure {
+    engine_failure(Cause::Harness, "the precompiled code does not load", error)
 }
 
 /// Executable code in either of its two kinds.

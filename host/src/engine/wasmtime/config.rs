@@ -4,9 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use wasmtime::{
-    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, OptLevel, Strategy,
+    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, OptLevel,
+    PoolingAllocationConfig, Strategy,
 };
 
+use host_probe::pool::PoolLimits;
 use host_probe::report::{Cause, Failure};
 use host_probe::settings::{
     Acquire, Allocator, CompileThreads, Compiler, EngineSettings, Interrupt, MemoryInit,
@@ -43,7 +45,7 @@ pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<C
     };
     config.allocation_strategy(match settings.allocator {
         Allocator::OnDemand => InstanceAllocationStrategy::OnDemand,
-        Allocator::Pooling => InstanceAllocationStrategy::pooling(),
+        Allocator::Pooling => InstanceAllocationStrategy::Pooling(pool(settings.pool)),
     });
     config.memory_init_cow(settings.memory_init == MemoryInit::Cow);
     config.parallel_compilation(settings.compile_threads == CompileThreads::Parallel);
@@ -58,6 +60,16 @@ pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<C
     config
 }
 
+/// A pool whose places have room for so much.
+pub(crate) fn pool(limits: PoolLimits) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.table_elements(limits.table_elements as usize)
+        .max_tables_per_module(limits.tables)
+        .max_memories_per_module(limits.memories)
+        .max_core_instance_size(limits.instance_bytes as usize);
+    pool
+}
+
 /// The engine that is configured so.
 pub(crate) fn engine_from(config: &Config) -> Result<Engine, Failure> {
     Engine::new(config)
@@ -70,9 +82,11 @@ pub(crate) fn engine_from(config: &Config) -> Result<Engine, Failure> {
 /// entries while a sample is timed would make the hundredth hit another measurement than the first.
 pub(crate) fn private_cache(folder: &Path) -> Result<Cache, Failure> {
     const NEVER: Duration = Duration::from_hours(365 * 24);
+    // The engine takes absolute paths only. Of an empty path there is none, and the engine says so.
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let mut config = CacheConfig::new();
     config
-        .with_directory(folder)
+        .with_directory(absolute)
         .with_cleanup_interval(NEVER)
         .with_optimized_compression_usage_counter_threshold(u64::MAX);
     Cache::new(config).map_err(|error| {

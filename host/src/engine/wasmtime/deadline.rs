@@ -6,6 +6,9 @@
 //! stores only move the deadline: a system call for each of them was a twentieth to a tenth of what
 //! a store and its instance cost a warm process. So the timer may go off before the deadline that
 //! holds by then, and its handler sets it again for what is left.
+//!
+//! A guest that has begun to answer is asked to give way now and then: whether its answer is
+//! complete is only seen while it does not run.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
@@ -22,10 +25,15 @@ static DEADLINE_NS: AtomicU64 = AtomicU64::new(NEVER);
 /// When the timer goes off next.
 static DUE_NS: AtomicU64 = AtomicU64::new(NEVER);
 const NEVER: u64 = u64::MAX;
+/// Whether the guest is asked to give way.
+static TURNS: AtomicBool = AtomicBool::new(false);
+/// How long a guest that has begun to answer goes on before it gives way. The instant of the answer
+/// does not depend on it; what the guest does until then counts into its processor time.
+const TURN: Duration = Duration::from_millis(1);
 
 /// What happens when the limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
+pub enum Then {
     /// The engine's epoch advances, again every 100 ms: a guest compiled to check it traps.
     Interrupt,
     /// The signal's default action: the process ends, and its parent sees by which signal. For
@@ -43,11 +51,32 @@ pub(super) fn arm(engine: &Engine, limit: Duration, then: Then) {
     ENGINE.get_or_init(|| engine.clone());
     ENDS.store(then == Then::End, Ordering::Relaxed);
     let deadline_ns = after(now_ns(), limit);
+    TURNS.store(false, Ordering::Relaxed);
     DEADLINE_NS.store(deadline_ns, Ordering::Relaxed);
     if deadline_ns < DUE_NS.load(Ordering::Relaxed) {
         HANDLED.call_once(handle);
         set(deadline_ns, limit);
     }
+}
+
+/// Has the guest give way every millisecond from now on, until the deadline is moved. A guest whose
+/// code checks nothing cannot.
+///
+/// What has called [`arm`] before: the handler is there.
+pub(super) fn give_way() {
+    if !ENDS.load(Ordering::Relaxed) && !TURNS.swap(true, Ordering::Relaxed) {
+        set(after(now_ns(), TURN), TURN);
+    }
+}
+
+/// The answer is there: the guest need not give way any more.
+pub(super) fn settle() {
+    TURNS.store(false, Ordering::Relaxed);
+}
+
+/// Whether the deadline has passed.
+pub(super) fn passed() -> bool {
+    now_ns() >= DEADLINE_NS.load(Ordering::Relaxed)
 }
 
 /// Sets the timer. On Linux setitimer(2) is the bare system call: the handler may make it.
@@ -76,7 +105,11 @@ fn handle() {
 /// atomic load.
 extern "C" fn gone_off(_: libc::c_int) {
     let (now_ns, deadline_ns) = (now_ns(), DEADLINE_NS.load(Ordering::Relaxed));
-    if now_ns < deadline_ns {
+    if now_ns < deadline_ns && TURNS.load(Ordering::Relaxed) {
+        let turn = TURN.min(Duration::from_nanos(deadline_ns - now_ns));
+        set(after(now_ns, turn), turn);
+        advance();
+    } else if now_ns < deadline_ns {
         set(deadline_ns, Duration::from_nanos(deadline_ns - now_ns));
     } else if ENDS.load(Ordering::Relaxed) {
         end();
@@ -84,9 +117,13 @@ extern "C" fn gone_off(_: libc::c_int) {
         // By itself. A store that is made meanwhile, with a limit that ends before that, has to
         // know.
         DUE_NS.store(after(now_ns, AGAIN), Ordering::Relaxed);
-        if let Some(engine) = ENGINE.get() {
-            engine.increment_epoch();
-        }
+        advance();
+    }
+}
+
+fn advance() {
+    if let Some(engine) = ENGINE.get() {
+        engine.increment_epoch();
     }
 }
 

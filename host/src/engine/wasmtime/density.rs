@@ -32,7 +32,7 @@ pub(crate) fn measure(set: &InstanceSet) -> Result<InstanceSetReport, Failure> {
     let spec = &set.spec;
     let mut config = config(spec.acquire, spec.settings, None);
     if spec.settings.allocator == Allocator::Pooling {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(set.instances)));
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(set)));
     }
     let engine = engine_from(&config)?;
     let pre_instance = link(&engine, set)?;
@@ -114,8 +114,9 @@ fn call_all(
 }
 
 /// A pool with room for so many, and no more: what it reserves is a part of what is measured.
-fn pool(instances: u32) -> PoolingAllocationConfig {
-    let mut pool = PoolingAllocationConfig::new();
+fn pool(set: &InstanceSet) -> PoolingAllocationConfig {
+    let instances = set.instances;
+    let mut pool = config::pool(set.spec.settings.pool);
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(PARTS))
         .total_memories(instances)
@@ -128,7 +129,8 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
 async fn call((store, instance): &mut Member, set: &InstanceSet) -> Result<Answered, Failure> {
     let (limit, then) = time_limit(&set.spec);
     allow(store, limit, then);
-    instance.call(store, &set.spec.call, limit, || {}).await
+    let called = instance.call(store, &set.spec.call, (limit, then), |_| {});
+    Ok(called.await?.answered)
 }
 
 /// A failure of the instance at this position, from 0.

@@ -1,9 +1,15 @@
 //! One request to a service and its answer.
 
-use std::pin::pin;
+use std::cell::Cell;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
+use machine::clock::now_ns;
 use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime_wasi_http::WasiHttpView as _;
@@ -11,7 +17,10 @@ use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use super::guest::{self, Guest, MAX_ANSWER_BYTES};
+use super::called::{After, Called};
+use super::deadline::{self, Then};
+use super::guest::{self, Guest};
+use host_probe::limits::{AFTER_ANSWER, OUTPUT_BYTES};
 use host_probe::report::{Answered, Cause, Failure};
 
 /// What a guest answers before its body: a head, or an error.
@@ -35,105 +44,236 @@ pub(crate) async fn head_or_return<R>(
 pub(super) fn request(
     method: &str,
     target: &str,
+    headers: &[(String, String)],
     body_hex: &str,
 ) -> Result<hyper::Request<Full<Bytes>>, Failure> {
     let body =
         hex::decode(body_hex).map_err(|error| Failure::new(Cause::Harness, error.to_string()))?;
-    hyper::Request::builder()
-        .method(method)
-        .uri(target)
-        .header(hyper::header::HOST, "localhost")
-        .header(hyper::header::CONTENT_LENGTH, body.len())
-        .body(Full::new(Bytes::from(body)))
-        .map_err(|error| {
-            Failure::new(
-                Cause::Harness,
-                format!("`{method} {target}` is no request: {error}"),
-            )
-        })
+    let mut request = hyper::Request::builder().method(method).uri(target);
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+    {
+        request = request.header(hyper::header::HOST, "localhost");
+    }
+    request = request.header(hyper::header::CONTENT_LENGTH, body.len());
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    request.body(Full::new(Bytes::from(body))).map_err(|error| {
+        Failure::new(
+            Cause::Harness,
+            format!("`{method} {target}` is no request: {error}"),
+        )
+    })
 }
 
-/// Lets a service handle a request. The guest runs and its answer is collected side by side, since
-/// a guest may wait for room in the body that it writes.
+/// What the guest returned, if it has.
+type Returned = Option<wasmtime::Result<()>>;
+
+/// Lets a service handle a request within a time limit. The guest runs and its answer is collected
+/// side by side, since a guest may wait for room in the body that it writes.
+///
+/// A complete answer is one, whatever its guest does afterwards: it may go on for a while, trap, or
+/// never end.
 pub(super) async fn handle(
     proxy: &Proxy,
     store: &mut Store<Guest>,
     request: hyper::Request<Full<Bytes>>,
-    on_answer: impl FnOnce(),
-) -> wasmtime::Result<Answered> {
-    let (sender, mut receiver) = oneshot::channel::<Head>();
+    (limit, then): (Duration, Then),
+    on_answer: impl FnOnce(Option<u64>),
+) -> wasmtime::Result<Called> {
+    let (sender, receiver) = oneshot::channel::<Head>();
     let request = store
         .data_mut()
         .http()
         .new_incoming_request(Scheme::Http, request)?;
     let outparam = store.data_mut().http().new_response_outparam(sender)?;
-    let answer = {
+    let engine = store.engine().clone();
+    let answered = {
         let mut guest = pin!(proxy.wasi_http_incoming_handler().call_handle(
             &mut *store,
             request,
             outparam
         ));
-        let (head, returned) = head_or_return(&mut receiver, &mut guest).await;
-        let mut running = returned.is_none();
-        returned.transpose()?;
-        let answer = match head {
-            None => Err(Failure::new(
+        let head_seen = Cell::new(false);
+        let collecting = pin!(collect(receiver, &head_seen));
+        let mut answer = Watched::new(collecting);
+        let both = beside(&mut answer, &head_seen, guest.as_mut());
+        let (collected, returned) = tokio::time::timeout(limit, both)
+            .await
+            .map_err(|_| guest::out_of_time())?;
+        match (collected, returned) {
+            (Some(Ok(answered)), Some(Ok(()))) => {
+                on_answer(None);
+                deadline::settle();
+                Ok((answered, After::Returned))
+            }
+            (Some(Ok(answered)), returned) => {
+                // The guest was interrupted for its answer to be seen, which was complete when the
+                // last of it was handed over.
+                on_answer(Some(answer.handed_over_ns().unwrap_or_else(now_ns)));
+                let limit = AFTER_ANSWER.min(limit);
+                deadline::arm(&engine, limit, then);
+                let after = match returned {
+                    Some(returned) => After::of(returned),
+                    None => go_on(guest.as_mut(), limit).await,
+                };
+                Ok((answered, after))
+            }
+            (_, Some(Err(error))) => return Err(error),
+            (Some(Err(failure)), _) => Err(failure),
+            (None, _) => Err(Failure::new(
                 Cause::Guest,
                 "the guest returned without an answer",
             )),
-            Some(Err(code)) => Err(Failure::new(
-                Cause::Guest,
-                format!("the guest answered with the error {code:?}"),
-            )),
-            Some(Ok(response)) => collect_beside(response, &mut guest, &mut running).await?,
-        };
-        if answer.is_ok() {
-            on_answer();
         }
-        if running {
-            guest.await?;
-        }
-        answer
     };
-    answer.map_err(|mut failure| {
-        failure.reason.push_str(&guest::quote_stderr(store));
-        wasmtime::Error::from(failure)
-    })
-}
-
-/// Collects an answer while its guest goes on `running`.
-async fn collect_beside(
-    response: hyper::Response<HyperOutgoingBody>,
-    guest: &mut (impl Future<Output = wasmtime::Result<()>> + Unpin),
-    running: &mut bool,
-) -> wasmtime::Result<Result<Answered, Failure>> {
-    let mut answer = pin!(collect(response));
-    loop {
-        tokio::select! {
-            biased;
-            answer = &mut answer => return Ok(answer),
-            returned = &mut *guest, if *running => {
-                returned?;
-                *running = false;
-            }
+    match answered {
+        Ok((answered, after)) => Ok(Called { answered, after }),
+        Err(mut failure) => {
+            failure.reason.push_str(&guest::quote_stderr(store));
+            Err(wasmtime::Error::from(failure))
         }
     }
 }
 
-/// Waits for the whole body.
-async fn collect(response: hyper::Response<HyperOutgoingBody>) -> Result<Answered, Failure> {
+/// Collects an answer while its guest runs: the answer, if there is one, and what the guest
+/// returned, if it has by then.
+async fn beside<A: Future<Output = Result<Answered, Failure>> + Unpin>(
+    answer: &mut A,
+    head_seen: &Cell<bool>,
+    guest: Pin<&mut impl Future<Output = wasmtime::Result<()>>>,
+) -> (Option<Result<Answered, Failure>>, Returned) {
+    /// How long what a guest handed over before it failed may take to arrive.
+    const ARRIVES: Duration = Duration::from_millis(100);
+    let returned = tokio::select! {
+        biased;
+        answer = &mut *answer => return (Some(answer), None),
+        returned = guest => returned,
+    };
+    let collected = match &returned {
+        // What it handed over, it may have handed over in the very end.
+        Ok(()) => {
+            match std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *answer).poll(context)))
+                .await
+            {
+                Poll::Ready(answer) => Some(answer),
+                // A body may go on without its guest.
+                Poll::Pending if head_seen.get() => Some(answer.await),
+                Poll::Pending => None,
+            }
+        }
+        Err(_) => tokio::time::timeout(ARRIVES, answer).await.ok(),
+    };
+    (collected, Some(returned))
+}
+
+/// Lets a guest whose answer is complete go on.
+async fn go_on(
+    guest: Pin<&mut impl Future<Output = wasmtime::Result<()>>>,
+    limit: Duration,
+) -> After {
+    // For a guest that waits in the host and runs no code that could be interrupted.
+    match tokio::time::timeout(limit, guest).await {
+        Ok(returned) => After::of(returned),
+        Err(_) => After::Stopped,
+    }
+}
+
+/// Waits for the whole answer.
+async fn collect(
+    head: oneshot::Receiver<Head>,
+    head_seen: &Cell<bool>,
+) -> Result<Answered, Failure> {
+    let head = head.await;
+    head_seen.set(head.is_ok());
+    let response = match head {
+        Ok(Ok(response)) => response,
+        Ok(Err(code)) => {
+            return Err(Failure::new(
+                Cause::Guest,
+                format!("the guest answered with the error {code:?}"),
+            ));
+        }
+        Err(_) => {
+            return Err(Failure::new(
+                Cause::Guest,
+                "the guest returned without an answer",
+            ));
+        }
+    };
     let (head, body) = response.into_parts();
-    let body = Limited::new(body, MAX_ANSWER_BYTES)
+    let body = Limited::new(body, OUTPUT_BYTES)
         .collect()
         .await
         .map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                let reason = host_probe::limits::too_much("answered");
+                return Failure::new(Cause::OutputLimit, reason);
+            }
             Failure::new(
                 Cause::Guest,
-                format!("the guest's answer broke off or is too long: {error}"),
+                format!("the guest's answer broke off: {error}"),
             )
         })?;
     Ok(Answered {
         code: head.status.as_u16().into(),
         body_hex: hex::encode(body.to_bytes()),
     })
+}
+
+/// A future that remembers when something was last handed over to it. From the first time on, its
+/// guest gives way now and then, so that it is polled.
+struct Watched<F> {
+    future: F,
+    watch: Option<(Arc<Watch>, Waker)>,
+}
+
+struct Watch {
+    task: Waker,
+    handed_over_ns: AtomicU64,
+}
+
+impl<F> Watched<F> {
+    const fn new(future: F) -> Self {
+        Self {
+            future,
+            watch: None,
+        }
+    }
+
+    fn handed_over_ns(&self) -> Option<u64> {
+        let (watch, _) = self.watch.as_ref()?;
+        let at_ns = watch.handed_over_ns.load(Ordering::Relaxed);
+        (at_ns > 0).then_some(at_ns)
+    }
+}
+
+impl Wake for Watch {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.handed_over_ns.store(now_ns(), Ordering::Relaxed);
+        deadline::give_way();
+        self.task.wake_by_ref();
+    }
+}
+
+impl<F: Future + Unpin> Future for Watched<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        let (_, waker) = this.watch.get_or_insert_with(|| {
+            let watch = Arc::new(Watch {
+                task: context.waker().clone(),
+                handed_over_ns: AtomicU64::new(0),
+            });
+            (Arc::clone(&watch), Waker::from(watch))
+        });
+        Pin::new(&mut this.future).poll(&mut Context::from_waker(waker))
+    }
 }

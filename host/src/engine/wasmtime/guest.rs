@@ -6,7 +6,6 @@ use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Store, Trap};
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::{
@@ -14,16 +13,10 @@ use wasmtime_wasi_http::{
 };
 
 use super::budget::{Budget, Charge};
+use super::output::Output;
 use host_probe::limits;
 use host_probe::report::{Cause, Failure};
 use host_probe::request::{Call, Spec};
-
-/// The most that a guest may print or answer. More is refused, not cut: a cut answer would be a
-/// wrong one.
-pub(super) const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
-
-/// The last bytes of what a guest printed to its standard error that a failure quotes.
-const QUOTED_BYTES: usize = 600;
 
 /// The data of a store.
 pub struct Guest {
@@ -32,17 +25,14 @@ pub struct Guest {
     network: NoNetwork,
     /// How large its memories and tables may become.
     pub memory: MemoryLimit,
-    pub(super) stdout: MemoryOutputPipe,
-    stderr: MemoryOutputPipe,
+    pub(super) stdout: Output,
+    stderr: Output,
 }
 
 impl Guest {
     /// The resources that `spec` gives a guest.
     pub fn new(spec: &Spec) -> Self {
-        let (stdout, stderr) = (
-            MemoryOutputPipe::new(MAX_ANSWER_BYTES),
-            MemoryOutputPipe::new(MAX_ANSWER_BYTES),
-        );
+        let (stdout, stderr) = (Output::new(), Output::new());
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(stdout.clone()).stderr(stderr.clone());
         if let Call::Run(arguments) = &spec.call {
@@ -212,7 +202,9 @@ pub(crate) fn new_http() -> WasiHttpCtx {
 
 /// What went wrong in a guest, and what is at fault.
 pub(super) fn failure(error: &wasmtime::Error, store: &Store<Guest>) -> Failure {
-    failure_of(error, &store.data().memory, &quote_stderr(store))
+    let memory = &store.data().memory;
+    let reached = memory.reached().or_else(|| too_much(store));
+    reached.unwrap_or_else(|| failure_of(error, memory, &quote_stderr(store)))
 }
 
 /// What went wrong in a guest with this limit, which `explained` itself so.
@@ -223,6 +215,10 @@ pub(crate) fn failure_of(
 ) -> Failure {
     if let Some(reached) = memory.reached() {
         return reached;
+    }
+    if is_of_machine(error) {
+        let what = "the machine does not give what the engine needs";
+        return engine_failure(Cause::Machine, what, error);
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => out_of_time(),
@@ -237,6 +233,49 @@ pub(crate) fn failure_of(
     }
 }
 
+/// The failure of a guest that printed more than is kept, if it has.
+pub(super) fn too_much(store: &Store<Guest>) -> Option<Failure> {
+    let guest = store.data();
+    let stream = [
+        (&guest.stdout, "printed to its standard output"),
+        (&guest.stderr, "printed to its standard error"),
+    ];
+    let (_, did) = stream.iter().find(|(stream, _)| stream.exceeded())?;
+    Some(Failure::new(Cause::OutputLimit, limits::too_much(did)))
+}
+
+/// Whether an error is that the kernel has no more of something for the engine, and none of the
+/// guest's doing: the host functions of a guest give it errors as values.
+pub(crate) fn is_of_machine(error: &wasmtime::Error) -> bool {
+    const EXHAUSTED: [i32; 5] = [
+        libc::ENOMEM,
+        libc::EAGAIN,
+        libc::EMFILE,
+        libc::ENFILE,
+        libc::ENOBUFS,
+    ];
+    let number = |cause: &(dyn std::error::Error + 'static)| {
+        let of_rustix = cause.downcast_ref::<rustix::io::Errno>();
+        let of_std = || cause.downcast_ref::<std::io::Error>()?.raw_os_error();
+        of_rustix.map(|errno| errno.raw_os_error()).or_else(of_std)
+    };
+    error.chain().any(|cause| {
+        number(cause).is_some_and(|number| EXHAUSTED.contains(&number))
+            || cause.is::<wasmtime::error::OutOfMemory>()
+    })
+}
+
+/// The failure of `what` by the engine's own error: the machine's, if it had too little, or else
+/// that of `cause`.
+pub(crate) fn engine_failure(cause: Cause, what: &str, error: &wasmtime::Error) -> Failure {
+    let cause = if is_of_machine(error) {
+        Cause::Machine
+    } else {
+        cause
+    };
+    Failure::new(cause, format!("{what}: {error:#}"))
+}
+
 /// The guest's time was up.
 pub(crate) fn out_of_time() -> Failure {
     Failure::new(
@@ -247,13 +286,5 @@ pub(crate) fn out_of_time() -> Failure {
 
 /// The end of what the guest printed to its standard error, where a panic explains itself.
 pub(super) fn quote_stderr(store: &Store<Guest>) -> String {
-    let printed = store.data().stderr.contents();
-    if printed.is_empty() {
-        return String::new();
-    }
-    let tail = &printed[printed.len().saturating_sub(QUOTED_BYTES)..];
-    format!(
-        "; its standard error: {:?}",
-        String::from_utf8_lossy(tail).trim()
-    )
+    limits::quote(&store.data().stderr.contents())
 }

@@ -7,6 +7,8 @@ use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::Command;
 use wasmtime_wasi_http::p2::bindings::Proxy;
 
+use super::called::{After, Called};
+use super::deadline::Then;
 use super::exchange;
 use super::guest::{self, Guest};
 use host_probe::report::{Answered, Failure};
@@ -23,8 +25,9 @@ pub enum Instance {
 }
 
 impl Instance {
-    /// Calls the guest, and calls `on_answer` at the instant at which the answer is complete. What
-    /// the guest does after its answer is waited for, but is no part of it.
+    /// Calls the guest, and calls `on_answer` once the answer is complete: with the instant at which
+    /// it was, if that is in the past already. What the guest does after its answer is limited, and
+    /// is no part of it.
     ///
     /// # Errors
     /// The guest trapped, answered nothing, or reached one of its limits.
@@ -32,52 +35,60 @@ impl Instance {
         &self,
         store: &mut Store<Guest>,
         call: &Call,
-        limit: Duration,
-        on_answer: impl FnOnce(),
-    ) -> Result<Answered, Failure> {
-        // For a guest that waits in the host and runs no code that could be interrupted.
-        match tokio::time::timeout(limit, self.call_unlimited(store, call, on_answer)).await {
-            Ok(answer) => answer.map_err(|error| match error.downcast::<Failure>() {
-                Ok(failure) => failure,
-                Err(error) => guest::failure(&error, store),
-            }),
-            Err(_) => Err(guest::out_of_time()),
-        }
-    }
-
-    async fn call_unlimited(
-        &self,
-        store: &mut Store<Guest>,
-        call: &Call,
-        on_answer: impl FnOnce(),
-    ) -> wasmtime::Result<Answered> {
-        let exited = match (self, call) {
+        limit: (Duration, Then),
+        on_answer: impl FnOnce(Option<u64>),
+    ) -> Result<Called, Failure> {
+        let called = match (self, call) {
             (
                 Self::Service(proxy),
                 Call::Http {
                     method,
                     target,
+                    headers,
                     body_hex,
                 },
             ) => {
-                let request = exchange::request(method, target, body_hex)?;
-                return exchange::handle(proxy, store, request, on_answer).await;
+                let request = exchange::request(method, target, headers, body_hex)?;
+                exchange::handle(proxy, store, request, limit, on_answer).await
             }
-            (Self::Module(start), _) => start.call_async(&mut *store, ()).await.map(|()| Ok(())),
-            (Self::Command(command), _) => command.wasi_cli_run().call_run(&mut *store).await,
-            (Self::Service(_), Call::Run(_)) => {
+            // For a guest that waits in the host and runs no code that could be interrupted.
+            _ => match tokio::time::timeout(limit.0, self.run(store, on_answer)).await {
+                Ok(called) => called,
+                Err(_) => return Err(guest::out_of_time()),
+            },
+        };
+        called.map_err(|error| match error.downcast::<Failure>() {
+            Ok(failure) => failure,
+            Err(error) => guest::failure(&error, store),
+        })
+    }
+
+    /// Runs a command to its end, which is its answer.
+    async fn run(
+        &self,
+        store: &mut Store<Guest>,
+        on_answer: impl FnOnce(Option<u64>),
+    ) -> wasmtime::Result<Called> {
+        let exited = match self {
+            Self::Module(start) => start.call_async(&mut *store, ()).await.map(|()| Ok(())),
+            Self::Command(command) => command.wasi_cli_run().call_run(&mut *store).await,
+            Self::Service(_) => {
                 wasmtime::bail!("a service cannot be run like a command")
             }
         };
-        on_answer();
+        on_answer(None);
         let code = match exited {
             Ok(Ok(())) => 0,
             Ok(Err(())) => 1,
             Err(error) => error.downcast::<I32Exit>()?.0,
         };
-        Ok(Answered {
+        let answered = Answered {
             code: code.into(),
             body_hex: hex::encode(store.data().stdout.contents()),
+        };
+        Ok(Called {
+            answered,
+            after: After::Returned,
         })
     }
 }

@@ -5,7 +5,7 @@ use wasmtime::{Engine, InstancePre, Linker, Module, Store};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
-use super::guest::Guest;
+use super::guest::{Guest, engine_failure};
 use super::instance::Instance;
 use host_probe::report::{Cause, Failure};
 use host_probe::request::{Call, Spec, World};
@@ -115,5 +115,5 @@ pub fn component_linker(engine: &Engine, spec: &Spec) -> Result<ComponentLinker<
 }
 
 fn not_linked(error: &wasmtime::Error) -> Failure {
-    Failure::new(Cause::Artifact, format!("it cannot be linked: {error:#}"))
+    engine_failure(Cause::Artifact, "it cannot be linked", error)
 }

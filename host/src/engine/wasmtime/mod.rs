@@ -2,6 +2,7 @@
 
 mod attest;
 pub(crate) mod budget;
+pub mod called;
 mod code;
 mod config;
 pub(crate) mod deadline;
@@ -10,22 +11,24 @@ pub(crate) mod exchange;
 pub mod guest;
 pub mod instance;
 pub mod link;
+mod output;
 
 use std::time::Duration;
 
 use machine::Timeline;
+use machine::clock::now_ns;
 use machine::timeline::Begun;
-use results::Phase;
+use results::{Evidence, Phase};
 use wasmtime::component::Component;
-use wasmtime::{Cache, Engine, Module, Store};
+use wasmtime::{Cache, Engine, Module, Store, UpdateDeadline};
 
+use self::called::{After, Called};
 pub use self::code::Code;
-use self::code::acquire;
-use self::code::read;
-pub(crate) use self::code::{not_compiled, not_loaded};
+pub(crate) use self::code::not_compiled;
+use self::code::{acquire, not_loaded, read};
 pub(crate) use self::config::{config, engine_from, private_cache};
 pub use self::config::{new_engine, new_engine_without_compiler};
-use self::deadline::Then;
+pub use self::deadline::Then;
 use self::guest::Guest;
 use self::link::PreInstance;
 use host_probe::limits;
@@ -107,6 +110,15 @@ pub fn new_store(engine: &Engine, spec: &Spec) -> Store<Guest> {
     store.limiter(|guest| &mut guest.memory);
     store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
     let (limit, then) = time_limit(spec);
+    if then == Then::Interrupt {
+        store.epoch_deadline_callback(|_| {
+            Ok(if deadline::passed() {
+                UpdateDeadline::Interrupt
+            } else {
+                UpdateDeadline::Yield(1)
+            })
+        });
+    }
     allow(&mut store, limit, then);
     store
 }
@@ -142,36 +154,80 @@ async fn run(
     let instance = instance.map_err(|error| guest::failure(&error, &store))?;
 
     let begun = timeline.begin();
-    let mut used = None;
-    let first = instance.call(&mut store, &spec.call, limit, || {
-        timeline.end(Phase::FirstRequest, begun);
-        timeline.answered();
+    let (mut used, mut went_on_ns) = (None, None);
+    let first = instance.call(&mut store, &spec.call, (limit, then), |at_ns| {
+        match at_ns {
+            None => {
+                timeline.end(Phase::FirstRequest, begun);
+                timeline.answered();
+            }
+            Some(at_ns) => {
+                timeline.record(Phase::FirstRequest, begun.at_ns(), at_ns);
+                timeline.answered_at(at_ns);
+            }
+        }
         used = Some(Usage::now());
+        went_on_ns = at_ns;
     });
-    let first = first.await?;
+    let Called {
+        answered: first,
+        after,
+    } = first.await?;
+    if let Some(from_ns) = went_on_ns {
+        timeline.record(Phase::AfterAnswer, from_ns, now_ns());
+    }
+    if let Some(failure) = guest::too_much(&store) {
+        return Err(failure);
+    }
     let mut resources = used.map(Usage::resources).unwrap_or_default();
 
-    let second = match spec.call {
-        Call::Run(_) => None,
-        Call::Http { .. } => {
+    let ended_badly = ended_badly(&after, &store);
+    let second = match (&spec.call, &ended_badly) {
+        (Call::Run(_), _) => None,
+        (Call::Http { .. }, Some(how)) => {
+            Some(Err(Failure::new(Cause::Guest, format!("not sent: {how}"))))
+        }
+        (Call::Http { .. }, None) => {
             allow(&mut store, limit, then);
             let begun = timeline.begin();
-            let answer = instance.call(&mut store, &spec.call, limit, || {
-                timeline.end(Phase::SecondRequest, begun);
-            });
-            Some(answer.await)
+            let called =
+                instance.call(&mut store, &spec.call, (limit, then), |at_ns| match at_ns {
+                    None => timeline.end(Phase::SecondRequest, begun),
+                    Some(at_ns) => timeline.record(Phase::SecondRequest, begun.at_ns(), at_ns),
+                });
+            Some(called.await.map(|called| called.answered))
         }
     };
     resources.pss_bytes = host_probe::resources::pss_bytes();
-    let attested = attest::gather(engine, code.image(), spec, cache);
+    let mut attested = attest::gather(engine, code.image(), spec, cache);
+    if let Some(how) = ended_badly {
+        attested.insert(Evidence::AfterAnswer, how);
+    }
+    let complaint = guest::quote_stderr(&store);
     timeline.time(Phase::Teardown, || drop((instance, store)));
     Ok(Report {
         recorded: timeline.recorded(),
         first,
+        complaint,
         second,
         resources,
         attested,
     })
+}
+
+/// What became of a guest that did not return after its answer: nothing if it did.
+fn ended_badly(after: &After, store: &Store<Guest>) -> Option<String> {
+    match after {
+        After::Returned => None,
+        After::Stopped => Some(format!(
+            "after its answer the guest went on, and was stopped after {} ms",
+            limits::AFTER_ANSWER.as_millis()
+        )),
+        After::Failed(error) => Some(format!(
+            "after its answer {}",
+            guest::failure(error, store).reason
+        )),
+    }
 }
 
 /// Gives the guest `limit` from now.
