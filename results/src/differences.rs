@@ -6,26 +6,28 @@ use serde_json::Value;
 
 use crate::manifest::{ArtifactFact, Manifest, System};
 
-/// Every difference that would mix two populations in one ledger, a sentence each: another order,
-/// program, machine, artifact or system.
-pub(super) fn sentences(then: &Manifest, now: &Manifest) -> Vec<String> {
-    // The order first: a run that an older version began differs in its program too, and that is
-    // not what a person has to know of it.
-    let order = changed("the rule that orders the samples", &then.order, &now.order);
-    let program = (then.build.sha256 != now.build.sha256).then(|| {
-        format!(
-            "the program that measures is another one: its digest was {}, and is now {}",
-            short(&then.build.sha256),
-            short(&now.build.sha256)
-        )
-    });
-    order
-        .into_iter()
-        .chain(program)
-        .chain(machine(then, now))
-        .chain(artifacts(&then.artifacts, &now.artifacts))
-        .chain(systems(&then.systems, &now.systems))
-        .collect()
+impl Manifest {
+    /// Why samples measured now would not belong to this run: another order, program, artifact or
+    /// machine, a sentence each. Resuming would mix two populations in one ledger.
+    pub fn differences(&self, now: &Self) -> Vec<String> {
+        // The order first: a run that an older version began differs in its program too, and that is
+        // not what a person has to know of it.
+        let order = changed("the rule that orders the samples", &self.order, &now.order);
+        let program = (self.build.sha256 != now.build.sha256).then(|| {
+            format!(
+                "the program that measures is another one: its digest was {}, and is now {}",
+                short(&self.build.sha256),
+                short(&now.build.sha256)
+            )
+        });
+        order
+            .into_iter()
+            .chain(program)
+            .chain(machine(self, now))
+            .chain(artifacts(&self.artifacts, &now.artifacts))
+            .chain(systems(&self.systems, &now.systems))
+            .collect()
+    }
 }
 
 /// That something was one thing and is another, in the record's own words.
@@ -195,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_same_run_differs_in_nothing() {
-        assert_eq!(sentences(&manifest(), &manifest()), [""; 0]);
+        assert_eq!(manifest().differences(&manifest()), [""; 0]);
     }
 
     #[test]
@@ -209,7 +211,7 @@ mod tests {
             system("docker", "none", Some("no Docker engine answers")),
             system("wasmcloud", "2.10", None),
         ];
-        let found = sentences(&manifest(), &now);
+        let found = manifest().differences(&now);
         assert_eq!(
             found,
             [

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::differences;
 use crate::machine::Machine;
 use crate::record::Cell;
 
@@ -142,12 +141,4 @@ pub struct ArtifactFact {
     /// [`crate::Param::Build`] in the cells that run it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<String>,
-}
-
-impl Manifest {
-    /// Why samples measured now would not belong to this run: another order, program, artifact or
-    /// machine, a sentence each. Resuming would mix two populations in one ledger.
-    pub fn differences(&self, now: &Self) -> Vec<String> {
-        differences::sentences(self, now)
-    }
 }
