@@ -244,6 +244,15 @@ fn every_command_ends_with_the_same_code_for_the_same_failure() {
         "{}",
         run.stderr
     );
+    // Its start function is the guest's as well.
+    let starts = command("(func $trap unreachable) (start $trap)", "");
+    let path = file(folder.path(), "starts.wasm", &starts);
+    let (measured, _) = phases(&starts, &[]);
+    let run = host(&["run", "--artifact", &path]);
+    for ended in [measured, run] {
+        assert_eq!(ended.code, 4, "{}", ended.stderr);
+        assert!(ended.stderr.contains("unreachable"), "{}", ended.stderr);
+    }
 }
 
 #[test]

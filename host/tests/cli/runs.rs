@@ -203,7 +203,7 @@ fn a_run_of_another_program_or_machine_is_not_continued() {
     let manifest = std::fs::read_to_string(&path).unwrap();
     let before = host.samples().len();
     for (from, to, words) in [
-        ("\"cores\": ", "\"cores\": 9", "the machine was"),
+        ("\"cores\": ", "\"cores\": 9", "the machine's cores was"),
         ("\"bytes\": ", "\"bytes\": 9", "the list of artifacts was"),
         (
             "\"schema\": 1",
