@@ -18,6 +18,8 @@ mkdir "$T/groups"
 mount --rbind /sys/fs/cgroup "$T/groups"
 mount -t sysfs sysfs /sys
 mount --rbind "$T/groups" /sys/fs/cgroup
+# Mounts of the machine's own engine, which would be hidden and still in the table.
+awk '$5 ~ "^/var/lib/coldphase/" { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do umount -l "$mount"; done
 mount -t tmpfs -o mode=755 tmpfs /var/lib
 mount -t tmpfs -o mode=755 tmpfs /run
 ip link set lo up

@@ -90,7 +90,8 @@ fn a_connection_from_elsewhere_gets_no_answer_and_one_over_the_loopback_does() {
     let stream = TcpStream::connect_timeout(&outside, HANG).expect("disabled, it is open again");
     // An open connection outlives the firewall that comes after it, and what listens for others is
     // left open.
-    let said = firewall(&namespace, "enable --ports 10000-32767");
+    let around = format!("enable --ports {}-{}", port - 1, port.saturating_add(1));
+    let said = firewall(&namespace, &around);
     assert!(
         said.contains(&format!(
             "something listens there for others than this machine: {port}"
