@@ -191,7 +191,7 @@ fn exit_codes() -> String {
 
 fn limits() -> String {
     let row = |row: &host_probe::limits::Row| {
-        let flag = row.flag.map_or_else(String::new, code);
+        let flag = row.flag.map_or_else(|| "nothing".to_owned(), code);
         [
             row.what.to_owned(),
             row.limit.to_owned(),
