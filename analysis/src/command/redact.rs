@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use results::folder::Folder;
@@ -66,7 +67,11 @@ fn with_redacted<T>(
     work: impl FnOnce(&Path, &str) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let folder = input::find(raw, name)?;
-    let place = tempfile::tempdir().map_err(|error| unwritable(&std::env::temp_dir(), &error))?;
+    // What is taken out stands in there until it is.
+    let place = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir()
+        .map_err(|error| unwritable(&std::env::temp_dir(), &error))?;
     let manifest = run_folder::read_manifest(&folder)?;
     let run = manifest.run.clone();
     if !run_folder::is_run_name(&run) {

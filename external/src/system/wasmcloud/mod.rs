@@ -47,6 +47,8 @@ mod host_state;
 mod installation;
 mod instance;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -183,7 +185,9 @@ impl ManagedSystem for WasmCloud {
 /// It runs in a home of its own: `wash` makes folders in the one that it is given, whatever its
 /// command.
 fn version_of(program: &Path) -> Result<String, String> {
-    let home = tempfile::tempdir()
+    let home = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
         .map_err(|error| format!("cannot make a folder for temporary files: {error}"))?;
     let mut command = Command::new(program);
     command
