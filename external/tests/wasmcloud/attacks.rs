@@ -85,13 +85,19 @@ fn order_with_root_mounted(subject: &str) -> String {
     format!("PUB {subject} answer {}\r\n{order}\r\n", order.len())
 }
 
-#[test]
-fn another_user_learns_nothing_of_a_host_and_orders_nothing() {
-    let ground = Ground::new();
+/// A wasmCloud whose host runs, with the request that it was started by, and somebody who attacks
+/// it. Nothing where nobody can be made another user.
+fn attacked(ground: &Ground) -> Option<(Box<dyn Engine>, StartRequest, Attacker)> {
     let mut engine = ground.engine();
     let running = request(Workload::HttpHello, &[("host", "running")]);
     sample(&mut *engine, &running);
-    let Some(attacker) = Attacker::of(&ground) else {
+    Some((engine, running, Attacker::of(ground)?))
+}
+
+#[test]
+fn another_user_learns_nothing_of_a_host_and_orders_nothing() {
+    let ground = Ground::new();
+    let Some((mut engine, running, attacker)) = attacked(&ground) else {
         return;
     };
     // With the host alive: whoever comes is one connection too many.
@@ -120,13 +126,10 @@ fn another_user_learns_nothing_of_a_host_and_orders_nothing() {
 #[test]
 fn another_user_on_the_line_makes_a_start_fail_and_answers_nothing() {
     let ground = Ground::new();
-    let mut engine = ground.engine();
-    let new = request(Workload::HttpHello, &[("host", "new")]);
-    let running = request(Workload::HttpHello, &[("host", "running")]);
-    sample(&mut *engine, &running);
-    let Some(attacker) = Attacker::of(&ground) else {
+    let Some((mut engine, _, attacker)) = attacked(&ground) else {
         return;
     };
+    let new = request(Workload::HttpHello, &[("host", "new")]);
     let nats = attacker.port("--scheduler-nats-url nats://127.0.0.1:");
     // Ends the host.
     sample(&mut *engine, &new);
@@ -142,10 +145,7 @@ fn another_user_on_the_line_makes_a_start_fail_and_answers_nothing() {
 #[test]
 fn another_user_replaces_no_image_and_reads_no_secret() {
     let ground = Ground::new();
-    let mut engine = ground.engine();
-    let running = request(Workload::HttpHello, &[("host", "running")]);
-    sample(&mut *engine, &running);
-    let Some(attacker) = Attacker::of(&ground) else {
+    let Some((_engine, _, attacker)) = attacked(&ground) else {
         return;
     };
     let registry = {

@@ -5,21 +5,18 @@ use std::path::PathBuf;
 use crate::endless::ENDLESS;
 use crate::{NEVER, Server, endless, wait_for};
 
-/// A component whose handler is these instructions: no imports but the two resources in its
-/// signature.
-fn handler(folder: &tempfile::TempDir, name: &str, body: &str) -> PathBuf {
+/// A component for `wasi:http`, with these imports besides the two resources in its handler's
+/// signature, and with this core code: it defines the instance `$code`, which exports `handle`.
+fn component(folder: &tempfile::TempDir, name: &str, imports: &str, code: &str) -> PathBuf {
     let text = format!(
         r#"(component
             (import "wasi:http/types@0.2.0" (instance $types
+                {imports}
                 (export "incoming-request" (type (sub resource)))
                 (export "response-outparam" (type (sub resource)))))
             (alias export $types "incoming-request" (type $request))
             (alias export $types "response-outparam" (type $out))
-            (core module $code
-                (memory 1)
-                (func $deep (param i32) (result i32) (i32.add (call $deep (local.get 0)) (i32.const 1)))
-                (func (export "handle") (param i32 i32) {body}))
-            (core instance $code (instantiate $code))
+            {code}
             (func $handle (param "request" (own $request)) (param "response-out" (own $out))
                 (canon lift (core func $code "handle")))
             (component $shim
@@ -36,6 +33,18 @@ fn handler(folder: &tempfile::TempDir, name: &str, body: &str) -> PathBuf {
     let path = folder.path().join(name);
     std::fs::write(&path, wat::parse_str(text).unwrap()).unwrap();
     path
+}
+
+/// A component whose handler is these instructions: no imports but the two resources.
+fn handler(folder: &tempfile::TempDir, name: &str, body: &str) -> PathBuf {
+    let code = format!(
+        r#"(core module $code
+            (memory 1)
+            (func $deep (param i32) (result i32) (i32.add (call $deep (local.get 0)) (i32.const 1)))
+            (func (export "handle") (param i32 i32) {body}))
+        (core instance $code (instantiate $code))"#
+    );
+    component(folder, name, "", &code)
 }
 
 #[test]
@@ -140,36 +149,16 @@ fn failures_are_reported_so_often_and_counted_beyond_and_reporting_recovers() {
 
 /// A component that makes lists of headers for as long as it may, and keeps them.
 fn hoarder(folder: &tempfile::TempDir) -> PathBuf {
-    let text = r#"(component
-        (import "wasi:http/types@0.2.0" (instance $types
-            (export "fields" (type $fields (sub resource)))
-            (export "[constructor]fields" (func (result (own $fields))))
-            (export "incoming-request" (type (sub resource)))
-            (export "response-outparam" (type (sub resource)))))
-        (alias export $types "incoming-request" (type $request))
-        (alias export $types "response-outparam" (type $out))
-        (alias export $types "[constructor]fields" (func $new))
+    let imports = r#"(export "fields" (type $fields (sub resource)))
+        (export "[constructor]fields" (func (result (own $fields))))"#;
+    let code = r#"(alias export $types "[constructor]fields" (func $new))
         (core func $lowered (canon lower (func $new)))
         (core instance $host (export "new" (func $lowered)))
         (core module $code
             (import "host" "new" (func $new (result i32)))
             (func (export "handle") (param i32 i32) (loop $again (drop (call $new)) (br $again))))
-        (core instance $code (instantiate $code (with "host" (instance $host))))
-        (func $handle (param "request" (own $request)) (param "response-out" (own $out))
-            (canon lift (core func $code "handle")))
-        (component $shim
-            (import "request" (type $request (sub resource)))
-            (import "out" (type $out (sub resource)))
-            (import "handle" (func $handle (param "request" (own $request)) (param "response-out" (own $out))))
-            (export $request2 "incoming-request" (type $request))
-            (export $out2 "response-outparam" (type $out))
-            (export "handle" (func $handle) (func (param "request" (own $request2)) (param "response-out" (own $out2)))))
-        (instance $exported (instantiate $shim
-            (with "request" (type $request)) (with "out" (type $out)) (with "handle" (func $handle))))
-        (export "wasi:http/incoming-handler@0.2.0" (instance $exported)))"#;
-    let path = folder.path().join("hoarder.wasm");
-    std::fs::write(&path, wat::parse_str(text).unwrap()).unwrap();
-    path
+        (core instance $code (instantiate $code (with "host" (instance $host))))"#;
+    component(folder, "hoarder.wasm", imports, code)
 }
 
 #[test]
