@@ -114,15 +114,17 @@ fn no_module_of_the_current_folder_is_imported() {
 
 /// Installs as `setup` does, with another apt-get in the place of the system's, and another folder
 /// in the place of the one that policies lie in. Prints what the policy says while apt-get runs, when
-/// everything has been killed, and what is left then.
+/// everything but apt-get has been killed (`setup` is a group of processes, and what it would do when
+/// it ends must not come before the question), when that has been too, and what is left then.
 const KILLED: &str = r#"
-set -u
+set -um
 mount --bind "$T/sbin" /usr/sbin
 asked() { /usr/sbin/policy-rc.d nats-server start; echo "$1 $?"; }
 bash -c ". '$SETUP'; apt_install_unstarted nats-server=1" </dev/null >/dev/null 2>&1 & setup=$!
 until [ -s "$T/began" ]; do sleep 0.02; done
 asked during
-kill -9 $setup
+kill -9 -- -$setup
+wait $setup
 asked orphaned
 kill -9 "$(cat "$T/began")"
 while kill -0 "$(cat "$T/began")" 2>/dev/null; do sleep 0.02; done
@@ -141,7 +143,7 @@ fn a_policy_that_a_killed_setup_has_left_allows_everything_and_is_gone() {
     write_program(
         &folder.path().join("bin/apt-get"),
         &format!(
-            "#!/bin/sh\necho $$ >{}/began\nexec sleep 600\n",
+            "#!/bin/sh\nexec setsid sh -c 'echo $$ >{}/began; exec sleep 600'\n",
             folder.path().display()
         ),
     );
