@@ -41,6 +41,9 @@ pub const HOST_CALL_BYTES: usize = 16 * 1024 * 1024;
 /// What the guests of a process keep in `wasi:keyvalue` together.
 pub const KEYVALUE_BYTES: usize = 64 * 1024 * 1024;
 
+/// The name of a bucket, and a key, in `wasi:keyvalue`.
+pub const KEY_BYTES: usize = 4096;
+
 /// The last bytes of what a guest printed to its standard error that a reason quotes.
 pub const QUOTED_BYTES: usize = 600;
 
@@ -129,8 +132,8 @@ pub const TABLE: [Row; 12] = [
         flag: None,
     },
     Row {
-        what: "what all guests of a process keep in `wasi:keyvalue`, with their keys",
-        limit: "64 MiB",
+        what: "what all guests of a process keep in `wasi:keyvalue`, and one key in it",
+        limit: "64 MiB and 4 KiB",
         exceeded: "the guest is told",
         flag: None,
     },
@@ -174,7 +177,8 @@ mod tests {
         says(8, &format!("{} KiB", HEADERS_BYTES >> 10));
         says(9, &format!("{} KiB", BODY_CHUNK_BYTES >> 10));
         says(10, &format!("{} MiB", HOST_CALL_BYTES >> 20));
-        says(11, &format!("{} MiB", KEYVALUE_BYTES >> 20));
+        let keyvalue = (KEYVALUE_BYTES >> 20, KEY_BYTES >> 10);
+        says(11, &format!("{} MiB and {} KiB", keyvalue.0, keyvalue.1));
         assert!(TABLE[4].exceeded.contains(&QUOTED_BYTES.to_string()));
         // In hexadecimal, inside a report.
         const { assert!(REPORT_BYTES > 2 * OUTPUT_BYTES) };
