@@ -30,7 +30,8 @@ pub(crate) struct Target {
     /// The engines that run this very file. A workload that two engines run in two forms is two
     /// targets.
     pub(crate) engines: Vec<Engine>,
-    pub(crate) given: Given,
+    /// What it is given besides its call.
+    pub(crate) provided: Given,
     pub(crate) call: Call,
     expected: [Expectation; 2],
     /// Whether an instance must answer a second request. The built-in workloads do; others need
@@ -78,7 +79,7 @@ impl Target {
             given: artifact.path(),
             bytes: bytes.len() as u64,
             sha256: sha256_hex(&bytes),
-            given: Given::default(),
+            provided: Given::default(),
             call,
             expected: [workload.expected(1), workload.expected(2)],
             answers_twice: true,
@@ -143,7 +144,7 @@ impl Target {
             sha256,
             inspected,
             engines,
-            given: Given {
+            provided: Given {
                 interfaces: inspected.interfaces,
                 ..artifact.given()?
             },

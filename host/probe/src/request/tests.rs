@@ -106,6 +106,7 @@ fn a_call_that_no_argument_holds_goes_through_the_input() {
             target: "/echo".into(),
             headers: vec![("X".into(), String::new())],
             body_hex: "00".repeat(70_000),
+            keeps_headers: false,
         },
         Call::Run(vec!["name".into(), "é".repeat(200_000), String::new()]),
     ];

@@ -39,6 +39,9 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
     let (limits, given) = (&mut args.limits, &mut args.given);
     let mut flags = Flags::new("serve", arguments);
     while flags.advance()? {
+        if flags.given(given)? {
+            continue;
+        }
         match flags.flag.as_str() {
             "--help" | "-h" => return Ok(None),
             "--artifact" => artifact = Some(flags.path()?),
@@ -63,7 +66,6 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
                 limits.total_memory_bytes = Some(flags.value(parse_mebibytes)?);
             }
             "--milestones" => args.milestones = Some(flags.path()?),
-            _ if flags.given(given)? => {}
             _ => return Err(flags.unknown()),
         }
     }
@@ -84,6 +86,9 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
     let mut given = GivenArgs::default();
     let mut flags = Flags::new("run", own);
     while flags.advance()? {
+        if flags.given(&mut given)? {
+            continue;
+        }
         match flags.flag.as_str() {
             "--help" | "-h" => return Ok(None),
             "--version" | "-V" => return Ok(Some(Parsed::EngineVersion)),
@@ -92,7 +97,6 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
             "--cache" => cache = Some(flags.path()?),
             "--time-limit" => time = flags.value(parse_seconds)?,
             "--memory-limit" => memory_bytes = flags.value(parse_mebibytes)?,
-            _ if flags.given(&mut given)? => {}
             _ => return Err(flags.unknown()),
         }
     }

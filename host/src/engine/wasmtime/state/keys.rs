@@ -204,10 +204,8 @@ mod tests {
     fn the_store_is_bounded_whatever_it_is_filled_with() {
         let mut contents = filled(1);
         let most = vec![0; KEYVALUE_BYTES];
-        assert!(matches!(
-            contents.set("b", "x".into(), most),
-            Err(Error::Other(_))
-        ));
+        let full = contents.set("b", "x".into(), most).unwrap_err();
+        assert!(full.contains("64 MiB"), "{full}");
         assert_eq!(contents.get("b", "x"), None);
         let before = contents.bytes;
         // Buckets and keys without a byte in them take room too.
