@@ -240,10 +240,7 @@ fn starts_answers_and_goes(name: &str) {
             let end = instance.wait_end(request.deadline_ns).unwrap();
             workload
                 .expected(1)
-                .check(&Answer {
-                    code: end.code,
-                    body: end.printed,
-                })
+                .check(&Answer::new(end.code, end.printed))
                 .unwrap();
             is_partitioned(
                 instance.as_mut(),

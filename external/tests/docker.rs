@@ -132,10 +132,7 @@ fn sample(engine: &mut dyn Engine, start: &StartRequest) -> Start {
             start
                 .workload
                 .expected(1)
-                .check(&Answer {
-                    code: end.code,
-                    body: end.printed,
-                })
+                .check(&Answer::new(end.code, end.printed))
                 .unwrap();
             (None, end.seen_ns)
         };

@@ -7,9 +7,11 @@ mod answer;
 mod artifact;
 #[cfg(feature = "builder")]
 pub mod builder;
+mod request;
 
 pub use answer::{Answer, Expectation};
 pub use artifact::{Artifact, ArtifactError, VerifyError, verify};
+pub use request::{Request, RequestError};
 
 use workload_core::{DEFAULT_ITERATIONS, HELLO, cpu_hash_hex};
 
@@ -37,37 +39,6 @@ pub enum Call {
     Run(Vec<String>),
     /// Handle a request.
     Http(Request),
-}
-
-/// An HTTP request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// The method, in capitals.
-    pub method: String,
-    /// The path with its query.
-    pub target: String,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-impl Request {
-    /// `GET target`.
-    pub fn get(target: &str) -> Self {
-        Self {
-            method: "GET".into(),
-            target: target.into(),
-            body: Vec::new(),
-        }
-    }
-
-    /// `POST target` with a body.
-    pub fn post(target: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            method: "POST".into(),
-            target: target.into(),
-            body: body.into(),
-        }
-    }
 }
 
 /// The form that a system needs its workload in.
@@ -230,10 +201,7 @@ mod tests {
                 };
                 let answer =
                     workload_core::answer(&request.method, &request.target, request.body, &counter);
-                let answer = Answer {
-                    code: i64::from(answer.status),
-                    body: answer.body,
-                };
+                let answer = Answer::new(answer.status.into(), answer.body);
                 assert_eq!(
                     workload.expected(nth).check(&answer),
                     Ok(()),

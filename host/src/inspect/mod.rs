@@ -8,6 +8,7 @@ mod sections;
 use std::path::Path;
 
 use campaign::{Error, Exit};
+use host_probe::given::Interfaces;
 use host_probe::request::{Kind, World};
 
 use self::sections::{Broken, Sections};
@@ -18,6 +19,8 @@ pub(crate) struct Inspected {
     pub(crate) kind: Kind,
     /// The smallest set of host functions that has all its imports.
     pub(crate) world: World,
+    /// What it imports beyond that, and the host has.
+    pub(crate) interfaces: Interfaces,
     /// Whether it handles HTTP requests; otherwise it runs to completion.
     pub(crate) serves: bool,
 }

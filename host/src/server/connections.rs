@@ -50,6 +50,7 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nc
 /// Serves until a signal. `first_statement_ns` is when `main` began.
 pub(crate) fn serve(options: &ServeArgs, first_statement_ns: u64) -> Result<(), Error> {
     let mut milestones = Milestones::new(first_statement_ns, options);
+    let given = options.given.given()?;
     let (listener, address) = listen(options.address)?;
     milestones.listening_ns = now_ns();
 
@@ -63,6 +64,7 @@ pub(crate) fn serve(options: &ServeArgs, first_statement_ns: u64) -> Result<(), 
     let service = Arc::new(Service::new(
         loaded,
         options.instances,
+        given,
         options.limits.clone(),
         address,
     ));

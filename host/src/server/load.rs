@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use campaign::Error;
+use host_probe::given::Interfaces;
 use host_probe::report::{Cause, Failure};
 use host_probe::settings::{Acquire, Allocator};
 use wasmtime::component::{Component, Linker};
@@ -16,7 +17,7 @@ use super::milestones::Milestones;
 use crate::artifact::{Artifact, Contents, cache_folder, engine_settings};
 use crate::cli::args::ServeArgs;
 use crate::engine::wasmtime::guest::engine_failure;
-use crate::engine::wasmtime::{config, engine_from, private_cache};
+use crate::engine::wasmtime::{config, engine_from, private_cache, state};
 use crate::error::{Advice, unusable_artifact};
 
 /// A guest that is ready to be instantiated.
@@ -90,14 +91,16 @@ fn link(engine: &Engine, component: &Component) -> Result<ProxyPre<Guest>, Failu
         wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
         linker.instantiate_pre(component)
     };
-    let whole = || {
+    let whole = |beyond: Interfaces| {
         let mut linker = Linker::new(engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        state::add_to_linker(&mut linker, beyond)?;
         linker.instantiate_pre(component)
     };
     small()
-        .or_else(|_| whole())
+        .or_else(|_| whole(Interfaces::default()))
+        .or_else(|_| whole(Interfaces::ALL))
         .and_then(ProxyPre::new)
         .map_err(|error| engine_failure(Cause::Artifact, "it cannot be linked", &error))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command_line::refused;
+use crate::given::{Try, teller, trier};
 use crate::limits::{computed, wait_until_busy};
 use crate::{Answered, Server, built, ended, wait_for};
 
@@ -127,6 +128,38 @@ fn time_and_memory_of_a_command_are_limited() {
     );
     let (code, _, stderr) = run(&program, &grow, &["--memory-limit", "4"]);
     assert_eq!(code, Some(64), "{stderr}");
+}
+
+#[test]
+fn a_command_is_given_what_is_named_and_nothing_else() {
+    let Some(program) = program() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let guest = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let environment = guest("environment", &teller("environment"));
+    let read = guest("read", &trier(Try::Read("environment")));
+    let write = guest("write", &trier(Try::Write("new")));
+    let printed = |artifact: &Path, arguments: &[&str]| {
+        let (code, printed, stderr) = run(&program, artifact, arguments);
+        assert_eq!(code, Some(0), "{stderr}");
+        printed
+    };
+    assert_eq!(printed(&environment, &[]), "");
+    let variables = ["--env", "A=b", "--env=C="];
+    assert_eq!(printed(&environment, &variables), "A=b\0C=\0");
+    let given = format!("{}::/data", folder.path().display());
+    assert!(printed(&read, &["--dir", &given]).starts_with("\0asm"));
+    assert_eq!(printed(&read, &[]), "refused");
+    assert_eq!(printed(&write, &["--dir", &given]), "refused");
+    assert_eq!(printed(&write, &["--dir", &format!("{given}:rw")]), "done");
+    assert!(folder.path().join("new").exists());
+    for wrong in [["--dir", "/nowhere"], ["--env", "A"]] {
+        let (code, _, stderr) = run(&program, &read, &wrong);
+        assert_eq!(code, Some(2), "{wrong:?}: {stderr}");
+    }
 }
 
 fn start(arguments: &[&str]) -> Server {

@@ -19,7 +19,8 @@ use crate::serve;
 use crate::start::prepare;
 
 const RUN_USAGE: &str = "host-wasmedge run --artifact FILE [--acquire interpret|aot] \
-    [--time-limit SECONDS] [--memory-limit MIB] [-- ARGUMENT...]";
+    [--time-limit SECONDS] [--memory-limit MIB] [--env NAME=VALUE]... \
+    [--dir HOST[::GUEST][:rw]]... [-- ARGUMENT...]";
 const COMPILE_USAGE: &str = "host-wasmedge compile --artifact FILE --output FILE.so";
 
 /// Runs the command line, without the program's name. Returns the exit code. `first_statement_ns`
@@ -58,7 +59,8 @@ fn run_command(arguments: &[OsString]) -> Result<u8, Error> {
         None => (arguments, &[][..]),
     };
     let names = ["--artifact", "--acquire", "--time-limit", "--memory-limit"];
-    let [file, acquire, time, memory] = values(own, names, RUN_USAGE)?;
+    let (own, given) = args::given(own, RUN_USAGE)?;
+    let [file, acquire, time, memory] = values(&own, names, RUN_USAGE)?;
     let file = args::artifact_path(file, RUN_USAGE)?;
     let time = args::time_limit(time, RUN_USAGE)?;
     let memory_bytes = args::memory_limit(memory, RUN_USAGE)?;
@@ -73,7 +75,8 @@ fn run_command(arguments: &[OsString]) -> Result<u8, Error> {
             .iter()
             .map(|word| word.to_string_lossy().into_owned()),
     );
-    let mut wasi = wasi(&guest_arguments).map_err(|error| Error::cannot_run(&file, &error))?;
+    let mut wasi =
+        wasi(&guest_arguments, &given).map_err(|error| Error::cannot_run(&file, &error))?;
     let mut vm = machine(&config, &mut wasi).map_err(|error| Error::cannot_run(&file, &error))?;
     end_in(time);
     vm.register_module(None, module)

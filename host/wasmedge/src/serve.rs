@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use host_probe::exit;
+use host_probe::given::Given;
 use host_probe::settings::Engine;
 use host_wasmedge::vm::{configuration, machine, quiet, wasi};
 use host_wasmedge::words::words;
@@ -20,13 +21,15 @@ use crate::args::{self, Error};
 use crate::artifact::Artifact;
 
 pub(crate) const USAGE: &str = "host-wasmedge serve --artifact FILE [--addr IP:PORT] [--acquire \
-    interpret|aot] [--memory-limit MIB] [--milestones FILE]";
+    interpret|aot] [--memory-limit MIB] [--env NAME=VALUE]... [--dir HOST[::GUEST][:rw]]... \
+    [--milestones FILE]";
 
 struct Options {
     file: PathBuf,
     artifact: Artifact,
     address: SocketAddr,
     memory_limit_bytes: u64,
+    given: Given,
     milestones: Option<PathBuf>,
 }
 
@@ -43,7 +46,9 @@ fn parse(flags: &[OsString]) -> Result<Options, Error> {
         "--memory-limit",
         "--milestones",
     ];
-    let [artifact, address, acquire, memory_limit, milestones] = args::values(flags, names, USAGE)?;
+    let (flags, given) = args::given(flags, USAGE)?;
+    let [artifact, address, acquire, memory_limit, milestones] =
+        args::values(&flags, names, USAGE)?;
     let file = args::artifact_path(artifact, USAGE)?;
     let address = address.map_or_else(
         || "127.0.0.1:0".to_owned(),
@@ -55,6 +60,7 @@ fn parse(flags: &[OsString]) -> Result<Options, Error> {
             .map_err(|_| Error::usage(format_args!("`{address}` is no IP:PORT"), USAGE))?,
         memory_limit_bytes: args::memory_limit(memory_limit, USAGE)?,
         milestones: milestones.map(PathBuf::from),
+        given,
         artifact: Artifact::open(&file, acquire.as_deref(), USAGE)?,
         file,
     })
@@ -72,7 +78,7 @@ fn serve(options: &Options, first_statement_ns: u64) -> Result<(), Error> {
     let engine_ns = now_ns();
     let module = options.artifact.load(&config)?;
     let acquired_ns = now_ns();
-    let mut wasi = wasi(&["service", &options.address.to_string()])
+    let mut wasi = wasi(&["service", &options.address.to_string()], &options.given)
         .map_err(|error| Error::cannot_run(file, &error))?;
     let mut vm = machine(&config, &mut wasi).map_err(|error| Error::cannot_run(file, &error))?;
     let linked_ns = now_ns();

@@ -36,6 +36,14 @@ pub(crate) fn probe(spec: &Spec, first_statement_ns: u64) -> ExitCode {
         Call::Run(_) => Output::for_command(),
         Call::Http { .. } => Output::for_service(),
     };
+    let output = output.and_then(|output| {
+        // The message has been read out of it.
+        spec.given
+            .stdin
+            .as_deref()
+            .map_or(Ok(()), output::read_from)?;
+        Ok(output)
+    });
     match output {
         Ok(mut output) => {
             let report = start(spec, &mut timeline, begun, &mut output).map_err(|mut failure| {
@@ -46,7 +54,9 @@ pub(crate) fn probe(spec: &Spec, first_statement_ns: u64) -> ExitCode {
             });
             child::respond_to(output.report, &report)
         }
-        Err(error) => child::respond::<Report>(&Err(unable("cannot redirect its output", &error))),
+        Err(error) => {
+            child::respond::<Report>(&Err(unable("cannot redirect its standard streams", &error)))
+        }
     }
 }
 
@@ -66,7 +76,7 @@ fn start(
 
     // One object holds store, WASI context and imports: there is no `store` apart from `link`.
     let begun = timeline.begin();
-    let mut wasi = wasi(&arguments)?;
+    let mut wasi = wasi(&arguments, &spec.given)?;
     let mut vm = machine(&config, &mut wasi)?;
     output::limit().map_err(|error| unable("cannot limit its output", &error))?;
     timeline.end(Phase::Link, begun);
@@ -126,6 +136,7 @@ fn run(
     let first = Answered {
         code: 0,
         body_hex: hex::encode(printed),
+        headers: Vec::new(),
     };
     Ok(Outcome {
         first,

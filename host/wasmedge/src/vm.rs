@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use host_probe::given::{Folder, Given};
 use host_probe::report::{Cause, Failure};
 use wasmedge_sdk::config::{
     CommonConfigOptions, CompilerConfigOptions, Config, ConfigBuilder, RuntimeConfigOptions,
@@ -96,17 +97,43 @@ fn prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     None
 }
 
-/// A WASI context that gives a guest these arguments, its name first; no files and no environment.
+/// A WASI context that gives a guest these arguments, its name first, and what it is given besides.
 ///
 /// # Errors
-/// The machine has no memory left for it.
-pub fn wasi<T: AsRef<str>>(arguments: &[T]) -> Result<WasiModule, Failure> {
+/// The machine has no memory left for it, or a path is one that the engine cannot be told.
+pub fn wasi<T: AsRef<str>>(arguments: &[T], given: &Given) -> Result<WasiModule, Failure> {
+    let environment: Vec<String> = given.environment.iter().map(ToString::to_string).collect();
+    let folders: Vec<String> = given
+        .folders
+        .iter()
+        .map(mapping)
+        .collect::<Result<_, _>>()?;
+    let texts = |texts: &'_ [String]| -> Option<Vec<&str>> {
+        (!texts.is_empty()).then(|| texts.iter().map(String::as_str).collect())
+    };
     WasiModule::create(
         Some(arguments.iter().map(AsRef::as_ref).collect()),
-        None,
-        None,
+        texts(&environment),
+        texts(&folders),
     )
     .map_err(|error| failure(Cause::Machine, "cannot make a WASI context", &error))
+}
+
+/// A folder as the engine is told it: `guest:host`, and `:readonly` unless the guest may write.
+fn mapping(folder: &Folder) -> Result<String, Failure> {
+    let Folder {
+        host,
+        guest,
+        writable,
+    } = folder;
+    // Held folders have such a path.
+    let host = host.to_str().filter(|host| !host.contains(':'));
+    let host = host.ok_or_else(|| {
+        let reason = format!("this engine takes no folder {}", folder.host.display());
+        Failure::new(Cause::Machine, reason)
+    })?;
+    let mode = if *writable { "" } else { ":readonly" };
+    Ok(format!("{guest}:{host}{mode}"))
 }
 
 /// A store with the WASI context for its only import, and the machine around it.

@@ -325,10 +325,7 @@ pub(super) fn run_to_end(
 ) -> Result<Answered, Failure> {
     let end = instance.wait_end(request.deadline_ns)?;
     let usage = instance.usage();
-    let answer = Answer {
-        code: end.code,
-        body: end.printed,
-    };
+    let answer = Answer::new(end.code, end.printed);
     check_answer(request.workload, &answer)?;
     Ok(Answered {
         first: None,

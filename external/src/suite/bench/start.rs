@@ -153,8 +153,8 @@ impl SystemBench<'_> {
             )),
             Some(0) if listens(workload) => Ok(()),
             Some(code) => {
-                let (code, body) = (code.into(), printed.bytes);
-                check_answer(workload, &Answer { code, body })
+                let answer = Answer::new(code.into(), printed.bytes);
+                check_answer(workload, &answer)
             }
             None => Err(format!("it {end}").into()),
         };

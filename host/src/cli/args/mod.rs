@@ -3,6 +3,7 @@
 //! They are described for `clap`, which prints their help, and parsed without it: building and
 //! running that parser costs a fresh process 100–300 µs of page faults.
 
+mod given;
 mod parse;
 mod values;
 
@@ -17,6 +18,7 @@ use clap::Args;
 use host_probe::limits;
 use host_probe::settings::{Acquire, Allocator, Engine, Named};
 
+pub(crate) use self::given::{GivenArgs, hold_folder};
 pub(crate) use self::parse::{parse_compile, parse_run, parse_serve};
 use self::values::{
     parse_address, parse_bytes, parse_concurrency, parse_head_bytes, parse_mebibytes,
@@ -55,6 +57,9 @@ pub(crate) struct ServeArgs {
     /// Limits of requests.
     #[command(flatten)]
     pub(crate) limits: Limits,
+    /// What the guest is given.
+    #[command(flatten)]
+    pub(crate) given: GivenArgs,
     /// After the first answer, write the milestones of the start there, as one line of JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) milestones: Option<PathBuf>,
@@ -158,6 +163,9 @@ pub(crate) struct RunArgs {
     #[arg(long = "memory-limit", value_name = "MIB", value_parser = parse_mebibytes)]
     #[arg(default_value = "1024")]
     pub(crate) memory_bytes: u64,
+    /// What the guest is given.
+    #[command(flatten)]
+    pub(crate) given: GivenArgs,
     /// Arguments of the guest
     #[arg(last = true, value_name = "ARGUMENT")]
     pub(crate) arguments: Vec<OsString>,

@@ -46,10 +46,12 @@ impl Instance {
                     target,
                     headers,
                     body_hex,
+                    keeps_headers,
                 },
             ) => {
                 let request = exchange::request(method, target, headers, body_hex)?;
-                exchange::handle(proxy, store, request, limit, on_answer).await
+                let keeps_headers = *keeps_headers;
+                exchange::handle(proxy, store, (request, keeps_headers), limit, on_answer).await
             }
             // For a guest that waits in the host and runs no code that could be interrupted.
             _ => match tokio::time::timeout(limit.0, self.run(store, on_answer)).await {
@@ -85,6 +87,7 @@ impl Instance {
         let answered = Answered {
             code: code.into(),
             body_hex: hex::encode(store.data().stdout.contents()),
+            headers: Vec::new(),
         };
         Ok(Called {
             answered,

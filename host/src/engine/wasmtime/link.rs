@@ -7,6 +7,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::guest::{Guest, engine_failure};
 use super::instance::Instance;
+use super::state;
 use host_probe::report::{Cause, Failure};
 use host_probe::request::{Call, Spec, World};
 
@@ -109,6 +110,7 @@ pub fn component_linker(engine: &Engine, spec: &Spec) -> Result<ComponentLinker<
             wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
             wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         }
+        state::add_to_linker(&mut linker, spec.given.interfaces)?;
         Ok(linker)
     };
     define().map_err(|error: wasmtime::Error| not_linked(&error))

@@ -12,6 +12,7 @@ pub mod guest;
 pub mod instance;
 pub mod link;
 mod output;
+pub(crate) mod state;
 
 use std::time::Duration;
 
@@ -104,9 +105,12 @@ pub fn new_executor() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// A store with what the guest is given, its limits set: the `store` phase.
+///
+/// # Errors
+/// A folder or the standard input that the guest is given cannot be opened.
 #[inline]
-pub fn new_store(engine: &Engine, spec: &Spec) -> Store<Guest> {
-    let mut store = Store::new(engine, Guest::new(spec));
+pub fn new_store(engine: &Engine, spec: &Spec) -> Result<Store<Guest>, Failure> {
+    let mut store = Store::new(engine, Guest::new(spec)?);
     store.limiter(|guest| &mut guest.memory);
     store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
     let (limit, then) = time_limit(spec);
@@ -120,7 +124,7 @@ pub fn new_store(engine: &Engine, spec: &Spec) -> Store<Guest> {
         });
     }
     allow(&mut store, limit, then);
-    store
+    Ok(store)
 }
 
 /// The time that a guest has, and what happens then.
@@ -145,8 +149,9 @@ async fn run(
 ) -> Result<Report, Failure> {
     let (limit, then) = time_limit(spec);
     // `store` began before the executor was entered, which the first store is the first to need.
-    let mut store = new_store(engine, spec);
+    let store = new_store(engine, spec);
     timeline.end(Phase::Store, begun);
+    let mut store = store?;
 
     let begun = timeline.begin();
     let instance = pre_instance.instantiate(&mut store).await;
