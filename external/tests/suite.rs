@@ -360,3 +360,59 @@ fn variables_of_shell_suites_are_honoured() {
         "{said}"
     );
 }
+
+/// Without root, this is what every test here is: the test says that it did not run.
+#[test]
+fn another_user_is_told_that_what_the_kernel_hides_is_not_known() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    if std::fs::metadata("/proc/self").map_or(1, |this| this.uid()) != 0 {
+        let _ = std::io::Write::write_all(&mut std::io::stdout(), b"not run: this needs root\n");
+        return;
+    }
+    const NOBODY: u32 = 65_534;
+    let out = folder();
+    std::os::unix::fs::chown(out.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let only = "system=native,workload=http-hello,scenario=cold,observer=none";
+    let asked = [
+        "--page-cache",
+        "evicted-all",
+        "--samples",
+        "2",
+        "--seed",
+        "3",
+    ];
+    let suite = suite(out.path(), &[&["--only", only][..], &asked].concat());
+    // Somebody who owns nothing and may write to nothing of it; who may read, as the checkout may lie in
+    // the home of another.
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    command.args([
+        "--inh-caps=-all,+dac_read_search",
+        "--ambient-caps=-all,+dac_read_search",
+    ]);
+    command
+        .arg("--")
+        .arg(suite.get_program())
+        .args(suite.get_args());
+    command.env("HOME", out.path()).env("TMPDIR", out.path());
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(
+        matches!(output.status.code(), Some(0 | 4)),
+        "{stdout}\n{stderr}"
+    );
+    let samples = samples(out.path());
+    assert!(!samples.is_empty());
+    for sample in samples.iter().filter(|it| it.outcome == Outcome::Ok) {
+        let attested = &sample.attested;
+        let unknown = attested.get(Evidence::SystemFilesUnknown);
+        assert!(unknown.is_some_and(|it| !it.is_null()), "{sample:?}");
+        let resident = attested.get(Evidence::SystemPagesResident);
+        assert!(
+            resident.is_none_or(serde_json::Value::is_null),
+            "{sample:?}"
+        );
+    }
+}

@@ -5,6 +5,7 @@ mod answers;
 mod command_line;
 #[path = "../support/endless.rs"]
 mod endless;
+mod endurance;
 mod guests;
 mod hostile;
 mod limits;
