@@ -196,7 +196,10 @@ fn check(seed: u64) {
         ("CSV", all(Format::Csv)),
     ];
     for (form, text) in &texts {
-        for line in text.lines() {
+        // Numbers for machines are in nanoseconds, of which a year has seventeen digits.
+        let is_for_people =
+            |line: &&str| *form != "CSV" || line.contains('N') || line.contains("inf");
+        for line in text.lines().filter(is_for_people) {
             assert_eq!(no_number(line), None, "seed {seed}, {form}: {line}");
         }
     }

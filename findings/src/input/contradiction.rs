@@ -85,12 +85,20 @@ fn impossible(sample: &Sample, load: Option<&Load>) -> Option<String> {
     {
         return Some(format!("the {what} is more than any machine has"));
     }
-    let load = load.filter(|it| it.wall_ns > 0 && it.ok > it.wall_ns)?;
+    let load = load?;
+    let counts = [load.sent, load.dropped, load.late];
+    if counts.into_iter().any(|count| count > MOST_REQUESTS) {
+        return Some("its requests are more than any generator counts".to_owned());
+    }
+    let load = (load.wall_ns > 0 && load.ok > load.wall_ns).then_some(load)?;
     Some(format!(
         "{} answers in {} ns are more than one a nanosecond",
         load.ok, load.wall_ns
     ))
 }
+
+/// No generator counts more requests of a sample: some trillions.
+const MOST_REQUESTS: u64 = 1 << 42;
 
 /// No machine has more cores: a bound for CPU time beside time.
 const MOST_CORES: u64 = 1 << 20;
