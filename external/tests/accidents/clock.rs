@@ -76,7 +76,7 @@ fn a_wall_clock_that_jumps_at_every_look_changes_no_sample() {
     let Some(library) = jumping(folder.path()) else {
         return;
     };
-    let only = "system=native,system=wasmtime-embedded,workload=http-hello,scenario=cold,\
+    let only = "system=native,system=wasmtime-embedded,workload=http-hello,scenario=code-cold,\
         scenario=throughput";
     let asked = [
         "--only",

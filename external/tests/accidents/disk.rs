@@ -14,7 +14,7 @@ use crate::suite::{Campaign, Ended, Suite, alone, is_expected, is_root, wait_for
 /// Native starts, far more than there is patience for.
 const MANY: [&str; 6] = [
     "--only",
-    "system=native,workload=hello,scenario=runtime-cold",
+    "system=native,workload=hello,scenario=warm-disk",
     "--samples",
     "20000",
     "--seed",

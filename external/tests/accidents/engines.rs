@@ -69,7 +69,7 @@ fn dying(asked: &[&str], victims: impl Fn(&Suite) -> Vec<u32>) {
 #[test]
 fn an_engine_that_dies_in_the_middle_costs_samples_and_nothing_else() {
     docker_engine::start().expect("`./setup docker` installs it");
-    let only = "system=docker,workload=http-hello,scenario=runtime-cold";
+    let only = "system=docker,workload=http-hello,scenario=warm-disk";
     let asked = [
         "--only",
         only,
@@ -89,7 +89,7 @@ fn an_engine_that_dies_in_the_middle_costs_samples_and_nothing_else() {
 /// Without it installed this test fails, and says so: `./setup wasmcloud`.
 #[test]
 fn a_messenger_a_registry_or_a_host_that_dies_costs_samples_and_nothing_else() {
-    let only = "system=wasmcloud,workload=http-hello,scenario=runtime-cold";
+    let only = "system=wasmcloud,workload=http-hello,scenario=warm-disk";
     let asked = [
         "--only",
         only,

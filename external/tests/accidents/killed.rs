@@ -83,7 +83,7 @@ fn killed(asked: &[&str], usual: u64) {
 const PROCESSES: [&str; 8] = [
     "--only",
     "system=native,system=wasmtime-embedded,system=wasmtime-cli,system=wasmedge-cli,\
-        workload=hello,workload=http-hello,scenario=cold,scenario=runtime-cold,scenario=throughput",
+        workload=hello,workload=http-hello,scenario=disk-cold,scenario=code-cold,scenario=warm-disk,scenario=throughput",
     "--samples",
     "1",
     "--requests",
@@ -108,7 +108,7 @@ fn killed_suites_in_a_network_of_their_own_go_on_and_leave_nothing() {
         unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).unwrap();
         run("mount --make-rprivate /");
         run("ip link set lo up");
-        let only = "system=native,workload=http-hello,scenario=runtime-cold,scenario=throughput";
+        let only = "system=native,workload=http-hello,scenario=warm-disk,scenario=throughput";
         let way = ["--firewall", "baseline,rules:10", "--path", "loopback,veth"];
         let few = ["--samples", "1", "--requests", "50", "--seed", "16"];
         killed(&[&["--only", only][..], &way, &few].concat(), 3);
@@ -131,7 +131,7 @@ pub(crate) fn run(command: &str) {
 #[test]
 fn killed_suites_of_containers_go_on_and_leave_nothing() {
     let only = "system=docker,system=containerd,system=runc,workload=hello,workload=http-hello,\
-        scenario=cold,scenario=runtime-cold";
+        scenario=disk-cold,scenario=code-cold,scenario=warm-disk";
     let asked = [
         "--profile",
         "standard",
@@ -154,7 +154,7 @@ fn killed_suites_of_containers_go_on_and_leave_nothing() {
 
 #[test]
 fn killed_suites_of_wasmcloud_go_on_and_leave_nothing() {
-    let only = "system=wasmcloud,workload=http-hello,scenario=cold,scenario=runtime-cold";
+    let only = "system=wasmcloud,workload=http-hello,scenario=disk-cold,scenario=code-cold,scenario=warm-disk";
     let asked = ["--only", only, "--require", "wasmcloud", "--samples", "1"];
     killed(&[&asked[..], &["--seed", "16"]].concat(), 2);
 }
