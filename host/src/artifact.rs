@@ -16,6 +16,7 @@ use wasmtime::{Engine, Precompiled};
 use crate::engine::wasmtime::guest::engine_failure;
 use crate::engine::wasmtime::{Code, not_compiled};
 use crate::error::{Advice, artifact_failed, not_trusted, unusable_artifact, usage};
+use crate::inspect;
 use crate::source::{self, Source};
 
 /// What a file holds, by its first bytes.
@@ -82,11 +83,7 @@ impl Artifact {
     /// is acquired on request only, and only if nobody else can have written it.
     pub(crate) fn acquire_mode(&self, requested: Option<Acquire>) -> Result<Acquire, Error> {
         match (self.contents, requested) {
-            (Contents::Other, _) => Err(unusable_artifact(
-                &self.path,
-                "it is neither Wasm nor precompiled code",
-                "a .wasm file, or what `host compile` made of one",
-            )),
+            (Contents::Other, _) => Err(self.not_wasm()),
             (Contents::Precompiled, None) => Err(unusable_artifact(
                 &self.path,
                 "it is native code, which would run unchecked",
@@ -129,6 +126,17 @@ impl Artifact {
                 Ok(requested.unwrap_or(Acquire::Compile))
             }
         }
+    }
+
+    /// What the file is, since it is neither Wasm nor precompiled code.
+    fn not_wasm(&self) -> Error {
+        inspect::explain_other(&self.path, &self.source.path).unwrap_or_else(|| {
+            unusable_artifact(
+                &self.path,
+                "it is neither Wasm nor precompiled code",
+                "a .wasm file, or what `host compile` made of one",
+            )
+        })
     }
 
     /// Whether it is a core module, compiled or not.

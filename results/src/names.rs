@@ -367,8 +367,12 @@ vocabulary! {
     AvailableBytes = "available_bytes",
     /// Page tables of all instances.
     PageTablesBytes = "page_tables_bytes",
-    /// Proportional set size of shims, included in that of all instances.
+    /// Proportional set size of the shims of all instances, which is not in that of the instances: 0 where
+    /// they have none.
     ShimPssBytes = "shim_pss_bytes",
+    /// Proportional set size of what an engine keeps for all instances alike, its daemons: 0 where a system
+    /// has no engine beside its instances.
+    EnginePssBytes = "engine_pss_bytes",
     /// Time that the last instance took to start.
     StartLastNs = "start_last_ns",
     /// Whether there were more instances than cores.

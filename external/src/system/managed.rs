@@ -218,6 +218,11 @@ pub trait Instance {
         Vec::new()
     }
 
+    /// The one of these that lives for it alone, and as long as it: a container's shim.
+    fn shim(&mut self) -> Option<u32> {
+        None
+    }
+
     /// How it ended, if it has. Called between two attempts to connect, so it must be quick.
     fn ended(&mut self) -> Option<String>;
 

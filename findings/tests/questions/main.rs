@@ -4,6 +4,7 @@ mod blocks;
 mod builder;
 mod duel;
 mod load;
+mod memory;
 mod objectives;
 mod selection;
 mod simulated;
@@ -80,7 +81,8 @@ fn a_number_of_instances_with_failures_is_beyond_the_limit() {
 fn dense(totals_mib: [(&str, u64); 3]) -> Vec<Sample> {
     let sample = |(instances, mib): (&str, u64)| {
         let cell = cell("native", Scenario::Density, &[("instances", instances)]);
-        Builder::new(&cell, 0).pss(mib << 20).answers(9).build()
+        let sample = Builder::new(&cell, 0).pss(mib << 20).answers(9);
+        sample.attest(Evidence::EnginePssBytes, 0).build()
     };
     totals_mib.map(sample).to_vec()
 }
@@ -232,7 +234,7 @@ fn layers_are_compared_with_the_one_inside_and_the_whole_with_the_innermost() {
 }
 
 /// Starts and warm requests of systems: milliseconds, MiB.
-fn configured(systems: &[(&str, f64, u64)]) -> Vec<Sample> {
+pub(crate) fn configured(systems: &[(&str, f64, u64)]) -> Vec<Sample> {
     let mut samples = Vec::new();
     for block in 0..14_u32 {
         for (at, (system, ms, mib)) in systems.iter().enumerate() {

@@ -74,6 +74,18 @@ pub(crate) fn explain(given: &Path, readable: &Path) -> Option<Error> {
     inspect(given, &bytes).err()
 }
 
+/// What a file is that does not begin as Wasm does: nothing, if it cannot be read. It was `given` so,
+/// and is read at `readable`.
+pub(crate) fn explain_other(given: &Path, readable: &Path) -> Option<Error> {
+    /// What a file is shows long before; it may be a disk's image.
+    const BEGINNING: u64 = 64 * 1024;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(readable).ok()?;
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, BEGINNING), &mut bytes).ok()?;
+    let Refusal { what, hint } = check_beginning(&bytes).err()?;
+    Some(Error::new(Exit::Artifact, format!("{} {what}", given.display())).hint(hint))
+}
+
 fn classify(bytes: &[u8]) -> Result<Inspected, Refusal> {
     check_beginning(bytes)?;
     let sections = Sections::parse(bytes).map_err(|broken| refuse_broken(&broken, bytes.len()))?;

@@ -7,6 +7,7 @@ mod command_line;
 mod endless;
 #[path = "../support/given.rs"]
 mod given;
+mod endurance;
 mod guests;
 mod hostile;
 mod limits;

@@ -162,6 +162,28 @@ fn a_command_is_given_what_is_named_and_nothing_else() {
     }
 }
 
+#[test]
+fn a_trap_in_a_start_function_is_the_guests_failure() {
+    let Some(program) = program() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let guest = |name: &str, parts: &str| {
+        let path = folder.path().join(name);
+        let text =
+            format!("(module {parts} (memory (export \"memory\") 1) (func (export \"_start\")))");
+        std::fs::write(&path, wat::parse_str(text).unwrap()).unwrap();
+        path
+    };
+    let traps = guest("traps", "(func $trap unreachable) (start $trap)");
+    let lacks = guest("lacks", r#"(import "nobody" "has" (func))"#);
+    for (artifact, code) in [(&traps, 4), (&lacks, 3)] {
+        let (found, _, stderr) = run(&program, artifact, &[]);
+        assert_eq!(found, Some(code), "{stderr}");
+        // As the other engine's program ends.
+        let (wanted, ..) = ended(&["run", "--artifact", artifact.to_str().unwrap()]);
+        assert_eq!(wanted, code);
+    }
+}
+
 fn start(arguments: &[&str]) -> Server {
     Server::of(
         &built("http-sockets.wasm"),

@@ -8,7 +8,9 @@ use std::time::Duration;
 use host_probe::given::{Folder, Given, Variable, folder_refused};
 use host_probe::report::{Cause, Failure};
 use host_probe::{exit, limits};
+use host_wasmedge::words::{is_trap, words};
 use lexopt::Arg::{Long, Short};
+use wasmedge_sdk::error::WasmEdgeError;
 
 /// What ends the program: an exit code, and a message on standard error.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,6 +40,18 @@ impl Error {
             "it takes a core module for WASI 0.1, as Wasm or as what this version compiled of it; \
                 one on WasmEdge's sockets to be served",
         )
+    }
+
+    /// What kept an instance of `artifact` from being made: its imports, or what it does when it starts.
+    pub(crate) fn not_instantiated(artifact: &Path, error: &WasmEdgeError) -> Self {
+        if is_trap(error) {
+            return Self::new(
+                exit::GUEST,
+                format_args!("the guest trapped in its start function: {}", words(error)),
+                "it was loaded and then failed by itself",
+            );
+        }
+        Self::unusable(artifact, &words(error))
     }
 
     /// What kept `artifact` from being run, before it was.

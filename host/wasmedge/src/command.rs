@@ -80,7 +80,7 @@ fn run_command(arguments: &[OsString]) -> Result<u8, Error> {
     let mut vm = machine(&config, &mut wasi).map_err(|error| Error::cannot_run(&file, &error))?;
     end_in(time);
     vm.register_module(None, module)
-        .map_err(|error| Error::unusable(&file, &words(&error)))?;
+        .map_err(|error| Error::not_instantiated(&file, &error))?;
     let ran = vm.run_func(None, "_start", []);
     drop(vm);
     match ran {

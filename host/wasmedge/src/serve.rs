@@ -83,7 +83,7 @@ fn serve(options: &Options, first_statement_ns: u64) -> Result<(), Error> {
     let mut vm = machine(&config, &mut wasi).map_err(|error| Error::cannot_run(file, &error))?;
     let linked_ns = now_ns();
     vm.register_module(None, module)
-        .map_err(|error| Error::unusable(file, &words(&error)))?;
+        .map_err(|error| Error::not_instantiated(file, &error))?;
     let instantiated_ns = now_ns();
     if let Some(path) = &options.milestones {
         // All that is known from here: the guest listens, accepts and answers by itself.

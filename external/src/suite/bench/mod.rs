@@ -60,6 +60,8 @@ pub struct SystemBench<'a> {
     /// The ports of the last sample, to be free again.
     ports: Vec<u16>,
     _folder: Guard,
+    /// The folder of a run that has not begun: it goes with a kill, as it does with an error.
+    unbegun: Option<Guard>,
 }
 
 /// What is built once and started many times.
@@ -133,7 +135,17 @@ impl<'a> SystemBench<'a> {
             endpoint: Endpoint::default(),
             ports: Vec::new(),
             _folder: folder,
+            unbegun: None,
         })
+    }
+
+    /// The same, which keeps a guard until its first sample is prepared: then the run has begun.
+    #[must_use]
+    pub fn until_begun(self, guard: Option<Guard>) -> Self {
+        Self {
+            unbegun: guard,
+            ..self
+        }
     }
 
     /// A cell of the plan.
@@ -313,6 +325,7 @@ fn log_excerpt(tail: &str) -> String {
 
 impl Bench for SystemBench<'_> {
     fn prepare(&mut self, planned: &schedule::Planned) -> Result<(), Skip> {
+        self.unbegun = None;
         let planned = self.planned(&planned.cell)?;
         let attested = self.check_applicable(&planned)?;
         if planned.system.managed().is_some() {

@@ -177,6 +177,7 @@ fn container_port(planned: &Planned) -> Option<u16> {
 
 impl Bench for NetworkBench<'_> {
     fn prepare(&mut self, at: &schedule::Planned) -> Result<(), Skip> {
+        self.bench.unbegun = None;
         let planned = self.bench.planned(&at.cell)?;
         self.bench.endpoint = Endpoint::default();
         if let Some(link) = planned.network.link {

@@ -44,8 +44,13 @@ impl Instance for Running<'_> {
     }
 
     fn engine_processes(&mut self) -> Vec<u32> {
-        let daemon = self.before.values().map(|(pid, _)| *pid);
-        daemon.chain(usage::parent(self.pid)).collect()
+        let mut processes: Vec<u32> = self.before.values().map(|(pid, _)| *pid).collect();
+        processes.extend(self.shim());
+        processes
+    }
+
+    fn shim(&mut self) -> Option<u32> {
+        usage::parent(self.pid)
     }
 
     fn ended(&mut self) -> Option<String> {

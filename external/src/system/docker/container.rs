@@ -116,11 +116,6 @@ impl<'a> Container<'a> {
         })
     }
 
-    /// Its shim: the parent of its first process, which lives no longer than that.
-    fn shim(&self) -> Option<u32> {
-        usage::parent(self.pid().ok()?)
-    }
-
     /// What the engine's own record says of the start: when it had created the container, put it
     /// into its network and started it, in nanoseconds from the launch. By the wall clock, which
     /// may be set meanwhile: a detail, and no phase.
@@ -197,8 +192,14 @@ impl Instance for Container<'_> {
     }
 
     fn engine_processes(&mut self) -> Vec<u32> {
-        let daemons = self.before.values().map(|(pid, _)| *pid);
-        daemons.chain(self.shim()).collect()
+        let mut processes: Vec<u32> = self.before.values().map(|(pid, _)| *pid).collect();
+        processes.extend(self.shim());
+        processes
+    }
+
+    /// The parent of its first process, which lives no longer than that.
+    fn shim(&mut self) -> Option<u32> {
+        usage::parent(self.pid().ok()?)
     }
 
     fn ended(&mut self) -> Option<String> {
