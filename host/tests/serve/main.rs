@@ -7,6 +7,7 @@ mod command_line;
 mod endless;
 mod guests;
 mod hostile;
+mod interrupt;
 mod limits;
 mod native_code;
 mod run;
