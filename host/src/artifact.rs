@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use campaign::Error;
 use host_probe::report::{Cause, Failure};
-use host_probe::settings::{Acquire, Allocator, Configuration, EngineSettings};
+use host_probe::settings::{Acquire, Allocator, Configuration, EngineSettings, Interrupt};
 use host_probe::trust;
 use wasmtime::{Engine, Precompiled};
 
@@ -161,7 +161,7 @@ impl Artifact {
             Acquire::DeserializeFile => {
                 C::deserialize_file(engine, &self.descriptor()).map_err(|error| unloadable(&error))
             }
-            Acquire::Interpret | Acquire::Aot => Err(Failure::new(
+            Acquire::Interpret | Acquire::Aot | Acquire::Jit => Err(Failure::new(
                 Cause::Harness,
                 "Wasmtime has no such code acquisition mode",
             )),
@@ -197,10 +197,11 @@ fn unloadable(error: &wasmtime::Error) -> Failure {
     engine_failure(Cause::Artifact, "the precompiled code does not load", error)
 }
 
-/// The settings of an engine that loads it: the baseline's, whose guests can be interrupted.
-pub(crate) fn engine_settings(allocator: Allocator) -> EngineSettings {
+/// The settings of an engine that loads it: the baseline's but for these.
+pub(crate) fn engine_settings(allocator: Allocator, interrupt: Interrupt) -> EngineSettings {
     EngineSettings {
         allocator,
+        interrupt,
         ..Configuration::BASELINE.settings
     }
 }

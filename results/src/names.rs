@@ -31,8 +31,11 @@ const LONGEST_OF_FILE: usize = 100;
 /// The ending of a system's second name in an A/A control.
 const TWIN: &str = "-aa";
 
+/// Systems that had another name: the one before, and the one that it has now.
+const RENAMED: [(&str, &str); 1] = [("native-portable", "native-soft-sha")];
+
 macro_rules! open_name {
-    ($(#[$doc:meta])* $type:ident, $check:expr) => {
+    ($(#[$doc:meta])* $type:ident, $check:expr, $current:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
@@ -42,7 +45,7 @@ macro_rules! open_name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let name = String::deserialize(deserializer)?;
                 $check(&name).map_err(serde::de::Error::custom)?;
-                Ok(Self(name))
+                Ok(Self($current(name)))
             }
         }
 
@@ -116,12 +119,12 @@ macro_rules! open_name {
 open_name! {
     /// One way to run a workload, such as `wasmtime-embedded`, or the same under its second name in
     /// an A/A control, such as `wasmtime-embedded-aa`.
-    System, check_system
+    System, check_system, current_system
 }
 
 open_name! {
     /// A program under test, such as `http-hello`.
-    Workload, check
+    Workload, check, std::convert::identity
 }
 
 impl Workload {
@@ -147,7 +150,24 @@ impl Workload {
     }
 }
 
+/// A system's name in a record, of this version or of one before, as it is now.
+fn current_system(name: String) -> String {
+    let system = System(name);
+    let current = System::current_name(system.original_name());
+    match (current == system.original_name(), system.is_twin()) {
+        (true, _) => system.0,
+        (false, false) => current.to_owned(),
+        (false, true) => System::from(current).twin().0,
+    }
+}
+
 impl System {
+    /// The name that a system has now which had this one once: of all others, the name itself.
+    pub fn current_name(name: &str) -> &str {
+        let renamed = RENAMED.iter().find(|(before, _)| *before == name);
+        renamed.map_or(name, |(_, now)| now)
+    }
+
     /// The second name of this system, under which an A/A control measures it again.
     #[must_use]
     pub fn twin(&self) -> Self {
@@ -825,6 +845,15 @@ mod tests {
         assert_eq!(twin, "native-aa");
         assert!(twin.is_twin() && !native.is_twin());
         assert_eq!((twin.original(), twin.twin()), (native, twin.clone()));
+    }
+
+    #[test]
+    fn a_system_is_read_under_the_name_that_it_has_now() {
+        let read = |name: &str| serde_json::from_value::<System>(name.into()).unwrap();
+        assert_eq!(read("native-portable"), "native-soft-sha");
+        assert_eq!(read("native-portable-aa"), "native-soft-sha-aa");
+        assert_eq!(read("native-soft-sha"), "native-soft-sha");
+        assert_eq!(read("native-aa"), "native-aa");
     }
 
     #[test]

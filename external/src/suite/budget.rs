@@ -113,7 +113,7 @@ impl Rank {
             Self::Core => "the usual ways",
             Self::Workload => "workloads beside `hello` and `http-hello`",
             Self::Setting => "further states of the page cache and numbers of connections",
-            Self::Mode => "`cache_miss` and `interpret`",
+            Self::Mode => "`cache_miss`, `interpret` and `jit`",
             Self::Instances => "several instances at once",
             Self::Between => "numbers of instances between the least and the largest",
             Self::Variant => "variants of systems beyond their usual one",
@@ -134,7 +134,7 @@ impl Rank {
             Self::Instances
         } else if matches!(
             planned.acquire,
-            Some(Acquire::CacheMiss | Acquire::Interpret)
+            Some(Acquire::CacheMiss | Acquire::Interpret | Acquire::Jit)
         ) {
             Self::Mode
         } else if is_further_setting(planned, values) {

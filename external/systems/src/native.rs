@@ -12,7 +12,7 @@ pub(super) const KNOWN: [Known; 2] = [
         look: look("native", Marker::Circle, false),
     },
     Known {
-        name: "native-portable",
+        name: "native-soft-sha",
         label: "native, SHA-256 in software",
         kind: Kind::Native,
         engine: None,

@@ -19,7 +19,7 @@ pub(super) type Usual = (Param, &'static [&'static str]);
 /// The systems that stand for a kind, the first choice first: the engine that both this project and
 /// most others embed, and the engine of containers that most people run.
 ///
-/// `native-portable` and `docker-wasmtime` stand for nothing but themselves.
+/// `native-soft-sha` and `docker-wasmtime` stand for nothing but themselves.
 pub const fn representatives(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Native => &["native"],

@@ -268,7 +268,7 @@ pub(crate) fn configured(systems: &[(&str, f64, u64)]) -> Vec<Sample> {
 fn what_cannot_be_told_apart_shares_a_rank() {
     let found = findings(configured(&[
         ("native", 2.0, 10),
-        ("native-portable", 2.0005, 10),
+        ("native-soft-sha", 2.0005, 10),
         ("docker", 300.0, 10),
     ]));
     let edge = found

@@ -232,9 +232,16 @@ pub fn parameters() -> Vec<(&'static str, Vec<Value>)> {
     fn wrapped<N: Named>(values: &[N], wrap: fn(N) -> Value) -> Vec<Value> {
         values.iter().map(|value| wrap(*value)).collect()
     }
+    // Command lines have others besides.
+    let has = |mode: &Acquire| {
+        Engine::ALL
+            .iter()
+            .any(|it| it.acquire_modes().contains(mode))
+    };
+    let acquires: Vec<_> = Acquire::ALL.iter().copied().filter(has).collect();
     vec![
         (SYSTEM, wrapped(Engine::ALL, Value::Engine)),
-        row(Acquire::ALL, Value::Acquire),
+        (Acquire::PARAM.name(), wrapped(&acquires, Value::Acquire)),
         row(Allocator::ALL, Value::Allocator),
         row(MemoryInit::ALL, Value::MemoryInit),
         row(Compiler::ALL, Value::Compiler),

@@ -129,6 +129,13 @@ impl<'a> Embedded<'a> {
         if let Some(skip) = self.subjects.unsupported.skip(&start) {
             return Err(skip.clone());
         }
+        if let (Acquire::Interpret, Some(reason)) = (
+            configuration.acquire,
+            self.subjects.targets[start.target].too_much_for_interpreters,
+        ) {
+            return Err(Skip::new(SkipKind::NotApplicable, reason)
+                .remedy("`--select acquire=aot` measures it compiled"));
+        }
         let code = self.compile_ahead(&start)?;
         let cache = self.prepare_cache(&start, planned)?;
         let file = code

@@ -37,6 +37,8 @@ pub(crate) struct Target {
     /// Whether an instance must answer a second request. The built-in workloads do; others need
     /// not: WASI 0.2 lets a host make a new instance for each.
     pub(crate) answers_twice: bool,
+    /// Why an interpreter is not measured with it, if it is not.
+    pub(crate) too_much_for_interpreters: Option<&'static str>,
 }
 
 impl Target {
@@ -83,6 +85,7 @@ impl Target {
             call,
             expected: [workload.expected(1), workload.expected(2)],
             answers_twice: true,
+            too_much_for_interpreters: workload.too_much_for_interpreters(),
         })
     }
 
@@ -151,6 +154,7 @@ impl Target {
             call,
             expected: [expected.clone(), expected],
             answers_twice: false,
+            too_much_for_interpreters: None,
         })
     }
 

@@ -65,6 +65,11 @@ pub(crate) fn inspect(path: &Path, bytes: &[u8]) -> Result<Inspected, Error> {
     })
 }
 
+/// Whether these bytes are a service that can be served here.
+pub(crate) fn serves(bytes: &[u8]) -> bool {
+    classify(bytes).is_ok_and(|inspected| inspected.serves)
+}
+
 /// What keeps a file that an engine would not take from being used, in other words than the
 /// engine's: nothing, if its sections do not say. It was `given` so, and is read at `readable`.
 pub(crate) fn explain(given: &Path, readable: &Path) -> Option<Error> {

@@ -10,6 +10,7 @@ mod given;
 mod endurance;
 mod guests;
 mod hostile;
+mod interrupt;
 mod limits;
 mod native_code;
 mod run;

@@ -257,8 +257,8 @@ fn milestones_are_in_the_order_of_a_start_and_tell_the_mode() {
         let instants = [
             "first_statement_ns",
             "engine_ns",
+            "imports_ns",
             "acquired_ns",
-            "linked_ns",
             "instantiated_ns",
         ]
         .map(|name| told[name].as_u64().unwrap());
@@ -370,4 +370,61 @@ fn what_it_cannot_serve_is_one_message() {
     refused(&service, &["--addr", &address], 1, "cannot listen on");
     let (code, stdout, _) = ended(&["serve", "--engine", "wasmedge", "--help"]);
     assert_eq!((code, stdout.lines().count()), (0, 1), "{stdout}");
+}
+
+#[test]
+fn at_its_level_it_compiles_what_the_engines_command_line_does() {
+    let Some(program) = program() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (
+        folder.path().join("ours.so"),
+        folder.path().join("theirs.so"),
+    );
+    let guest = built("hello.wasm");
+    let compiled = |program: &Path, arguments: &[&std::ffi::OsStr]| {
+        let compiling = Command::new(program)
+            .arg("compile")
+            .args(arguments)
+            .output();
+        assert!(compiling.unwrap().status.success());
+    };
+    let code = |path: &Path| std::fs::read(path).unwrap();
+    let with = |level: &str| {
+        let arguments = [
+            "--artifact".as_ref(),
+            guest.as_os_str(),
+            "--output".as_ref(),
+            ours.as_os_str(),
+            "--optimize".as_ref(),
+            level.as_ref(),
+        ];
+        compiled(&program, &arguments);
+        code(&ours)
+    };
+    compiled(
+        Path::new("wasmedge"),
+        &[guest.as_os_str(), theirs.as_os_str()],
+    );
+    assert!(
+        with("2") == code(&theirs),
+        "level 2 is that of the command line"
+    );
+    compile(&program, &guest, &theirs);
+    assert!(with("3") == code(&theirs), "level 3 is that of the SDK");
+    let (exit, _, stderr) = ended_with(&program, &["compile", "--optimize", "fast"]);
+    assert_eq!(exit, Some(2), "{stderr}");
+    assert!(
+        stderr.contains("--optimize has no value `fast`"),
+        "{stderr}"
+    );
+}
+
+fn ended_with(program: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }

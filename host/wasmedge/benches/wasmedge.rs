@@ -29,7 +29,7 @@ fn configuration(mode: RunMode) -> Config {
 }
 
 fn compile(wasm: &[u8], folder: &Path) -> PathBuf {
-    vm::compile(wasm, folder).expect("the guest compiles")
+    vm::compile(wasm, folder, vm::OPTIMIZATION).expect("the guest compiles")
 }
 
 /// What of a start is timed.

@@ -43,7 +43,7 @@ impl SystemBench<'_> {
             request: &request,
             port,
         };
-        let started = self.first_answer(&mut running, &first, spec.mapped.as_deref());
+        let started = self.first_answer(&mut running, &first, spec.mapped.as_ref());
         let loaded = self.load_started(&running, planned, &request, &started, port);
         let resources = running.usage();
         let used = cpus(&usage::tree(running.pid()));

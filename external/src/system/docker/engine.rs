@@ -206,6 +206,7 @@ impl DockerEngine {
             workload: request.workload,
             acquire: request.acquire,
             own: None,
+            left_out: &[],
             folder: &folder,
         };
         let (contents, command) = contents(self.wasmtime, &build)?;

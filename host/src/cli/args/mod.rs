@@ -16,7 +16,7 @@ use std::time::Duration;
 use campaign::duration::parse_seconds;
 use clap::Args;
 use host_probe::limits;
-use host_probe::settings::{Acquire, Allocator, Engine, Named};
+use host_probe::settings::{Acquire, Allocator, Engine, Interrupt, Named};
 
 pub(crate) use self::given::{GivenArgs, hold_folder};
 pub(crate) use self::parse::{parse_compile, parse_run, parse_serve};
@@ -46,6 +46,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME", value_parser = possible(Allocator::ALL))]
     #[arg(default_value = Allocator::OnDemand.name())]
     pub(crate) allocator: Allocator,
+    /// `epoch`: a guest that computes for long gives way to others, and its time is limited; `none`:
+    /// its code checks nothing, and it keeps its thread until it ends by itself
+    #[arg(long, value_name = "NAME", value_parser = possible(Interrupt::ALL))]
+    #[arg(default_value = Interrupt::Epoch.name())]
+    pub(crate) interrupt: Interrupt,
     /// `per-request`: each request gets an instance of its own; `reused`: one instance takes
     /// requests in turn and keeps its state
     #[arg(long, value_name = "NAME", value_parser = possible(Instances::ALL))]
@@ -184,6 +189,10 @@ pub(crate) struct CompileArgs {
     #[arg(long, value_name = "NAME", value_parser = possible(Allocator::ALL))]
     #[arg(default_value = Allocator::OnDemand.name())]
     pub(crate) allocator: Allocator,
+    /// Whether the code checks if its time is up [default: as the command that runs it: `epoch` for
+    /// a service, `none` for a command, whose process is ended]
+    #[arg(long, value_name = "NAME", value_parser = possible(Interrupt::ALL))]
+    pub(crate) interrupt: Option<Interrupt>,
 }
 
 #[cfg(test)]

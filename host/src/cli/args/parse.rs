@@ -7,7 +7,7 @@ use campaign::Error;
 use campaign::duration::parse_seconds;
 use host_probe::given::{Folder, Variable};
 use host_probe::limits;
-use host_probe::settings::{Acquire, Allocator, Engine, Named as _};
+use host_probe::settings::{Acquire, Allocator, Engine, Interrupt, Named as _};
 use lexopt::Arg::{Long, Short};
 
 use super::values::{
@@ -30,6 +30,7 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
         acquire: None,
         cache: None,
         allocator: Allocator::OnDemand,
+        interrupt: Interrupt::Epoch,
         instances: Instances::PerRequest,
         threads: None,
         limits: Limits::DEFAULT,
@@ -49,6 +50,7 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
             "--acquire" => args.acquire = Some(flags.acquire()?),
             "--cache" => args.cache = Some(flags.path()?),
             "--allocator" => args.allocator = flags.allocator()?,
+            "--interrupt" => args.interrupt = flags.interrupt()?,
             "--instances" => {
                 args.instances = flags.value(|text| parse_named(Instances::ALL, text))?;
             }
@@ -116,6 +118,7 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
 /// Parses what follows `compile`. Nothing if it asks for help.
 pub(crate) fn parse_compile(arguments: &[OsString]) -> Result<Option<Parsed>, Error> {
     let (mut artifact, mut output, mut allocator) = (None, None, Allocator::OnDemand);
+    let mut interrupt = None;
     let mut flags = Flags::new("compile", arguments);
     while flags.advance()? {
         match flags.flag.as_str() {
@@ -123,6 +126,7 @@ pub(crate) fn parse_compile(arguments: &[OsString]) -> Result<Option<Parsed>, Er
             "--artifact" => artifact = Some(flags.path()?),
             "--output" => output = Some(flags.path()?),
             "--allocator" => allocator = flags.allocator()?,
+            "--interrupt" => interrupt = Some(flags.interrupt()?),
             _ => return Err(flags.unknown()),
         }
     }
@@ -132,6 +136,7 @@ pub(crate) fn parse_compile(arguments: &[OsString]) -> Result<Option<Parsed>, Er
         artifact,
         output,
         allocator,
+        interrupt,
     }))))
 }
 
@@ -254,6 +259,10 @@ impl Flags {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    fn interrupt(&mut self) -> Result<Interrupt, Error> {
+        self.value(|text| parse_named(Interrupt::ALL, text))
     }
 
     fn unknown(&self) -> Error {

@@ -31,7 +31,7 @@ pub(super) fn acquire<C: Code>(
             timeline.end(Phase::DeserializeFile, begun);
             return code.map_err(|error| not_loaded(&error));
         }
-        Acquire::Interpret | Acquire::Aot => {
+        Acquire::Interpret | Acquire::Aot | Acquire::Jit => {
             return Err(Failure::new(
                 Cause::Harness,
                 "Wasmtime has no such code acquisition mode",

@@ -45,15 +45,17 @@ pub const VERSION: &str = "48.0.2";
 /// What the engine writes of that into the code that it compiles.
 pub const MAJOR: &str = "48";
 
-/// Performs one cold start and reports it. `engine` has `begun` before the call: the pages of this
-/// function's stack are the engine's to pay for.
+/// Performs one cold start and reports it. `async_runtime` has `begun` before the call: the pages of
+/// this function's stack are the first phase's to pay for.
 ///
 /// # Errors
 /// The start failed; the failure names what is at fault.
 pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Report, Failure> {
+    let executor = new_executor()?;
+    timeline.end(Phase::AsyncRuntime, begun);
+    let begun = timeline.begin();
     let cache = spec.cache.as_deref().map(private_cache).transpose()?;
     let engine = engine_from(&config(spec.acquire, spec.settings, cache.clone()))?;
-    let executor = new_executor()?;
     timeline.end(Phase::Engine, begun);
     // What comes next begins here and not in `acquire`: the first call into its pages costs
     // microseconds, of which a short start may have twenty in no phase.
