@@ -74,7 +74,13 @@ pub(super) fn crossed(cells: Vec<Planned>, values: &Profile) -> Vec<Planned> {
     cells
         .into_iter()
         .flat_map(|planned| {
-            let paths = paths(&planned, &levels, &links, over_loopback);
+            // The rules of a firewall are for packets that come over the loopback.
+            let default = default_link(&planned, values).filter(|_| levels.is_empty());
+            let (links, over_loopback) = match &default {
+                Some(link) => (std::slice::from_ref(link), false),
+                None => (&links[..], over_loopback),
+            };
+            let paths = paths(&planned, &levels, links, over_loopback);
             paths.map_or_else(
                 || vec![planned.clone()],
                 |paths| {
@@ -86,6 +92,21 @@ pub(super) fn crossed(cells: Vec<Planned>, values: &Profile) -> Vec<Planned> {
             )
         })
         .collect()
+}
+
+/// The link of a cell whose service is reached by a published port under load, unless the settings
+/// say otherwise: over the loopback every byte would go through the engine's proxy, which is not how
+/// clients from elsewhere come.
+fn default_link(planned: &Planned, values: &Profile) -> Option<Link> {
+    let scenario = planned.cell.scenario;
+    let is_loaded = !scenario.starts() && !scenario.multiplies();
+    let managed = planned.system.managed();
+    let is_published =
+        managed.is_some_and(|managed| managed.container_port(&planned.variant).is_some());
+    (is_loaded && is_published && values.path.is_empty()).then_some(Link {
+        delay_ms: 0,
+        rate_mbit: None,
+    })
 }
 
 /// The network paths of a cell; nothing if it has none that could be compared.

@@ -445,12 +445,12 @@ fn variants(
     workload: Workload,
     scenario: Scenario,
 ) -> Vec<Params> {
-    let mut variants = system.managed().map_or_else(
-        || vec![Params::new()],
-        |managed| managed.variants(listens(workload), scenario),
-    );
+    let Some(managed) = system.managed() else {
+        return vec![Params::new()];
+    };
+    let mut variants = managed.variants(listens(workload), scenario);
     if settings.values.variants == Variants::Usual {
-        variants.truncate(1);
+        variants.truncate(managed.usual_variants(scenario));
     }
     variants
 }

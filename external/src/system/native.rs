@@ -12,10 +12,28 @@ use super::{
 };
 
 /// The workloads as native programs.
-pub(super) struct Native {
-    /// Built without the processor's instructions for SHA-256, as for a binary that is shipped to
-    /// any machine.
-    pub(super) portable: bool,
+pub(super) struct Native(pub(super) Build);
+
+/// How a native program is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Build {
+    /// As cargo builds a program unless told otherwise.
+    Usual,
+    /// Without the processor's instructions for SHA-256, as for a binary that is shipped to any
+    /// machine.
+    Portable,
+    /// With everything that it needs in its file, as the images of containers hold it.
+    Static,
+}
+
+impl Native {
+    const fn package(&self) -> &'static Package {
+        match self.0 {
+            Build::Usual => &NATIVE,
+            Build::Portable => &PORTABLE,
+            Build::Static => &STATIC,
+        }
+    }
 }
 
 const NATIVE: Package = Package {
@@ -64,15 +82,15 @@ pub(super) const fn program_of(workload: Workload) -> &'static str {
 
 impl Adapter for Native {
     fn name(&self) -> &'static str {
-        if self.portable {
-            "native-portable"
-        } else {
-            "native"
+        match self.0 {
+            Build::Usual => "native",
+            Build::Portable => "native-portable",
+            Build::Static => "native-static",
         }
     }
 
     fn find(&self) -> Result<Found, Unavailable> {
-        let package = if self.portable { PORTABLE } else { NATIVE };
+        let package = self.package();
         let remedy = format!("`{}` builds it", package.command());
         let program = package
             .program("native-http")
@@ -85,8 +103,8 @@ impl Adapter for Native {
     }
 
     fn takes(&self) -> Option<Takes> {
-        // Whether a person's own is portable is not for its name to say.
-        (!self.portable).then_some(Takes::Program)
+        // How a person's own is built is not for its name to say.
+        (self.0 == Build::Usual).then_some(Takes::Program)
     }
 
     fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {

@@ -13,9 +13,10 @@ use super::{Adapter, containerd, docker, native, oci, wasmcloud, wasmedge, wasmt
 pub struct System(&'static dyn Adapter);
 
 /// All of them; no order is meant.
-static ADAPTERS: [&dyn Adapter; 12] = [
-    &native::Native { portable: false },
-    &native::Native { portable: true },
+static ADAPTERS: [&dyn Adapter; 13] = [
+    &native::Native(native::Build::Usual),
+    &native::Native(native::Build::Portable),
+    &native::Native(native::Build::Static),
     &wasmtime::WasmtimeEmbedded,
     &wasmedge::WasmEdgeEmbedded,
     &wasmtime::WasmtimeCli,

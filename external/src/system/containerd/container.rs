@@ -1,18 +1,20 @@
 //! A container under containerd, from the order to create it to its removal.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use machine::clock::now_ns;
 use results::record::Resources;
 use results::{Attested, Failure, PhaseTime};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::super::container::{Instants, tail};
+use super::super::container::{Instants, confinement, tail};
 use super::super::managed::{Ended, Instance, Usage, ended_late};
 use super::api::{ById, Client, Waited};
-use crate::client::readiness::FirstAnswer;
+use crate::client::readiness::{FirstAnswer, Target};
 use machine::{ports, usage};
 
 /// Between two looks whether its process still lives.
@@ -25,6 +27,11 @@ pub(super) struct Running<'a> {
     pub(super) id: String,
     pub(super) pid: u32,
     pub(super) instants: Instants,
+    /// The network of its cell, and what it was started with.
+    pub(super) network: String,
+    pub(super) configuration: Value,
+    /// The machine's address that it is reached at.
+    pub(super) address: IpAddr,
     pub(super) milestones: Option<PathBuf>,
     /// What it prints to either of its standard streams.
     pub(super) printed: PathBuf,
@@ -37,6 +44,14 @@ pub(super) struct Running<'a> {
 impl Instance for Running<'_> {
     fn launched_ns(&self) -> u64 {
         self.instants.launched_ns
+    }
+
+    fn target(&self, port: u16) -> Target {
+        Target::new(SocketAddr::new(self.address, port))
+    }
+
+    fn verify(&mut self) -> Result<Attested, Failure> {
+        confinement(self.pid, &self.network, Some(&self.configuration))
     }
 
     fn processes(&mut self) -> Vec<u32> {

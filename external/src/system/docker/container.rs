@@ -1,6 +1,7 @@
 //! One container, from the order to create it to its removal.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use bollard::Docker as Client;
@@ -18,10 +19,11 @@ use results::{Attested, Evidence, Failure, PhaseTime};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::super::container::Instants;
-use super::super::managed::{Ended, Instance, Usage, ended_late};
-use super::{describe_error, proxy};
-use crate::client::readiness::{FirstAnswer, RetryPolicy};
+use super::super::container::{Instants, confinement, received_packets};
+use super::super::managed::{Ended, Instance, Traffic, Usage, ended_late};
+use super::super::oci::bundle;
+use super::{BRIDGE, describe_error, generated, proxy};
+use crate::client::readiness::{FirstAnswer, RetryPolicy, Target};
 use machine::{cores, usage};
 
 /// Between two questions to the engine whether the container still runs: each costs it a
@@ -37,6 +39,24 @@ const DOCKERD: &str = "dockerd";
 /// The part of a container's costs that is the proxies' of its published port.
 const PROXY: &str = "docker-proxy";
 
+/// How a container is reached.
+#[derive(Debug, Clone)]
+pub(super) struct Reach {
+    /// The network of its cell.
+    pub(super) network: String,
+    /// The machine's address that it is reached at.
+    pub(super) address: IpAddr,
+    /// The port there; nothing of a command.
+    pub(super) port: Option<u16>,
+}
+
+impl Reach {
+    /// The port of the machine that leads to it, if one was published.
+    fn published(&self) -> Option<u16> {
+        self.port.filter(|_| self.network == BRIDGE)
+    }
+}
+
 /// A container of ours. Dropping it removes it.
 pub(super) struct Container<'a> {
     runtime: &'a Runtime,
@@ -47,8 +67,7 @@ pub(super) struct Container<'a> {
     milestones: Option<PathBuf>,
     /// The engine's processes, and what they had cost before the request.
     before: BTreeMap<String, (u32, Resources)>,
-    /// The port of the machine that leads to it, if one was published.
-    published: Option<u16>,
+    reach: Reach,
     /// The engine's proxies for that port, once they were looked for.
     proxies: Option<Vec<u32>>,
     pub(super) instants: Instants,
@@ -63,7 +82,7 @@ impl<'a> Container<'a> {
         name: String,
         milestones: Option<PathBuf>,
         before: BTreeMap<String, (u32, Resources)>,
-        published: Option<u16>,
+        reach: Reach,
     ) -> Self {
         let instants = Instants::default();
         Self {
@@ -73,7 +92,7 @@ impl<'a> Container<'a> {
             id: None,
             milestones,
             before,
-            published,
+            reach,
             proxies: None,
             instants,
             looked_ns: now_ns(),
@@ -109,7 +128,7 @@ impl<'a> Container<'a> {
     /// millisecond.
     fn proxies(&mut self) -> &[u32] {
         let engine = self.before.get(DOCKERD).map(|(pid, _)| *pid);
-        let published = self.published;
+        let published = self.reach.published();
         self.proxies.get_or_insert_with(|| {
             let found = engine.zip(published);
             found.map_or_else(Vec::new, |(engine, port)| proxy::of_port(engine, port))
@@ -180,6 +199,29 @@ impl<'a> Container<'a> {
 impl Instance for Container<'_> {
     fn launched_ns(&self) -> u64 {
         self.instants.launched_ns
+    }
+
+    fn target(&self, port: u16) -> Target {
+        Target::new(SocketAddr::new(self.reach.address, port))
+    }
+
+    fn verify(&mut self) -> Result<Attested, Failure> {
+        let pid = self.pid()?;
+        // An engine that is not ours may keep it where it is not found.
+        let configuration = generated::configuration_of(pid).ok();
+        let mut attested = confinement(pid, &self.reach.network, configuration.as_ref())?;
+        attested
+            .extend(configuration.map(|it| (Evidence::BundleSha256, json!(bundle::digest(&it)))));
+        Ok(attested)
+    }
+
+    fn traffic(&mut self) -> Option<Traffic> {
+        self.reach.published()?;
+        let pid = self.pid().ok()?;
+        Some(Traffic {
+            passing_cpu_ns: usage::of_processes(self.proxies()).cpu_ns.unwrap_or(0),
+            packets: received_packets(pid)?,
+        })
     }
 
     /// The engine's proxy listens before the service does, and closes what it cannot pass on.

@@ -6,6 +6,7 @@
 
 mod container;
 mod engine;
+mod generated;
 mod image;
 mod labels;
 mod proxy;
@@ -20,10 +21,11 @@ use results::values::Named as _;
 use results::{Param, Params};
 
 use self::engine::DockerEngine;
+pub(super) use self::generated::template;
 use self::image::Contents;
 pub(super) use self::socket::REMEDY;
 use self::socket::Socket;
-use super::container::HOST_NETWORK;
+use super::container::{HOST_NETWORK, NO_NETWORK};
 use super::managed::{Engine, EngineContext, ManagedSystem, on_this_thread, programs};
 use super::native::STATIC;
 use super::programs::unavailable;
@@ -32,6 +34,9 @@ use super::{
     ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, listens,
     text,
 };
+
+/// The parts of an engine that start a container, as it names them.
+const PARTS: [&str; 2] = ["containerd", "runc"];
 
 /// The label of everything that is ours. Nothing without it is ever removed.
 const LABEL: &str = "coldphase";
@@ -47,9 +52,6 @@ const INSIDE: u16 = 8080;
 
 /// A network of the container's own, reached by published ports.
 const BRIDGE: &str = "bridge";
-
-/// No network, as a command needs none.
-const NO_NETWORK: &str = "none";
 
 /// The first word of the engine's [`crate::process::cleanup::guard`], before its socket and the
 /// owner.
@@ -145,13 +147,14 @@ impl ManagedSystem for Docker {
         ])
     }
 
-    /// A published port goes through a bridge, translation of addresses and the engine's proxy; the
-    /// machine's own network has none of them. A command has no port.
+    /// A published port goes through a bridge, and then by translation of addresses or the engine's
+    /// proxy; the machine's own network has none of them. Without a way out only a command is of
+    /// use.
     fn variants(&self, service: bool, _: Scenario) -> Vec<Params> {
         let networks: &[&str] = if service {
             &[BRIDGE, HOST_NETWORK]
         } else {
-            &[NO_NETWORK]
+            &[BRIDGE, HOST_NETWORK, NO_NETWORK]
         };
         networks
             .iter()
@@ -159,9 +162,31 @@ impl ManagedSystem for Docker {
             .collect()
     }
 
+    /// What a network costs is asked of Docker everywhere, but of several instances at once it is
+    /// their number that is compared, and of a runtime in the image it is the runtime.
+    fn usual_variants(&self, scenario: Scenario) -> usize {
+        if self.wasmtime || scenario.multiplies() {
+            1
+        } else {
+            usize::MAX
+        }
+    }
+
+    fn reaches_any_address(&self) -> bool {
+        true
+    }
+
     fn container_port(&self, variant: &Params) -> Option<u16> {
         variant.is(Param::Network, BRIDGE).then_some(INSIDE)
     }
+}
+
+/// Whether an engine can be reached at all.
+///
+/// # Errors
+/// There is none.
+pub(super) fn find() -> Result<(), Unavailable> {
+    Socket::find().map(drop)
 }
 
 /// A client of the engine. Connects with the first request.
@@ -194,7 +219,15 @@ async fn version(client: &Client) -> Result<String, String> {
                 understood"
         ));
     }
-    Ok(version.version.unwrap_or_else(|| "unknown".to_owned()))
+    // Whose versions the engine's says nothing of: what it has do the work.
+    let parts = version.components.into_iter().flatten();
+    let parts = parts.filter(|part| PARTS.contains(&part.name.as_str()));
+    let parts = parts.map(|part| format!("{} {}", part.name, part.version));
+    let own = version.version.unwrap_or_else(|| "unknown".to_owned());
+    Ok(std::iter::once(own)
+        .chain(parts)
+        .collect::<Vec<_>>()
+        .join(", "))
 }
 
 /// What an error of the engine means, with what to do where that is known.
