@@ -1,10 +1,13 @@
 //! What containers have in common, whoever starts them: the instants of a start, and the phases
 //! between them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use machine::clock::now_ns;
+use machine::usage;
+use results::record::Resources;
 use results::{Attested, Evidence, Failure, FailureKind, Param, Params, Phase, PhaseTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -137,6 +140,36 @@ impl ServiceMilestones {
             (Phase::Respond, answered_ns),
         ];
         partition(engine.launched_ns, &ends)
+    }
+}
+
+/// The part of a container's costs that is its shim's.
+pub(super) const SHIM: &str = "containerd-shim";
+
+/// What daemons have cost since they were asked for a container, by their names.
+pub(super) fn daemons_since(
+    before: &BTreeMap<String, (u32, Resources)>,
+) -> BTreeMap<String, Resources> {
+    let cost = |(name, (pid, before)): (&String, &(u32, Resources))| {
+        let after = usage::of_processes(&[*pid]);
+        (name.clone(), usage::since(before, &after))
+    };
+    before.iter().map(cost).collect()
+}
+
+/// The CPU time of daemons since they were asked for a container.
+pub(super) fn working(daemons: &[&Resources]) -> Option<u64> {
+    daemons.iter().map(|cost| cost.cpu_ns).sum()
+}
+
+/// What a container is charged with: all of what is there for it alone, and of daemons that serve
+/// others too the CPU time that they have worked since they were asked for it. Their memory is taken
+/// once, and not by this container.
+pub(super) fn charged(own: &[Resources], working_ns: Option<u64>) -> Resources {
+    let own = usage::sum(own);
+    Resources {
+        cpu_ns: own.cpu_ns.zip(working_ns).map(|(own, work)| own + work),
+        ..own
     }
 }
 
@@ -273,6 +306,21 @@ mod tests {
         let mut privileged = filtered;
         privileged["process"]["noNewPrivileges"] = json!(true);
         assert!(said("none", privileged).contains("the kernel false"));
+    }
+
+    #[test]
+    fn daemons_are_charged_for_their_work_and_not_for_their_memory() {
+        let cost = |cpu_ns, pss_bytes| Resources {
+            cpu_ns: Some(cpu_ns),
+            pss_bytes: Some(pss_bytes),
+            ..Resources::default()
+        };
+        let (container, shim, daemon) = (cost(10, 100), cost(5, 50), cost(1_000, 9_000));
+        let whole = charged(&[container, shim], working(&[&daemon]));
+        assert_eq!((whole.cpu_ns, whole.pss_bytes), (Some(1_015), Some(150)));
+        // What is not known is not nothing.
+        let unknown = charged(&[container], working(&[&Resources::default()]));
+        assert_eq!((unknown.cpu_ns, unknown.pss_bytes), (None, Some(100)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use results::{Attested, Failure, PhaseTime};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::super::container::{Instants, confinement, tail};
+use super::super::container::{Instants, SHIM, charged, confinement, daemons_since, tail, working};
 use super::super::managed::{Ended, Instance, Usage, ended_late};
 use super::api::{ById, Client, Waited};
 use crate::client::readiness::{FirstAnswer, Target};
@@ -55,12 +55,13 @@ impl Instance for Running<'_> {
     }
 
     fn processes(&mut self) -> Vec<u32> {
-        usage::members(self.pid)
+        let mut processes = usage::members(self.pid);
+        processes.extend(usage::parent(self.pid));
+        processes
     }
 
     fn engine_processes(&mut self) -> Vec<u32> {
-        let daemon = self.before.values().map(|(pid, _)| *pid);
-        daemon.chain(usage::parent(self.pid)).collect()
+        self.before.values().map(|(pid, _)| *pid).collect()
     }
 
     fn ended(&mut self) -> Option<String> {
@@ -112,19 +113,18 @@ impl Instance for Running<'_> {
     }
 
     fn usage(&mut self) -> Usage {
-        let cost = |(name, (pid, before)): (&String, &(u32, Resources))| {
-            (
-                name.clone(),
-                usage::since(before, &usage::of_processes(&[*pid])),
-            )
-        };
-        let mut parts: BTreeMap<_, _> = self.before.iter().map(cost).collect();
-        parts.extend(
-            usage::parent(self.pid)
-                .map(|shim| ("containerd-shim".to_owned(), usage::of_processes(&[shim]))),
-        );
+        let mut parts = daemons_since(&self.before);
+        let daemons: Vec<_> = parts.values().collect();
+        let working = working(&daemons);
+        let mut own = vec![usage::of_group(self.pid)];
+        if let Some(shim) = usage::parent(self.pid) {
+            // It lives as long as the container, and for nothing else.
+            let shim = usage::of_processes(&[shim]);
+            own.push(shim);
+            parts.insert(SHIM.to_owned(), shim);
+        }
         Usage {
-            resources: usage::of_group(self.pid),
+            resources: charged(&own, working),
             parts,
         }
     }

@@ -19,7 +19,9 @@ use results::{Attested, Evidence, Failure, PhaseTime};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::super::container::{Instants, confinement, received_packets};
+use super::super::container::{
+    Instants, SHIM, charged, confinement, daemons_since, received_packets, working,
+};
 use super::super::managed::{Ended, Instance, Traffic, Usage, ended_late};
 use super::super::oci::bundle;
 use super::{BRIDGE, describe_error, generated, proxy};
@@ -135,11 +137,6 @@ impl<'a> Container<'a> {
         })
     }
 
-    /// Its shim: the parent of its first process, which lives no longer than that.
-    fn shim(&self) -> Option<u32> {
-        usage::parent(self.pid().ok()?)
-    }
-
     /// What the engine's own record says of the start: when it had created the container, put it
     /// into its network and started it, in nanoseconds from the launch. By the wall clock, which
     /// may be set meanwhile: a detail, and no phase.
@@ -233,14 +230,20 @@ impl Instance for Container<'_> {
     }
 
     fn processes(&mut self) -> Vec<u32> {
-        let mut processes = self.pid().map(usage::members).unwrap_or_default();
+        let mut processes = self.pid().map_or_else(
+            |_| Vec::new(),
+            |pid| {
+                let mut own = usage::members(pid);
+                own.extend(usage::parent(pid));
+                own
+            },
+        );
         processes.extend(self.proxies());
         processes
     }
 
     fn engine_processes(&mut self) -> Vec<u32> {
-        let daemons = self.before.values().map(|(pid, _)| *pid);
-        daemons.chain(self.shim()).collect()
+        self.before.values().map(|(pid, _)| *pid).collect()
     }
 
     fn ended(&mut self) -> Option<String> {
@@ -306,33 +309,28 @@ impl Instance for Container<'_> {
         let Ok(pid) = self.pid() else {
             return Usage::default();
         };
-        let mut parts: BTreeMap<_, _> = self
-            .before
-            .iter()
-            .map(|(name, (pid, before))| {
-                (
-                    name.clone(),
-                    usage::since(before, &usage::of_processes(&[*pid])),
-                )
-            })
-            .collect();
-        parts.extend(
-            usage::parent(pid)
-                .map(|shim| ("containerd-shim".to_owned(), usage::of_processes(&[shim]))),
-        );
-        let container = usage::of_group(pid);
-        let proxies = self.proxies();
-        if proxies.is_empty() {
-            return Usage {
-                resources: container,
-                parts,
-            };
+        let mut parts = daemons_since(&self.before);
+        let mut own = vec![usage::of_group(pid)];
+        if let Some(shim) = usage::parent(pid) {
+            // It lives as long as the container, and for nothing else.
+            let shim = usage::of_processes(&[shim]);
+            own.push(shim);
+            parts.insert(SHIM.to_owned(), shim);
         }
-        // Every byte goes through them: without them, nothing is served.
-        let passing = usage::of_processes(proxies);
-        parts.insert(PROXY.to_owned(), passing);
+        let daemons: Vec<_> = self
+            .before
+            .keys()
+            .filter_map(|name| parts.get(name))
+            .collect();
+        let working = working(&daemons);
+        let proxies = self.proxies();
+        if !proxies.is_empty() {
+            let passing = usage::of_processes(proxies);
+            own.push(passing);
+            parts.insert(PROXY.to_owned(), passing);
+        }
         Usage {
-            resources: usage::sum(&[container, passing]),
+            resources: charged(&own, working),
             parts,
         }
     }
