@@ -98,15 +98,30 @@ pub(super) fn crossed(cells: Vec<Planned>, values: &Profile) -> Vec<Planned> {
 /// say otherwise: over the loopback every byte would go through the engine's proxy, which is not how
 /// clients from elsewhere come.
 fn default_link(planned: &Planned, values: &Profile) -> Option<Link> {
+    (is_published_under_load(planned) && values.path.is_empty()).then_some(PLAIN)
+}
+
+/// A link that holds nothing back.
+const PLAIN: Link = Link {
+    delay_ms: 0,
+    rate_mbit: None,
+};
+
+fn is_published_under_load(planned: &Planned) -> bool {
     let scenario = planned.cell.scenario;
-    let is_loaded = !scenario.starts() && !scenario.multiplies();
     let managed = planned.system.managed();
     let is_published =
         managed.is_some_and(|managed| managed.container_port(&planned.variant).is_some());
-    (is_loaded && is_published && values.path.is_empty()).then_some(Link {
-        delay_ms: 0,
-        rate_mbit: None,
-    })
+    is_published && !scenario.starts() && !scenario.multiplies()
+}
+
+/// Whether requests come as they do unless the settings say otherwise.
+pub(super) fn is_usual(planned: &Planned) -> bool {
+    let usual = NetworkPath {
+        firewall: None,
+        link: is_published_under_load(planned).then_some(PLAIN),
+    };
+    planned.network == usual || planned.network == NetworkPath::default()
 }
 
 /// The network paths of a cell; nothing if it has none that could be compared.

@@ -296,7 +296,7 @@ fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
             && planned.without.is_none()
             // Two builds are not asked where a slower start pays.
             && planned.own.is_none()
-            && planned.network == NetworkPath::default()
+            && network::is_usual(planned)
     };
     let requests = |start: &Planned| {
         cells.iter().filter(is_usual).any(|planned| {

@@ -15,22 +15,22 @@ use workloads::{Call, Workload};
 
 /// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
 /// what an idle one does at once.
-pub const HANG_NS: u64 = 180_000_000_000;
+pub(crate) const HANG_NS: u64 = 180_000_000_000;
 
 /// One at a time in a process: containers are named after it.
 static ONE: Mutex<()> = Mutex::new(());
 
 /// A system with a folder of its own.
-pub struct Run {
-    pub system: System,
-    pub folder: tempfile::TempDir,
-    pub reaper: Reaper,
-    pub found: Found,
+pub(crate) struct Run {
+    pub(crate) system: System,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) reaper: Reaper,
+    pub(crate) found: Found,
     _one: MutexGuard<'static, ()>,
 }
 
 impl Run {
-    pub fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         // A test of Docker's may have left the engine dead, and containerd with it.
         docker_engine::start().expect("`./setup docker` installs it");
@@ -49,7 +49,7 @@ impl Run {
         }
     }
 
-    pub fn engine(&self) -> Box<dyn Engine> {
+    pub(crate) fn engine(&self) -> Box<dyn Engine> {
         let context = EngineContext {
             work: self.folder.path(),
             reaper: &self.reaper,
@@ -60,7 +60,7 @@ impl Run {
     }
 }
 
-pub fn request(workload: Workload, network: &str, own_milestones: bool) -> StartRequest {
+pub(crate) fn request(workload: Workload, network: &str, own_milestones: bool) -> StartRequest {
     StartRequest {
         workload,
         acquire: None,
@@ -76,12 +76,12 @@ pub fn request(workload: Workload, network: &str, own_milestones: bool) -> Start
 
 /// What the names of the containers of a process begin with: no earlier one of the same number has
 /// the same.
-pub fn names_of(pid: u32) -> String {
+pub(crate) fn names_of(pid: u32) -> String {
     format!("coldphase-{pid}-{}", machine::usage::began(pid).unwrap())
 }
 
 /// What is there of the containers of these names: control groups, members of such, mounts.
-pub fn left_of(id: &str) -> Vec<String> {
+pub(crate) fn left_of(id: &str) -> Vec<String> {
     let mut left = Vec::new();
     let roots = std::fs::read_dir("/sys/fs/cgroup")
         .unwrap()
@@ -117,7 +117,7 @@ pub fn left_of(id: &str) -> Vec<String> {
 
 /// The end of a shim is nothing that its daemon waits for, and an order that was broken off is
 /// still cleaned up after.
-pub fn nothing_is_left_of(id: &str) {
+pub(crate) fn nothing_is_left_of(id: &str) {
     wait_for("nothing is left", || {
         let left = left_of(id);
         if left.is_empty() {
@@ -129,7 +129,7 @@ pub fn nothing_is_left_of(id: &str) {
 }
 
 /// Waits for what must come, not for how long it takes; until then there is something to say of it.
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let until_ns = now_ns() + HANG_NS;
     loop {
         match look() {
@@ -141,7 +141,7 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T
 }
 
 /// Follows a service to its first answer, and gives the clock then.
-pub fn answered(
+pub(crate) fn answered(
     instance: &mut dyn Instance,
     workload: Workload,
     port: u16,
@@ -159,7 +159,7 @@ pub fn answered(
     first
 }
 
-pub fn is_partitioned(
+pub(crate) fn is_partitioned(
     instance: &mut dyn Instance,
     first: Option<&readiness::FirstAnswer>,
     end_ns: u64,

@@ -15,11 +15,11 @@ use workloads::{Answer, Call, Workload};
 
 /// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
 /// what an idle one does at once.
-pub const HANG_NS: u64 = 180_000_000_000;
+pub(crate) const HANG_NS: u64 = 180_000_000_000;
 
 /// The program that asks the engine in its own words, without this project's code: a second way of
 /// knowing.
-pub fn docker(arguments: &[&str]) -> String {
+pub(crate) fn docker(arguments: &[&str]) -> String {
     let socket = format!("unix://{}", found("docker").program.display());
     let output = Command::new("docker")
         .args(["--host", &socket])
@@ -35,11 +35,11 @@ pub fn docker(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-pub fn system(name: &str) -> System {
+pub(crate) fn system(name: &str) -> System {
     System::from_name(name).unwrap()
 }
 
-pub fn found(name: &str) -> Found {
+pub(crate) fn found(name: &str) -> Found {
     // A test before this one may have left it dead.
     docker_engine::start().expect("`./setup docker` installs it");
     system(name)
@@ -48,15 +48,15 @@ pub fn found(name: &str) -> Found {
 }
 
 /// What an engine is made with, and what must outlive it.
-pub struct Ground {
-    pub system: System,
-    pub folder: tempfile::TempDir,
-    pub reaper: Reaper,
-    pub found: Found,
+pub(crate) struct Ground {
+    pub(crate) system: System,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) reaper: Reaper,
+    pub(crate) found: Found,
 }
 
 impl Ground {
-    pub fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let reaper = Reaper::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
         Self {
@@ -67,7 +67,7 @@ impl Ground {
         }
     }
 
-    pub fn engine(&self) -> Box<dyn Engine> {
+    pub(crate) fn engine(&self) -> Box<dyn Engine> {
         let context = EngineContext {
             work: self.folder.path(),
             reaper: &self.reaper,
@@ -78,7 +78,7 @@ impl Ground {
     }
 }
 
-pub fn request(workload: Workload, network: &str) -> StartRequest {
+pub(crate) fn request(workload: Workload, network: &str) -> StartRequest {
     StartRequest {
         workload,
         acquire: None,
@@ -92,20 +92,20 @@ pub fn request(workload: Workload, network: &str) -> StartRequest {
     }
 }
 
-pub struct Start {
-    pub phases: Vec<PhaseTime>,
-    pub usage: Usage,
-    pub attested: Attested,
+pub(crate) struct Start {
+    pub(crate) phases: Vec<PhaseTime>,
+    pub(crate) usage: Usage,
+    pub(crate) attested: Attested,
 }
 
 impl Start {
-    pub fn names(&self) -> Vec<Phase> {
+    pub(crate) fn names(&self) -> Vec<Phase> {
         self.phases.iter().map(|phase| phase.name).collect()
     }
 }
 
 /// One whole sample, checked as the suite checks it.
-pub fn sample(engine: &mut dyn Engine, start: &StartRequest) -> Start {
+pub(crate) fn sample(engine: &mut dyn Engine, start: &StartRequest) -> Start {
     let prepared = engine.prepare(start).unwrap();
     let service = matches!(start.workload.call(), Call::Http(_));
     let port = service.then(|| ports::free_port().unwrap());
@@ -160,14 +160,14 @@ pub fn sample(engine: &mut dyn Engine, start: &StartRequest) -> Start {
 
 /// What the names of a process's containers begin with: no earlier one of the same number has the
 /// same.
-pub fn names_of(pid: u32) -> String {
+pub(crate) fn names_of(pid: u32) -> String {
     format!("coldphase-{pid}-{}", machine::usage::began(pid).unwrap())
 }
 
 /// The containers of these names, as the engine's own client lists them. By their names: any
 /// container of an image of ours has its label. Others, such as those of a run that was killed, are
 /// none of a test's business.
-pub fn containers(names: &str) -> String {
+pub(crate) fn containers(names: &str) -> String {
     docker(&[
         "ps",
         "--all",
@@ -179,12 +179,12 @@ pub fn containers(names: &str) -> String {
 }
 
 /// Those that this test has made.
-pub fn ours() -> String {
+pub(crate) fn ours() -> String {
     containers(&names_of(std::process::id()))
 }
 
 /// Images without a name.
-pub fn nameless() -> String {
+pub(crate) fn nameless() -> String {
     docker(&[
         "images",
         "--quiet",

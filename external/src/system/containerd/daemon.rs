@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use machine::clock::now_ns;
 use machine::{cores, usage};
 use results::record::Resources;
-use results::{Attested, Evidence, Param, Skip};
+use results::{Evidence, Param, Skip};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tonic::{Code, Status};

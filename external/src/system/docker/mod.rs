@@ -163,9 +163,10 @@ impl ManagedSystem for Docker {
     }
 
     /// What a network costs is asked of Docker everywhere, but of several instances at once it is
-    /// their number that is compared, and of a runtime in the image it is the runtime.
+    /// their number that is compared, of a runtime in the image it is the runtime, and a cold start
+    /// waits for an engine to be started anew, which takes as long as ten others.
     fn usual_variants(&self, scenario: Scenario) -> usize {
-        if self.wasmtime || scenario.multiplies() {
+        if self.wasmtime || scenario.multiplies() || scenario == Scenario::Cold {
             1
         } else {
             usize::MAX

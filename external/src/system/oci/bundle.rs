@@ -128,7 +128,7 @@ impl Templates {
     ///
     /// # Errors
     /// There is no such network.
-    pub(super) fn attested(&self, request: &StartRequest) -> Result<Attested, String> {
+    pub(in crate::system) fn attested(&self, request: &StartRequest) -> Result<Attested, String> {
         let (_, template) = self.of(request)?;
         Ok(Attested::from([
             (Evidence::BundleEngine, json!(template.engine)),

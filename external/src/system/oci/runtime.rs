@@ -3,17 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::fs::DirEntry;
+use std::path::PathBuf;
 
 use machine::cores::Kept;
 use results::record::Scenario;
-use results::{Attested, Evidence, Param, Params, Skip};
+use results::{Evidence, Param, Params, Skip};
 use serde_json::json;
 use workloads::Workload;
 
-use super::super::container::{
-    HOST_NETWORK, Instants, MILESTONES_FILE, empty_milestones, without_a_bridge,
-};
+use super::super::container::{HOST_NETWORK, MILESTONES_FILE, empty_milestones, without_a_bridge};
 use super::super::managed::{
     Engine, EngineContext, Instance, ManagedSystem, Preparation, StartRequest,
 };
@@ -33,6 +32,10 @@ pub(in crate::system) const PROGRAMS: [&str; 2] = ["runc", "crun"];
 
 /// The folder of the files that are mounted into containers, in that of the runtime's.
 const FILES: &str = "files";
+
+/// Where `crun` keeps filters of system calls that it has built, beside the state of its containers:
+/// what a first start builds, later ones read.
+const CACHE: &str = ".cache";
 
 /// `runc` or `crun`.
 pub(in crate::system) struct Runtime {
@@ -183,6 +186,9 @@ impl Engine for Bundles {
             .get(name)
             .cloned()
             .ok_or_else(|| "the bundle was not made".to_owned())?;
+        if request.cold {
+            let _ = std::fs::remove_dir_all(self.caller.state.join(CACHE));
+        }
         empty_milestones(self.milestones_folder())?;
         let mut attested = self.templates.attested(request)?;
         attested.extend([
@@ -246,8 +252,10 @@ impl Engine for Bundles {
     }
 
     fn clean(&mut self) -> Result<(), String> {
-        let left =
-            std::fs::read_dir(&self.caller.state).map_or(0, |entries| entries.flatten().count());
+        let is_kept = |entry: &DirEntry| entry.file_name() == CACHE;
+        let left = std::fs::read_dir(&self.caller.state).map_or(0, |entries| {
+            entries.flatten().filter(|it| !is_kept(it)).count()
+        });
         if left == 0 {
             Ok(())
         } else {
