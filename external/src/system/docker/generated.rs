@@ -1,16 +1,17 @@
 //! What the engine itself gives its OCI runtime for a container: the configuration that the layers
 //! below it are given too.
 
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use bollard::Docker as Client;
 use bollard::models::{ContainerCreateBody, HostConfig};
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 use machine::usage;
 use serde_json::Value;
-use std::collections::HashMap;
-use std::ffi::OsStr;
 use workloads::Workload;
 
 use super::super::container::HOST_NETWORK;
@@ -23,13 +24,29 @@ use super::{CLEANUP, INSIDE, LABEL, connect, contents, describe_error, image, ve
 use crate::process::cleanup;
 use crate::process::reaper::Reaper;
 
-/// Has the engine start a container in a network, and reads what it gave its runtime.
+/// What was read already, by the engine's socket and the network: all layers and instances of a run
+/// are given the same.
+static READ: Mutex<BTreeMap<(PathBuf, String), Template>> = Mutex::new(BTreeMap::new());
+
+/// Has the engine start a container in a network, and reads what it gave its runtime. Once in a
+/// process.
 ///
 /// # Errors
 /// A sentence with the remedy: no engine answers, it cannot start one, or what it gives its runtime
 /// cannot be read here.
 pub(in crate::system) fn template(reaper: &Reaper, network: &str) -> Result<Template, String> {
     let socket = Socket::find().map_err(|error| error.to_string())?;
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (socket.path.clone(), network.to_owned());
+    if let Some(template) = read.get(&key) {
+        return Ok(template.clone());
+    }
+    let template = ask(reaper, &socket, network)?;
+    read.insert(key, template.clone());
+    Ok(template)
+}
+
+fn ask(reaper: &Reaper, socket: &Socket, network: &str) -> Result<Template, String> {
     if socket.ours {
         super::engine::bring_back()?;
     }
@@ -41,7 +58,7 @@ pub(in crate::system) fn template(reaper: &Reaper, network: &str) -> Result<Temp
     ];
     let _guard = cleanup::guard(reaper, &words)?;
     on_this_thread(async {
-        let client = connect(&socket)?;
+        let client = connect(socket)?;
         let found = capture(&client, &owner, network).await;
         let removed = remove_labelled(&client, &owner).await;
         let found = found.map_err(|reason| {
