@@ -10,6 +10,7 @@ mod duel;
 mod engine_pairs;
 mod factors;
 pub(crate) mod format;
+mod kinds_of_cold;
 mod limits;
 mod objectives;
 mod opening;
@@ -26,6 +27,7 @@ use crate::document::{Document, Section, literal};
 pub fn document(findings: &Findings) -> Document {
     let sections: Vec<Section> = duel::render(findings)
         .into_iter()
+        .chain(kinds_of_cold::render(findings))
         .chain(starts::render(findings))
         .chain(acquisition::render(findings))
         .chain(engine_pairs::render(findings))

@@ -157,7 +157,9 @@ fn is_usual_variant(planned: &Planned) -> bool {
     planned.system.managed().is_none_or(|managed| {
         let scenario = planned.cell.scenario;
         let variants = managed.variants(listens(planned.workload), scenario);
-        let mut usual = variants.iter().take(managed.usual_variants(scenario));
+        let mut usual = variants
+            .iter()
+            .take(managed.usual_variants(listens(planned.workload), scenario));
         variants.is_empty() || usual.any(|usual| *usual == planned.variant)
     })
 }

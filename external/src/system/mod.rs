@@ -126,6 +126,11 @@ pub trait Adapter: Sync {
     /// Its code acquisition modes; none for machine code.
     fn acquire_modes(&self) -> &'static [Acquire];
 
+    /// Why it has no starts of a scenario, or none that are not another scenario's too, if so.
+    fn lacks(&self, scenario: Scenario) -> Option<&'static str> {
+        lacks(self.acquire_modes(), self.managed(), scenario)
+    }
+
     /// Does what no start is charged with: copies, compiles ahead.
     ///
     /// # Errors
@@ -188,6 +193,23 @@ pub trait Adapter: Sync {
     /// Whether its services report their own milestones, with the flag `--milestones FILE`.
     fn reports_milestones(&self) -> bool {
         false
+    }
+}
+
+/// Why a system has no starts of a scenario, as far as that follows from what it is.
+fn lacks(
+    modes: &[Acquire],
+    managed: Option<&dyn ManagedSystem>,
+    scenario: Scenario,
+) -> Option<&'static str> {
+    match scenario {
+        Scenario::CodeCold if !modes.iter().any(|mode| mode.from_source()) => {
+            Some("nothing of it is compiled, so they would be those of warm-disk")
+        }
+        Scenario::ImageCold if managed.is_none_or(|it| it.variants(true, scenario).is_empty()) => {
+            Some("it pulls no image from a registry")
+        }
+        _ => None,
     }
 }
 

@@ -65,7 +65,6 @@ pub(crate) fn request(workload: Workload, network: &str, own_milestones: bool) -
         workload,
         acquire: None,
         variant: Params::from([(Param::Network, network)]),
-        cold: false,
         page_cache: PageCache::Evicted,
         own_milestones,
         core: None,

@@ -83,7 +83,6 @@ pub(crate) fn request(workload: Workload, network: &str) -> StartRequest {
         workload,
         acquire: None,
         variant: Params::from([(Param::Network, network)]),
-        cold: false,
         page_cache: PageCache::Hot,
         own_milestones: false,
         core: None,

@@ -39,8 +39,8 @@ impl Configuration<'_> {
 }
 
 impl Facts {
-    /// Of each system the configuration that stands for it, with everything prepared; where it was
-    /// not started so, with nothing prepared. The quicker start first.
+    /// Of each system the configuration that stands for it, with everything prepared and in memory;
+    /// where it was not started so, otherwise. The quicker start first.
     pub fn configurations(&self, workload: &str) -> Vec<Configuration<'_>> {
         let all = self.comparable(workload, Scenario::Warm);
         let answering = |start: &CellFacts| {
@@ -54,8 +54,8 @@ impl Facts {
             cells.retain(|start| answering(start).is_some());
             one_per_system(&cells)
         };
-        let mut found = starts(Scenario::RuntimeCold);
-        for start in starts(Scenario::Cold) {
+        let mut found = starts(Scenario::WarmDisk);
+        for start in Scenario::STARTS.into_iter().flat_map(starts) {
             if !found.iter().any(|it| it.cell.system == start.cell.system) {
                 found.push(start);
             }

@@ -20,7 +20,7 @@ use results::record::Scenario;
 use self::api::{Client, Empty, VERSION, VersionResponse};
 use self::daemon::Daemon;
 use super::container::without_a_bridge;
-use super::managed::{Engine, EngineContext, ManagedSystem, on_this_thread, programs};
+use super::managed::{Engine, EngineContext, ManagedSystem, Programs, on_this_thread, programs};
 use super::oci::bundle::{NETWORKS, Templates};
 use super::programs::unavailable;
 use super::{
@@ -160,15 +160,21 @@ impl ManagedSystem for Containerd {
         }))
     }
 
-    fn programs(&self, _: &Found) -> Vec<PathBuf> {
-        programs(&["containerd", "containerd-shim-runc-v2", "runc"])
+    fn programs(&self, _: &Found) -> Programs {
+        Programs {
+            started: programs(&["containerd-shim-runc-v2", "runc"]),
+            live_on: programs(&["containerd"]),
+        }
     }
 
-    fn variants(&self, service: bool, _: Scenario) -> Vec<Params> {
-        without_a_bridge(service)
+    fn variants(&self, service: bool, scenario: Scenario) -> Vec<Params> {
+        match scenario {
+            Scenario::ImageCold => Vec::new(),
+            _ => without_a_bridge(service),
+        }
     }
 
-    fn usual_variants(&self, _: Scenario) -> usize {
+    fn usual_variants(&self, _: bool, _: Scenario) -> usize {
         NETWORKS.len()
     }
 

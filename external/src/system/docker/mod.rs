@@ -1,8 +1,8 @@
 //! Docker: containers of images that hold nothing but a workload, through the engine's API.
 //!
-//! The engine is one that is there already, or that `./setup docker` has started. Its state belongs
-//! to the cell: in a `cold` start it has been started anew and has run no container yet, in a
-//! `runtime-cold` one it has. Nothing is pulled in either: the image is there.
+//! The engine is one that is there already, or that `./setup docker` has started. It lives on between
+//! samples, and has run a container before; with `engine=new` it has been started anew and has run
+//! none yet.
 
 mod container;
 mod engine;
@@ -26,7 +26,9 @@ use self::image::Contents;
 pub(super) use self::socket::REMEDY;
 use self::socket::Socket;
 use super::container::{HOST_NETWORK, NO_NETWORK};
-use super::managed::{Engine, EngineContext, ManagedSystem, on_this_thread, programs};
+use super::managed::{
+    Engine, EngineContext, ManagedSystem, NEW_ENGINE, Programs, on_this_thread, programs,
+};
 use super::native::STATIC;
 use super::programs::unavailable;
 use super::wasmtime::WasmtimeCli;
@@ -112,14 +114,9 @@ impl Adapter for Docker {
         Err("a container is started by its engine".to_owned())
     }
 
-    /// For a cold start the engine is started anew, and otherwise a container is removed: both take
-    /// longer than what is timed.
-    fn estimate(&self, _: Option<Acquire>, scenario: Scenario) -> Estimate {
-        Estimate::start(if scenario == Scenario::Cold {
-            2_500.0
-        } else {
-            400.0
-        })
+    /// To remove a container takes longer than what is timed.
+    fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
+        Estimate::start(400.0)
     }
 
     fn managed(&self) -> Option<&dyn ManagedSystem> {
@@ -136,41 +133,53 @@ impl ManagedSystem for Docker {
         Ok(Box::new(DockerEngine::new(self.wasmtime, context)?))
     }
 
-    fn programs(&self, _: &Found) -> Vec<PathBuf> {
-        programs(&[
-            "dockerd",
-            "docker-proxy",
-            "docker-init",
-            "containerd",
-            "containerd-shim-runc-v2",
-            "runc",
-        ])
+    fn programs(&self, _: &Found) -> Programs {
+        Programs {
+            started: programs(&[
+                "docker-proxy",
+                "docker-init",
+                "containerd-shim-runc-v2",
+                "runc",
+            ]),
+            live_on: programs(&["dockerd", "containerd"]),
+        }
     }
 
     /// A published port goes through a bridge, and then by translation of addresses or the engine's
     /// proxy; the machine's own network has none of them. Without a way out only a command is of
     /// use.
-    fn variants(&self, service: bool, _: Scenario) -> Vec<Params> {
+    fn variants(&self, service: bool, scenario: Scenario) -> Vec<Params> {
         let networks: &[&str] = if service {
             &[BRIDGE, HOST_NETWORK]
         } else {
             &[BRIDGE, HOST_NETWORK, NO_NETWORK]
         };
-        networks
-            .iter()
-            .map(|network| Params::from([(Param::Network, *network)]))
-            .collect()
+        let networks = networks.iter().copied();
+        let mut variants: Vec<_> = networks
+            .map(|network| Params::from([(Param::Network, network)]))
+            .collect();
+        match scenario {
+            Scenario::ImageCold => variants.clear(),
+            Scenario::DiskCold => {
+                let mut first = variants[0].clone();
+                first.insert(Param::Engine, NEW_ENGINE);
+                variants.push(first);
+            }
+            _ => {}
+        }
+        variants
     }
 
     /// What a network costs is asked of Docker everywhere, but of several instances at once it is
-    /// their number that is compared, of a runtime in the image it is the runtime, and a cold start
-    /// waits for an engine to be started anew, which takes as long as ten others.
-    fn usual_variants(&self, scenario: Scenario) -> usize {
-        if self.wasmtime || scenario.multiplies() || scenario == Scenario::Cold {
-            1
-        } else {
-            usize::MAX
+    /// their number that is compared, and of a runtime in the image it is the runtime. An engine that
+    /// is started anew takes as long as ten starts.
+    fn usual_variants(&self, service: bool, scenario: Scenario) -> usize {
+        if self.wasmtime || scenario.multiplies() {
+            return 1;
         }
+        let variants = self.variants(service, scenario);
+        let is_running = |variant: &&Params| !variant.contains_key(Param::Engine);
+        variants.iter().filter(is_running).count()
     }
 
     fn reaches_any_address(&self) -> bool {

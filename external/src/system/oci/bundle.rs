@@ -289,7 +289,6 @@ mod tests {
             workload: Workload::HttpHello,
             acquire: None,
             variant: Params::from([(Param::Network, network)]),
-            cold: false,
             page_cache: PageCache::Hot,
             own_milestones: true,
             core: Some(1),

@@ -14,7 +14,7 @@ use workloads::Workload;
 
 use super::super::container::{HOST_NETWORK, MILESTONES_FILE, empty_milestones, without_a_bridge};
 use super::super::managed::{
-    Engine, EngineContext, Instance, ManagedSystem, Preparation, StartRequest,
+    Engine, EngineContext, Instance, ManagedSystem, Preparation, Programs, StartRequest,
 };
 use super::super::programs::unavailable;
 use super::super::{
@@ -128,15 +128,21 @@ impl ManagedSystem for Runtime {
         }))
     }
 
-    fn programs(&self, found: &Found) -> Vec<PathBuf> {
-        vec![found.program.clone()]
+    fn programs(&self, found: &Found) -> Programs {
+        Programs {
+            started: vec![found.program.clone()],
+            live_on: Vec::new(),
+        }
     }
 
-    fn variants(&self, service: bool, _: Scenario) -> Vec<Params> {
-        without_a_bridge(service)
+    fn variants(&self, service: bool, scenario: Scenario) -> Vec<Params> {
+        match scenario {
+            Scenario::ImageCold => Vec::new(),
+            _ => without_a_bridge(service),
+        }
     }
 
-    fn usual_variants(&self, _: Scenario) -> usize {
+    fn usual_variants(&self, _: bool, _: Scenario) -> usize {
         NETWORKS.len()
     }
 
@@ -186,9 +192,6 @@ impl Engine for Bundles {
             .get(name)
             .cloned()
             .ok_or_else(|| "the bundle was not made".to_owned())?;
-        if request.cold {
-            let _ = std::fs::remove_dir_all(self.caller.state.join(CACHE));
-        }
         empty_milestones(self.milestones_folder())?;
         let mut attested = self.templates.attested(request)?;
         attested.extend([
