@@ -174,8 +174,12 @@ impl ManagedSystem for Containerd {
         }
     }
 
-    fn usual_variants(&self, _: bool, _: Scenario) -> usize {
-        NETWORKS.len()
+    fn usual_variants(&self, _: bool, scenario: Scenario) -> usize {
+        if scenario.multiplies() {
+            1
+        } else {
+            NETWORKS.len()
+        }
     }
 
     fn reaches_any_address(&self) -> bool {
