@@ -331,7 +331,7 @@ vocabulary! {
     DelayMs = "delay_ms",
     /// Rate of the path, in megabits a second.
     RateMbit = "rate_mbit",
-    /// A container's network: `bridge`, `host`.
+    /// A container's network: `bridge`, `host`, `none`.
     Network = "network",
     /// State of the image: `pulled`, `cached`.
     Image = "image",
@@ -536,6 +536,26 @@ vocabulary! {
     WarmUpPerConnection = "warm_up_per_connection",
     /// The CPUs that the system could run on, as the kernel numbers them.
     Cpus = "cpus",
+    /// Version of the engine whose own configuration a container was started with.
+    BundleEngine = "bundle_engine",
+    /// Digest of a container's configuration without what names this one container: layers with the
+    /// same digest started the same container.
+    BundleSha256 = "bundle_sha256",
+    /// How the kernel filters system calls of a container's first process: 0 not, 2 by a filter.
+    Seccomp = "seccomp",
+    /// Whether a container's first process can gain no privileges by executing another program.
+    NoNewPrivileges = "no_new_privileges",
+    /// Capabilities that a container's first process has, in hexadecimal digits.
+    Capabilities = "capabilities",
+    /// The network namespace of the client, where that is not the machine's.
+    ClientNamespace = "client_namespace",
+    /// How requests under load came to a published port: `dnat`, by the kernel's translation of
+    /// addresses, or `docker-proxy`, through the engine's proxy.
+    ClientPath = "client_path",
+    /// CPU time under load of what passes bytes on between client and container.
+    PassingCpuNs = "passing_cpu_ns",
+    /// Packets that a container's own network device received under load.
+    ContainerPackets = "container_packets",
 }
 
 /// What begins the names of evidence that holds the costs of one part of a system.

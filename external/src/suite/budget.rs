@@ -155,10 +155,12 @@ fn only_multiplied(values: &Profile) -> bool {
 
 fn is_usual_variant(planned: &Planned) -> bool {
     planned.system.managed().is_none_or(|managed| {
-        let variants = managed.variants(listens(planned.workload), planned.cell.scenario);
-        variants
-            .first()
-            .is_none_or(|usual| *usual == planned.variant)
+        let scenario = planned.cell.scenario;
+        let variants = managed.variants(listens(planned.workload), scenario);
+        let mut usual = variants
+            .iter()
+            .take(managed.usual_variants(listens(planned.workload), scenario));
+        variants.is_empty() || usual.any(|usual| *usual == planned.variant)
     })
 }
 

@@ -345,7 +345,7 @@ fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
             && planned.without == Without::Nothing
             // Two builds are not asked where a slower start pays.
             && planned.own.is_none()
-            && planned.network == NetworkPath::default()
+            && network::is_usual(planned)
     };
     let requests = |start: &Planned| {
         cells.iter().filter(is_usual).any(|planned| {
@@ -495,12 +495,12 @@ fn variants(
     workload: Workload,
     scenario: Scenario,
 ) -> Vec<Params> {
-    let mut variants = system.managed().map_or_else(
-        || vec![Params::new()],
-        |managed| managed.variants(listens(workload), scenario),
-    );
+    let Some(managed) = system.managed() else {
+        return vec![Params::new()];
+    };
+    let mut variants = managed.variants(listens(workload), scenario);
     if settings.values.variants == Variants::Usual {
-        variants.truncate(1);
+        variants.truncate(managed.usual_variants(listens(workload), scenario));
     }
     variants
 }

@@ -298,7 +298,7 @@ pub(crate) fn cleanup(product: &str, words: &[String]) -> Result<(), String> {
         (docker::CLEANUP, [socket, owner]) => docker::remove_all(socket.into(), owner),
         (containerd::CLEANUP, [socket, id]) => containerd::remove(Path::new(socket), id),
         (name, [program, state, id]) if oci::runtime::PROGRAMS.contains(&name) => {
-            oci::caller::delete(name, program.into(), state.into(), id)
+            oci::caller::delete(program.into(), state.into(), id)
         }
         _ => Err(format!("nothing can be cleaned up of `{product}`")),
     }

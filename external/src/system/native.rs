@@ -12,11 +12,28 @@ use super::{
 };
 
 /// The workloads as native programs.
-pub(super) struct Native {
-    /// Built without the processor's instructions for SHA-256, which the other build finds out about
-    /// when it runs: for what is computed with them, this is the price of doing without. Neither build
-    /// needs a processor of this machine's kind.
-    pub(super) soft_sha: bool,
+pub(super) struct Native(pub(super) Build);
+
+/// How a native program is built. None needs a processor of this machine's kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Build {
+    /// As cargo builds a program unless told otherwise.
+    Usual,
+    /// Without the processor's instructions for SHA-256, which the usual build finds out about when
+    /// it runs: for what is computed with them, this is the price of doing without.
+    SoftSha,
+    /// With everything that it needs in its file, as the images of containers hold it.
+    Static,
+}
+
+impl Native {
+    const fn package(&self) -> &'static Package {
+        match self.0 {
+            Build::Usual => &NATIVE,
+            Build::SoftSha => &SOFT_SHA,
+            Build::Static => &STATIC,
+        }
+    }
 }
 
 const NATIVE: Package = Package {
@@ -65,15 +82,15 @@ pub(super) const fn program_of(workload: Workload) -> &'static str {
 
 impl Adapter for Native {
     fn name(&self) -> &'static str {
-        if self.soft_sha {
-            "native-soft-sha"
-        } else {
-            "native"
+        match self.0 {
+            Build::Usual => "native",
+            Build::SoftSha => "native-soft-sha",
+            Build::Static => "native-static",
         }
     }
 
     fn find(&self) -> Result<Found, Unavailable> {
-        let package = if self.soft_sha { SOFT_SHA } else { NATIVE };
+        let package = self.package();
         let remedy = format!("`{}` builds it", package.command());
         let program = package
             .program("native-http")
@@ -86,8 +103,8 @@ impl Adapter for Native {
     }
 
     fn takes(&self) -> Option<Takes> {
-        // How a person's own computes is not for its name to say.
-        (!self.soft_sha).then_some(Takes::Program)
+        // How a person's own is built is not for its name to say.
+        (self.0 == Build::Usual).then_some(Takes::Program)
     }
 
     fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {

@@ -13,9 +13,10 @@ use super::{Adapter, containerd, docker, native, oci, wasmcloud, wasmedge, wasmt
 pub struct System(&'static dyn Adapter);
 
 /// All of them; no order is meant.
-static ADAPTERS: [&dyn Adapter; 12] = [
-    &native::Native { soft_sha: false },
-    &native::Native { soft_sha: true },
+static ADAPTERS: [&dyn Adapter; 13] = [
+    &native::Native(native::Build::Usual),
+    &native::Native(native::Build::SoftSha),
+    &native::Native(native::Build::Static),
     &wasmtime::WasmtimeEmbedded,
     &wasmedge::WasmEdgeEmbedded,
     &wasmtime::WasmtimeCli,

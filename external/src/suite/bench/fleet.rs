@@ -130,10 +130,11 @@ impl Fleet<'_> {
     /// Records the memory that they take: of each its share, and what is its alone. `key` says as
     /// which evidence.
     pub(super) fn record_memory(&mut self, key: fn(Evidence) -> Evidence) {
-        let pids = self.processes();
         // What an engine keeps running for each of its containers, and only for it. Where that is
         // unknown, what all of them take is too.
         let shims: BTreeSet<u32> = self.members.iter_mut().filter_map(Member::shim).collect();
+        let mut pids = self.processes();
+        pids.retain(|pid| !shims.contains(pid));
         let daemons: BTreeSet<u32> = self.daemons().into_iter().collect();
         let engine = pss_bytes(daemons.difference(&shims));
         let shims = pss_bytes(&shims);

@@ -106,8 +106,20 @@ impl SystemBench<'_> {
         ])
     }
 
-    /// Puts what answers at these targets under load together.
+    /// Puts what answers at these targets under load together, from where its clients are.
     pub(super) fn put_under_load(
+        &self,
+        planned: &Planned,
+        request: Request,
+        targets: &[Target],
+    ) -> Result<Loaded, Failure> {
+        let loaded = self
+            .endpoint
+            .as_client(|| self.load_targets(planned, request, targets));
+        loaded?
+    }
+
+    fn load_targets(
         &self,
         planned: &Planned,
         request: Request,

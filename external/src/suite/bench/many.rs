@@ -242,7 +242,12 @@ impl Sample<'_> {
             }
             Member::Managed(instance) => {
                 let instance = instance.as_mut();
-                let answered = first_answer(instance, first, self.bench.deadline_ns())?;
+                let answered = first_answer(
+                    &self.bench.endpoint,
+                    instance,
+                    first,
+                    self.bench.deadline_ns(),
+                )?;
                 Ok((instance.target(first.port), answered.at_ns))
             }
         }
