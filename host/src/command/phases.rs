@@ -135,7 +135,11 @@ fn systems(starts: &[Start], programs: &Programs) -> Vec<System> {
     campaign::manifest::systems(starts, |start: &Start| {
         let program = programs.get(start.configuration.engine);
         let program = program.map_err(Skip::to_string)?;
-        Ok((program.version.clone(), program.sha256.clone()))
+        Ok(Identity {
+            version: program.version.clone(),
+            engine_version: None,
+            sha256: program.sha256.clone(),
+        })
     })
 }
 

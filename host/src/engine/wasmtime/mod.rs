@@ -39,7 +39,7 @@ use host_probe::settings::Interrupt;
 
 /// The engine's version: that of the crate, which the workspace pins and a test compares with
 /// `Cargo.lock`.
-pub const VERSION: &str = "48.0.2";
+pub const VERSION: &str = "48.0.8";
 
 /// What the engine writes of that into the code that it compiles.
 pub const MAJOR: &str = "48";
