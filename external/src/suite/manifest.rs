@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use campaign::manifest::Measured;
+use campaign::manifest::{Identity, Measured};
 use campaign::{Error, Exit};
 use results::digest::{sha256_file, sha256_hex};
 use results::manifest::{ArtifactFact, Manifest};

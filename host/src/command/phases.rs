@@ -6,7 +6,7 @@ mod rehearsals;
 
 use std::time::Duration;
 
-use campaign::manifest::Measured;
+use campaign::manifest::{Identity, Measured};
 use campaign::terminal::print;
 use campaign::{Error, Exit, duration, run};
 use host_probe::settings::{Engine, Named as _};
