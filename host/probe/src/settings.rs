@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::pool::PoolLimits;
+use crate::pool::PoolSettings;
 use results::{Param, Params};
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +81,7 @@ pub struct EngineSettings {
     /// Whether compiled code checks if its time is up.
     pub interrupt: Interrupt,
     /// What a pooling allocator has room for; of no effect with another one.
-    pub pool: PoolLimits,
+    pub pool: PoolSettings,
 }
 
 /// One point of the matrix.
@@ -109,7 +109,7 @@ impl Configuration {
             compiler: Compiler::Cranelift,
             compile_threads: CompileThreads::Parallel,
             interrupt: Interrupt::Epoch,
-            pool: PoolLimits::DEFAULT,
+            pool: PoolSettings::DEFAULT,
         },
         page_cache: PageCache::Hot,
     };
@@ -147,7 +147,7 @@ impl Configuration {
             params.extend([entry(self.settings.compile_threads)]);
         }
         let pool = self.settings.pool;
-        if self.settings.allocator == Allocator::Pooling && pool != PoolLimits::DEFAULT {
+        if self.settings.allocator == Allocator::Pooling && pool != PoolSettings::DEFAULT {
             params.extend([(Param::PoolLimits, pool.to_string())]);
         }
         params

@@ -7,7 +7,7 @@ use results::{Cell, System};
 
 use super::target::Target;
 use crate::cli::Profile;
-use host_probe::pool::PoolLimits;
+use host_probe::pool::PoolSettings;
 use host_probe::settings::{
     Acquire, Allocator, CompileThreads, Compiler, Configuration, Engine, MemoryInit, Named,
     PAGE_CACHE_STATES, PageCache, Value,
@@ -71,7 +71,7 @@ pub(crate) fn starts(
 }
 
 /// Gives every pool this room, and the cell that has one its name.
-pub(crate) fn set_pool(starts: &mut [Start], pool: PoolLimits) {
+pub(crate) fn set_pool(starts: &mut [Start], pool: PoolSettings) {
     for start in starts {
         if start.configuration.settings.allocator == Allocator::Pooling {
             start.configuration.settings.pool = pool;
