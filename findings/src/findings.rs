@@ -6,8 +6,8 @@ use crate::facts::Facts;
 use crate::input::Run;
 use crate::questions::{
     acquisition, blocks, break_even, clocks, container_layers, controls, density, duel,
-    engine_pairs, factors, headline, limits, network_path, objectives, observer, ranking, requests,
-    scaling, starts, state,
+    engine_pairs, factors, headline, levers, limits, network_path, objectives, observer, ranking,
+    requests, scaling, starts, state,
 };
 use crate::statistics::CONFIDENCE;
 
@@ -46,6 +46,8 @@ pub struct Findings {
     pub starts: Vec<starts::Starts>,
     /// What it costs to acquire code.
     pub acquisition: Vec<acquisition::Acquisition>,
+    /// What each lever of an engine does to a start.
+    pub levers: Vec<levers::Levers>,
     /// Engines embedded and as a command line.
     pub engine_pairs: engine_pairs::EnginePairs,
     /// Containers in their layers.
@@ -99,6 +101,7 @@ impl Findings {
             headline_family: headline::family(&facts),
             starts: starts::compute(&facts),
             acquisition: acquisition::compute(&facts),
+            levers: levers::compute(&facts),
             engine_pairs: engine_pairs::compute(&facts),
             container_layers: container_layers::compute(&facts),
             requests: requests::compute(&facts),

@@ -10,6 +10,7 @@ mod duel;
 mod engine_pairs;
 mod factors;
 pub(crate) mod format;
+mod levers;
 mod limits;
 mod objectives;
 mod opening;
@@ -28,6 +29,7 @@ pub fn document(findings: &Findings) -> Document {
         .into_iter()
         .chain(starts::render(findings))
         .chain(acquisition::render(findings))
+        .chain(levers::render(findings))
         .chain(engine_pairs::render(findings))
         .chain(container_layers::render(findings))
         .chain(requests::render(findings))

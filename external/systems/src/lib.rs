@@ -320,8 +320,10 @@ mod tests {
         let sentences: Vec<_> = found.iter().map(EngineVersions::sentence).collect();
         assert_eq!(
             sentences,
-            ["wasmtime is 48.0.8 in wasmtime-embedded and wasmtime-cli, 48.0.3 in wasmcloud: what is \
-                compared between these differs by versions too"]
+            [
+                "wasmtime is 48.0.8 in wasmtime-embedded and wasmtime-cli, 48.0.3 in wasmcloud: what is \
+                compared between these differs by versions too"
+            ]
         );
         let same = differing_engines([
             ("wasmtime-embedded", "48.0.8", None),

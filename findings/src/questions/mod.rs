@@ -12,6 +12,7 @@ pub mod duel;
 pub mod engine_pairs;
 pub mod factors;
 pub mod headline;
+pub mod levers;
 pub mod limits;
 pub mod network_path;
 pub mod objectives;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// The settings of a pool. A guest that needs more than a place has room for is not taken at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+// Runs that are older than a setting had the engine's own.
+#[serde(default)]
 pub struct PoolSettings {
     /// Elements of a table.
     pub table_elements: u32,
@@ -67,16 +69,16 @@ impl Setting {
         if !self.names.is_empty() {
             let known = self.names.iter().position(|name| *name == text);
             let known = known.and_then(|known| u32::try_from(known).ok());
-            return known.ok_or_else(|| {
-                format!("`{text}` is none of {}", self.names.join(", "))
-            });
+            return known.ok_or_else(|| format!("`{text}` is none of {}", self.names.join(", ")));
         }
         let number = text.parse().ok().filter(|number| *number >= self.least);
         number.ok_or_else(|| format!("`{text}` is no number from {}", self.least))
     }
 
     fn text(&self, value: u32) -> String {
-        let name = usize::try_from(value).ok().and_then(|at| self.names.get(at));
+        let name = usize::try_from(value)
+            .ok()
+            .and_then(|at| self.names.get(at));
         name.map_or_else(|| value.to_string(), |name| (*name).to_owned())
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
+use results::levers::Positions;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::{Acquire, EngineSettings, Named};
@@ -92,6 +93,7 @@ impl Spec {
         let mut arguments = vec![
             digits.into(),
             self.settings.pool.to_string().into(),
+            self.settings.levers.digits().into(),
             self.time_limit_ms.to_string().into(),
             self.memory_limit_bytes.to_string().into(),
             self.file.clone().into(),
@@ -123,6 +125,7 @@ impl Spec {
         let [
             digits,
             pool,
+            levers,
             time_limit,
             memory_limit,
             file,
@@ -154,6 +157,7 @@ impl Spec {
                 compile_threads: at(digits, 4)?,
                 interrupt: at(digits, 5)?,
                 pool: pool.to_str()?.parse().ok()?,
+                levers: Positions::from_digits(levers.to_str()?)?,
             },
             kind: at(digits, 6)?,
             world: at(digits, 7)?,

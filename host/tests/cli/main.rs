@@ -4,6 +4,7 @@ mod bad_guests;
 mod bad_input;
 #[path = "../support/endless.rs"]
 mod endless;
+mod levers;
 mod matrix;
 mod multi_instance;
 mod real_files;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use external::suite::{profile, variables};
+use results::levers::LEVERS;
 use results::names::{Evidence, Param};
 use results::reason::{FailureKind, SkipKind};
 use systems::{Embedding, Kind};
@@ -25,7 +26,7 @@ const REMEDY: &str = "`cargo run -p xtask -- tables` writes them anew";
 type Table = (&'static str, fn() -> Result<String, String>);
 
 /// All of them. Each stands on at least one page.
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 9] = [
     ("exit-codes", || Ok(exit_codes())),
     ("environment", || Ok(environment_variables())),
     ("profiles", profiles),
@@ -34,6 +35,7 @@ const TABLES: [Table; 8] = [
     ("reasons", || Ok(reasons())),
     ("systems", || Ok(known_systems())),
     ("limits", || Ok(limits())),
+    ("levers", || Ok(levers())),
 ];
 
 /// Writes the tables into all pages.
@@ -187,6 +189,27 @@ fn exit_codes() -> String {
         ["Exit code", "Meaning", "Programs"],
         campaign::Exit::TABLE.iter().map(row),
     )
+}
+
+/// The levers of the engine: the first position of each is the engine's own.
+fn levers() -> String {
+    let rows = LEVERS.iter().map(|lever| {
+        let values = lever.values.iter().enumerate();
+        let values: Vec<_> = values
+            .map(|(place, value)| match place {
+                0 => format!("**`{value}`**"),
+                _ => format!("`{value}`"),
+            })
+            .collect();
+        let when: Vec<_> = lever.when.iter().map(|when| when.words()).collect();
+        let when = if when.is_empty() {
+            "everywhere".to_owned()
+        } else {
+            format!("where {}", when.join(" and "))
+        };
+        [format!("`{}`", lever.param), values.join(", "), when]
+    });
+    render(["Lever", "Positions", "Has an effect"], rows)
 }
 
 fn limits() -> String {

@@ -258,8 +258,15 @@ mod tests {
         assert_eq!(of(&path("48.0.3")), Some("48.0.3".to_owned()));
         assert_eq!(of("/wasmtime-wasi-48.0.3/src/a.rs"), None);
         assert_eq!(of("/wasmtime-48.0.3.crate "), None);
-        assert_eq!(of(&(path("48.0.3") + &path("48.0.3"))), Some("48.0.3".to_owned()));
-        assert_eq!(of(&(path("48.0.3") + &path("49.0.0"))), None, "which one runs is not known");
+        assert_eq!(
+            of(&(path("48.0.3") + &path("48.0.3"))),
+            Some("48.0.3".to_owned())
+        );
+        assert_eq!(
+            of(&(path("48.0.3") + &path("49.0.0"))),
+            None,
+            "which one runs is not known"
+        );
     }
 
     #[test]

@@ -99,12 +99,12 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
         memory_limit_bytes: arguments
             .memory_limit
             .map_or(limits::MEMORY_BYTES, |mebibytes| mebibytes * 1024 * 1024),
-        pool: pool_limits(&arguments.pool)?,
+        pool: pool_settings(&arguments.pool)?,
     };
     Ok((options, origins))
 }
 
-fn pool_limits(set: &[String]) -> Result<PoolSettings, Error> {
+fn pool_settings(set: &[String]) -> Result<PoolSettings, Error> {
     let mut pool = PoolSettings::DEFAULT;
     for one in set {
         pool.set(one).map_err(|reason| {
@@ -119,7 +119,7 @@ fn workload_names(profile: Profile, requested: &[String]) -> Result<Vec<String>,
     let all = || Workload::ALL.iter().map(|workload| workload.name());
     if requested.is_empty() {
         return Ok(match profile {
-            Profile::Quick => vec![
+            Profile::Quick | Profile::Levers => vec![
                 Workload::Hello.name().to_owned(),
                 Workload::HttpHello.name().to_owned(),
             ],

@@ -81,7 +81,7 @@ fn link(engine: &Engine, set: &InstanceSet) -> Result<PreInstance, Failure> {
     match spec.kind {
         Kind::Module => {
             let module = <Module as Code>::deserialize_file(engine, &spec.file);
-            PreInstance::module(engine, &module.map_err(|error| not_loaded(&error))?)
+            PreInstance::module(engine, &module.map_err(|error| not_loaded(&error))?, spec)
         }
         Kind::Component => {
             let component = <Component as Code>::deserialize_file(engine, &spec.file);
