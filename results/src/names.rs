@@ -293,7 +293,8 @@ vocabulary! {
     Acquire = "acquire",
     /// Where instances come from: `on_demand`, `pooling`.
     Allocator = "allocator",
-    /// What a pool has room for, where that is not the engine's own choice: `table_elements=30000`.
+    /// What a pool is given, where that is not the engine's own choice: `table_elements=30000`,
+    /// `slots=16`, `memory_kept_bytes=65536`.
     PoolLimits = "pool_limits",
     /// How an instance's memory is initialised.
     MemoryInit = "memory_init",
@@ -303,6 +304,53 @@ vocabulary! {
     CompileThreads = "compile_threads",
     /// How a running guest can be stopped.
     Interrupt = "interrupt",
+    /// When the image that memories are mapped from is made: with the first instance (`lazy`, the
+    /// engine's own), or before (`eager`).
+    CowImage = "cow_image",
+    /// When the engine prepares the thread: with the first call (`lazy`, the engine's own), or
+    /// before (`eager`).
+    ThreadInit = "thread_init",
+    /// Address space of a memory: `4GiB` (the engine's own), or less, which has accesses checked and
+    /// memories moved as they grow.
+    MemoryReservation = "memory_reservation",
+    /// Address space behind a memory that faults: `32MiB` (the engine's own), or less, which has more
+    /// accesses checked.
+    MemoryGuard = "memory_guard",
+    /// Whether there is such address space before a memory too: `yes` (the engine's own), `no`.
+    GuardBefore = "guard_before",
+    /// Whether a memory that grows may move: `yes` (the engine's own), `no`.
+    MemoryMayMove = "memory_may_move",
+    /// Whether signals make traps: `yes` (the engine's own), or checks in the code, `no`.
+    SignalTraps = "signal_traps",
+    /// When a table's elements are filled in: when they are used (`lazy`, the engine's own), or when
+    /// the instance is made (`eager`).
+    TableInit = "table_init",
+    /// What memories are mapped from where code is a file: that `file` (the engine's own), or a copy
+    /// in memory (`memfd`).
+    MemoryImageIn = "memory_image_in",
+    /// Whether code has a map to addresses in Wasm: `yes` (the engine's own), `no`.
+    AddressMap = "address_map",
+    /// Whether code has information for unwinding: `yes` (the engine's own), `no`.
+    UnwindInfo = "unwind_info",
+    /// Whether components may do several things at once, as WASI 0.3 does: `no` (as this project
+    /// builds the engine), `yes`.
+    Concurrency = "concurrency",
+    /// Whether the compiler keeps each function's code for later compilations: `no` (the engine's
+    /// own), `yes`.
+    IncrementalCompilation = "incremental_compilation",
+    /// How registers are allocated: `backtracking` (the engine's own), `single_pass`.
+    RegisterAllocator = "register_allocator",
+    /// Whether functions are inlined across a module and between modules: `no` (the engine's own),
+    /// `yes`.
+    Inlining = "inlining",
+    /// Whether compiled code in memory is `copied` (`deserialize`) or run where it is `given`
+    /// (`deserialize_raw`).
+    CodeMemory = "code_memory",
+    /// Whether a file of compiled code is named by its `path` or handed over `open`.
+    CodeFile = "code_file",
+    /// Whether guests are called on a stack of their own (`fibre`), which can wait, or on the caller's
+    /// (`direct`).
+    Calls = "calls",
     /// What is in the page cache, where that is not what the scenario says: `hot`, `evicted`,
     /// `evicted-all`.
     PageCache = "page_cache",
@@ -447,6 +495,9 @@ vocabulary! {
     EpochInterruption = "epoch_interruption",
     /// Whether compiled code expects its memory to be mapped copy-on-write.
     MemoryInitCow = "memory_init_cow",
+    /// Levers that were found moved, with the positions that they were found in, where the engine's
+    /// own records, the kernel or an address show it: `memory_guard=0,table_init=eager`.
+    LeversMoved = "levers_moved",
     /// What linear memories were mapped from: `memfd`, `precompiled_file`, `none`.
     MemoryImage = "memory_image",
     /// Why nothing could be read from the compiled image.

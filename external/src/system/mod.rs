@@ -43,6 +43,8 @@ pub struct Found {
     pub program: PathBuf,
     /// Its version.
     pub version: String,
+    /// That of the engine of WebAssembly in it, where the program is something larger and says so.
+    pub engine_version: Option<String>,
     /// The digest of the program.
     pub sha256: String,
 }

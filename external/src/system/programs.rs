@@ -79,6 +79,7 @@ pub(super) fn found(program: PathBuf, version: String, remedy: &str) -> Result<F
     Ok(Found {
         program,
         version,
+        engine_version: None,
         sha256,
     })
 }

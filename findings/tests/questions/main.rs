@@ -3,6 +3,7 @@
 mod blocks;
 mod builder;
 mod duel;
+mod levers;
 mod load;
 mod memory;
 mod objectives;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
+use results::levers::Positions;
 use serde::{Deserialize, Serialize};
 
 use crate::given::Given;
@@ -95,6 +96,7 @@ impl Spec {
         let mut arguments = vec![
             digits.into(),
             self.settings.pool.to_string().into(),
+            self.settings.levers.digits().into(),
             self.time_limit_ms.to_string().into(),
             self.memory_limit_bytes.to_string().into(),
             self.file.clone().into(),
@@ -126,6 +128,7 @@ impl Spec {
         let [
             digits,
             pool,
+            levers,
             time_limit,
             memory_limit,
             file,
@@ -152,6 +155,7 @@ impl Spec {
                 compile_threads: at(digits, 4)?,
                 interrupt: at(digits, 5)?,
                 pool: pool.to_str()?.parse().ok()?,
+                levers: Positions::from_digits(levers.to_str()?)?,
             },
             kind: at(digits, 6)?,
             world: at(digits, 7)?,

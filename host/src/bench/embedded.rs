@@ -291,8 +291,9 @@ impl Bench for Embedded<'_> {
 /// The compiled code that a start loads, or would load.
 pub(crate) fn key(start: &Start) -> Key {
     let mut settings = start.configuration.settings;
-    // Threads leave no trace in compiled code.
+    // Threads leave no trace in compiled code, and neither do some levers.
     settings.compile_threads = Configuration::BASELINE.settings.compile_threads;
+    settings.levers = settings.levers.only(|lever| lever.in_code);
     Key {
         target: start.target,
         engine: start.configuration.engine,

@@ -38,9 +38,10 @@ pub(crate) struct Phases {
     /// Limit of a guest's memory, in MiB [default: 1024]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=4_194_304))]
     pub(crate) memory_limit: Option<u64>,
-    /// Set what a pooling allocator has room for (repeatable): `table_elements`, `tables`,
-    /// `memories`, `instance_bytes`
-    #[arg(long, value_name = "NAME=N")]
+    /// Set what a pooling allocator is given (repeatable): `table_elements`, `tables`, `memories`,
+    /// `instance_bytes`, `slots`, `memory_kept_bytes`, `table_kept_bytes`, `stack_kept_bytes`,
+    /// `pagemap_scan`, `warm_slots`, `decommit_batch`; or all of them: `tuned`, `default`
+    #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) pool: Vec<String>,
     /// Folder that runs are kept in [default: results/raw of the checkout]
     #[arg(long, value_name = "FOLDER")]
@@ -124,6 +125,9 @@ pub(crate) enum Profile {
     Standard,
     /// All workloads, all parameters crossed: some ten minutes.
     Full,
+    /// Two workloads, each setting of Wasmtime moved on its own from where it stands, and ranked by
+    /// what that does: some two minutes. What should be switched on?
+    Levers,
 }
 
 fn select_help() -> String {

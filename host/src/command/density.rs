@@ -264,6 +264,7 @@ fn manifest(
     let system = |name: results::System| System {
         name: name.to_string(),
         version: program.version.clone(),
+        engine_version: None,
         sha256: Some(program.sha256.clone()),
         unavailable: None,
     };

@@ -5,7 +5,7 @@ mod rehearsals;
 
 use std::time::Duration;
 
-use campaign::manifest::Measured;
+use campaign::manifest::{Identity, Measured};
 use campaign::terminal::print;
 use campaign::{Error, Exit, duration, run};
 use host_probe::settings::{Engine, Named as _};
@@ -127,7 +127,11 @@ fn systems(starts: &[Start], programs: &Programs) -> Vec<System> {
     campaign::manifest::systems(starts, |start: &Start| {
         let program = programs.get(start.configuration.engine);
         let program = program.map_err(Skip::to_string)?;
-        Ok((program.version.clone(), program.sha256.clone()))
+        Ok(Identity {
+            version: program.version.clone(),
+            engine_version: None,
+            sha256: program.sha256.clone(),
+        })
     })
 }
 

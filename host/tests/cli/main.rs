@@ -6,6 +6,7 @@ mod bad_input;
 mod endless;
 #[path = "../support/given.rs"]
 mod given;
+mod levers;
 mod matrix;
 mod multi_instance;
 mod own_guest;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use external::suite::{profile, variables};
 use external::system::Launched;
 use host_probe::settings::{Configuration, Engine};
+use results::levers::LEVERS;
 use results::names::{Evidence, Param};
 use results::reason::{FailureKind, SkipKind};
 use results::values::Named as _;
@@ -28,7 +29,7 @@ const REMEDY: &str = "`cargo run -p xtask -- tables` writes them anew";
 type Table = (&'static str, fn() -> Result<String, String>);
 
 /// All of them. Each stands on at least one page.
-const TABLES: [Table; 11] = [
+const TABLES: [Table; 12] = [
     ("exit-codes", || Ok(exit_codes())),
     ("environment", || Ok(environment_variables())),
     ("profiles", profiles),
@@ -40,6 +41,7 @@ const TABLES: [Table; 11] = [
     ("launched", || Ok(launched())),
     ("differences", || Ok(differences())),
     ("engine-settings", || Ok(engine_settings())),
+    ("levers", || Ok(levers())),
 ];
 
 /// Writes the tables into all pages.
@@ -193,6 +195,27 @@ fn exit_codes() -> String {
         ["Exit code", "Meaning", "Programs"],
         campaign::Exit::TABLE.iter().map(row),
     )
+}
+
+/// The levers of the engine: the first position of each is the engine's own.
+fn levers() -> String {
+    let rows = LEVERS.iter().map(|lever| {
+        let values = lever.values.iter().enumerate();
+        let values: Vec<_> = values
+            .map(|(place, value)| match place {
+                0 => format!("**`{value}`**"),
+                _ => format!("`{value}`"),
+            })
+            .collect();
+        let when: Vec<_> = lever.when.iter().map(|when| when.words()).collect();
+        let when = if when.is_empty() {
+            "everywhere".to_owned()
+        } else {
+            format!("where {}", when.join(" and "))
+        };
+        [format!("`{}`", lever.param), values.join(", "), when]
+    });
+    render(["Lever", "Positions", "Has an effect"], rows)
 }
 
 fn limits() -> String {

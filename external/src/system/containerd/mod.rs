@@ -103,6 +103,7 @@ impl Adapter for Containerd {
         Ok(Found {
             program: socket,
             version,
+            engine_version: None,
             sha256,
         })
     }

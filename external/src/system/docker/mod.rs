@@ -76,9 +76,7 @@ impl Adapter for Docker {
 
     fn find(&self) -> Result<Found, Unavailable> {
         let socket = Socket::find()?;
-        if self.wasmtime {
-            WasmtimeCli.find()?;
-        }
+        let wasmtime = self.wasmtime.then(|| WasmtimeCli.find()).transpose()?;
         let unavailable = unavailable(REMEDY);
         let version = on_this_thread(async { version(&connect(&socket)?).await });
         let version = version.and_then(|found| found).map_err(&unavailable)?;
@@ -86,6 +84,7 @@ impl Adapter for Docker {
         Ok(Found {
             program: socket.path,
             version,
+            engine_version: wasmtime.map(|found| found.version),
             sha256,
         })
     }

@@ -76,25 +76,27 @@ fn an_instance_set_survives_as_arguments() {
 fn arguments_that_are_no_spec_are_refused() {
     let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
     let pool = "tables=2";
+    let levers = Positions::DEFAULT.digits();
     for wrong in [
         "",
-        "00000000 P 1 1 f c",
-        "00000000 P 1 1 f c walk",
-        "90000000 P 1 1 f c run",
-        "0000 P 1 1 f c run",
-        "00000000 P x 1 f c run",
-        "00000000 Q 1 1 f c run",
-        "00000000 P 1 1 f c http GET /",
-        "00000000 P 1 1 f c http GET / 00 header-without-value",
-        "00000000 P 1 1 f c input",
-        "00000000 P 1 1 f c env A run",
-        "00000000 P 1 1 f c env A B",
-        "00000000 P 1 1 f c dir /x",
+        "00000000 P L 1 1 f c",
+        "00000000 P L 1 1 f c walk",
+        "90000000 P L 1 1 f c run",
+        "0000 P L 1 1 f c run",
+        "00000000 P L x 1 f c run",
+        "00000000 Q L 1 1 f c run",
+        "00000000 P L 1 1 f c http GET /",
+        "00000000 P L 1 1 f c http GET / 00 header-without-value",
+        "00000000 P L 1 1 f c input",
+        "00000000 P L 1 1 f c env A run",
+        "00000000 P L 1 1 f c env A B",
+        "00000000 P L 1 1 f c dir /x",
+        "00000000 P 0 1 1 f c run",
     ] {
-        let mut wrong = words(&wrong.replace('P', pool));
+        let mut wrong = words(&wrong.replace('P', pool).replace('L', &levers));
         assert_eq!(Spec::from_arguments(&mut wrong, || None), None, "{wrong:?}");
     }
-    let mut right = words(&"00000000 P 1 1 f c run".replace('P', pool));
+    let mut right = words(&format!("00000000 {pool} {levers} 1 1 f c run"));
     assert!(Spec::from_arguments(&mut right, || None).is_some());
 }
 

@@ -2,7 +2,7 @@
 
 use campaign::{Error, Exit};
 use host_probe::limits;
-use host_probe::pool::PoolLimits;
+use host_probe::pool::PoolSettings;
 use host_probe::settings::Value;
 use results::manifest::Origin;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub(super) struct Options {
     pub(super) memory_limit_bytes: u64,
     /// As `--pool` sets them; absent in runs before there was one.
     #[serde(default)]
-    pub(super) pool: PoolLimits,
+    pub(super) pool: PoolSettings,
 }
 
 /// The options in force, and where each came from.
@@ -90,13 +90,13 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
         memory_limit_bytes: arguments
             .memory_limit
             .map_or(limits::MEMORY_BYTES, |mebibytes| mebibytes * 1024 * 1024),
-        pool: pool_limits(&arguments.pool)?,
+        pool: pool_settings(&arguments.pool)?,
     };
     Ok((options, origins))
 }
 
-fn pool_limits(set: &[String]) -> Result<PoolLimits, Error> {
-    let mut pool = PoolLimits::DEFAULT;
+fn pool_settings(set: &[String]) -> Result<PoolSettings, Error> {
+    let mut pool = PoolSettings::DEFAULT;
     for one in set {
         pool.set(one).map_err(|reason| {
             Error::new(Exit::Usage, format!("--pool: {reason}"))
@@ -110,7 +110,7 @@ fn workload_names(profile: Profile, requested: &[String]) -> Result<Vec<String>,
     let all = || Workload::ALL.iter().map(|workload| workload.name());
     if requested.is_empty() {
         return Ok(match profile {
-            Profile::Quick => vec![
+            Profile::Quick | Profile::Levers => vec![
                 Workload::Hello.name().to_owned(),
                 Workload::HttpHello.name().to_owned(),
             ],

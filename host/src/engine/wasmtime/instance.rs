@@ -18,6 +18,8 @@ use host_probe::request::Call;
 pub enum Instance {
     /// A core module's `_start`.
     Module(TypedFunc<(), ()>),
+    /// The same, called on the caller's own stack.
+    Direct(TypedFunc<(), ()>),
     /// A component that exports `wasi:cli/run`.
     Command(Command),
     /// A component that exports `wasi:http/incoming-handler`.
@@ -73,6 +75,7 @@ impl Instance {
     ) -> wasmtime::Result<Called> {
         let exited = match self {
             Self::Module(start) => start.call_async(&mut *store, ()).await.map(|()| Ok(())),
+            Self::Direct(start) => start.call(&mut *store, ()).map(|()| Ok(())),
             Self::Command(command) => command.wasi_cli_run().call_run(&mut *store).await,
             Self::Service(_) => {
                 wasmtime::bail!("a service cannot be run like a command")

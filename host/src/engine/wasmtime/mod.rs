@@ -10,16 +10,19 @@ pub(crate) mod density;
 pub(crate) mod exchange;
 pub mod guest;
 pub mod instance;
+pub(crate) mod levers;
 pub mod link;
 mod output;
 pub(crate) mod state;
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use machine::Timeline;
 use machine::clock::now_ns;
 use machine::timeline::Begun;
-use results::{Evidence, Phase};
+use results::{Evidence, Param, Phase};
 use wasmtime::component::Component;
 use wasmtime::{Cache, Engine, Module, Store, UpdateDeadline};
 
@@ -40,7 +43,7 @@ use host_probe::settings::Interrupt;
 
 /// The engine's version: that of the crate, which the workspace pins and a test compares with
 /// `Cargo.lock`.
-pub const VERSION: &str = "48.0.2";
+pub const VERSION: &str = "48.0.8";
 
 /// What the engine writes of that into the code that it compiles.
 pub const MAJOR: &str = "48";
@@ -55,7 +58,11 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
     timeline.end(Phase::AsyncRuntime, begun);
     let begun = timeline.begin();
     let cache = spec.cache.as_deref().map(private_cache).transpose()?;
+    levers::check_built(&spec.settings.levers)?;
     let engine = engine_from(&config(spec.acquire, spec.settings, cache.clone()))?;
+    if spec.settings.levers.is_moved(&Param::ThreadInit) {
+        Engine::tls_eager_initialize();
+    }
     timeline.end(Phase::Engine, begun);
     // What comes next begins here and not in `acquire`: the first call into its pages costs
     // microseconds, of which a short start may have twenty in no phase.
@@ -63,22 +70,31 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
     match spec.kind {
         Kind::Module => {
             let module: Module = acquire(&engine, spec, timeline, begun)?;
-            let pre_instance =
-                timeline.time(Phase::Link, || PreInstance::module(&engine, &module))?;
+            let pre_instance = timeline.time(Phase::Link, || {
+                make_image(&module, spec)?;
+                PreInstance::module(&engine, &module, spec)
+            })?;
             let begun = timeline.begin();
-            executor.block_on(run(
+            let cache = cache.as_ref();
+            let run = run(
                 &engine,
                 &pre_instance,
                 &module,
                 spec,
                 timeline,
                 begun,
-                cache.as_ref(),
-            ))
+                cache,
+            );
+            if spec.settings.levers.is_moved(&Param::Calls) {
+                directly(&executor, run)
+            } else {
+                executor.block_on(run)
+            }
         }
         Kind::Component => {
             let component: Component = acquire(&engine, spec, timeline, begun)?;
             let pre_instance = timeline.time(Phase::Link, || {
+                make_image(&component, spec)?;
                 PreInstance::component(&engine, &component, spec)
             })?;
             let begun = timeline.begin();
@@ -92,6 +108,31 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
                 cache.as_ref(),
             ))
         }
+    }
+}
+
+/// The image that memories are mapped from, where it is wanted before the first instance.
+fn make_image(code: &impl Code, spec: &Spec) -> Result<(), Failure> {
+    if !spec.settings.levers.is_moved(&Param::CowImage) {
+        return Ok(());
+    }
+    code.make_image()
+        .map_err(|error| guest::engine_failure(Cause::Machine, "its image cannot be made", &error))
+}
+
+/// Runs what waits for nothing: calls without a stack of their own cannot. Host functions find the
+/// executor, and may enter it, which they could not while it runs something.
+fn directly<T>(
+    executor: &tokio::runtime::Runtime,
+    run: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let _entered = executor.enter();
+    match pin!(run).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(Failure::new(
+            Cause::Harness,
+            "a guest that was called directly waited",
+        )),
     }
 }
 
@@ -117,9 +158,13 @@ pub fn new_store(engine: &Engine, spec: &Spec) -> Result<Store<Guest>, Failure> 
     store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
     let (limit, then) = time_limit(spec);
     if then == Then::Interrupt {
-        store.epoch_deadline_callback(|_| {
+        // Without a stack of its own a guest cannot give way.
+        let direct = spec.settings.levers.is_moved(&Param::Calls);
+        store.epoch_deadline_callback(move |_| {
             Ok(if deadline::passed() {
                 UpdateDeadline::Interrupt
+            } else if direct {
+                UpdateDeadline::Continue(1)
             } else {
                 UpdateDeadline::Yield(1)
             })
@@ -258,6 +303,7 @@ pub fn prepare(preparation: &Preparation) -> Result<(), Failure> {
         settings,
         into,
     } = preparation;
+    levers::check_built(&settings.levers)?;
     let wasm = read(file)?;
     match into {
         Destination::File(path) => {
