@@ -25,6 +25,8 @@ pub(super) struct Running<'a> {
     pub(super) id: String,
     pub(super) pid: u32,
     pub(super) instants: Instants,
+    /// The clock right before its image was pulled, if it was.
+    pub(super) pulling_ns: Option<u64>,
     pub(super) milestones: Option<PathBuf>,
     /// What it prints to either of its standard streams.
     pub(super) printed: PathBuf,
@@ -36,7 +38,7 @@ pub(super) struct Running<'a> {
 
 impl Instance for Running<'_> {
     fn launched_ns(&self) -> u64 {
-        self.instants.launched_ns
+        self.pulling_ns.unwrap_or(self.instants.launched_ns)
     }
 
     fn processes(&mut self) -> Vec<u32> {
@@ -92,8 +94,10 @@ impl Instance for Running<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
-        self.instants
-            .phases(self.milestones.as_deref(), first, answered_ns)
+        let phases = self
+            .instants
+            .phases(self.milestones.as_deref(), first, answered_ns)?;
+        Ok(self.instants.phases_with_pull(self.pulling_ns, phases))
     }
 
     fn usage(&mut self) -> Usage {

@@ -15,14 +15,15 @@ use workloads::Workload;
 use super::super::container::{Instants, MILESTONES_FILE, empty_milestones};
 use super::super::managed::{Engine, Instance, Preparation, StartRequest};
 use super::super::oci;
+use super::super::pull::{Pull, Ready, Source};
 use super::api::{
     self, Any, ById, Client, CommitSnapshot, Container, Containers, CreateNamespace, CreateTask,
     CreatedTask, Empty, ListContainers, Mounts, NAMESPACE, Namespace, OneContainer,
     PrepareSnapshot, SNAPSHOTTER, VERSION, VersionResponse,
 };
 use super::container::Running;
-use super::labels;
 use super::removal::{remove_container, remove_snapshot, remove_snapshots};
+use super::{labels, pull};
 use crate::process::reaper::Guard;
 
 /// The shim that containerd uses unless told otherwise, which Docker names too.
@@ -44,6 +45,10 @@ pub(super) struct Daemon {
     work: PathBuf,
     id: String,
     made: HashMap<Workload, Made>,
+    /// Where images are pulled from.
+    source: Source,
+    /// What the next start pulls, if it pulls anything.
+    ready: Option<Ready>,
     _guard: Guard,
 }
 
@@ -152,6 +157,34 @@ impl Daemon {
         Ok(made)
     }
 
+    /// Where the daemon reads who signed a registry's certificate.
+    fn hosts(&self) -> PathBuf {
+        self.work.join("hosts")
+    }
+
+    /// Has an image in its registry, if the start pulls one, and nothing of it in the daemon.
+    fn prepare_pull(&mut self, request: &StartRequest, program: &Path) -> Result<Attested, String> {
+        self.remove_pulled()?;
+        let Some(pull) = Pull::parse(&request.variant) else {
+            return Ok(Attested::new());
+        };
+        let native = super::super::native::program_of(request.workload);
+        let files = [(PathBuf::from(format!("/{native}")), program.to_owned())];
+        let ready = self.source.ready(pull, native, &files)?;
+        pull::trust(&self.hosts(), &ready)?;
+        let attested = ready.evidence();
+        self.ready = Some(ready);
+        Ok(attested)
+    }
+
+    /// Removes what the last start has pulled.
+    fn remove_pulled(&mut self) -> Result<(), String> {
+        match (self.ready.take(), &self.client) {
+            (Some(ready), Some(client)) => self.runtime.block_on(pull::remove(client, &ready)),
+            _ => Ok(()),
+        }
+    }
+
     /// The daemon's own process, with what it has cost until now.
     fn daemon(&self) -> BTreeMap<String, (u32, Resources)> {
         let Ok(pid) = usage::peer(&self.socket) else {
@@ -167,6 +200,7 @@ impl Daemon {
         socket: PathBuf,
         work: PathBuf,
         id: String,
+        source: Source,
         guard: Guard,
     ) -> Self {
         Self {
@@ -176,6 +210,8 @@ impl Daemon {
             work,
             id,
             made: HashMap::new(),
+            source,
+            ready: None,
             _guard: guard,
         }
     }
@@ -261,10 +297,12 @@ impl Engine for Daemon {
         let made = self.made(request.workload, &client)?;
         self.keep_on_core(request.core)?;
         empty_milestones(self.milestones_folder())?;
+        let mut attested = self.prepare_pull(request, &made.program)?;
         let resident = request.place_pages(&made.program)?;
+        attested.insert(Evidence::PagesResident, json!(resident));
         Ok(Preparation {
             sha256: made.sha256,
-            attested: Attested::from([(Evidence::PagesResident, json!(resident))]),
+            attested,
         })
     }
 
@@ -283,7 +321,15 @@ impl Engine for Daemon {
         let printed = self.work.join("printed");
         let _ = std::fs::remove_file(&printed);
         let container = self.definition(request, port);
-        let started = launch(&client, container, made.snapshot, &printed);
+        let (mut parent, mut pulling_ns) = (made.snapshot, None);
+        if let Some(ready) = &self.ready {
+            pulling_ns = Some(now_ns());
+            let hosts = self.hosts();
+            let pulled = pull::pull(&client, ready, &hosts, &self.id);
+            self.runtime.block_on(pulled)?;
+            parent.clone_from(&ready.image.chain_id);
+        }
+        let started = launch(&client, container, parent, &printed);
         match self.runtime.block_on(started) {
             Ok((instants, pid)) => Ok(Box::new(Running {
                 runtime: &self.runtime,
@@ -291,6 +337,7 @@ impl Engine for Daemon {
                 id: self.id.clone(),
                 pid,
                 instants,
+                pulling_ns,
                 milestones: request
                     .own_milestones
                     .then(|| self.milestones_folder().join(MILESTONES_FILE)),
@@ -336,6 +383,7 @@ impl Drop for Daemon {
         if let Some(client) = self.client.clone() {
             let _ = self.runtime.block_on(remove_container(&client, &self.id));
             let _ = self.runtime.block_on(remove_snapshots(&client, &self.id));
+            let _ = self.runtime.block_on(pull::remove_of(&client, &self.id));
         }
         oci::remove_groups();
     }

@@ -8,6 +8,7 @@
 mod api;
 mod container;
 mod daemon;
+mod pull;
 mod removal;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use self::daemon::Daemon;
 use super::container::host_network;
 use super::managed::{Engine, EngineContext, ManagedSystem, Programs, on_this_thread, programs};
 use super::programs::unavailable;
+use super::pull::{Source, variants as variants_pulled};
 use super::{
     Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, docker, oci,
 };
@@ -141,7 +143,10 @@ impl ManagedSystem for Containerd {
         let id = format!("coldphase-{owner}");
         let words = [OsStr::new(CLEANUP), socket.as_os_str(), OsStr::new(&id)];
         let guard = cleanup::guard(context.reaper, &words)?;
-        Ok(Box::new(Daemon::new(runtime, socket, work, id, guard)))
+        let source = Source::new(&work, context.reaper, (LABEL, owner));
+        Ok(Box::new(Daemon::new(
+            runtime, socket, work, id, source, guard,
+        )))
     }
 
     fn programs(&self, _: &Found) -> Programs {
@@ -153,7 +158,7 @@ impl ManagedSystem for Containerd {
 
     fn variants(&self, _: bool, scenario: Scenario) -> Vec<Params> {
         match scenario {
-            Scenario::ImageCold => Vec::new(),
+            Scenario::ImageCold => host_network().iter().flat_map(variants_pulled).collect(),
             _ => host_network(),
         }
     }
@@ -167,7 +172,8 @@ pub(super) fn remove(socket: &Path, id: &str) -> Result<(), String> {
     let removed = on_this_thread(async {
         let client = Client::connect(socket).await?;
         removal::remove_container(&client, id).await?;
-        removal::remove_snapshots(&client, id).await
+        removal::remove_snapshots(&client, id).await?;
+        pull::remove_of(&client, id).await
     });
     oci::remove_groups();
     removed?

@@ -9,6 +9,7 @@ mod engine;
 mod image;
 mod labels;
 mod proxy;
+mod pull;
 mod socket;
 
 use std::path::PathBuf;
@@ -156,7 +157,7 @@ impl ManagedSystem for Docker {
             .map(|network| Params::from([(Param::Network, network)]))
             .collect();
         match scenario {
-            Scenario::ImageCold => variants.clear(),
+            Scenario::ImageCold => variants = super::pull::variants(&variants[0]),
             Scenario::DiskCold => {
                 let mut first = variants[0].clone();
                 first.insert(Param::Engine, NEW_ENGINE);
@@ -267,7 +268,10 @@ pub(super) fn remove_all(socket: PathBuf, owner: &str) -> Result<(), String> {
         path: socket,
         ours: false,
     })?;
-    on_this_thread(labels::remove_until_none_come(&client, owner))?
+    on_this_thread(async {
+        labels::remove_until_none_come(&client, owner).await?;
+        pull::remove_of(&client, owner).await
+    })?
 }
 
 /// The files of an image and its command; `{address}` in it stands for where a service listens.
