@@ -122,11 +122,22 @@ impl Planned for Cell {
     }
 }
 
-/// Each system that has cells, under each of its names. `find` returns version and digest of a
-/// system, or why it cannot be measured here.
+/// What a system that was found is recorded as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its version.
+    pub version: String,
+    /// That of the engine in it, where that is another one and known.
+    pub engine_version: Option<String>,
+    /// The digest of its program.
+    pub sha256: String,
+}
+
+/// Each system that has cells, under each of its names. `find` returns what a system is, or why it
+/// cannot be measured here.
 pub fn systems<'a, P: Planned + 'a>(
     cells: impl IntoIterator<Item = &'a P>,
-    find: impl Fn(&P) -> Result<(String, String), String>,
+    find: impl Fn(&P) -> Result<Identity, String>,
 ) -> Vec<System> {
     let mut systems: Vec<System> = Vec::new();
     for planned in cells {
@@ -134,15 +145,21 @@ pub fn systems<'a, P: Planned + 'a>(
         if systems.iter().any(|known| known.name == name) {
             continue;
         }
-        let (version, sha256, unavailable) = match find(planned) {
-            Ok((version, sha256)) => (version, Some(sha256), None),
-            Err(reason) => ("none".to_owned(), None, Some(reason)),
-        };
-        systems.push(System {
-            name: name.to_owned(),
-            version,
-            sha256,
-            unavailable,
+        systems.push(match find(planned) {
+            Ok(found) => System {
+                name: name.to_owned(),
+                version: found.version,
+                engine_version: found.engine_version,
+                sha256: Some(found.sha256),
+                unavailable: None,
+            },
+            Err(reason) => System {
+                name: name.to_owned(),
+                version: "none".to_owned(),
+                engine_version: None,
+                sha256: None,
+                unavailable: Some(reason),
+            },
         });
     }
     systems
@@ -187,7 +204,11 @@ mod tests {
         };
         let cells = ["native", "native-aa", "native", "wasmcloud"].map(cell);
         let find = |cell: &Cell| match cell.system.original_name() {
-            "native" => Ok(("1".to_owned(), "00".to_owned())),
+            "native" => Ok(Identity {
+                version: "1".to_owned(),
+                engine_version: None,
+                sha256: "00".to_owned(),
+            }),
             _ => Err("not installed".to_owned()),
         };
         let systems = systems(&cells, find);

@@ -40,6 +40,7 @@ impl Adapter for Mock {
         Ok(Found {
             program: env!("CARGO_BIN_EXE_mock-server").into(),
             version,
+            engine_version: None,
             sha256,
         })
     }

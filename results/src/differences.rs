@@ -151,6 +151,7 @@ mod tests {
         System {
             name: name.into(),
             version: version.into(),
+            engine_version: None,
             sha256: Some("ab".repeat(32)),
             unavailable: unavailable.map(str::to_owned),
         }

@@ -120,6 +120,10 @@ pub struct System {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// The version of the engine of WebAssembly in it, where the system is something larger with a
+    /// version of its own, and that engine's is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_version: Option<String>,
     /// The digest of its program; for an embedded engine that is the measuring program.
     pub sha256: Option<String>,
     /// Why it cannot be measured here, and what would mend it.

@@ -7,10 +7,12 @@
 //! | [`unify`] | the package `workspace-hack`: written, and checked |
 //! | [`rooms`] | which module of a crate uses which |
 //! | [`built`] | whether what was built was built once |
+//! | [`newer`] | newer versions of what is pinned |
 //! | `programs` | what is generated from the programs: completions, man pages, tables |
 
 mod built;
 mod commands;
+mod newer;
 #[cfg(feature = "programs")]
 mod programs;
 mod resolution;
@@ -46,6 +48,9 @@ enum Command {
         #[arg(default_values = built::FIRST_COMMANDS)]
         packages: Vec<String>,
     },
+    /// Ask the registries for newer versions of what is pinned; fails where there is a newer one of
+    /// the same line. `apt` says what it knew at its last update
+    Newer,
     #[cfg(feature = "programs")]
     #[command(flatten)]
     Programs(programs::Command),
@@ -73,6 +78,7 @@ fn run(command: Command, workspace: &Path) -> Result<String, String> {
             let build = unify::check(workspace)?;
             Ok(format!("{build}\n{}", rooms::check(workspace)?))
         }
+        Command::Newer => newer::report(workspace),
         Command::CheckBuilt { packages } => built::check(workspace, &packages),
         #[cfg(feature = "programs")]
         Command::Programs(command) => programs::run(command, workspace),

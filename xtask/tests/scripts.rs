@@ -175,3 +175,82 @@ fn a_policy_that_a_killed_setup_has_left_allows_everything_and_is_gone() {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+/// A cargo that leaves in the folder `$T` how it was called, and builds a program of a version that
+/// is in a file there.
+const CARGO: &str = r#"#!/bin/bash
+echo "$PWD|$CARGO_TARGET_DIR|${RUSTFLAGS-}|$*" >>"$T/called"
+while [[ $1 != --root ]]; do shift; done
+mkdir -p "$2/bin"
+printf '#!/bin/sh\necho wasmtime %s\n' "$(cat "$T/version")" >"$2/bin/wasmtime"
+chmod 755 "$2/bin/wasmtime"
+"#;
+
+/// Calls `./setup wasmtime` with that cargo and with `folder/lib` in the place of the folder that
+/// programs are put below.
+fn setup_wasmtime(folder: &Path, builds: &str) -> Output {
+    fs::write(folder.join("version"), builds).unwrap();
+    let root = fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0);
+    let source = if root {
+        "mount --bind \"$T/lib\" /var/lib && exec \"$SETUP\" wasmtime"
+    } else {
+        "exec \"$SETUP\" wasmtime"
+    };
+    let mut command = Command::new(if root { "unshare" } else { "env" });
+    command.args(root.then_some("--mount"));
+    command
+        .args(["bash", "-c", source])
+        .env("T", folder)
+        .env("SETUP", checkout().join("setup"))
+        .env("PATH", format!("{}/bin:/usr/bin:/bin", folder.display()))
+        .env("XDG_DATA_HOME", folder.join("lib"))
+        .env("RUSTFLAGS", "-Ctarget-cpu=native")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_command_line_of_the_embedded_version_is_built_once_and_outside_of_the_checkout() {
+    let cargo = fs::read_to_string(checkout().join("Cargo.toml")).unwrap();
+    let (_, rest) = cargo.split_once("\nwasmtime = { version = \"=").unwrap();
+    let (version, _) = rest.split_once('"').unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("lib")).unwrap();
+    write_program(&folder.path().join("bin/cargo"), CARGO);
+
+    let other = setup_wasmtime(folder.path(), "48.0");
+    assert_eq!(other.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert!(said.contains("is of another version"), "{said}");
+
+    for _ in 0..2 {
+        let output = setup_wasmtime(folder.path(), version);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+    }
+    let called = fs::read_to_string(folder.path().join("called")).unwrap();
+    let [_, call] = called.lines().collect::<Vec<_>>()[..] else {
+        panic!("once for each version: {called}");
+    };
+    let [_, build, flags, arguments] = call.split('|').collect::<Vec<_>>()[..] else {
+        panic!("{call}");
+    };
+    let outside = !Path::new(build).starts_with(checkout());
+    assert!(outside && Path::new(build).is_absolute(), "{build}");
+    assert_eq!(flags, "", "a person's own flags make another program");
+    let wanted = format!("install wasmtime-cli --version ={version} --locked --features ");
+    assert!(arguments.starts_with(&wanted), "{arguments}");
+    let data = folder.path().join("lib/coldphase");
+    let left: Vec<_> = fs::read_dir(&data)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, [format!("wasmtime-{version}").as_str()]);
+    let program = data.join(format!("wasmtime-{version}/wasmtime"));
+    let said = Command::new(program).output().unwrap().stdout;
+    assert_eq!(
+        String::from_utf8_lossy(&said),
+        format!("wasmtime {version}\n")
+    );
+}

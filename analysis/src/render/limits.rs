@@ -69,7 +69,7 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
     sentences.extend(loads(findings));
     sentences.extend(late(limits));
     sentences.extend(observer(findings));
-    sentences.extend(versions(findings));
+    sentences.extend(versions(limits));
     if limits.dirty {
         sentences.push(
             "**The checkout had changes that are in no commit:** nobody else can build the same \
@@ -306,19 +306,9 @@ fn observer(findings: &Findings) -> Option<String> {
     ))
 }
 
-fn versions(findings: &Findings) -> Vec<String> {
-    let engines = findings.engine_pairs.engines.iter();
-    let differ = engines.filter(|engine| !engine.matches());
+fn versions(limits: &Limits) -> Vec<String> {
+    let differ = limits.engine_versions.iter();
     differ
-        .filter_map(|engine| {
-            let (embedded, cli) = engine.versions.as_ref()?;
-            Some(format!(
-                "**Versions differ:** {} is {} embedded and {} on the command line. \
-                    Every comparison of the two holds the difference between versions too.",
-                engine.name,
-                literal(embedded),
-                literal(cli)
-            ))
-        })
+        .map(|engine| format!("**Versions differ:** {}.", literal(&engine.sentence())))
         .collect()
 }

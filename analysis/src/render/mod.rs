@@ -11,6 +11,7 @@ mod engine_pairs;
 mod factors;
 pub(crate) mod format;
 mod kinds_of_cold;
+mod levers;
 mod limits;
 mod objectives;
 mod opening;
@@ -30,6 +31,7 @@ pub fn document(findings: &Findings) -> Document {
         .chain(kinds_of_cold::render(findings))
         .chain(starts::render(findings))
         .chain(acquisition::render(findings))
+        .chain(levers::render(findings))
         .chain(engine_pairs::render(findings))
         .chain(container_layers::render(findings))
         .chain(requests::render(findings))

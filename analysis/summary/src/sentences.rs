@@ -147,7 +147,8 @@ pub(crate) fn observer(findings: &Findings) -> String {
     )
 }
 
-/// Cells whose figures are those of survivors, and by how much starts may have been seen late.
+/// Cells whose figures are those of survivors, by how much starts may have been seen late, and which
+/// engines are there in several versions.
 pub(crate) fn biases(findings: &Findings) -> String {
     let limits = &findings.limits;
     let mut text = String::new();
@@ -173,6 +174,9 @@ pub(crate) fn biases(findings: &Findings) -> String {
                 {}; ratios' intervals are wider by that\n",
             late.join(", ")
         ));
+    }
+    for engine in &limits.engine_versions {
+        text.push_str(&format!("versions differ: {}\n", engine.sentence()));
     }
     text
 }

@@ -11,6 +11,7 @@ pub fn manifest(run: &str, cells: Vec<Cell>, samples_per_cell: u32, seed: u64) -
     let system = |name: &str, version: &str, unavailable: Option<&str>| System {
         name: name.to_owned(),
         version: version.to_owned(),
+        engine_version: None,
         sha256: None,
         unavailable: unavailable.map(str::to_owned),
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use campaign::manifest::Measured;
+use campaign::manifest::{Identity, Measured};
 use campaign::{Error, Exit};
 use results::digest::{sha256_file, sha256_hex};
 use results::manifest::{ArtifactFact, Manifest};
@@ -27,7 +27,11 @@ pub(super) fn build(
         let found = systems
             .get(planned.system)
             .map_err(|skip| skip.to_string())?;
-        Ok((found.version.clone(), found.sha256.clone()))
+        Ok(Identity {
+            version: found.version.clone(),
+            engine_version: found.engine_version.clone(),
+            sha256: found.sha256.clone(),
+        })
     });
     Ok(Manifest::from(Measured {
         config: settings.to_config(origins),

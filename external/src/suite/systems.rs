@@ -78,24 +78,37 @@ impl Systems {
             name: system.name(),
             version: found.as_ref().ok().map(|found| found.version.clone()),
             state: found.as_ref().map(|_| ()).map_err(Clone::clone),
-            notes: self.notes(*system).into_iter().collect(),
+            notes: self.notes(*system),
         };
         self.0.iter().map(state).collect()
     }
 
-    /// What a reader must know of a system that is there: whether the same engine is embedded in
-    /// another version.
-    fn notes(&self, system: System) -> Option<String> {
-        let (_, embedded, _) = systems::engine_pairs()
+    /// What a reader must know of a system that is there: which engine is in it where that has a
+    /// version of its own, and who has the same engine in another version.
+    fn notes(&self, system: System) -> Vec<String> {
+        let Ok(found) = self.get(system) else {
+            return Vec::new();
+        };
+        let engine = systems::describe(&system.recorded()).engine;
+        let within = engine.zip(found.engine_version.as_ref());
+        let within = within.map(|((engine, _), version)| format!("{engine} {version} is in it"));
+        let all = self.0.iter().filter_map(|(system, found)| {
+            let found = found.as_ref().ok()?;
+            Some((
+                system.name(),
+                &*found.version,
+                found.engine_version.as_deref(),
+            ))
+        });
+        let differing = systems::differing_engines(all).into_iter();
+        let differing = differing.filter(|one| {
+            let mut of = one.versions.iter().flat_map(|(_, systems)| systems);
+            of.any(|name| name == system.name())
+        });
+        within
             .into_iter()
-            .find(|(_, _, cli)| *cli == system.name())?;
-        let embedded = self.get(System::from_name(&embedded)?).ok()?;
-        (self.get(system).ok()?.version != embedded.version).then(|| {
-            format!(
-                "{} is embedded: differences between the two are differences between versions too",
-                embedded.version
-            )
-        })
+            .chain(differing.map(|one| one.sentence()))
+            .collect()
     }
 
     /// Checks that these are there.

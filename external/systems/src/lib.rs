@@ -102,18 +102,24 @@ pub struct Layer {
     pub system: &'static str,
     /// The network that its cells have, if there is a choice of them.
     pub network: Option<&'static str>,
+    /// The system in whose presence it is no layer: another build of the same program.
+    pub unless: Option<&'static str>,
+    /// What it is called.
+    pub step: &'static str,
     /// What the layer does.
     pub work: &'static str,
 }
 
 /// The layers between a bare program and a container with a network of its own, from the inside:
 /// the same program in each, and in each the work of the one before it.
-pub const CONTAINER_LAYERS: [Layer; 5] = [
-    native::LAYER,
+pub const CONTAINER_LAYERS: [Layer; 7] = [
+    native::LAYERS[0],
+    native::LAYERS[1],
     oci::LAYER,
     containerd::LAYER,
     docker::LAYERS[0],
     docker::LAYERS[1],
+    docker::LAYERS[2],
 ];
 
 struct Known {
@@ -210,6 +216,66 @@ pub fn engine_pairs() -> Vec<(&'static str, System, System)> {
         .collect()
 }
 
+/// An engine that several systems have, and in which versions: those of each version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EngineVersions {
+    /// The engine.
+    pub engine: &'static str,
+    /// Each version with the systems that have it, in the order of systems.
+    pub versions: Vec<(String, Vec<String>)>,
+}
+
+impl EngineVersions {
+    /// The versions with the systems that have them, and what follows from that.
+    pub fn sentence(&self) -> String {
+        let versions = self.versions.iter();
+        let versions: Vec<_> = versions
+            .map(|(version, systems)| format!("{version} in {}", systems.join(" and ")))
+            .collect();
+        format!(
+            "{} is {}: what is compared between these differs by versions too",
+            self.engine,
+            versions.join(", ")
+        )
+    }
+}
+
+/// The engines that these systems have in more than one version. Of each system: its name, its
+/// version, and that of the engine in it where it is something larger.
+pub fn differing_engines<'a>(
+    systems: impl IntoIterator<Item = (&'a str, &'a str, Option<&'a str>)>,
+) -> Vec<EngineVersions> {
+    let mut found: Vec<EngineVersions> = Vec::new();
+    for (name, version, engine_version) in systems {
+        let Some(known) = known().find(|known| known.name == name) else {
+            continue;
+        };
+        let (engine, version) = match known.engine {
+            Some((engine, Embedding::Library | Embedding::CommandLine)) => (engine, Some(version)),
+            Some((engine, Embedding::Within)) => (engine, engine_version),
+            None => continue,
+        };
+        let Some(version) = version.filter(|version| !version.is_empty()) else {
+            continue;
+        };
+        let at = found.iter().position(|one| one.engine == engine);
+        let at = at.unwrap_or_else(|| {
+            found.push(EngineVersions {
+                engine,
+                versions: Vec::new(),
+            });
+            found.len() - 1
+        });
+        let versions = &mut found[at].versions;
+        match versions.iter_mut().find(|(known, _)| known == version) {
+            Some((_, systems)) => systems.push(name.to_owned()),
+            None => versions.push((version.to_owned(), vec![name.to_owned()])),
+        }
+    }
+    found.retain(|one| one.versions.len() > 1);
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,5 +311,30 @@ mod tests {
             .map(|(engine, ..)| engine)
             .collect();
         assert_eq!(names, ["wasmtime", "wasmedge"]);
+    }
+
+    #[test]
+    fn an_engine_in_several_versions_is_named_with_who_has_which() {
+        let found = differing_engines([
+            ("wasmtime-embedded", "48.0.8", None),
+            ("wasmtime-cli", "48.0.8", None),
+            ("wasmedge-cli", "0.17.1", None),
+            ("docker", "28.5", None),
+            ("docker-wasmtime", "28.5", None),
+            ("wasmcloud", "2.10.3", Some("48.0.3")),
+        ]);
+        let sentences: Vec<_> = found.iter().map(EngineVersions::sentence).collect();
+        assert_eq!(
+            sentences,
+            [
+                "wasmtime is 48.0.8 in wasmtime-embedded and wasmtime-cli, 48.0.3 in wasmcloud: what is \
+                compared between these differs by versions too"
+            ]
+        );
+        let same = differing_engines([
+            ("wasmtime-embedded", "48.0.8", None),
+            ("wasmcloud", "2.10.3", Some("48.0.8")),
+        ]);
+        assert_eq!(same, []);
     }
 }

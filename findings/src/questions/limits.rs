@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use results::System;
 use results::record::Scenario;
 use serde::Serialize;
+use systems::EngineVersions;
 
 use crate::cells::{CellFacts, Lateness, Measure};
 use crate::facts::{Facts, one_per_system};
@@ -111,6 +112,8 @@ pub struct Limits {
     pub sessions: usize,
     /// Blocks with samples of several of them, which make no pairs across.
     pub split_blocks: usize,
+    /// Engines that the run's systems have in more than one version.
+    pub engine_versions: Vec<EngineVersions>,
     /// Whether the checkout had changes that are in no commit.
     pub dirty: bool,
 }
@@ -184,12 +187,27 @@ pub fn compute(facts: &Facts) -> Limits {
         late: late(facts),
         sessions: sessions.values().flatten().collect::<BTreeSet<_>>().len(),
         split_blocks: sessions.values().filter(|of| of.len() > 1).count(),
+        engine_versions: engine_versions(facts),
         dirty: facts
             .manifest
             .as_ref()
             .is_some_and(|manifest| manifest.dirty == Some(true)),
         absent,
     }
+}
+
+/// A twin has the version of its original, and is left out with those that are not there.
+fn engine_versions(facts: &Facts) -> Vec<EngineVersions> {
+    let systems = facts.manifest.iter().flat_map(|manifest| &manifest.systems);
+    systems::differing_engines(systems.filter(|system| system.unavailable.is_none()).map(
+        |system| {
+            (
+                &*system.name,
+                &*system.version,
+                system.engine_version.as_deref(),
+            )
+        },
+    ))
 }
 
 fn fail_often(facts: &Facts) -> Vec<FailsOften> {

@@ -8,12 +8,18 @@
 //! scores is made of differences that the run does not show, and both stand on one rank. Samples
 //! that are too few therefore lead to shared ranks, and never to a winner.
 //!
+//! **Memory is what is alike for every system**: for many tenants what one more instance takes, for one
+//! service that and what the machine pays once, both by the line of memory over instances. Where two
+//! systems do not have such a line, memory is not judged, and the other criteria share its weight; where
+//! two have, those without are not ranked.
+//!
 //! A system is not ranked if what its criteria are read off fails often, since that is what
 //! survivors did, or is limited by the load generator, since that is the generator's figure.
 
 use results::Workload;
 use results::record::Scenario;
 use serde::Serialize;
+use systems::usual;
 
 use crate::cells::{CellFacts, Measure};
 use crate::comparison::{self, Family, Pair, Table};
@@ -27,8 +33,10 @@ pub enum Criterion {
     Start,
     /// Time of a request on a running instance.
     Request,
-    /// Memory of a running instance.
-    Memory,
+    /// Memory of one more instance, where there are many.
+    InstanceMemory,
+    /// Memory of one service: of its instance, and what the machine pays once.
+    ServiceMemory,
     /// Time per request under load: the reciprocal of the throughput.
     Load,
 }
@@ -39,16 +47,23 @@ impl Criterion {
         match self {
             Self::Start => "start",
             Self::Request => "request",
-            Self::Memory => "memory",
+            Self::InstanceMemory => "memory of one more instance",
+            Self::ServiceMemory => "memory of one service with its engine",
             Self::Load => "time per request under load",
         }
+    }
+
+    /// Whether it is memory.
+    pub const fn is_memory(self) -> bool {
+        matches!(self, Self::InstanceMemory | Self::ServiceMemory)
     }
 
     const fn measure(self) -> Measure {
         match self {
             Self::Start => Measure::TotalNs,
             Self::Request => Measure::P50Ns,
-            Self::Memory => Measure::PssBytes,
+            Self::InstanceMemory => Measure::InstanceBytes,
+            Self::ServiceMemory => Measure::ServiceBytes,
             Self::Load => Measure::PerSecond,
         }
     }
@@ -73,7 +88,7 @@ pub const USES: [Use; 3] = [
             and memory limits their number",
         weights: &[
             (Criterion::Start, 0.4),
-            (Criterion::Memory, 0.5),
+            (Criterion::InstanceMemory, 0.5),
             (Criterion::Request, 0.1),
         ],
     },
@@ -84,7 +99,7 @@ pub const USES: [Use; 3] = [
         weights: &[
             (Criterion::Start, 0.5),
             (Criterion::Request, 0.3),
-            (Criterion::Memory, 0.2),
+            (Criterion::ServiceMemory, 0.2),
         ],
     },
     Use {
@@ -93,7 +108,7 @@ pub const USES: [Use; 3] = [
         weights: &[
             (Criterion::Load, 0.6),
             (Criterion::Request, 0.25),
-            (Criterion::Memory, 0.15),
+            (Criterion::ServiceMemory, 0.15),
         ],
     },
 ];
@@ -106,6 +121,10 @@ pub struct Ranking {
     pub for_use: Use,
     /// The workload.
     pub workload: Workload,
+    /// What was weighed, with weights that add up to 1.
+    pub weighed: Vec<(Criterion, f64)>,
+    /// What would have counted and was not measured of two systems.
+    pub not_judged: Vec<Criterion>,
     /// The systems, best score first.
     pub places: Vec<Place>,
     /// Those that cannot be ranked, each with the reason.
@@ -171,7 +190,7 @@ pub fn compute(facts: &Facts) -> Vec<Ranking> {
     scored
         .into_iter()
         .map(|scored| {
-            let own = families.by_ref().take(scored.for_use.weights.len());
+            let own = families.by_ref().take(scored.weighed.len());
             let own = own.collect();
             scored.rank(own)
         })
@@ -187,9 +206,13 @@ fn cell_of<'a>(
     match criterion {
         Criterion::Start => Some(of.start),
         Criterion::Request => Some(of.warm),
-        Criterion::Memory => [of.warm, of.start]
-            .into_iter()
-            .find(|cell| cell.median(Measure::PssBytes).is_some()),
+        Criterion::InstanceMemory | Criterion::ServiceMemory => {
+            let cell = &of.start.cell;
+            let mut cells = facts.comparable(&cell.workload, Scenario::Density);
+            let measure = criterion.measure();
+            cells.retain(|it| it.system() == of.start.system() && it.median(measure).is_some());
+            usual(cells, |it| &it.cell)
+        }
         Criterion::Load => {
             let cell = &of.start.cell;
             facts.usual(&cell.workload, Scenario::Throughput, of.start.system())
@@ -204,6 +227,8 @@ type Costs<'a> = Vec<(&'a CellFacts, f64)>;
 struct Scored<'a> {
     for_use: Use,
     workload: &'a Workload,
+    /// What is weighed, with weights that add up to 1.
+    weighed: Vec<(Criterion, f64)>,
     systems: Vec<(&'a str, Costs<'a>, f64)>,
     /// The least cost by each criterion.
     best: Vec<f64>,
@@ -220,20 +245,21 @@ fn score<'a>(
     all: &[Configuration<'a>],
 ) -> Option<Scored<'a>> {
     let (mut systems, mut unranked) = (Vec::new(), Vec::new());
+    let weighed = weighed(facts, for_use, all);
     for of in all {
-        match costs(facts, of, for_use) {
+        match costs(facts, of, &weighed) {
             Ok(costs) => systems.push((of.start.system(), costs, 0.0)),
             Err(obstacle) => unranked.push(obstacle),
         }
     }
-    let best: Vec<f64> = (0..for_use.weights.len())
+    let best: Vec<f64> = (0..weighed.len())
         .map(|at| {
             let values = systems.iter().map(|(_, cells, _)| cells[at].1);
             values.fold(f64::INFINITY, f64::min)
         })
         .collect();
     for (_, cells, score) in &mut systems {
-        let terms = for_use.weights.iter().zip(cells.iter()).zip(&best);
+        let terms = weighed.iter().zip(cells.iter()).zip(&best);
         let sum: f64 = terms
             .map(|(((_, weight), (_, value)), best)| weight * (value / best).ln())
             .sum();
@@ -244,10 +270,27 @@ fn score<'a>(
     (systems.len() > 1).then_some(Scored {
         for_use,
         workload,
+        weighed,
         systems,
         best,
         unranked,
     })
+}
+
+/// What of a use's criteria can be judged: memory only where two systems have a figure that is alike.
+fn weighed(facts: &Facts, for_use: Use, all: &[Configuration<'_>]) -> Vec<(Criterion, f64)> {
+    let is_judged = |(criterion, _): &&(Criterion, f64)| {
+        let with = all
+            .iter()
+            .filter(|of| cell_of(facts, of, *criterion).is_some());
+        !criterion.is_memory() || with.count() > 1
+    };
+    let judged: Vec<_> = for_use.weights.iter().filter(is_judged).copied().collect();
+    let sum: f64 = judged.iter().map(|(_, weight)| weight).sum();
+    judged
+        .into_iter()
+        .map(|(criterion, weight)| (criterion, weight / sum))
+        .collect()
 }
 
 impl<'a> Scored<'a> {
@@ -274,7 +317,7 @@ impl<'a> Scored<'a> {
                 floor: facts.floor_of(self.workload, cells[0].cell.scenario, measure),
             }
         };
-        self.for_use.weights.iter().enumerate().map(table).collect()
+        self.weighed.iter().enumerate().map(table).collect()
     }
 
     /// The ranking, by the families of its tables.
@@ -286,8 +329,7 @@ impl<'a> Scored<'a> {
             is_shared: ranks.iter().filter(|other| *other == rank).count() > 1,
             score: *score,
             factors: self
-                .for_use
-                .weights
+                .weighed
                 .iter()
                 .zip(cells)
                 .zip(&self.best)
@@ -299,9 +341,16 @@ impl<'a> Scored<'a> {
                 })
                 .collect(),
         };
+        let is_left_out = |criterion: &Criterion| {
+            let mut weighed = self.weighed.iter();
+            !weighed.any(|(weighed, _)| weighed == criterion)
+        };
+        let criteria = self.for_use.weights.iter().map(|(criterion, _)| *criterion);
         Ranking {
+            not_judged: criteria.filter(is_left_out).collect(),
             for_use: self.for_use,
             workload: self.workload.clone(),
+            weighed: self.weighed.clone(),
             places: self.systems.iter().zip(&ranks).map(place).collect(),
             unranked: self.unranked,
             families,
@@ -313,7 +362,7 @@ impl<'a> Scored<'a> {
 fn costs<'a>(
     facts: &'a Facts,
     of: &Configuration<'a>,
-    for_use: Use,
+    weighed: &[(Criterion, f64)],
 ) -> Result<Costs<'a>, Unranked> {
     let refuse = |cell: &CellFacts, why: String| Unranked {
         system: of.start.system().to_owned(),
@@ -328,6 +377,10 @@ fn costs<'a>(
             let why = format!("its {} was not measured", criterion.name());
             return Err(refuse(cell.unwrap_or(of.start), why));
         };
+        if value <= 0.0 {
+            let why = format!("its {} does not show: the line is flat", criterion.name());
+            return Err(refuse(cell, why));
+        }
         if let Some(answered) = cell.answered().filter(|_| cell.fails_often()) {
             return Err(refuse(cell, answered));
         }
@@ -344,7 +397,7 @@ fn costs<'a>(
             },
         ))
     };
-    for_use.weights.iter().map(cost).collect()
+    weighed.iter().map(cost).collect()
 }
 
 /// The rank of each system in the order of scores.

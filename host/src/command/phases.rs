@@ -1,12 +1,11 @@
 //! `host phases`: from a command line to a run folder and its summary.
 
-mod masked;
 mod options;
 mod rehearsals;
 
 use std::time::Duration;
 
-use campaign::manifest::Measured;
+use campaign::manifest::{Identity, Measured};
 use campaign::terminal::print;
 use campaign::{Error, Exit, duration, run};
 use host_probe::settings::{Engine, Named as _};
@@ -36,13 +35,6 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
         }
         None => options::parse(arguments)?,
     };
-    if resume.is_some() && options.artifact.as_ref().is_some_and(|it| it.piped) {
-        return Err(Error::new(
-            Exit::Resume,
-            "the artifact of this run was read from a pipe, and cannot be read again",
-        )
-        .hint("start a new run, with the artifact in a file"));
-    }
     let targets = options.targets()?;
     let selected = options.selected()?;
     let mut all = plan::starts(options.profile, &selected, &targets, &[]);
@@ -135,7 +127,11 @@ fn systems(starts: &[Start], programs: &Programs) -> Vec<System> {
     campaign::manifest::systems(starts, |start: &Start| {
         let program = programs.get(start.configuration.engine);
         let program = program.map_err(Skip::to_string)?;
-        Ok((program.version.clone(), program.sha256.clone()))
+        Ok(Identity {
+            version: program.version.clone(),
+            engine_version: None,
+            sha256: program.sha256.clone(),
+        })
     })
 }
 

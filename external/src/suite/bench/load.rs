@@ -43,7 +43,7 @@ impl SystemBench<'_> {
             request: &request,
             port,
         };
-        let started = self.first_answer(&mut running, &first, spec.mapped.as_deref());
+        let started = self.first_answer(&mut running, &first, spec.mapped.as_ref());
         let loaded = self.load_started(&running, planned, &request, &started, port);
         let resources = running.usage();
         let used = cpus(&usage::tree(running.pid()));
@@ -106,8 +106,20 @@ impl SystemBench<'_> {
         ])
     }
 
-    /// Puts what answers at these targets under load together.
+    /// Puts what answers at these targets under load together, from where its clients are.
     pub(super) fn put_under_load(
+        &self,
+        planned: &Planned,
+        request: Request,
+        targets: &[Target],
+    ) -> Result<Loaded, Failure> {
+        let loaded = self
+            .endpoint
+            .as_client(|| self.load_targets(planned, request, targets));
+        loaded?
+    }
+
+    fn load_targets(
         &self,
         planned: &Planned,
         request: Request,

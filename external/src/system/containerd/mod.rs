@@ -1,4 +1,4 @@
-//! containerd: the daemon below Docker, through its own API, with the machine's network.
+//! containerd: the daemon below Docker, through its own API, without a network of its making.
 //!
 //! What it is the same in as Docker: the snapshotter that makes a writable layer over that of the
 //! image, the shim, `runc`. What it does not do: networks, logs through the engine, an image's
@@ -20,8 +20,9 @@ use results::record::Scenario;
 
 use self::api::{Client, Empty, VERSION, VersionResponse};
 use self::daemon::Daemon;
-use super::container::host_network;
+use super::container::without_a_bridge;
 use super::managed::{Engine, EngineContext, ManagedSystem, Programs, on_this_thread, programs};
+use super::oci::bundle::{NETWORKS, Templates};
 use super::programs::unavailable;
 use super::pull::{Source, variants as variants_pulled};
 use super::{
@@ -85,6 +86,8 @@ impl Adapter for Containerd {
     }
 
     fn find(&self) -> Result<Found, Unavailable> {
+        // What it starts is what an engine would have it start.
+        docker::find()?;
         let socket = socket()?;
         let unavailable = unavailable(docker::REMEDY);
         let version = on_this_thread(async {
@@ -102,6 +105,7 @@ impl Adapter for Containerd {
         Ok(Found {
             program: socket,
             version,
+            engine_version: None,
             sha256,
         })
     }
@@ -144,9 +148,22 @@ impl ManagedSystem for Containerd {
         let words = [OsStr::new(CLEANUP), socket.as_os_str(), OsStr::new(&id)];
         let guard = cleanup::guard(context.reaper, &words)?;
         let source = Source::new(&work, context.reaper, (LABEL, owner));
-        Ok(Box::new(Daemon::new(
-            runtime, socket, work, id, source, guard,
-        )))
+        let templates = Templates::new(&work.join(daemon::FILES), |network| {
+            docker::template(context.reaper, network)
+        })?;
+        Ok(Box::new(Daemon {
+            runtime,
+            client: None,
+            socket,
+            version: context.found.version.clone(),
+            templates,
+            work,
+            id,
+            made: HashMap::new(),
+            source,
+            ready: None,
+            _guard: guard,
+        }))
     }
 
     fn programs(&self, _: &Found) -> Programs {
@@ -156,11 +173,25 @@ impl ManagedSystem for Containerd {
         }
     }
 
-    fn variants(&self, _: bool, scenario: Scenario) -> Vec<Params> {
+    fn variants(&self, service: bool, scenario: Scenario) -> Vec<Params> {
         match scenario {
-            Scenario::ImageCold => host_network().iter().flat_map(variants_pulled).collect(),
-            _ => host_network(),
+            Scenario::ImageCold => without_a_bridge(service)
+                .first()
+                .map_or_else(Vec::new, variants_pulled),
+            _ => without_a_bridge(service),
         }
+    }
+
+    fn usual_variants(&self, _: bool, scenario: Scenario) -> usize {
+        if scenario.multiplies() || scenario == Scenario::ImageCold {
+            1
+        } else {
+            NETWORKS.len()
+        }
+    }
+
+    fn reaches_any_address(&self) -> bool {
+        true
     }
 }
 

@@ -119,7 +119,11 @@ impl Adapter for WasmCloud {
             );
             return Err(unavailable(reason));
         }
-        found(programs.wash, version, REMEDY)
+        let engine_version = engine_version(&programs.wash).map_err(&unavailable)?;
+        Ok(Found {
+            engine_version,
+            ..found(programs.wash, version, REMEDY)?
+        })
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
@@ -214,9 +218,61 @@ fn version_of(program: &Path) -> Result<String, String> {
     Ok(version.trim_start_matches('v').to_owned())
 }
 
+/// The version of Wasmtime in the program, which it has no option to say: where its crate panics, the
+/// program names the file of the source, and that lies in a folder with the crate's name and version.
+/// Nothing where there is no such name, or there are several versions.
+///
+/// # Errors
+/// The program cannot be read.
+fn engine_version(program: &Path) -> Result<Option<String>, String> {
+    let bytes = std::fs::read(program)
+        .map_err(|error| format!("cannot read {}: {error}", program.display()))?;
+    Ok(crate_version(&bytes, "wasmtime"))
+}
+
+/// The only version of a crate whose source files are named in these bytes: `/NAME-VERSION/src/`.
+fn crate_version(bytes: &[u8], name: &str) -> Option<String> {
+    let before = format!("/{name}-");
+    let mut found: Option<&[u8]> = None;
+    for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+        let Some(rest) = bytes[at..].strip_prefix(before.as_bytes()) else {
+            continue;
+        };
+        let is_version = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+        let length = rest.iter().position(|byte| !is_version(byte))?;
+        let (version, rest) = rest.split_at(length);
+        if version.is_empty() || !rest.starts_with(b"/src/") {
+            continue;
+        }
+        if found.is_some_and(|known| known != version) {
+            return None;
+        }
+        found = Some(version);
+    }
+    found.map(|version| String::from_utf8_lossy(version).into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_of_a_crate_is_that_of_the_folder_of_its_source() {
+        let of = |text: &str| crate_version(text.as_bytes(), "wasmtime");
+        let path = |version| format!("\0/x/wasmtime-{version}/src/a.rs\0");
+        assert_eq!(of(&path("48.0.3")), Some("48.0.3".to_owned()));
+        assert_eq!(of("/wasmtime-wasi-48.0.3/src/a.rs"), None);
+        assert_eq!(of("/wasmtime-48.0.3.crate "), None);
+        assert_eq!(
+            of(&(path("48.0.3") + &path("48.0.3"))),
+            Some("48.0.3".to_owned())
+        );
+        assert_eq!(
+            of(&(path("48.0.3") + &path("49.0.0"))),
+            None,
+            "which one runs is not known"
+        );
+    }
 
     #[test]
     fn the_version_is_an_exact_one() {

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 
 use campaign::Error;
 use campaign::duration::parse_seconds;
+use host_probe::given::{Folder, Variable};
 use host_probe::limits;
-use host_probe::settings::{Acquire, Allocator, Engine, Named as _};
+use host_probe::settings::{Acquire, Allocator, Engine, Interrupt, Named as _};
 use lexopt::Arg::{Long, Short};
 
 use super::values::{
     parse_address, parse_bytes, parse_concurrency, parse_head_bytes, parse_mebibytes, parse_named,
     parse_threads,
 };
-use super::{ANY_PORT, CompileArgs, Instances, Limits, RunArgs, ServeArgs};
+use super::{ANY_PORT, CompileArgs, GivenArgs, Instances, Limits, RunArgs, ServeArgs};
 use crate::cli::{Command, Parsed};
 use crate::error::usage;
 
@@ -29,14 +30,19 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
         acquire: None,
         cache: None,
         allocator: Allocator::OnDemand,
+        interrupt: Interrupt::Epoch,
         instances: Instances::PerRequest,
         threads: None,
         limits: Limits::DEFAULT,
+        given: GivenArgs::default(),
         milestones: None,
     };
-    let limits = &mut args.limits;
+    let (limits, given) = (&mut args.limits, &mut args.given);
     let mut flags = Flags::new("serve", arguments);
     while flags.advance()? {
+        if flags.given(given)? {
+            continue;
+        }
         match flags.flag.as_str() {
             "--help" | "-h" => return Ok(None),
             "--artifact" => artifact = Some(flags.path()?),
@@ -44,6 +50,7 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
             "--acquire" => args.acquire = Some(flags.acquire()?),
             "--cache" => args.cache = Some(flags.path()?),
             "--allocator" => args.allocator = flags.allocator()?,
+            "--interrupt" => args.interrupt = flags.interrupt()?,
             "--instances" => {
                 args.instances = flags.value(|text| parse_named(Instances::ALL, text))?;
             }
@@ -78,8 +85,12 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
     };
     let (mut artifact, mut acquire, mut cache) = (None, None, None);
     let (mut time, mut memory_bytes) = (limits::TIME, limits::MEMORY_BYTES);
+    let mut given = GivenArgs::default();
     let mut flags = Flags::new("run", own);
     while flags.advance()? {
+        if flags.given(&mut given)? {
+            continue;
+        }
         match flags.flag.as_str() {
             "--help" | "-h" => return Ok(None),
             "--version" | "-V" => return Ok(Some(Parsed::EngineVersion)),
@@ -99,6 +110,7 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
         cache,
         time,
         memory_bytes,
+        given,
         arguments: of_guest.to_vec(),
     }))))
 }
@@ -106,6 +118,7 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
 /// Parses what follows `compile`. Nothing if it asks for help.
 pub(crate) fn parse_compile(arguments: &[OsString]) -> Result<Option<Parsed>, Error> {
     let (mut artifact, mut output, mut allocator) = (None, None, Allocator::OnDemand);
+    let mut interrupt = None;
     let mut flags = Flags::new("compile", arguments);
     while flags.advance()? {
         match flags.flag.as_str() {
@@ -113,6 +126,7 @@ pub(crate) fn parse_compile(arguments: &[OsString]) -> Result<Option<Parsed>, Er
             "--artifact" => artifact = Some(flags.path()?),
             "--output" => output = Some(flags.path()?),
             "--allocator" => allocator = flags.allocator()?,
+            "--interrupt" => interrupt = Some(flags.interrupt()?),
             _ => return Err(flags.unknown()),
         }
     }
@@ -122,6 +136,7 @@ pub(crate) fn parse_compile(arguments: &[OsString]) -> Result<Option<Parsed>, Er
         artifact,
         output,
         allocator,
+        interrupt,
     }))))
 }
 
@@ -220,8 +235,10 @@ impl Flags {
     /// The flag's value, parsed.
     fn value<T>(&mut self, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, Error> {
         let value = self.argument()?;
-        let text = value.to_string_lossy();
-        parse(&text)
+        let text = value
+            .to_str()
+            .ok_or_else(|| usage(format!("{}: the value is no text", self.flag), self.help()))?;
+        parse(text)
             .map_err(|reason| usage(format!("{}: `{text}`: {reason}", self.flag), self.help()))
     }
 
@@ -231,6 +248,21 @@ impl Flags {
 
     fn allocator(&mut self) -> Result<Allocator, Error> {
         self.value(|text| parse_named(Allocator::ALL, text))
+    }
+
+    /// Whether the flag gives the guest something, which it then does.
+    fn given(&mut self, given: &mut GivenArgs) -> Result<bool, Error> {
+        match self.flag.as_str() {
+            "--env" => given.environment.push(self.value(Variable::parse)?),
+            "--dir" => given.folders.push(self.value(Folder::parse)?),
+            "--config" => given.config.push(self.value(Variable::parse)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn interrupt(&mut self) -> Result<Interrupt, Error> {
+        self.value(|text| parse_named(Interrupt::ALL, text))
     }
 
     fn unknown(&self) -> Error {

@@ -46,6 +46,7 @@ fn every_flag_is_taken_in_both_spellings() {
         ("--acquire", "cache_hit"),
         ("--cache", "folder"),
         ("--allocator", "pooling"),
+        ("--interrupt", "none"),
         ("--instances", "reused"),
         ("--engine", "wasmtime"),
         ("--threads", "3"),
@@ -73,6 +74,7 @@ fn every_flag_is_taken_in_both_spellings() {
         (options.acquire, options.allocator),
         (Some(Acquire::CacheHit), Allocator::Pooling)
     );
+    assert_eq!(options.interrupt, Interrupt::None);
     assert_eq!(
         (options.instances, options.threads.map(NonZeroUsize::get)),
         (Instances::Reused, Some(3))
@@ -221,8 +223,10 @@ fn compiling_needs_both_files() {
         artifact: "a".into(),
         output: "b".into(),
         allocator: Allocator::Pooling,
+        interrupt: Some(Interrupt::None),
     };
-    match parse_compile(&words("--artifact a --output b --allocator pooling")) {
+    let line = "--artifact a --output b --allocator pooling --interrupt none";
+    match parse_compile(&words(line)) {
         Ok(Some(Parsed::Run(Command::Compile(args)))) => assert_eq!(args, expected),
         other => panic!("{other:?}"),
     }

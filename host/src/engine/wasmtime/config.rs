@@ -1,14 +1,16 @@
 //! Configurations in the engine's own terms, and the engine that is made from one.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use results::Param;
 use wasmtime::{
-    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, OptLevel,
+    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel,
     PoolingAllocationConfig, Strategy,
 };
 
-use host_probe::pool::PoolLimits;
+use host_probe::pool::PoolSettings;
 use host_probe::report::{Cause, Failure};
 use host_probe::settings::{
     Acquire, Allocator, CompileThreads, Compiler, EngineSettings, Interrupt, MemoryInit,
@@ -50,6 +52,10 @@ pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<C
     config.memory_init_cow(settings.memory_init == MemoryInit::Cow);
     config.parallel_compilation(settings.compile_threads == CompileThreads::Parallel);
     config.epoch_interruption(settings.interrupt == Interrupt::Epoch);
+    super::levers::apply(&mut config, &settings.levers);
+    if settings.levers.value(&Param::CodeMemory) == "given" {
+        config.with_custom_code_memory(Some(Arc::new(super::code::InPlace)));
+    }
     config.cache(cache);
     // A compiler that nobody calls is still set up for this machine. A start from compiled code
     // does without, as a person would build it to start fast; but an engine without it takes no
@@ -60,13 +66,33 @@ pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<C
     config
 }
 
-/// A pool whose places have room for so much.
-pub(crate) fn pool(limits: PoolLimits) -> PoolingAllocationConfig {
+/// A pool in the engine's own terms.
+pub(crate) fn pool(settings: PoolSettings) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    pool.table_elements(limits.table_elements as usize)
-        .max_tables_per_module(limits.tables)
-        .max_memories_per_module(limits.memories)
-        .max_core_instance_size(limits.instance_bytes as usize);
+    pool.table_elements(settings.table_elements as usize)
+        .max_tables_per_module(settings.tables)
+        .max_memories_per_module(settings.memories)
+        .max_core_instance_size(settings.instance_bytes as usize)
+        .linear_memory_keep_resident(settings.memory_kept_bytes as usize)
+        .table_keep_resident(settings.table_kept_bytes as usize)
+        .async_stack_keep_resident(settings.stack_kept_bytes as usize)
+        .pagemap_scan(match settings.pagemap_scan {
+            0 => Enabled::No,
+            1 => Enabled::Auto,
+            _ => Enabled::Yes,
+        })
+        .max_unused_warm_slots(settings.warm_slots)
+        .decommit_batch_size(settings.decommit_batch as usize);
+    let slots = settings.slots;
+    if slots > 0 {
+        let parts = slots.saturating_mul(PoolSettings::PARTS);
+        pool.total_component_instances(slots)
+            .total_memories(slots)
+            // A store keeps the stack of its last call.
+            .total_stacks(slots)
+            .total_core_instances(parts)
+            .total_tables(parts);
+    }
     pool
 }
 

@@ -5,20 +5,16 @@ use std::collections::BTreeMap;
 use host_probe::report::{Answered, Failure, InstanceSetReport};
 use host_probe::request::{InstanceSet, Kind};
 use host_probe::resources::{Usage, memory};
-use host_probe::settings::Allocator;
+use host_probe::settings::EngineSettings;
 use machine::clock::now_ns;
 use tokio::runtime::Runtime;
 use wasmtime::component::Component;
-use wasmtime::{Engine, InstanceAllocationStrategy, Module, PoolingAllocationConfig, Store};
+use wasmtime::{Engine, Module, Store};
 
 use super::guest::{self, Guest};
 use super::instance::Instance;
 use super::link::PreInstance;
 use super::{Code, allow, config, engine_from, new_executor, new_store, not_loaded, time_limit};
-
-/// Core instances, memories and tables that one component may consist of: ours are of four core
-/// instances with one memory.
-const PARTS: u32 = 8;
 
 /// Starts instances of one precompiled guest, one after another, and keeps them all; measures the
 /// memory of the process; then calls each.
@@ -30,11 +26,12 @@ const PARTS: u32 = 8;
 /// The machine cannot hold them, or one does not answer.
 pub(crate) fn measure(set: &InstanceSet) -> Result<InstanceSetReport, Failure> {
     let spec = &set.spec;
-    let mut config = config(spec.acquire, spec.settings, None);
-    if spec.settings.allocator == Allocator::Pooling {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(set)));
-    }
-    let engine = engine_from(&config)?;
+    // A pool with room for so many, and no more: what it reserves is a part of what is measured.
+    let settings = EngineSettings {
+        pool: spec.settings.pool.with_slots(set.instances),
+        ..spec.settings
+    };
+    let engine = engine_from(&config(spec.acquire, settings, None))?;
     let pre_instance = link(&engine, set)?;
     let executor = new_executor()?;
     // What is there before the first: the program, the engine, the code, and room for the list of
@@ -45,7 +42,7 @@ pub(crate) fn measure(set: &InstanceSet) -> Result<InstanceSetReport, Failure> {
     let mut last_start_ns = 0;
     for nth in 0..set.instances {
         let from_ns = now_ns();
-        let mut store = new_store(&engine, spec);
+        let mut store = new_store(&engine, spec)?;
         let instance = executor.block_on(pre_instance.instantiate(&mut store));
         let instance =
             instance.map_err(|error| number_failure(nth, guest::failure(&error, &store)))?;
@@ -84,7 +81,7 @@ fn link(engine: &Engine, set: &InstanceSet) -> Result<PreInstance, Failure> {
     match spec.kind {
         Kind::Module => {
             let module = <Module as Code>::deserialize_file(engine, &spec.file);
-            PreInstance::module(engine, &module.map_err(|error| not_loaded(&error))?)
+            PreInstance::module(engine, &module.map_err(|error| not_loaded(&error))?, spec)
         }
         Kind::Component => {
             let component = <Component as Code>::deserialize_file(engine, &spec.file);
@@ -100,30 +97,26 @@ fn call_all(
     members: &mut [Member],
     set: &InstanceSet,
 ) -> Result<Vec<(Answered, u64)>, Failure> {
-    let mut answers: BTreeMap<(i64, String), u64> = BTreeMap::new();
+    let mut answers: BTreeMap<_, u64> = BTreeMap::new();
     for (nth, member) in (0..).zip(members) {
         let answer = executor
             .block_on(call(member, set))
             .map_err(|failure| number_failure(nth, failure))?;
-        *answers.entry((answer.code, answer.body_hex)).or_default() += 1;
+        *answers
+            .entry((answer.code, answer.headers, answer.body_hex))
+            .or_default() += 1;
     }
     let answers = answers.into_iter();
     Ok(answers
-        .map(|((code, body_hex), n)| (Answered { code, body_hex }, n))
+        .map(|((code, headers, body_hex), n)| {
+            let answered = Answered {
+                code,
+                body_hex,
+                headers,
+            };
+            (answered, n)
+        })
         .collect())
-}
-
-/// A pool with room for so many, and no more: what it reserves is a part of what is measured.
-fn pool(set: &InstanceSet) -> PoolingAllocationConfig {
-    let instances = set.instances;
-    let mut pool = config::pool(set.spec.settings.pool);
-    pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(PARTS))
-        .total_memories(instances)
-        .total_tables(instances.saturating_mul(PARTS))
-        // A store keeps the stack of its last call.
-        .total_stacks(instances);
-    pool
 }
 
 async fn call((store, instance): &mut Member, set: &InstanceSet) -> Result<Answered, Failure> {
