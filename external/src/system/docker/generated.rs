@@ -74,6 +74,7 @@ async fn capture(client: &Client, owner: &str, network: &str) -> Result<Template
         workload: Workload::HttpHello,
         acquire: None,
         own: None,
+        left_out: &[],
         folder: Path::new(""),
     };
     let (contents, command) = contents(false, &build)?;
