@@ -54,10 +54,13 @@ impl Image {
     /// # Errors
     /// A file cannot be read or written.
     pub(crate) fn store(storage: &Path, name: &str, contents: &Layers<'_>) -> io::Result<Self> {
-        let base = contents.base_bytes.map(base_layer).transpose()?;
+        let base = contents
+            .base_bytes
+            .map(|bytes| base_layer(bytes, contents.label.1));
+        let base = base.transpose()?;
         let layers: Vec<_> = base
             .into_iter()
-            .chain([workload(contents.files)?])
+            .chain([workload(contents.files, contents.label.1)?])
             .collect();
         let storage = Storage {
             blobs: storage.join("docker/registry/v2/blobs/sha256"),
@@ -151,8 +154,9 @@ fn chain_id(diff_ids: &[String]) -> String {
     })
 }
 
-fn workload(files: &[(PathBuf, PathBuf)]) -> io::Result<Layer> {
+fn workload(files: &[(PathBuf, PathBuf)], owner: &str) -> io::Result<Layer> {
     let mut archive = tar::Builder::new(Vec::new());
+    append(&mut archive, Path::new(MARK), owner.as_bytes())?;
     for (inside, file) in files {
         let inside = inside.strip_prefix("/").unwrap_or(inside);
         append(&mut archive, inside, &std::fs::read(file)?)?;
@@ -160,13 +164,18 @@ fn workload(files: &[(PathBuf, PathBuf)]) -> io::Result<Layer> {
     compress(archive)
 }
 
+/// A file in each layer that says whose it is: of a layer that an engine has of another run, nothing
+/// would be pulled.
+const MARK: &str = ".coldphase";
+
 /// Of this many files, as a small distribution has some hundreds.
 const BASE_FILES: usize = 512;
 
 /// A layer of about so many bytes, compressed. Its files are as large again and half noise, so that
 /// it is unpacked about as a layer of programs and libraries is.
-fn base_layer(bytes: usize) -> io::Result<Layer> {
+fn base_layer(bytes: usize, owner: &str) -> io::Result<Layer> {
     let mut archive = tar::Builder::new(Vec::new());
+    append(&mut archive, Path::new(MARK), owner.as_bytes())?;
     let mut noise = Noise(1);
     let length = 2 * bytes / BASE_FILES;
     for number in 0..BASE_FILES {
