@@ -38,7 +38,7 @@ fn number(draw: &mut Draw) -> Option<u64> {
 /// other, which is what passes as a record.
 fn requests(draw: &mut Draw) -> Requests {
     let ok = number(draw).unwrap_or(0);
-    let failed = if draw.next() % 2 == 0 {
+    let failed = if draw.next().is_multiple_of(2) {
         0
     } else {
         number(draw).unwrap_or(0)
@@ -46,7 +46,7 @@ fn requests(draw: &mut Draw) -> Requests {
     let mut histogram = latency::empty();
     let recorded = ok.min(40);
     (0..recorded).for_each(|_| latency::count(&mut histogram, number(draw).unwrap_or(0)));
-    let has_histogram = recorded == ok && draw.next() % 4 != 0;
+    let has_histogram = recorded == ok && !draw.next().is_multiple_of(4);
     Requests {
         sent: ok.wrapping_add(failed),
         ok,
@@ -55,7 +55,7 @@ fn requests(draw: &mut Draw) -> Requests {
         late: number(draw).unwrap_or(0),
         wall_ns: number(draw).unwrap_or(0),
         latency_hdr: has_histogram.then(|| latency::encode(&histogram)),
-        series: (draw.next() % 8 == 0).then(|| Series {
+        series: (draw.next().is_multiple_of(8)).then(|| Series {
             window_ns: number(draw).unwrap_or(0),
             answers: vec![ok],
             latency_sum_ns: vec![number(draw).unwrap_or(0)],
@@ -65,7 +65,7 @@ fn requests(draw: &mut Draw) -> Requests {
 
 /// Puts numbers in the place of some of a sample's.
 fn change(sample: &mut Sample, draw: &mut Draw) {
-    let mut chance = |one_in: u64| draw.next() % one_in == 0;
+    let mut chance = |one_in: u64| draw.next().is_multiple_of(one_in);
     let (total, phases, load, used, evidence) =
         (chance(4), chance(6), chance(3), chance(3), chance(3));
     if total {
@@ -104,7 +104,7 @@ fn change(sample: &mut Sample, draw: &mut Draw) {
             Evidence::FirewallPackets,
             Evidence::QuietWaitNs,
         ] {
-            if draw.next() % 2 == 0 {
+            if draw.next().is_multiple_of(2) {
                 sample.attested.insert(key, number(draw));
             }
         }

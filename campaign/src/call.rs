@@ -76,7 +76,7 @@ impl CallRecord {
         let mut head = None;
         if let Some(text) = request {
             let (request, rest) =
-                Request::split(text).map_err(|error| named("--request", error))?;
+                Request::split(text).map_err(|error| named("--request", &error))?;
             head = Some(format!("{} {}", request.method, request.target));
             if !rest.is_empty() && body.is_some() {
                 return Err(Error::new(Exit::Usage, "the request has two bodies")
@@ -130,11 +130,11 @@ impl CallRecord {
     /// It is none, or one of its headers is none.
     pub fn request(&self) -> Result<Request, Error> {
         let text = self.request.as_deref().unwrap_or("GET /");
-        let (mut request, _) = Request::split(text).map_err(|error| named("--request", error))?;
+        let (mut request, _) = Request::split(text).map_err(|error| named("--request", &error))?;
         request.body = self.body();
         request
             .with_headers(&self.headers)
-            .map_err(|error| named("--header", error))
+            .map_err(|error| named("--header", &error))
     }
 
     /// The body alone.
@@ -166,7 +166,7 @@ impl CallRecord {
         self.expect.iter().try_fold(usual, |expected, text| {
             expected
                 .with(text)
-                .map_err(|error| named("--expect", error))
+                .map_err(|error| named("--expect", &error))
         })
     }
 }
@@ -176,7 +176,7 @@ fn body_file(body: &str) -> Option<&str> {
     body.strip_prefix('@').filter(|rest| !rest.starts_with('@'))
 }
 
-fn named(flag: &str, error: RequestError) -> Error {
+fn named(flag: &str, error: &RequestError) -> Error {
     Error::new(Exit::Usage, format!("{flag}: {error}")).hint(error.hint)
 }
 

@@ -69,7 +69,7 @@ fn a_run_that_was_killed_while_its_engine_restarted_goes_on_at_once() {
     let socket: PathBuf = found().program;
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let out = folder.path().to_str().unwrap();
-    let cells = "system=docker,workload=hello,scenario=cold";
+    let cells = "system=docker,workload=hello,scenario=disk-cold,engine=new";
     let mut suite = external(&["suite", "--only", cells, "--samples", "3", "--out", out])
         .stderr(Stdio::null())
         .spawn()

@@ -1,5 +1,6 @@
 //! Each system's start in every kind of cold.
 
+use findings::comparison::Comparison;
 use findings::questions::kinds_of_cold::{KindsOfCold, Row};
 use findings::{Findings, Measure};
 use results::names::FileName;
@@ -120,7 +121,7 @@ fn table(findings: &Findings, of: &KindsOfCold, title: String) -> Table {
                 cell.map(|(id, cell)| format!("[{}](#{id})", median(cell, Measure::TotalNs)));
             fields.push(or_dash(linked));
             if is_compared(kind) {
-                let verdict = of.verdict(row, kind).map(|it| it.ratio_text());
+                let verdict = of.verdict(row, kind).map(Comparison::ratio_text);
                 let is_baseline = row.cells[kind] == of.baselines[kind];
                 fields.push(or_dash(verdict.or(is_baseline.then(|| "1".to_owned()))));
             }

@@ -11,6 +11,15 @@ use super::Shape;
 use super::cells::kind;
 use super::draw::Draw;
 
+/// Bytes of so many MiB.
+fn bytes_of(mib: f64) -> u64 {
+    if mib > 0.0 {
+        whole(mib * 1_048_576.0)
+    } else {
+        0
+    }
+}
+
 pub fn whole(value: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
@@ -125,9 +134,8 @@ pub(super) fn sample(shape: &Shape, planned: &Planned, draw: &mut Draw) -> Sampl
             "docker" => [3.0 * instances, 120.0],
             _ => [0.0, 0.0],
         };
-        let mib = |mib: f64| (mib > 0.0).then(|| whole(mib * 1_048_576.0)).unwrap_or(0);
-        attested.insert("shim_pss_bytes", mib(shim));
-        attested.insert("engine_pss_bytes", mib(engine));
+        attested.insert("shim_pss_bytes", bytes_of(shim));
+        attested.insert("engine_pss_bytes", bytes_of(engine));
         attested.insert("oversubscribed", instances > 2.0);
     }
     Sample {

@@ -71,10 +71,10 @@ fn one(system: System, acquire: Option<Acquire>) -> Option<Launched> {
 
 /// A command line as a person would type it.
 fn line(commands: &Commands, arguments: &[String]) -> String {
-    let environment = commands.environment.iter();
-    let mut line: String = environment
-        .map(|(name, value)| format!("{name}={value} "))
-        .collect();
+    let mut line = String::new();
+    for (name, value) in &commands.environment {
+        line.extend([name.as_str(), "=", value, " "]);
+    }
     line.push_str(commands.program);
     for argument in arguments {
         line.push(' ');

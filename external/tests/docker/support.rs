@@ -133,10 +133,11 @@ pub(crate) fn sample(engine: &mut dyn Engine, start: &StartRequest) -> Start {
             (None, end.seen_ns)
         };
     // Of a command nothing is there any more.
-    let verified = first
-        .is_some()
-        .then(|| instance.verify().unwrap())
-        .unwrap_or_default();
+    let verified = if first.is_some() {
+        instance.verify().unwrap()
+    } else {
+        results::Attested::default()
+    };
     let usage = instance.usage();
     let phases = instance.phases(first.as_ref(), answered_ns).unwrap();
     let sum: u64 = phases.iter().map(|phase| phase.ns).sum();

@@ -176,7 +176,7 @@ fn a_containers_packets_go_through_the_rules_on_both_links() {
     command.args([
         "suite",
         "--only",
-        "system=docker,workload=http-hello,scenario=warm-disk",
+        "system=docker,workload=http-hello,scenario=warm-disk,network=bridge",
         "--no-observer",
     ]);
     command

@@ -247,7 +247,8 @@ fn every_service_starts_answers_and_is_gone() {
 fn nothing_is_there_before_a_start_with_a_new_infrastructure() {
     let ground = Ground::new();
     let mut engine = ground.engine();
-    let [usual, all_new, deployed, _] = <[_; 4]>::try_from(variants(Scenario::ImageCold)).unwrap();
+    let [usual, _, all_new, deployed, _] =
+        <[_; 5]>::try_from(variants(Scenario::ImageCold)).unwrap();
     let evicted = |variant| StartRequest {
         variant,
         page_cache: PageCache::Evicted,

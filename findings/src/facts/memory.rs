@@ -84,8 +84,8 @@ fn lines(cells: &[CellFacts], members: &[(u64, usize)]) -> Vec<(Measure, Measure
         (Measure::OnceBytes, once),
         (Measure::ServiceBytes, alone),
     ];
-    let measured = measures.map(|(measure, values)| Some((measure, Measured::of_places(&values)?)));
-    measured.into_iter().flatten().collect()
+    let found = measures.map(|(measure, values)| Some((measure, Measured::of_places(&values)?)));
+    found.into_iter().flatten().collect()
 }
 
 /// Slope and intercept of the line of least squares; nothing with less than two numbers of instances.
@@ -96,5 +96,5 @@ fn line(totals: &[Total]) -> Option<(f64, f64)> {
     let squares: f64 = totals.iter().map(|it| (it.instances - x).powi(2)).sum();
     let products = totals.iter().map(|it| (it.instances - x) * (it.bytes - y));
     let slope = products.sum::<f64>() / squares;
-    (squares > 0.0).then(|| (slope, y - slope * x))
+    (squares > 0.0).then_some((slope, y - slope * x))
 }

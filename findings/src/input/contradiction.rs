@@ -38,17 +38,18 @@ pub(super) fn contradiction(sample: &Sample, load: Option<&Load>) -> Option<Stri
             "the residual of {residual} ns is more than the sum rule allows"
         ));
     }
-    impossible(sample, load).or_else(|| load.and_then(counts))
+    load.and_then(counts)
 }
 
 /// No sample lasts longer: a year, in nanoseconds.
 const LONGEST_NS: u64 = 366 * 24 * 3_600 * 1_000_000_000;
 
-/// No process addresses more: 57 bits, the most of any x86-64 or AArch64 processor.
+/// No process addresses more: 57 bits, the most of any processor of 64 bits.
 const MOST_BYTES: u64 = 1 << 57;
 
-/// A figure that no sample can have, whatever it measured: whoever reads a table would take it for one.
-fn impossible(sample: &Sample, load: Option<&Load>) -> Option<String> {
+/// A figure that no sample can have, whatever it measured and however it ended: whoever reads a table would
+/// take it for one, so that the sample is left out.
+pub(super) fn impossible(sample: &Sample, load: Option<&Load>) -> Option<String> {
     let used = &sample.resources;
     let times = [
         ("total", sample.total_ns),
@@ -68,7 +69,7 @@ fn impossible(sample: &Sample, load: Option<&Load>) -> Option<String> {
             "bytes" => value < 0.0 || value > MOST_BYTES as f64,
             // What was there before the start has instants before it.
             "ns" => value.abs() > LONGEST_NS as f64,
-            _ => false,
+            _ => value.abs() > MOST_REQUESTS as f64,
         };
         is_beyond.then(|| key.name())
     });
@@ -97,7 +98,8 @@ fn impossible(sample: &Sample, load: Option<&Load>) -> Option<String> {
     ))
 }
 
-/// No generator counts more requests of a sample: some trillions.
+/// No generator counts more requests of a sample, and nothing else more packets, pages or attempts: some
+/// trillions.
 const MOST_REQUESTS: u64 = 1 << 42;
 
 /// No machine has more cores: a bound for CPU time beside time.

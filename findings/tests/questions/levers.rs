@@ -27,6 +27,11 @@ fn starts(cells: &[(&[(&str, &str)], f64)]) -> Vec<Sample> {
             let cell = cell("wasmtime-embedded", Scenario::WarmDisk, &params);
             // Every start of a block is as slow as that block is.
             let noise = 1.0 + 0.01 * f64::from(block % 5);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "small"
+            )]
             let total_ns = (total_ms * 1e6 * noise) as u64;
             samples.push(Builder::new(&cell, block).total(total_ns).build());
         }

@@ -8,7 +8,7 @@ use results::{Evidence, Sample};
 use crate::builder::{Builder, cell, findings};
 use crate::{close, configured};
 
-const MIB: f64 = 1048576.0;
+const MIB: f64 = 1_048_576.0;
 
 /// What a system takes, in MiB: each instance, its shim, what instances share, the engine.
 struct Takes {
@@ -54,7 +54,7 @@ fn idle(systems: &[Takes], blocks: u32) -> Vec<Sample> {
                 let noise = n * u64::from(block % 3) * 1024;
                 let mut sample = Builder::new(&cell, block)
                     .pss(pss + noise)
-                    .attest(Evidence::ShimPssBytes, n * takes.shim << 20);
+                    .attest(Evidence::ShimPssBytes, (n * takes.shim) << 20);
                 if let Some(engine) = takes.engine {
                     sample = sample.attest(Evidence::EnginePssBytes, engine << 20);
                 }

@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Phases(Box<Phases>),
     /// Measure one process with one to ten thousand instances: memory of each, and the time to
     /// start one more.
-    Density(Density),
+    Density(Box<Density>),
     /// Measure the harness itself: a probe's launch beside that of a program that returns at once.
     Overhead(Overhead),
     /// Serve a wasi:http component over HTTP/1.1, with a fast start.
@@ -47,7 +47,7 @@ pub(crate) enum Command {
     /// The guest gets the arguments, the standard streams, and what --env, --dir and --config name;
     /// no other files, no other environment, no network.
     #[command(version = crate::engine::wasmtime::VERSION)]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Compile a component or a core module ahead of time, for `host serve` and `host run` on this
     /// machine.
     ///

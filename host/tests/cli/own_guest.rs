@@ -10,7 +10,7 @@ fn measured(bytes: &[u8], engine: &str, more: &[&str]) -> (Ran, Host) {
     let path = file(folder.path(), "guest.wasm", bytes);
     let host = Host::new();
     let engine = format!("system={engine}");
-    let mode = if engine.contains("wasmedge") {
+    let selected = if engine.contains("wasmedge") {
         &[
             "--select",
             "acquire=interpret",
@@ -21,7 +21,7 @@ fn measured(bytes: &[u8], engine: &str, more: &[&str]) -> (Ran, Host) {
         &ONE_CELL
     };
     let arguments = ["--artifact", &path, "--samples", "1", "--select", &engine];
-    let ran = host.phases(&[&arguments, more, mode].concat());
+    let ran = host.phases(&[&arguments, more, selected].concat());
     (ran, host)
 }
 

@@ -6,6 +6,7 @@ mod command_line;
 #[path = "../support/endless.rs"]
 mod endless;
 mod endurance;
+#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/given.rs"]
 mod given;
 mod guests;

@@ -189,12 +189,16 @@ impl<'a> SystemBench<'a> {
         let build = key
             .build
             .map_or_else(String::new, |build| format!("-{}", build.name()));
-        let without: String = key.left_out.iter().map(|name| format!("-{name}")).collect();
-        let folder = self.work.join(format!(
-            "{}-{}-{acquire}{build}{without}",
+        let mut folder = format!(
+            "{}-{}-{acquire}{build}",
             key.system.name(),
             key.workload.name()
-        ));
+        );
+        for name in key.left_out {
+            folder.push('-');
+            folder.push_str(name);
+        }
+        let folder = self.work.join(folder);
         std::fs::create_dir_all(&folder)
             .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         let build = BuildRequest {

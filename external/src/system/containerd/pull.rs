@@ -97,11 +97,11 @@ struct Named {
 }
 
 /// A message as one of any kind.
-fn any(name: &str, message: &impl Message) -> Option<Any> {
-    Some(Any {
+fn any(name: &str, message: &impl Message) -> Any {
+    Any {
         type_url: format!("containerd.types.transfer.{name}"),
         value: message.encode_to_vec(),
-    })
+    }
 }
 
 /// Has the daemon pull an image and unpack it.
@@ -141,8 +141,8 @@ pub(super) async fn pull(
         }],
     };
     let transfer = Transfer {
-        source: any("OCIRegistry", &registry),
-        destination: any("ImageStore", &store),
+        source: Some(any("OCIRegistry", &registry)),
+        destination: Some(any("ImageStore", &store)),
     };
     let pulled = client.call::<_, Empty>(TRANSFER, transfer).await;
     pulled.map(drop).map_err(|status| {

@@ -54,7 +54,7 @@ pub(crate) fn configuration(
     }
     if let Some(tls) = tls {
         configuration["http"]["tls"] = json!({
-            "certificate": text(&tls.certificate), "key": text(&tls.key),
+            "certificate": text(&tls.server), "key": text(&tls.key),
         });
     }
     // JSON is YAML.
@@ -67,7 +67,8 @@ pub(crate) fn configuration(
 pub(crate) struct Certificate {
     /// The authority's certificate.
     pub(crate) authority: PathBuf,
-    certificate: PathBuf,
+    /// The registry's.
+    server: PathBuf,
     key: PathBuf,
 }
 
@@ -126,7 +127,7 @@ impl Certificate {
             .map_err(|error| format!("cannot remove {}: {error}", authority_key.display()))?;
         Ok(Self {
             authority,
-            certificate,
+            server: certificate,
             key,
         })
     }
@@ -219,7 +220,7 @@ mod tests {
         let made = Certificate::make(folder.path()).unwrap();
         let openssl = find("openssl", &[]).unwrap();
         let verify = ["verify", "-CAfile", &text(&made.authority)].map(str::to_owned);
-        let ip = ["-verify_ip", "127.0.0.1", &text(&made.certificate)].map(str::to_owned);
+        let ip = ["-verify_ip", "127.0.0.1", &text(&made.server)].map(str::to_owned);
         assert!(
             run(&openssl, &[&verify[..], &ip].concat())
                 .unwrap()

@@ -40,7 +40,7 @@ fn paths(wasm: &Path) -> Paths {
 }
 
 /// What is loaded: the module, or what was compiled of it ahead.
-fn artifact<'a>(acquire: Option<Acquire>, paths: &'a Paths) -> &'a str {
+fn artifact(acquire: Option<Acquire>, paths: &Paths) -> &str {
     if acquire == Some(Acquire::Aot) {
         &paths.code
     } else {

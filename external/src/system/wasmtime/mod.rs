@@ -45,7 +45,7 @@ fn paths(wasm: &Path, folder: &Path) -> Paths {
 }
 
 /// What a start opens.
-fn artifact<'a>(acquire: Option<Acquire>, paths: &'a Paths) -> &'a str {
+fn artifact(acquire: Option<Acquire>, paths: &Paths) -> &str {
     if acquire == Some(Acquire::DeserializeFile) {
         &paths.code
     } else {

@@ -104,7 +104,7 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
     }
     let artifact = artifact.ok_or_else(|| flags.missing("--artifact FILE"))?;
     check_cache(acquire, cache.is_some())?;
-    Ok(Some(Parsed::Run(Command::Run(RunArgs {
+    Ok(Some(Parsed::Run(Command::Run(Box::new(RunArgs {
         artifact,
         acquire,
         cache,
@@ -112,7 +112,7 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
         memory_bytes,
         given,
         arguments: of_guest.to_vec(),
-    }))))
+    })))))
 }
 
 /// Parses what follows `compile`. Nothing if it asks for help.

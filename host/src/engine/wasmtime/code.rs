@@ -100,7 +100,7 @@ const PAGE: usize = 4096;
     reason = "memory at a page's beginning comes from the allocator only"
 )]
 fn read_pages(file: &Path) -> Result<NonNull<[u8]>, Failure> {
-    let fill = || {
+    let contents = || {
         let mut opened = File::open(file)?;
         let length = usize::try_from(opened.metadata()?.len()).map_err(io::Error::other)?;
         let layout = Layout::from_size_align(length.max(1).next_multiple_of(PAGE), PAGE)
@@ -113,7 +113,7 @@ fn read_pages(file: &Path) -> Result<NonNull<[u8]>, Failure> {
         opened.read_exact(unsafe { pages.as_mut() })?;
         Ok(pages)
     };
-    fill().map_err(|error: io::Error| unreadable(file, &error))
+    contents().map_err(|error: io::Error| unreadable(file, &error))
 }
 
 /// Makes code executable where it was given to the engine, and nothing that is writable.

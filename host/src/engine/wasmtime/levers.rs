@@ -46,17 +46,17 @@ const ROWS: [Row; 12] = [
     Row {
         param: Param::GuardBefore,
         apply: |config, value| _ = config.guard_before_linear_memory(value == "yes"),
-        read: Some(|code| yes(code.tunables.guard_before_linear_memory)),
+        read: Some(|code| Some(yes(code.tunables.guard_before_linear_memory))),
     },
     Row {
         param: Param::MemoryMayMove,
         apply: |config, value| _ = config.memory_may_move(value == "yes"),
-        read: Some(|code| yes(code.tunables.memory_may_move)),
+        read: Some(|code| Some(yes(code.tunables.memory_may_move))),
     },
     Row {
         param: Param::SignalTraps,
         apply: |config, value| _ = config.signals_based_traps(value == "yes"),
-        read: Some(|code| yes(code.tunables.signals_based_traps)),
+        read: Some(|code| Some(yes(code.tunables.signals_based_traps))),
     },
     Row {
         param: Param::TableInit,
@@ -69,7 +69,7 @@ const ROWS: [Row; 12] = [
     Row {
         param: Param::AddressMap,
         apply: |config, value| _ = config.generate_address_map(value == "yes"),
-        read: Some(|code| yes(code.tunables.generate_address_map)),
+        read: Some(|code| Some(yes(code.tunables.generate_address_map))),
     },
     Row {
         param: Param::UnwindInfo,
@@ -99,7 +99,7 @@ const ROWS: [Row; 12] = [
     Row {
         param: Param::Concurrency,
         apply: |config, value| _ = config.concurrency_support(value == "yes"),
-        read: Some(|code| yes(code.tunables.concurrency_support)),
+        read: Some(|code| Some(yes(code.tunables.concurrency_support))),
     },
     // The kernel's map of the process shows this one: `memory_image`.
     Row {
@@ -188,8 +188,8 @@ fn size(bytes: u64) -> String {
     )
 }
 
-fn yes(is: bool) -> Option<String> {
-    Some(if is { "yes" } else { "no" }.to_owned())
+fn yes(is: bool) -> String {
+    if is { "yes" } else { "no" }.to_owned()
 }
 
 fn yes_text(flag: &str) -> String {

@@ -249,13 +249,13 @@ fn add_atomics2<T: Stateful>(instance: &mut LinkerInstance<'_, T>) -> wasmtime::
                 (keys.change(&cas.bucket, &cas.key) == cas.change)
                     .then(|| keys.set(&cas.bucket, cas.key.clone(), value))
             };
-            Ok((match set {
-                Some(set) => set.map_err(|refused| CasError::Store(refused.into())),
-                None => {
-                    let again = Cas::now(cas.bucket, cas.key);
-                    Err(CasError::Failed(store.data_mut().table().push(again)?))
-                }
-            },))
+            let swapped = if let Some(set) = set {
+                set.map_err(|refused| CasError::Store(refused.into()))
+            } else {
+                let again = Cas::now(cas.bucket, cas.key);
+                Err(CasError::Failed(store.data_mut().table().push(again)?))
+            };
+            Ok((swapped,))
         },
     )
 }
