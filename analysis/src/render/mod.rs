@@ -10,9 +10,11 @@ mod duel;
 mod engine_pairs;
 mod factors;
 pub(crate) mod format;
+mod lifecycles;
 mod limits;
 mod objectives;
 mod opening;
+mod pool_slots;
 mod ranking;
 mod requests;
 mod scaling;
@@ -28,9 +30,11 @@ pub fn document(findings: &Findings) -> Document {
         .into_iter()
         .chain(starts::render(findings))
         .chain(acquisition::render(findings))
+        .chain(pool_slots::render(findings))
         .chain(engine_pairs::render(findings))
         .chain(container_layers::render(findings))
         .chain(requests::render(findings))
+        .chain(lifecycles::render(findings))
         .chain(scaling::render(findings))
         .chain(density::render(findings))
         .chain(factors::render(findings))

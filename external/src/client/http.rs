@@ -15,9 +15,17 @@ const MAX_HEADERS: usize = 128;
 /// The longest line with the size of a chunk that is taken.
 const MAX_CHUNK_LINE: usize = 1024;
 
-/// The request as it goes over the wire. The connection is to be closed after the answer: it is the
-/// only one on it.
-pub(super) fn bytes(request: &Request, host: &str) -> Vec<u8> {
+/// What becomes of the connection after the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// It is to be closed: this request is the only one on it.
+    Closed,
+    /// It is kept.
+    Kept,
+}
+
+/// The request as it goes over the wire.
+pub(super) fn bytes(request: &Request, host: &str, after: After) -> Vec<u8> {
     let Request {
         method,
         target,
@@ -28,8 +36,11 @@ pub(super) fn bytes(request: &Request, host: &str) -> Vec<u8> {
     } else {
         format!("content-length: {}\r\n", body.len())
     };
-    let head =
-        format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{length}\r\n");
+    let close = match after {
+        After::Closed => "connection: close\r\n",
+        After::Kept => "",
+    };
+    let head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\n{close}{length}\r\n");
     [head.as_bytes(), body].concat()
 }
 
@@ -326,12 +337,13 @@ mod tests {
 
     #[test]
     fn writes_a_request() {
-        let get = String::from_utf8(bytes(&Request::get("/a?b"), "localhost:1")).unwrap();
+        let get =
+            String::from_utf8(bytes(&Request::get("/a?b"), "localhost:1", After::Closed)).unwrap();
         assert_eq!(
             get,
             "GET /a?b HTTP/1.1\r\nhost: localhost:1\r\nconnection: close\r\n\r\n"
         );
-        let post = String::from_utf8(bytes(&Request::post("/", "body"), "x")).unwrap();
+        let post = String::from_utf8(bytes(&Request::post("/", "body"), "x", After::Kept)).unwrap();
         assert!(post.ends_with("content-length: 4\r\n\r\nbody"), "{post}");
     }
 }

@@ -6,6 +6,7 @@
 mod container;
 mod containerd;
 mod docker;
+mod instancing;
 mod launch_spec;
 pub mod managed;
 mod native;
@@ -22,10 +23,12 @@ use std::path::{Path, PathBuf};
 
 use results::record::Scenario;
 pub use results::values::Acquire;
+use results::values::Lifecycle;
 use results::{Skip, SkipKind};
 use serde::Serialize;
 use workloads::{Artifact, Call, Dialect, Workload};
 
+pub use self::instancing::Instancing;
 use self::launch_spec::{ADDRESS, MILESTONES};
 pub use self::launch_spec::{Extra, LaunchSpec, WORK};
 use self::managed::ManagedSystem;
@@ -70,6 +73,8 @@ pub struct BuildRequest<'a> {
     pub workload: Workload,
     /// Its code acquisition mode; nothing for machine code.
     pub acquire: Option<Acquire>,
+    /// How a service meets requests.
+    pub instancing: Instancing,
     /// What runs in place of the workload as it is built here, if something does. The system
     /// [takes](Adapter::takes) it.
     pub own: Option<&'a OwnArtifact>,
@@ -127,6 +132,22 @@ pub trait Adapter: Sync {
 
     /// Its code acquisition modes; none for machine code.
     fn acquire_modes(&self) -> &'static [Acquire];
+
+    /// The ways in which its services can meet requests: the first is the one that it has unless it
+    /// is told otherwise.
+    fn instancings(&self) -> &'static [Instancing] {
+        &[Instancing::PROCESS]
+    }
+
+    /// The way in which its service of a workload meets requests unless another is asked for: what
+    /// is to keep its state needs an instance that lives on.
+    fn usual_instancing(&self, workload: Workload) -> Instancing {
+        let all = self.instancings();
+        let keeps = all
+            .iter()
+            .find(|it| workload == Workload::HttpState && it.lifecycle == Lifecycle::Reused);
+        *keeps.unwrap_or(&all[0])
+    }
 
     /// Does what no start is charged with: copies, compiles ahead.
     ///
@@ -193,9 +214,8 @@ pub trait Adapter: Sync {
     }
 }
 
-/// Why components of WASI 0.2 keep no state where each request gets an instance of its own.
-const FRESH_INSTANCES: &str = "each request gets an instance of its own, which is gone after it, \
-    and the component imports no store that would outlive it";
+/// How a service keeps its state whose instance outlives a request.
+const REUSED_INSTANCE: &str = "memory of one instance that takes all requests, in turn";
 
 /// How a service keeps its state whose one instance is a server itself.
 const ONE_INSTANCE: &str = "memory of one instance, which is a server itself";

@@ -8,12 +8,22 @@
 //! scores is made of differences that the run does not show, and both stand on one rank. Samples
 //! that are too few therefore lead to shared ranks, and never to a winner.
 //!
+//! **Systems are ranked within one life cycle of their instances**: a request that gets an instance
+//! of its own cannot leave anything behind for the next, and that has a price whatever the engine is.
+//! A system that can do both is in both rankings.
+//!
+//! What a request costs under load is CPU time, which a busy generator does not change; in runs that
+//! did not record it, it is the reciprocal of the throughput.
+//!
 //! A system is not ranked if what its criteria are read off fails often, since that is what
 //! survivors did, or is limited by the load generator, since that is the generator's figure.
 
-use results::Workload;
+use std::collections::BTreeSet;
+
 use results::record::Scenario;
+use results::{Param, Workload};
 use serde::Serialize;
+use systems::usual;
 
 use crate::cells::{CellFacts, Measure};
 use crate::comparison::{self, Family, Pair, Table};
@@ -29,7 +39,8 @@ pub enum Criterion {
     Request,
     /// Memory of a running instance.
     Memory,
-    /// Time per request under load: the reciprocal of the throughput.
+    /// What a request costs under load: CPU time; where that was not recorded, the reciprocal of the
+    /// throughput.
     Load,
 }
 
@@ -40,16 +51,25 @@ impl Criterion {
             Self::Start => "start",
             Self::Request => "request",
             Self::Memory => "memory",
-            Self::Load => "time per request under load",
+            Self::Load => "request under load",
         }
     }
 
-    const fn measure(self) -> Measure {
+    /// What it is read off in these facts.
+    fn measure(self, facts: &Facts, workload: &str) -> Measure {
         match self {
             Self::Start => Measure::TotalNs,
             Self::Request => Measure::P50Ns,
             Self::Memory => Measure::PssBytes,
-            Self::Load => Measure::PerSecond,
+            Self::Load => {
+                let loads = facts.comparable(workload, Scenario::Throughput);
+                let measure = Measure::RequestCpuNs;
+                if loads.iter().any(|it| it.median(measure).is_some()) {
+                    measure
+                } else {
+                    Measure::PerSecond
+                }
+            }
         }
     }
 }
@@ -106,6 +126,8 @@ pub struct Ranking {
     pub for_use: Use,
     /// The workload.
     pub workload: Workload,
+    /// How many requests an instance of each handles; nothing where that is not recorded.
+    pub lifecycle: Option<String>,
     /// The systems, best score first.
     pub places: Vec<Place>,
     /// Those that cannot be ranked, each with the reason.
@@ -146,6 +168,8 @@ pub struct Place {
 pub struct Factor {
     /// Which.
     pub criterion: Criterion,
+    /// What it was read off.
+    pub measure: Measure,
     /// The cell's id.
     pub cell: String,
     /// The cost: nanoseconds or bytes.
@@ -162,8 +186,16 @@ pub fn compute(facts: &Facts) -> Vec<Ranking> {
     let mut scored = Vec::new();
     for workload in facts.workloads() {
         let all = facts.configurations(workload);
+        let lifecycles: BTreeSet<_> = all.iter().map(|of| of.lifecycle).collect();
         for for_use in USES {
-            scored.extend(score(facts, workload, for_use, &all));
+            for lifecycle in &lifecycles {
+                let alike: Vec<_> = all
+                    .iter()
+                    .copied()
+                    .filter(|of| of.lifecycle == *lifecycle)
+                    .collect();
+                scored.extend(score(facts, workload, for_use, &alike));
+            }
         }
     }
     let tables = scored.iter().flat_map(|it| it.tables(facts)).collect();
@@ -191,11 +223,21 @@ fn cell_of<'a>(
             .into_iter()
             .find(|cell| cell.median(Measure::PssBytes).is_some()),
         Criterion::Load => {
-            let cell = &of.start.cell;
-            facts.usual(&cell.workload, Scenario::Throughput, of.start.system())
+            let loads = facts.comparable(&of.warm.cell.workload, Scenario::Throughput);
+            let alike = loads.into_iter().filter(|load| {
+                load.cell.system == of.warm.cell.system
+                    && load.attempted() > 0
+                    && OF_INSTANCES
+                        .iter()
+                        .all(|key| load.cell.params.get(key) == of.warm.cell.params.get(key))
+            });
+            usual(alike, |it| &it.cell)
         }
     }
 }
+
+/// In what the requests of a system, one at a time and under load, must agree.
+const OF_INSTANCES: [Param; 3] = [Param::Acquire, Param::Lifecycle, Param::Pool];
 
 /// The cells that a system's criteria are read off, each with its cost.
 type Costs<'a> = Vec<(&'a CellFacts, f64)>;
@@ -204,6 +246,9 @@ type Costs<'a> = Vec<(&'a CellFacts, f64)>;
 struct Scored<'a> {
     for_use: Use,
     workload: &'a Workload,
+    lifecycle: Option<&'a str>,
+    /// What each criterion is read off.
+    measures: Vec<Measure>,
     systems: Vec<(&'a str, Costs<'a>, f64)>,
     /// The least cost by each criterion.
     best: Vec<f64>,
@@ -220,6 +265,8 @@ fn score<'a>(
     all: &[Configuration<'a>],
 ) -> Option<Scored<'a>> {
     let (mut systems, mut unranked) = (Vec::new(), Vec::new());
+    let measures = for_use.weights.iter();
+    let measures = measures.map(|(criterion, _)| criterion.measure(facts, workload));
     for of in all {
         match costs(facts, of, for_use) {
             Ok(costs) => systems.push((of.start.system(), costs, 0.0)),
@@ -244,6 +291,8 @@ fn score<'a>(
     (systems.len() > 1).then_some(Scored {
         for_use,
         workload,
+        lifecycle: all.first().and_then(|of| of.lifecycle),
+        measures: measures.collect(),
         systems,
         best,
         unranked,
@@ -261,10 +310,13 @@ impl<'a> Scored<'a> {
                 let above = cells[..below].iter();
                 above.map(move |above| Pair::new(cell, above))
             });
-            let measure = criterion.measure();
+            let measure = self.measures[at];
+            let lifecycle = self
+                .lifecycle
+                .map_or_else(String::new, |it| format!(" {it}"));
             Table {
                 name: format!(
-                    "{} {} {}",
+                    "{} {}{lifecycle} {}",
                     self.workload,
                     self.for_use.name,
                     criterion.name()
@@ -289,19 +341,24 @@ impl<'a> Scored<'a> {
                 .for_use
                 .weights
                 .iter()
+                .zip(&self.measures)
                 .zip(cells)
                 .zip(&self.best)
-                .map(|(((criterion, _), (cell, value)), best)| Factor {
-                    criterion: *criterion,
-                    cell: cell.id.clone(),
-                    value: *value,
-                    times: value / best,
-                })
+                .map(
+                    |((((criterion, _), measure), (cell, value)), best)| Factor {
+                        criterion: *criterion,
+                        measure: *measure,
+                        cell: cell.id.clone(),
+                        value: *value,
+                        times: value / best,
+                    },
+                )
                 .collect(),
         };
         Ranking {
             for_use: self.for_use,
             workload: self.workload.clone(),
+            lifecycle: self.lifecycle.map(str::to_owned),
             places: self.systems.iter().zip(&ranks).map(place).collect(),
             unranked: self.unranked,
             families,
@@ -321,7 +378,7 @@ fn costs<'a>(
         why,
     };
     let cost = |(criterion, _): &(Criterion, f64)| {
-        let measure = criterion.measure();
+        let measure = criterion.measure(facts, &of.start.cell.workload);
         let cell = cell_of(facts, of, *criterion);
         let value = cell.and_then(|cell| Some((cell, cell.median(measure)?)));
         let Some((cell, value)) = value else {
@@ -331,7 +388,7 @@ fn costs<'a>(
         if let Some(answered) = cell.answered().filter(|_| cell.fails_often()) {
             return Err(refuse(cell, answered));
         }
-        if *criterion == Criterion::Load && cell.is_generator_limited() {
+        if cell.is_lower_bound(measure) {
             let why = "its load generator was at its limit".to_owned();
             return Err(refuse(cell, why));
         }

@@ -3,6 +3,7 @@
 mod blocks;
 mod builder;
 mod duel;
+mod lifecycles;
 mod load;
 mod objectives;
 mod selection;

@@ -32,7 +32,7 @@ impl campaign::manifest::Planned for Start {
 pub(crate) const fn default_samples(profile: Profile) -> u32 {
     match profile {
         Profile::Quick => 12,
-        Profile::Standard => 20,
+        Profile::Standard | Profile::Slots => 20,
         Profile::Full => 10,
     }
 }
@@ -70,11 +70,14 @@ pub(crate) fn starts(
     starts
 }
 
-/// Gives every pool this room, and the cell that has one its name.
+/// Gives every pool these settings, and the cell that has one its name. The profile's number of slots
+/// stays where the settings name none.
 pub(crate) fn set_pool(starts: &mut [Start], pool: PoolSettings) {
     for start in starts {
         if start.configuration.settings.allocator == Allocator::Pooling {
-            start.configuration.settings.pool = pool;
+            let planned = start.configuration.settings.pool.slots;
+            let slots = if pool.slots > 0 { pool.slots } else { planned };
+            start.configuration.settings.pool = pool.with_slots(slots);
             start.cell.params = start.configuration.params();
         }
     }
@@ -167,6 +170,9 @@ fn profile_configurations(engine: Engine, profile: Profile) -> Vec<Configuration
             },
             loaded(engine),
         ],
+        (Engine::Wasmtime, Profile::Slots) => slots(),
+        // It has no pool.
+        (Engine::WasmEdge, Profile::Slots) => Vec::new(),
         (_, Profile::Standard) => {
             let bases = engine.acquire_modes().iter().map(|value| acquire(*value));
             bases
@@ -231,6 +237,22 @@ fn quick() -> Vec<Configuration> {
     ]
 }
 
+/// Slots over which a pool's cost is a curve: one, few, as many as a small server takes, and the
+/// engine's own number.
+const SLOTS: [u32; 4] = [1, 16, 100, 1000];
+
+/// Starts from a precompiled file without a pool, and with pools of so many slots.
+fn slots() -> Vec<Configuration> {
+    let loaded = loaded(Engine::Wasmtime);
+    let pooled = SLOTS.map(|slots| {
+        let mut one = loaded;
+        one.settings.allocator = Allocator::Pooling;
+        one.settings.pool = PoolSettings::DEFAULT.with_slots(slots);
+        one
+    });
+    std::iter::once(loaded).chain(pooled).collect()
+}
+
 fn values<N: Named>(all: &[N], wrap: fn(N) -> Value) -> Vec<Value> {
     all.iter().map(|value| wrap(*value)).collect()
 }
@@ -249,6 +271,7 @@ fn others() -> [Value; 6] {
 
 #[cfg(test)]
 mod tests {
+    use results::Param;
     use workloads::Workload;
 
     use super::*;
@@ -283,12 +306,40 @@ mod tests {
             Target::from_workload(Workload::HttpHello).unwrap(),
         ]
         .concat();
-        for profile in [Profile::Quick, Profile::Standard, Profile::Full] {
+        for profile in [
+            Profile::Quick,
+            Profile::Standard,
+            Profile::Full,
+            Profile::Slots,
+        ] {
             let starts = starts(profile, &[], &targets, &[]);
             let cells: std::collections::BTreeSet<_> =
                 starts.iter().map(|start| &start.cell).collect();
             assert_eq!(cells.len(), starts.len(), "{profile:?}");
         }
+    }
+
+    #[test]
+    fn pools_of_several_numbers_of_slots_stand_beside_none() {
+        let targets = Target::from_workload(Workload::HttpHello).unwrap();
+        let slots = |pool: &str| -> Vec<Option<String>> {
+            let mut starts = starts(Profile::Slots, &[], &targets, &[]);
+            set_pool(&mut starts, pool.parse().unwrap());
+            let of = |start: &Start| start.cell.params.get(Param::PoolSlots).map(str::to_owned);
+            starts
+                .iter()
+                .filter(|start| !start.cell.system.is_twin())
+                .map(of)
+                .collect()
+        };
+        let all = ["1", "16", "100", "1000"].map(|it| Some(it.to_owned()));
+        assert_eq!(slots(""), [&[None][..], &all].concat());
+        assert_eq!(slots("table_elements=30000"), slots(""), "other settings");
+        assert!(
+            slots("slots=7")[1..]
+                .iter()
+                .all(|it| it.as_deref() == Some("7"))
+        );
     }
 
     #[test]

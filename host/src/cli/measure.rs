@@ -137,6 +137,8 @@ pub(crate) enum Profile {
     Standard,
     /// All workloads, all parameters crossed: some ten minutes.
     Full,
+    /// What a pool costs a start, over its slots: under a minute.
+    Slots,
 }
 
 fn select_help() -> String {

@@ -135,12 +135,13 @@ fn what_is_cached_is_native_code_too() {
     set_mode(&modules, 0o777);
     refused(&command, 3, "others can write to");
     set_mode(&modules, 0o755);
-    let cached = std::fs::read_dir(modules.join(format!("wasmtime-{}", host::engine::wasmtime::VERSION)))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
+    let cached =
+        std::fs::read_dir(modules.join(format!("wasmtime-{}", host::engine::wasmtime::VERSION)))
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path();
     set_mode(&cached, 0o666);
     refused(&command, 3, "others can write to");
     set_mode(&cached, 0o644);

@@ -42,10 +42,14 @@ pub(super) struct Answered {
 impl SystemBench<'_> {
     /// What a cell's starts are to be.
     pub(super) fn start_request(&self, planned: &Planned) -> StartRequest {
+        let mut variant = planned.variant.clone();
+        if planned.system.instancings().len() > 1 {
+            variant.extend(planned.instancing.params());
+        }
         StartRequest {
             workload: planned.workload,
             acquire: planned.acquire,
-            variant: planned.variant.clone(),
+            variant,
             cold: planned.cell.scenario == Scenario::Cold,
             page_cache: planned.page_cache,
             own_milestones: planned.observer == Observer::Own,
@@ -171,12 +175,15 @@ impl SystemBench<'_> {
             observation.usage.resources,
             instance.usage().resources,
         ));
-        let loaded = self.put_under_load(planned, request, &[instance.target(port)])?;
+        let target = instance.target(port);
+        let mut cost = || instance.usage().resources.cpu_ns;
+        let under_load = self.put_under_load(planned, request, &[target], &mut cost)?;
         observation.usage = instance.usage();
-        observation.attested.extend(self.load_evidence(&loaded));
+        let evidence = self.load_evidence(&under_load);
+        observation.attested.extend(evidence);
         observation.attested.extend(cpus(&instance.processes()));
-        check_load(&loaded)?;
-        Ok(loaded.requests)
+        check_load(&under_load.loaded)?;
+        Ok(under_load.loaded.requests)
     }
 }
 

@@ -32,7 +32,9 @@ use super::systems::Systems;
 use crate::process;
 use crate::process::reaper::{Guard, Reaper};
 use crate::system::managed::{Engine, residency};
-use crate::system::{Acquire, BuildRequest, LaunchSpec, OwnArtifact, System, WORK, listens};
+use crate::system::{
+    Acquire, BuildRequest, Instancing, LaunchSpec, OwnArtifact, System, WORK, listens,
+};
 
 /// Samples of one run, in its private folder.
 pub struct SystemBench<'a> {
@@ -68,6 +70,7 @@ struct BuildKey {
     system: System,
     workload: Workload,
     acquire: Option<Acquire>,
+    instancing: Instancing,
     build: Option<Build>,
 }
 
@@ -77,6 +80,7 @@ impl From<&Planned> for BuildKey {
             system: planned.system,
             workload: planned.workload,
             acquire: planned.acquire,
+            instancing: planned.instancing,
             build: planned.own.as_ref().map(|own| own.build),
         }
     }
@@ -173,8 +177,9 @@ impl<'a> SystemBench<'a> {
         let build = key
             .build
             .map_or_else(String::new, |build| format!("-{}", build.name()));
+        let instancing = key.instancing.name();
         let folder = self.work.join(format!(
-            "{}-{}-{acquire}{build}",
+            "{}-{}-{acquire}-{instancing}{build}",
             key.system.name(),
             key.workload.name()
         ));
@@ -183,6 +188,7 @@ impl<'a> SystemBench<'a> {
         let build = BuildRequest {
             workload: key.workload,
             acquire: key.acquire,
+            instancing: key.instancing,
             own,
             folder: &folder,
         };

@@ -24,13 +24,13 @@ use super::super::container::{
 use super::super::managed::{
     Engine, EngineContext, Instance, Preparation, StartRequest, on_this_thread,
 };
-use super::super::{ADDRESS, Acquire, BuildRequest, MILESTONES, listens};
+use super::super::{ADDRESS, Acquire, Adapter as _, BuildRequest, Instancing, MILESTONES, listens};
 use super::container::{Container, keep_daemons};
 use super::image::{self, Image};
 use super::labels::{labelled, remove_labelled, remove_of_the_dead};
 use super::socket::Socket;
 use super::{
-    BRIDGE, CLEANUP, INSIDE, LABEL, NO_NETWORK, connect, contents, describe_error, version,
+    BRIDGE, CLEANUP, Docker, INSIDE, LABEL, NO_NETWORK, connect, contents, describe_error, version,
 };
 use crate::process::cleanup;
 use crate::process::reaper::Guard;
@@ -60,7 +60,7 @@ pub(super) struct DockerEngine {
     work: PathBuf,
     /// The value of our label, and the beginning of our containers' names.
     owner: String,
-    made: HashMap<(Workload, Option<Acquire>), Made>,
+    made: HashMap<(Workload, Option<Acquire>, Instancing), Made>,
     /// Whether it has run a container since it was started last, as far as this run knows.
     has_run: bool,
     used: u64,
@@ -191,20 +191,27 @@ impl DockerEngine {
     }
 
     fn made(&mut self, request: &StartRequest) -> Result<Made, String> {
-        let key = (request.workload, request.acquire);
+        let instancing = Instancing::from_params(&request.variant);
+        let docker = Docker {
+            wasmtime: self.wasmtime,
+        };
+        let instancing = instancing.unwrap_or_else(|| docker.usual_instancing(request.workload));
+        let key = (request.workload, request.acquire, instancing);
         if let Some(made) = self.made.get(&key) {
             return Ok(made.clone());
         }
         let folder = self.work.join(format!(
-            "{}-{}",
+            "{}-{}-{}",
             request.workload.name(),
-            request.acquire.map_or("machine-code", Acquire::name)
+            request.acquire.map_or("machine-code", Acquire::name),
+            instancing.name()
         ));
         std::fs::create_dir_all(&folder)
             .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         let build = BuildRequest {
             workload: request.workload,
             acquire: request.acquire,
+            instancing,
             own: None,
             folder: &folder,
         };

@@ -29,8 +29,8 @@ use super::native::STATIC;
 use super::programs::unavailable;
 use super::wasmtime::WasmtimeCli;
 use super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, listens,
-    text,
+    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, Instancing, LaunchSpec, Unavailable,
+    listens, text,
 };
 
 /// The label of everything that is ours. Nothing without it is ever removed.
@@ -94,6 +94,14 @@ impl Adapter for Docker {
             WasmtimeCli.keeps_state()
         } else {
             Ok("memory of the process in the container")
+        }
+    }
+
+    fn instancings(&self) -> &'static [Instancing] {
+        if self.wasmtime {
+            WasmtimeCli.instancings()
+        } else {
+            &[Instancing::PROCESS]
         }
     }
 

@@ -54,13 +54,14 @@ use std::process::{Command, Stdio};
 
 use results::Params;
 use results::record::Scenario;
+use results::values::Lifecycle;
 use workloads::Workload;
 
 use super::managed::{Engine, EngineContext, ManagedSystem, programs};
 use super::programs::unavailable;
 use super::{
-    Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, find_program, found,
-    listens, named_or_installed,
+    Acquire, Adapter, BuildRequest, Estimate, Found, Instancing, LaunchSpec, Unavailable,
+    find_program, found, listens, named_or_installed,
 };
 
 pub use host_state::variants;
@@ -128,7 +129,19 @@ impl Adapter for WasmCloud {
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
-        Err(super::FRESH_INSTANCES)
+        Err(
+            "its host gives each request of a WASI 0.2 component an instance of its own, and the \
+                component imports no store that would outlive it",
+        )
+    }
+
+    fn instancings(&self) -> &'static [Instancing] {
+        // Its host decides on the pool; nothing of an order does.
+        const EACH: Instancing = Instancing {
+            lifecycle: Lifecycle::PerRequest,
+            pool: None,
+        };
+        &[EACH]
     }
 
     fn acquire_modes(&self) -> &'static [Acquire] {
@@ -258,8 +271,15 @@ mod tests {
         assert_eq!(of(&path("48.0.3")), Some("48.0.3".to_owned()));
         assert_eq!(of("/wasmtime-wasi-48.0.3/src/a.rs"), None);
         assert_eq!(of("/wasmtime-48.0.3.crate "), None);
-        assert_eq!(of(&(path("48.0.3") + &path("48.0.3"))), Some("48.0.3".to_owned()));
-        assert_eq!(of(&(path("48.0.3") + &path("49.0.0"))), None, "which one runs is not known");
+        assert_eq!(
+            of(&(path("48.0.3") + &path("48.0.3"))),
+            Some("48.0.3".to_owned())
+        );
+        assert_eq!(
+            of(&(path("48.0.3") + &path("49.0.0"))),
+            None,
+            "which one runs is not known"
+        );
     }
 
     #[test]

@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use results::record::Scenario;
+use results::values::{Lifecycle, Pool};
 use workloads::Dialect;
 
 use super::super::programs::unavailable;
 use super::super::{
-    ADDRESS, Acquire, AcquireVariable, Adapter, BuildRequest, Estimate, Extra, Found, LaunchSpec,
-    Takes, Unavailable, call_arguments, copy_guest, found, listens, named_or_installed, run, text,
+    ADDRESS, Acquire, AcquireVariable, Adapter, BuildRequest, Estimate, Extra, Found, Instancing,
+    LaunchSpec, REUSED_INSTANCE, Takes, Unavailable, call_arguments, copy_guest, found, listens,
+    named_or_installed, run, text,
 };
-use super::{ACQUIRE_MODES, cache, estimate, precompiled};
+use super::pool::{self, pool_settings};
+use super::{ACQUIRE_MODES, cache, estimate, per_request, precompiled};
 
 /// The version of the engine that is embedded, which `./setup wasmtime` reads from the same line.
 fn version() -> &'static str {
@@ -42,7 +45,11 @@ impl Adapter for WasmtimeCli {
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
-        Err(super::super::FRESH_INSTANCES)
+        Ok(REUSED_INSTANCE)
+    }
+
+    fn instancings(&self) -> &'static [Instancing] {
+        &INSTANCINGS
     }
 
     fn acquire_modes(&self) -> &'static [Acquire] {
@@ -93,11 +100,21 @@ impl Adapter for WasmtimeCli {
         let service = listens(build.workload);
         let command = if service { "serve" } else { "run" };
         let mut arguments = vec![command, "-C", &caching];
+        let settings = build.instancing.pool.and_then(pool_settings);
+        let pool_flags = service
+            .then(|| pool::flags(build.instancing.pool))
+            .flatten();
+        if let Some(option) = &pool_flags {
+            arguments.extend(["-O", option]);
+        }
         if acquire == Acquire::DeserializeFile {
             arguments.push("--allow-precompiled");
         }
         if service {
             arguments.extend(["--addr", ADDRESS]);
+            if build.instancing.lifecycle == Lifecycle::Reused {
+                arguments.extend(REUSED);
+            }
         }
         let mut arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
         arguments.push(text(&artifact));
@@ -105,6 +122,7 @@ impl Adapter for WasmtimeCli {
         Ok(LaunchSpec {
             arguments,
             cache,
+            pool: settings.filter(|_| service),
             ..LaunchSpec::of_artifact(found.program.clone(), artifact, sha256)
         })
     }
@@ -134,6 +152,26 @@ impl Adapter for WasmtimeCli {
         ]
     }
 }
+
+/// One instance that takes all requests in turn, as long as there are any: by default each request
+/// of a WASI 0.2 component gets an instance of its own, which is gone after it.
+const REUSED: [&str; 6] = [
+    "--max-instance-reuse-count",
+    "1000000000",
+    "--idle-instance-timeout",
+    "3600s",
+    // Requests at a time beyond it get instances of their own.
+    "--max-concurrent-requests",
+    "1",
+];
+
+/// By default it has a pool, where the machine has the address space.
+const INSTANCINGS: [Instancing; 4] = [
+    per_request(Pool::Default),
+    per_request(Pool::Tuned),
+    per_request(Pool::None),
+    Instancing::of_engine(Lifecycle::Reused, Pool::Default),
+];
 
 /// Writes the cache's configuration. Its housekeeping is put off beyond the life of a run: a worker
 /// that recompresses entries would make the hundredth hit another measurement than the first.

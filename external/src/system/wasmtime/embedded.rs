@@ -2,15 +2,16 @@
 
 use campaign::sibling::Package;
 use results::record::Scenario;
-use results::values::Named as _;
-use workloads::{Dialect, Workload};
+use results::values::{Allocator, Lifecycle, Named as _, Pool};
+use workloads::Dialect;
 
 use super::super::programs::unavailable;
 use super::super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Takes, Unavailable,
-    call_arguments, copy_guest, found, listens, run, text,
+    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, Instancing, LaunchSpec,
+    REUSED_INSTANCE, Takes, Unavailable, call_arguments, copy_guest, found, listens, run, text,
 };
-use super::{ACQUIRE_MODES, cache, estimate, precompiled};
+use super::pool::pool_settings;
+use super::{ACQUIRE_MODES, cache, estimate, per_request, precompiled};
 
 /// The engine as a library.
 pub(in crate::system) struct WasmtimeEmbedded;
@@ -21,6 +22,14 @@ const HOST: Package = Package {
     flags: None,
     first_build: "building the program that embeds Wasmtime: once, some minutes",
 };
+
+/// By default it has no pool, which would be the larger part of its start.
+const INSTANCINGS: [Instancing; 4] = [
+    per_request(Pool::None),
+    per_request(Pool::Default),
+    per_request(Pool::Tuned),
+    Instancing::of_engine(Lifecycle::Reused, Pool::None),
+];
 
 impl Adapter for WasmtimeEmbedded {
     fn name(&self) -> &'static str {
@@ -61,6 +70,8 @@ impl Adapter for WasmtimeEmbedded {
         let service = listens(build.workload);
         let command = if service { "serve" } else { "run" };
         let path = text(&artifact);
+        let pool = build.instancing.pool.and_then(pool_settings);
+        let pool_text = pool.map(|settings| format!("default,{settings}"));
         let mut arguments = vec![command, "--artifact", &path, "--acquire", acquire.name()];
         let cache = cache(acquire, build.folder);
         let cache_path = cache.as_deref().map(text);
@@ -69,8 +80,9 @@ impl Adapter for WasmtimeEmbedded {
         }
         if service {
             arguments.extend(["--addr", ADDRESS]);
-            if build.workload == Workload::HttpState {
-                arguments.extend(["--instances", "reused"]);
+            arguments.extend(["--instances", build.instancing.lifecycle.name()]);
+            if let Some(pool) = &pool_text {
+                arguments.extend(["--allocator", Allocator::Pooling.name(), "--pool", pool]);
             }
         } else {
             arguments.push("--");
@@ -80,6 +92,7 @@ impl Adapter for WasmtimeEmbedded {
         Ok(LaunchSpec {
             arguments,
             cache,
+            pool: pool.filter(|_| service),
             ..LaunchSpec::of_artifact(found.program.clone(), artifact, sha256)
         })
     }
@@ -93,7 +106,11 @@ impl Adapter for WasmtimeEmbedded {
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
-        Ok("memory of one instance that takes all requests, in turn")
+        Ok(REUSED_INSTANCE)
+    }
+
+    fn instancings(&self) -> &'static [Instancing] {
+        &INSTANCINGS
     }
 
     fn reports_milestones(&self) -> bool {
