@@ -68,7 +68,7 @@ fn main() {
     );
     let starts = |run, samples| Shape {
         samples,
-        scenarios: vec![Scenario::Cold, Scenario::RuntimeCold],
+        scenarios: vec![Scenario::DiskCold, Scenario::WarmDisk],
         workloads: vec!["hello", "http-hello"],
         ..Shape::small(run)
     };

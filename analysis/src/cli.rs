@@ -45,7 +45,7 @@ pub enum Command {
         /// Its name, or `latest`
         #[arg(default_value = "latest")]
         run: String,
-        /// Show which systems meet this, such as "cold p95 < 20ms, memory < 10MB"; may be given
+        /// Show which systems meet this, such as "disk-cold p95 < 20ms, memory < 10MB"; may be given
         /// several times
         #[arg(long, value_name = "CONDITIONS")]
         objective: Vec<String>,

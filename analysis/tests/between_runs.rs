@@ -53,7 +53,7 @@ fn starts(run: &'static str, samples: u32, seed: u64) -> Shape {
     Shape {
         samples,
         seed,
-        scenarios: vec![Scenario::Cold, Scenario::RuntimeCold],
+        scenarios: vec![Scenario::DiskCold, Scenario::WarmDisk],
         ..Shape::small(run)
     }
 }
@@ -161,7 +161,7 @@ fn plans_that_differ_are_said_to() {
     support::write(
         raw,
         &Shape {
-            scenarios: vec![Scenario::Cold],
+            scenarios: vec![Scenario::DiskCold],
             ..starts(OTHER, 9, 9)
         },
     );
@@ -209,7 +209,7 @@ fn ten_runs(raw: &Path, factor: f64) {
         support::write(
             raw,
             &Shape {
-                scenarios: vec![Scenario::RuntimeCold],
+                scenarios: vec![Scenario::WarmDisk],
                 slower: if is_after { factor } else { 1.0 },
                 ..starts(run, 7, seed)
             },

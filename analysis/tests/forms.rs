@@ -24,7 +24,7 @@ fn small() -> Document {
     };
     let run = Run::read(&support::write(folder.path(), &shape)).unwrap();
     let options = Options {
-        objectives: vec!["cold p95 < 20ms, memory < 10MB".to_owned()],
+        objectives: vec!["disk-cold p95 < 20ms, memory < 10MB".to_owned()],
     };
     analysis::report(&Findings::from_run(&run, options))
 }
@@ -87,7 +87,7 @@ fn what_fails_often_is_in_no_form_a_plain_figure() {
     assert!(first.contains("3 of 12 answered with [docker"), "{first}");
     assert!(answer.contains("0 of 12 answered with [docker"), "{answer}");
     assert!(answer.contains("fail often"), "{answer}");
-    let starts = markdown(&only(&document, "http-hello-cold"));
+    let starts = markdown(&only(&document, "http-hello-disk-cold"));
     let of_docker = |line: &&str| line.starts_with("| [docker bridge]");
     let row = starts.lines().find(of_docker).unwrap();
     assert!(row.contains("| 3 of 12 |"), "{row}");
@@ -226,7 +226,7 @@ fn two_builds() -> Findings {
     let folder = tempfile::tempdir().unwrap();
     let shape = Shape {
         samples: 24,
-        scenarios: vec![Scenario::RuntimeCold],
+        scenarios: vec![Scenario::WarmDisk],
         ..Shape::small("20261125T120000Z-00ab")
     };
     let run = support::write(folder.path(), &shape);

@@ -48,7 +48,7 @@ fn reported(folder: &Path, name: &[u8]) -> String {
     let shape = Shape {
         samples: 6,
         requests: 60,
-        scenarios: vec![Scenario::Cold, Scenario::Throughput, Scenario::Density],
+        scenarios: vec![Scenario::DiskCold, Scenario::Throughput, Scenario::Density],
         workloads: vec![workload.clone().leak()],
         ..Shape::small(RUN)
     };

@@ -104,7 +104,7 @@ fn the_program_ends_as_its_table_says() {
             ..Shape::small(OTHER)
         },
     );
-    let done = analysis(folder, &["report", RUN, "--objective", "cold < 20ms"]);
+    let done = analysis(folder, &["report", RUN, "--objective", "disk-cold < 20ms"]);
     ends(&done, Exit::Ok);
     let page = String::from_utf8(done.stdout).unwrap();
     assert!(
@@ -126,7 +126,10 @@ fn the_program_ends_as_its_table_says() {
         Exit::Ok,
     );
     ends(&analysis(folder, &["bundle", RUN]), Exit::Ok);
-    let refused = analysis(folder, &["report", RUN, "--objective", "cold < 20 parsecs"]);
+    let refused = analysis(
+        folder,
+        &["report", RUN, "--objective", "disk-cold < 20 parsecs"],
+    );
     ends(&refused, Exit::Usage);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("no number with a unit"));
     ends(

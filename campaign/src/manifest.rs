@@ -199,7 +199,7 @@ mod tests {
         let cell = |system: &str| Cell {
             system: system.into(),
             workload: "hello".into(),
-            scenario: Scenario::Cold,
+            scenario: Scenario::DiskCold,
             params: Params::new(),
         };
         let cells = ["native", "native-aa", "native", "wasmcloud"].map(cell);

@@ -185,7 +185,7 @@ mod tests {
         let without = "the guest printed [masked], see 20261123T074200Z-3f9a/work/log";
         let mut sample: Sample = serde_json::from_value(serde_json::json!({
             "schema": 1, "run": "20261123T074200Z-3f9a", "order": 0, "block": 0,
-            "cell": { "system": "native", "workload": "hello", "scenario": "cold", "params": {} },
+            "cell": { "system": "native", "workload": "hello", "scenario": "code-cold", "params": {} },
             "outcome": "failed", "reason": said, "started_at": "2026-11-23T07:42:01Z",
             "total_ns": null, "residual_ns": null, "phases": [], "resources": {},
             "noise": {}, "requests": null, "artifact_sha256": null,

@@ -88,7 +88,7 @@ fn measure(bench: &mut dyn Bench, samples_per_cell: u32) -> Vec<Sample> {
     let cell = |system: &str| Cell {
         system: system.into(),
         workload: "hello".into(),
-        scenario: Scenario::Cold,
+        scenario: Scenario::DiskCold,
         params: Params::new(),
     };
     let plan = Plan {

@@ -43,7 +43,7 @@ fn manifest() -> Manifest {
         cells: vec![Cell {
             system: "native".into(),
             workload: "hello".into(),
-            scenario: Scenario::Cold,
+            scenario: Scenario::DiskCold,
             params: Params::new(),
         }],
         program_sha256: String::new(),

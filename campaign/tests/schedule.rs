@@ -118,7 +118,7 @@ impl World {
         let cell = |&(name, _): &(&str, Behaviour)| Cell {
             system: "mock".into(),
             workload: name.into(),
-            scenario: Scenario::Cold,
+            scenario: Scenario::DiskCold,
             params: Params::new(),
         };
         let plan = Plan {

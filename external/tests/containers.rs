@@ -73,7 +73,6 @@ fn request(workload: Workload, own_milestones: bool) -> StartRequest {
         workload,
         acquire: None,
         variant: Params::from([(Param::Network, "host")]),
-        cold: false,
         page_cache: PageCache::Evicted,
         own_milestones,
         core: None,
@@ -341,7 +340,7 @@ impl Drop for Suite {
 
 fn a_killed_suite_leaves_nothing(name: &str) {
     let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let only = format!("system={name},workload=http-hello,scenario=runtime-cold");
+    let only = format!("system={name},workload=http-hello,scenario=warm-disk");
     let mut suite = Command::new(env!("CARGO_BIN_EXE_external"));
     suite.arg("suite").arg("--out").arg(out.path()).args([
         "--profile",

@@ -88,7 +88,6 @@ fn request(workload: Workload, network: &str) -> StartRequest {
         workload,
         acquire: None,
         variant: Params::from([(Param::Network, network)]),
-        cold: false,
         page_cache: PageCache::Hot,
         own_milestones: false,
         core: None,
@@ -304,14 +303,14 @@ fn the_engines_own_events_lie_within_the_phases() {
 }
 
 #[test]
-fn a_cold_start_is_the_first_of_an_engine_and_reads_its_files_from_the_disk() {
+fn a_start_in_a_new_engine_is_its_first_and_reads_its_files_from_the_disk() {
     let ground = Ground::of("docker");
     let mut engine = ground.engine();
-    let cold = StartRequest {
-        cold: true,
+    let mut cold = StartRequest {
         page_cache: PageCache::Evicted,
         ..request(Workload::HttpHello, "host")
     };
+    cold.variant.insert(Param::Engine, "new");
     let before = docker(&["info", "--format", "{{.SystemTime}}"]);
     let start = sample(engine.as_mut(), &cold);
     assert_eq!(
@@ -538,7 +537,7 @@ fn a_killed_suite_leaves_no_container() {
     command.args([
         "suite",
         "--only",
-        "system=docker,workload=http-hello,scenario=runtime-cold",
+        "system=docker,workload=http-hello,scenario=warm-disk",
         "--samples",
         "500",
     ]);

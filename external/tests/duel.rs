@@ -110,7 +110,7 @@ fn two_programs_are_measured_against_each_other() {
     is_recorded(&runs, &builds, 4);
     assert!(!stderr.contains("A/A run"), "{stderr}");
     for said in [
-        "native, http-hello runtime-cold",
+        "native, http-hello warm-disk",
         "native, http-hello warm",
         "`pss_bytes` is told, and does not decide",
         "build A",
@@ -143,7 +143,7 @@ fn two_guests_are_compiled_each_for_itself() {
     let (output, stdout, stderr) = duel(&runs, &[&guests[..], &["--samples", "2"]].concat());
     assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
     is_recorded(&runs, &builds, 2);
-    let said = "wasmtime-embedded deserialize_file, cpu-hash runtime-cold";
+    let said = "wasmtime-embedded deserialize_file, cpu-hash warm-disk";
     assert!(stdout.contains(said), "{stdout}");
 
     fs::write(b, fs::read(a).unwrap()).unwrap();
@@ -161,7 +161,7 @@ fn the_same_build_twice_is_allowed_and_said() {
     let native = native();
     let runs = out.path().join("runs");
     let twice = ["--a", path(&native), "--b", path(&native)];
-    let few = ["--samples", "1", "--scenario", "runtime-cold"];
+    let few = ["--samples", "1", "--scenario", "warm-disk"];
     let (output, stdout, stderr) = duel(&runs, &[twice, few].concat());
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     assert!(stderr.contains("this is an A/A run"), "{stderr}");
@@ -179,7 +179,7 @@ fn a_build_that_answers_wrongly_is_no_slower_one() {
         "--samples",
         "1",
         "--scenario",
-        "runtime-cold",
+        "warm-disk",
         "--fail-on-slower",
     ];
     let (output, stdout, stderr) = duel(&runs, &[&["--a", a, "--b", b][..], &few[..]].concat());

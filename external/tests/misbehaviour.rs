@@ -174,7 +174,7 @@ macro_rules! misbehaves {
         #[test]
         fn $test() {
             static MOCK: Mock = Mock($behaviour);
-            let reason = reason(&MOCK, Scenario::RuntimeCold);
+            let reason = reason(&MOCK, Scenario::WarmDisk);
             $(assert!(reason.contains($said), "{reason}");)+
         }
     )+};
@@ -196,7 +196,7 @@ misbehaves! {
 #[test]
 fn an_observed_start_has_phases_that_add_up() {
     static GOOD: Mock = Mock("good");
-    for sample in campaign(&GOOD, Scenario::RuntimeCold, Observer::Seccomp) {
+    for sample in campaign(&GOOD, Scenario::WarmDisk, Observer::Seccomp) {
         assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
         let names: Vec<_> = sample.phases.iter().map(|phase| phase.name).collect();
         assert_eq!(
@@ -319,7 +319,7 @@ fn a_process_that_left_its_group_does_not_outlive_its_sample() {
         folder.path(),
         Workload::HttpHello,
         systems,
-        Scenario::RuntimeCold,
+        Scenario::WarmDisk,
         Observer::None,
     );
     assert!(samples.iter().all(|sample| sample.outcome == Outcome::Ok));

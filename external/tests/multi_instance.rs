@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use results::record::Outcome;
+use results::record::{Outcome, Scenario};
 use results::{Evidence, Param, Sample, ledger, run_folder};
 
 /// Runs a command to its end: its code, what it printed, and the samples of its one run.
@@ -121,6 +121,7 @@ fn a_search_ends_at_its_limit() {
 fn the_systems_own_files_can_be_evicted_too() {
     // Where pages can be evicted: the checkout's disk.
     assert!(Path::new(env!("CARGO_TARGET_TMPDIR")).is_dir());
+    // As older scripts have it: such starts have a name of their own today.
     let only = "system=native,workload=http-hello,scenario=runtime-cold,observer=none";
     let arguments = [
         "--only",
@@ -133,17 +134,14 @@ fn the_systems_own_files_can_be_evicted_too() {
     let (code, text, samples) = ran("suite", &arguments);
     assert_eq!(code, Some(0), "{text}");
     all_are_ok(&samples);
-    let states: Vec<_> = samples
-        .iter()
-        .map(|sample| sample.cell.params.get(Param::PageCache).unwrap())
-        .collect();
+    let states: Vec<_> = samples.iter().map(|sample| sample.cell.scenario).collect();
     assert!(
-        states.contains(&"hot") && states.contains(&"evicted-all"),
+        states.contains(&Scenario::WarmDisk) && states.contains(&Scenario::DiskCold),
         "{states:?}"
     );
     for sample in samples
         .iter()
-        .filter(|sample| sample.cell.params.is(Param::PageCache, "evicted-all"))
+        .filter(|sample| sample.cell.scenario == Scenario::DiskCold)
     {
         assert_eq!(sample.attested[Evidence::PagesResident], 0);
         // Every process has the C library mapped, this one too.

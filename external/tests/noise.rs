@@ -40,7 +40,7 @@ impl Drop for Neighbours {
 fn starts() -> Vec<Sample> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_external"))
-        .args(["suite", "--only", "system=native,scenario=runtime-cold"])
+        .args(["suite", "--only", "system=native,scenario=warm-disk"])
         .args([
             "--only",
             "workload=http-hello,workload=hello",

@@ -108,7 +108,7 @@ fn what_a_killed_run_had_ordered_is_removed_even_if_it_comes_later_and_is_never_
     let socket: PathBuf = found().program;
     // The image is ours from an earlier run, or made by one with a single sample.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let cells = "system=docker,workload=hello,scenario=runtime-cold";
+    let cells = "system=docker,workload=hello,scenario=warm-disk";
     let out = folder.path().to_str().unwrap();
     let made = external(&["suite", "--only", cells, "--samples", "1", "--out", out]).output();
     assert!(made.unwrap().status.success());

@@ -7,13 +7,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use machine::clock::now_ns;
-use results::record::Outcome;
+use results::record::{Outcome, Scenario};
 use results::{Evidence, Sample, ledger, run_folder};
 
 /// Native starts only: they need nothing that a machine may lack.
 const NATIVE: [&str; 2] = [
     "--only",
-    "system=native,workload=http-hello,scenario=runtime-cold",
+    "system=native,workload=http-hello,scenario=warm-disk",
 ];
 
 fn folder() -> tempfile::TempDir {
@@ -149,11 +149,7 @@ fn a_whole_run_is_recorded_and_leaves_nothing() {
                 sample.cell
             );
         }
-        let cold = sample
-            .cell
-            .params
-            .get("page_cache")
-            .is_some_and(|state| state == "evicted");
+        let cold = sample.cell.scenario == Scenario::DiskCold;
         assert!(
             !cold || sample.attested[Evidence::PagesResident] == 0,
             "{}",
@@ -161,7 +157,7 @@ fn a_whole_run_is_recorded_and_leaves_nothing() {
         );
     }
     for said in [
-        "http-hello, cold: launch → first answer",
+        "http-hello, disk-cold: launch → first answer",
         "requests/s",
         "A/A control",
         "the observer",
@@ -318,7 +314,7 @@ fn root_runs_no_program_out_of_the_home_of_whoever_called() {
     let text = format!("#!/bin/sh\n: >{}\necho wasmtime {version}\n", ran.display());
     std::fs::write(&program, text).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let only = "system=wasmtime-cli,workload=hello,scenario=runtime-cold";
+    let only = "system=wasmtime-cli,workload=hello,scenario=warm-disk";
     let mut command = suite(out.path(), &["--only", only, "--samples", "1"]);
     command
         .env("HOME", home.path())

@@ -6,16 +6,16 @@ use crate::facts::Facts;
 use crate::input::Run;
 use crate::questions::{
     acquisition, blocks, break_even, clocks, container_layers, controls, density, duel,
-    engine_pairs, factors, headline, lifecycles, limits, network_path, objectives, observer,
-    pool_slots, ranking, requests, scaling, starts, state,
+    engine_pairs, factors, headline, kinds_of_cold, lifecycles, limits, network_path, objectives,
+    observer, pool_slots, ranking, requests, scaling, starts, state,
 };
 use crate::statistics::CONFIDENCE;
 
 /// The version of [`Findings`] as they are written down. 2: one answer to each question, blocked
 /// comparisons, shared ranks. 3: verdicts that know the A/A control from the margin of equivalence;
 /// blocks and pauses; break-even with an interval that may be open; no quantiles of pooled requests;
-/// figures of cells that were named beforehand, and of how many attempts.
-const FORMAT: u32 = 3;
+/// figures of cells that were named beforehand, and of how many attempts. 4: four kinds of cold.
+const FORMAT: u32 = 4;
 
 /// What a person may ask beyond what every report answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ pub struct Findings {
     pub headline_family: Vec<headline::Member>,
     /// Starts.
     pub starts: Vec<starts::Starts>,
+    /// Starts in every kind of cold.
+    pub kinds_of_cold: Vec<kinds_of_cold::KindsOfCold>,
     /// What it costs to acquire code.
     pub acquisition: Vec<acquisition::Acquisition>,
     /// Engines embedded and as a command line.
@@ -102,6 +104,7 @@ impl Findings {
             headlines: headline::compute(&facts),
             headline_family: headline::family(&facts),
             starts: starts::compute(&facts),
+            kinds_of_cold: kinds_of_cold::compute(&facts),
             acquisition: acquisition::compute(&facts),
             engine_pairs: engine_pairs::compute(&facts),
             container_layers: container_layers::compute(&facts),

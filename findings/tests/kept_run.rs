@@ -3,6 +3,7 @@
 //!
 //! What may differ, and why:
 //!
+//! - scenarios had other names, and cells a parameter `page_cache` where the scenario says the same;
 //! - `phases[].interval_ns` was a pair and is an interval with names: `low` and `high`;
 //! - cells have more measures and facts than they had;
 //! - `noisy` has lost the samples that the machine's pressure alone had marked, to which the program
@@ -18,6 +19,7 @@ use findings::comparison::Design;
 use findings::input::Run;
 use findings::{Findings, Options};
 use flate2::read::GzDecoder;
+use results::Cell;
 use serde_json::{Value, json};
 
 const RUN: &str = "20261126T111712Z-eeee";
@@ -50,6 +52,16 @@ fn compare(path: &str, before: &Value, after: &Value, differences: &mut Vec<Stri
             for (key, value) in before {
                 let path = format!("{path}/{key}");
                 match (key.as_str(), after.get(key)) {
+                    ("cell", Some(now)) => {
+                        let cell = |value: &Value| -> Cell {
+                            serde_json::from_value(value.clone()).unwrap()
+                        };
+                        if cell(value) != cell(now) {
+                            differences.push(format!("{path} was {value} and is {now}"));
+                        }
+                    }
+                    // It is made of the cell.
+                    ("id", Some(_)) => {}
                     ("pooled", None) | ("median_without_noisy", Some(_)) => {}
                     ("noisy", Some(now)) => {
                         if !is_part(now, value) {

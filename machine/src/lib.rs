@@ -7,7 +7,8 @@
 //! | [`facts`], [`noise`] | facts of the machine, once per run and around each sample |
 //! | [`quiet`] | whether anything else runs right before a sample |
 //! | [`memory`] | how much of it this process can have |
-//! | [`page_cache`] | files put into the page cache or out of it, with proof |
+//! | [`page_cache`], [`mappings`] | files put into the page cache or out of it, with proof; who keeps them there |
+//! | [`system_files`] | a system's own programs and libraries, put out of it for a start |
 //! | [`limits`], [`signals`] | what a process inherits: limits, blocked and ignored signals |
 //! | [`processes`], [`usage`] | which processes there are, and what they have cost |
 //! | [`cores`], [`ports`] | a core and a port for what is measured |
@@ -17,6 +18,7 @@ pub mod clock;
 pub mod cores;
 pub mod facts;
 pub mod limits;
+pub mod mappings;
 pub mod memory;
 pub mod noise;
 pub mod page_cache;
@@ -25,6 +27,7 @@ pub mod processes;
 pub mod programs;
 pub mod quiet;
 pub mod signals;
+pub mod system_files;
 pub mod timeline;
 pub mod usage;
 

@@ -226,7 +226,7 @@ mod tests {
             cell: Cell {
                 system: "s".into(),
                 workload: "w".into(),
-                scenario: Scenario::Cold,
+                scenario: Scenario::DiskCold,
                 params: crate::Params::new(),
             },
             outcome: if reason.is_some() {

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`record`], [`phase`] | cell, sample, outcome, phases: one line of the ledger |
+//! | [`scenario`] | what is measured, and what a start finds: the kinds of cold |
 //! | [`names`] | systems, workloads, parameters and evidence |
 //! | [`values`] | values of parameters whose sets are closed |
 //! | [`reason`] | why a sample does not count |
@@ -32,6 +33,7 @@ pub mod phase;
 pub mod reason;
 pub mod record;
 pub mod run_folder;
+pub mod scenario;
 pub mod schema;
 pub mod sum_rule;
 pub mod text;

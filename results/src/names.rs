@@ -285,7 +285,8 @@ vocabulary! {
     CompileThreads = "compile_threads",
     /// How a running guest can be stopped.
     Interrupt = "interrupt",
-    /// What is in the page cache: `hot`, `evicted`, `evicted-all`.
+    /// What is in the page cache, where that is not what the scenario says: `hot`, `evicted`,
+    /// `evicted-all`.
     PageCache = "page_cache",
     /// What takes the start apart: `none`, `seccomp`, `own`.
     Observer = "observer",

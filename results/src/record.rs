@@ -3,16 +3,17 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::names::{Attested, Evidence, Params, System, Workload};
 use crate::noise::Noise;
 use crate::phase::{Phase, PhaseTime};
+use crate::scenario;
+pub use crate::scenario::Scenario;
 
 /// The unit of planning and of comparison: system × workload × scenario × parameters.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub struct Cell {
     /// One way to run a workload, such as `wasmtime-embedded`.
     pub system: System,
@@ -22,6 +23,33 @@ pub struct Cell {
     pub scenario: Scenario,
     /// The configuration, by name. A parameter without effect in this cell is absent.
     pub params: Params,
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    /// Reads the names that scenarios had in older records too.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Written {
+            system: System,
+            workload: Workload,
+            scenario: String,
+            params: Params,
+        }
+        let Written {
+            system,
+            workload,
+            scenario: name,
+            params,
+        } = Written::deserialize(deserializer)?;
+        let (scenario, params) = scenario::read(&name, params)
+            .ok_or_else(|| D::Error::unknown_variant(&name, scenario::NAMES))?;
+        Ok(Self {
+            system,
+            workload,
+            scenario,
+            params,
+        })
+    }
 }
 
 impl fmt::Display for Cell {
@@ -36,64 +64,6 @@ impl fmt::Display for Cell {
         self.params
             .iter()
             .try_for_each(|(key, value)| write!(f, " {key}={value}"))
-    }
-}
-
-/// What is measured of a system.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scenario {
-    /// A start with nothing prepared beyond the built artifact: compile caches empty, the
-    /// artifact's pages evicted.
-    Cold,
-    /// A new process; artifact or compiled code already on disk or cached.
-    RuntimeCold,
-    /// Latency on a running instance, one request at a time, after requests that are not recorded.
-    Warm,
-    /// Requests at a running instance from several connections at once, after requests that are not
-    /// recorded.
-    Throughput,
-    /// Several instances that are started one right after another and work at the same time: how
-    /// much they do together.
-    Scaling,
-    /// Several instances that are started one after another, each once the one before has answered:
-    /// what they take.
-    Density,
-}
-
-impl Scenario {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Cold,
-        Self::RuntimeCold,
-        Self::Warm,
-        Self::Throughput,
-        Self::Scaling,
-        Self::Density,
-    ];
-
-    /// Whether a sample is a start, and not requests at something that runs.
-    pub const fn starts(self) -> bool {
-        matches!(self, Self::Cold | Self::RuntimeCold)
-    }
-
-    /// Whether a sample is of several instances at once.
-    pub const fn multiplies(self) -> bool {
-        matches!(self, Self::Scaling | Self::Density)
-    }
-
-    /// The name in records and tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cold => "cold",
-            Self::RuntimeCold => "runtime-cold",
-            Self::Warm => "warm",
-            Self::Throughput => "throughput",
-            Self::Scaling => "scaling",
-            Self::Density => "density",
-        }
     }
 }
 
@@ -237,12 +207,30 @@ mod tests {
         let cell = Cell {
             system: "wasmtime-embedded".into(),
             workload: "hello".into(),
-            scenario: Scenario::RuntimeCold,
+            scenario: Scenario::WarmDisk,
             params: Params::from([("b", "2"), ("a", "1")]),
         };
         assert_eq!(
             cell.to_string(),
-            "wasmtime-embedded hello runtime-cold a=1 b=2"
+            "wasmtime-embedded hello warm-disk a=1 b=2"
         );
+    }
+
+    #[test]
+    fn cells_of_old_records_are_read_under_their_new_names() {
+        let cell = |scenario: &str| {
+            serde_json::from_value::<Cell>(serde_json::json!({
+                "system": "native", "workload": "hello", "scenario": scenario,
+                "params": {"page_cache": "evicted-all"}
+            }))
+        };
+        let old = cell("runtime-cold").unwrap();
+        assert_eq!(old.to_string(), "native hello disk-cold");
+        assert_eq!(
+            cell("cold").unwrap().to_string(),
+            "native hello code-cold page_cache=evicted-all"
+        );
+        let error = cell("tepid").unwrap_err().to_string();
+        assert!(error.contains("unknown variant `tepid`") && error.contains("`disk-cold`"));
     }
 }

@@ -23,7 +23,7 @@ fn the_example_of_the_design_is_a_valid_record() {
     // The record as the project's design fixes it, with phases that add up.
     let example = serde_json::json!({
         "schema": 1, "run": "20261123T074200Z-3f9a", "order": 17, "block": 2,
-        "cell": {"system": "wasmtime-embedded", "workload": "http-hello", "scenario": "cold",
+        "cell": {"system": "wasmtime-embedded", "workload": "http-hello", "scenario": "code-cold",
                  "params": {"acquire": "compile", "allocator": "pooling", "compiler": "cranelift", "page_cache": "evicted"}},
         "outcome": "ok", "reason": null, "started_at": "2026-11-23T07:42:01.123456Z",
         "total_ns": 31_234_567, "residual_ns": 1204,

@@ -20,8 +20,8 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
         "A process costs its start once and its requests as often as they come. Between two \
             systems of which one starts quicker and the other answers quicker there is a number \
             of requests per start at which both have cost the same time: below it the quicker \
-            start wins, above it the quicker request. Starts are `runtime-cold` (everything \
-            prepared) where measured, requests are `warm`. It is typical costs that are compared, \
+            start wins, above it the quicker request. Starts are `warm-disk` (everything \
+            prepared and in memory) where measured, requests are `warm`. It is typical costs that are compared, \
             within blocks: what a rare stall adds to the mean cannot be known from so few starts.",
     );
     section.text(

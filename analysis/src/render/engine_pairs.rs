@@ -162,13 +162,12 @@ fn aligned(findings: &Findings, engine: &str, workload: &Workload) -> Option<Fig
             let (Some(seen), Some(cell)) = (seen, findings.facts.cell(id)) else {
                 continue;
             };
-            let is_cold = pair.scenario == Scenario::Cold;
+            let kind = match pair.scenario {
+                Scenario::WarmDisk => String::new(),
+                scenario => format!(", {}", scenario.name()),
+            };
             rows.push(Stack {
-                label: format!(
-                    "{} {way}{}",
-                    pair.acquire,
-                    if is_cold { ", cold" } else { "" }
-                ),
+                label: format!("{} {way}{kind}", pair.acquire),
                 segments: segments(seen),
                 total_ns: cell.median(Measure::TotalNs),
             });

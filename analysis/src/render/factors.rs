@@ -43,8 +43,8 @@ const fn explanation(factor: Factor) -> &'static str {
                 and over the loopback."
         }
         Factor::PageCache => {
-            "The same starts with the artifact's pages in the page cache, and with all of them \
-                out of it."
+            "The same starts with everything in the page cache, and with pages out of it: \
+                `evicted` is the artifact's, `disk-cold` those of the system too."
         }
         Factor::Without => {
             "The same starts with everything, and with one piece of work left out: less than 1 is \

@@ -97,7 +97,10 @@ fn floors(limits: &Limits) -> String {
             (Scenario::Throughput, _) => "of throughput",
             (Scenario::Scaling, _) => "of throughput with several instances",
             (Scenario::Density, _) => "of the memory of many instances",
-            (Scenario::Cold | Scenario::RuntimeCold, _) => "of starts",
+            (
+                Scenario::DiskCold | Scenario::CodeCold | Scenario::ImageCold | Scenario::WarmDisk,
+                _,
+            ) => "of starts",
         };
         format!("{} {of}", percent(floor.floor))
     };

@@ -10,6 +10,7 @@ mod duel;
 mod engine_pairs;
 mod factors;
 pub(crate) mod format;
+mod kinds_of_cold;
 mod lifecycles;
 mod limits;
 mod objectives;
@@ -28,6 +29,7 @@ use crate::document::{Document, Section, literal};
 pub fn document(findings: &Findings) -> Document {
     let sections: Vec<Section> = duel::render(findings)
         .into_iter()
+        .chain(kinds_of_cold::render(findings))
         .chain(starts::render(findings))
         .chain(acquisition::render(findings))
         .chain(pool_slots::render(findings))

@@ -46,7 +46,7 @@ fn picture(findings: &Findings) -> Option<Figure> {
         let mut starts = starts.filter(fits);
         starts.next()
     };
-    let starts = of(Scenario::Cold).or_else(|| of(Scenario::RuntimeCold))?;
+    let starts = Scenario::STARTS.into_iter().find_map(of)?;
     let cells = cells_of(findings, &starts.usual_taken_apart);
     let title = format!(
         "Where does a {} start of {workload} go? Every system, phase by phase",
@@ -60,8 +60,9 @@ fn picture(findings: &Findings) -> Option<Figure> {
 /// One sentence for each scenario of the first workload, which claims nothing that the verdicts do
 /// not, and the headings of sections that are findings.
 fn found(findings: &Findings, sections: &[Section]) -> Vec<String> {
-    const FINDINGS: [&str; 15] = [
+    const FINDINGS: [&str; 16] = [
         "duel",
+        "kinds-of-cold",
         "acquisition",
         "pool-slots",
         "layers",

@@ -20,11 +20,12 @@ const DISTRIBUTIONS: usize = 10;
 /// What the names of scenarios stand for.
 pub(super) const fn meaning(scenario: Scenario) -> &'static str {
     match scenario {
-        Scenario::Cold => {
-            "nothing prepared beyond the built artifact: compile caches empty, its pages out of \
-                the page cache"
+        Scenario::DiskCold => {
+            "image, module or compiled code is on disk, and nothing of it or of the system in memory"
         }
-        Scenario::RuntimeCold => {
+        Scenario::CodeCold => "nothing compiled, caches empty; what is read is in memory",
+        Scenario::ImageCold => "the image is pulled from a registry on the loopback and unpacked",
+        Scenario::WarmDisk => {
             "a new process; image, module or compiled code is on disk and in memory"
         }
         Scenario::Warm => "one request at a time to a running instance",

@@ -35,7 +35,7 @@ fn sample(system: &str, acquire: Phase, page_cache: &str, code_us: u64, extra_us
         cell: Cell {
             system: system.into(),
             workload: "http-hello".into(),
-            scenario: Scenario::RuntimeCold,
+            scenario: Scenario::WarmDisk,
             params: Params::from([
                 (Param::Acquire, acquire.name()),
                 (Param::PageCache, page_cache),

@@ -64,7 +64,7 @@ impl World {
             let shape = Shape {
                 samples: 2,
                 requests: 30,
-                scenarios: vec![Scenario::Cold, Scenario::Throughput, Scenario::Density],
+                scenarios: vec![Scenario::DiskCold, Scenario::Throughput, Scenario::Density],
                 seed,
                 ..Shape::small(run)
             };
@@ -118,7 +118,7 @@ const COMMANDS: [&[&str]; 8] = [
         "report",
         RUN,
         "--objective",
-        "cold p95 < 20ms, memory < 10MB",
+        "disk-cold p95 < 20ms, memory < 10MB",
     ],
     &["verify", RUN],
     &["bundle", RUN],

@@ -161,7 +161,7 @@ pub fn cells(shape: &Shape) -> Vec<Cell> {
             for (system, acquire, ..) in KINDS {
                 let starts = scenario.starts();
                 let compiles = acquire == Some("compile");
-                if acquire.is_some() && compiles != (scenario == Scenario::Cold) {
+                if acquire.is_some() && compiles != (scenario == Scenario::DiskCold) {
                     continue;
                 }
                 let networks: &[Option<&str>] = match system {
@@ -187,7 +187,7 @@ pub fn cells(shape: &Shape) -> Vec<Cell> {
                     if !twin.is_empty() && observer == Some("seccomp") {
                         continue;
                     }
-                    let page_cache = if scenario == Scenario::Cold {
+                    let page_cache = if scenario == Scenario::DiskCold {
                         "evicted"
                     } else {
                         "hot"

@@ -84,7 +84,7 @@ pub(super) fn sample(shape: &Shape, planned: &Planned, draw: &mut Draw) -> Sampl
         .params
         .get("observer")
         .is_some_and(|observer| observer != "none");
-    let cold = if cell.scenario == Scenario::Cold {
+    let cold = if cell.scenario == Scenario::DiskCold {
         1.6
     } else {
         1.0

@@ -133,25 +133,16 @@ fn add_instancing(pairs: &[(&str, &str)], layers: &mut Layers) {
 
 /// A scenario, with what it takes where the profile has none of it.
 fn add_scenario(layers: &mut Layers, name: &str) {
-    let Some(scenario) = Scenario::ALL.into_iter().find(|it| it.name() == name) else {
+    let Some(scenario) = Scenario::from_name(name) else {
         return;
     };
     add(layers, "scenarios", name, |it| &mut it.scenarios);
     let usual = Profile::load(DEFAULT).unwrap_or_else(|_| Profile::empty(1));
-    let values = &layers.settings.values;
-    match scenario {
-        Scenario::Cold if values.cold.is_empty() => {
-            layers.set(ORIGIN, "cold", Some(usual.cold), |it| &mut it.values.cold);
-        }
-        Scenario::RuntimeCold if values.runtime_cold.is_empty() => {
-            layers.set(ORIGIN, "runtime_cold", Some(usual.runtime_cold), |it| {
-                &mut it.values.runtime_cold
-            });
-        }
-        _ if !scenario.starts() && values.load.is_empty() => {
-            layers.set(ORIGIN, "load", Some(usual.load), |it| &mut it.values.load);
-        }
-        _ => {}
+    if layers.settings.values.modes(scenario).is_empty() {
+        let modes = usual.modes(scenario).clone();
+        layers.set(ORIGIN, Profile::modes_key(scenario), Some(modes), |it| {
+            it.values.modes_mut(scenario)
+        });
     }
     if scenario.multiplies() && layers.settings.values.instances == [1] {
         layers.set(ORIGIN, "instances", Some(SEVERAL.to_vec()), |it| {
@@ -164,21 +155,15 @@ fn add_scenario(layers: &mut Layers, name: &str) {
 /// it.
 fn add_acquire(pairs: &[(&str, &str)], layers: &mut Layers, mode: &str) {
     let scenarios: Vec<_> = named(pairs, "scenario");
-    let is_named = |is_such: fn(Scenario) -> bool| {
-        let mut such = Scenario::ALL.into_iter().filter(|it| is_such(*it));
-        such.any(|it| scenarios.contains(&it.name()))
-    };
     let values = &layers.settings.values;
-    let lists = [&values.cold, &values.runtime_cold, &values.load];
-    let is_new = !lists.iter().any(|list| list.iter().any(|it| it == mode));
-    if is_new || is_named(|it| it == Scenario::Cold) {
-        add(layers, "cold", mode, |it| &mut it.cold);
-    }
-    if is_new || is_named(|it| it == Scenario::RuntimeCold) {
-        add(layers, "runtime_cold", mode, |it| &mut it.runtime_cold);
-    }
-    if is_new || is_named(|it| !it.starts()) {
-        add(layers, "load", mode, |it| &mut it.load);
+    let is_listed = |scenario| values.modes(scenario).iter().any(|it| it == mode);
+    let is_new = !Scenario::ALL.into_iter().any(is_listed);
+    for scenario in Scenario::ALL {
+        if is_new || scenarios.contains(&scenario.name()) {
+            add(layers, Profile::modes_key(scenario), mode, |it| {
+                it.modes_mut(scenario)
+            });
+        }
     }
 }
 

@@ -162,7 +162,11 @@ fn cells() -> Vec<Planned> {
 
 /// The same start of both systems: with each observer, and with parts of its work left out.
 fn cells_of_pair(embedded: System, cli: System, acquire: Acquire) -> Vec<Planned> {
-    let scenario = Scenario::RuntimeCold;
+    let scenario = if acquire.compiles() {
+        Scenario::CodeCold
+    } else {
+        Scenario::WarmDisk
+    };
     let start = |system| Planned::start(system, Workload::HttpHello, Some(acquire), scenario);
     let observed = |system, observer| Planned {
         observer,

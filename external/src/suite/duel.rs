@@ -13,16 +13,18 @@ use campaign::run::{self, Format};
 use campaign::terminal::say;
 use campaign::{Error, Exit};
 use clap::Args;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use findings::questions::duel::Outcome;
 use results::Param;
 use results::manifest::Origin;
 use results::record::Scenario;
+use results::scenario::RENAMED;
 use results::values::{Build, Named as _};
 use summary::View;
 use workloads::Workload;
 
 use super::plan::{self, Planned};
+use super::renamed;
 use super::settings::{self, Origins, Settings};
 use super::{Campaign, Systems};
 use crate::system::{OwnArtifact, System, listens};
@@ -52,7 +54,7 @@ pub struct DuelArguments {
     /// The workload that both are builds of: it is checked what they answer
     #[arg(long, value_name = "NAME", default_value = "http-hello", value_parser = workloads())]
     workload: String,
-    /// What is measured (repeatable, or with commas) [default: runtime-cold and warm]
+    /// What is measured (repeatable, or with commas) [default: warm-disk and warm]
     #[arg(long, value_name = "SCENARIO", value_delimiter = ',', value_parser = scenarios())]
     scenario: Vec<String>,
     /// Samples of each build and scenario, and as many of the control; 40 find a build that is 10 %
@@ -89,9 +91,10 @@ pub struct DuelArguments {
 const DUEL: &str = include_str!("../../profiles/duel.toml");
 
 /// What can be measured of two builds.
-const SCENARIOS: [Scenario; 4] = [
-    Scenario::Cold,
-    Scenario::RuntimeCold,
+const SCENARIOS: [Scenario; 5] = [
+    Scenario::DiskCold,
+    Scenario::CodeCold,
+    Scenario::WarmDisk,
     Scenario::Warm,
     Scenario::Throughput,
 ];
@@ -116,7 +119,11 @@ fn workloads() -> PossibleValuesParser {
 }
 
 fn scenarios() -> PossibleValuesParser {
-    PossibleValuesParser::new(SCENARIOS.map(Scenario::name))
+    let value = |scenario: Scenario| {
+        let old = RENAMED.into_iter().filter(move |(_, new)| *new == scenario);
+        PossibleValue::new(scenario.name()).aliases(old.map(|(old, _)| old))
+    };
+    PossibleValuesParser::new(SCENARIOS.map(value))
 }
 
 /// Runs the duel.
@@ -208,7 +215,13 @@ fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
     values.workloads = vec![arguments.workload.clone()];
     if !arguments.scenario.is_empty() {
         values.scenarios.clone_from(&arguments.scenario);
-        check_scenarios(&arguments.workload, &arguments.scenario)?;
+        let notes: Vec<_> = values
+            .scenarios
+            .iter_mut()
+            .filter_map(renamed::rename_one)
+            .collect();
+        notes.iter().for_each(|note| say(note));
+        check_scenarios(&arguments.workload, &values.scenarios)?;
     }
     let mut origins = Origins::from([("builds".to_owned(), Origin::CommandLine)]);
     let mut given = |key: &str, is_given: bool, otherwise| {
@@ -246,7 +259,7 @@ fn check_scenarios(workload: &str, scenarios: &[String]) -> Result<(), Error> {
             Exit::Usage,
             format!("{workload} runs to its end: it has no {scenario}"),
         )
-        .hint("--scenario cold and --scenario runtime-cold measure its starts")),
+        .hint("--scenario disk-cold, code-cold and warm-disk measure its starts")),
         _ => Ok(()),
     }
 }

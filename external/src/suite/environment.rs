@@ -267,7 +267,10 @@ mod tests {
         );
         assert_eq!(values.workloads, ["http-cpu"]);
         assert_eq!(settings.acquire_of["wasmtime-cli"], Acquire::CacheHit);
-        assert_eq!(settings.scenarios_of["cpu-hash"], ["cold", "runtime-cold"]);
+        assert_eq!(
+            settings.scenarios_of["cpu-hash"],
+            ["code-cold", "warm-disk"]
+        );
         assert!(settings.evict_always);
     }
 

@@ -12,6 +12,7 @@ mod manifest;
 pub mod network;
 pub mod plan;
 pub mod profile;
+mod renamed;
 mod search;
 mod selection;
 pub mod settings;

@@ -219,13 +219,13 @@ mod tests {
         }
     }
 
-    const NATIVE: [&str; 3] = ["system=native", "scenario=runtime-cold", "scenario=warm"];
+    const NATIVE: [&str; 3] = ["system=native", "scenario=warm-disk", "scenario=warm"];
 
     #[test]
     fn every_level_has_its_cells_and_their_twins_and_a_command_has_none() {
         let cells = cells(levels_of(&["off", "baseline", "rules:10"]), &NATIVE).unwrap();
         for system in ["native", "native-aa"] {
-            for scenario in ["runtime-cold", "warm"] {
+            for scenario in ["warm-disk", "warm"] {
                 for level in ["off", "baseline", "rules:10"] {
                     let is_level = |cell: &&String| {
                         cell.starts_with(&format!("{system} http-hello {scenario} "))

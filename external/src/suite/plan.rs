@@ -15,6 +15,7 @@ use super::network::{self, NetworkPath};
 use super::selection;
 use super::settings::{Settings, Variants};
 use crate::client::load::Pace;
+use crate::system::managed::NEW_ENGINE;
 use crate::system::{Acquire, Instancing, System, listens};
 
 /// The workloads that a control measures a second time: one of each kind.
@@ -29,6 +30,12 @@ const SERVICE_MS: f64 = 40.0;
 
 /// What it takes to put the files of a service out of the page cache, written back first.
 const EVICTING_MS: f64 = 40.0;
+
+/// What a start takes longer that reads everything from a disk, and the evicting before it.
+const READING_MS: f64 = 100.0;
+
+/// What it takes to start an engine of containers anew.
+const RESTART_MS: f64 = 2_100.0;
 
 /// What comes before each load: the service is left alone for a while, and ended afterwards.
 const IDLE_MS: f64 = 220.0;
@@ -121,11 +128,6 @@ impl Planned {
             scenario,
             params: Params::new(),
         };
-        let page_cache = if scenario == Scenario::Cold {
-            PageCache::Evicted
-        } else {
-            PageCache::Hot
-        };
         Self {
             cell,
             system,
@@ -133,7 +135,7 @@ impl Planned {
             acquire,
             instancing: system.usual_instancing(workload),
             variant: Params::new(),
-            page_cache,
+            page_cache: scenario.page_cache(),
             observer: Observer::None,
             without: None,
             own: None,
@@ -160,7 +162,9 @@ impl Planned {
             .into_iter()
             .collect();
         if scenario.starts() {
-            params.insert(Param::PageCache, self.page_cache.name());
+            if self.page_cache != scenario.page_cache() {
+                params.insert(Param::PageCache, self.page_cache.name());
+            }
             params.insert(Param::Observer, self.observer.name());
             if self.pinned {
                 params.insert(Param::Cpus, ONE_CPU);
@@ -208,6 +212,12 @@ impl Planned {
             if self.page_cache != PageCache::Hot {
                 around_ms += EVICTING_MS;
             }
+        }
+        if self.variant.is(Param::Engine, NEW_ENGINE) {
+            around_ms += RESTART_MS;
+        }
+        if self.page_cache == PageCache::EvictedAll {
+            around_ms += READING_MS;
         }
         estimate.start_ms * self.instances as f64 + around_ms + load_ms
     }
@@ -322,8 +332,12 @@ fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
         }
         ways
     };
+    // Interpreted code is never prepared.
     let is_prepared = |planned: &&Planned| {
-        planned.cell.scenario == Scenario::RuntimeCold && planned.page_cache == PageCache::Hot
+        let scenario = planned.cell.scenario;
+        let interpreted = planned.acquire == Some(Acquire::Interpret);
+        planned.page_cache == PageCache::Hot
+            && (scenario == Scenario::WarmDisk || scenario == Scenario::CodeCold && interpreted)
     };
     let starts = cells.iter().filter(is_usual).filter(is_prepared);
     let pinned = |start: &Planned| {
@@ -395,6 +409,9 @@ fn crossed(
     workload: Workload,
     scenario: Scenario,
 ) -> Vec<Planned> {
+    if system.lacks(scenario).is_some() {
+        return Vec::new();
+    }
     let values = &settings.values;
     let start = vec![Planned::start(system, workload, None, scenario)];
     let acquires = acquires(settings, system, scenario);
@@ -445,19 +462,13 @@ fn acquires(settings: &Settings, system: System, scenario: Scenario) -> Vec<Opti
     if modes.is_empty() {
         return vec![None];
     }
-    let values = &settings.values;
-    let names = match scenario {
-        Scenario::Cold => &values.cold,
-        Scenario::RuntimeCold => &values.runtime_cold,
-        Scenario::Warm | Scenario::Throughput | Scenario::Scaling | Scenario::Density => {
-            &values.load
-        }
-    };
+    let names = settings.values.modes(scenario);
     let is_chosen = |mode: &Acquire| match settings.acquire_of.get(system.name()) {
-        Some(chosen) => mode == chosen && (scenario != Scenario::Cold || mode.from_source()),
+        Some(chosen) => mode == chosen,
         None => names.iter().any(|name| name == mode.name()),
     };
-    let chosen = modes.iter().copied().filter(is_chosen);
+    let taken = modes.iter().copied().filter(|mode| scenario.takes(*mode));
+    let chosen = taken.filter(is_chosen);
     chosen.map(Some).collect()
 }
 
@@ -564,7 +575,9 @@ mod tests {
                         );
                         assert_eq!(
                             there,
-                            measured && (scenario.starts() || service),
+                            measured
+                                && (scenario.starts() || service)
+                                && system.lacks(scenario).is_none(),
                             "{profile} {} {workload}",
                             system.name()
                         );
@@ -595,15 +608,56 @@ mod tests {
     }
 
     #[test]
-    fn cold_starts_have_nothing_prepared() {
-        for planned in only(&["scenario=cold"]).unwrap() {
-            assert!(
-                planned.page_cache != PageCache::Hot
-                    && planned.acquire.is_none_or(Acquire::from_source),
-                "{}",
-                planned.cell
-            );
+    fn each_kind_of_cold_is_what_it_says() {
+        for scenario in Scenario::STARTS {
+            for planned in only(&[&format!("scenario={}", scenario.name())]).unwrap() {
+                assert!(
+                    planned.page_cache == scenario.page_cache()
+                        && planned.acquire.is_none_or(|mode| scenario.takes(mode))
+                        && !planned.cell.params.contains_key(Param::PageCache),
+                    "{}",
+                    planned.cell
+                );
+            }
         }
+    }
+
+    #[test]
+    fn a_state_of_the_page_cache_is_a_parameter_where_the_scenario_does_not_say_it() {
+        let states = |pairs: &[&str]| -> Vec<String> {
+            let more = ["system=wasmtime-cli", "workload=hello", "observer=none"];
+            let cells = only(&[&more[..], pairs].concat()).unwrap();
+            let named = cells
+                .iter()
+                .filter(|it| !it.cell.system.is_twin())
+                .map(|it| {
+                    let state = it.cell.params.get(Param::PageCache).unwrap_or("as it says");
+                    format!("{} {state}", it.cell.scenario.name())
+                });
+            let mut states: Vec<_> = named.collect();
+            states.sort();
+            states.dedup();
+            states
+        };
+        assert_eq!(
+            states(&["scenario=warm-disk", "page_cache=evicted"]),
+            ["warm-disk evicted"]
+        );
+        assert_eq!(
+            states(&["scenario=code-cold", "page_cache=evicted-all"]),
+            ["code-cold evicted-all"]
+        );
+        assert_eq!(
+            states(&["scenario=runtime-cold", "page_cache=evicted-all"]),
+            ["disk-cold as it says"]
+        );
+        assert_eq!(states(&["scenario=cold"]), ["code-cold as it says"]);
+    }
+
+    #[test]
+    fn where_a_kind_of_cold_means_nothing_there_is_no_cell_and_the_reason_is_said() {
+        let error = only(&["system=native", "scenario=code-cold"]).unwrap_err();
+        assert!(error.contains("native has no code-cold starts"), "{error}");
     }
 
     #[test]
@@ -668,13 +722,17 @@ mod tests {
             }
             for workload in Workload::ALL {
                 let pair = format!("workload={}", workload.name());
-                let scenario = "scenario=cold";
+                let scenario = "scenario=disk-cold";
                 named(profile, &[&pair, scenario]);
                 named(profile, &[&pair, scenario, "system=docker"]);
             }
             for scenario in Scenario::ALL {
                 let pair = format!("scenario={}", scenario.name());
-                let cells = named(profile, &[&pair, "system=wasmtime-cli"]);
+                let system = match scenario {
+                    Scenario::ImageCold => "system=wasmcloud",
+                    _ => "system=wasmtime-cli",
+                };
+                let cells = named(profile, &[&pair, system]);
                 assert!(
                     cells
                         .iter()
@@ -688,7 +746,7 @@ mod tests {
                 "connections=7",
             ] {
                 let more = [
-                    "scenario=cold",
+                    "scenario=code-cold",
                     "scenario=throughput",
                     "workload=http-hello",
                 ];

@@ -1,11 +1,12 @@
 //! Profiles: what is measured, in TOML.
 
 use campaign::{Error, Exit};
+use results::record::Scenario;
 use results::values::{Lifecycle, PageCache, Pool};
 use serde::{Deserialize, Serialize};
 
 use super::budget::Budget;
-use super::network;
+use super::{network, renamed};
 
 /// The profiles that come with the program.
 pub const PROFILES: [(&str, &str); 6] = [
@@ -36,10 +37,14 @@ pub struct Profile {
     pub workloads: Vec<String>,
     /// The scenarios, by name.
     pub scenarios: Vec<String>,
-    /// Code acquisition modes of starts with nothing prepared.
-    pub cold: Vec<String>,
-    /// Code acquisition modes of starts with something prepared.
-    pub runtime_cold: Vec<String>,
+    /// Code acquisition modes of starts with everything prepared and nothing in memory.
+    pub disk_cold: Vec<String>,
+    /// Code acquisition modes of starts with nothing compiled.
+    pub code_cold: Vec<String>,
+    /// Code acquisition modes of starts whose image is pulled.
+    pub image_cold: Vec<String>,
+    /// Code acquisition modes of starts with everything prepared and in memory.
+    pub warm_disk: Vec<String>,
     /// Code acquisition modes of servers under load.
     pub load: Vec<String>,
     /// Requests over each connection before those that are recorded.
@@ -112,6 +117,43 @@ pub enum Variants {
 }
 
 impl Profile {
+    /// The code acquisition modes of a scenario.
+    pub(super) const fn modes(&self, scenario: Scenario) -> &Vec<String> {
+        match scenario {
+            Scenario::DiskCold => &self.disk_cold,
+            Scenario::CodeCold => &self.code_cold,
+            Scenario::ImageCold => &self.image_cold,
+            Scenario::WarmDisk => &self.warm_disk,
+            Scenario::Warm | Scenario::Throughput | Scenario::Scaling | Scenario::Density => {
+                &self.load
+            }
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) const fn modes_mut(&mut self, scenario: Scenario) -> &mut Vec<String> {
+        match scenario {
+            Scenario::DiskCold => &mut self.disk_cold,
+            Scenario::CodeCold => &mut self.code_cold,
+            Scenario::ImageCold => &mut self.image_cold,
+            Scenario::WarmDisk => &mut self.warm_disk,
+            Scenario::Warm | Scenario::Throughput | Scenario::Scaling | Scenario::Density => {
+                &mut self.load
+            }
+        }
+    }
+
+    /// The key of a scenario's code acquisition modes.
+    pub(super) const fn modes_key(scenario: Scenario) -> &'static str {
+        match scenario {
+            Scenario::DiskCold => "disk_cold",
+            Scenario::CodeCold => "code_cold",
+            Scenario::ImageCold => "image_cold",
+            Scenario::WarmDisk => "warm_disk",
+            Scenario::Warm | Scenario::Throughput | Scenario::Scaling | Scenario::Density => "load",
+        }
+    }
+
     /// One that plans nothing by itself.
     pub(super) fn empty(samples: u32) -> Self {
         Self {
@@ -120,8 +162,10 @@ impl Profile {
             systems: Vec::new(),
             workloads: Vec::new(),
             scenarios: Vec::new(),
-            cold: Vec::new(),
-            runtime_cold: Vec::new(),
+            disk_cold: Vec::new(),
+            code_cold: Vec::new(),
+            image_cold: Vec::new(),
+            warm_disk: Vec::new(),
             load: Vec::new(),
             warm_up: 0,
             requests: 0,
@@ -168,6 +212,9 @@ impl Profile {
                 names.join(", ")
             ))
         })?;
+        if let Ok(table) = text.parse() {
+            renamed::check_keys(name, &table)?;
+        }
         toml::from_str(&text).map_err(|error| {
             Error::new(
                 Exit::Usage,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use campaign::{Error, Exit};
 use results::record::Scenario;
+use results::values::Named as _;
 use workloads::Workload;
 
 use super::plan::Planned;
@@ -15,7 +16,7 @@ pub(super) fn only(cells: Vec<Planned>, only: &[String]) -> Result<Vec<Planned>,
     for pair in only {
         let (key, value) = pair.split_once('=').ok_or_else(|| {
             Error::new(Exit::Usage, format!("--only takes key=value, not `{pair}`"))
-                .hint("such as --only system=native,workload=http-hello,scenario=cold")
+                .hint("such as --only system=native,workload=http-hello,scenario=disk-cold")
         })?;
         let has = |planned: &Planned| property(planned, key).as_deref() == Some(value);
         if !cells.iter().any(has) {
@@ -35,9 +36,26 @@ pub(super) fn only(cells: Vec<Planned>, only: &[String]) -> Result<Vec<Planned>,
             Exit::Usage,
             "nothing is left to measure: no cell has all of --only",
         )
-        .hint("`--list` shows the cells of a profile"));
+        .hint(lacking(&selected)));
     }
     Ok(cells)
+}
+
+/// Why nothing is left: a system that is named has no starts of a scenario that is.
+fn lacking(selected: &BTreeMap<&str, Vec<&str>>) -> String {
+    let named = |key| selected.get(key).into_iter().flatten();
+    let lacking = named("system").flat_map(|system| {
+        named("scenario").filter_map(move |scenario| {
+            let why = System::from_name(system)?.lacks(Scenario::from_name(scenario)?)?;
+            Some(format!("{system} has no {scenario} starts: {why}"))
+        })
+    });
+    let lacking: Vec<_> = lacking.collect();
+    if lacking.is_empty() {
+        "`--list` shows the cells of a profile".to_owned()
+    } else {
+        lacking.join("; ")
+    }
 }
 
 /// What a person may have meant, and where it is.
@@ -86,6 +104,10 @@ fn property(planned: &Planned, key: &str) -> Option<String> {
         "system" => Some(planned.system.name().to_owned()),
         "workload" => Some(planned.cell.workload.to_string()),
         "scenario" => Some(planned.cell.scenario.name().to_owned()),
+        // Most cells have what their scenario says, and no parameter.
+        "page_cache" if planned.cell.scenario.starts() => {
+            Some(planned.page_cache.name().to_owned())
+        }
         _ => planned.cell.params.get(key).map(str::to_owned),
     }
 }

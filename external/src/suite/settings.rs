@@ -21,6 +21,7 @@ use super::network;
 use super::plan;
 use super::profile::Profile;
 pub use super::profile::{DEFAULT, Variants};
+use super::renamed;
 use super::variables::Variables;
 use crate::system::{Acquire, System};
 
@@ -192,7 +193,9 @@ pub fn resolve(
     layers.origins.insert("seed".to_owned(), seed);
     environment::apply(variables, &mut layers)?;
     apply_arguments(arguments, &mut layers);
-    asked::apply(&arguments.only, &mut layers);
+    renamed::apply(&mut layers.settings);
+    let only = layers.settings.only.clone();
+    asked::apply(&only, &mut layers);
     check(&layers.settings)?;
     apply_budget(arguments, &mut layers)?;
     Ok((layers.settings, layers.origins))
@@ -313,8 +316,8 @@ fn check(settings: &Settings) -> Result<(), Error> {
         all_known("workload", names, &workloads)?;
     }
     let modes: Vec<_> = Acquire::ALL.iter().map(|mode| mode.name()).collect();
-    for names in [&values.cold, &values.runtime_cold, &values.load] {
-        all_known("code acquisition mode", names, &modes)?;
+    for scenario in Scenario::ALL {
+        all_known("code acquisition mode", values.modes(scenario), &modes)?;
     }
     let scenarios = Scenario::ALL.map(Scenario::name);
     for names in settings.scenarios_of.values().chain([&values.scenarios]) {

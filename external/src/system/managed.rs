@@ -20,6 +20,9 @@ use crate::client::readiness::{FirstAnswer, RetryPolicy, Target};
 use crate::process::cleanup::owner;
 use crate::process::reaper::Reaper;
 
+/// The value of [`results::Param::Engine`] of a start that is the first one after the engine's own.
+pub const NEW_ENGINE: &str = "new";
+
 /// What a start is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartRequest {
@@ -30,8 +33,6 @@ pub struct StartRequest {
     /// Parameters that only the system understands, such as a network or a pool: one of the
     /// variants that it has for the scenario, and how a service meets requests where it has a choice.
     pub variant: Params,
-    /// Whether the engine must not have run anything since it was started.
-    pub cold: bool,
     /// What of its files is in the page cache.
     pub page_cache: PageCache,
     /// Whether it is to report its own milestones, so that the start can be divided into phases.
@@ -91,6 +92,15 @@ impl EngineContext<'_> {
     }
 }
 
+/// The programs of a system with an engine of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Programs {
+    /// Those that a start runs anew.
+    pub started: Vec<PathBuf>,
+    /// Those of the engine, which live on: what of them is in use stays in memory.
+    pub live_on: Vec<PathBuf>,
+}
+
 /// A system with an engine of its own.
 pub trait ManagedSystem: Sync {
     /// Connects to the engine, or starts it. Once a run.
@@ -102,9 +112,8 @@ pub trait ManagedSystem: Sync {
     /// The variants of a scenario, of which the first is the usual one. A `service` listens.
     fn variants(&self, service: bool, scenario: Scenario) -> Vec<Params>;
 
-    /// The programs that a start runs, beside the workload: those of the engine that live on are in
-    /// use, and stay in memory.
-    fn programs(&self, found: &Found) -> Vec<PathBuf>;
+    /// The programs that a start needs, beside the workload.
+    fn programs(&self, found: &Found) -> Programs;
 
     /// Whether one engine has several instances at a time, by [`Instance::another`]. If not, each
     /// instance has an engine object of its own in this process, all of which speak to the one
@@ -288,6 +297,22 @@ pub(super) fn programs(names: &[&str]) -> Vec<PathBuf> {
         .iter()
         .filter_map(|name| machine::programs::find(name, &[]))
         .collect()
+}
+
+/// All files below a folder.
+pub fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(read) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let of = |entry: std::fs::DirEntry| {
+        let path = entry.path();
+        if path.is_dir() {
+            files_in(&path)
+        } else {
+            vec![path]
+        }
+    };
+    read.flatten().flat_map(of).collect()
 }
 
 /// A folder, made anew and empty.

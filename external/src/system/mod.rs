@@ -149,6 +149,11 @@ pub trait Adapter: Sync {
         *keeps.unwrap_or(&all[0])
     }
 
+    /// Why it has no starts of a scenario, or none that are not another scenario's too, if so.
+    fn lacks(&self, scenario: Scenario) -> Option<&'static str> {
+        lacks(self.acquire_modes(), self.managed(), scenario)
+    }
+
     /// Does what no start is charged with: copies, compiles ahead.
     ///
     /// # Errors
@@ -216,6 +221,23 @@ pub trait Adapter: Sync {
 
 /// How a service keeps its state whose instance outlives a request.
 const REUSED_INSTANCE: &str = "memory of one instance that takes all requests, in turn";
+
+/// Why a system has no starts of a scenario, as far as that follows from what it is.
+fn lacks(
+    modes: &[Acquire],
+    managed: Option<&dyn ManagedSystem>,
+    scenario: Scenario,
+) -> Option<&'static str> {
+    match scenario {
+        Scenario::CodeCold if !modes.iter().any(|mode| mode.from_source()) => {
+            Some("nothing of it is compiled, so they would be those of warm-disk")
+        }
+        Scenario::ImageCold if managed.is_none_or(|it| it.variants(true, scenario).is_empty()) => {
+            Some("it pulls no image from a registry")
+        }
+        _ => None,
+    }
+}
 
 /// How a service keeps its state whose one instance is a server itself.
 const ONE_INSTANCE: &str = "memory of one instance, which is a server itself";

@@ -8,7 +8,6 @@
 
 use std::cmp::Ordering;
 
-use results::record::Scenario;
 use results::{Cell, Param};
 
 use super::{Kind, known, rank};
@@ -37,22 +36,13 @@ pub const fn representatives(kind: Kind) -> &'static [&'static str] {
 }
 
 /// What is usual whatever the system is.
-const EVERYWHERE: [Usual; 2] = [
+const EVERYWHERE: [Usual; 3] = [
     // As the profiles that come with the program have it.
     (Param::Connections, &["10"]),
     (Param::Pace, &["closed"]),
+    // Where it is what the scenario's name says, it is absent.
+    (Param::PageCache, &["hot", "evicted", "evicted-all"]),
 ];
-
-/// What is in the page cache when a scenario is what its name says.
-const fn page_cache(scenario: Scenario) -> Usual {
-    (
-        Param::PageCache,
-        match scenario {
-            Scenario::Cold => &["evicted", "evicted-all", "hot"],
-            _ => &["hot", "evicted", "evicted-all"],
-        },
-    )
-}
 
 /// Of some cells of one system, the one that stands for the system.
 pub fn usual<'a, T>(
@@ -90,11 +80,7 @@ pub fn by_use(one: &Cell, two: &Cell) -> Ordering {
     let own = of_system.map_or(&[][..], |known| known.usual);
     let systems = rank(&one.system).cmp(&rank(&two.system));
     let mut order = systems.then_with(|| one.system.cmp(&two.system));
-    for (param, values) in own
-        .iter()
-        .chain(&EVERYWHERE)
-        .chain([&page_cache(one.scenario)])
-    {
+    for (param, values) in own.iter().chain(&EVERYWHERE) {
         let place = |cell: &Cell| place(values, cell.params.get(param));
         order = order.then_with(|| place(one).cmp(&place(two)));
     }
@@ -121,6 +107,8 @@ fn other_params(cell: &Cell) -> Vec<(&Param, u64, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use results::record::Scenario;
+
     use super::*;
     use crate::{all, describe};
 
@@ -152,10 +140,10 @@ mod tests {
     #[test]
     fn a_kind_is_stood_for_by_the_first_that_is_there() {
         let cells = [
-            cell("runc", Scenario::Cold, &[("network", "host")]),
-            cell("docker-wasmtime", Scenario::Cold, &[]),
-            cell("docker", Scenario::Cold, &[("network", "host")]),
-            cell("docker", Scenario::Cold, &[("network", "bridge")]),
+            cell("runc", Scenario::DiskCold, &[("network", "host")]),
+            cell("docker-wasmtime", Scenario::DiskCold, &[]),
+            cell("docker", Scenario::DiskCold, &[("network", "host")]),
+            cell("docker", Scenario::DiskCold, &[("network", "bridge")]),
         ];
         let found = |cells: &[Cell]| standing(Kind::Container, cells, |it| it).cloned();
         assert_eq!(found(&cells), Some(cells[3].clone()));
@@ -166,7 +154,7 @@ mod tests {
 
     #[test]
     fn what_people_use_unless_they_choose_stands_for_a_system() {
-        let prepared = Scenario::RuntimeCold;
+        let prepared = Scenario::WarmDisk;
         let engine = [
             cell("wasmtime-cli", prepared, &[("acquire", "cache_hit")]),
             cell("wasmtime-cli", prepared, &[("acquire", "deserialize_file")]),
@@ -176,19 +164,15 @@ mod tests {
         let orchestrated = [
             cell(
                 "wasmcloud",
-                Scenario::Cold,
+                Scenario::ImageCold,
                 &[new[0], new[1], ("infrastructure", "new")],
             ),
-            cell("wasmcloud", Scenario::Cold, &new),
+            cell("wasmcloud", Scenario::ImageCold, &new),
         ];
         assert_eq!(chosen(&orchestrated), Some(&orchestrated[1]));
-        let pages = ["hot", "evicted"].map(|it| [("page_cache", it)]);
-        let [hot, evicted] = pages
-            .each_ref()
-            .map(|it| cell("native", Scenario::Cold, it));
-        assert_eq!(chosen(&[hot.clone(), evicted.clone()]), Some(&evicted));
-        let [hot, evicted] = pages.each_ref().map(|it| cell("native", prepared, it));
-        assert_eq!(chosen(&[evicted, hot.clone()]), Some(&hot));
+        let said = cell("native", prepared, &[]);
+        let evicted = cell("native", prepared, &[("page_cache", "evicted")]);
+        assert_eq!(chosen(&[evicted, said.clone()]), Some(&said));
     }
 
     #[test]
@@ -196,7 +180,7 @@ mod tests {
         let of = |n: &str| cell("qemu", Scenario::Throughput, &[("connections", n)]);
         assert_eq!(chosen(&[of("50"), of("9"), of("10")]), Some(&of("10")));
         assert_eq!(chosen(&[of("50"), of("9")]), Some(&of("9")));
-        let of = |acquire: &str| cell("wasmedge-cli", Scenario::Cold, &[("acquire", acquire)]);
+        let of = |acquire: &str| cell("wasmedge-cli", Scenario::DiskCold, &[("acquire", acquire)]);
         let made_up = [of("a-new-one"), of("interpret")];
         assert_eq!(chosen(&made_up), Some(&made_up[1]));
     }

@@ -13,7 +13,7 @@ use super::support::{
     wait_for,
 };
 
-const STARTS: &str = "system=native,workload=http-hello,scenario=runtime-cold,scenario=warm";
+const STARTS: &str = "system=native,workload=http-hello,scenario=warm-disk,scenario=warm";
 
 fn suite<'a>(command: &'a mut Command, out: &Path, words: &str) -> &'a mut Command {
     command
@@ -176,7 +176,7 @@ fn a_containers_packets_go_through_the_rules_on_both_links() {
     command.args([
         "suite",
         "--only",
-        "system=docker,workload=http-hello,scenario=runtime-cold",
+        "system=docker,workload=http-hello,scenario=warm-disk",
         "--no-observer",
     ]);
     command

@@ -246,7 +246,7 @@ fn an_image_that_was_replaced_is_not_run() {
 fn a_tag_that_leads_elsewhere_is_not_followed() {
     let ground = Ground::new();
     let mut engine = ground.engine();
-    let [_, _, deployed] = <[_; 3]>::try_from(variants(Scenario::Cold)).unwrap();
+    let [_, _, deployed, _] = <[_; 4]>::try_from(variants(Scenario::ImageCold)).unwrap();
     let deployed = StartRequest {
         variant: deployed,
         ..request(Workload::HttpHello, &[])

@@ -116,7 +116,6 @@ fn request(workload: Workload, pairs: &[(&str, &str)]) -> StartRequest {
         workload,
         acquire: None,
         variant,
-        cold: false,
         page_cache: PageCache::Hot,
         own_milestones: false,
         core: None,
@@ -199,7 +198,7 @@ fn every_service_starts_answers_and_is_gone() {
         Workload::HttpCpu,
         Workload::HttpState,
     ] {
-        for variant in variants(Scenario::RuntimeCold) {
+        for variant in variants(Scenario::WarmDisk) {
             let start = sample(
                 &mut *engine,
                 &StartRequest {
@@ -247,7 +246,7 @@ fn every_service_starts_answers_and_is_gone() {
 fn nothing_is_there_before_a_start_with_a_new_infrastructure() {
     let ground = Ground::new();
     let mut engine = ground.engine();
-    let [usual, all_new, deployed] = <[_; 3]>::try_from(variants(Scenario::Cold)).unwrap();
+    let [usual, all_new, deployed, _] = <[_; 4]>::try_from(variants(Scenario::ImageCold)).unwrap();
     let evicted = |variant| StartRequest {
         variant,
         page_cache: PageCache::Evicted,

@@ -106,7 +106,7 @@ mod tests {
         Cell {
             system: system.into(),
             workload: "hello".into(),
-            scenario: Scenario::Cold,
+            scenario: Scenario::DiskCold,
             params: params.iter().copied().collect(),
         }
     }

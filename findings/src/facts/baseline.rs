@@ -13,7 +13,9 @@ use crate::comparison::{Pair, Table};
 /// What a scenario is compared by, the first first.
 pub const fn compared_by(scenario: Scenario) -> &'static [Measure] {
     match scenario {
-        Scenario::Cold | Scenario::RuntimeCold => &[Measure::TotalNs, Measure::PssBytes],
+        Scenario::DiskCold | Scenario::CodeCold | Scenario::ImageCold | Scenario::WarmDisk => {
+            &[Measure::TotalNs, Measure::PssBytes]
+        }
         Scenario::Warm => &[Measure::P50Ns],
         Scenario::Throughput => &[Measure::PerSecond, Measure::PssBytes],
         Scenario::Scaling => &[Measure::PerSecond],

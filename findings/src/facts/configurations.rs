@@ -50,8 +50,8 @@ impl Configuration<'_> {
 
 impl Facts {
     /// Of each system, and of each life cycle of its instances, the configuration that stands for
-    /// it, with everything prepared; where it was not started so, with nothing prepared. The quicker
-    /// start first.
+    /// it, with everything prepared and in memory; where it was not started so, otherwise. The
+    /// quicker start first.
     pub fn configurations(&self, workload: &str) -> Vec<Configuration<'_>> {
         let all = self.comparable(workload, Scenario::Warm);
         let lifecycles: BTreeSet<_> = all.iter().map(|warm| lifecycle(warm)).collect();
@@ -87,8 +87,8 @@ impl Facts {
             cells.retain(|start| answering(start).is_some());
             one_per_system(&cells)
         };
-        let mut found = starts(Scenario::RuntimeCold);
-        for start in starts(Scenario::Cold) {
+        let mut found = starts(Scenario::WarmDisk);
+        for start in Scenario::STARTS.into_iter().flat_map(starts) {
             if !found.iter().any(|it| it.cell.system == start.cell.system) {
                 found.push(start);
             }

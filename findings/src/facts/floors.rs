@@ -29,7 +29,9 @@ pub enum Kind {
 impl From<Scenario> for Kind {
     fn from(scenario: Scenario) -> Self {
         match scenario {
-            Scenario::Cold | Scenario::RuntimeCold => Self::Start,
+            Scenario::DiskCold | Scenario::CodeCold | Scenario::ImageCold | Scenario::WarmDisk => {
+                Self::Start
+            }
             Scenario::Warm => Self::Warm,
             Scenario::Throughput => Self::Throughput,
             Scenario::Scaling => Self::Scaling,

@@ -110,17 +110,25 @@ impl Clock {
 }
 
 /// The clock of starts that a heading quotes.
-const START: &str = "launch → first answer, all prepared";
+const START: &str = "launch → first answer, all prepared and in memory";
 
 /// The clock of requests that a heading quotes.
 const REQUEST: &str = "a request under load";
 
-const CLOCKS: [(&str, Clock); 7] = [
+const CLOCKS: [(&str, Clock); 9] = [
     (
-        "launch → first answer, nothing cached",
-        Clock::Whole(Scenario::Cold),
+        "launch → first answer, nothing in memory",
+        Clock::Whole(Scenario::DiskCold),
     ),
-    (START, Clock::Whole(Scenario::RuntimeCold)),
+    (
+        "launch → first answer, nothing compiled",
+        Clock::Whole(Scenario::CodeCold),
+    ),
+    (
+        "launch → first answer, image pulled",
+        Clock::Whole(Scenario::ImageCold),
+    ),
+    (START, Clock::Whole(Scenario::WarmDisk)),
     (
         "the same, from `start` on (container created before)",
         Clock::Except(&[Phase::Create]),
@@ -241,7 +249,7 @@ fn of_measure<'a>(
 }
 
 fn of_phases<'a>(facts: &'a Facts, workload: &str, fits: &dyn Fn(Phase) -> bool) -> Vec<Timed<'a>> {
-    let mut cells = facts.taken_apart(workload, Scenario::RuntimeCold);
+    let mut cells = facts.taken_apart(workload, Scenario::WarmDisk);
     // What an orchestrator does before the process cannot be separated from what the process does.
     cells.retain(|it| it.phase(Phase::Schedule).is_none() && it.phase(Phase::Run).is_none());
     let timed = |cell: &'a CellFacts| {

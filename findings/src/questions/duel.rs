@@ -70,7 +70,7 @@ pub enum Outcome {
 /// What a scenario is compared by: the measure that decides, and those that are told beside it.
 const fn measures(scenario: Scenario) -> (&'static Measure, &'static [Measure]) {
     match scenario {
-        Scenario::Cold | Scenario::RuntimeCold => {
+        Scenario::DiskCold | Scenario::CodeCold | Scenario::ImageCold | Scenario::WarmDisk => {
             (&Measure::TotalNs, &[Measure::CpuNs, Measure::PssBytes])
         }
         Scenario::Warm => (&Measure::P50Ns, &[]),
@@ -192,7 +192,7 @@ impl Outcome {
 }
 
 impl Duel {
-    /// Each round that decides, as a clause with its measure: ``runtime-cold `total_ns`: ▲ slower,
+    /// Each round that decides, as a clause with its measure: ``warm-disk `total_ns`: ▲ slower,
     /// 1.10× (1.08–1.12) the cost``.
     pub fn clauses(&self) -> Vec<String> {
         let deciding = self.rounds.iter().filter(|round| round.decides);

@@ -197,7 +197,7 @@ pub fn compute(facts: &Facts) -> EnginePairs {
             "command line against embedded".to_owned(),
             Measure::TotalNs,
             &compared,
-            facts.floor(Scenario::Cold, Measure::TotalNs),
+            facts.floor(Scenario::WarmDisk, Measure::TotalNs),
         ),
     }
 }

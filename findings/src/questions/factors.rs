@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use results::record::Scenario;
+use results::values::{Named as _, PageCache};
 use results::{Cell, Param};
 use serde::Serialize;
 
@@ -21,7 +22,7 @@ pub enum Factor {
     Path,
     /// A request that changes what the service keeps.
     State,
-    /// The artifact's pages in the page cache.
+    /// The pages of the artifact, or of the system too, out of the page cache.
     PageCache,
     /// Work that a start leaves out.
     Without,
@@ -80,7 +81,10 @@ impl Factor {
             Self::Firewall => value(Param::Firewall).is_none_or(|it| it == "off"),
             Self::Path => value(Param::Path).is_none_or(|it| it == "loopback"),
             Self::State => cell.workload == STATE[1],
-            Self::PageCache => value(Param::PageCache).is_none_or(|it| it == "hot"),
+            Self::PageCache => {
+                let said = value(Param::PageCache).unwrap_or(cell.scenario.page_cache().name());
+                said == PageCache::Hot.name()
+            }
             Self::Without => value(Param::Without).is_none(),
         }
     }
@@ -98,6 +102,10 @@ impl Factor {
         };
         if self == Self::State {
             rest.workload = STATE[1].into();
+        }
+        if self == Self::PageCache && rest.scenario == Scenario::DiskCold {
+            // What else is prepared is the same: only what is in memory differs.
+            rest.scenario = Scenario::WarmDisk;
         }
         rest
     }
@@ -126,7 +134,11 @@ const fn measures(scenario: Scenario) -> &'static [Measure] {
         Scenario::Warm => &[Measure::P50Ns, Measure::P99Ns],
         Scenario::Throughput => &[Measure::PerSecond, Measure::P50Ns, Measure::P99Ns],
         Scenario::Scaling => &[Measure::PerSecond],
-        Scenario::Cold | Scenario::RuntimeCold | Scenario::Density => &[Measure::TotalNs],
+        Scenario::DiskCold
+        | Scenario::CodeCold
+        | Scenario::ImageCold
+        | Scenario::WarmDisk
+        | Scenario::Density => &[Measure::TotalNs],
     }
 }
 

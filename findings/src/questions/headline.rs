@@ -72,9 +72,11 @@ pub struct Member {
 }
 
 /// Scenarios that have a headline.
-const SCENARIOS: [Scenario; 4] = [
-    Scenario::Cold,
-    Scenario::RuntimeCold,
+const SCENARIOS: [Scenario; 6] = [
+    Scenario::DiskCold,
+    Scenario::CodeCold,
+    Scenario::ImageCold,
+    Scenario::WarmDisk,
     Scenario::Warm,
     Scenario::Throughput,
 ];
@@ -97,7 +99,8 @@ pub fn compute(facts: &Facts) -> Vec<Headline> {
 
 /// The comparisons that stand in sentences at the top of a page: of the first workload, what stands
 /// for WebAssembly and for containers against the native program, in each scenario. They follow
-/// from what was planned, not from what was measured, and are at most eight.
+/// from what was planned, not from what was measured, and are at most eight where native programs
+/// have neither code to compile nor an image to pull.
 pub fn family(facts: &Facts) -> Vec<Member> {
     let Some(workload) = facts.workloads().first().copied() else {
         return Vec::new();

@@ -128,7 +128,7 @@ pub const WARNINGS: &str = "Of a single cell, warnings of drift and of several m
 
 /// Floors that are stated, in this order.
 const FLOORS: [(Scenario, Measure); 5] = [
-    (Scenario::Cold, Measure::TotalNs),
+    (Scenario::WarmDisk, Measure::TotalNs),
     (Scenario::Warm, Measure::P50Ns),
     (Scenario::Throughput, Measure::PerSecond),
     (Scenario::Scaling, Measure::PerSecond),
@@ -223,7 +223,7 @@ fn fail_often(facts: &Facts) -> Vec<FailsOften> {
     often.collect()
 }
 
-/// The systems of the first scenario that has starts with a client: all prepared, or else nothing.
+/// The systems of the first scenario that has starts with a client: all in memory, or else the next.
 fn late(facts: &Facts) -> Vec<Late> {
     let Some(workload) = facts.workloads().first().copied() else {
         return Vec::new();
@@ -237,7 +237,7 @@ fn late(facts: &Facts) -> Vec<Late> {
         };
         one_per_system(&cells).iter().map(late).collect::<Vec<_>>()
     };
-    let scenarios = [Scenario::RuntimeCold, Scenario::Cold].into_iter();
+    let scenarios = Scenario::STARTS.into_iter().rev();
     let mut late = scenarios
         .map(of)
         .filter(|it| it.iter().any(|it| it.late.is_some()));

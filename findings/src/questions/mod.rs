@@ -12,6 +12,7 @@ pub mod duel;
 pub mod engine_pairs;
 pub mod factors;
 pub mod headline;
+pub mod kinds_of_cold;
 pub mod lifecycles;
 pub mod limits;
 pub mod network_path;

@@ -66,7 +66,7 @@ impl World {
             for name in names {
                 let params = [("observer", "none"), ("page_cache", "hot")];
                 let of_run = (machine + draw.normal(0.0, self.between)).exp();
-                let cell = cell(&name, Scenario::RuntimeCold, &params);
+                let cell = cell(&name, Scenario::WarmDisk, &params);
                 cells.push((cell, cost * 1e6 * of_run, memory));
             }
         }

@@ -38,7 +38,7 @@ impl World {
         for block in 0..blocks {
             let common = draw.normal(0.0, self.common);
             for name in &names {
-                let cell = cell(name, Scenario::RuntimeCold, &[("observer", "none")]);
+                let cell = cell(name, Scenario::WarmDisk, &[("observer", "none")]);
                 let cost = if name == "system-0" { factor } else { 1.0 };
                 let ns = 1e9 * cost * (common + draw.normal(0.0, self.within)).exp();
                 samples.push(Builder::new(&cell, block).total(whole(ns)).build());

@@ -25,7 +25,7 @@ fn run(
     for block in 0..blocks {
         for nth in 0..cells {
             let acquire = format!("mode-{nth}");
-            let cell = cell("native", Scenario::Cold, &[("acquire", &acquire)]);
+            let cell = cell("native", Scenario::DiskCold, &[("acquire", &acquire)]);
             let ns = f64::from(1 + nth) * 1e6 * factor(block) * noise();
             let day = day(block);
             let time = format!(

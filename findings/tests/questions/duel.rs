@@ -35,7 +35,7 @@ fn builds(time: f64, memory: f64) -> Vec<Sample> {
             )]
             let [ns, bytes] =
                 [1e7 * drift * noise * time, 1e7 * noise * memory].map(|it| it as u64);
-            let cell = cell(system, Scenario::RuntimeCold, &[("build", build)]);
+            let cell = cell(system, Scenario::WarmDisk, &[("build", build)]);
             samples.push(Builder::new(&cell, block).total(ns).pss(bytes).build());
         }
     }
@@ -55,7 +55,7 @@ fn a_build_is_slower_by_what_its_starts_take() {
     let ratio = first.family.members[0].ratio.unwrap();
     assert!((ratio.estimate - 1.1).abs() < 0.01, "{ratio:?}");
     let clause = &duel.clauses()[0];
-    let said = "runtime-cold `total_ns`: ▲ slower, 1.1";
+    let said = "warm-disk `total_ns`: ▲ slower, 1.1";
     assert!(clause.starts_with(said), "{clause}");
 }
 
@@ -75,11 +75,7 @@ fn a_build_without_a_sample_that_counts_is_undecided() {
     let mut samples = builds(1.0, 1.0);
     samples.retain(|sample| !sample.cell.params.is(results::Param::Build, "b"));
     for block in 0..24 {
-        let b = cell(
-            "wasmtime-embedded",
-            Scenario::RuntimeCold,
-            &[("build", "b")],
-        );
+        let b = cell("wasmtime-embedded", Scenario::WarmDisk, &[("build", "b")]);
         samples.push(Builder::new(&b, block).failed("no answer").build());
     }
     assert_eq!(duel(samples).outcome, Outcome::Undecided);
@@ -89,7 +85,7 @@ fn a_build_without_a_sample_that_counts_is_undecided() {
 fn builds_of_a_persons_own_are_compared_with_nothing_else() {
     let mut samples = builds(1.1, 1.0);
     for block in 0..24_u32 {
-        let native = cell("native", Scenario::RuntimeCold, &[]);
+        let native = cell("native", Scenario::WarmDisk, &[]);
         let ns = 2_000_000 + u64::from(block);
         samples.push(Builder::new(&native, block).total(ns).build());
     }
@@ -98,7 +94,7 @@ fn builds_of_a_persons_own_are_compared_with_nothing_else() {
     let ids = found.starts.iter().flat_map(|it| &it.cells);
     let systems = ids.map(|id| found.facts.cell(id).unwrap().system());
     assert_eq!(systems.collect::<Vec<_>>(), ["native"]);
-    let alone = cell("native", Scenario::RuntimeCold, &[]);
+    let alone = cell("native", Scenario::WarmDisk, &[]);
     let only = Builder::new(&alone, 0).total(2_000_000).build();
     assert_eq!(findings(vec![only]).duel, None);
 }

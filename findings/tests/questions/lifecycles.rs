@@ -147,7 +147,7 @@ fn systems_are_ranked_within_one_life_cycle_by_what_a_busy_generator_does_not_ch
         "wasmtime-embedded",
     ] {
         for block in 0..12 {
-            let start = cell(system, Scenario::RuntimeCold, &[]);
+            let start = cell(system, Scenario::WarmDisk, &[]);
             let noise = u64::from(block % 4) * 1_000;
             samples.push(
                 Builder::new(&start, block)
@@ -195,7 +195,7 @@ fn a_pool_costs_a_start_what_its_slots_cost() {
         if let Some(slots) = slots {
             params = vec![("allocator", "pooling"), ("pool_slots", slots)];
         }
-        cell("wasmtime-embedded", Scenario::RuntimeCold, &params)
+        cell("wasmtime-embedded", Scenario::WarmDisk, &params)
     };
     for block in 0..12 {
         let noise = u64::from(block % 4) * 100;

@@ -150,7 +150,7 @@ fn a_load_that_speeds_up_is_not_steady() {
 /// Starts and requests of a system, each on these CPUs.
 fn way(system: &str, start_ns: u64, request_ns: u64, cpus: [&[u64]; 2], one: bool) -> Vec<Sample> {
     let params: &[_] = if one { &[("cpus", "one")] } else { &[] };
-    let start = cell(system, Scenario::RuntimeCold, params);
+    let start = cell(system, Scenario::WarmDisk, params);
     let warm = cell(system, Scenario::Warm, &WARM);
     let mut samples = Vec::new();
     for block in 0..8 {

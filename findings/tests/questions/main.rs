@@ -104,7 +104,7 @@ fn what_one_more_instance_takes_is_the_slope() {
 #[test]
 fn a_factor_is_judged_within_blocks() {
     let start = |level: &str, block: u32, ns: u64| {
-        let cell = cell("native", Scenario::RuntimeCold, &[("firewall", level)]);
+        let cell = cell("native", Scenario::WarmDisk, &[("firewall", level)]);
         Builder::new(&cell, block).total(ns).build()
     };
     let mut samples = Vec::new();
@@ -136,7 +136,7 @@ fn a_factor_is_judged_within_blocks() {
 #[test]
 fn samples_of_other_blocks_are_independent() {
     let start = |system: &str, block: u32, ns: u64| {
-        let cell = cell(system, Scenario::RuntimeCold, &[]);
+        let cell = cell(system, Scenario::WarmDisk, &[]);
         Builder::new(&cell, block).total(ns).build()
     };
     let mut samples = Vec::new();
@@ -165,8 +165,8 @@ fn a_wire_makes_starts_alike() {
     for block in 0..12 {
         for (system, total) in [("native", 2_000_000), ("wasmtime-cli", 10_000_000)] {
             let total = total + u64::from(block);
-            let near = cell(system, Scenario::RuntimeCold, &[]);
-            let far = cell(system, Scenario::RuntimeCold, &[("path", "veth")]);
+            let near = cell(system, Scenario::WarmDisk, &[]);
+            let far = cell(system, Scenario::WarmDisk, &[("path", "veth")]);
             samples.push(Builder::new(&near, block).total(total).build());
             samples.push(Builder::new(&far, block).total(total + 100_000).build());
         }
@@ -189,7 +189,7 @@ fn a_wire_makes_starts_alike() {
         (0..6)
             .map(|block| {
                 let params = [("path", "veth"), ("delay_ms", "10")];
-                let cell = cell("native", Scenario::RuntimeCold, &params);
+                let cell = cell("native", Scenario::WarmDisk, &params);
                 Builder::new(&cell, block).total(42_000_000).build()
             })
             .collect(),
@@ -214,9 +214,9 @@ fn systems_that_can_never_keep_state_are_known_with_their_reasons() {
 fn layers_are_compared_with_the_one_inside_and_the_whole_with_the_innermost() {
     let host = [("network", "host")];
     let layers = [
-        cell("native", Scenario::Cold, &[]),
-        cell("runc", Scenario::Cold, &host),
-        cell("docker", Scenario::Cold, &host),
+        cell("native", Scenario::DiskCold, &[]),
+        cell("runc", Scenario::DiskCold, &host),
+        cell("docker", Scenario::DiskCold, &host),
     ];
     let mut samples = Vec::new();
     for block in 0..12 {
@@ -245,7 +245,7 @@ fn configured(systems: &[(&str, f64, u64)]) -> Vec<Sample> {
                 reason = "small"
             )]
             let ns = (ms * 1e6 * (1.0 + noise)) as u64;
-            let start = cell(system, Scenario::RuntimeCold, &[]);
+            let start = cell(system, Scenario::WarmDisk, &[]);
             let warm = cell(system, Scenario::Warm, &[]);
             samples.push(Builder::new(&start, block).total(ns).build());
             let mut histogram = results::latency::empty();
@@ -290,8 +290,8 @@ fn what_cannot_be_told_apart_shares_a_rank() {
 fn phases_are_told_by_the_clock_that_starts_later() {
     let mut samples = Vec::new();
     for block in 0..12 {
-        let native = cell("native", Scenario::RuntimeCold, &[]);
-        let docker = cell("docker", Scenario::RuntimeCold, &[("network", "host")]);
+        let native = cell("native", Scenario::WarmDisk, &[]);
+        let docker = cell("docker", Scenario::WarmDisk, &[("network", "host")]);
         let extra = u64::from(block);
         let phases = [
             (Phase::Init, 1_000_000 + extra),
@@ -327,8 +327,8 @@ fn phases_are_told_by_the_clock_that_starts_later() {
 /// that was slower.
 #[test]
 fn what_two_sessions_measured_in_one_block_is_no_pair() {
-    let native = cell("native", Scenario::RuntimeCold, &[]);
-    let wasm = cell("wasmtime-cli", Scenario::RuntimeCold, &[]);
+    let native = cell("native", Scenario::WarmDisk, &[]);
+    let wasm = cell("wasmtime-cli", Scenario::WarmDisk, &[]);
     let mut samples = Vec::new();
     for block in 0..16 {
         let (first, second) = (u32::from(block > 4), u32::from(block >= 4));
@@ -354,7 +354,7 @@ fn nothing_is_found_in_nothing() {
     assert!(
         found
             .facts
-            .floor(Scenario::Cold, Measure::TotalNs)
+            .floor(Scenario::DiskCold, Measure::TotalNs)
             .is_none()
     );
 }

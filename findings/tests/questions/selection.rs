@@ -14,7 +14,7 @@ use results::{Cell, Phase, Sample};
 use crate::builder::{Builder, cell, findings};
 use crate::close;
 
-const COLD: Scenario = Scenario::RuntimeCold;
+const COLD: Scenario = Scenario::WarmDisk;
 
 /// Starts of cells: each takes so many milliseconds, and a little more in each block.
 fn starts(cells: &[(Cell, f64)], blocks: u32) -> Vec<Sample> {

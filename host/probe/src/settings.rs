@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::pool::PoolSettings;
-use results::{Param, Params};
+use results::{Param, Params, Scenario};
 use serde::{Deserialize, Serialize};
 
 pub use results::values::{
@@ -62,10 +62,6 @@ impl Engine {
         }
     }
 }
-
-/// The states of the page cache that an embedded start is measured with: the engine is a part of
-/// the program that measures, whose pages are in memory.
-pub const PAGE_CACHE_STATES: &[PageCache] = &[PageCache::Hot, PageCache::Evicted];
 
 /// What of a configuration is the engine's: two starts with equal settings can share compiled code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -126,22 +122,33 @@ impl Configuration {
         }
     }
 
-    /// The parameters of the cell. What has no effect is left out: nothing compiles when code is
-    /// only loaded.
+    /// Which kind of cold its starts are.
+    pub const fn scenario(&self) -> Scenario {
+        match self.page_cache {
+            _ if self.acquire.from_source() => Scenario::CodeCold,
+            PageCache::EvictedAll => Scenario::DiskCold,
+            PageCache::Hot | PageCache::Evicted => Scenario::WarmDisk,
+        }
+    }
+
+    /// The parameters of the cell. What has no effect, and what its scenario says, is left out:
+    /// nothing compiles when code is only loaded.
     pub fn params(&self) -> Params {
         fn entry<P: Parameter>(value: P) -> (Param, &'static str) {
             (P::PARAM.clone(), value.name())
         }
-        if self.engine == Engine::WasmEdge {
-            return Params::from([entry(self.acquire), entry(self.page_cache)]);
+        let mut params = Params::from([entry(self.acquire)]);
+        if self.page_cache != self.scenario().page_cache() {
+            params.extend([entry(self.page_cache)]);
         }
-        let mut params = Params::from([
-            entry(self.acquire),
+        if self.engine == Engine::WasmEdge {
+            return params;
+        }
+        params.extend([
             entry(self.settings.allocator),
             entry(self.settings.memory_init),
             entry(self.settings.compiler),
             entry(self.settings.interrupt),
-            entry(self.page_cache),
         ]);
         if self.compiles() {
             params.extend([entry(self.settings.compile_threads)]);
@@ -180,9 +187,7 @@ impl Configuration {
             Value::Acquire(value) if self.engine.acquire_modes().contains(&value) => {
                 self.acquire = value;
             }
-            Value::PageCache(value) if PAGE_CACHE_STATES.contains(&value) => {
-                self.page_cache = value;
-            }
+            Value::PageCache(value) => self.page_cache = value,
             Value::Engine(value) if value == self.engine => {}
             _ if self.engine != Engine::Wasmtime => return None,
             Value::Allocator(value) => self.settings.allocator = value,
@@ -190,7 +195,7 @@ impl Configuration {
             Value::Compiler(value) => self.settings.compiler = value,
             Value::CompileThreads(value) => self.settings.compile_threads = value,
             Value::Interrupt(value) => self.settings.interrupt = value,
-            Value::Acquire(_) | Value::Engine(_) | Value::PageCache(_) => return None,
+            Value::Acquire(_) | Value::Engine(_) => return None,
         }
         Some(self)
     }
@@ -233,7 +238,7 @@ pub fn parameters() -> Vec<(&'static str, Vec<Value>)> {
         row(MemoryInit::ALL, Value::MemoryInit),
         row(Compiler::ALL, Value::Compiler),
         row(CompileThreads::ALL, Value::CompileThreads),
-        row(PAGE_CACHE_STATES, Value::PageCache),
+        row(PageCache::ALL, Value::PageCache),
         row(Interrupt::ALL, Value::Interrupt),
     ]
 }
@@ -315,9 +320,11 @@ mod tests {
                 assert!(!selected.is_empty(), "{text}");
                 assert!(
                     key == SYSTEM
-                        || selected
-                            .iter()
-                            .all(|one| one.params().is(key, value.name())),
+                        || selected.iter().all(|one| {
+                            // What its scenario says is no parameter of it.
+                            value == Value::PageCache(one.scenario().page_cache())
+                                || one.params().is(key, value.name())
+                        }),
                     "{text}"
                 );
             }

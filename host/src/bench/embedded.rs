@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use campaign::schedule::{Bench, Measurement, Planned};
 use host_probe::report::Report;
 use host_probe::request::PROBE;
-use host_probe::settings::{Acquire, Configuration, Engine, PageCache};
+use host_probe::settings::{Acquire, Configuration, Engine, Named as _, PageCache};
 use machine::page_cache::{self, Pages, Residency};
+use machine::system_files::{Libraries, SystemFiles};
 use results::digest::sha256_file;
 use results::{Cell, Evidence, Failure, FailureKind, Phase, Skip, SkipKind};
 
 use super::compiled_code::{Compiled, CompiledCode, Key, Source, remove_folder};
 use super::plan::Start;
-use super::programs::Programs;
+use super::programs::{COPY_OF_THIS, Programs, is_this};
 use super::target::Target;
 use super::{Limits, check_answers, evidence, launch, spec};
 
@@ -51,6 +52,8 @@ pub(crate) struct Embedded<'a> {
     starts: HashMap<Cell, Start>,
     limits: Limits,
     compiled_code: CompiledCode,
+    /// What programs are linked with.
+    libraries: Libraries,
     /// What `prepare` left for `sample`.
     prepared: Option<Prepared>,
 }
@@ -61,6 +64,9 @@ struct Prepared {
     cache: Option<PathBuf>,
     pages: Pages,
     code_sha256: Option<String>,
+    program: PathBuf,
+    /// The program with its libraries, if they were put out of the page cache.
+    evicted: Option<SystemFiles>,
 }
 
 impl<'a> Embedded<'a> {
@@ -86,6 +92,7 @@ impl<'a> Embedded<'a> {
             starts,
             limits,
             compiled_code,
+            libraries: Libraries::default(),
             prepared: None,
         };
         for (index, target) in subjects.targets.iter().enumerate() {
@@ -134,13 +141,43 @@ impl<'a> Embedded<'a> {
                     .map_err(|error| format!("cannot list {}: {error}", folder.display()))?,
             );
         }
+        let pages = set_page_cache(&files, configuration.page_cache)?;
+        let (program, evicted) = self.prepare_program(&configuration)?;
         Ok(Prepared {
-            pages: set_page_cache(&files, configuration.page_cache)?,
+            pages,
+            program,
+            evicted,
             start,
             file,
             cache,
             code_sha256: code.map(|code| code.sha256),
         })
+    }
+
+    /// The program that performs the start. Where nothing of it may be in memory it is a copy: this
+    /// process, which is the same program, keeps its own pages there.
+    fn prepare_program(
+        &mut self,
+        configuration: &Configuration,
+    ) -> Result<(PathBuf, Option<SystemFiles>), Skip> {
+        let program = self.subjects.programs.get(configuration.engine);
+        let program = program.map_err(Clone::clone)?.path.clone();
+        if configuration.page_cache != PageCache::EvictedAll {
+            return Ok((program, None));
+        }
+        let name = if is_this(&program) {
+            COPY_OF_THIS
+        } else {
+            configuration.engine.name()
+        };
+        let copy = self.work.join(name);
+        if !copy.exists() {
+            std::fs::copy(&program, &copy)
+                .map_err(|error| format!("cannot copy {}: {error}", program.display()))?;
+        }
+        let files = SystemFiles::find(&mut self.libraries, std::slice::from_ref(&copy), &[]);
+        files.evict()?;
+        Ok((copy, Some(files)))
     }
 
     /// The precompiled code that the start loads, if it loads any.
@@ -213,17 +250,25 @@ impl Bench for Embedded<'_> {
             prepared.file.clone(),
             prepared.cache.clone(),
         );
-        let program = match self.subjects.programs.get(configuration.engine) {
-            Ok(program) => &program.path,
-            Err(skip) => return Measurement::failed(skip.to_string()),
+        let (program, message) = (&prepared.program, spec.to_message());
+        // Right before the launch: the wait for quiet lies between putting them out and this.
+        let evicted = match prepared
+            .evicted
+            .as_ref()
+            .map(SystemFiles::check)
+            .transpose()
+        {
+            Ok(evicted) => evicted.unwrap_or_default(),
+            Err(failure) => return Measurement::failed(failure),
         };
-        let finished =
-            launch::run::<Report>(program, PROBE, &spec.to_message(), self.limits.child_time());
+        let finished = launch::run::<Report>(program, PROBE, &message, self.limits.child_time());
         let lifetime = (finished.launched_ns, finished.ended_ns);
-        match finished.report {
+        let mut measurement = match finished.report {
             Ok(report) => evaluate(target, &prepared, &report, lifetime),
             Err(failure) => Measurement::failed(failure),
-        }
+        };
+        measurement.attested.extend(evicted);
+        measurement
     }
 
     fn clean(&mut self, planned: &Planned) -> Result<(), String> {

@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use serde::de::DeserializeOwned;
 
 use super::isolation;
-use super::programs::THIS;
+use super::programs::is_this;
 use host_probe::limits::{REPORT_BYTES, quote};
 use host_probe::report::{Cause, Failure};
 use host_probe::request::Message;
@@ -52,7 +52,7 @@ pub(crate) fn run<T: DeserializeOwned>(
     let launched = input(message.input.as_deref()).and_then(|input| {
         command.stdin(input);
         // This program's guests have no sockets; those of the other engine have real ones.
-        if program == Path::new(THIS) {
+        if is_this(program) {
             isolation::launch_here(command)
         } else {
             isolation::launch(command)

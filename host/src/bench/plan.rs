@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use results::record::Scenario;
 use results::{Cell, System};
 
 use super::target::Target;
@@ -10,7 +9,7 @@ use crate::cli::Profile;
 use host_probe::pool::PoolSettings;
 use host_probe::settings::{
     Acquire, Allocator, CompileThreads, Compiler, Configuration, Engine, MemoryInit, Named,
-    PAGE_CACHE_STATES, PageCache, Value,
+    PageCache, Value,
 };
 
 /// A cell, and what a start of it is.
@@ -113,16 +112,10 @@ fn loaded(engine: Engine) -> Configuration {
 }
 
 fn cell(system: System, workload: &str, configuration: &Configuration) -> Cell {
-    let nothing_prepared =
-        configuration.acquire.from_source() && configuration.page_cache == PageCache::Evicted;
     Cell {
         system,
         workload: workload.into(),
-        scenario: if nothing_prepared {
-            Scenario::Cold
-        } else {
-            Scenario::RuntimeCold
-        },
+        scenario: configuration.scenario(),
         params: configuration.params(),
     }
 }
@@ -159,13 +152,9 @@ fn profile_configurations(engine: Engine, profile: Profile) -> Vec<Configuration
         (Engine::Wasmtime, Profile::Quick) => quick(),
         // Compiling takes WasmEdge seconds: it has its place in the longer profiles.
         (Engine::WasmEdge, Profile::Quick) => vec![
-            Configuration {
-                page_cache: PageCache::Evicted,
-                ..base
-            },
             base,
             Configuration {
-                page_cache: PageCache::Evicted,
+                page_cache: PageCache::EvictedAll,
                 ..loaded(engine)
             },
             loaded(engine),
@@ -192,7 +181,7 @@ fn profile_configurations(engine: Engine, profile: Profile) -> Vec<Configuration
                 values(MemoryInit::ALL, Value::MemoryInit),
                 values(Compiler::ALL, Value::Compiler),
                 values(CompileThreads::ALL, Value::CompileThreads),
-                values(PAGE_CACHE_STATES, Value::PageCache),
+                values(&[PageCache::Hot, PageCache::EvictedAll], Value::PageCache),
             ];
             for values in crossed {
                 let with = |one: &Configuration| -> Vec<_> {
@@ -219,7 +208,6 @@ fn quick() -> Vec<Configuration> {
     };
     let loaded = loaded(Engine::Wasmtime);
     vec![
-        with(compile, |one| one.page_cache = PageCache::Evicted),
         compile,
         with(compile, |one| {
             one.settings.compile_threads = CompileThreads::Single;
@@ -227,10 +215,11 @@ fn quick() -> Vec<Configuration> {
         with(compile, |one| one.settings.compiler = Compiler::Winch),
         acquire(Acquire::CacheMiss),
         acquire(Acquire::CacheHit),
+        acquire(Acquire::Deserialize),
         with(acquire(Acquire::Deserialize), |one| {
             one.page_cache = PageCache::Evicted;
         }),
-        acquire(Acquire::Deserialize),
+        with(loaded, |one| one.page_cache = PageCache::EvictedAll),
         loaded,
         with(loaded, |one| one.settings.allocator = Allocator::Pooling),
         with(loaded, |one| one.settings.memory_init = MemoryInit::Copy),
@@ -265,7 +254,7 @@ fn others() -> [Value; 6] {
         Value::Compiler(Compiler::CraneliftNone),
         Value::Compiler(Compiler::Winch),
         Value::CompileThreads(CompileThreads::Single),
-        Value::PageCache(PageCache::Evicted),
+        Value::PageCache(PageCache::EvictedAll),
     ]
 }
 
@@ -454,19 +443,23 @@ mod tests {
     }
 
     #[test]
-    fn only_a_start_with_nothing_prepared_is_called_cold() {
-        let compile = Configuration {
-            page_cache: PageCache::Evicted,
-            ..Configuration::BASELINE
-        };
-        assert_eq!(cell("x".into(), "hello", &compile).scenario, Scenario::Cold);
-        let hit = Configuration {
-            acquire: Acquire::CacheHit,
-            ..compile
-        };
-        assert_eq!(
-            cell("x".into(), "hello", &hit).scenario,
-            Scenario::RuntimeCold
-        );
+    fn a_start_has_the_name_of_its_kind_of_cold() {
+        for (acquire, page_cache, name) in [
+            (Acquire::Compile, PageCache::Hot, "code-cold"),
+            (Acquire::Compile, PageCache::Evicted, "code-cold evicted"),
+            (Acquire::CacheHit, PageCache::Hot, "warm-disk"),
+            (Acquire::CacheHit, PageCache::Evicted, "warm-disk evicted"),
+            (Acquire::CacheHit, PageCache::EvictedAll, "disk-cold"),
+        ] {
+            let one = Configuration {
+                acquire,
+                page_cache,
+                ..Configuration::BASELINE
+            };
+            let cell = cell("x".into(), "hello", &one);
+            let said = cell.params.get(Param::PageCache).unwrap_or_default();
+            let named = format!("{} {said}", cell.scenario.name());
+            assert_eq!(named.trim(), name);
+        }
     }
 }

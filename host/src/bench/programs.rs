@@ -17,6 +17,14 @@ use campaign::{Error, Exit};
 /// This program, however often it is rebuilt while it runs.
 pub(crate) const THIS: &str = "/proc/self/exe";
 
+/// The name of a copy of it, of which no page is in memory because this one runs.
+pub(crate) const COPY_OF_THIS: &str = "host";
+
+/// Whether a program is this one, or a run's copy of it.
+pub(crate) fn is_this(program: &Path) -> bool {
+    program == Path::new(THIS) || program.file_name().is_some_and(|name| name == COPY_OF_THIS)
+}
+
 /// The sibling, and the package that it is built from.
 const SIBLING: Package = Package {
     name: "host-wasmedge",

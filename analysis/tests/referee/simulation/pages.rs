@@ -183,8 +183,9 @@ pub fn power(cells: &[Cell], plans: &[u32], pages: u64, seed: u64) -> String {
         &[
             "effect",
             "n",
-            "cold",
-            "runtime-cold",
+            "disk-cold",
+            "code-cold",
+            "warm-disk",
             "warm",
             "throughput",
             "in headlines",
@@ -201,8 +202,9 @@ pub fn power(cells: &[Cell], plans: &[u32], pages: u64, seed: u64) -> String {
             table.row(&[
                 format!("{:.0} %", (effect - 1.0) * 100.0),
                 samples.to_string(),
-                of("cold"),
-                of("runtime-cold"),
+                of("disk-cold"),
+                of("code-cold"),
+                of("warm-disk"),
                 of("warm"),
                 of("throughput"),
                 counts.found_headlines.text(),

@@ -144,7 +144,7 @@ fn mixed_time(cell: &Cell) -> f64 {
         };
     }
     let is_compiled = cell.params.is(Param::Acquire, "compile");
-    let native = if cell.scenario == Scenario::Cold {
+    let native = if cell.scenario == Scenario::DiskCold {
         1.4
     } else {
         1.0

@@ -3,8 +3,7 @@
 use campaign::schedule::Measurement;
 use machine::clock::now_ns;
 use machine::cores;
-use results::record::{Requests, Scenario};
-use results::values::PageCache;
+use results::record::Requests;
 use results::{Attested, Evidence, Failure, Phase, PhaseTime, Skip, SkipKind};
 use serde_json::json;
 use workloads::{Answer, Call};
@@ -15,7 +14,7 @@ use super::{Observer, Planned, Prepared, PreparedKind, SystemBench, log_excerpt}
 use crate::client::readiness::{self, FirstAnswer};
 use crate::system::System;
 use crate::system::managed::{
-    Engine, EngineContext, Instance, ManagedSystem, Preparation, StartRequest, Usage,
+    Engine, EngineContext, Instance, ManagedSystem, Preparation, Programs, StartRequest, Usage,
 };
 
 /// What was seen of a start, and of the instance until it was removed.
@@ -50,7 +49,6 @@ impl SystemBench<'_> {
             workload: planned.workload,
             acquire: planned.acquire,
             variant,
-            cold: planned.cell.scenario == Scenario::Cold,
             page_cache: planned.page_cache,
             own_milestones: planned.observer == Observer::Own,
             core: self.core_of(planned),
@@ -73,12 +71,11 @@ impl SystemBench<'_> {
             self.engine(planned.system, nth)?.prepare(&request)?;
         }
         attested.extend(prepared);
-        if let (PageCache::EvictedAll, Some(managed)) =
-            (planned.page_cache, planned.system.managed())
-        {
-            let programs = managed.programs(self.systems.get(planned.system)?);
-            attested.extend(self.evict_all(&programs)?);
-        }
+        let programs = match planned.system.managed() {
+            Some(managed) => managed.programs(self.systems.get(planned.system)?),
+            None => Programs::default(),
+        };
+        let evicted = self.evict_system(&planned, &programs.started, &programs.live_on)?;
         self.digests.insert(planned.cell.clone(), sha256);
         let ports = self.ports_for(&planned)?;
         self.prepared = Some(Prepared {
@@ -86,6 +83,7 @@ impl SystemBench<'_> {
             kind: PreparedKind::Managed,
             ports,
             attested,
+            evicted,
         });
         Ok(())
     }

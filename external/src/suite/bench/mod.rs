@@ -18,6 +18,7 @@ use machine::clock::now_ns;
 use machine::cores::{self, Cores};
 use machine::page_cache::{self, Pages};
 use machine::ports;
+use machine::system_files::{Libraries, SystemFiles};
 use results::values::{Build, Named as _, PageCache};
 use results::{Attested, Cell, Evidence, Skip, SkipKind};
 use serde_json::json;
@@ -25,13 +26,12 @@ use workloads::Workload;
 
 use self::network::Endpoint;
 pub use self::network::NetworkBench;
-use super::eviction::{self, Libraries};
 use super::plan::{Observer, Planned};
 use super::settings::Settings;
 use super::systems::Systems;
 use crate::process;
 use crate::process::reaper::{Guard, Reaper};
-use crate::system::managed::{Engine, residency};
+use crate::system::managed::{Engine, files_in, residency};
 use crate::system::{
     Acquire, BuildRequest, Instancing, LaunchSpec, OwnArtifact, System, WORK, listens,
 };
@@ -93,6 +93,8 @@ struct Prepared {
     /// One for each instance of a service; none of a command.
     ports: Vec<u16>,
     attested: Attested,
+    /// The system's own files, if they were put out of the page cache.
+    evicted: Option<SystemFiles>,
 }
 
 /// What is started.
@@ -208,15 +210,20 @@ impl<'a> SystemBench<'a> {
         Ok(spec)
     }
 
-    /// Evicts programs and what they are linked with from the page cache.
-    fn evict_all(&mut self, programs: &[PathBuf]) -> Result<Attested, String> {
-        let mut files: Vec<_> = programs
-            .iter()
-            .flat_map(|program| self.libraries.find(program))
-            .collect();
-        files.sort();
-        files.dedup();
-        eviction::evict(&files)
+    /// Puts a system's own programs, and what they are linked with, out of the page cache, if the
+    /// cell's starts find them so: those that are `started`, and those that `live_on`.
+    fn evict_system(
+        &mut self,
+        planned: &Planned,
+        started: &[PathBuf],
+        live_on: &[PathBuf],
+    ) -> Result<Option<SystemFiles>, String> {
+        if planned.page_cache != PageCache::EvictedAll {
+            return Ok(None);
+        }
+        let files = SystemFiles::find(&mut self.libraries, started, live_on);
+        files.evict()?;
+        Ok(Some(files))
     }
 
     fn port_for(workload: Workload) -> Result<Option<u16>, String> {
@@ -268,13 +275,12 @@ impl<'a> SystemBench<'a> {
             code_cache::empty_cache(cache)?;
         }
         let mut pages = Pages::NONE;
-        for file in &spec.files {
-            pages += page_cache::put(file, residency(planned.page_cache))?;
+        let cached = spec.cache.iter().flat_map(|cache| files_in(cache));
+        for file in spec.files.iter().cloned().chain(cached) {
+            pages += page_cache::put(&file, residency(planned.page_cache))?;
         }
         attested.insert(Evidence::PagesResident, json!(pages.resident));
-        if planned.page_cache == PageCache::EvictedAll {
-            attested.extend(self.evict_all(std::slice::from_ref(&spec.program))?);
-        }
+        let evicted = self.evict_system(&planned, std::slice::from_ref(&spec.program), &[])?;
         let ports = if planned.without == Some(WORK) {
             Vec::new()
         } else {
@@ -285,6 +291,7 @@ impl<'a> SystemBench<'a> {
             kind: PreparedKind::Process(Box::new(spec)),
             ports,
             attested,
+            evicted,
         });
         Ok(())
     }
@@ -322,9 +329,16 @@ impl Bench for SystemBench<'_> {
     }
 
     fn sample(&mut self, _: &schedule::Planned) -> Measurement {
-        let Some(prepared) = self.prepared.take() else {
+        let Some(mut prepared) = self.prepared.take() else {
             return Measurement::failed("nothing was prepared");
         };
+        if let Some(evicted) = &prepared.evicted {
+            // Only now: the wait for quiet lies between putting them out and the start.
+            match evicted.check() {
+                Ok(attested) => prepared.attested.extend(attested),
+                Err(failure) => return Measurement::failed(failure),
+            }
+        }
         self.ports.clone_from(&prepared.ports);
         let scenario = prepared.planned.cell.scenario;
         match &prepared.kind {

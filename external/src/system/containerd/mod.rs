@@ -20,7 +20,7 @@ use results::record::Scenario;
 use self::api::{Client, Empty, VERSION, VersionResponse};
 use self::daemon::Daemon;
 use super::container::host_network;
-use super::managed::{Engine, EngineContext, ManagedSystem, on_this_thread, programs};
+use super::managed::{Engine, EngineContext, ManagedSystem, Programs, on_this_thread, programs};
 use super::programs::unavailable;
 use super::{
     Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, docker, oci,
@@ -145,12 +145,18 @@ impl ManagedSystem for Containerd {
         Ok(Box::new(Daemon::new(runtime, socket, work, id, guard)))
     }
 
-    fn programs(&self, _: &Found) -> Vec<PathBuf> {
-        programs(&["containerd", "containerd-shim-runc-v2", "runc"])
+    fn programs(&self, _: &Found) -> Programs {
+        Programs {
+            started: programs(&["containerd-shim-runc-v2", "runc"]),
+            live_on: programs(&["containerd"]),
+        }
     }
 
-    fn variants(&self, _: bool, _: Scenario) -> Vec<Params> {
-        host_network()
+    fn variants(&self, _: bool, scenario: Scenario) -> Vec<Params> {
+        match scenario {
+            Scenario::ImageCold => Vec::new(),
+            _ => host_network(),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use super::super::container::{
     HOST_NETWORK, Instants, MILESTONES_FILE, MILESTONES_FOLDER, empty_milestones,
 };
 use super::super::managed::{
-    Engine, EngineContext, Instance, Preparation, StartRequest, on_this_thread,
+    Engine, EngineContext, Instance, NEW_ENGINE, Preparation, StartRequest, on_this_thread,
 };
 use super::super::{ADDRESS, Acquire, Adapter as _, BuildRequest, Instancing, MILESTONES, listens};
 use super::container::{Container, keep_daemons};
@@ -345,11 +345,11 @@ impl Engine for DockerEngine {
     fn prepare(&mut self, request: &StartRequest) -> Result<Preparation, Skip> {
         self.bring_up()?;
         let made = self.made(request)?;
-        if request.cold {
+        if request.variant.is(Param::Engine, NEW_ENGINE) {
             if !self.socket.ours {
                 let reason = format!(
-                    "a cold start is the first one after the engine's, and the engine at {} is \
-                        not ours to restart",
+                    "with engine=new a start is the first one after the engine's, and the engine \
+                        at {} is not ours to restart",
                     self.socket.path.display()
                 );
                 return Err(Skip::new(SkipKind::NotPermitted, reason)

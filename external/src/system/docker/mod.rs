@@ -1,8 +1,8 @@
 //! Docker: containers of images that hold nothing but a workload, through the engine's API.
 //!
-//! The engine is one that is there already, or that `./setup docker` has started. Its state belongs
-//! to the cell: in a `cold` start it has been started anew and has run no container yet, in a
-//! `runtime-cold` one it has. Nothing is pulled in either: the image is there.
+//! The engine is one that is there already, or that `./setup docker` has started. It lives on between
+//! samples, and has run a container before; with `engine=new` it has been started anew and has run
+//! none yet.
 
 mod container;
 mod engine;
@@ -24,7 +24,9 @@ use self::image::Contents;
 pub(super) use self::socket::REMEDY;
 use self::socket::Socket;
 use super::container::HOST_NETWORK;
-use super::managed::{Engine, EngineContext, ManagedSystem, on_this_thread, programs};
+use super::managed::{
+    Engine, EngineContext, ManagedSystem, NEW_ENGINE, Programs, on_this_thread, programs,
+};
 use super::native::STATIC;
 use super::programs::unavailable;
 use super::wasmtime::WasmtimeCli;
@@ -117,14 +119,9 @@ impl Adapter for Docker {
         Err("a container is started by its engine".to_owned())
     }
 
-    /// For a cold start the engine is started anew, and otherwise a container is removed: both take
-    /// longer than what is timed.
-    fn estimate(&self, _: Option<Acquire>, scenario: Scenario) -> Estimate {
-        Estimate::start(if scenario == Scenario::Cold {
-            2_500.0
-        } else {
-            400.0
-        })
+    /// To remove a container takes longer than what is timed.
+    fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
+        Estimate::start(400.0)
     }
 
     fn managed(&self) -> Option<&dyn ManagedSystem> {
@@ -141,29 +138,40 @@ impl ManagedSystem for Docker {
         Ok(Box::new(DockerEngine::new(self.wasmtime, context)?))
     }
 
-    fn programs(&self, _: &Found) -> Vec<PathBuf> {
-        programs(&[
-            "dockerd",
-            "docker-proxy",
-            "docker-init",
-            "containerd",
-            "containerd-shim-runc-v2",
-            "runc",
-        ])
+    fn programs(&self, _: &Found) -> Programs {
+        Programs {
+            started: programs(&[
+                "docker-proxy",
+                "docker-init",
+                "containerd-shim-runc-v2",
+                "runc",
+            ]),
+            live_on: programs(&["dockerd", "containerd"]),
+        }
     }
 
     /// A published port goes through a bridge, translation of addresses and the engine's proxy; the
     /// machine's own network has none of them. A command has no port.
-    fn variants(&self, service: bool, _: Scenario) -> Vec<Params> {
+    fn variants(&self, service: bool, scenario: Scenario) -> Vec<Params> {
         let networks: &[&str] = if service {
             &[BRIDGE, HOST_NETWORK]
         } else {
             &[NO_NETWORK]
         };
-        networks
-            .iter()
-            .map(|network| Params::from([(Param::Network, *network)]))
-            .collect()
+        let networks = networks.iter().copied();
+        let mut variants: Vec<_> = networks
+            .map(|network| Params::from([(Param::Network, network)]))
+            .collect();
+        match scenario {
+            Scenario::ImageCold => variants.clear(),
+            Scenario::DiskCold => {
+                let mut first = variants[0].clone();
+                first.insert(Param::Engine, NEW_ENGINE);
+                variants.push(first);
+            }
+            _ => {}
+        }
+        variants
     }
 
     fn container_port(&self, variant: &Params) -> Option<u16> {

@@ -190,7 +190,6 @@ mod tests {
             workload: Workload::HttpHello,
             acquire: None,
             variant: Params::new(),
-            cold: false,
             page_cache: PageCache::Hot,
             own_milestones: true,
             core: Some(1),

@@ -15,7 +15,7 @@ use workloads::Workload;
 
 use super::super::container::{Instants, MILESTONES_FILE, empty_milestones, host_network, tail};
 use super::super::managed::{
-    Engine, EngineContext, Instance, ManagedSystem, Preparation, StartRequest,
+    Engine, EngineContext, Instance, ManagedSystem, Preparation, Programs, StartRequest,
 };
 use super::super::programs::unavailable;
 use super::super::{
@@ -114,12 +114,18 @@ impl ManagedSystem for Runtime {
         }))
     }
 
-    fn programs(&self, found: &Found) -> Vec<PathBuf> {
-        vec![found.program.clone()]
+    fn programs(&self, found: &Found) -> Programs {
+        Programs {
+            started: vec![found.program.clone()],
+            live_on: Vec::new(),
+        }
     }
 
-    fn variants(&self, _: bool, _: Scenario) -> Vec<Params> {
-        host_network()
+    fn variants(&self, _: bool, scenario: Scenario) -> Vec<Params> {
+        match scenario {
+            Scenario::ImageCold => Vec::new(),
+            _ => host_network(),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use results::{Evidence, Skip};
 use serde_json::json;
 use workloads::Workload;
 
-use super::super::managed::{Engine, Instance, Preparation, StartRequest, make_empty};
+use super::super::managed::{Engine, Instance, Preparation, StartRequest, files_in, make_empty};
 use super::control::start_message;
 use super::host::{Host, ROUTE};
 use super::host_state::{HostState, New};
@@ -366,22 +366,6 @@ impl Engine for Lattice {
 
 fn free_port() -> Result<u16, String> {
     ports::free_port().map_err(|error| format!("no port is free: {error}"))
-}
-
-/// All files below a folder.
-fn files_in(folder: &Path) -> Vec<PathBuf> {
-    let Ok(read) = std::fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let of = |entry: std::fs::DirEntry| {
-        let path = entry.path();
-        if path.is_dir() {
-            files_in(&path)
-        } else {
-            vec![path]
-        }
-    };
-    read.flatten().flat_map(of).collect()
 }
 
 fn copy_all(from: &Path, to: &Path) -> Result<(), String> {

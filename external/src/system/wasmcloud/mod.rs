@@ -57,7 +57,7 @@ use results::record::Scenario;
 use results::values::Lifecycle;
 use workloads::Workload;
 
-use super::managed::{Engine, EngineContext, ManagedSystem, programs};
+use super::managed::{self, Engine, EngineContext, ManagedSystem, programs};
 use super::programs::unavailable;
 use super::{
     Acquire, Adapter, BuildRequest, Estimate, Found, Instancing, LaunchSpec, Unavailable,
@@ -148,6 +148,13 @@ impl Adapter for WasmCloud {
         &[]
     }
 
+    fn lacks(&self, scenario: Scenario) -> Option<&'static str> {
+        (scenario == Scenario::CodeCold).then_some(
+            "it keeps no compiled code on disk and compiles in each new host, so they would be \
+                those of warm-disk",
+        )
+    }
+
     fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
         Estimate::start(500.0)
     }
@@ -184,12 +191,11 @@ impl ManagedSystem for WasmCloud {
         true
     }
 
-    fn programs(&self, found: &Found) -> Vec<PathBuf> {
-        [
-            vec![found.program.clone()],
-            programs(&["nats-server", "docker-registry"]),
-        ]
-        .concat()
+    fn programs(&self, found: &Found) -> managed::Programs {
+        managed::Programs {
+            started: vec![found.program.clone()],
+            live_on: programs(&["nats-server", "docker-registry"]),
+        }
     }
 
     fn variants(&self, _: bool, scenario: Scenario) -> Vec<Params> {

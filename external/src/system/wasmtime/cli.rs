@@ -90,11 +90,12 @@ impl Adapter for WasmtimeCli {
         } else {
             wasm
         };
-        let caching = match &cache {
-            Some(folder) => {
-                let file = write_cache_config(build.folder, folder)?;
-                format!("cache=y,cache-config={}", text(&file))
-            }
+        let cache_config = cache
+            .as_ref()
+            .map(|it| write_cache_config(build.folder, it));
+        let cache_config = cache_config.transpose()?;
+        let caching = match &cache_config {
+            Some(file) => format!("cache=y,cache-config={}", text(file)),
             None => "cache=n".to_owned(),
         };
         let service = listens(build.workload);
@@ -119,11 +120,13 @@ impl Adapter for WasmtimeCli {
         let mut arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
         arguments.push(text(&artifact));
         arguments.extend(call_arguments(build.workload));
+        let mut spec = LaunchSpec::of_artifact(found.program.clone(), artifact, sha256);
+        spec.files.extend(cache_config);
         Ok(LaunchSpec {
             arguments,
             cache,
             pool: settings.filter(|_| service),
-            ..LaunchSpec::of_artifact(found.program.clone(), artifact, sha256)
+            ..spec
         })
     }
 

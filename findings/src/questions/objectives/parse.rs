@@ -1,6 +1,7 @@
-//! Conditions as people write them: `cold p95 < 20ms, memory < 10MB`.
+//! Conditions as people write them: `disk-cold p95 < 20ms, memory < 10MB`.
 
 use results::record::Scenario;
+use results::scenario::renamed;
 
 use crate::cells::Measure;
 use crate::units::parse_amount;
@@ -37,9 +38,32 @@ pub struct Clause {
     pub(super) limit: f64,
 }
 
-const WHAT: &str = "a condition is [cold|runtime-cold|warm|throughput] [p50|p90|p95|p99|mean|max] \
-    or memory, cpu, rate, then < or >, then a number with ns, us, ms, s, KB, MB, GB, KiB, MiB, \
-    GiB or /s";
+const WHAT: &str = "a condition is [disk-cold|code-cold|image-cold|warm-disk|warm|throughput] \
+    [p50|p90|p95|p99|mean|max] or memory, cpu, rate, then < or >, then a number with ns, us, ms, s, \
+    KB, MB, GB, KiB, MiB, GiB or /s";
+
+/// One scenario, as the places where a condition is looked for.
+const fn only(scenario: Scenario) -> &'static [Scenario] {
+    match scenario {
+        Scenario::DiskCold => &[Scenario::DiskCold],
+        Scenario::CodeCold => &[Scenario::CodeCold],
+        Scenario::ImageCold => &[Scenario::ImageCold],
+        Scenario::WarmDisk => &[Scenario::WarmDisk],
+        Scenario::Warm => &[Scenario::Warm],
+        Scenario::Throughput => &[Scenario::Throughput],
+        Scenario::Scaling => &[Scenario::Scaling],
+        Scenario::Density => &[Scenario::Density],
+    }
+}
+
+/// A condition with the names that scenarios have today.
+fn today(text: &str) -> String {
+    let words = text.split(' ').map(|word| match renamed(word) {
+        Some(scenario) => scenario.name(),
+        None => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
 
 /// Takes conditions apart.
 ///
@@ -68,9 +92,10 @@ fn clause(text: &str) -> Result<Clause, ObjectiveError> {
         (&[], None, Statistic::Median);
     for word in text[..at].split_whitespace() {
         match word {
-            "cold" => scenarios = &[Scenario::Cold],
-            "runtime-cold" => scenarios = &[Scenario::RuntimeCold],
-            "warm" => scenarios = &[Scenario::Warm],
+            "disk-cold" | "code-cold" | "image-cold" | "warm-disk" | "warm" => {
+                scenarios = Scenario::from_name(word).map_or(scenarios, only);
+            }
+            old if renamed(old).is_some() => scenarios = renamed(old).map_or(scenarios, only),
             "throughput" if scenarios.is_empty() && measures.is_none() => {
                 scenarios = &[Scenario::Throughput];
             }
@@ -99,14 +124,15 @@ fn clause(text: &str) -> Result<Clause, ObjectiveError> {
             Measure::PssBytes => &[
                 Scenario::Throughput,
                 Scenario::Warm,
-                Scenario::RuntimeCold,
-                Scenario::Cold,
+                Scenario::WarmDisk,
+                Scenario::DiskCold,
+                Scenario::CodeCold,
             ],
-            _ => &[Scenario::RuntimeCold, Scenario::Cold],
+            _ => &[Scenario::WarmDisk, Scenario::DiskCold, Scenario::CodeCold],
         };
     }
     Ok(Clause {
-        text: text.to_owned(),
+        text: today(text),
         scenarios,
         measures,
         statistic,
@@ -133,11 +159,11 @@ mod tests {
 
     #[test]
     fn conditions_are_read_as_people_write_them() {
-        let clauses = parse("cold p95 < 20ms, memory < 10MB and rate > 5000/s").unwrap();
+        let clauses = parse("disk-cold p95 < 20ms, memory < 10MB and rate > 5000/s").unwrap();
         assert_eq!(clauses.len(), 3);
         assert_eq!(
             (clauses[0].scenarios, clauses[0].limit, clauses[0].at_most),
-            (&[Scenario::Cold][..], 20e6, true)
+            (&[Scenario::DiskCold][..], 20e6, true)
         );
         assert_eq!(clauses[0].statistic, Statistic::Quantile(95));
         assert_eq!(
@@ -155,11 +181,20 @@ mod tests {
     }
 
     #[test]
+    fn conditions_with_old_names_are_shown_with_those_of_today() {
+        let clauses = parse("runtime-cold p50 < 1ms, cold < 2ms").unwrap();
+        let texts: Vec<_> = clauses.iter().map(|it| it.text.as_str()).collect();
+        assert_eq!(texts, ["warm-disk p50 < 1ms", "code-cold < 2ms"]);
+        assert_eq!(clauses[0].scenarios, [Scenario::WarmDisk]);
+        assert_eq!(clauses[1].scenarios, [Scenario::CodeCold]);
+    }
+
+    #[test]
     fn what_is_no_condition_is_named() {
         for text in [
-            "cold",
-            "cold < 20",
-            "cold < 20MB",
+            "disk-cold",
+            "disk-cold < 20",
+            "disk-cold < 20MB",
             "tepid < 1ms",
             "memory < ms",
         ] {

@@ -1,0 +1,254 @@
+//! A system's own programs and libraries, put out of the page cache for a start.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use results::{Attested, Evidence, Failure, FailureKind};
+
+use super::mappings::Mappers;
+use super::page_cache::{self, Pages};
+use super::programs;
+
+/// Programs with the libraries that each is linked with, looked up once: looking them up maps them,
+/// and so brings them back into the page cache.
+#[derive(Debug, Default)]
+pub struct Libraries(HashMap<PathBuf, Vec<PathBuf>>);
+
+impl Libraries {
+    /// The program and its shared libraries, each once.
+    pub fn find(&mut self, program: &Path) -> Vec<PathBuf> {
+        self.0
+            .entry(program.to_owned())
+            .or_insert_with(|| with_libraries(program))
+            .clone()
+    }
+}
+
+/// A program with the libraries that `ldd` lists; only itself if it is linked statically, or is a
+/// script.
+fn with_libraries(program: &Path) -> Vec<PathBuf> {
+    let listed = programs::command("ldd").and_then(|mut ldd| {
+        ldd.arg(program)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output()
+    });
+    let text = listed
+        .map(|listed| String::from_utf8_lossy(&listed.stdout).into_owned())
+        .unwrap_or_default();
+    let libraries = text
+        .split_whitespace()
+        .filter(|word| word.starts_with('/'))
+        .map(PathBuf::from);
+    let mut files: Vec<_> = std::iter::once(program.to_owned())
+        .chain(libraries)
+        .map(|file| file.canonicalize().unwrap_or(file))
+        .collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// What the dynamic linker reads to find libraries.
+const LINKER_CACHE: &str = "/etc/ld.so.cache";
+
+/// How often files are put out of the page cache until they are: a process that just ended may still
+/// have had them mapped.
+const ATTEMPTS: usize = 3;
+
+/// A system's own files, which a start finds out of the page cache.
+#[derive(Debug, Clone, Default)]
+pub struct SystemFiles {
+    /// Programs that only starts run: nothing of them may stay.
+    started: Vec<PathBuf>,
+    /// Libraries, and programs that live on: what others have mapped stays.
+    shared: Vec<PathBuf>,
+}
+
+/// What of files is in the page cache.
+struct Seen {
+    pages: Pages,
+    /// Files with pages in it.
+    resident: Vec<PathBuf>,
+    /// Files of which the kernel does not tell this user.
+    unknown: Vec<PathBuf>,
+}
+
+impl SystemFiles {
+    /// Programs that are `started`, and those that `live_on`, with the libraries of both.
+    pub fn find(libraries: &mut Libraries, started: &[PathBuf], live_on: &[PathBuf]) -> Self {
+        let canonical = |file: &PathBuf| file.canonicalize().unwrap_or_else(|_| file.clone());
+        let started: Vec<_> = started.iter().map(canonical).collect();
+        let programs = started.iter().chain(live_on);
+        let mut shared: Vec<_> = programs.flat_map(|it| libraries.find(it)).collect();
+        if shared.len() > started.len() + live_on.len() {
+            shared.push(LINKER_CACHE.into());
+        }
+        shared.retain(|file| !started.contains(file) && file.exists());
+        shared.sort();
+        shared.dedup();
+        Self { started, shared }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        self.started.iter().chain(&self.shared)
+    }
+
+    /// Puts them out of the page cache.
+    ///
+    /// # Errors
+    /// One cannot be read, or stays although it may not.
+    pub fn evict(&self) -> Result<(), String> {
+        let mut left = Vec::new();
+        for _ in 0..ATTEMPTS {
+            left = self.look(page_cache::evict)?.resident;
+            if left.is_empty() {
+                return Ok(());
+            }
+        }
+        let mappers = Mappers::of(&left)
+            .map_err(|error| format!("cannot look at who has files mapped: {error}"))?;
+        for (file, mappers) in left.iter().zip(mappers) {
+            self.check_may_stay(file, &mappers)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a file that cannot be put out of the page cache may stay there.
+    fn check_may_stay(&self, file: &Path, mappers: &Mappers) -> Result<(), String> {
+        let name = file.display();
+        let pids: Vec<_> = mappers.pids.iter().map(u32::to_string).collect();
+        if self.started.iter().any(|started| started == file) {
+            return Err(format!(
+                "{name} stays in memory: processes have it mapped ({}); end them, since a start \
+                    from a disk is the first of its program",
+                pids.join(", ")
+            ));
+        }
+        if pids.is_empty() && mappers.hidden == 0 {
+            return Err(format!(
+                "{name} stays in memory, although no process has it mapped"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Evidence of what is in the page cache, right before a start.
+    ///
+    /// # Errors
+    /// A program that was put out is there again.
+    pub fn check(&self) -> Result<Attested, Failure> {
+        let seen = self.look(|file| page_cache::resident(&File::open(file)?))?;
+        let back = seen.resident.iter().find(|it| self.started.contains(it));
+        if let Some(file) = back {
+            return Err(Failure::new(
+                FailureKind::NotAsPlanned,
+                format!(
+                    "not what its cell says: {} was put out of the page cache, and somebody else \
+                        brought it back before the start",
+                    file.display()
+                ),
+            ));
+        }
+        let names = |files: &[PathBuf]| -> Vec<_> {
+            files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect()
+        };
+        let mut attested = Attested::new();
+        attested.insert(Evidence::SystemFiles, self.all().count());
+        attested.insert(Evidence::SystemPages, seen.pages.all);
+        attested.insert(Evidence::SystemPagesResident, seen.pages.resident);
+        // Such as the C library, which every living process has mapped.
+        attested.insert(Evidence::SystemFilesInUse, names(&seen.resident));
+        if !seen.unknown.is_empty() {
+            // That they were cold is shown by the page faults of the start alone.
+            attested.insert(Evidence::SystemFilesUnknown, names(&seen.unknown));
+        }
+        Ok(attested)
+    }
+
+    fn look(&self, pages_of: impl Fn(&Path) -> io::Result<Pages>) -> Result<Seen, String> {
+        let mut seen = Seen {
+            pages: Pages::NONE,
+            resident: Vec::new(),
+            unknown: Vec::new(),
+        };
+        for file in self.all() {
+            let pages = pages_of(file).map_err(|error| {
+                format!("cannot look at the pages of {}: {error}", file.display())
+            })?;
+            seen.pages += pages;
+            match pages.resident {
+                Some(0) => {}
+                Some(_) => seen.resident.push(file.clone()),
+                None => seen.unknown.push(file.clone()),
+            }
+        }
+        Ok(seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_with_its_libraries() {
+        let files = Libraries::default().find(Path::new("/bin/sh"));
+        assert!(
+            files
+                .iter()
+                .any(|file| file.display().to_string().contains("libc.so")),
+            "{files:?}"
+        );
+        assert!(files.is_sorted() && files.len() >= 3, "{files:?}");
+    }
+
+    #[test]
+    fn what_others_have_mapped_stays_and_is_named_unless_it_is_what_is_started() {
+        let this = std::env::current_exe().unwrap();
+        let mut libraries = Libraries::default();
+        let lives_on = SystemFiles::find(&mut libraries, &[], std::slice::from_ref(&this));
+        lives_on.evict().unwrap();
+        let attested = lives_on.check().unwrap();
+        let in_use = attested
+            .get(Evidence::SystemFilesInUse)
+            .unwrap()
+            .to_string();
+        assert!(in_use.contains(&this.display().to_string()), "{in_use}");
+        assert!(attested.number(Evidence::SystemFiles) > Some(1));
+
+        let started = SystemFiles::find(&mut libraries, &[this], &[]);
+        let refused = started.evict().unwrap_err();
+        let pid = std::process::id().to_string();
+        assert!(
+            refused.contains(&pid) && refused.contains("end them"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_program_that_is_back_in_memory_before_the_start_makes_the_sample_fail() {
+        let folder = tempfile::tempdir_in(results::checkout::root()).unwrap();
+        let program = folder.path().join("program");
+        std::fs::copy("/bin/true", &program).unwrap();
+        let files = SystemFiles {
+            started: vec![program.clone()],
+            shared: Vec::new(),
+        };
+        files.evict().unwrap();
+        let attested = files.check().unwrap();
+        assert_eq!(attested.number(Evidence::SystemPagesResident), Some(0));
+        std::fs::read(&program).unwrap();
+        let failure = files.check().unwrap_err();
+        assert!(failure.reason.contains("brought it back"), "{failure:?}");
+
+        std::fs::remove_file(&program).unwrap();
+        assert!(files.evict().unwrap_err().contains("program"));
+    }
+}
