@@ -59,7 +59,7 @@ impl Compiled {
     /// Linker and pre-instantiation: the `link` phase.
     pub fn link(&self, engine: &Engine, spec: &Spec) -> PreInstance {
         match self {
-            Self::Module(module) => PreInstance::module(engine, module),
+            Self::Module(module) => PreInstance::module(engine, module, spec),
             Self::Component(component) => PreInstance::component(engine, component, spec),
         }
         .expect("the guests link")

@@ -7,6 +7,7 @@ use host::engine::wasmtime::guest::Guest as Data;
 use host::engine::wasmtime::instance::Instance;
 use host::engine::wasmtime::link::PreInstance;
 use host::engine::wasmtime::{Then, new_engine, new_store};
+use host_probe::given::Given;
 use host_probe::request::{Call, Kind, Spec, World};
 use host_probe::settings::{Acquire, Allocator, Configuration, EngineSettings, MemoryInit};
 use machine::clock::now_ns;
@@ -86,8 +87,9 @@ impl Guest {
                 Call::Http {
                     method: request.method,
                     target: request.target,
-                    headers: Vec::new(),
+                    headers: request.headers,
                     body_hex,
+                    keeps_headers: false,
                 }
             }
         };
@@ -155,6 +157,7 @@ fn spec(kind: Kind, call: Call) -> Spec {
         } else {
             World::Preview1
         },
+        given: Given::default(),
         call,
         time_limit_ms: 1000 * TIME_LIMIT.as_secs(),
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
@@ -177,7 +180,7 @@ impl Ready<'_> {
     /// A store: the `store` phase.
     #[inline]
     pub fn store(&self) -> Store<Data> {
-        new_store(&self.engine, &self.guest.spec)
+        new_store(&self.engine, &self.guest.spec).expect("it is given nothing to open")
     }
 
     /// An instance: the `instantiate` phase.
@@ -220,10 +223,8 @@ impl Ready<'_> {
             )
             .await;
         let answer = answer.expect("the guests answer").answered;
-        let answer = Answer {
-            code: answer.code,
-            body: hex::decode(answer.body_hex).expect("it is hexadecimal"),
-        };
+        let body = hex::decode(answer.body_hex).expect("it is hexadecimal");
+        let answer = Answer::new(answer.code, body);
         self.guest.expected[nth - 1]
             .check(&answer)
             .expect("the guests answer as expected");

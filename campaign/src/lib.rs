@@ -11,10 +11,12 @@
 //! | [`errno`] | what to do about an error of the system |
 //! | [`Progress`], [`terminal`] | what a person at a terminal sees |
 //! | [`argument`] | arguments that every program takes alike |
+//! | [`call`] | a person's own request, and what is expected of its answer |
 //! | [`duration`] | durations as people write and read them |
 //! | [`sibling`] | programs that cargo builds beside this one |
 
 pub mod argument;
+pub mod call;
 pub mod duration;
 pub mod errno;
 mod error;

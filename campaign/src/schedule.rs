@@ -225,6 +225,9 @@ impl Campaign<'_> {
             reporter.before(planned);
             let mut sample = session.take_sample(planned, bench);
             session.secrets.mask(&mut sample);
+            if sample.outcome != Outcome::Ok {
+                ledger.check_room()?;
+            }
             ledger.append(&sample)?;
             session.failures.note(&sample);
             reporter.after(&sample);

@@ -521,3 +521,75 @@ fn the_exit_code_reports_the_outcome() {
         );
     }
 }
+
+#[test]
+fn each_request_has_its_headers_and_each_answer_is_compared_with_all_that_is_expected() {
+    let (heads, seen) = std::sync::mpsc::channel();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let heads = heads.clone();
+            std::thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                while let Some(head) = read_request(&mut stream) {
+                    let _ = heads.send(head);
+                    let answer = answer("201 Created", "Location: /items/7\r\n", "{\"id\": 7}");
+                    stream.write_all(answer.answer.as_bytes()).unwrap();
+                }
+            });
+        }
+    });
+    let headers = [
+        "Content-Type: application/json",
+        "X-Twice: a",
+        "X-Twice: b",
+        "Host: own",
+    ];
+    let with = |expected: &[&str]| Load {
+        address,
+        request: Request::post("/items", "{}")
+            .with_headers(&headers)
+            .unwrap(),
+        expected: expected
+            .iter()
+            .fold(Expectation::status(201), |expected, text| {
+                expected.with(text).unwrap()
+            }),
+        connections: 2,
+        ..load(&Server::start(|_| right()))
+    };
+    let right = [
+        "header:location: /items/7",
+        "body-contains:\"id\"",
+        "body-contains:7",
+    ];
+    assert_eq!(counts(&run(&with(&right)).unwrap()), (50, 50, 0));
+    let mut heads = 0;
+    while let Ok(head) = seen.try_recv() {
+        for line in [
+            "content-type: application/json",
+            "x-twice: a",
+            "x-twice: b",
+            "host: own",
+        ] {
+            assert_eq!(
+                head.matches(&format!("\n{line}\r")).count(),
+                1,
+                "{line}: {head}"
+            );
+        }
+        assert_eq!(head.matches("host:").count(), 1, "{head}");
+        heads += 1;
+    }
+    assert_eq!(heads, 60);
+    for (wrong, words) in [
+        ("header:location: /", "location: /items/7, expected"),
+        ("header:etag", "without the header etag"),
+        ("body-contains:8", "does not contain \"8\""),
+    ] {
+        let loaded = run(&with(&[wrong])).unwrap();
+        assert_eq!(counts(&loaded), (50, 0, 50), "{wrong}");
+        assert!(reason(&loaded).contains(words), "{}", reason(&loaded));
+    }
+}

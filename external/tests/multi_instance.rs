@@ -56,7 +56,7 @@ fn the_cost_of_one_more_instance_is_reported() {
     let (code, text, samples) = ran("density", &arguments);
     assert_eq!(code, Some(0), "{text}");
     assert!(
-        text.contains("what one more takes") && text.contains("PSS each"),
+        text.contains("what one more takes") && text.contains("shim each"),
         "{text}"
     );
     assert_eq!(samples.len(), 8, "two numbers, twice, and the control");

@@ -218,7 +218,7 @@ fn what_is_impossible_is_one_message_with_a_way_out() {
         (
             &["--only", "system=podman"][..],
             2,
-            "system is one of native, native-portable",
+            "system is one of native, native-soft-sha",
         ),
         (
             &["--profile", "no-such-profile"],
@@ -355,4 +355,34 @@ fn variables_of_shell_suites_are_honoured() {
         said.contains("STRICT_CACHE_CLEAR has no effect here"),
         "{said}"
     );
+}
+
+#[test]
+fn code_that_a_start_compiles_in_memory_is_shown_to_have_run() {
+    if machine::programs::find("wasmedge", &[]).is_none() {
+        let message = b"not tested here: `./setup wasmedge` installs WasmEdge\n";
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), message);
+        return;
+    }
+    let out = folder();
+    let only =
+        "system=wasmedge-cli,workload=http-hello,scenario=code-cold,acquire=jit,observer=none";
+    let (output, _, stderr) = ran(out.path(), &["--samples", "1", "--only", only]);
+    assert!(output.status.success(), "{stderr}");
+    let samples = samples(out.path());
+    assert_eq!(samples.len(), 1);
+    assert_eq!(samples[0].outcome, Outcome::Ok, "{:?}", samples[0].reason);
+    assert_eq!(samples[0].attested[Evidence::CodeMapped], true);
+}
+
+#[test]
+fn an_interpreter_is_not_given_what_would_take_it_half_a_minute() {
+    let out = folder();
+    let only = "system=wasmedge-cli,workload=cpu-hash,scenario=code-cold,acquire=interpret";
+    ran(out.path(), &["--samples", "1", "--only", only]);
+    for sample in samples(out.path()) {
+        assert_eq!(sample.outcome, Outcome::Skipped);
+        let kind = sample.attested.text(Evidence::ReasonKind).unwrap();
+        assert_eq!(kind, "not_applicable", "{:?}", sample.reason);
+    }
 }

@@ -6,8 +6,8 @@ use crate::facts::Facts;
 use crate::input::Run;
 use crate::questions::{
     acquisition, blocks, break_even, clocks, container_layers, controls, density, duel,
-    engine_pairs, factors, headline, kinds_of_cold, lifecycles, limits, network_path, objectives,
-    observer, pool_slots, ranking, requests, scaling, starts, state,
+    engine_pairs, factors, headline, kinds_of_cold, levers, lifecycles, limits, network_path,
+    objectives, observer, pool_slots, ranking, requests, scaling, starts, state,
 };
 use crate::statistics::CONFIDENCE;
 
@@ -48,6 +48,8 @@ pub struct Findings {
     pub kinds_of_cold: Vec<kinds_of_cold::KindsOfCold>,
     /// What it costs to acquire code.
     pub acquisition: Vec<acquisition::Acquisition>,
+    /// What each lever of an engine does to a start.
+    pub levers: Vec<levers::Levers>,
     /// Engines embedded and as a command line.
     pub engine_pairs: engine_pairs::EnginePairs,
     /// Containers in their layers.
@@ -106,6 +108,7 @@ impl Findings {
             starts: starts::compute(&facts),
             kinds_of_cold: kinds_of_cold::compute(&facts),
             acquisition: acquisition::compute(&facts),
+            levers: levers::compute(&facts),
             engine_pairs: engine_pairs::compute(&facts),
             container_layers: container_layers::compute(&facts),
             requests: requests::compute(&facts),

@@ -23,12 +23,37 @@ pub fn bytes(bytes: f64) -> String {
     format!("{} {unit}", three_digits(scaled))
 }
 
+/// What is less counts as nothing where numbers are shown.
+const SMALLEST: f64 = 1e-9;
+
 /// Three significant digits, and all of a larger number's whole ones.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "zeros after the point, from 1 to 9"
+)]
 pub fn three_digits(value: f64) -> String {
     match value.abs() {
+        v if v < SMALLEST => format!("{value:.2}"),
+        // Rounding up may give one digit more, as of 0.09996: the place of the first one is that of the
+        // rounded value.
+        v if v < 0.9995 => {
+            let zeros = -(v * (1.0 + 0.5e-3)).log10().floor();
+            format!("{value:.*}", zeros as usize + 2)
+        }
         v if v < 9.995 => format!("{value:.2}"),
         v if v < 99.95 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
+    }
+}
+
+/// How many times as much, with three significant digits: `4.51×`; of what is less than a tenth the
+/// reciprocal, which is what people compare: `1/81.3`.
+pub fn times(value: f64) -> String {
+    if (SMALLEST..0.09995).contains(&value) {
+        format!("1/{}", three_digits(1.0 / value))
+    } else {
+        format!("{}×", three_digits(value))
     }
 }
 
@@ -66,7 +91,7 @@ impl Unit {
             Self::Nanoseconds => nanoseconds(value),
             Self::Bytes => bytes(value),
             Self::Count | Self::PerSecond => grouped(value),
-            Self::Times => format!("{}×", three_digits(value)),
+            Self::Times => times(value),
             Self::Share => percent(value),
         }
     }
@@ -141,6 +166,23 @@ mod tests {
             ]
         );
         assert_eq!([-448.0, -1_500.0].map(nanoseconds), ["-448 ns", "-1.50 µs"]);
+        let shown = [
+            0.0,
+            0.5,
+            0.0189,
+            0.099_96,
+            0.099_94,
+            0.000_123_4,
+            0.9996,
+            -0.25,
+        ]
+        .map(three_digits);
+        let wanted = [
+            "0.00", "0.500", "0.0189", "0.100", "0.0999", "0.000123", "1.00", "-0.250",
+        ];
+        assert_eq!(shown, wanted);
+        let shown = [4.514, 0.5, 0.0999, 0.0123, 0.0].map(times);
+        assert_eq!(shown, ["4.51×", "0.500×", "1/10.0", "1/81.3", "0.00×"]);
         assert_eq!(percent(0.0042), "0.4 %");
         assert_eq!(percent(0.93), "93 %");
     }

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use campaign::Error;
 use host_probe::report::{Cause, Failure};
-use host_probe::settings::{Acquire, Allocator, Configuration, EngineSettings};
+use host_probe::settings::{Acquire, Allocator, Configuration, EngineSettings, Interrupt};
 use host_probe::trust;
 use wasmtime::{Engine, Precompiled};
 
 use crate::engine::wasmtime::guest::engine_failure;
 use crate::engine::wasmtime::{Code, not_compiled};
 use crate::error::{Advice, artifact_failed, not_trusted, unusable_artifact, usage};
+use crate::inspect;
 use crate::source::{self, Source};
 
 /// What a file holds, by its first bytes.
@@ -82,11 +83,7 @@ impl Artifact {
     /// is acquired on request only, and only if nobody else can have written it.
     pub(crate) fn acquire_mode(&self, requested: Option<Acquire>) -> Result<Acquire, Error> {
         match (self.contents, requested) {
-            (Contents::Other, _) => Err(unusable_artifact(
-                &self.path,
-                "it is neither Wasm nor precompiled code",
-                "a .wasm file, or what `host compile` made of one",
-            )),
+            (Contents::Other, _) => Err(self.not_wasm()),
             (Contents::Precompiled, None) => Err(unusable_artifact(
                 &self.path,
                 "it is native code, which would run unchecked",
@@ -131,6 +128,17 @@ impl Artifact {
         }
     }
 
+    /// What the file is, since it is neither Wasm nor precompiled code.
+    fn not_wasm(&self) -> Error {
+        inspect::explain_other(&self.path, &self.source.path).unwrap_or_else(|| {
+            unusable_artifact(
+                &self.path,
+                "it is neither Wasm nor precompiled code",
+                "a .wasm file, or what `host compile` made of one",
+            )
+        })
+    }
+
     /// Whether it is a core module, compiled or not.
     pub(crate) fn is_module(&self) -> Result<bool, Failure> {
         match self.contents {
@@ -153,7 +161,7 @@ impl Artifact {
             Acquire::DeserializeFile => {
                 C::deserialize_file(engine, &self.descriptor()).map_err(|error| unloadable(&error))
             }
-            Acquire::Interpret | Acquire::Aot => Err(Failure::new(
+            Acquire::Interpret | Acquire::Aot | Acquire::Jit => Err(Failure::new(
                 Cause::Harness,
                 "Wasmtime has no such code acquisition mode",
             )),
@@ -189,10 +197,11 @@ fn unloadable(error: &wasmtime::Error) -> Failure {
     engine_failure(Cause::Artifact, "the precompiled code does not load", error)
 }
 
-/// The settings of an engine that loads it: the baseline's, whose guests can be interrupted.
-pub(crate) fn engine_settings(allocator: Allocator) -> EngineSettings {
+/// The settings of an engine that loads it: the baseline's but for these.
+pub(crate) fn engine_settings(allocator: Allocator, interrupt: Interrupt) -> EngineSettings {
     EngineSettings {
         allocator,
+        interrupt,
         ..Configuration::BASELINE.settings
     }
 }

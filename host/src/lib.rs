@@ -24,6 +24,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use campaign::{Error, Exit};
+use machine::clock::now_ns;
 
 /// How the program ends when nothing is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +44,30 @@ impl From<Status> for ExitCode {
     }
 }
 
+/// The whole program: parses its arguments, its own name first, runs the command, and maps what came of it
+/// to an exit code.
+pub fn enter(mut arguments: Vec<OsString>) -> ExitCode {
+    let began_ns = now_ns();
+    // Parsing belongs to the launch of a probe.
+    if let Some(request) = child::parse_request(&mut arguments) {
+        // The first statement of the start: where its `process` phase ends, and the next begins.
+        let first_statement_ns = now_ns();
+        return child::respond(request, first_statement_ns);
+    }
+    match run(arguments, began_ns) {
+        Ok(status) => status.into(),
+        Err(error) => {
+            campaign::terminal::say(&error.to_string());
+            error.exit.into()
+        }
+    }
+}
+
 /// Parses a command line, the program's name first, and runs its command. `began_ns` is when `main`
 /// began.
 ///
 /// # Errors
 /// What keeps the command from being run, with the exit code that stands for it.
-pub fn run(arguments: Vec<OsString>, began_ns: u64) -> Result<Status, Error> {
+fn run(arguments: Vec<OsString>, began_ns: u64) -> Result<Status, Error> {
     command::run(cli::parse(arguments)?, began_ns)
 }

@@ -1,4 +1,4 @@
-//! An artifact as it is given: a file, or a pipe, a socket or a descriptor that can be read once.
+//! What is read as it is given: a file, or a pipe, a socket or a descriptor that can be read once.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -11,7 +11,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 /// The most that is read from what is no file. There are pipes that never end.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// An artifact that can be read as often as needed.
+/// A file that can be read as often as needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {
     /// Where it is read: the path given, or that of a copy in memory, which lives as long as this
@@ -26,7 +26,7 @@ pub(crate) struct Source {
 /// # Errors
 /// It cannot be read.
 pub(crate) fn find(path: &Path) -> Result<Source, Error> {
-    found(path).map_err(|error| {
+    open(path).map_err(|error| {
         Error::new(
             Exit::Artifact,
             format!("cannot read {}: {error}", path.display()),
@@ -35,7 +35,11 @@ pub(crate) fn find(path: &Path) -> Result<Source, Error> {
     })
 }
 
-fn found(path: &Path) -> io::Result<Source> {
+/// Finds anything that is read: a file, or a copy of what can be read once only.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn open(path: &Path) -> io::Result<Source> {
     // By the path itself, which names a pipe only where this process has it: what a descriptor's
     // link says is no path.
     let kind = fs::metadata(path)?.file_type();
@@ -57,7 +61,7 @@ fn copy(pipe: File) -> io::Result<Source> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err(io::Error::other("it does not end within 1 GiB"));
     }
-    let mut file = File::from(memfd_create(c"artifact", MFdFlags::MFD_CLOEXEC)?);
+    let mut file = File::from(memfd_create(c"copy", MFdFlags::MFD_CLOEXEC)?);
     file.write_all(&bytes)?;
     // Open for good. Children read it too, by this process's name.
     let path = format!("/proc/{}/fd/{}", std::process::id(), file.into_raw_fd());

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
 use serde::Deserialize;
 
 use crate::SCHEMA_VERSION;
@@ -205,6 +207,28 @@ impl Ledger {
         }
         self.length += line.len() as u64;
         Ok(())
+    }
+
+    /// Checks that the disk has room for more, by taking some. A sample that fails may have failed for want
+    /// of it, as all that writes to that disk does, while the rest of a block still holds its line: it would
+    /// be recorded as the system's failure, and never measured again.
+    ///
+    /// # Errors
+    /// [`LedgerError::Io`]: there is none.
+    pub fn check_room(&self) -> Result<(), LedgerError> {
+        /// As long as any line of a sample is, or its log.
+        const ROOM: i64 = 1 << 18;
+        let length = i64::try_from(self.length).unwrap_or(i64::MAX - ROOM);
+        let keep = FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        match fallocate(&self.file, keep, length, ROOM) {
+            Err(errno @ (Errno::ENOSPC | Errno::EDQUOT)) => Err(LedgerError::Io {
+                action: "append to",
+                path: self.path.clone(),
+                source: errno.into(),
+            }),
+            // What cannot be asked of a file system does not speak against it.
+            _ => Ok(()),
+        }
     }
 }
 

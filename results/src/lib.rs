@@ -5,6 +5,7 @@
 //! | [`record`], [`phase`] | cell, sample, outcome, phases: one line of the ledger |
 //! | [`scenario`] | what is measured, and what a start finds: the kinds of cold |
 //! | [`names`] | systems, workloads, parameters and evidence |
+//! | [`levers`] | settings of an engine that can be moved one at a time |
 //! | [`values`] | values of parameters whose sets are closed |
 //! | [`reason`] | why a sample does not count |
 //! | [`sum_rule`] | phases partition a start |
@@ -24,6 +25,7 @@ pub mod digest;
 pub mod folder;
 pub mod latency;
 pub mod ledger;
+pub mod levers;
 pub mod machine;
 pub mod manifest;
 pub mod mask;

@@ -31,8 +31,11 @@ const LONGEST_OF_FILE: usize = 100;
 /// The ending of a system's second name in an A/A control.
 const TWIN: &str = "-aa";
 
+/// Systems that had another name: the one before, and the one that it has now.
+const RENAMED: [(&str, &str); 1] = [("native-portable", "native-soft-sha")];
+
 macro_rules! open_name {
-    ($(#[$doc:meta])* $type:ident, $check:expr) => {
+    ($(#[$doc:meta])* $type:ident, $check:expr, $current:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
@@ -42,7 +45,7 @@ macro_rules! open_name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let name = String::deserialize(deserializer)?;
                 $check(&name).map_err(serde::de::Error::custom)?;
-                Ok(Self(name))
+                Ok(Self($current(name)))
             }
         }
 
@@ -116,12 +119,12 @@ macro_rules! open_name {
 open_name! {
     /// One way to run a workload, such as `wasmtime-embedded`, or the same under its second name in
     /// an A/A control, such as `wasmtime-embedded-aa`.
-    System, check_system
+    System, check_system, current_system
 }
 
 open_name! {
     /// A program under test, such as `http-hello`.
-    Workload, check
+    Workload, check, std::convert::identity
 }
 
 impl Workload {
@@ -147,7 +150,24 @@ impl Workload {
     }
 }
 
+/// A system's name in a record, of this version or of one before, as it is now.
+fn current_system(name: String) -> String {
+    let system = System(name);
+    let current = System::current_name(system.original_name());
+    match (current == system.original_name(), system.is_twin()) {
+        (true, _) => system.0,
+        (false, false) => current.to_owned(),
+        (false, true) => System::from(current).twin().0,
+    }
+}
+
 impl System {
+    /// The name that a system has now which had this one once: of all others, the name itself.
+    pub fn current_name(name: &str) -> &str {
+        let renamed = RENAMED.iter().find(|(before, _)| *before == name);
+        renamed.map_or(name, |(_, now)| now)
+    }
+
     /// The second name of this system, under which an A/A control measures it again.
     #[must_use]
     pub fn twin(&self) -> Self {
@@ -273,7 +293,8 @@ vocabulary! {
     Acquire = "acquire",
     /// Where instances come from: `on_demand`, `pooling`.
     Allocator = "allocator",
-    /// What a pool has room for, where that is not the engine's own choice: `table_elements=30000`.
+    /// What a pool is given, where that is not the engine's own choice: `table_elements=30000`,
+    /// `slots=16`, `memory_kept_bytes=65536`.
     PoolLimits = "pool_limits",
     /// How many instances a pool has room for at a time, where that is not the engine's own choice.
     PoolSlots = "pool_slots",
@@ -285,6 +306,53 @@ vocabulary! {
     CompileThreads = "compile_threads",
     /// How a running guest can be stopped.
     Interrupt = "interrupt",
+    /// When the image that memories are mapped from is made: with the first instance (`lazy`, the
+    /// engine's own), or before (`eager`).
+    CowImage = "cow_image",
+    /// When the engine prepares the thread: with the first call (`lazy`, the engine's own), or
+    /// before (`eager`).
+    ThreadInit = "thread_init",
+    /// Address space of a memory: `4GiB` (the engine's own), or less, which has accesses checked and
+    /// memories moved as they grow.
+    MemoryReservation = "memory_reservation",
+    /// Address space behind a memory that faults: `32MiB` (the engine's own), or less, which has more
+    /// accesses checked.
+    MemoryGuard = "memory_guard",
+    /// Whether there is such address space before a memory too: `yes` (the engine's own), `no`.
+    GuardBefore = "guard_before",
+    /// Whether a memory that grows may move: `yes` (the engine's own), `no`.
+    MemoryMayMove = "memory_may_move",
+    /// Whether signals make traps: `yes` (the engine's own), or checks in the code, `no`.
+    SignalTraps = "signal_traps",
+    /// When a table's elements are filled in: when they are used (`lazy`, the engine's own), or when
+    /// the instance is made (`eager`).
+    TableInit = "table_init",
+    /// What memories are mapped from where code is a file: that `file` (the engine's own), or a copy
+    /// in memory (`memfd`).
+    MemoryImageIn = "memory_image_in",
+    /// Whether code has a map to addresses in Wasm: `yes` (the engine's own), `no`.
+    AddressMap = "address_map",
+    /// Whether code has information for unwinding: `yes` (the engine's own), `no`.
+    UnwindInfo = "unwind_info",
+    /// Whether components may do several things at once, as WASI 0.3 does: `no` (as this project
+    /// builds the engine), `yes`.
+    Concurrency = "concurrency",
+    /// Whether the compiler keeps each function's code for later compilations: `no` (the engine's
+    /// own), `yes`.
+    IncrementalCompilation = "incremental_compilation",
+    /// How registers are allocated: `backtracking` (the engine's own), `single_pass`.
+    RegisterAllocator = "register_allocator",
+    /// Whether functions are inlined across a module and between modules: `no` (the engine's own),
+    /// `yes`.
+    Inlining = "inlining",
+    /// Whether compiled code in memory is `copied` (`deserialize`) or run where it is `given`
+    /// (`deserialize_raw`).
+    CodeMemory = "code_memory",
+    /// Whether a file of compiled code is named by its `path` or handed over `open`.
+    CodeFile = "code_file",
+    /// Whether guests are called on a stack of their own (`fibre`), which can wait, or on the caller's
+    /// (`direct`).
+    Calls = "calls",
     /// What is in the page cache, where that is not what the scenario says: `hot`, `evicted`,
     /// `evicted-all`.
     PageCache = "page_cache",
@@ -316,7 +384,7 @@ vocabulary! {
     DelayMs = "delay_ms",
     /// Rate of the path, in megabits a second.
     RateMbit = "rate_mbit",
-    /// A container's network: `bridge`, `host`.
+    /// A container's network: `bridge`, `host`, `none`.
     Network = "network",
     /// State of the image: `pulled`, `cached`.
     Image = "image",
@@ -373,8 +441,12 @@ vocabulary! {
     AvailableBytes = "available_bytes",
     /// Page tables of all instances.
     PageTablesBytes = "page_tables_bytes",
-    /// Proportional set size of shims, included in that of all instances.
+    /// Proportional set size of the shims of all instances, which is not in that of the instances: 0 where
+    /// they have none.
     ShimPssBytes = "shim_pss_bytes",
+    /// Proportional set size of what an engine keeps for all instances alike, its daemons: 0 where a system
+    /// has no engine beside its instances.
+    EnginePssBytes = "engine_pss_bytes",
     /// Time that the last instance took to start.
     StartLastNs = "start_last_ns",
     /// Whether there were more instances than cores.
@@ -436,6 +508,9 @@ vocabulary! {
     EpochInterruption = "epoch_interruption",
     /// Whether compiled code expects its memory to be mapped copy-on-write.
     MemoryInitCow = "memory_init_cow",
+    /// Levers that were found moved, with the positions that they were found in, where the engine's
+    /// own records, the kernel or an address show it: `memory_guard=0,table_init=eager`.
+    LeversMoved = "levers_moved",
     /// What linear memories were mapped from: `memfd`, `precompiled_file`, `none`.
     MemoryImage = "memory_image",
     /// Why nothing could be read from the compiled image.
@@ -528,6 +603,26 @@ vocabulary! {
     WarmUpPerConnection = "warm_up_per_connection",
     /// The CPUs that the system could run on, as the kernel numbers them.
     Cpus = "cpus",
+    /// Version of the engine whose own configuration a container was started with.
+    BundleEngine = "bundle_engine",
+    /// Digest of a container's configuration without what names this one container: layers with the
+    /// same digest started the same container.
+    BundleSha256 = "bundle_sha256",
+    /// How the kernel filters system calls of a container's first process: 0 not, 2 by a filter.
+    Seccomp = "seccomp",
+    /// Whether a container's first process can gain no privileges by executing another program.
+    NoNewPrivileges = "no_new_privileges",
+    /// Capabilities that a container's first process has, in hexadecimal digits.
+    Capabilities = "capabilities",
+    /// The network namespace of the client, where that is not the machine's.
+    ClientNamespace = "client_namespace",
+    /// How requests under load came to a published port: `dnat`, by the kernel's translation of
+    /// addresses, or `docker-proxy`, through the engine's proxy.
+    ClientPath = "client_path",
+    /// CPU time under load of what passes bytes on between client and container.
+    PassingCpuNs = "passing_cpu_ns",
+    /// Packets that a container's own network device received under load.
+    ContainerPackets = "container_packets",
 }
 
 /// What begins the names of evidence that holds the costs of one part of a system.
@@ -837,6 +932,15 @@ mod tests {
         assert_eq!(twin, "native-aa");
         assert!(twin.is_twin() && !native.is_twin());
         assert_eq!((twin.original(), twin.twin()), (native, twin.clone()));
+    }
+
+    #[test]
+    fn a_system_is_read_under_the_name_that_it_has_now() {
+        let read = |name: &str| serde_json::from_value::<System>(name.into()).unwrap();
+        assert_eq!(read("native-portable"), "native-soft-sha");
+        assert_eq!(read("native-portable-aa"), "native-soft-sha-aa");
+        assert_eq!(read("native-soft-sha"), "native-soft-sha");
+        assert_eq!(read("native-aa"), "native-aa");
     }
 
     #[test]

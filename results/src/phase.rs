@@ -42,8 +42,14 @@ pub enum Phase {
     Run,
     /// The parent's launch → the probe's first statement: fork, exec, dynamic linking.
     Process,
+    /// The executor made that the engine's asynchronous calls run on. In runs before this phase was
+    /// named, a part of `engine`; of an engine that has none, absent.
+    AsyncRuntime,
     /// Configuration → engine ready. A pooling allocator reserves here.
     Engine,
+    /// Of an embedded service: the host functions that most services take defined, before the artifact is
+    /// opened. Elsewhere a part of `link`.
+    Imports,
     /// The artifact's bytes in memory.
     Read,
     /// Bytes → executable code, compiled, with no cache.
@@ -78,7 +84,7 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Create,
         Self::Start,
         Self::Spawn,
@@ -90,7 +96,9 @@ impl Phase {
         Self::Respond,
         Self::Run,
         Self::Process,
+        Self::AsyncRuntime,
         Self::Engine,
+        Self::Imports,
         Self::Read,
         Self::Compile,
         Self::CacheMiss,
@@ -121,7 +129,9 @@ impl Phase {
             Self::Respond => "respond",
             Self::Run => "run",
             Self::Process => "process",
+            Self::AsyncRuntime => "async_runtime",
             Self::Engine => "engine",
+            Self::Imports => "imports",
             Self::Read => "read",
             Self::Compile => "compile",
             Self::CacheMiss => "cache_miss",

@@ -60,6 +60,9 @@ parameter! {
     Deserialize = "deserialize",
     /// Precompiled, and mapped from its file.
     DeserializeFile = "deserialize_file",
+    /// Compiled in memory by the command that then runs it: `WasmEdge`'s way of what Wasmtime's
+    /// `compile` is.
+    Jit = "jit",
     /// Parsed and validated, to be interpreted.
     Interpret = "interpret",
     /// Precompiled to a shared library, and loaded by the dynamic linker.
@@ -74,7 +77,7 @@ impl Acquire {
 
     /// Whether the start itself compiles.
     pub const fn compiles(self) -> bool {
-        matches!(self, Self::Compile | Self::CacheMiss)
+        matches!(self, Self::Compile | Self::CacheMiss | Self::Jit)
     }
 
     /// Whether nothing but the artifact as it was built goes into a start.
@@ -169,6 +172,15 @@ parameter! {
     Epoch = "epoch",
     /// Never: a guest that does not answer is stopped with its process.
     None = "none",
+}
+
+/// What a start is without, as the value of [`Param::Without`].
+pub mod left_out {
+    /// All work: the program begins and ends.
+    pub const WORK: &str = "work";
+
+    /// Stands between the names of several things.
+    pub const AND: &str = "+";
 }
 
 #[cfg(test)]

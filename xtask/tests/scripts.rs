@@ -213,9 +213,7 @@ fn setup_wasmtime(folder: &Path, builds: &str) -> Output {
 #[test]
 fn the_command_line_of_the_embedded_version_is_built_once_and_outside_of_the_checkout() {
     let cargo = fs::read_to_string(checkout().join("Cargo.toml")).unwrap();
-    let (_, rest) = cargo
-        .split_once("\nwasmtime = { version = \"=")
-        .unwrap();
+    let (_, rest) = cargo.split_once("\nwasmtime = { version = \"=").unwrap();
     let (version, _) = rest.split_once('"').unwrap();
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("lib")).unwrap();
@@ -251,5 +249,8 @@ fn the_command_line_of_the_embedded_version_is_built_once_and_outside_of_the_che
     assert_eq!(left, [format!("wasmtime-{version}").as_str()]);
     let program = data.join(format!("wasmtime-{version}/wasmtime"));
     let said = Command::new(program).output().unwrap().stdout;
-    assert_eq!(String::from_utf8_lossy(&said), format!("wasmtime {version}\n"));
+    assert_eq!(
+        String::from_utf8_lossy(&said),
+        format!("wasmtime {version}\n")
+    );
 }

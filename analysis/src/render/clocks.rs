@@ -19,10 +19,10 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     let apart = all.iter().find_map(|it| it.apart.as_ref());
     let title = match apart {
         Some(apart) if apart.disagree() => format!(
-            "Why published numbers disagree: a start takes {} {}'s time with {}, and a request \
+            "Why published numbers disagree: of {}'s time a start takes {} with {}, and a request \
                 under load {}",
-            apart.start.ratio_text(),
             apart.container,
+            apart.start.ratio_text(),
             apart.system,
             apart.request.ratio_text(),
         ),

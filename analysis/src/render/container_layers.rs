@@ -33,7 +33,8 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     let mut section = Section::new("layers", title);
     section.question = "Containers";
     section.text(
-        "The same static program, alone and in each layer of a container. What a layer adds is the \
+        "The same program in the same container, in each layer of what starts it: the engine's own \
+            configuration is the one that every layer is given. What a layer adds is the \
             shift between its starts and those of the layer inside it, with its 95 % interval, and \
             the verdict whether the two can be told apart.",
     );
@@ -63,6 +64,7 @@ fn figure(findings: &Findings, of: &ContainerLayers) -> Figure {
     let title = format!("{workload}, {scenario}: what does each layer of a container add?");
     let columns = [
         "layer",
+        "step",
         ">median",
         ">95 % interval",
         ">adds",
@@ -80,6 +82,7 @@ fn figure(findings: &Findings, of: &ContainerLayers) -> Figure {
         let share = shift.map_or(layer.total_ns, |it| it.estimate) / whole;
         let fields = [
             format!("[{}](#{})", layer.name, layer.cell),
+            layer.step.to_owned(),
             median(cell, Measure::TotalNs),
             interval(cell, Measure::TotalNs),
             or_dash(shift.map(|it| it.difference_text(Unit::Nanoseconds))),

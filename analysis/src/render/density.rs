@@ -9,7 +9,7 @@ use findings::{CellFacts, Findings, Measure, Names};
 use results::names::FileName;
 use systems::{Kind, standing};
 
-use super::format::{ends, list, median, or_dash, pair};
+use super::format::{ends, interval, list, median, or_dash, pair};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Curve, Plane, draw_curves};
 
@@ -23,6 +23,8 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
         "Many instances at once, idle. What one more takes is the slope of memory over their \
             number; what there is for any number of them is where the line begins. Points weigh as \
             the spread of the repeats at each number says, and intervals rest on those repeats. \
+            An instance's memory is that of its processes and of its shim; what an engine keeps for \
+            all of them, and what they share, is paid once. \
             Where they show that the line bends, the interval is of the distances from it; a line \
             from which a total is further than a tenth of itself describes nothing. Both are marked.",
     );
@@ -39,6 +41,7 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
         section
             .blocks
             .push(Block::Figure(memory(findings, workload, &some, &names)));
+        section.table(two_figures(findings, workload, &some, &names));
         section.table(each_kind(workload, &some, &names));
         section.table(each_number(findings, workload, &some, &names));
     }
@@ -188,6 +191,40 @@ fn fits(findings: &Findings, title: &str, of: &[&Density], names: &Names) -> Tab
     table
 }
 
+/// What is alike for every system: what one more instance takes, and what is paid once.
+fn two_figures(findings: &Findings, workload: &str, of: &[&Density], names: &Names) -> Table {
+    let columns = [
+        "system",
+        ">blocks",
+        ">one more instance",
+        ">95 % interval",
+        ">paid once",
+        ">of it the engine",
+        ">one service alone",
+    ];
+    let title = format!(
+        "{workload}: what a system takes of memory, by the line of each block; `paid once` are the engine \
+            and what instances share"
+    );
+    let mut table = Table::new(title, &columns);
+    for it in of {
+        let Some((_, cell)) = steps(findings, it).last() else {
+            continue;
+        };
+        let fields = [
+            names.name(&it.cell),
+            cell.values(Measure::InstanceBytes).len().to_string(),
+            median(cell, Measure::InstanceBytes),
+            interval(cell, Measure::InstanceBytes),
+            median(cell, Measure::OnceBytes),
+            median(cell, Measure::EnginePssBytes),
+            median(cell, Measure::ServiceBytes),
+        ];
+        table.row_about(workload, &[&it.cell.system], fields);
+    }
+    table
+}
+
 /// What one more takes of each kind of memory.
 fn each_kind(workload: &str, of: &[&Density], names: &Names) -> Table {
     let columns = [
@@ -195,6 +232,7 @@ fn each_kind(workload: &str, of: &[&Density], names: &Names) -> Table {
         ">PSS",
         ">private",
         ">shim",
+        ">engine",
         ">page tables",
         ">machine",
     ];
@@ -207,6 +245,7 @@ fn each_kind(workload: &str, of: &[&Density], names: &Names) -> Table {
         Measure::PssBytes,
         Measure::PrivateBytes,
         Measure::ShimPssBytes,
+        Measure::EnginePssBytes,
         Measure::PageTablesBytes,
         Measure::MachineBytes,
     ];

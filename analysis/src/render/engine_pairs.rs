@@ -2,7 +2,7 @@
 //! step.
 
 use findings::comparison::Effect;
-use findings::questions::engine_pairs::EnginePair;
+use findings::questions::engine_pairs::{EnginePair, Rung, Side, Step};
 use findings::units::Unit;
 use findings::{Findings, Measure};
 use results::Workload;
@@ -30,7 +30,10 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
             ({}). Being observed takes time, and more where the kernel reports system calls than \
             where a program reports on itself: \"more\" sets the command line's steps against \
             those of the embedded start that were observed in the same way, where there are \
-            such, and what being observed took is a row of its own.",
+            such, and what being observed took is a row of its own. Steps lie between the same \
+            milestones; that the same is done in them is only claimed of starts with everything \
+            equal, and of those as far as the second table prices it: what one has and the other \
+            has not is added back one thing after another, and the prices add up to the whole.",
         family.method()
     ));
     for engine in found.engines.iter().filter(|engine| !engine.matches()) {
@@ -47,7 +50,7 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
         )));
     }
     section.table(totals(findings));
-    section.table(left_out(findings));
+    section.table(ladder(findings));
     let mut workloads: Vec<_> = found.pairs.iter().map(|pair| &pair.workload).collect();
     workloads.dedup();
     for engine in &found.engines {
@@ -111,25 +114,41 @@ fn pair_systems(findings: &Findings, pair: &EnginePair) -> Vec<String> {
     systems(&super::cells_of(findings, &pair.cells))
 }
 
-/// What the command line does more, as far as it was left out.
-fn left_out(findings: &Findings) -> Table {
+/// From one start to the other, one difference after another.
+fn ladder(findings: &Findings) -> Table {
     let columns = [
         "start",
-        "work of the command line",
+        "what one has and the other has not",
         ">takes",
         ">95 % interval",
         "verdict",
     ];
-    let mut table = Table::new("Work of command lines that was left out", &columns);
+    let title = "From the embedded start to the command line's, one difference after another";
+    let mut table = Table::new(title, &columns);
     for pair in &findings.engine_pairs.pairs {
-        for left_out in &pair.left_out {
-            let shift = left_out.cost.shift;
+        let ladder = &pair.ladder;
+        let of = |side: Side| ladder.rungs.iter().filter(move |it| it.side == side);
+        let rung = |it: &Rung| {
+            (
+                format!("{}: `{}`", it.side.name(), it.name),
+                it.cost.clone(),
+            )
+        };
+        let rest = "everything equal: the command line beside embedded";
+        let bare = "of that, to begin and to end";
+        let middle = [(rest, &ladder.rest), (bare, &ladder.bare)];
+        let middle = middle
+            .into_iter()
+            .filter_map(|(what, cost)| Some((what.to_owned(), cost.clone()?)));
+        let rows = of(Side::Embedded).map(rung);
+        for (what, cost) in rows.chain(middle).chain(of(Side::CommandLine).map(rung)) {
+            let shift = cost.shift;
             let fields = [
                 name(pair),
-                format!("`{}`", left_out.name),
+                what,
                 or_dash(shift.map(|it| it.difference_text(Unit::Nanoseconds))),
                 or_dash(shift.map(|it| it.difference_interval_text(Unit::Nanoseconds))),
-                left_out.cost.label(),
+                cost.label(),
             ];
             let systems = pair_systems(findings, pair);
             let systems: Vec<_> = systems.iter().map(String::as_str).collect();
@@ -145,7 +164,7 @@ fn aligned(findings: &Findings, engine: &str, workload: &Workload) -> Option<Fig
         format!("{engine}, {workload}: where do the embedded start and the command line part?");
     let columns = [
         "start",
-        "the same work",
+        "step",
         ">embedded, reported by itself",
         ">embedded, from outside",
         ">command line, from outside",
@@ -174,21 +193,23 @@ fn aligned(findings: &Findings, engine: &str, workload: &Workload) -> Option<Fig
         }
         let systems = pair_systems(findings, pair);
         let names: Vec<_> = systems.iter().map(String::as_str).collect();
-        let steps = pair.steps.iter().map(|step| {
+        let figures = |step: &Step, work: String| {
             let figures = [step.embedded_own_ns, step.embedded_seen_ns, step.cli_ns];
-            (step.work, figures, step.more_ns())
-        });
+            (work, figures, step.more_ns())
+        };
+        let steps = pair.steps.iter();
+        let steps = steps.map(|step| figures(step, step.work.to_owned()));
+        let equal = pair.equal.iter().flat_map(|it| &it.steps);
+        let equal = equal.map(|step| figures(step, format!("everything equal: {}", step.work)));
         let added = |of: Option<Effect>| of.map(|it| it.estimate);
         let by = &pair.observed;
-        let figures = [by.embedded_own, by.embedded_seen, by.cli].map(added);
-        let last = ("of these: what being observed took", figures, by.more_ns());
-        for (work, figures, more) in steps.chain([last]) {
+        let added_by = [by.embedded_own, by.embedded_seen, by.cli].map(added);
+        let last = "of these: what being observed took".to_owned();
+        let last = (last, added_by, by.more_ns());
+        for (work, figures, more) in steps.chain([last]).chain(equal) {
             let figures = figures.into_iter().chain([more]);
             let figures = figures.map(|ns| format::value(ns, Unit::Nanoseconds));
-            let head = [
-                format!("{}, {}", pair.acquire, pair.scenario.name()),
-                work.to_owned(),
-            ];
+            let head = [format!("{}, {}", pair.acquire, pair.scenario.name()), work];
             table.row_about(workload, &names, head.into_iter().chain(figures));
         }
         about = systems;
@@ -196,7 +217,7 @@ fn aligned(findings: &Findings, engine: &str, workload: &Workload) -> Option<Fig
     (!rows.is_empty()).then(|| Figure {
         id: FileName::of(&format!("pairs-{engine}-{workload}")),
         title,
-        caption: "What is the same work has the same colour on both sides: grey until the program \
+        caption: "What lies between the same milestones has the same colour on both sides: grey until the program \
             runs, blue until it opens the artifact, warm colours until code is there, purple for \
             the answer. The upright line is the median of starts that nothing observed."
             .to_owned(),

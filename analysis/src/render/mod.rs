@@ -11,6 +11,7 @@ mod engine_pairs;
 mod factors;
 pub(crate) mod format;
 mod kinds_of_cold;
+mod levers;
 mod lifecycles;
 mod limits;
 mod objectives;
@@ -33,6 +34,7 @@ pub fn document(findings: &Findings) -> Document {
         .chain(starts::render(findings))
         .chain(acquisition::render(findings))
         .chain(pool_slots::render(findings))
+        .chain(levers::render(findings))
         .chain(engine_pairs::render(findings))
         .chain(container_layers::render(findings))
         .chain(requests::render(findings))

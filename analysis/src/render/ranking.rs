@@ -1,6 +1,6 @@
 //! Three ways to use a service, and which systems suit each.
 
-use findings::questions::ranking::{Criterion, Factor, Place, Ranking, USES};
+use findings::questions::ranking::{Factor, Place, Ranking, USES};
 use findings::units::{Unit, nanoseconds, percent, three_digits};
 use findings::{Findings, Measure};
 
@@ -17,8 +17,17 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
         "Edge, serverless, long-running: of {workload}, {}",
         winners(&first)
     );
+    let is_whole = first.iter().all(|it| it.not_judged.is_empty());
+    let title = if is_whole {
+        title
+    } else {
+        format!("{title} (memory is not judged)")
+    };
     let mut section = Section::new("ranking", title);
     section.question = "Which system";
+    if let Some(text) = memory_text(findings) {
+        section.text(text);
+    }
     section.text(
         "A ranking is a matter of what counts. Here it is the weighted geometric mean of how many \
             times the best system's cost each criterion is: 1 would be best in everything. The \
@@ -76,6 +85,23 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     Some(section)
 }
 
+/// That memory is not judged, of which workloads, and what would be needed for it; nothing where it is.
+fn memory_text(findings: &Findings) -> Option<String> {
+    let all = findings.rankings.iter();
+    let without = all.filter(|it| it.not_judged.iter().any(|criterion| criterion.is_memory()));
+    let mut workloads: Vec<_> = without.map(|it| it.workload.to_string()).collect();
+    workloads.dedup();
+    (!workloads.is_empty()).then(|| {
+        format!(
+            "**Memory is not judged of {}:** a figure that is alike for every system is what one more \
+                instance takes and what the machine pays once, and of two systems at least this run \
+                has no such line over numbers of instances (scenario `density`, or `external \
+                density`). The other criteria share its weight.",
+            list(&workloads)
+        )
+    })
+}
+
 /// Systems that were measured and are not ranked: a row that is not there says nothing.
 fn unranked(findings: &Findings, for_use: &str) -> Table {
     let columns = ["system", "workload", "life cycle", "why not"];
@@ -130,7 +156,7 @@ fn winners(rankings: &[&Ranking]) -> String {
 }
 
 fn reason(factor: &Factor) -> String {
-    let value = if factor.criterion == Criterion::Memory {
+    let value = if factor.criterion.is_memory() {
         Unit::Bytes.shown(factor.value)
     } else {
         nanoseconds(factor.value)

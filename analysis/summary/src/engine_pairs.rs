@@ -1,8 +1,8 @@
 //! An engine embedded beside the same engine under its own command line.
 
-use findings::comparison::Effect;
-use findings::questions::engine_pairs::EnginePair;
-use findings::units::{Unit, nanoseconds, percent};
+use findings::comparison::{Comparison, Effect};
+use findings::questions::engine_pairs::{EnginePair, Rung, Side, Step};
+use findings::units::Unit;
 use findings::{CellFacts, Findings, Measure};
 
 use super::table::{ruled, value};
@@ -53,15 +53,18 @@ fn one(findings: &Findings, pair: &EnginePair, style: Style) -> String {
             .chain(figures)
             .collect::<Vec<_>>()
     };
-    let rows = pair.steps.iter().map(|step| {
+    let row = |step: &Step, all_equal: &str| {
         let figures = [
             step.embedded_own_ns,
             step.embedded_seen_ns,
             step.cli_ns,
             step.more_ns(),
         ];
-        fields(step.work, figures)
-    });
+        fields(&format!("{all_equal}{}", step.work), figures)
+    };
+    let rows = pair.steps.iter().map(|step| row(step, ""));
+    let equal = pair.equal.iter().flat_map(|it| &it.steps);
+    let equal = equal.map(|step| row(step, "everything equal: "));
     let (added_by, added) = (&pair.observed, |of: Option<Effect>| {
         of.map(|it| it.estimate)
     });
@@ -74,13 +77,13 @@ fn one(findings: &Findings, pair: &EnginePair, style: Style) -> String {
     let is_taken_apart = !pair.steps.is_empty();
     let last = is_taken_apart.then(|| fields("of these: what being observed took", added));
     let head = [
-        "the same work",
+        "step",
         "embedded, reported by itself",
         "embedded, from outside",
         "command line, from outside",
         "more",
     ];
-    text.push_str(&ruled(&head, rows.chain(last)));
+    text.push_str(&ruled(&head, rows.chain(last).chain(equal)));
     text.push('\n');
     let observed = pair.taken_apart.iter().flatten();
     let observed: Vec<&CellFacts> = observed.filter_map(|id| cell(id)).collect();
@@ -95,42 +98,44 @@ fn one(findings: &Findings, pair: &EnginePair, style: Style) -> String {
         text.push_str(&format!(": {}, {}", verdict.ratio_text(), verdict.label()));
     }
     text.push('\n');
-    text.push_str(&left_out(findings, pair, cli));
+    text.push_str(&ladder(pair));
     text.push('\n');
     text
 }
 
-/// What the command line does more, as far as it was left out, and what is left unexplained.
-fn left_out(findings: &Findings, pair: &EnginePair, cli: Option<&CellFacts>) -> String {
-    let excess = findings.engine_pairs.verdict(pair).and_then(|it| it.shift);
-    let total = cli.and_then(|cell| cell.median(Measure::TotalNs));
-    let (Some(excess), Some(total)) = (excess, total) else {
-        return String::new();
+/// From one start to the other: what each thing takes that one has and the other has not, and what is left
+/// with everything equal.
+fn ladder(pair: &EnginePair) -> String {
+    let ladder = &pair.ladder;
+    let row = |what: String, cost: &Comparison| {
+        let shift = cost.shift;
+        [
+            what,
+            or_dash(shift.map(|it| it.difference_text(Unit::Nanoseconds))),
+            or_dash(shift.map(|it| it.difference_interval_text(Unit::Nanoseconds))),
+            cost.label(),
+        ]
     };
-    let mut text = String::new();
-    for it in &pair.left_out {
-        let Some(shift) = it.cost.shift else { continue };
-        let doubt = if it.cost.is_difference() {
-            String::new()
-        } else {
-            format!(" ({}, and not counted)", it.cost.label())
-        };
-        text.push_str(&format!(
-            "  its {}: {}{doubt}\n",
-            it.name,
-            shift.difference_text(Unit::Nanoseconds)
-        ));
+    let rung = |rung: &Rung| row(format!("{}: {}", rung.side.name(), rung.name), &rung.cost);
+    let of = |side: Side| ladder.rungs.iter().filter(move |it| it.side == side);
+    let mut rows: Vec<_> = of(Side::Embedded).map(rung).collect();
+    let rest = "everything equal: command line beside embedded".to_owned();
+    rows.extend(ladder.rest.as_ref().map(|cost| row(rest, cost)));
+    let bare = "  of it, to begin and to end".to_owned();
+    rows.extend(ladder.bare.as_ref().map(|cost| row(bare, cost)));
+    rows.extend(of(Side::CommandLine).map(rung));
+    if rows.is_empty() {
+        return String::new();
     }
-    let named = pair.named_ns();
-    let rest = excess.estimate - named;
-    text.push_str(&format!(
-        "  of the command line's {}: {} more than embedded, of which {} are named above and {} are \
-            not; named or the same {}\n",
-        nanoseconds(total),
-        nanoseconds(excess.estimate),
-        nanoseconds(named),
-        nanoseconds(rest),
-        percent(1.0 - rest.abs() / total),
-    ));
-    text
+    let head = [
+        "what one has and the other has not",
+        "takes",
+        "95 % interval",
+        "verdict",
+    ];
+    ruled(&head, rows.into_iter().map(Vec::from))
+}
+
+fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "–".to_owned())
 }

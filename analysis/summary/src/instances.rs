@@ -120,21 +120,21 @@ pub(crate) fn density(findings: &Findings) -> String {
         ));
         text.push_str(&titled(
             &format!(
-                "{workload}, density: what one more takes, by the line through all samples; \
-                    `machine` is what it had less"
+                "{workload}, density: what one more takes, its shim included, by the line through all \
+                    samples; `machine` is what it had less; engine and what is shared are paid once"
             ),
             &[
                 "system",
-                "PSS each",
+                "each",
                 "95 % interval",
                 "private each",
                 "shim each",
                 "page tables each",
                 "machine each",
-                "for any number",
+                "paid once",
                 "line off by at most",
             ],
-            some.iter().map(|it| fits(&names, it)).collect(),
+            some.iter().map(|it| fits(findings, &names, it)).collect(),
         ));
     }
     text
@@ -157,14 +157,16 @@ fn density_rows(findings: &Findings, names: &Names, of: &Density) -> Vec<Vec<Str
     rows.collect()
 }
 
-fn fits(names: &Names, of: &Density) -> Vec<String> {
+fn fits(findings: &Findings, names: &Names, of: &Density) -> Vec<String> {
+    let last = of.steps.last();
+    let last = last.and_then(|step| findings.facts.cell(&step.cell));
     let slope = |measure: Measure| {
         let fit = of.fits.get(&measure);
         fit.map_or_else(|| NOTHING.to_owned(), |it| signed(it.slope, Unit::Bytes))
     };
-    let pss = of.fits.get(&Measure::PssBytes);
-    let interval = pss.and_then(|fit| fit.slope_interval);
-    let mark = match pss.and_then(Fit::is_straight) {
+    let all = of.memory.as_ref();
+    let interval = all.and_then(|fit| fit.slope_interval);
+    let mark = match all.and_then(Fit::is_straight) {
         _ if !of.is_line() => ": no line",
         Some(false) => ": it bends",
         _ => "",
@@ -174,16 +176,14 @@ fn fits(names: &Names, of: &Density) -> Vec<String> {
         .map(|worst| format!("{:.1} % at {}{mark}", worst.share * 100.0, worst.instances));
     vec![
         names.name(&of.cell),
-        slope(Measure::PssBytes),
+        all.map_or_else(|| NOTHING.to_owned(), |it| signed(it.slope, Unit::Bytes)),
         interval.map_or_else(String::new, |it| ends(it, Unit::Bytes)),
         slope(Measure::PrivateBytes),
         slope(Measure::ShimPssBytes),
         slope(Measure::PageTablesBytes),
         slope(Measure::MachineBytes),
-        pss.map_or_else(
-            || NOTHING.to_owned(),
-            |it| signed(it.intercept, Unit::Bytes),
-        ),
+        last.and_then(|cell| cell.median(Measure::OnceBytes))
+            .map_or_else(|| NOTHING.to_owned(), |it| signed(it, Unit::Bytes)),
         worst.unwrap_or_else(|| NOTHING.to_owned()),
     ]
 }

@@ -6,6 +6,7 @@ mod engine_pairs;
 mod factors;
 mod instances;
 mod layers;
+mod levers;
 mod phases;
 mod sentences;
 mod starts;
@@ -63,6 +64,13 @@ pub fn format(findings: &Findings, format: Format, view: View, style: Style) -> 
 /// A run as text.
 pub fn render(findings: &Findings, view: View, style: Style) -> String {
     let text = match view {
+        // A hundred starts of one guest: what they are for fits on a page, and a report has them all.
+        View::Phases if !findings.levers.is_empty() => [
+            levers::render(findings),
+            sentences::controls(findings),
+            sentences::sessions(findings),
+        ]
+        .concat(),
         View::Phases => [
             phases::render(findings, style.width),
             waterfall::render(findings, style),

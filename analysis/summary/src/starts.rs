@@ -205,9 +205,8 @@ pub(crate) fn parts(findings: &Findings) -> String {
     }
     rows.sort();
     titled(
-        "parts of systems: CPU time since the sample began, and PSS; containers' engines and shims \
-            are not in their totals, the proxies of their ports and what wasmCloud's host needs \
-            around it are",
+        "parts of systems: CPU time since the sample began, and PSS; all of it is in their totals but \
+            the memory of containers' engines, which is there once",
         &["cell", "part", "CPU", "PSS"],
         rows,
     )

@@ -121,6 +121,13 @@ pub(super) fn sample(shape: &Shape, planned: &Planned, draw: &mut Draw) -> Sampl
         attested.insert("pss_bytes", bytes);
         attested.insert("private_bytes", bytes * 9 / 10);
         attested.insert("start_last_ns", total / 2);
+        let [shim, engine] = match cell.system.original_name() {
+            "docker" => [3.0 * instances, 120.0],
+            _ => [0.0, 0.0],
+        };
+        let mib = |mib: f64| (mib > 0.0).then(|| whole(mib * 1_048_576.0)).unwrap_or(0);
+        attested.insert("shim_pss_bytes", mib(shim));
+        attested.insert("engine_pss_bytes", mib(engine));
         attested.insert("oversubscribed", instances > 2.0);
     }
     Sample {

@@ -29,28 +29,35 @@ fn group<'a>(criterion: &'a mut Criterion, phase: &str) -> BenchmarkGroup<'a, Wa
     group
 }
 
-/// Settings → engine and executor. Their drop is not timed.
+/// Nothing → executor. Its drop is not timed.
+fn async_runtime(criterion: &mut Criterion) {
+    let mut group = group(criterion, Phase::AsyncRuntime.name());
+    group.bench_function("current_thread", |bencher| {
+        bencher.iter_batched(
+            || (),
+            |()| new_executor().expect("an executor"),
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+/// Settings → engine. Its drop is not timed.
 fn engine(criterion: &mut Criterion) {
     let mut group = group(criterion, Phase::Engine.name());
     for &allocator in Allocator::ALL {
         let settings = benches::settings(allocator, MemoryInit::Cow);
-        let executor = || new_executor().expect("an executor");
         group.bench_function(allocator.name(), |bencher| {
             bencher.iter_batched(
                 || settings,
-                |settings| (new_engine(settings, None).expect("an engine"), executor()),
+                |settings| new_engine(settings, None).expect("an engine"),
                 BatchSize::PerIteration,
             );
         });
         group.bench_function(format!("{}-no_compiler", allocator.name()), |bencher| {
             bencher.iter_batched(
                 || settings,
-                |settings| {
-                    (
-                        new_engine_without_compiler(settings).expect("an engine"),
-                        executor(),
-                    )
-                },
+                |settings| new_engine_without_compiler(settings).expect("an engine"),
                 BatchSize::PerIteration,
             );
         });
@@ -60,6 +67,7 @@ fn engine(criterion: &mut Criterion) {
 
 criterion_group!(
     benches,
+    async_runtime,
     engine,
     acquire::compile,
     acquire::serialize,

@@ -23,10 +23,7 @@ pub(crate) fn hold(place: &Place) -> Result<File, EngineError> {
         return Err(EngineError::NotRoot);
     }
     // Whoever may write to a folder above may put another in its place.
-    for above in Path::new(STATE).ancestors().skip(1) {
-        let metadata = fs::metadata(above).map_err(unusable(above))?;
-        check(above, metadata.uid(), metadata.mode())?;
-    }
+    Path::new(STATE).ancestors().skip(1).try_for_each(look)?;
     // Programs lie in there too, which servers without privileges run.
     own(Path::new(STATE), 0o755)?;
     own(place.folder(), 0o700)?;
@@ -65,6 +62,17 @@ fn own(folder: &Path, mode: u32) -> Result<(), EngineError> {
         )))?;
     }
     Ok(())
+}
+
+/// Whether a file, and every folder that it lies in, is root's and nobody else may write to it.
+pub fn is_roots(file: &Path) -> bool {
+    file.ancestors().all(|part| look(part).is_ok())
+}
+
+/// Looks at what a path leads to.
+fn look(path: &Path) -> Result<(), EngineError> {
+    let metadata = fs::metadata(path).map_err(unusable(path))?;
+    check(path, metadata.uid(), metadata.mode())
 }
 
 fn check(path: &Path, owner: u32, mode: u32) -> Result<(), EngineError> {

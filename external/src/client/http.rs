@@ -29,6 +29,7 @@ pub(super) fn bytes(request: &Request, host: &str, after: After) -> Vec<u8> {
     let Request {
         method,
         target,
+        headers,
         body,
     } = request;
     let length = if body.is_empty() && method == "GET" {
@@ -40,7 +41,16 @@ pub(super) fn bytes(request: &Request, host: &str, after: After) -> Vec<u8> {
         After::Closed => "connection: close\r\n",
         After::Kept => "",
     };
-    let head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\n{close}{length}\r\n");
+    let host = request.header("host").unwrap_or(host);
+    let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\n{close}");
+    for (name, value) in headers {
+        // That one was written already.
+        if !name.eq_ignore_ascii_case("host") {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+    }
+    head.push_str(&length);
+    head.push_str("\r\n");
     [head.as_bytes(), body].concat()
 }
 
@@ -117,10 +127,7 @@ impl Incoming {
         if body.is_none() && self.received.len() - head.body > self.max_body.saturating_mul(2) {
             return Err(format!("the body is longer than {} bytes", self.max_body));
         }
-        Ok(body.map(|body| Answer {
-            code: i64::from(head.status),
-            body,
-        }))
+        Ok(body.map(|body| Answer::new(i64::from(head.status), body)))
     }
 
     /// The head, once it is there. Those that only announce another one are dropped.
@@ -345,5 +352,11 @@ mod tests {
         );
         let post = String::from_utf8(bytes(&Request::post("/", "body"), "x", After::Kept)).unwrap();
         assert!(post.ends_with("content-length: 4\r\n\r\nbody"), "{post}");
+        let own = ["Host: a", "Content-Type: text/plain"];
+        let own = Request::get("/").with_headers(&own).unwrap();
+        assert_eq!(
+            String::from_utf8(bytes(&own, "localhost:1")).unwrap(),
+            "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nContent-Type: text/plain\r\n\r\n"
+        );
     }
 }

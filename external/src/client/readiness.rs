@@ -339,13 +339,7 @@ mod tests {
         )
         .unwrap();
         serving.unwrap().join().unwrap();
-        assert_eq!(
-            first.answer,
-            Answer {
-                code: 200,
-                body: b"ok".into()
-            }
-        );
+        assert_eq!(first.answer, Answer::new(200, b"ok".into()));
         assert_eq!(first.attempts, 21, "{first:?}");
         // Between the last two attempts, of which the second found somebody.
         let longest = first.connected_ns - before;

@@ -25,8 +25,10 @@ pub(super) fn apply(only: &[String], layers: &mut Layers) {
         .collect();
     for &(key, value) in &pairs {
         match key {
-            "system" if System::from_name(value).is_some() => {
-                add(layers, "systems", value, |it| &mut it.systems);
+            "system" => {
+                if let Some(system) = System::from_name(value) {
+                    add(layers, "systems", system.name(), |it| &mut it.systems);
+                }
             }
             "workload" if Workload::from_name(value).is_some() => {
                 add(layers, "workloads", value, |it| &mut it.workloads);

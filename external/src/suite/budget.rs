@@ -113,7 +113,7 @@ impl Rank {
             Self::Core => "the usual ways",
             Self::Workload => "workloads beside `hello` and `http-hello`",
             Self::Setting => "further states of the page cache and numbers of connections",
-            Self::Mode => "`cache_miss` and `interpret`",
+            Self::Mode => "`cache_miss`, `interpret` and `jit`",
             Self::Instances => "several instances at once",
             Self::Between => "numbers of instances between the least and the largest",
             Self::Variant => "variants of systems beyond their usual one",
@@ -134,7 +134,7 @@ impl Rank {
             Self::Instances
         } else if matches!(
             planned.acquire,
-            Some(Acquire::CacheMiss | Acquire::Interpret)
+            Some(Acquire::CacheMiss | Acquire::Interpret | Acquire::Jit)
         ) {
             Self::Mode
         } else if is_further_setting(planned, values) {
@@ -158,10 +158,12 @@ fn is_usual_variant(planned: &Planned) -> bool {
         return false;
     }
     planned.system.managed().is_none_or(|managed| {
-        let variants = managed.variants(listens(planned.workload), planned.cell.scenario);
-        variants
-            .first()
-            .is_none_or(|usual| *usual == planned.variant)
+        let scenario = planned.cell.scenario;
+        let variants = managed.variants(listens(planned.workload), scenario);
+        let mut usual = variants
+            .iter()
+            .take(managed.usual_variants(listens(planned.workload), scenario));
+        variants.is_empty() || usual.any(|usual| *usual == planned.variant)
     })
 }
 

@@ -1,7 +1,7 @@
 //! `external compare`: questions about several systems at once.
 //!
-//! `embedded-vs-cli`: the same engine at the same version, embedded and under its own command line,
-//! aligned where both do the same work. `cold-start`: every system's start on one axis, and the
+//! `embedded-vs-cli`: the same engine at the same version, embedded and under its own command line: with
+//! everything equal that can be made so, and with each difference added back, one after another. `cold-start`: every system's start on one axis, and the
 //! layers of a container's start.
 
 use std::path::PathBuf;
@@ -13,10 +13,10 @@ use results::record::Scenario;
 use summary::View;
 use workloads::Workload;
 
-use super::plan::{self, Observer, Planned};
+use super::plan::{self, Observer, Planned, Without};
 use super::settings::{self, Settings};
 use super::{Campaign, Systems};
-use crate::system::{Acquire, System, WORK};
+use crate::system::{Acquire, System};
 
 /// The command line of `external compare`.
 #[derive(Debug, Clone, Args)]
@@ -153,14 +153,15 @@ fn cells() -> Vec<Planned> {
         .find(|planned| {
             Some(planned.system) == control
                 && planned.observer == Observer::None
-                && planned.without.is_none()
+                && planned.without == Without::Nothing
         })
         .map(Planned::twin);
     cells.extend(twin);
     cells
 }
 
-/// The same start of both systems: with each observer, and with parts of its work left out.
+/// The same start of both systems: as they usually are, and with one difference after another left out
+/// until all are equal that can be. Both ends are taken apart too, by the same observer.
 fn cells_of_pair(embedded: System, cli: System, acquire: Acquire) -> Vec<Planned> {
     let scenario = if acquire.compiles() {
         Scenario::CodeCold
@@ -172,19 +173,60 @@ fn cells_of_pair(embedded: System, cli: System, acquire: Acquire) -> Vec<Planned
         observer,
         ..start(system)
     };
-    let without = |system, work| Planned {
-        without: Some(work),
-        ..start(system)
-    };
-    let mut cells = vec![
-        observed(embedded, Observer::None),
-        observed(embedded, Observer::Seccomp),
-        observed(embedded, Observer::Own),
-        observed(cli, Observer::None),
-        observed(cli, Observer::Seccomp),
-        without(embedded, WORK),
-        without(cli, WORK),
-    ];
-    cells.extend(cli.extras().iter().map(|extra| without(cli, extra.name)));
+    let mut cells = vec![observed(embedded, Observer::Own)];
+    for system in [embedded, cli] {
+        let differences = system.differences(Some(acquire));
+        let without = |without| Planned {
+            without,
+            ..start(system)
+        };
+        cells.push(observed(system, Observer::None));
+        cells.push(observed(system, Observer::Seccomp));
+        let rungs = (1..=differences.len()).map(|n| Without::Differences(&differences[..n]));
+        cells.extend(rungs.map(without));
+        cells.push(without(Without::Work));
+        if !differences.is_empty() {
+            cells.push(Planned {
+                observer: Observer::Seccomp,
+                ..without(Without::Differences(differences))
+            });
+        }
+    }
     cells
+}
+
+#[cfg(test)]
+mod tests {
+    use results::Param;
+
+    use super::*;
+
+    #[test]
+    fn every_difference_is_one_rung_from_a_cell_that_is_planned_too() {
+        let cells = cells();
+        let mut names: Vec<_> = cells.iter().map(|it| it.cell.to_string()).collect();
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all, "a cell is planned twice");
+        for (embedded, cli) in pairs() {
+            for acquire in common_modes(embedded, cli) {
+                for system in [embedded, cli] {
+                    let rungs: Vec<_> = cells
+                        .iter()
+                        .filter(|it| it.system == system && it.acquire == Some(acquire))
+                        .filter(|it| it.observer == Observer::None && !it.cell.system.is_twin())
+                        .filter(|it| it.without != Without::Work)
+                        .map(|it| it.cell.params.get(Param::Without).unwrap_or_default())
+                        .collect();
+                    assert_eq!(rungs[0], "", "{}", system.name());
+                    for (rung, before) in rungs[1..].iter().zip(&rungs) {
+                        let added = rung.strip_prefix(before).unwrap();
+                        let added = added.trim_start_matches('+');
+                        assert!(!added.is_empty() && !added.contains('+'), "{rung}");
+                    }
+                }
+            }
+        }
+    }
 }

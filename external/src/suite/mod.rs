@@ -242,8 +242,10 @@ impl Campaign<'_> {
         let manifest = manifest::build(self.settings, self.origins, self.cells, self.systems)?;
         let (folder, manifest) = run::open(resume, &results, manifest)?;
         let (samples, ended) = run::measure(&folder, &manifest, |work| {
+            let unbegun = resume.is_none().then(|| reaper.guard_folder(folder.path()));
+            let unbegun = unbegun.transpose()?;
             SystemBench::new(work, self.settings, self.cells, self.systems, &reaper)
-                .map(NetworkBench::new)
+                .map(|bench| NetworkBench::new(bench.until_begun(unbegun)))
         })?;
         let place = out.map_or_else(String::new, |out| format!(" --out {}", out.display()));
         let command = command.replacen("external ", "cargo run -p external -- ", 1);

@@ -74,7 +74,13 @@ pub(super) fn crossed(cells: Vec<Planned>, values: &Profile) -> Vec<Planned> {
     cells
         .into_iter()
         .flat_map(|planned| {
-            let paths = paths(&planned, &levels, &links, over_loopback);
+            // The rules of a firewall are for packets that come over the loopback.
+            let default = default_link(&planned, values).filter(|_| levels.is_empty());
+            let (links, over_loopback) = match &default {
+                Some(link) => (std::slice::from_ref(link), false),
+                None => (&links[..], over_loopback),
+            };
+            let paths = paths(&planned, &levels, links, over_loopback);
             paths.map_or_else(
                 || vec![planned.clone()],
                 |paths| {
@@ -86,6 +92,36 @@ pub(super) fn crossed(cells: Vec<Planned>, values: &Profile) -> Vec<Planned> {
             )
         })
         .collect()
+}
+
+/// The link of a cell whose service is reached by a published port under load, unless the settings
+/// say otherwise: over the loopback every byte would go through the engine's proxy, which is not how
+/// clients from elsewhere come.
+fn default_link(planned: &Planned, values: &Profile) -> Option<Link> {
+    (is_published_under_load(planned) && values.path.is_empty()).then_some(PLAIN)
+}
+
+/// A link that holds nothing back.
+const PLAIN: Link = Link {
+    delay_ms: 0,
+    rate_mbit: None,
+};
+
+fn is_published_under_load(planned: &Planned) -> bool {
+    let scenario = planned.cell.scenario;
+    let managed = planned.system.managed();
+    let is_published =
+        managed.is_some_and(|managed| managed.container_port(&planned.variant).is_some());
+    is_published && !scenario.starts() && !scenario.multiplies()
+}
+
+/// Whether requests come as they do unless the settings say otherwise.
+pub(super) fn is_usual(planned: &Planned) -> bool {
+    let usual = NetworkPath {
+        firewall: None,
+        link: is_published_under_load(planned).then_some(PLAIN),
+    };
+    planned.network == usual || planned.network == NetworkPath::default()
 }
 
 /// The network paths of a cell; nothing if it has none that could be compared.

@@ -3,7 +3,7 @@
 use campaign::{Error, Exit};
 use results::manifest::Order;
 use results::record::Scenario;
-use results::values::{Named, PageCache};
+use results::values::{Named, PageCache, left_out};
 use results::{Cell, Param, Params};
 use workloads::Workload;
 
@@ -62,8 +62,8 @@ pub struct Planned {
     pub page_cache: PageCache,
     /// What divides the start into phases.
     pub observer: Observer,
-    /// Work that is left out of the start, by its name.
-    pub without: Option<&'static str>,
+    /// What the start is without.
+    pub without: Without,
     /// Which of two builds runs, where two are measured against each other.
     pub own: Option<OwnBuild>,
     /// Connections at once, of a sample under load; of several instances, to each.
@@ -75,6 +75,14 @@ pub struct Planned {
     /// Whether the start has only the core that a system under load has, so that the costs of both
     /// can be added up.
     pub pinned: bool,
+}
+
+/// What the work of a command takes beyond that of `hello`, in milliseconds.
+const fn work_ms(workload: Workload) -> f64 {
+    match workload {
+        Workload::CpuHash => 150.0,
+        _ => 0.0,
+    }
 }
 
 /// What the work of a request takes beyond that of `http-hello`, in microseconds.
@@ -114,6 +122,36 @@ impl Named for Observer {
     }
 }
 
+/// What a start is without that the system's usual one has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Without {
+    /// It is the usual one.
+    Nothing,
+    /// These of the system's differences from the same engine used the other way.
+    Differences(&'static [&'static str]),
+    /// All of those, and all work: the program begins and ends.
+    Work,
+}
+
+impl Without {
+    /// The differences that a start of `planned` is without.
+    pub fn differences(planned: &Planned) -> &'static [&'static str] {
+        match planned.without {
+            Self::Nothing => &[],
+            Self::Differences(differences) => differences,
+            Self::Work => planned.system.differences(planned.acquire),
+        }
+    }
+
+    fn name(self) -> Option<String> {
+        match self {
+            Self::Nothing | Self::Differences([]) => None,
+            Self::Differences(names) => Some(names.join(left_out::AND)),
+            Self::Work => Some(left_out::WORK.to_owned()),
+        }
+    }
+}
+
 impl Planned {
     /// A start of a system with the usual value of everything else.
     pub fn start(
@@ -137,7 +175,7 @@ impl Planned {
             variant: Params::new(),
             page_cache: scenario.page_cache(),
             observer: Observer::None,
-            without: None,
+            without: Without::Nothing,
             own: None,
             connections: 1,
             instances: 1,
@@ -183,7 +221,7 @@ impl Planned {
             params.insert(Param::Connections, self.connections.to_string());
             params.insert(Param::Requests, requests.to_string());
         }
-        params.extend(self.without.map(|without| (Param::Without, without)));
+        params.extend(self.without.name().map(|name| (Param::Without, name)));
         params.extend(self.variant.clone());
         params
     }
@@ -219,7 +257,8 @@ impl Planned {
         if self.page_cache == PageCache::EvictedAll {
             around_ms += READING_MS;
         }
-        estimate.start_ms * self.instances as f64 + around_ms + load_ms
+        let start_ms = estimate.start_ms + work_ms(self.workload);
+        start_ms * self.instances as f64 + around_ms + load_ms
     }
 }
 
@@ -311,10 +350,10 @@ fn systems(settings: &Settings, scenario: Scenario) -> impl Iterator<Item = Syst
 fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
     let is_usual = |planned: &&Planned| {
         planned.observer == Observer::None
-            && planned.without.is_none()
+            && planned.without == Without::Nothing
             // Two builds are not asked where a slower start pays.
             && planned.own.is_none()
-            && planned.network == NetworkPath::default()
+            && network::is_usual(planned)
     };
     let requests = |start: &Planned| {
         let same = |planned: &&Planned| {
@@ -478,12 +517,12 @@ fn variants(
     workload: Workload,
     scenario: Scenario,
 ) -> Vec<Params> {
-    let mut variants = system.managed().map_or_else(
-        || vec![Params::new()],
-        |managed| managed.variants(listens(workload), scenario),
-    );
+    let Some(managed) = system.managed() else {
+        return vec![Params::new()];
+    };
+    let mut variants = managed.variants(listens(workload), scenario);
     if settings.values.variants == Variants::Usual {
-        variants.truncate(1);
+        variants.truncate(managed.usual_variants(listens(workload), scenario));
     }
     variants
 }
@@ -690,7 +729,7 @@ mod tests {
         assert!(
             only(&["system=podman"])
                 .unwrap_err()
-                .contains("system is one of native, native-portable, ")
+                .contains("system is one of native, native-soft-sha, ")
         );
         assert!(
             only(&["system"])

@@ -18,6 +18,10 @@ pub(super) fn only(cells: Vec<Planned>, only: &[String]) -> Result<Vec<Planned>,
             Error::new(Exit::Usage, format!("--only takes key=value, not `{pair}`"))
                 .hint("such as --only system=native,workload=http-hello,scenario=disk-cold")
         })?;
+        let value = match key {
+            "system" => results::System::current_name(value),
+            _ => value,
+        };
         let has = |planned: &Planned| property(planned, key).as_deref() == Some(value);
         if !cells.iter().any(has) {
             let hint = hint(&cells, key, value);

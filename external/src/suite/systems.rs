@@ -94,7 +94,11 @@ impl Systems {
         let within = within.map(|((engine, _), version)| format!("{engine} {version} is in it"));
         let all = self.0.iter().filter_map(|(system, found)| {
             let found = found.as_ref().ok()?;
-            Some((system.name(), &*found.version, found.engine_version.as_deref()))
+            Some((
+                system.name(),
+                &*found.version,
+                found.engine_version.as_deref(),
+            ))
         });
         let differing = systems::differing_engines(all).into_iter();
         let differing = differing.filter(|one| {

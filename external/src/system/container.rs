@@ -1,13 +1,16 @@
 //! What containers have in common, whoever starts them: the instants of a start, and the phases
 //! between them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use machine::clock::now_ns;
-use results::{Attested, Evidence, Param, Params, Phase, PhaseTime};
+use machine::usage;
+use results::record::Resources;
+use results::{Attested, Evidence, Failure, FailureKind, Param, Params, Phase, PhaseTime};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::managed::partition;
 use crate::client::readiness::FirstAnswer;
@@ -21,9 +24,20 @@ pub(super) const MILESTONES_FILE: &str = "milestones";
 /// The value of [`Param::Network`] of a container in the machine's network.
 pub(super) const HOST_NETWORK: &str = "host";
 
-/// The one variant of systems that start containers in the machine's network only.
-pub(super) fn host_network() -> Vec<Params> {
-    vec![Params::from([(Param::Network, HOST_NETWORK)])]
+/// The value of [`Param::Network`] of a container with a network of its own that leads nowhere.
+pub(super) const NO_NETWORK: &str = "none";
+
+/// The variants of systems that make no network that a service could be reached in.
+pub(super) fn without_a_bridge(service: bool) -> Vec<Params> {
+    let networks: &[&str] = if service {
+        &[HOST_NETWORK]
+    } else {
+        &[HOST_NETWORK, NO_NETWORK]
+    };
+    networks
+        .iter()
+        .map(|network| Params::from([(Param::Network, *network)]))
+        .collect()
 }
 
 /// How long the milestones that a service reports may take to be there after its answer.
@@ -129,6 +143,132 @@ impl ServiceMilestones {
     }
 }
 
+/// The part of a container's costs that is its shim's.
+pub(super) const SHIM: &str = "containerd-shim";
+
+/// What daemons have cost since they were asked for a container, by their names.
+pub(super) fn daemons_since(
+    before: &BTreeMap<String, (u32, Resources)>,
+) -> BTreeMap<String, Resources> {
+    let cost = |(name, (pid, before)): (&String, &(u32, Resources))| {
+        let after = usage::of_processes(&[*pid]);
+        (name.clone(), usage::since(before, &after))
+    };
+    before.iter().map(cost).collect()
+}
+
+/// The CPU time of daemons since they were asked for a container.
+pub(super) fn working(daemons: &[&Resources]) -> Option<u64> {
+    daemons.iter().map(|cost| cost.cpu_ns).sum()
+}
+
+/// What a container is charged with: all of what is there for it alone, and of daemons that serve
+/// others too the CPU time that they have worked since they were asked for it. Their memory is taken
+/// once, and not by this container.
+pub(super) fn charged(own: &[Resources], working_ns: Option<u64>) -> Resources {
+    let own = usage::sum(own);
+    Resources {
+        cpu_ns: own.cpu_ns.zip(working_ns).map(|(own, work)| own + work),
+        ..own
+    }
+}
+
+/// What the kernel says of the first process of a container, while it lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Confinement {
+    seccomp: u32,
+    no_new_privileges: bool,
+    capabilities: String,
+    /// Its network namespace, and that of this process.
+    network: (PathBuf, PathBuf),
+}
+
+impl Confinement {
+    fn of(pid: u32) -> std::io::Result<Self> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let value = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key));
+            line.unwrap_or_default().trim()
+        };
+        let network = |of: &str| std::fs::read_link(format!("/proc/{of}/ns/net"));
+        Ok(Self {
+            seccomp: value("Seccomp:").parse().unwrap_or(0),
+            no_new_privileges: value("NoNewPrivs:") == "1",
+            capabilities: value("CapEff:").to_owned(),
+            network: (network(&pid.to_string())?, network("self")?),
+        })
+    }
+
+    /// Whether it is what its configuration, where that is known, and its cell's network say.
+    fn check(&self, network: &str, configuration: Option<&Value>) -> Result<(), String> {
+        let (own, machines) = (self.network.0.display(), self.network.1.display());
+        let is_machines = self.network.0 == self.network.1;
+        if is_machines != (network == HOST_NETWORK) {
+            return Err(format!(
+                "its network should be {network}, and it is in {own} where the machine is in \
+                    {machines}"
+            ));
+        }
+        let Some(configuration) = configuration else {
+            return Ok(());
+        };
+        let is_filtered = configuration["linux"]["seccomp"].is_object();
+        if is_filtered != (self.seccomp == 2) {
+            return Err(format!(
+                "its configuration {} a filter of system calls, and the kernel has mode {} for it",
+                if is_filtered { "has" } else { "has not" },
+                self.seccomp
+            ));
+        }
+        let wanted = configuration["process"]["noNewPrivileges"] == true;
+        if wanted != self.no_new_privileges {
+            return Err(format!(
+                "its configuration says {wanted} of whether it may gain no privileges, and the \
+                    kernel {}",
+                self.no_new_privileges
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Evidence that a container's first process is confined as its configuration says, where that is
+/// known, and is in the network of its cell. By what the kernel says, while the process lives.
+///
+/// # Errors
+/// It is not.
+pub(super) fn confinement(
+    pid: u32,
+    network: &str,
+    configuration: Option<&Value>,
+) -> Result<Attested, Failure> {
+    let found = Confinement::of(pid)
+        .map_err(|error| format!("what the kernel says of its process cannot be read: {error}"))?;
+    found.check(network, configuration).map_err(|reason| {
+        Failure::new(
+            FailureKind::NotAsPlanned,
+            format!("not what its cell says: {reason}"),
+        )
+    })?;
+    Ok(Attested::from([
+        (Evidence::Seccomp, json!(found.seccomp)),
+        (Evidence::NoNewPrivileges, json!(found.no_new_privileges)),
+        (Evidence::Capabilities, json!(found.capabilities)),
+        (Evidence::NetworkNamespace, json!(found.network.0)),
+    ]))
+}
+
+/// Packets that the devices of a process's network namespace have received, but for its loopback.
+pub(super) fn received_packets(pid: u32) -> Option<u64> {
+    let devices = std::fs::read_to_string(format!("/proc/{pid}/net/dev")).ok()?;
+    let lines = devices.lines().filter_map(|line| line.split_once(':'));
+    let others = lines.filter(|(device, _)| device.trim() != "lo");
+    // Bytes, then packets.
+    others
+        .map(|(_, numbers)| numbers.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .sum()
+}
+
 /// Makes the folder anew and empty that containers write their own milestones into.
 pub(super) fn empty_milestones(folder: PathBuf) -> Result<(), String> {
     super::managed::make_empty(folder).map(drop)
@@ -145,6 +285,69 @@ pub(super) fn tail(file: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_that_is_not_confined_as_it_was_configured_is_noticed() {
+        let found = Confinement {
+            seccomp: 2,
+            no_new_privileges: false,
+            capabilities: "00000000a80425fb".to_owned(),
+            network: ("net:[2]".into(), "net:[1]".into()),
+        };
+        let filtered = json!({"process": {}, "linux": {"seccomp": {}}});
+        assert_eq!(found.check("bridge", Some(&filtered)), Ok(()));
+        assert_eq!(found.check("none", None), Ok(()));
+        let said = |network: &str, configuration: Value| {
+            found.check(network, Some(&configuration)).unwrap_err()
+        };
+        assert!(said("host", filtered.clone()).contains("its network should be host"));
+        let unfiltered = said("none", json!({"process": {}, "linux": {}}));
+        assert!(unfiltered.contains("has not a filter"), "{unfiltered}");
+        let mut privileged = filtered;
+        privileged["process"]["noNewPrivileges"] = json!(true);
+        assert!(said("none", privileged).contains("the kernel false"));
+    }
+
+    #[test]
+    fn daemons_are_charged_for_their_work_and_not_for_their_memory() {
+        let cost = |cpu_ns, pss_bytes| Resources {
+            cpu_ns: Some(cpu_ns),
+            pss_bytes: Some(pss_bytes),
+            ..Resources::default()
+        };
+        let (container, shim, daemon) = (cost(10, 100), cost(5, 50), cost(1_000, 9_000));
+        let whole = charged(&[container, shim], working(&[&daemon]));
+        assert_eq!((whole.cpu_ns, whole.pss_bytes), (Some(1_015), Some(150)));
+        // What is not known is not nothing.
+        let unknown = charged(&[container], working(&[&Resources::default()]));
+        assert_eq!((unknown.cpu_ns, unknown.pss_bytes), (None, Some(100)));
+    }
+
+    #[test]
+    fn this_process_is_in_the_machines_network() {
+        let attested = confinement(std::process::id(), HOST_NETWORK, None).unwrap();
+        assert!(
+            attested[Evidence::NetworkNamespace]
+                .as_str()
+                .unwrap()
+                .starts_with("net:[")
+        );
+        assert_eq!(attested[Evidence::Seccomp], seccomp_of_this());
+        let other = confinement(std::process::id(), NO_NETWORK, None).unwrap_err();
+        assert_eq!(other.kind, FailureKind::NotAsPlanned);
+        assert!(received_packets(std::process::id()).is_some());
+    }
+
+    fn seccomp_of_this() -> u32 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("Seccomp:"));
+        line.unwrap()
+            .split_whitespace()
+            .last()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
 
     #[test]
     fn a_containers_start_is_divided_by_the_milestones_that_its_service_reports() {

@@ -31,28 +31,23 @@ pub struct LaunchSpec {
     pub files: Vec<PathBuf>,
     /// The folder of the runtime's cache of compiled code.
     pub cache: Option<PathBuf>,
-    /// A file of compiled code that the kernel maps into the process, if that is evidence of the
-    /// code acquisition mode.
-    pub mapped: Option<PathBuf>,
+    /// Compiled code that the kernel maps into the process, if that is evidence of the code
+    /// acquisition mode.
+    pub mapped: Option<Mapped>,
     /// The pool that the instances of a service come from, as the program is told.
     pub pool: Option<PoolSettings>,
     /// The file that it writes its own milestones into, if it is told to.
     pub milestones: Option<PathBuf>,
 }
 
-/// Work in a start that can be left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Extra {
-    /// What it is.
-    pub name: &'static str,
-    /// The arguments that leave it out, after the first argument of the start.
-    pub arguments: &'static [&'static str],
-    /// The variables that leave it out.
-    pub environment: &'static [(&'static str, &'static str)],
+/// Compiled code that is mapped into a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mapped {
+    /// Out of a file.
+    File(PathBuf),
+    /// Out of none: it was made in memory.
+    Anonymous,
 }
-
-/// The name of what is left out where nothing but the process is left.
-pub const WORK: &str = "work";
 
 impl LaunchSpec {
     /// A program without arguments that is its own artifact.
@@ -102,24 +97,6 @@ impl LaunchSpec {
             environment: self.environment.clone(),
             ..Self::new(self.program.clone(), self.sha256.clone())
         }
-    }
-
-    /// The same start without some of its work.
-    #[must_use]
-    pub fn without(&self, extra: &Extra) -> Self {
-        let mut spec = self.clone();
-        let after = spec.arguments.len().min(1);
-        spec.arguments.splice(
-            after..after,
-            extra.arguments.iter().map(|&argument| argument.to_owned()),
-        );
-        spec.environment.extend(
-            extra
-                .environment
-                .iter()
-                .map(|&(name, value)| (name.to_owned(), value.to_owned())),
-        );
-        spec
     }
 
     /// The same start, writing its own milestones into a file.

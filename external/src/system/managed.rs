@@ -7,6 +7,7 @@
 //! them.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use machine::page_cache::{self, Residency};
@@ -39,6 +40,8 @@ pub struct StartRequest {
     pub own_milestones: bool,
     /// The one core that it, and what of its engine works for it, may run on. `None` leaves it all.
     pub core: Option<usize>,
+    /// The machine's address that a service is reached at.
+    pub address: IpAddr,
     /// When the start is given up, on the clock.
     pub deadline_ns: u64,
 }
@@ -112,6 +115,18 @@ pub trait ManagedSystem: Sync {
     /// The variants of a scenario, of which the first is the usual one. A `service` listens.
     fn variants(&self, service: bool, scenario: Scenario) -> Vec<Params>;
 
+    /// How many of these, from the first, every profile has: one, unless what they differ in is what
+    /// is asked of the system.
+    fn usual_variants(&self, _: bool, _: Scenario) -> usize {
+        1
+    }
+
+    /// Whether its services can be reached at any address of the machine's, and not at the loopback
+    /// alone.
+    fn reaches_any_address(&self) -> bool {
+        false
+    }
+
     /// The programs that a start needs, beside the workload.
     fn programs(&self, found: &Found) -> Programs;
 
@@ -152,8 +167,8 @@ pub trait Engine {
     /// Why there can be no such start: the sample is skipped with it.
     fn prepare(&mut self, request: &StartRequest) -> Result<Preparation, Skip>;
 
-    /// Starts an instance, which listens on `port` of the loopback, or runs to its end if there is
-    /// none. Timed: the clock of the instance begins here. Returns as soon as the engine says that
+    /// Starts an instance, which listens on `port` of the request's address, or runs to its end if
+    /// there is none. Timed: the clock of the instance begins here. Returns as soon as the engine says that
     /// it has started.
     ///
     /// # Errors
@@ -218,6 +233,11 @@ pub trait Instance {
         Vec::new()
     }
 
+    /// The one of its processes that is its engine's and lives for it alone: a container's shim.
+    fn shim(&mut self) -> Option<u32> {
+        None
+    }
+
     /// How it ended, if it has. Called between two attempts to connect, so it must be quick.
     fn ended(&mut self) -> Option<String>;
 
@@ -246,6 +266,20 @@ pub trait Instance {
     /// Who does instead.
     fn verify_port(&mut self, port: u16) -> Result<(), Failure>;
 
+    /// Checks that what answers was started as its cell says, by what others than its engine say of
+    /// it: evidence. After the first answer, of what lives on.
+    ///
+    /// # Errors
+    /// What is not so.
+    fn verify(&mut self) -> Result<Attested, Failure> {
+        Ok(Attested::new())
+    }
+
+    /// What has come to it until now; nothing if there is no other way to it than its own socket.
+    fn traffic(&mut self) -> Option<Traffic> {
+        None
+    }
+
     /// Evidence that was gathered while it started.
     fn attested(&mut self) -> Attested {
         Attested::new()
@@ -260,6 +294,15 @@ pub trait Instance {
     /// # Errors
     /// A sentence: what could not be removed.
     fn remove(&mut self) -> Result<u64, String>;
+}
+
+/// What has come to an instance that is reached by a published port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traffic {
+    /// CPU time of processes that pass bytes on between client and instance.
+    pub passing_cpu_ns: u64,
+    /// Packets that its own network device received.
+    pub packets: u64,
 }
 
 /// How a command ended.

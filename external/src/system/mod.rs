@@ -8,6 +8,7 @@ mod containerd;
 mod docker;
 mod instancing;
 mod launch_spec;
+mod launched;
 pub mod managed;
 mod native;
 mod oci;
@@ -30,7 +31,8 @@ use workloads::{Artifact, Call, Dialect, Workload};
 
 pub use self::instancing::Instancing;
 use self::launch_spec::{ADDRESS, MILESTONES};
-pub use self::launch_spec::{Extra, LaunchSpec, WORK};
+pub use self::launch_spec::{LaunchSpec, Mapped};
+pub use self::launched::{Launched, launched};
 use self::managed::ManagedSystem;
 pub use self::own::{Contents, OwnArtifact, OwnArtifactError, Takes};
 use self::programs::{found, is_root, named_or_installed, run};
@@ -78,8 +80,48 @@ pub struct BuildRequest<'a> {
     /// What runs in place of the workload as it is built here, if something does. The system
     /// [takes](Adapter::takes) it.
     pub own: Option<&'a OwnArtifact>,
+    /// Of the system's [differences](Adapter::differences), those that the start is to be without.
+    pub left_out: &'static [&'static str],
     /// A folder of its own for what is prepared.
     pub folder: &'a Path,
+}
+
+impl BuildRequest<'_> {
+    /// Whether the start is to be without this difference.
+    fn leaves_out(&self, difference: &str) -> bool {
+        self.left_out.contains(&difference)
+    }
+}
+
+/// What a system's commands are given: paths, or what stands for them in documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// The module or component.
+    pub guest: String,
+    /// What was compiled of it beforehand.
+    pub code: String,
+    /// The folder of the runtime's cache of compiled code.
+    pub cache: String,
+    /// The file that tells a runtime about that folder.
+    pub cache_config: String,
+}
+
+/// The command lines of a start, and of what comes before all starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commands {
+    /// The program, without its folder.
+    pub program: &'static str,
+    /// The arguments with which the same program compiles the guest, where it does; once for all
+    /// starts.
+    pub compile: Option<Vec<String>>,
+    /// The arguments of a start.
+    pub launch: Vec<String>,
+    /// Its environment.
+    pub environment: Vec<(String, String)>,
+}
+
+fn words(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(|&word| word.to_owned()).collect()
 }
 
 /// About how long samples take, on two cores like the authors'.
@@ -193,9 +235,15 @@ pub trait Adapter: Sync {
         None
     }
 
-    /// What it does in a start that can be switched off, to find out what that takes.
-    fn extras(&self) -> &'static [Extra] {
+    /// In what its usual start differs from that of the same engine used the other way, as far as that
+    /// can be undone: by what it has and the other has not, in the order in which it is left out.
+    fn differences(&self, _: Option<Acquire>) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The command lines of its starts; nothing where an engine of its own starts it.
+    fn commands(&self, _: &BuildRequest<'_>, _: &Paths) -> Option<Commands> {
+        None
     }
 
     /// The arguments with which its program only begins and ends: what it does then is the price of
@@ -272,7 +320,7 @@ pub(crate) fn cleanup(product: &str, words: &[String]) -> Result<(), String> {
         (docker::CLEANUP, [socket, owner]) => docker::remove_all(socket.into(), owner),
         (containerd::CLEANUP, [socket, id]) => containerd::remove(Path::new(socket), id),
         (name, [program, state, id]) if oci::runtime::PROGRAMS.contains(&name) => {
-            oci::caller::delete(name, program.into(), state.into(), id)
+            oci::caller::delete(program.into(), state.into(), id)
         }
         _ => Err(format!("nothing can be cleaned up of `{product}`")),
     }

@@ -7,15 +7,33 @@ use workloads::Workload;
 
 use super::programs::unavailable;
 use super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Takes, Unavailable,
-    call_arguments, found, listens,
+    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, LaunchSpec, Paths, Takes,
+    Unavailable, call_arguments, found, listens,
 };
 
 /// The workloads as native programs.
-pub(super) struct Native {
-    /// Built without the processor's instructions for SHA-256, as for a binary that is shipped to
-    /// any machine.
-    pub(super) portable: bool,
+pub(super) struct Native(pub(super) Build);
+
+/// How a native program is built. None needs a processor of this machine's kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Build {
+    /// As cargo builds a program unless told otherwise.
+    Usual,
+    /// Without the processor's instructions for SHA-256, which the usual build finds out about when
+    /// it runs: for what is computed with them, this is the price of doing without.
+    SoftSha,
+    /// With everything that it needs in its file, as the images of containers hold it.
+    Static,
+}
+
+impl Native {
+    const fn package(&self) -> &'static Package {
+        match self.0 {
+            Build::Usual => &NATIVE,
+            Build::SoftSha => &SOFT_SHA,
+            Build::Static => &STATIC,
+        }
+    }
 }
 
 const NATIVE: Package = Package {
@@ -25,13 +43,13 @@ const NATIVE: Package = Package {
     first_build: "building the native programs: once, some seconds",
 };
 
-const PORTABLE: Package = Package {
+const SOFT_SHA: Package = Package {
     flags: Some(Flags {
-        variant: "portable",
+        variant: "soft-sha",
         rustflags: "--cfg sha2_backend=\"soft\"",
         target: None,
     }),
-    first_build: "building the portable native programs: once, half a minute",
+    first_build: "building the native programs with SHA-256 in software: once, half a minute",
     ..NATIVE
 };
 
@@ -64,15 +82,15 @@ pub(super) const fn program_of(workload: Workload) -> &'static str {
 
 impl Adapter for Native {
     fn name(&self) -> &'static str {
-        if self.portable {
-            "native-portable"
-        } else {
-            "native"
+        match self.0 {
+            Build::Usual => "native",
+            Build::SoftSha => "native-soft-sha",
+            Build::Static => "native-static",
         }
     }
 
     fn find(&self) -> Result<Found, Unavailable> {
-        let package = if self.portable { PORTABLE } else { NATIVE };
+        let package = self.package();
         let remedy = format!("`{}` builds it", package.command());
         let program = package
             .program("native-http")
@@ -85,8 +103,8 @@ impl Adapter for Native {
     }
 
     fn takes(&self) -> Option<Takes> {
-        // Whether a person's own is portable is not for its name to say.
-        (!self.portable).then_some(Takes::Program)
+        // How a person's own is built is not for its name to say.
+        (self.0 == Build::Usual).then_some(Takes::Program)
     }
 
     fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
@@ -100,16 +118,16 @@ impl Adapter for Native {
                 .map_err(|error| format!("cannot copy {}: {error}", source.display()))?;
         }
         let sha256 = sha256_file(&program).map_err(|error| error.to_string())?;
-        let mut arguments = call_arguments(build.workload);
-        if listens(build.workload) {
-            arguments.push(ADDRESS.to_owned());
-        }
         Ok(LaunchSpec {
-            arguments,
+            arguments: commands(build).launch,
             // The program is the artifact: what is evicted of the others is their guest.
             files: vec![program.clone()],
             ..LaunchSpec::new(program, sha256)
         })
+    }
+
+    fn commands(&self, build: &BuildRequest<'_>, _: &Paths) -> Option<Commands> {
+        Some(commands(build))
     }
 
     fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
@@ -117,5 +135,18 @@ impl Adapter for Native {
             start_ms: 5.0,
             request_us: 30.0,
         }
+    }
+}
+
+fn commands(build: &BuildRequest<'_>) -> Commands {
+    let mut launch = call_arguments(build.workload);
+    if listens(build.workload) {
+        launch.push(ADDRESS.to_owned());
+    }
+    Commands {
+        program: program_of(build.workload),
+        compile: None,
+        launch,
+        environment: Vec::new(),
     }
 }

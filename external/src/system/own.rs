@@ -291,7 +291,7 @@ mod tests {
         assert!(takes(Module, HttpHello, "wasmedge-cli"));
         assert!(takes(Module, CpuHash, "wasmtime-cli"));
         assert!(takes(Program, HttpHello, "native"));
-        assert!(!takes(Program, HttpHello, "native-portable"));
+        assert!(!takes(Program, HttpHello, "native-soft-sha"));
         for contents in [Component, Module, Program] {
             assert!(!takes(contents, HttpHello, "docker"));
         }

@@ -13,9 +13,14 @@ use super::Acquire;
 )]
 pub struct OwnMilestones {
     first_statement_ns: u64,
+    /// Reported by a service that has an executor of its own.
+    runtime_ns: Option<u64>,
     engine_ns: u64,
+    /// Reported by a service that defines its host functions before it opens the artifact.
+    imports_ns: Option<u64>,
     acquired_ns: u64,
-    linked_ns: u64,
+    /// Reported by a service that links what it has acquired apart from making an instance of it.
+    linked_ns: Option<u64>,
     /// Reported by a service that has one instance for all requests. Others make one within the
     /// request.
     instantiated_ns: Option<u64>,
@@ -44,19 +49,19 @@ impl OwnMilestones {
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
         let acquiring = match acquire {
-            Acquire::Compile => Phase::Compile,
+            Acquire::Compile | Acquire::Jit => Phase::Compile,
             Acquire::CacheMiss => Phase::CacheMiss,
             Acquire::CacheHit => Phase::CacheHit,
             Acquire::Deserialize => Phase::Deserialize,
             Acquire::DeserializeFile | Acquire::Aot => Phase::DeserializeFile,
             Acquire::Interpret => Phase::Validate,
         };
-        let mut bounds = vec![
-            (Phase::Process, self.first_statement_ns),
-            (Phase::Engine, self.engine_ns),
-            (acquiring, self.acquired_ns),
-            (Phase::Link, self.linked_ns),
-        ];
+        let mut bounds = vec![(Phase::Process, self.first_statement_ns)];
+        bounds.extend(self.runtime_ns.map(|ns| (Phase::AsyncRuntime, ns)));
+        bounds.push((Phase::Engine, self.engine_ns));
+        bounds.extend(self.imports_ns.map(|ns| (Phase::Imports, ns)));
+        bounds.push((acquiring, self.acquired_ns));
+        bounds.extend(self.linked_ns.map(|ns| (Phase::Link, ns)));
         bounds.extend(self.instantiated_ns.map(|ns| (Phase::Instantiate, ns)));
         bounds.push((Phase::FirstRequest, answered_ns));
         let mut before = launched_ns;
@@ -86,6 +91,25 @@ mod tests {
         assert_eq!(
             (ns.as_slice(), ns.iter().sum::<u64>()),
             (&[10, 15, 30, 5, 40][..], 100)
+        );
+        let more = line.replace(
+            r#""engine_ns""#,
+            r#""runtime_ns":24,"imports_ns":37,"engine_ns""#,
+        );
+        let phases = OwnMilestones::read(&more)
+            .and_then(|it| it.phases(Acquire::DeserializeFile, 10, 110))
+            .unwrap();
+        assert_eq!(phases.iter().map(|phase| phase.ns).sum::<u64>(), 100);
+        let names: Vec<_> = phases.iter().map(|phase| phase.name.name()).collect();
+        assert_eq!(
+            names[..5],
+            [
+                "process",
+                "async_runtime",
+                "engine",
+                "imports",
+                "deserialize_file"
+            ]
         );
         assert!(
             milestones

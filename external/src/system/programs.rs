@@ -32,7 +32,7 @@ pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String
 fn installed_by_setup(name: &str) -> Option<PathBuf> {
     if is_root() {
         let program = docker_engine::state().join(name);
-        return is_roots(&program).then_some(program);
+        return docker_engine::is_roots(&program).then_some(program);
     }
     let data = std::env::var_os("XDG_DATA_HOME")
         .filter(|path| !path.is_empty())
@@ -70,14 +70,6 @@ pub(super) fn is_root() -> bool {
         .is_ok_and(|this| this.uid() == 0)
 }
 
-/// Whether a file, and every folder that it lies in, is root's and nobody else may write to it.
-fn is_roots(file: &Path) -> bool {
-    file.ancestors().all(|part| {
-        part.metadata()
-            .is_ok_and(|found| found.uid() == 0 && found.mode() & 0o022 == 0)
-    })
-}
-
 /// A program with its version and digest.
 pub(super) fn found(program: PathBuf, version: String, remedy: &str) -> Result<Found, Unavailable> {
     let sha256 = sha256_file(&program).map_err(|error| Unavailable {
@@ -103,7 +95,9 @@ pub(super) fn unavailable(remedy: &str) -> impl Fn(String) -> Unavailable {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::Path;
+
+    use docker_engine::is_roots;
 
     #[test]
     fn only_what_nobody_else_can_replace_is_roots() {

@@ -13,9 +13,10 @@ use super::{Adapter, containerd, docker, native, oci, wasmcloud, wasmedge, wasmt
 pub struct System(&'static dyn Adapter);
 
 /// All of them; no order is meant.
-static ADAPTERS: [&dyn Adapter; 12] = [
-    &native::Native { portable: false },
-    &native::Native { portable: true },
+static ADAPTERS: [&dyn Adapter; 13] = [
+    &native::Native(native::Build::Usual),
+    &native::Native(native::Build::SoftSha),
+    &native::Native(native::Build::Static),
     &wasmtime::WasmtimeEmbedded,
     &wasmedge::WasmEdgeEmbedded,
     &wasmtime::WasmtimeCli,
@@ -49,8 +50,9 @@ impl System {
             .collect()
     }
 
-    /// The system of this name that comes with this program.
+    /// The system of this name, or of one that it had before, that comes with this program.
     pub fn from_name(name: &str) -> Option<Self> {
+        let name = results::System::current_name(name);
         let adapter = ADAPTERS.into_iter().find(|adapter| adapter.name() == name);
         adapter.map(Self)
     }
@@ -117,5 +119,7 @@ mod tests {
             assert!(described.contains(&system.recorded()), "{system:?}");
         }
         assert_eq!(System::from_name("podman"), None);
+        let before = System::from_name("native-portable").unwrap();
+        assert_eq!(before.name(), "native-soft-sha");
     }
 }

@@ -9,12 +9,14 @@ pub(super) const KNOWN: [Known; 1] = [Known {
     label: "containerd",
     kind: Kind::Container,
     engine: None,
-    usual: &[(Param::Network, &["host"])],
+    usual: &[(Param::Network, &["host", "none"])],
     look: look("purple", Marker::Plus, false),
 }];
 
 pub(super) const LAYER: Layer = Layer {
     system: "containerd",
     network: Some("host"),
+    unless: None,
+    step: "daemon",
     work: "the daemon: a snapshot, its shim, its records",
 };

@@ -5,7 +5,7 @@ use results::Param;
 use super::usual::Usual;
 use super::{Embedding, Kind, Known, Layer, Marker, look};
 
-/// `docker run` puts a container on the bridge; a command has no network.
+/// `docker run` puts a container on the bridge.
 const USUAL: [Usual; 1] = [(Param::Network, &["bridge", "host", "none"])];
 
 pub(super) const KNOWN: [Known; 2] = [
@@ -27,15 +27,29 @@ pub(super) const KNOWN: [Known; 2] = [
     },
 ];
 
-pub(super) const LAYERS: [Layer; 2] = [
+/// A service in a network without a way out cannot be reached: of services the last layer holds the
+/// sandbox too.
+pub(super) const LAYERS: [Layer; 3] = [
     Layer {
         system: "docker",
         network: Some("host"),
+        unless: None,
+        step: "engine",
         work: "the engine: its layers, its log, its records",
     },
     Layer {
         system: "docker",
+        network: Some("none"),
+        unless: None,
+        step: "network sandbox",
+        work: "a network sandbox without a way out: the namespace, and the engine's records of it",
+    },
+    Layer {
+        system: "docker",
         network: Some("bridge"),
-        work: "a network of its own: the bridge, addresses, rules, the proxy",
+        unless: None,
+        step: "sandbox on the bridge",
+        work: "the sandbox on the bridge: a pair of devices, an address, rules, the proxy of a \
+            published port",
     },
 ];

@@ -102,18 +102,24 @@ pub struct Layer {
     pub system: &'static str,
     /// The network that its cells have, if there is a choice of them.
     pub network: Option<&'static str>,
+    /// The system in whose presence it is no layer: another build of the same program.
+    pub unless: Option<&'static str>,
+    /// What it is called.
+    pub step: &'static str,
     /// What the layer does.
     pub work: &'static str,
 }
 
 /// The layers between a bare program and a container with a network of its own, from the inside:
 /// the same program in each, and in each the work of the one before it.
-pub const CONTAINER_LAYERS: [Layer; 5] = [
-    native::LAYER,
+pub const CONTAINER_LAYERS: [Layer; 7] = [
+    native::LAYERS[0],
+    native::LAYERS[1],
     oci::LAYER,
     containerd::LAYER,
     docker::LAYERS[0],
     docker::LAYERS[1],
+    docker::LAYERS[2],
 ];
 
 struct Known {
@@ -320,8 +326,10 @@ mod tests {
         let sentences: Vec<_> = found.iter().map(EngineVersions::sentence).collect();
         assert_eq!(
             sentences,
-            ["wasmtime is 48.0.8 in wasmtime-embedded and wasmtime-cli, 48.0.3 in wasmcloud: what is \
-                compared between these differs by versions too"]
+            [
+                "wasmtime is 48.0.8 in wasmtime-embedded and wasmtime-cli, 48.0.3 in wasmcloud: what is \
+                compared between these differs by versions too"
+            ]
         );
         let same = differing_engines([
             ("wasmtime-embedded", "48.0.8", None),

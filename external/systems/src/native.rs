@@ -2,7 +2,7 @@
 
 use super::{Kind, Known, Layer, Marker, look};
 
-pub(super) const KNOWN: [Known; 2] = [
+pub(super) const KNOWN: [Known; 3] = [
     Known {
         name: "native",
         label: "native",
@@ -12,17 +12,38 @@ pub(super) const KNOWN: [Known; 2] = [
         look: look("native", Marker::Circle, false),
     },
     Known {
-        name: "native-portable",
+        name: "native-soft-sha",
         label: "native, SHA-256 in software",
         kind: Kind::Native,
         engine: None,
         usual: &[],
         look: look("grey", Marker::Circle, true),
     },
+    Known {
+        name: "native-static",
+        label: "native, statically linked",
+        kind: Kind::Native,
+        engine: None,
+        usual: &[],
+        look: look("native", Marker::Circle, true),
+    },
 ];
 
-pub(super) const LAYER: Layer = Layer {
-    system: "native",
-    network: None,
-    work: "the program alone",
-};
+/// Containers hold the statically linked program: the dynamically linked one is the innermost layer
+/// only where nothing else was measured.
+pub(super) const LAYERS: [Layer; 2] = [
+    Layer {
+        system: "native",
+        network: None,
+        unless: Some("native-static"),
+        step: "dynamic program",
+        work: "the program alone, which links its libraries first, as those in containers do not",
+    },
+    Layer {
+        system: "native-static",
+        network: None,
+        unless: None,
+        step: "program",
+        work: "the program alone, statically linked as in the containers",
+    },
+];

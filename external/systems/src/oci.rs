@@ -5,8 +5,8 @@ use results::Param;
 use super::usual::Usual;
 use super::{Kind, Known, Layer, Marker, look};
 
-/// They make no network: services share the machine's.
-const USUAL: [Usual; 1] = [(Param::Network, &["host"])];
+/// They make no network that a service could be reached in; a command may have none at all.
+const USUAL: [Usual; 1] = [(Param::Network, &["host", "none"])];
 
 pub(super) const KNOWN: [Known; 2] = [
     Known {
@@ -30,5 +30,7 @@ pub(super) const KNOWN: [Known; 2] = [
 pub(super) const LAYER: Layer = Layer {
     system: "runc",
     network: Some("host"),
-    work: "namespaces, mounts, control groups: the OCI runtime's two calls",
+    unless: None,
+    step: "OCI runtime",
+    work: "namespaces, mounts, control groups, the seccomp filter: the OCI runtime's two calls",
 };

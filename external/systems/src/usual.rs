@@ -8,6 +8,7 @@
 
 use std::cmp::Ordering;
 
+use results::levers::Lever;
 use results::{Cell, Param};
 
 use super::{Kind, known, rank};
@@ -19,7 +20,7 @@ pub(super) type Usual = (Param, &'static [&'static str]);
 /// The systems that stand for a kind, the first choice first: the engine that both this project and
 /// most others embed, and the engine of containers that most people run.
 ///
-/// `native-portable` and `docker-wasmtime` stand for nothing but themselves.
+/// `native-soft-sha` and `docker-wasmtime` stand for nothing but themselves.
 pub const fn representatives(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Native => &["native"],
@@ -85,8 +86,19 @@ pub fn by_use(one: &Cell, two: &Cell) -> Ordering {
         order = order.then_with(|| place(one).cmp(&place(two)));
     }
     order
+        .then_with(|| moved(one).cmp(&moved(two)))
         .then_with(|| other_params(one).cmp(&other_params(two)))
         .then_with(|| one.cmp(two))
+}
+
+/// How many levers of the engine are not where it has them itself.
+fn moved(cell: &Cell) -> usize {
+    let params = cell.params.keys();
+    params
+        .filter(|param| {
+            Lever::of(param).is_some() || matches!(param, Param::PoolSlots | Param::PoolLimits)
+        })
+        .count()
 }
 
 /// Where a value stands in a list: one that is absent first, one that is not listed last.
@@ -135,6 +147,20 @@ mod tests {
         }
         let wasm = all().filter(|it| it.kind == Kind::Wasm).count();
         assert_eq!(representatives(Kind::Wasm).len(), wasm);
+    }
+
+    #[test]
+    fn a_lever_that_is_moved_is_not_usual() {
+        let loaded = ("acquire", "deserialize_file");
+        let cells = [
+            cell(
+                "wasmtime-embedded",
+                Scenario::CodeCold,
+                &[loaded, ("address_map", "no")],
+            ),
+            cell("wasmtime-embedded", Scenario::CodeCold, &[loaded]),
+        ];
+        assert_eq!(chosen(&cells), Some(&cells[1]));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::usual::Usual;
 use super::{Embedding, Kind, Known, Marker, look};
 
 /// Compiled ahead of time where something may be prepared, and interpreted otherwise.
-const USUAL: [Usual; 1] = [(Param::Acquire, &["aot", "interpret", "compile"])];
+const USUAL: [Usual; 1] = [(Param::Acquire, &["aot", "interpret", "jit", "compile"])];
 
 pub(super) const KNOWN: [Known; 2] = [
     Known {

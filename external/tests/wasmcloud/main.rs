@@ -119,6 +119,7 @@ fn request(workload: Workload, pairs: &[(&str, &str)]) -> StartRequest {
         page_cache: PageCache::Hot,
         own_milestones: false,
         core: None,
+        address: std::net::Ipv4Addr::LOCALHOST.into(),
         deadline_ns,
     }
 }

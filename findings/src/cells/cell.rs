@@ -42,6 +42,41 @@ pub struct Measured {
     pub median_without_noisy: Option<f64>,
 }
 
+impl Measured {
+    /// Values that are of a whole block each, with their sessions and blocks, and their places in the
+    /// run's order; nothing of none, or where one is no number.
+    pub(crate) fn of_places(values: &[((u32, u32), u64, f64)]) -> Option<Self> {
+        let all: Vec<f64> = values.iter().map(|(.., value)| *value).collect();
+        Some(Self {
+            all: describe(&all, Order::Unknown).ok()?,
+            values: all,
+            blocks: values.iter().map(|((_, block), ..)| *block).collect(),
+            orders: values.iter().map(|(_, order, _)| *order).collect(),
+            sessions: values.iter().map(|((session, _), ..)| *session).collect(),
+            median_without_noisy: None,
+        })
+    }
+
+    /// Each value with its session and block, and its place in the run's order.
+    pub(crate) fn places(&self) -> impl Iterator<Item = ((u32, u32), f64, u64)> {
+        let places = self
+            .sessions
+            .iter()
+            .copied()
+            .zip(self.blocks.iter().copied());
+        let values = self.values.iter().copied().zip(self.orders.iter().copied());
+        places
+            .zip(values)
+            .map(|(place, (value, order))| (place, value, order))
+    }
+
+    /// The value with this place in the run's order.
+    pub(crate) fn at(&self, order: u64) -> Option<f64> {
+        let at = self.orders.iter().position(|it| *it == order)?;
+        self.values.get(at).copied()
+    }
+}
+
 /// A phase of a cell's starts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PhaseFacts {

@@ -61,8 +61,19 @@ measures! {
     P999Ns = "p999_ns",
     /// Page tables of all instances: kernel memory that no process's own includes.
     PageTablesBytes = "page_tables_bytes",
-    /// Proportional set size of shims, included in that of all instances.
+    /// Proportional set size of shims, which is not in that of the instances.
     ShimPssBytes = "shim_pss_bytes",
+    /// Proportional set size of what an engine keeps for all instances: its daemons.
+    EnginePssBytes = "engine_pss_bytes",
+    /// What all instances take: their proportional set size and that of their shims.
+    FleetBytes = "fleet_bytes",
+    /// What one more instance takes, its shim included: the slope of [`Self::FleetBytes`] over the
+    /// numbers of instances of one block.
+    InstanceBytes = "instance_bytes",
+    /// What the machine pays once, for any number of instances: where that line begins, and the engine.
+    OnceBytes = "once_bytes",
+    /// What one service alone takes: the sum of both.
+    ServiceBytes = "service_bytes",
     /// By how much less memory the machine had available than before.
     MachineBytes = "machine_bytes",
     /// CPU time of the load generator as a part of the load's duration.
@@ -80,6 +91,11 @@ impl Measure {
             | Self::PrivateBytes
             | Self::PageTablesBytes
             | Self::ShimPssBytes
+            | Self::EnginePssBytes
+            | Self::FleetBytes
+            | Self::InstanceBytes
+            | Self::OnceBytes
+            | Self::ServiceBytes
             | Self::MachineBytes => Unit::Bytes,
             Self::PerSecond => Unit::PerSecond,
             Self::GeneratorShare => Unit::Share,
@@ -99,7 +115,8 @@ impl Measure {
         matches!(self, Self::P90Ns | Self::P95Ns | Self::P99Ns | Self::P999Ns)
     }
 
-    /// Its value in one sample.
+    /// Its value in one sample; of what takes several samples of a block, nothing:
+    /// [`Facts`](crate::facts::Facts) puts those together.
     pub fn read(self, point: &Point) -> Option<f64> {
         let whole = |value: Option<u64>| value.map(|value| value as f64);
         let load = point.load.as_deref();
@@ -115,6 +132,13 @@ impl Measure {
             Self::StartLastNs => point.fact(Fact::StartLastNs),
             Self::PageTablesBytes => point.fact(Fact::PageTablesBytes),
             Self::ShimPssBytes => point.fact(Fact::ShimPssBytes),
+            Self::EnginePssBytes => point.fact(Fact::EnginePssBytes),
+            // Older records have no zero for a system without shims.
+            Self::FleetBytes => {
+                let shims = point.fact(Fact::ShimPssBytes).unwrap_or(0.0);
+                Some(point.fact(Fact::PssBytes)? + shims)
+            }
+            Self::InstanceBytes | Self::OnceBytes | Self::ServiceBytes => None,
             Self::MachineBytes => {
                 let before = point.fact(Fact::AvailableBeforeBytes)?;
                 Some(before - point.fact(Fact::AvailableBytes)?)

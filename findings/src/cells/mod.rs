@@ -56,12 +56,15 @@ pub fn is_unobserved(cell: &Cell) -> bool {
 
 /// Whether a cell is of the system as people would use it: nothing left out, no build of a person's
 /// own in place of the workload, all CPUs that its scenario gives, no firewall in its way, no network
-/// in between.
+/// in between. A container's bridge is a network in any case: its clients are at the other end of it.
 pub fn is_plain(cell: &Cell) -> bool {
     let params = &cell.params;
+    let is_near = params.get(Param::Path).is_none_or(|it| it == "loopback");
+    let is_held = params.contains_key(Param::DelayMs) || params.contains_key(Param::RateMbit);
+    let is_bridge = params.is(Param::Network, "bridge") && !cell.scenario.starts();
     !params.contains_key(Param::Without)
         && !params.contains_key(Param::Build)
         && !params.contains_key(Param::Cpus)
         && params.get(Param::Firewall).is_none_or(|it| it == "off")
-        && params.get(Param::Path).is_none_or(|it| it == "loopback")
+        && (is_near || is_bridge && !is_held)
 }

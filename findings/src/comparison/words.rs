@@ -2,7 +2,7 @@
 
 use super::{Bound, Comparison, Design, Effect, Family};
 use crate::statistics::Verdict;
-use crate::units::{Unit, percent, three_digits};
+use crate::units::{Unit, percent, times};
 
 impl Design {
     /// The test, in words.
@@ -15,12 +15,13 @@ impl Design {
 }
 
 impl Effect {
-    /// A ratio with its interval: `4.51× (4.38–4.66)`.
+    /// A ratio with its interval: `4.51× (4.38–4.66)`, `1/81.3 (1/91.0–1/72.4)`.
     pub fn ratio_text(&self) -> String {
+        let end = |ratio: f64| times(ratio).trim_end_matches('×').to_owned();
         let ends = self.interval.map_or_else(String::new, |ends| {
-            format!(" ({}–{})", three_digits(ends.low), three_digits(ends.high))
+            format!(" ({}–{})", end(ends.low), end(ends.high))
         });
-        format!("{}×{ends}", three_digits(self.estimate))
+        format!("{}{ends}", times(self.estimate))
     }
 
     /// A difference with its sign.

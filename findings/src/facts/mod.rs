@@ -3,6 +3,7 @@
 mod baseline;
 mod configurations;
 mod floors;
+mod memory;
 mod pauses;
 mod representatives;
 mod selection;
@@ -54,7 +55,8 @@ pub struct Facts {
 impl Facts {
     /// The facts of a run.
     pub fn compute(run: &Run) -> Self {
-        let cells = cells(&run.cells);
+        let mut cells = cells(&run.cells);
+        memory::add_lines(&mut cells);
         let floors = Floors::compute(&cells);
         let (families, controls) = judge(&cells, &floors);
         Self {

@@ -38,8 +38,70 @@ pub(super) fn contradiction(sample: &Sample, load: Option<&Load>) -> Option<Stri
             "the residual of {residual} ns is more than the sum rule allows"
         ));
     }
-    load.and_then(counts)
+    impossible(sample, load).or_else(|| load.and_then(counts))
 }
+
+/// No sample lasts longer: a year, in nanoseconds.
+const LONGEST_NS: u64 = 366 * 24 * 3_600 * 1_000_000_000;
+
+/// No process addresses more: 57 bits, the most of any x86-64 or AArch64 processor.
+const MOST_BYTES: u64 = 1 << 57;
+
+/// A figure that no sample can have, whatever it measured: whoever reads a table would take it for one.
+fn impossible(sample: &Sample, load: Option<&Load>) -> Option<String> {
+    let used = &sample.resources;
+    let times = [
+        ("total", sample.total_ns),
+        ("CPU time", used.cpu_ns.map(|ns| ns / MOST_CORES)),
+        ("time of its requests", load.map(|it| it.wall_ns)),
+    ];
+    let long = times
+        .into_iter()
+        .find(|(_, ns)| ns.is_some_and(|ns| ns > LONGEST_NS));
+    if let Some((what, _)) = long {
+        return Some(format!("the {what} is longer than a year"));
+    }
+    let evidence = sample.attested.iter();
+    let mut of_evidence = evidence.filter_map(|(key, value)| {
+        let value = value.as_f64()?;
+        let is_beyond = match key.name().rsplit('_').next()? {
+            "bytes" => value < 0.0 || value > MOST_BYTES as f64,
+            // What was there before the start has instants before it.
+            "ns" => value.abs() > LONGEST_NS as f64,
+            _ => false,
+        };
+        is_beyond.then(|| key.name())
+    });
+    if let Some(key) = of_evidence.next() {
+        return Some(format!("`{key}` is more than any machine has"));
+    }
+    let bytes = [
+        ("memory", used.pss_bytes),
+        ("resident memory", used.max_rss_bytes),
+    ];
+    if let Some((what, _)) = bytes
+        .into_iter()
+        .find(|(_, it)| it.is_some_and(|it| it > MOST_BYTES))
+    {
+        return Some(format!("the {what} is more than any machine has"));
+    }
+    let load = load?;
+    let counts = [load.sent, load.dropped, load.late];
+    if counts.into_iter().any(|count| count > MOST_REQUESTS) {
+        return Some("its requests are more than any generator counts".to_owned());
+    }
+    let load = (load.wall_ns > 0 && load.ok > load.wall_ns).then_some(load)?;
+    Some(format!(
+        "{} answers in {} ns are more than one a nanosecond",
+        load.ok, load.wall_ns
+    ))
+}
+
+/// No generator counts more requests of a sample: some trillions.
+const MOST_REQUESTS: u64 = 1 << 42;
+
+/// No machine has more cores: a bound for CPU time beside time.
+const MOST_CORES: u64 = 1 << 20;
 
 /// Whether the numbers of requests add up.
 fn counts(load: &Load) -> Option<String> {

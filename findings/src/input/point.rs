@@ -24,6 +24,8 @@ pub enum Fact {
     PageTablesBytes,
     /// Proportional set size of shims.
     ShimPssBytes,
+    /// Proportional set size of what an engine keeps for all instances.
+    EnginePssBytes,
     /// Memory that the machine had available before.
     AvailableBeforeBytes,
     /// Memory that the machine had available with all instances.
@@ -41,7 +43,7 @@ pub enum Fact {
 }
 
 impl Fact {
-    const EVIDENCE: [(Self, &[Evidence]); 14] = [
+    const EVIDENCE: [(Self, &[Evidence]); 15] = [
         (Self::ReadyNs, &[Evidence::ReadyNs]),
         (Self::PrivateBytes, &[Evidence::PrivateBytes]),
         (Self::PssBytes, &[Evidence::PssBytes]),
@@ -49,6 +51,7 @@ impl Fact {
         (Self::Oversubscribed, &[Evidence::Oversubscribed]),
         (Self::PageTablesBytes, &[Evidence::PageTablesBytes]),
         (Self::ShimPssBytes, &[Evidence::ShimPssBytes]),
+        (Self::EnginePssBytes, &[Evidence::EnginePssBytes]),
         (
             Self::AvailableBeforeBytes,
             &[Evidence::AvailableBeforeBytes],

@@ -14,8 +14,10 @@ use crate::facts::Facts;
 pub struct Layer {
     /// The cell's id.
     pub cell: String,
-    /// What it is called.
+    /// What it is called: the system, and its network where there is a choice.
     pub name: String,
+    /// What it adds, in a word or two.
+    pub step: &'static str,
     /// What it does.
     pub work: &'static str,
     /// The median of its starts.
@@ -63,7 +65,11 @@ pub fn compute(facts: &Facts) -> Vec<ContainerLayers> {
 fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option<ContainerLayers> {
     let cells = facts.comparable_by(workload, scenario, Measure::TotalNs);
     let mut found: Vec<(&CellFacts, Layer)> = Vec::new();
+    let is_there = |system: &str| cells.iter().any(|cell| cell.system() == system);
     for layer in &CONTAINER_LAYERS {
+        if layer.unless.is_some_and(is_there) {
+            continue;
+        }
         let is_layer = |cell: &&CellFacts| {
             cell.system() == layer.system && cell.cell.params.get(Param::Network) == layer.network
         };
@@ -78,6 +84,7 @@ fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option
             Layer {
                 cell: cell.id.clone(),
                 name: format!("{}{network}", layer.system),
+                step: layer.step,
                 work: layer.work,
                 total_ns,
             },

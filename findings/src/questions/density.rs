@@ -19,10 +19,12 @@ use crate::statistics::{Estimate, Fit, linear_fit};
 const DESCRIBED: f64 = 0.1;
 
 /// Memory of which a line is fitted, the first that all cells have first.
-const MEMORY: [Measure; 5] = [
+const MEMORY: [Measure; 7] = [
+    Measure::FleetBytes,
     Measure::PssBytes,
     Measure::PrivateBytes,
     Measure::ShimPssBytes,
+    Measure::EnginePssBytes,
     Measure::PageTablesBytes,
     Measure::MachineBytes,
 ];
@@ -51,7 +53,8 @@ pub struct DensityStep {
     pub instances: u64,
     /// The cell's id.
     pub cell: String,
-    /// Right answers per second and MiB of proportional memory.
+    /// Right answers per second and MiB of all that they take: instances, shims and engine. Nothing
+    /// where one of these is unknown.
     pub per_second_and_mib: Option<Estimate>,
 }
 
@@ -94,7 +97,7 @@ fn curve((cell, mut members): (Cell, Vec<(u64, &CellFacts)>)) -> Density {
         .into_iter()
         .filter_map(|measure| Some((measure, fit(&members, measure)?)))
         .collect();
-    let memory_measure = MEMORY[..2].iter().copied().find(|measure| {
+    let memory_measure = MEMORY[..3].iter().copied().find(|measure| {
         members
             .iter()
             .all(|(_, it)| !it.values(*measure).is_empty())
@@ -135,12 +138,15 @@ fn fit(members: &[(u64, &CellFacts)], measure: Measure) -> Option<Fit> {
 fn step((instances, cell): &(u64, &CellFacts)) -> DensityStep {
     let of = |measure| cell.measures.get(&measure);
     let efficiency = of(Measure::PerSecond)
-        .zip(of(Measure::PssBytes))
-        .filter(|(rates, memory)| rates.blocks == memory.blocks)
-        .and_then(|(rates, memory)| {
-            let each = rates.values.iter().zip(&memory.values);
+        .zip(of(Measure::FleetBytes).zip(of(Measure::EnginePssBytes)))
+        .filter(|(rates, (fleet, engine))| {
+            rates.orders == fleet.orders && rates.orders == engine.orders
+        })
+        .and_then(|(rates, (fleet, engine))| {
+            let bytes = fleet.values.iter().zip(&engine.values);
+            let each = rates.values.iter().zip(bytes);
             let each: Vec<f64> = each
-                .map(|(rate, bytes)| rate / (bytes / f64::from(1 << 20)))
+                .map(|(rate, (fleet, engine))| rate / ((fleet + engine) / f64::from(1 << 20)))
                 .collect();
             Estimate::of_median(&each)
         });

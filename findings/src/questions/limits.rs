@@ -199,17 +199,15 @@ pub fn compute(facts: &Facts) -> Limits {
 /// A twin has the version of its original, and is left out with those that are not there.
 fn engine_versions(facts: &Facts) -> Vec<EngineVersions> {
     let systems = facts.manifest.iter().flat_map(|manifest| &manifest.systems);
-    systems::differing_engines(
-        systems
-            .filter(|system| system.unavailable.is_none())
-            .map(|system| {
-                (
-                    &*system.name,
-                    &*system.version,
-                    system.engine_version.as_deref(),
-                )
-            }),
-    )
+    systems::differing_engines(systems.filter(|system| system.unavailable.is_none()).map(
+        |system| {
+            (
+                &*system.name,
+                &*system.version,
+                system.engine_version.as_deref(),
+            )
+        },
+    ))
 }
 
 fn fail_often(facts: &Facts) -> Vec<FailsOften> {

@@ -13,6 +13,7 @@ pub mod engine_pairs;
 pub mod factors;
 pub mod headline;
 pub mod kinds_of_cold;
+pub mod levers;
 pub mod lifecycles;
 pub mod limits;
 pub mod network_path;

@@ -15,6 +15,12 @@
 //! What a request costs under load is CPU time, which a busy generator does not change; in runs that
 //! did not record it, it is the reciprocal of the throughput.
 //!
+//! **Memory is what is alike for every system**: for many tenants what one more instance takes, for one
+//! service that and what the machine pays once, both by the line of memory over instances. Where two
+//! systems do not have such a line, memory is not judged, and the other criteria share its weight; where
+//! two have, those without are not ranked. Where a system's memory was measured in its usual life cycle
+//! only, that stands for its others too.
+//!
 //! A system is not ranked if what its criteria are read off fails often, since that is what
 //! survivors did, or is limited by the load generator, since that is the generator's figure.
 
@@ -37,8 +43,10 @@ pub enum Criterion {
     Start,
     /// Time of a request on a running instance.
     Request,
-    /// Memory of a running instance.
-    Memory,
+    /// Memory of one more instance, where there are many.
+    InstanceMemory,
+    /// Memory of one service: of its instance, and what the machine pays once.
+    ServiceMemory,
     /// What a request costs under load: CPU time; where that was not recorded, the reciprocal of the
     /// throughput.
     Load,
@@ -50,9 +58,15 @@ impl Criterion {
         match self {
             Self::Start => "start",
             Self::Request => "request",
-            Self::Memory => "memory",
+            Self::InstanceMemory => "memory of one more instance",
+            Self::ServiceMemory => "memory of one service with its engine",
             Self::Load => "request under load",
         }
+    }
+
+    /// Whether it is memory.
+    pub const fn is_memory(self) -> bool {
+        matches!(self, Self::InstanceMemory | Self::ServiceMemory)
     }
 
     /// What it is read off in these facts.
@@ -60,7 +74,8 @@ impl Criterion {
         match self {
             Self::Start => Measure::TotalNs,
             Self::Request => Measure::P50Ns,
-            Self::Memory => Measure::PssBytes,
+            Self::InstanceMemory => Measure::InstanceBytes,
+            Self::ServiceMemory => Measure::ServiceBytes,
             Self::Load => {
                 let loads = facts.comparable(workload, Scenario::Throughput);
                 let measure = Measure::RequestCpuNs;
@@ -93,7 +108,7 @@ pub const USES: [Use; 3] = [
             and memory limits their number",
         weights: &[
             (Criterion::Start, 0.4),
-            (Criterion::Memory, 0.5),
+            (Criterion::InstanceMemory, 0.5),
             (Criterion::Request, 0.1),
         ],
     },
@@ -104,7 +119,7 @@ pub const USES: [Use; 3] = [
         weights: &[
             (Criterion::Start, 0.5),
             (Criterion::Request, 0.3),
-            (Criterion::Memory, 0.2),
+            (Criterion::ServiceMemory, 0.2),
         ],
     },
     Use {
@@ -113,7 +128,7 @@ pub const USES: [Use; 3] = [
         weights: &[
             (Criterion::Load, 0.6),
             (Criterion::Request, 0.25),
-            (Criterion::Memory, 0.15),
+            (Criterion::ServiceMemory, 0.15),
         ],
     },
 ];
@@ -128,6 +143,10 @@ pub struct Ranking {
     pub workload: Workload,
     /// How many requests an instance of each handles; nothing where that is not recorded.
     pub lifecycle: Option<String>,
+    /// What was weighed, with weights that add up to 1.
+    pub weighed: Vec<(Criterion, f64)>,
+    /// What would have counted and was not measured of two systems.
+    pub not_judged: Vec<Criterion>,
     /// The systems, best score first.
     pub places: Vec<Place>,
     /// Those that cannot be ranked, each with the reason.
@@ -203,7 +222,7 @@ pub fn compute(facts: &Facts) -> Vec<Ranking> {
     scored
         .into_iter()
         .map(|scored| {
-            let own = families.by_ref().take(scored.for_use.weights.len());
+            let own = families.by_ref().take(scored.weighed.len());
             let own = own.collect();
             scored.rank(own)
         })
@@ -219,9 +238,17 @@ fn cell_of<'a>(
     match criterion {
         Criterion::Start => Some(of.start),
         Criterion::Request => Some(of.warm),
-        Criterion::Memory => [of.warm, of.start]
-            .into_iter()
-            .find(|cell| cell.median(Measure::PssBytes).is_some()),
+        Criterion::InstanceMemory | Criterion::ServiceMemory => {
+            let cell = &of.start.cell;
+            let mut cells = facts.comparable(&cell.workload, Scenario::Density);
+            let measure = criterion.measure(facts, &cell.workload);
+            cells.retain(|it| it.system() == of.start.system() && it.median(measure).is_some());
+            let lifecycle =
+                |it: &CellFacts| it.cell.params.get(Param::Lifecycle).map(str::to_owned);
+            let is_alike = |it: &&CellFacts| lifecycle(it) == lifecycle(of.warm);
+            let alike = usual(cells.iter().copied().filter(is_alike), |it| &it.cell);
+            alike.or_else(|| usual(cells, |it| &it.cell))
+        }
         Criterion::Load => {
             let loads = facts.comparable(&of.warm.cell.workload, Scenario::Throughput);
             let alike = loads.into_iter().filter(|load| {
@@ -247,7 +274,9 @@ struct Scored<'a> {
     for_use: Use,
     workload: &'a Workload,
     lifecycle: Option<&'a str>,
-    /// What each criterion is read off.
+    /// What is weighed, with weights that add up to 1.
+    weighed: Vec<(Criterion, f64)>,
+    /// What each of them is read off.
     measures: Vec<Measure>,
     systems: Vec<(&'a str, Costs<'a>, f64)>,
     /// The least cost by each criterion.
@@ -265,22 +294,25 @@ fn score<'a>(
     all: &[Configuration<'a>],
 ) -> Option<Scored<'a>> {
     let (mut systems, mut unranked) = (Vec::new(), Vec::new());
-    let measures = for_use.weights.iter();
-    let measures = measures.map(|(criterion, _)| criterion.measure(facts, workload));
+    let weighed = weighed(facts, for_use, all);
+    let measures = weighed.iter();
+    let measures = measures
+        .map(|(criterion, _)| criterion.measure(facts, workload))
+        .collect();
     for of in all {
-        match costs(facts, of, for_use) {
+        match costs(facts, of, &weighed) {
             Ok(costs) => systems.push((of.start.system(), costs, 0.0)),
             Err(obstacle) => unranked.push(obstacle),
         }
     }
-    let best: Vec<f64> = (0..for_use.weights.len())
+    let best: Vec<f64> = (0..weighed.len())
         .map(|at| {
             let values = systems.iter().map(|(_, cells, _)| cells[at].1);
             values.fold(f64::INFINITY, f64::min)
         })
         .collect();
     for (_, cells, score) in &mut systems {
-        let terms = for_use.weights.iter().zip(cells.iter()).zip(&best);
+        let terms = weighed.iter().zip(cells.iter()).zip(&best);
         let sum: f64 = terms
             .map(|(((_, weight), (_, value)), best)| weight * (value / best).ln())
             .sum();
@@ -292,11 +324,28 @@ fn score<'a>(
         for_use,
         workload,
         lifecycle: all.first().and_then(|of| of.lifecycle),
-        measures: measures.collect(),
+        weighed,
+        measures,
         systems,
         best,
         unranked,
     })
+}
+
+/// What of a use's criteria can be judged: memory only where two systems have a figure that is alike.
+fn weighed(facts: &Facts, for_use: Use, all: &[Configuration<'_>]) -> Vec<(Criterion, f64)> {
+    let is_judged = |(criterion, _): &&(Criterion, f64)| {
+        let with = all
+            .iter()
+            .filter(|of| cell_of(facts, of, *criterion).is_some());
+        !criterion.is_memory() || with.count() > 1
+    };
+    let judged: Vec<_> = for_use.weights.iter().filter(is_judged).copied().collect();
+    let sum: f64 = judged.iter().map(|(_, weight)| weight).sum();
+    judged
+        .into_iter()
+        .map(|(criterion, weight)| (criterion, weight / sum))
+        .collect()
 }
 
 impl<'a> Scored<'a> {
@@ -326,7 +375,7 @@ impl<'a> Scored<'a> {
                 floor: facts.floor_of(self.workload, cells[0].cell.scenario, measure),
             }
         };
-        self.for_use.weights.iter().enumerate().map(table).collect()
+        self.weighed.iter().enumerate().map(table).collect()
     }
 
     /// The ranking, by the families of its tables.
@@ -338,8 +387,7 @@ impl<'a> Scored<'a> {
             is_shared: ranks.iter().filter(|other| *other == rank).count() > 1,
             score: *score,
             factors: self
-                .for_use
-                .weights
+                .weighed
                 .iter()
                 .zip(&self.measures)
                 .zip(cells)
@@ -355,10 +403,17 @@ impl<'a> Scored<'a> {
                 )
                 .collect(),
         };
+        let is_left_out = |criterion: &Criterion| {
+            let mut weighed = self.weighed.iter();
+            !weighed.any(|(weighed, _)| weighed == criterion)
+        };
+        let criteria = self.for_use.weights.iter().map(|(criterion, _)| *criterion);
         Ranking {
+            not_judged: criteria.filter(is_left_out).collect(),
             for_use: self.for_use,
             workload: self.workload.clone(),
             lifecycle: self.lifecycle.map(str::to_owned),
+            weighed: self.weighed.clone(),
             places: self.systems.iter().zip(&ranks).map(place).collect(),
             unranked: self.unranked,
             families,
@@ -370,7 +425,7 @@ impl<'a> Scored<'a> {
 fn costs<'a>(
     facts: &'a Facts,
     of: &Configuration<'a>,
-    for_use: Use,
+    weighed: &[(Criterion, f64)],
 ) -> Result<Costs<'a>, Unranked> {
     let refuse = |cell: &CellFacts, why: String| Unranked {
         system: of.start.system().to_owned(),
@@ -385,6 +440,10 @@ fn costs<'a>(
             let why = format!("its {} was not measured", criterion.name());
             return Err(refuse(cell.unwrap_or(of.start), why));
         };
+        if value <= 0.0 {
+            let why = format!("its {} does not show: the line is flat", criterion.name());
+            return Err(refuse(cell, why));
+        }
         if let Some(answered) = cell.answered().filter(|_| cell.fails_often()) {
             return Err(refuse(cell, answered));
         }
@@ -401,7 +460,7 @@ fn costs<'a>(
             },
         ))
     };
-    for_use.weights.iter().map(cost).collect()
+    weighed.iter().map(cost).collect()
 }
 
 /// The rank of each system in the order of scores.

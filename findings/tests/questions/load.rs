@@ -225,11 +225,11 @@ fn a_clock_of_requests_says_when_its_ratio_is_only_a_bound() {
         found.clocks.remove(0).ratios.remove(0)
     };
     let exact = ratio(50, 50);
-    assert_eq!((exact.bound, exact.ratio_text().as_str()), (None, "0.50×"));
+    assert_eq!((exact.bound, exact.ratio_text().as_str()), (None, "0.500×"));
     // It takes at most half a container's time.
     let bound = ratio(97, 50);
     assert_eq!(bound.bound, Some(Bound::AtMost));
-    assert_eq!(bound.ratio_text(), "≤ 0.50×");
+    assert_eq!(bound.ratio_text(), "≤ 0.500×");
     assert_eq!(ratio(50, 97).bound, Some(Bound::AtLeast));
     let neither = ratio(97, 97);
     assert_eq!((neither.ratio, neither.ratio_text().as_str()), (None, "–"));

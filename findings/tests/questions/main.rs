@@ -3,8 +3,10 @@
 mod blocks;
 mod builder;
 mod duel;
+mod levers;
 mod lifecycles;
 mod load;
+mod memory;
 mod objectives;
 mod selection;
 mod simulated;
@@ -12,6 +14,7 @@ mod simulated;
 use builder::{Builder, cell, findings};
 use findings::Measure;
 use findings::comparison::Design;
+use findings::questions::container_layers::ContainerLayers;
 use findings::questions::factors::Factor;
 use findings::questions::scaling::Limit;
 use findings::statistics::Verdict;
@@ -81,7 +84,8 @@ fn a_number_of_instances_with_failures_is_beyond_the_limit() {
 fn dense(totals_mib: [(&str, u64); 3]) -> Vec<Sample> {
     let sample = |(instances, mib): (&str, u64)| {
         let cell = cell("native", Scenario::Density, &[("instances", instances)]);
-        Builder::new(&cell, 0).pss(mib << 20).answers(9).build()
+        let sample = Builder::new(&cell, 0).pss(mib << 20).answers(9);
+        sample.attest(Evidence::EnginePssBytes, 0).build()
     };
     totals_mib.map(sample).to_vec()
 }
@@ -214,26 +218,71 @@ fn systems_that_can_never_keep_state_are_known_with_their_reasons() {
 fn layers_are_compared_with_the_one_inside_and_the_whole_with_the_innermost() {
     let host = [("network", "host")];
     let layers = [
-        cell("native", Scenario::DiskCold, &[]),
+        cell("native-static", Scenario::DiskCold, &[]),
         cell("runc", Scenario::DiskCold, &host),
         cell("docker", Scenario::DiskCold, &host),
     ];
     let mut samples = Vec::new();
+    // Another build of the program is no layer where the one that containers hold was measured.
+    let other = cell("native", Scenario::DiskCold, &[]);
     for block in 0..12 {
         for (layer, ms) in layers.iter().zip([2, 40, 300]) {
             let ns = ms * 1_000_000 + u64::from(block);
             samples.push(Builder::new(layer, block).total(ns).build());
         }
     }
+    samples.extend((0..12).map(|block| Builder::new(&other, block).total(3_000_000).build()));
+    // A run of before there was the static one.
+    let earlier: Vec<_> = samples
+        .iter()
+        .filter(|it| it.cell.system.as_str() != "native-static")
+        .cloned()
+        .collect();
     let found = findings(samples);
     let of = &found.container_layers[0];
+    let names = |of: &ContainerLayers| -> Vec<String> {
+        of.layers.iter().map(|layer| layer.name.clone()).collect()
+    };
+    assert_eq!(names(of), ["native-static", "runc host", "docker host"]);
+    let earlier = findings(earlier);
+    assert_eq!(
+        names(&earlier.container_layers[0]),
+        ["native", "runc host", "docker host"]
+    );
     close(of.added(1).unwrap().shift.unwrap().estimate, 38e6);
     close(of.added(2).unwrap().shift.unwrap().estimate, 260e6);
     assert!((of.whole().unwrap().ratio.unwrap().estimate - 150.0).abs() < 0.01);
 }
 
+#[test]
+fn a_network_sandbox_is_a_layer_of_its_own_where_it_was_measured() {
+    let names = ["host", "none", "bridge"];
+    let of_networks = |networks: &[&str]| {
+        let mut samples = Vec::new();
+        for block in 0..12 {
+            for (at, network) in (0_u64..).zip(networks) {
+                let layer = cell("docker", Scenario::DiskCold, &[("network", network)]);
+                let ns = (100 + 40 * at) * 1_000_000 + u64::from(block);
+                samples.push(Builder::new(&layer, block).total(ns).build());
+            }
+        }
+        let found = findings(samples);
+        let layers = found.container_layers[0].layers.iter();
+        layers.map(|layer| layer.step).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of_networks(&names),
+        ["engine", "network sandbox", "sandbox on the bridge"]
+    );
+    // A service without a way out cannot be reached.
+    assert_eq!(
+        of_networks(&["host", "bridge"]),
+        ["engine", "sandbox on the bridge"]
+    );
+}
+
 /// Starts and warm requests of systems: milliseconds, MiB.
-fn configured(systems: &[(&str, f64, u64)]) -> Vec<Sample> {
+pub(crate) fn configured(systems: &[(&str, f64, u64)]) -> Vec<Sample> {
     let mut samples = Vec::new();
     for block in 0..14_u32 {
         for (at, (system, ms, mib)) in systems.iter().enumerate() {
@@ -267,7 +316,7 @@ fn configured(systems: &[(&str, f64, u64)]) -> Vec<Sample> {
 fn what_cannot_be_told_apart_shares_a_rank() {
     let found = findings(configured(&[
         ("native", 2.0, 10),
-        ("native-portable", 2.0005, 10),
+        ("native-soft-sha", 2.0005, 10),
         ("docker", 300.0, 10),
     ]));
     let edge = found

@@ -9,7 +9,7 @@ use findings::questions::{headline, scaling};
 use findings::statistics::Verdict;
 use findings::{CellFacts, Findings, Measure};
 use results::record::Scenario;
-use results::{Cell, Phase, Sample};
+use results::{Cell, Param, Phase, Sample};
 
 use crate::builder::{Builder, cell, findings};
 use crate::close;
@@ -359,4 +359,94 @@ fn the_observer_is_charged_to_neither_side() {
     assert!(observed.more_ns().unwrap().abs() < 1e3);
     let own = of(&found, pair.taken_apart[0].as_ref().unwrap());
     assert!(own.median(Measure::TotalNs).is_some());
+}
+
+/// Wasmtime both ways, in microseconds, and without what the names say.
+fn without(rows: &[(&str, &str, u64)]) -> Findings {
+    let mut samples = Vec::new();
+    for block in 0..12 {
+        for (system, without, us) in rows {
+            let mut params = vec![("acquire", "deserialize_file"), ("observer", "none")];
+            params.extend((!without.is_empty()).then_some(("without", *without)));
+            let total = us * 1_000 + u64::from(block % 5) * 100;
+            samples.push(
+                Builder::new(&prepared(system, &params), block)
+                    .total(total)
+                    .build(),
+            );
+        }
+    }
+    findings(samples)
+}
+
+#[test]
+fn what_one_start_has_and_the_other_has_not_adds_up_to_what_lies_between_them() {
+    let (ours, theirs) = ("wasmtime-embedded", "wasmtime-cli");
+    let found = without(&[
+        (ours, "", 5_000),
+        (ours, "epochs", 4_900),
+        (ours, "epochs+fixed-address", 5_500),
+        (ours, "epochs+fixed-address+no-pool-probe", 5_900),
+        (ours, "work", 1_000),
+        (theirs, "", 9_000),
+        (theirs, "pool", 6_400),
+        (theirs, "pool+logging", 6_300),
+        (theirs, "pool+logging+threads", 6_000),
+        (theirs, "work", 1_060),
+    ]);
+    let pair: &EnginePair = &found.engine_pairs.pairs[0];
+    let rungs: Vec<_> = pair
+        .ladder
+        .rungs
+        .iter()
+        .map(|it| (it.side.name(), &*it.name, it.cost.shift.unwrap().estimate))
+        .collect();
+    let names: Vec<_> = rungs.iter().map(|(side, name, _)| (*side, *name)).collect();
+    assert_eq!(
+        names,
+        [
+            ("embedded", "epochs"),
+            ("embedded", "fixed-address"),
+            ("embedded", "no-pool-probe"),
+            ("command line", "threads"),
+            ("command line", "logging"),
+            ("command line", "pool"),
+        ]
+    );
+    close(rungs[1].2, -6e5);
+    close(rungs[5].2, 2.6e6);
+    let sum = |side: &str| {
+        let of = rungs.iter().filter(|it| it.0 == side);
+        of.map(|it| it.2).sum::<f64>()
+    };
+    let rest = pair.ladder.rest.as_ref().unwrap().shift.unwrap().estimate;
+    close(rest, 1e5);
+    let whole = found.engine_pairs.verdict(pair).unwrap().shift.unwrap();
+    close(sum("command line") + rest - sum("embedded"), whole.estimate);
+    let bare = pair.ladder.bare.as_ref().unwrap().shift.unwrap().estimate;
+    close(bare, 6e4);
+    let equal = pair.equal.as_ref().unwrap();
+    let left_out = |id: &str| {
+        of(&found, id)
+            .cell
+            .params
+            .get(Param::Without)
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(left_out(&equal.cells[1]), "pool+logging+threads");
+}
+
+#[test]
+fn what_was_left_out_one_at_a_time_makes_nothing_equal() {
+    let found = without(&[
+        ("wasmtime-embedded", "", 5_000),
+        ("wasmtime-cli", "", 9_000),
+        ("wasmtime-cli", "logging", 8_900),
+        ("wasmtime-cli", "pool", 6_400),
+    ]);
+    let ladder = &found.engine_pairs.pairs[0].ladder;
+    assert_eq!((&ladder.equal, &ladder.rest), (&None, &None));
+    let pool = ladder.rungs.iter().find(|it| it.name == "pool").unwrap();
+    close(pool.cost.shift.unwrap().estimate, 2.6e6);
 }

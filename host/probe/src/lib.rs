@@ -8,6 +8,7 @@ pub mod child;
 pub mod deadline;
 pub mod exit;
 pub mod files;
+pub mod given;
 pub mod limits;
 pub mod pool;
 pub mod report;

@@ -38,6 +38,12 @@ pub const BODY_CHUNK_BYTES: usize = 64 * 1024;
 /// What one call of a guest may hand to the host.
 pub const HOST_CALL_BYTES: usize = 16 * 1024 * 1024;
 
+/// What the guests of a process keep in `wasi:keyvalue` together.
+pub const KEYVALUE_BYTES: usize = 64 * 1024 * 1024;
+
+/// The name of a bucket, and a key, in `wasi:keyvalue`.
+pub const KEY_BYTES: usize = 4096;
+
 /// The last bytes of what a guest printed to its standard error that a reason quotes.
 pub const QUOTED_BYTES: usize = 600;
 
@@ -58,7 +64,7 @@ pub struct Row {
 }
 
 /// Every limit of a guest that is measured.
-pub const TABLE: [Row; 11] = [
+pub const TABLE: [Row; 12] = [
     Row {
         what: "time until the answer",
         limit: "30 s",
@@ -125,6 +131,12 @@ pub const TABLE: [Row; 11] = [
         exceeded: "the guest traps",
         flag: None,
     },
+    Row {
+        what: "what all guests of a process keep in `wasi:keyvalue`, and one key in it",
+        limit: "64 MiB and 4 KiB",
+        exceeded: "the guest is told",
+        flag: None,
+    },
 ];
 
 /// The reason where a guest `did` more than [`OUTPUT_BYTES`].
@@ -165,6 +177,8 @@ mod tests {
         says(8, &format!("{} KiB", HEADERS_BYTES >> 10));
         says(9, &format!("{} KiB", BODY_CHUNK_BYTES >> 10));
         says(10, &format!("{} MiB", HOST_CALL_BYTES >> 20));
+        let keyvalue = (KEYVALUE_BYTES >> 20, KEY_BYTES >> 10);
+        says(11, &format!("{} MiB and {} KiB", keyvalue.0, keyvalue.1));
         assert!(TABLE[4].exceeded.contains(&QUOTED_BYTES.to_string()));
         // In hexadecimal, inside a report.
         const { assert!(REPORT_BYTES > 2 * OUTPUT_BYTES) };

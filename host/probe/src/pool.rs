@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// The settings of a pool. A guest that needs more than a place has room for is not taken at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+// Runs that are older than a setting had the engine's own.
+#[serde(default)]
 pub struct PoolSettings {
     /// Elements of a table.
     pub table_elements: u32,

@@ -44,6 +44,9 @@ pub struct Answered {
     pub code: i64,
     /// Body or standard output, in hexadecimal.
     pub body_hex: String,
+    /// Headers of the answer: names and values, where the call keeps them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
 }
 
 /// What the probe reports when its start is over: one line of JSON on its standard output.

@@ -1,11 +1,13 @@
 //! What a parent process asks of its child, as the child's arguments.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
+use results::levers::Positions;
 use serde::{Deserialize, Serialize};
 
+use crate::given::Given;
 use crate::settings::{Acquire, EngineSettings, Named};
 
 /// The argument that makes this program a probe; a [`Spec`] follows it.
@@ -34,8 +36,10 @@ pub struct Spec {
     pub cache: Option<PathBuf>,
     /// How the engine is configured.
     pub settings: EngineSettings,
-    /// What the guest is given.
+    /// The host functions that the guest is linked with.
     pub world: World,
+    /// What the guest is given besides its call.
+    pub given: Given,
     /// The call that the guest must answer.
     pub call: Call,
     /// How long the start may take.
@@ -92,18 +96,19 @@ impl Spec {
         let mut arguments = vec![
             digits.into(),
             self.settings.pool.to_string().into(),
+            self.settings.levers.digits().into(),
             self.time_limit_ms.to_string().into(),
             self.memory_limit_bytes.to_string().into(),
             self.file.clone().into(),
             self.cache.clone().unwrap_or_default().into(),
         ];
-        let call = self.call.parts();
-        let input = if call.iter().map(|part| part.len()).sum::<usize>() > ARGUMENT_BYTES {
+        let parts = [self.given.parts(), self.call.parts()].concat();
+        let input = if parts.iter().map(|part| part.len()).sum::<usize>() > ARGUMENT_BYTES {
             arguments.push(IN_INPUT.into());
-            Some(call.join(&SEPARATOR))
+            let parts: Vec<_> = parts.iter().map(|part| part.as_bytes()).collect();
+            Some(parts.join(&SEPARATOR))
         } else {
-            let argument = |part: &[u8]| OsString::from_vec(part.to_vec());
-            arguments.extend(call.into_iter().map(argument));
+            arguments.extend(parts);
             None
         };
         Message { arguments, input }
@@ -123,27 +128,23 @@ impl Spec {
         let [
             digits,
             pool,
+            levers,
             time_limit,
             memory_limit,
             file,
             cache,
-            call @ ..,
+            parts @ ..,
         ] = arguments
         else {
             return None;
         };
         let digits = digits.as_encoded_bytes();
-        let call = if call.len() == 1 && call[0] == IN_INPUT {
-            let text = String::from_utf8(input()?).ok()?;
-            Call::from_parts(text.split(char::from(SEPARATOR)).map(str::to_owned))?
+        let (given, call) = if parts.len() == 1 && parts[0] == IN_INPUT {
+            let input = input()?;
+            let parts = input.split(|byte| *byte == SEPARATOR);
+            from_parts(parts.map(|part| OsString::from_vec(part.to_vec())))?
         } else {
-            let text = |argument: &mut OsString| std::mem::take(argument).into_string().ok();
-            Call::from_parts(
-                call.iter_mut()
-                    .map(text)
-                    .collect::<Option<Vec<_>>>()?
-                    .into_iter(),
-            )?
+            from_parts(parts.iter_mut().map(std::mem::take))?
         };
         Some(Self {
             acquire: at(digits, 0)?,
@@ -154,6 +155,7 @@ impl Spec {
                 compile_threads: at(digits, 4)?,
                 interrupt: at(digits, 5)?,
                 pool: pool.to_str()?.parse().ok()?,
+                levers: Positions::from_digits(levers.to_str()?)?,
             },
             kind: at(digits, 6)?,
             world: at(digits, 7)?,
@@ -162,16 +164,33 @@ impl Spec {
             file: PathBuf::from(std::mem::take(file)),
             cache: Some(PathBuf::from(std::mem::take(cache)))
                 .filter(|cache| !cache.as_os_str().is_empty()),
+            given,
             call,
         })
+    }
+}
+
+/// What a guest is given, and its call.
+fn from_parts(mut parts: impl Iterator<Item = OsString>) -> Option<(Given, Call)> {
+    let mut given = Given::default();
+    loop {
+        let first = parts.next()?;
+        let first = first.to_str()?;
+        if let Some(call) = Call::from_parts(first, &mut parts) {
+            return Some((given, call?));
+        }
+        if !given.take(first, &mut parts)? {
+            return None;
+        }
     }
 }
 
 impl Call {
     const RUN: &str = "run";
     const HTTP: &str = "http";
+    const HTTP_WITH_HEADERS: &str = "http+headers";
 
-    fn parts(&self) -> Vec<&[u8]> {
+    fn parts(&self) -> Vec<OsString> {
         let parts: Vec<&str> = match self {
             Self::Run(guest) => std::iter::once(Self::RUN)
                 .chain(guest.iter().map(String::as_str))
@@ -181,33 +200,52 @@ impl Call {
                 target,
                 headers,
                 body_hex,
-            } => [Self::HTTP, method, target, body_hex]
-                .into_iter()
-                .chain(
-                    headers
-                        .iter()
-                        .flat_map(|(name, value)| [name.as_str(), value]),
-                )
-                .collect(),
+                keeps_headers,
+            } => {
+                let what = if *keeps_headers {
+                    Self::HTTP_WITH_HEADERS
+                } else {
+                    Self::HTTP
+                };
+                let headers = headers.iter();
+                [what, method, target, body_hex]
+                    .into_iter()
+                    .chain(headers.flat_map(|(name, value)| [name.as_str(), value]))
+                    .collect()
+            }
         };
-        parts.into_iter().map(str::as_bytes).collect()
+        parts.into_iter().map(OsString::from).collect()
     }
 
-    fn from_parts(mut parts: impl Iterator<Item = String>) -> Option<Self> {
-        match parts.next()?.as_str() {
-            Self::RUN => Some(Self::Run(parts.collect())),
-            Self::HTTP => {
-                let (method, target, body_hex) = (parts.next()?, parts.next()?, parts.next()?);
-                let mut headers = Vec::new();
-                while let Some(name) = parts.next() {
-                    headers.push((name, parts.next()?));
-                }
-                Some(Self::Http {
-                    method,
-                    target,
-                    headers,
-                    body_hex,
-                })
+    /// The call of the rest, if it `first` says that there is one; nothing in that, if it is broken.
+    #[expect(
+        clippy::option_option,
+        reason = "not a call, and a broken one, are two things"
+    )]
+    fn from_parts(first: &str, rest: &mut impl Iterator<Item = OsString>) -> Option<Option<Self>> {
+        let mut rest = rest.map(OsString::into_string);
+        match first {
+            Self::RUN => {
+                let arguments: Result<Vec<_>, _> = rest.collect();
+                Some(arguments.ok().map(Self::Run))
+            }
+            Self::HTTP | Self::HTTP_WITH_HEADERS => {
+                let mut http = || {
+                    let mut next = || rest.next()?.ok();
+                    let (method, target, body_hex) = (next()?, next()?, next()?);
+                    let mut headers = Vec::new();
+                    while let Some(name) = rest.next() {
+                        headers.push((name.ok()?, rest.next()?.ok()?));
+                    }
+                    Some(Self::Http {
+                        method,
+                        target,
+                        headers,
+                        body_hex,
+                        keeps_headers: first == Self::HTTP_WITH_HEADERS,
+                    })
+                };
+                Some(http())
             }
             _ => None,
         }
@@ -381,6 +419,8 @@ pub enum Call {
         headers: Vec<(String, String)>,
         /// The body, in hexadecimal: the guest's bytes need not be text.
         body_hex: String,
+        /// Whether the headers of its answer are reported: somebody expects something of them.
+        keeps_headers: bool,
     },
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::pool::PoolSettings;
+use results::levers::{LEVERS, Lever, Positions, When};
 use results::{Param, Params, Scenario};
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,8 @@ pub struct EngineSettings {
     pub interrupt: Interrupt,
     /// What a pooling allocator has room for; of no effect with another one.
     pub pool: PoolSettings,
+    /// What else of the engine is moved.
+    pub levers: Positions,
 }
 
 /// One point of the matrix.
@@ -106,6 +109,7 @@ impl Configuration {
             compile_threads: CompileThreads::Parallel,
             interrupt: Interrupt::Epoch,
             pool: PoolSettings::DEFAULT,
+            levers: Positions::DEFAULT,
         },
         page_cache: PageCache::Hot,
     };
@@ -156,7 +160,27 @@ impl Configuration {
         if self.settings.allocator == Allocator::Pooling {
             params.extend(self.settings.pool.params());
         }
+        let moved = self.settings.levers.only(|lever| self.has_effect(lever));
+        params.extend(
+            moved
+                .moved()
+                .map(|(lever, value)| (lever.param.clone(), value)),
+        );
         params
+    }
+
+    /// Whether a lever has an effect on such a start, of whatever guest.
+    pub fn has_effect(&self, lever: &Lever) -> bool {
+        let settings = &self.settings;
+        self.engine == Engine::Wasmtime
+            && lever.when.iter().all(|when| match when {
+                When::Compiles => self.compiles(),
+                When::Cranelift => settings.compiler != Compiler::Winch,
+                When::Deserializes => self.acquire == Acquire::Deserialize,
+                When::MapsFile => self.acquire == Acquire::DeserializeFile,
+                When::CopyOnWrite => settings.memory_init == MemoryInit::Cow,
+                When::CoreModule | When::Component | When::RunsToEnd => true,
+            })
     }
 
     /// Whether the start itself compiles.
@@ -176,6 +200,10 @@ impl Configuration {
         if !self.compiles() {
             self.settings.compile_threads = Self::BASELINE.settings.compile_threads;
         }
+        if self.settings.allocator != Allocator::Pooling {
+            self.settings.pool = Self::BASELINE.settings.pool;
+        }
+        self.settings.levers = self.settings.levers.only(|lever| self.has_effect(lever));
         self
     }
 
@@ -195,6 +223,9 @@ impl Configuration {
             Value::Compiler(value) => self.settings.compiler = value,
             Value::CompileThreads(value) => self.settings.compile_threads = value,
             Value::Interrupt(value) => self.settings.interrupt = value,
+            Value::Lever(lever, place) => {
+                self.settings.levers = self.settings.levers.with(lever, place);
+            }
             Value::Acquire(_) | Value::Engine(_) => return None,
         }
         Some(self)
@@ -220,6 +251,8 @@ pub enum Value {
     PageCache(PageCache),
     /// Of [`Interrupt`].
     Interrupt(Interrupt),
+    /// Of a lever: its place in [`LEVERS`], and that of its position.
+    Lever(usize, u8),
 }
 
 /// Every parameter that can be selected with its values, in the order in which help and messages
@@ -231,16 +264,30 @@ pub fn parameters() -> Vec<(&'static str, Vec<Value>)> {
     fn wrapped<N: Named>(values: &[N], wrap: fn(N) -> Value) -> Vec<Value> {
         values.iter().map(|value| wrap(*value)).collect()
     }
-    vec![
+    // Command lines have others besides.
+    let has = |mode: &Acquire| {
+        Engine::ALL
+            .iter()
+            .any(|it| it.acquire_modes().contains(mode))
+    };
+    let acquires: Vec<_> = Acquire::ALL.iter().copied().filter(has).collect();
+    let levers = LEVERS.iter().enumerate().map(|(at, lever)| {
+        let places = (0..).zip(lever.values);
+        let values = places.map(|(place, _)| Value::Lever(at, place));
+        (lever.param.name(), values.collect())
+    });
+    let mut all = vec![
         (SYSTEM, wrapped(Engine::ALL, Value::Engine)),
-        row(Acquire::ALL, Value::Acquire),
+        (Acquire::PARAM.name(), wrapped(&acquires, Value::Acquire)),
         row(Allocator::ALL, Value::Allocator),
         row(MemoryInit::ALL, Value::MemoryInit),
         row(Compiler::ALL, Value::Compiler),
         row(CompileThreads::ALL, Value::CompileThreads),
         row(PageCache::ALL, Value::PageCache),
         row(Interrupt::ALL, Value::Interrupt),
-    ]
+    ];
+    all.extend(levers);
+    all
 }
 
 impl Value {
@@ -255,6 +302,7 @@ impl Value {
             Self::CompileThreads(_) => CompileThreads::PARAM.name(),
             Self::PageCache(_) => PageCache::PARAM.name(),
             Self::Interrupt(_) => Interrupt::PARAM.name(),
+            Self::Lever(lever, _) => LEVERS[lever].param.name(),
         }
     }
 
@@ -269,6 +317,7 @@ impl Value {
             Self::CompileThreads(value) => value.name(),
             Self::PageCache(value) => value.name(),
             Self::Interrupt(value) => value.name(),
+            Self::Lever(lever, place) => LEVERS[lever].values[usize::from(place)],
         }
     }
 
@@ -318,8 +367,10 @@ mod tests {
                 let with = |engine: &Engine| Configuration::baseline(*engine).with(value);
                 let selected: Vec<_> = Engine::ALL.iter().filter_map(with).collect();
                 assert!(!selected.is_empty(), "{text}");
+                // One that stands as the engine has it is in no cell.
+                let in_cell = !matches!(value, Value::Engine(_) | Value::Lever(..));
                 assert!(
-                    key == SYSTEM
+                    !in_cell
                         || selected.iter().all(|one| {
                             // What its scenario says is no parameter of it.
                             value == Value::PageCache(one.scenario().page_cache())
@@ -336,7 +387,10 @@ mod tests {
         assert_eq!(
             Value::parse("compilr=winch").unwrap_err(),
             "there is no parameter `compilr`; there are system, acquire, allocator, memory_init, \
-                compiler, compile_threads, page_cache, interrupt"
+                compiler, compile_threads, page_cache, interrupt, cow_image, thread_init, \
+                memory_reservation, memory_guard, guard_before, memory_may_move, signal_traps, \
+                table_init, memory_image_in, address_map, unwind_info, concurrency, \
+                incremental_compilation, register_allocator, inlining, code_memory, code_file, calls"
         );
         assert_eq!(
             Value::parse("compiler=llvm").unwrap_err(),
@@ -359,5 +413,30 @@ mod tests {
             .with(Value::CompileThreads(CompileThreads::Single))
             .unwrap();
         assert_eq!(single.normal(), loaded.normal());
+    }
+
+    #[test]
+    fn a_lever_is_in_the_cells_where_it_has_an_effect_and_is_moved() {
+        let moved =
+            |text: &str, base: Configuration| base.with(Value::parse(text).unwrap()).unwrap();
+        let loaded = Configuration {
+            acquire: Acquire::DeserializeFile,
+            ..Configuration::BASELINE
+        };
+        for (text, here, there) in [
+            ("memory_image_in=memfd", loaded, Configuration::BASELINE),
+            (
+                "incremental_compilation=yes",
+                Configuration::BASELINE,
+                loaded,
+            ),
+        ] {
+            let (key, value) = text.split_once('=').unwrap();
+            assert!(moved(text, here).params().is(key, value), "{text}");
+            assert_eq!(moved(text, there).params(), there.params(), "{text}");
+            assert_eq!(moved(text, there).normal(), there.normal(), "{text}");
+        }
+        let default = moved("memory_reservation=4GiB", loaded);
+        assert_eq!(default, loaded);
     }
 }

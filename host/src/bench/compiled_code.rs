@@ -33,6 +33,7 @@ impl Key {
             compiler,
             interrupt,
             pool,
+            levers,
             compile_threads: _,
         } = self.settings;
         let names = [
@@ -41,7 +42,8 @@ impl Key {
             memory_init.name(),
             interrupt.name(),
         ];
-        format!("{}-{}{pool}", self.target, names.join("-"))
+        let levers = levers.digits();
+        format!("{}-{}{pool}-{levers}", self.target, names.join("-"))
     }
 }
 

@@ -242,6 +242,8 @@ fn evaluate(target: &Target, params: DensityParams, report: &InstanceSetReport) 
             (Evidence::PssBytes, full.pss_bytes),
             (Evidence::PrivateBytes, full.private_bytes),
             (Evidence::PageTablesBytes, full.page_tables_bytes),
+            // The engine is in the process of the instances.
+            (Evidence::EnginePssBytes, Some(0)),
             (Evidence::BasePssBytes, report.base.pss_bytes),
             (Evidence::BasePrivateBytes, report.base.private_bytes),
             (Evidence::StartLastNs, Some(report.last_start_ns)),

@@ -129,6 +129,13 @@ impl<'a> Embedded<'a> {
         if let Some(skip) = self.subjects.unsupported.skip(&start) {
             return Err(skip.clone());
         }
+        if let (Acquire::Interpret, Some(reason)) = (
+            configuration.acquire,
+            self.subjects.targets[start.target].too_much_for_interpreters,
+        ) {
+            return Err(Skip::new(SkipKind::NotApplicable, reason)
+                .remedy("`--select acquire=aot` measures it compiled"));
+        }
         let code = self.compile_ahead(&start)?;
         let cache = self.prepare_cache(&start, planned)?;
         let file = code
@@ -284,8 +291,9 @@ impl Bench for Embedded<'_> {
 /// The compiled code that a start loads, or would load.
 pub(crate) fn key(start: &Start) -> Key {
     let mut settings = start.configuration.settings;
-    // Threads leave no trace in compiled code.
+    // Threads leave no trace in compiled code, and neither do some levers.
     settings.compile_threads = Configuration::BASELINE.settings.compile_threads;
+    settings.levers = settings.levers.only(|lever| lever.in_code);
     Key {
         target: start.target,
         engine: start.configuration.engine,

@@ -7,9 +7,10 @@ use host_probe::settings::{
     Acquire, CompileThreads, Compiler, Configuration, Engine, Interrupt, MemoryInit, Named as _,
     Parameter as _,
 };
-use results::{Attested, Evidence, Failure, FailureKind};
+use results::{Attested, Evidence, Failure, FailureKind, Param};
 
 use crate::engine::wasmtime::MAJOR;
+use crate::engine::wasmtime::levers::is_shown;
 
 /// Compares the evidence with the configuration.
 ///
@@ -57,6 +58,20 @@ fn not_as_planned(difference: &str) -> Failure {
     )
 }
 
+/// The levers that should be found moved, or nothing.
+fn levers_moved(configuration: &Configuration) -> Value {
+    let moved = configuration.normal().settings.levers;
+    let moved = moved.moved().filter(|(lever, _)| is_shown(lever.param));
+    let moved: Vec<_> = moved
+        .map(|(lever, value)| format!("{}={value}", lever.param))
+        .collect();
+    if moved.is_empty() {
+        Value::Null
+    } else {
+        moved.join(",").into()
+    }
+}
+
 fn check_wasmtime(configuration: &Configuration, attested: &Attested) -> Result<(), Failure> {
     let settings = configuration.settings;
     let cache = match configuration.acquire {
@@ -80,6 +95,15 @@ fn check_wasmtime(configuration: &Configuration, attested: &Attested) -> Result<
         Compiler::CraneliftNone => expected.push((Evidence::OptLevel, json!("none"))),
         // Its code generator has no levels.
         Compiler::Winch => {}
+    }
+    expected.push((Evidence::LeversMoved, levers_moved(configuration)));
+    // A guest without initialised memory has no image.
+    if settings.levers.is_moved(&Param::MemoryImageIn)
+        && attested.get(&Evidence::MemoryImage) == Some(&json!("precompiled_file"))
+    {
+        return Err(not_as_planned(
+            "memories were mapped from the precompiled file",
+        ));
     }
     if !cow {
         expected.push((Evidence::MemoryImage, json!("none")));
@@ -106,6 +130,7 @@ fn check_wasmtime(configuration: &Configuration, attested: &Attested) -> Result<
 mod tests {
     use super::*;
     use host_probe::settings::parameters;
+    use results::levers::LEVERS;
 
     fn baseline() -> Attested {
         let entries = json!({
@@ -129,10 +154,16 @@ mod tests {
                     continue;
                 };
                 // Loading is distinguished from compiling by its phase; the page cache is proved by
-                // the parent.
-                let attested = other != Configuration::BASELINE
+                // the parent; and some levers are only another way to call the engine.
+                let attested = other.normal() != Configuration::BASELINE
                     && !other.loads_precompiled()
-                    && !matches!(value, host_probe::settings::Value::PageCache(_));
+                    && match value {
+                        host_probe::settings::Value::PageCache(_) => false,
+                        host_probe::settings::Value::Lever(lever, _) => {
+                            is_shown(LEVERS[lever].param)
+                        }
+                        _ => true,
+                    };
                 assert_eq!(check(&other, &baseline()).is_err(), attested, "{value}");
             }
         }

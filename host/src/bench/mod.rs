@@ -53,6 +53,7 @@ pub(crate) fn spec(
         cache,
         settings: configuration.settings,
         world: target.inspected.world,
+        given: target.provided.clone(),
         call: target.call.clone(),
         time_limit_ms: u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX),
         memory_limit_bytes: limits.memory_bytes,

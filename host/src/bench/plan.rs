@@ -7,10 +7,12 @@ use results::{Cell, System};
 use super::target::Target;
 use crate::cli::Profile;
 use host_probe::pool::PoolSettings;
+use host_probe::request::{Call, Kind};
 use host_probe::settings::{
-    Acquire, Allocator, CompileThreads, Compiler, Configuration, Engine, MemoryInit, Named,
-    PageCache, Value,
+    Acquire, Allocator, CompileThreads, Compiler, Configuration, Engine, Interrupt, MemoryInit,
+    Named, PageCache, Value,
 };
+use results::levers::{LEVERS, Lever, When};
 
 /// A cell, and what a start of it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +33,7 @@ impl campaign::manifest::Planned for Start {
 pub(crate) const fn default_samples(profile: Profile) -> u32 {
     match profile {
         Profile::Quick => 12,
-        Profile::Standard | Profile::Slots => 20,
+        Profile::Standard | Profile::Slots | Profile::Levers => 20,
         Profile::Full => 10,
     }
 }
@@ -49,7 +51,8 @@ pub(crate) fn starts(
     let mut starts = Vec::new();
     for (position, target) in targets.iter().enumerate() {
         for engine in &target.engines {
-            let configurations = configurations(*engine, profile, selected);
+            let mut configurations = configurations(*engine, profile, selected);
+            configurations.retain(|one| suits(target, one));
             let start = |system: &System, configuration: &Configuration| Start {
                 cell: cell(system.clone(), &target.name, configuration),
                 target: position,
@@ -69,13 +72,32 @@ pub(crate) fn starts(
     starts
 }
 
-/// Gives every pool these settings, and the cell that has one its name. The profile's number of slots
-/// stays where the settings name none.
+/// Whether every lever that is moved has an effect on a guest of this kind.
+fn suits(target: &Target, configuration: &Configuration) -> bool {
+    let mut moved = configuration.settings.levers.moved();
+    moved.all(|(lever, _)| {
+        lever.when.iter().all(|when| match when {
+            When::CoreModule => target.inspected.kind == Kind::Module,
+            When::Component => target.inspected.kind == Kind::Component,
+            When::RunsToEnd => matches!(target.call, Call::Run(_)),
+            _ => true,
+        })
+    })
+}
+
+/// Gives every pool that the profile has as the engine has it, but for its slots, these settings, and
+/// the cell that has one its name. Where the profile says how many slots, that stays.
 pub(crate) fn set_pool(starts: &mut [Start], pool: PoolSettings) {
     for start in starts {
-        if start.configuration.settings.allocator == Allocator::Pooling {
-            let planned = start.configuration.settings.pool.slots;
-            let slots = if pool.slots > 0 { pool.slots } else { planned };
+        let settings = &start.configuration.settings;
+        let planned = settings.pool;
+        let is_engines = planned.with_slots(0) == PoolSettings::DEFAULT;
+        if settings.allocator == Allocator::Pooling && is_engines {
+            let slots = if planned.slots > 0 {
+                planned.slots
+            } else {
+                pool.slots
+            };
             start.configuration.settings.pool = pool.with_slots(slots);
             start.cell.params = start.configuration.params();
         }
@@ -173,6 +195,8 @@ fn profile_configurations(engine: Engine, profile: Profile) -> Vec<Configuration
                 })
                 .collect()
         }
+        (Engine::Wasmtime, Profile::Levers) => levers(),
+        (Engine::WasmEdge, Profile::Levers) => Vec::new(),
         (_, Profile::Full) => {
             let modes = engine.acquire_modes().iter();
             let mut all: Vec<_> = modes.map(|value| acquire(*value)).collect();
@@ -240,6 +264,66 @@ fn slots() -> Vec<Configuration> {
         one
     });
     std::iter::once(loaded).chain(pooled).collect()
+}
+
+/// What a pool is given in the cells of levers, one thing at a time.
+const POOLS: [&str; 9] = [
+    "slots=1",
+    "slots=16",
+    "memory_kept_bytes=524288",
+    "memory_kept_bytes=524288,pagemap_scan=auto",
+    "table_kept_bytes=16384",
+    "stack_kept_bytes=65536",
+    "warm_slots=0",
+    "decommit_batch=64",
+    "tuned",
+];
+
+/// Starts in each way of getting code, and out of a pool, with nothing moved, and with each thing moved
+/// that has an effect there. Where code is copied, only what nothing but copying has.
+fn levers() -> Vec<Configuration> {
+    let acquire = |acquire| Configuration {
+        acquire,
+        ..Configuration::BASELINE
+    };
+    let pooled = acquire(Acquire::DeserializeFile).with(Value::Allocator(Allocator::Pooling));
+    let mut all = Vec::new();
+    for base in [acquire(Acquire::Compile), acquire(Acquire::DeserializeFile)] {
+        let settings = others()
+            .into_iter()
+            .chain([Value::Interrupt(Interrupt::None)]);
+        let settings = settings.filter(|value| !matches!(value, Value::PageCache(_)));
+        let moved = settings
+            .chain(moves(|_| true))
+            .filter_map(|value| base.with(value));
+        all.extend(std::iter::once(base).chain(moved));
+    }
+    let copied = acquire(Acquire::Deserialize);
+    let own = moves(|lever| lever.when.contains(&When::Deserializes));
+    all.push(copied);
+    all.extend(own.filter_map(|value| copied.with(value)));
+    all.extend(pooled);
+    for pool in POOLS {
+        let pool = pool.parse().expect("the pools of this table can be read");
+        all.extend(pooled.map(|mut one| {
+            one.settings.pool = pool;
+            one
+        }));
+    }
+    all
+}
+
+/// Every position of these levers that is not the engine's own.
+fn moves(which: fn(&Lever) -> bool) -> impl Iterator<Item = Value> {
+    let levers = LEVERS.iter().enumerate();
+    levers
+        .filter(move |(_, lever)| which(lever))
+        .flat_map(|(at, lever)| {
+            (1..)
+                .zip(&lever.values[1..])
+                .map(move |(place, _)| (at, place))
+        })
+        .map(|(at, place)| Value::Lever(at, place))
 }
 
 fn values<N: Named>(all: &[N], wrap: fn(N) -> Value) -> Vec<Value> {
@@ -324,11 +408,7 @@ mod tests {
         let all = ["1", "16", "100", "1000"].map(|it| Some(it.to_owned()));
         assert_eq!(slots(""), [&[None][..], &all].concat());
         assert_eq!(slots("table_elements=30000"), slots(""), "other settings");
-        assert!(
-            slots("slots=7")[1..]
-                .iter()
-                .all(|it| it.as_deref() == Some("7"))
-        );
+        assert_eq!(slots("slots=7"), slots(""), "each cell once");
     }
 
     #[test]
@@ -375,6 +455,39 @@ mod tests {
                     memory_init=cow page_cache=hot",
             ]
         );
+    }
+
+    #[test]
+    fn every_lever_is_moved_alone_where_it_has_an_effect() {
+        let all = configurations(Engine::Wasmtime, Profile::Levers, &[]);
+        for (at, lever) in LEVERS.iter().enumerate() {
+            for place in 1..lever.values.len() {
+                let place = u8::try_from(place).unwrap();
+                let alone = |one: &&Configuration| {
+                    one.settings.levers.value(lever.param) == lever.values[usize::from(place)]
+                };
+                let found: Vec<_> = all.iter().filter(alone).collect();
+                assert!(!found.is_empty(), "{} {place}", lever.param);
+                for one in found {
+                    assert!(one.has_effect(lever), "{}", lever.param);
+                    let mut base = *one;
+                    base.settings.levers = base.settings.levers.with(at, 0);
+                    assert!(all.contains(&base), "{} has a start without", lever.param);
+                }
+            }
+        }
+        let pools = all
+            .iter()
+            .filter(|one| one.settings.pool != PoolSettings::DEFAULT);
+        assert_eq!(pools.count(), POOLS.len());
+        let hello = Target::from_workload(Workload::Hello).unwrap();
+        let starts = starts(Profile::Levers, &[], &hello, &[]);
+        let of = |key: &str| {
+            let has = |one: &&Start| one.cell.params.contains_key(Param::from(key));
+            starts.iter().filter(has).count()
+        };
+        assert_eq!(of("concurrency"), 0, "a core module has no such thing");
+        assert!(of("calls") > 0);
     }
 
     #[test]

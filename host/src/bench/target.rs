@@ -10,6 +10,7 @@ use crate::error::unusable_artifact;
 use crate::inspect::{self, Inspected};
 use crate::source;
 use campaign::{Error, Exit};
+use host_probe::given::{Given, Interfaces};
 use host_probe::report::Answered;
 use host_probe::request::{Call, Kind, World};
 use host_probe::settings::{Engine, Named as _};
@@ -29,11 +30,15 @@ pub(crate) struct Target {
     /// The engines that run this very file. A workload that two engines run in two forms is two
     /// targets.
     pub(crate) engines: Vec<Engine>,
+    /// What it is given besides its call.
+    pub(crate) provided: Given,
     pub(crate) call: Call,
     expected: [Expectation; 2],
     /// Whether an instance must answer a second request. The built-in workloads do; others need
     /// not: WASI 0.2 lets a host make a new instance for each.
     pub(crate) answers_twice: bool,
+    /// Why an interpreter is not measured with it, if it is not.
+    pub(crate) too_much_for_interpreters: Option<&'static str>,
 }
 
 impl Target {
@@ -55,7 +60,7 @@ impl Target {
         let bytes = artifact.read()?;
         let call = match workload.call() {
             workloads::Call::Run(arguments) => run(workload.name(), &arguments),
-            workloads::Call::Http(request) => http(&request, Vec::new()),
+            workloads::Call::Http(request) => http(&request, false),
         };
         let inspected = match artifact.form() {
             // Its imports beyond preview 1 are WasmEdge's own, which is the only engine that gets
@@ -63,6 +68,7 @@ impl Target {
             Form::SocketsModule => Inspected {
                 kind: Kind::Module,
                 world: World::Preview1,
+                interfaces: Interfaces::default(),
                 serves: true,
             },
             Form::CoreModule | Form::HttpComponent => inspect::inspect(&artifact.path(), &bytes)?,
@@ -75,9 +81,11 @@ impl Target {
             given: artifact.path(),
             bytes: bytes.len() as u64,
             sha256: sha256_hex(&bytes),
+            provided: Given::default(),
             call,
             expected: [workload.expected(1), workload.expected(2)],
             answers_twice: true,
+            too_much_for_interpreters: workload.too_much_for_interpreters(),
         })
     }
 
@@ -95,27 +103,35 @@ impl Target {
         let inspected = inspect::inspect(given, &bytes)?;
         let name = UserArtifact::workload_name(given);
         let usage = |message: String, hint: &str| Error::new(Exit::Usage, message).hint(hint);
-        let asked = artifact.request.is_some() || !artifact.headers.is_empty();
+        let usual = if inspected.serves {
+            Expectation::status(200)
+        } else {
+            Expectation::exit(0)
+        };
+        let expected = artifact.call.expectation(usual)?;
+        let asked = artifact.call.says_request();
         let call = match (asked, inspected.serves) {
             (true, false) => {
                 return Err(usage(
                     format!(
-                        "{} runs to completion: it takes no --request and no --header",
+                        "{} runs to completion: it takes no --request, --header and --body",
                         given.display()
                     ),
-                    "--arg passes it arguments",
+                    "--arg passes it arguments, --stdin FILE its standard input",
                 ));
             }
-            (_, true) if !artifact.arguments.is_empty() => {
+            (_, true) if !artifact.arguments.is_empty() || artifact.stdin.is_some() => {
                 return Err(usage(
-                    format!("{} serves HTTP: it takes no --arg", given.display()),
+                    format!(
+                        "{} serves HTTP: it takes no --arg and no --stdin",
+                        given.display()
+                    ),
                     "--request sets its request",
                 ));
             }
-            (_, true) => http(&artifact.request()?, artifact.headers()?),
+            (_, true) => http(&artifact.call.request()?, expected.needs_headers()),
             (false, false) => run(&name, &artifact.arguments),
         };
-        let expected = artifact.expectation(inspected.serves)?;
         let (bytes, sha256) = (bytes.len() as u64, sha256_hex(&bytes));
         // WasmEdge's component model is experimental and without wasi:http; a module is a command,
         // which both run.
@@ -131,9 +147,14 @@ impl Target {
             sha256,
             inspected,
             engines,
+            provided: Given {
+                interfaces: inspected.interfaces,
+                ..artifact.given()?
+            },
             call,
             expected: [expected.clone(), expected],
             answers_twice: false,
+            too_much_for_interpreters: None,
         })
     }
 
@@ -142,6 +163,7 @@ impl Target {
         let body = hex::decode(&answered.body_hex).map_err(|error| error.to_string())?;
         self.expected[nth - 1].check(&Answer {
             code: answered.code,
+            headers: answered.headers.clone(),
             body,
         })
     }
@@ -155,11 +177,12 @@ fn run(name: &str, arguments: &[String]) -> Call {
     )
 }
 
-fn http(request: &Request, headers: Vec<(String, String)>) -> Call {
+fn http(request: &Request, keeps_headers: bool) -> Call {
     Call::Http {
         method: request.method.clone(),
         target: request.target.clone(),
-        headers,
+        headers: request.headers.clone(),
         body_hex: hex::encode(&request.body),
+        keeps_headers,
     }
 }

@@ -1,104 +1,172 @@
-//! An artifact of the user: how it is called, and what is expected of it.
+//! An artifact of the user: how it is called, what it is given, and what is expected of it.
 
 use std::path::{Path, PathBuf};
 
-use campaign::{Error, Exit};
-use results::digest::{sha256_file, sha256_hex};
+use campaign::call::CallRecord;
+use campaign::{Error, Exit, errno};
+use host_probe::given::{Folder, Given, Variable, folder_refused};
+use results::digest::sha256_file;
 use serde::{Deserialize, Serialize};
-use workloads::{Expectation, Request, Workload};
+use workloads::Workload;
 
-/// An artifact of the user, and how it is called.
+use crate::cli::OwnArguments;
+use crate::cli::args::hold_folder;
+use crate::error::usage;
+use crate::source;
+
+/// An artifact of the user, and all that its start takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UserArtifact {
     #[serde(with = "path_text")]
     pub(crate) file: PathBuf,
-    /// Whether it was read from a pipe: it cannot be read again.
+    /// Whether it, or its standard input, was read from a pipe: that cannot be read again.
     #[serde(default)]
     pub(crate) piped: bool,
-    /// `METHOD /target [body]`, the body's file as `@/absolute/path`.
-    pub(crate) request: Option<String>,
-    /// `Name: value` each.
-    #[serde(default)]
-    pub(crate) headers: Vec<String>,
-    /// The digest of the body's file.
-    #[serde(default)]
-    pub(crate) body_sha256: Option<String>,
-    /// A status or exit code, or a body.
-    pub(crate) expect: Option<String>,
+    /// Its request, and what is expected of it.
+    #[serde(flatten)]
+    pub(crate) call: CallRecord,
     /// Arguments of a command.
     pub(crate) arguments: Vec<String>,
+    /// `NAME=VALUE` each.
+    #[serde(default)]
+    pub(crate) environment: Vec<String>,
+    /// `HOST::GUEST` each, with `:rw` behind it where the guest may write.
+    #[serde(default)]
+    pub(crate) folders: Vec<String>,
+    /// What `wasi:config` tells it: `KEY=VALUE` each.
+    #[serde(default)]
+    pub(crate) config: Vec<String>,
+    /// The file of its standard input.
+    #[serde(default)]
+    pub(crate) stdin: Option<String>,
+    /// The digest of that.
+    #[serde(default)]
+    pub(crate) stdin_sha256: Option<String>,
+    /// Where it is read: there, or in a copy of what can be read once.
+    #[serde(skip)]
+    stdin_source: Option<PathBuf>,
+    /// Its folders, open for as long as this process lives.
+    #[serde(skip)]
+    held: Vec<Folder>,
 }
 
-fn usage(message: impl Into<String>, hint: &str) -> Error {
-    Error::new(Exit::Usage, message).hint(hint)
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+fn not_text(path: &Path) -> Error {
+    let message = format!("--stdin {}: the path is no text", path.display());
+    usage(message, "give a file whose path is UTF-8")
 }
 
 impl UserArtifact {
-    /// The same with the file of its body made absolute, and the digest of it: a resumed run finds
-    /// it from anywhere, and finds out if it is another one.
+    /// The artifact at `file`, called and given what a command line says, all of it looked at.
     ///
     /// # Errors
-    /// The file cannot be read.
-    pub(crate) fn with_body(mut self) -> Result<Self, Error> {
-        let Some(request) = &self.request else {
+    /// Something of it cannot be used.
+    pub(crate) fn new(file: &Path, arguments: &OwnArguments) -> Result<Self, Error> {
+        let artifact = Self {
+            // Absolute, so that a resumed run finds it from anywhere.
+            file: std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned()),
+            piped: std::fs::metadata(file).is_ok_and(|it| !it.is_file()),
+            ..Self::said(arguments)?
+        };
+        artifact.looked_at()
+    }
+
+    /// What a command line says of an artifact besides its file.
+    ///
+    /// # Errors
+    /// It says what cannot be recorded.
+    pub(crate) fn said(arguments: &OwnArguments) -> Result<Self, Error> {
+        let stdin = arguments.stdin.as_deref();
+        let stdin = stdin.map(|path| path.to_str().ok_or_else(|| not_text(path)));
+        Ok(Self {
+            call: CallRecord::new(arguments.request.as_deref(), &arguments.call)?,
+            arguments: arguments.arg.clone(),
+            environment: texts(&arguments.given.environment),
+            folders: texts(&arguments.given.folders),
+            config: texts(&arguments.given.config),
+            stdin: stdin.transpose()?.map(str::to_owned),
+            ..Self::default()
+        })
+    }
+
+    /// The same with what it is given made absolute and looked at: a resumed run finds it from
+    /// anywhere, and finds out if it is another one.
+    ///
+    /// # Errors
+    /// The body, a folder or the standard input cannot be used, or is not what was recorded.
+    pub(crate) fn looked_at(mut self) -> Result<Self, Error> {
+        self.call = self.call.with_body_read()?;
+        for text in &mut self.folders {
+            let folder = parse_folder(text)?;
+            self.held.push(hold_folder(&folder)?);
+            // A link in its place later on makes it another one.
+            let canonical = folder.clone().canonical();
+            *text = canonical
+                .map_err(|error| usage(folder_refused(&folder, &error), "is it still there?"))?
+                .to_string();
+        }
+        let Some(given) = &self.stdin else {
             return Ok(self);
         };
-        let (head, body) = split(request);
-        let Some(file) = body.strip_prefix('@').filter(|it| !it.starts_with('@')) else {
-            return Ok(self);
-        };
-        let read = std::fs::canonicalize(file).and_then(|path| Ok((sha256_file(&path)?, path)));
-        let (sha256, path) = read.map_err(|error| body_unreadable(file, &error))?;
-        let text = path.to_str().ok_or_else(|| {
-            usage(
-                format!("the path of the body, {}, is no text", path.display()),
-                "give a file whose path is UTF-8",
+        let path = std::path::absolute(given).map_err(|error| stdin_unreadable(given, &error))?;
+        let source = source::open(&path).map_err(|error| stdin_unreadable(given, &error))?;
+        let sha256 = sha256_file(&source.path).map_err(|error| stdin_unreadable(given, &error))?;
+        if self.stdin_sha256.as_ref().is_some_and(|it| *it != sha256) {
+            return Err(Error::new(
+                Exit::Resume,
+                format!("{given} is not the standard input that this run began with"),
             )
-        })?;
-        self.request = Some(format!("{head} @{text}"));
-        self.body_sha256 = Some(sha256);
+            .hint("restore the file, or start a new run"));
+        }
+        self.piped |= source.is_copy;
+        let text = path.to_str().map(str::to_owned);
+        self.stdin = Some(text.ok_or_else(|| not_text(&path))?);
+        self.stdin_source = Some(source.path);
+        self.stdin_sha256 = Some(sha256);
         Ok(self)
     }
 
-    /// The request to a service.
+    /// Whether a run of it can be resumed.
     ///
     /// # Errors
-    /// It is none, or its body cannot be read or is not that of the run.
-    pub(crate) fn request(&self) -> Result<Request, Error> {
-        let text = self.request.as_deref().unwrap_or("GET /");
-        let mut request = parse_request(text)?;
-        if request.body.starts_with(b"@@") {
-            request.body.remove(0);
-        } else if request.body.first() == Some(&b'@') {
-            let (_, body) = split(text);
-            let file = &body[1..];
-            request.body = std::fs::read(file).map_err(|error| body_unreadable(file, &error))?;
-            let recorded = self.body_sha256.as_ref();
-            if recorded.is_some_and(|recorded| *recorded != sha256_hex(&request.body)) {
-                return Err(Error::new(
-                    Exit::Resume,
-                    format!("{file} is not the body that this run has sent"),
-                )
-                .hint("restore the file, or start a new run"));
-            }
+    /// What was read from a pipe cannot be read again.
+    pub(crate) fn check_resumable(&self) -> Result<(), Error> {
+        if !self.piped {
+            return Ok(());
         }
-        Ok(request)
+        Err(Error::new(
+            Exit::Resume,
+            "what this run measures was read from a pipe, and cannot be read again",
+        )
+        .hint("start a new run, with the artifact and its input in files"))
     }
 
-    /// Its headers: names and values.
+    /// What it is given besides its call.
     ///
     /// # Errors
-    /// One of them is none, or is the host's to set.
-    pub(crate) fn headers(&self) -> Result<Vec<(String, String)>, Error> {
-        self.headers.iter().map(|text| parse_header(text)).collect()
-    }
-
-    /// The answer that is expected.
-    ///
-    /// # Errors
-    /// It is none.
-    pub(crate) fn expectation(&self, serves: bool) -> Result<Expectation, Error> {
-        expectation(self.expect.as_deref(), serves)
+    /// A part of it is not what it should be, or is not there.
+    pub(crate) fn given(&self) -> Result<Given, Error> {
+        let variables = |flag: &str, texts: &[String]| {
+            let parse = |text: &String| {
+                Variable::parse(text).map_err(|reason| {
+                    usage(
+                        format!("{flag} `{text}`: {reason}"),
+                        "it is recorded as NAME=VALUE",
+                    )
+                })
+            };
+            texts.iter().map(parse).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Given {
+            environment: variables("--env", &self.environment)?,
+            folders: self.held.clone(),
+            stdin: self.stdin_source.clone(),
+            config: variables("--config", &self.config)?,
+            ..Given::default()
+        })
     }
 
     /// The file's name as far as it is a name, made different from the name of any built-in
@@ -113,95 +181,19 @@ impl UserArtifact {
     }
 }
 
-fn body_unreadable(file: &str, error: &std::io::Error) -> Error {
+/// A folder as a record keeps it.
+fn parse_folder(text: &str) -> Result<Folder, Error> {
+    let hint =
+        "`--dir HOST::GUEST` opens a folder to be read, `--dir HOST::GUEST:rw` to be written";
+    Folder::parse(text).map_err(|reason| usage(format!("--dir `{text}`: {reason}"), hint))
+}
+
+fn stdin_unreadable(file: &str, error: &std::io::Error) -> Error {
+    let hint = errno::hint(error).unwrap_or("--stdin takes a file that can be read");
     usage(
-        format!("cannot read the body {file}: {error}"),
-        "`@FILE` sends a file's bytes, `@@…` a text that begins with @",
+        format!("cannot read the standard input {file}: {error}"),
+        hint,
     )
-}
-
-/// Method and target, and the body.
-fn split(text: &str) -> (String, &str) {
-    let mut parts = text.trim_start().splitn(3, ' ');
-    let mut next = || parts.next().unwrap_or_default();
-    let (method, target) = (next(), next());
-    (format!("{method} {target}"), next())
-}
-
-fn parse_request(text: &str) -> Result<Request, Error> {
-    let mut parts = text.trim_start().splitn(3, ' ');
-    let method = parts.next().unwrap_or_default();
-    let target = parts.next().unwrap_or_default();
-    let valid = hyper::Method::from_bytes(method.as_bytes())
-        .is_ok_and(|_| method.bytes().all(|b| b.is_ascii_uppercase()))
-        && target.starts_with('/')
-        && target.parse::<hyper::Uri>().is_ok();
-    if !valid {
-        return Err(usage(
-            format!("--request {text:?} is no request"),
-            "write a method in capitals, a path, and a body if there is one: `POST /items \
-                {\"n\":1}`, or `POST /items @FILE`",
-        ));
-    }
-    Ok(Request {
-        method: method.into(),
-        target: target.into(),
-        body: parts.next().unwrap_or_default().into(),
-    })
-}
-
-/// The headers that follow from the request itself.
-const SET_BY_HOST: [&str; 2] = ["content-length", "transfer-encoding"];
-
-fn parse_header(text: &str) -> Result<(String, String), Error> {
-    let hint = "write it as it is sent: `--header 'Content-Type: application/json'`";
-    let parsed = text.split_once(':').and_then(|(name, value)| {
-        let (name, value) = (name.trim(), value.trim());
-        hyper::header::HeaderName::from_bytes(name.as_bytes()).ok()?;
-        hyper::header::HeaderValue::from_str(value).ok()?;
-        Some((name.to_owned(), value.to_owned()))
-    });
-    let (name, value) =
-        parsed.ok_or_else(|| usage(format!("--header {text:?} is no header"), hint))?;
-    if SET_BY_HOST.iter().any(|set| name.eq_ignore_ascii_case(set)) {
-        return Err(usage(
-            format!("--header {name} follows from the body"),
-            "leave it out",
-        ));
-    }
-    Ok((name, value))
-}
-
-/// Three digits or `status:` is a status or an exit code, all else or `body:` a body.
-fn expectation(text: Option<&str>, serves: bool) -> Result<Expectation, Error> {
-    let whole = if serves {
-        Expectation::status(200)
-    } else {
-        Expectation::exit(0)
-    };
-    let Some(text) = text else { return Ok(whole) };
-    let is_code = |text: &str| {
-        !text.is_empty() && text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let code = match text.split_once(':') {
-        Some(("body", body)) => return Ok(whole.with_body(body)),
-        Some(("status", code)) if is_code(code) => code,
-        Some(("status", code)) => {
-            return Err(
-                Error::new(Exit::Usage, format!("--expect status:{code} is no status")).hint(
-                    "a status or an exit code is up to three digits; `body:TEXT` expects a body",
-                ),
-            );
-        }
-        _ if is_code(text) => text,
-        _ => return Ok(whole.with_body(text)),
-    };
-    let code: u16 = code.parse().expect("up to three digits fit");
-    Ok(if serves {
-        Expectation::status(code)
-    } else {
-        Expectation::exit(code.into())
-    })
 }
 
 /// A path in JSON: as text, or where it is none as its bytes in hexadecimal.
@@ -246,60 +238,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_a_method_a_path_and_perhaps_a_body() {
-        assert_eq!(parse_request("GET /x?y=1").unwrap(), Request::get("/x?y=1"));
-        assert_eq!(
-            parse_request("POST /items {\"a b\": 1}").unwrap(),
-            Request::post("/items", "{\"a b\": 1}")
-        );
-        for wrong in ["", "GET", "get /", "GET x", "/", "GET /\u{7f}"] {
-            assert_eq!(
-                parse_request(wrong).unwrap_err().exit,
-                Exit::Usage,
-                "{wrong:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_header_is_a_name_and_a_value() {
-        let header = |text: &str| parse_header(text).map_err(|error| error.exit);
-        assert_eq!(
-            header("Content-Type:  application/json "),
-            Ok(("Content-Type".into(), "application/json".into()))
-        );
-        assert_eq!(header("X-Empty:"), Ok(("X-Empty".into(), String::new())));
-        for wrong in ["none", ": x", "a b: c", "x: a\nb", "Content-Length: 3"] {
-            assert_eq!(header(wrong), Err(Exit::Usage), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn a_body_comes_from_a_file_and_has_to_stay_the_same() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("body bin");
-        let bytes = [vec![0, 255], vec![b'x'; 70_000]].concat();
-        std::fs::write(&file, &bytes).unwrap();
-        let artifact = |request: String| {
-            UserArtifact {
-                request: Some(request),
-                ..UserArtifact::default()
-            }
-            .with_body()
-        };
-        let sent = artifact(format!("POST /echo @{}", file.display())).unwrap();
-        assert_eq!(sent.request().unwrap(), Request::post("/echo", bytes));
-        std::fs::write(&file, "another").unwrap();
-        assert_eq!(sent.request().unwrap_err().exit, Exit::Resume);
-        assert_eq!(
-            artifact("POST / @/nowhere".to_owned()).unwrap_err().exit,
-            Exit::Usage
-        );
-        let text = artifact("POST / @@home @x".to_owned()).unwrap();
-        assert_eq!(text.request().unwrap(), Request::post("/", "@home @x"));
-    }
-
-    #[test]
     fn a_path_that_is_no_text_survives_in_a_manifest() {
         use std::os::unix::ffi::OsStringExt as _;
         let named = |name: &[u8]| UserArtifact {
@@ -316,27 +254,41 @@ mod tests {
     }
 
     #[test]
-    fn an_expectation_is_a_code_or_a_body() {
-        let expect = |text, serves| expectation(Some(text), serves).unwrap();
-        assert_eq!(expect("404", true), Expectation::status(404));
-        assert_eq!(expect("3", false), Expectation::exit(3));
-        assert_eq!(expect("status:204", true), Expectation::status(204));
-        assert_eq!(
-            expect("hello", true),
-            Expectation::status(200).with_body("hello")
-        );
-        assert_eq!(
-            expect("body:404", true),
-            Expectation::status(200).with_body("404")
-        );
-        assert_eq!(
-            expect("a:b", true),
-            Expectation::status(200).with_body("a:b")
-        );
-        assert_eq!(
-            expectation(Some("status:abc"), true).unwrap_err().exit,
-            Exit::Usage
-        );
-        assert_eq!(expectation(None, false).unwrap(), Expectation::exit(0));
+    fn what_a_guest_is_given_is_looked_at_at_the_door() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("in");
+        std::fs::write(&file, "input").unwrap();
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        let artifact = UserArtifact {
+            environment: vec!["A=b".into()],
+            folders: vec![format!("{}::/data:rw", folder.path().display())],
+            config: vec!["k=v".into()],
+            stdin: Some(text(&file)),
+            ..UserArtifact::default()
+        };
+        let looked_at = artifact.clone().looked_at().unwrap();
+        let given = looked_at.given().unwrap();
+        assert_eq!(given.environment[0].to_string(), "A=b");
+        assert!(given.folders[0].writable);
+        assert_eq!(given.stdin.as_deref(), Some(file.as_path()));
+        assert!(!looked_at.piped);
+
+        std::fs::write(&file, "another").unwrap();
+        assert_eq!(looked_at.looked_at().unwrap_err().exit, Exit::Resume);
+        let wrong = |change: fn(&mut UserArtifact, String)| {
+            let mut wrong = artifact.clone();
+            change(&mut wrong, text(&file));
+            let error = wrong.looked_at().and_then(|it| it.given()).unwrap_err();
+            assert_eq!(error.exit, Exit::Usage, "{error}");
+            error.to_string()
+        };
+        let error = wrong(|it, file| it.folders = vec![file]);
+        assert!(error.contains("ot a directory"), "{error}");
+        let error = wrong(|it, _| it.folders = vec!["/nowhere::/x".into()]);
+        assert!(error.contains("cannot open /nowhere"), "{error}");
+        let error = wrong(|it, _| it.stdin = Some("/nowhere/in".into()));
+        assert!(error.contains("standard input /nowhere/in"), "{error}");
+        let error = wrong(|it, _| it.environment = vec!["PATH".into()]);
+        assert!(error.contains("--env `PATH`"), "{error}");
     }
 }

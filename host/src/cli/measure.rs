@@ -5,19 +5,20 @@ use std::time::Duration;
 
 use campaign::duration::parse_seconds;
 use campaign::run::Format;
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{Args, ValueEnum};
 use host_probe::settings::Value;
 use serde::{Deserialize, Serialize};
 
+use super::own::OwnArguments;
+
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("called").args(["artifact", "resume"]))]
 pub(crate) struct Phases {
     /// Which cells to measure [default: quick]
     #[arg(long, value_enum)]
     pub(crate) profile: Option<Profile>,
     /// Measure only this workload (repeatable): hello, cpu-hash, http-hello, http-cpu, http-echo,
     /// http-state
-    #[arg(long, value_name = "NAME", conflicts_with = "artifact")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) workload: Vec<String>,
     /// Set a parameter in every cell (repeatable; the same key twice measures both values)
     #[arg(long, value_name = "KEY=VALUE", value_parser = Value::parse, long_help = select_help())]
@@ -28,41 +29,25 @@ pub(crate) struct Phases {
     /// Seed of the order of samples [default: drawn]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Measure this core module or component instead of the built-in workloads
-    #[arg(long, value_name = "FILE")]
-    pub(crate) artifact: Option<PathBuf>,
-    /// Request to a service; the body `@FILE` is that file's bytes [default: "GET /"]
-    #[arg(long, value_name = "METHOD /TARGET [BODY]", requires = "called")]
-    pub(crate) request: Option<String>,
-    /// Header of the request (repeatable)
-    #[arg(long, value_name = "NAME: VALUE", requires = "called")]
-    pub(crate) header: Vec<String>,
-    /// Expected answer: a status or exit code, or a body; the prefixes `status:` and `body:` decide
-    #[arg(long, value_name = "ANSWER", requires = "called")]
-    pub(crate) expect: Option<String>,
-    /// Argument of a command (repeatable)
-    #[arg(
-        long,
-        value_name = "ARGUMENT",
-        requires = "called",
-        allow_hyphen_values = true
-    )]
-    pub(crate) arg: Vec<String>,
+    /// A guest of one's own.
+    #[command(flatten)]
+    pub(crate) own: OwnArguments,
     /// Time limit of a guest's answer, in seconds [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) time_limit: Option<Duration>,
     /// Limit of a guest's memory, in MiB [default: 1024]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=4_194_304))]
     pub(crate) memory_limit: Option<u64>,
-    /// Set what a pooling allocator has room for (repeatable): `table_elements`, `tables`,
-    /// `memories`, `instance_bytes`
-    #[arg(long, value_name = "NAME=N")]
+    /// Set what a pooling allocator is given (repeatable): `table_elements`, `tables`, `memories`,
+    /// `instance_bytes`, `slots`, `memory_kept_bytes`, `table_kept_bytes`, `stack_kept_bytes`,
+    /// `pagemap_scan`, `warm_slots`, `decommit_batch`; or all of them: `tuned`, `default`
+    #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) pool: Vec<String>,
     /// Folder that runs are kept in [default: results/raw of the checkout]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Resume an interrupted run: its name, or `latest`. What its record masks of the call of an own
-    /// artifact is given again: --request, --expect, --arg
+    /// Resume an interrupted run: its name, or `latest`. What its record masks of an own artifact's call, and
+    /// of what it is given, is given again: --request, --header, --env, …
     #[arg(
         long,
         value_name = "RUN",
@@ -93,6 +78,9 @@ pub(crate) struct Density {
     /// Workload that answers requests [default: http-hello]
     #[arg(long, value_name = "NAME")]
     pub(crate) workload: Option<String>,
+    /// A service of one's own.
+    #[command(flatten)]
+    pub(crate) own: OwnArguments,
     /// Samples for each cell [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) samples: Option<u32>,
@@ -106,7 +94,7 @@ pub(crate) struct Density {
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["instances", "workload", "samples", "seed"]
+        conflicts_with_all = ["instances", "workload", "samples", "seed", "artifact"]
     )]
     pub(crate) resume: Option<String>,
     /// Format of the result
@@ -139,6 +127,9 @@ pub(crate) enum Profile {
     Full,
     /// What a pool costs a start, over its slots: under a minute.
     Slots,
+    /// Two workloads, each setting of Wasmtime moved on its own from where it stands, and ranked by
+    /// what that does: some two minutes. What should be switched on?
+    Levers,
 }
 
 fn select_help() -> String {

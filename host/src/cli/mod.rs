@@ -5,6 +5,7 @@
 
 pub(crate) mod args;
 mod measure;
+mod own;
 
 use std::ffi::OsString;
 
@@ -15,6 +16,7 @@ use host_probe::settings::{Engine, Named as _};
 
 use self::args::{CompileArgs, RunArgs, ServeArgs};
 pub(crate) use self::measure::{Density, Overhead, Phases, Profile};
+pub(crate) use self::own::OwnArguments;
 
 /// Measure where the cold start of an embedded engine goes, phase by phase, and serve with it.
 #[derive(Debug, Parser)]
@@ -42,7 +44,8 @@ pub(crate) enum Command {
     /// Run a command to its end, with a fast start: a core module with `_start`, or a component
     /// that exports `wasi:cli/run`.
     ///
-    /// The guest gets the arguments and the standard streams; no files, no environment, no network.
+    /// The guest gets the arguments, the standard streams, and what --env, --dir and --config name;
+    /// no other files, no other environment, no network.
     #[command(version = crate::engine::wasmtime::VERSION)]
     Run(RunArgs),
     /// Compile a component or a core module ahead of time, for `host serve` and `host run` on this
@@ -135,12 +138,13 @@ mod tests {
     #[test]
     fn clap_and_the_fast_parser_agree_on_every_flag() {
         let serve = "serve --artifact x --addr [::1]:80 --acquire cache_hit --cache folder \
-            --allocator pooling --pool tuned,slots=16 --instances reused --engine wasmtime --threads 3 --max-body 10 \
+            --allocator pooling --pool tuned,slots=16 --interrupt none --instances reused --engine wasmtime --threads 3 --max-body 10 \
             --max-head 8192 --max-concurrent 7 --time-limit 0.5 --write-limit 0.25 --read-limit \
-            0.75 --memory-limit 2 --total-memory 3 --milestones m.json";
+            0.75 --memory-limit 2 --total-memory 3 --milestones m.json --env A=b --env C= --dir x \
+            --dir y::/z:rw --config k=v";
         let run = "run --artifact x --acquire cache_miss --cache folder --time-limit 0.5 --memory-limit 2 \
-            -- one --two";
-        let compile = "compile --artifact x --output y --allocator pooling";
+            --env A=b --dir x::y --config k=v -- one --two";
+        let compile = "compile --artifact x --output y --allocator pooling --interrupt none";
         for line in [
             "serve --artifact x",
             serve,

@@ -3,12 +3,13 @@
 
 use campaign::{Error, Exit};
 use host_probe::files;
-use host_probe::settings::Acquire;
+use host_probe::settings::{Acquire, Interrupt};
 
 use crate::artifact::{Artifact, Contents, engine_settings};
 use crate::cli::args::CompileArgs;
 use crate::engine::wasmtime::{new_engine, not_compiled};
 use crate::error::{Advice, usage};
+use crate::inspect;
 
 /// Compiles a component or a core module into a file.
 pub(super) fn run(arguments: &CompileArgs) -> Result<Exit, Error> {
@@ -24,8 +25,11 @@ pub(super) fn run(arguments: &CompileArgs) -> Result<Exit, Error> {
     let artifact = Artifact::open(&arguments.artifact)?;
     artifact.acquire_mode(Some(Acquire::Compile))?;
     let compile = || {
-        let engine = new_engine(engine_settings(arguments.allocator), None)?;
         let wasm = artifact.read()?;
+        let interrupt = arguments
+            .interrupt
+            .unwrap_or_else(|| usual_interrupt(&wasm));
+        let engine = new_engine(engine_settings(arguments.allocator, interrupt), None)?;
         let code = match artifact.contents {
             Contents::Module => engine.precompile_module(&wasm),
             _ => engine.precompile_component(&wasm),
@@ -41,4 +45,14 @@ pub(super) fn run(arguments: &CompileArgs) -> Result<Exit, Error> {
         )
     })?;
     Ok(Exit::Ok)
+}
+
+/// How the command that runs it stops a guest: a service's gives way to others, a command's ends with
+/// its process. What is neither is the engine's to refuse.
+fn usual_interrupt(wasm: &[u8]) -> Interrupt {
+    if inspect::serves(wasm) {
+        Interrupt::Epoch
+    } else {
+        Interrupt::None
+    }
 }

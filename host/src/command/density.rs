@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize};
 use summary::{Style, View};
 use workloads::Workload;
 
-use super::{Origins, artifact_facts, config, read_config, resume_command};
+use super::{Origins, artifact_facts, config, masked, read_config, resume_command};
 use crate::bench::density::{self, DensityParams, LIMITS};
 use crate::bench::programs::{Program, THIS};
 use crate::bench::rehearsal;
 use crate::bench::target::Target;
-use crate::cli::Density;
-use crate::error::{Advice, failed};
+use crate::bench::user::UserArtifact;
+use crate::cli::{Density, OwnArguments};
+use crate::error::{Advice, artifact_failed};
 
 /// The numbers of instances where none are given.
 const INSTANCES: [u32; 5] = [1, 100, 1_000, 5_000, 10_000];
@@ -29,7 +30,13 @@ const INSTANCES: [u32; 5] = [1, 100, 1_000, 5_000, 10_000];
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Options {
     instances: Vec<u32>,
+    /// Its name; of an own artifact too.
     workload: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    artifact: Option<UserArtifact>,
+    /// In a record that masks some of the artifact's call: by what the whole of it is recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    call_fingerprint: Option<String>,
     samples: u32,
     seed: u64,
 }
@@ -40,15 +47,22 @@ pub(super) fn run(arguments: &Density) -> Result<Exit, Error> {
     let results = arguments.out.clone().unwrap_or_else(run::default_results);
     let resume = run::resolve_resumed(&results, arguments.resume.as_deref())?;
     let (options, origins) = match &resume {
-        Some(run) => (read_config(&results.join(run))?, Origins::new()),
-        None => parse_options(arguments),
+        Some(run) => {
+            let recorded: Options = read_config(&results.join(run))?;
+            (recorded.resumed(&arguments.own)?, Origins::new())
+        }
+        None => parse_options(arguments)?,
     };
-    let target = find_target(&options.workload)?;
+    let target = match &options.artifact {
+        Some(artifact) => own_target(artifact)?,
+        None => find_target(&options.workload)?,
+    };
     let cells = cells(&options);
-    rehearsal::rehearse(Path::new(THIS), &Configuration::BASELINE, &target, LIMITS)
-        .map_err(|failure| failed(&target.name, &failure, Advice::MEASURED))?;
+    rehearsal::rehearse(Path::new(THIS), &Configuration::BASELINE, &target, LIMITS).map_err(
+        |failure| artifact_failed(&target.given, &target.path, &failure, Advice::MEASURED),
+    )?;
     let program = Program::this()?;
-    let manifest = manifest(&options, &origins, &cells, &target, &program);
+    let manifest = manifest(&options.recorded()?, &origins, &cells, &target, &program);
     let (folder, manifest) = run::open(resume.as_deref(), &results, manifest)?;
     let (samples, ended) = run::measure(&folder, &manifest, |work| {
         Ok(density::Density::new(work, &program, &target, &cells))
@@ -66,7 +80,31 @@ pub(super) fn run(arguments: &Density) -> Result<Exit, Error> {
     )
 }
 
-fn parse_options(arguments: &Density) -> (Options, Origins) {
+impl Options {
+    /// As a manifest keeps them.
+    fn recorded(&self) -> Result<Self, Error> {
+        let recorded = self.artifact.as_ref().map(masked::record).transpose()?;
+        let (artifact, fingerprint) = recorded.unzip();
+        Ok(Self {
+            artifact,
+            call_fingerprint: fingerprint.flatten(),
+            ..self.clone()
+        })
+    }
+
+    /// Those of a run that is resumed, with what its manifest does not keep out of the arguments.
+    fn resumed(self, arguments: &OwnArguments) -> Result<Self, Error> {
+        let wanted = self.call_fingerprint.as_deref();
+        let artifact = masked::complete(self.artifact.clone(), wanted, arguments)?;
+        Ok(Self {
+            artifact,
+            call_fingerprint: None,
+            ..self
+        })
+    }
+}
+
+fn parse_options(arguments: &Density) -> Result<(Options, Origins), Error> {
     let given = |given: bool, otherwise: Origin| {
         if given {
             Origin::CommandLine
@@ -84,6 +122,10 @@ fn parse_options(arguments: &Density) -> (Options, Origins) {
             given(arguments.workload.is_some(), Origin::Default),
         ),
         (
+            "artifact",
+            given(arguments.own.artifact.is_some(), Origin::Default),
+        ),
+        (
             "samples",
             given(arguments.samples.is_some(), Origin::Default),
         ),
@@ -95,16 +137,34 @@ fn parse_options(arguments: &Density) -> (Options, Origins) {
     }
     instances.sort_unstable();
     instances.dedup();
+    let artifact = arguments.own.artifact()?;
+    let own = artifact
+        .as_ref()
+        .map(|it| UserArtifact::workload_name(&it.file));
     let options = Options {
         instances,
-        workload: arguments
-            .workload
-            .clone()
+        workload: own
+            .or_else(|| arguments.workload.clone())
             .unwrap_or_else(|| Workload::HttpHello.name().to_owned()),
+        artifact,
+        call_fingerprint: None,
         samples: arguments.samples.unwrap_or(5),
         seed: arguments.seed.unwrap_or_else(run::draw_seed),
     };
-    (options, origins)
+    Ok((options, origins))
+}
+
+/// A service of a person's own, which many instances of answer.
+fn own_target(artifact: &UserArtifact) -> Result<Target, Error> {
+    let target = Target::from_user(artifact)?;
+    if target.inspected.serves {
+        return Ok(target);
+    }
+    let message = format!("{} runs to completion", target.given.display());
+    Err(Error::new(Exit::Usage, message).hint(
+        "instances that are kept answer requests: give a component that exports \
+            wasi:http/incoming-handler",
+    ))
 }
 
 fn find_target(name: &str) -> Result<Target, Error> {

@@ -2,6 +2,7 @@
 
 mod compile;
 mod density;
+mod masked;
 mod overhead;
 mod phases;
 mod run;

@@ -1,6 +1,5 @@
 //! `host phases`: from a command line to a run folder and its summary.
 
-mod masked;
 mod options;
 mod rehearsals;
 
@@ -36,13 +35,6 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
         }
         None => options::parse(arguments)?,
     };
-    if resume.is_some() && options.artifact.as_ref().is_some_and(|it| it.piped) {
-        return Err(Error::new(
-            Exit::Resume,
-            "the artifact of this run was read from a pipe, and cannot be read again",
-        )
-        .hint("start a new run, with the artifact in a file"));
-    }
     let targets = options.targets()?;
     let selected = options.selected()?;
     let mut all = plan::starts(options.profile, &selected, &targets, &[]);

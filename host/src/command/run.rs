@@ -1,46 +1,57 @@
 //! `host run`: a command run to its end, as a person would embed it.
 
-use std::time::Duration;
-
 use campaign::{Error, Exit};
+use host_probe::given::{Given, Interfaces, Variable};
 use host_probe::limits;
 use host_probe::report::{Cause, Failure};
-use host_probe::settings::Allocator;
-use wasmtime::component::{Component, Linker as ComponentLinker};
+use host_probe::settings::{Acquire, Allocator, Interrupt};
+use wasmtime::component::{Component, Linker as ComponentLinker, ResourceTable};
 use wasmtime::{Engine, Linker, Module, Store, Trap};
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::p2::bindings::Command;
+use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::Status;
 use crate::artifact::{Artifact, cache_folder, engine_settings};
 use crate::cli::args::RunArgs;
-use crate::engine::wasmtime::deadline::Then;
+use crate::engine::wasmtime::deadline::{self, Then};
 use crate::engine::wasmtime::guest::{
-    MemoryLimit, bound_handles, engine_failure, failure_of, out_of_time,
+    MemoryLimit, bound_handles, engine_failure, failure_of, give, out_of_time,
 };
+use crate::engine::wasmtime::state::{self, Stateful};
 use crate::engine::wasmtime::{allow, config, engine_from, new_executor, private_cache};
-use crate::error::Advice;
+use crate::error::{Advice, failed};
 
 /// Runs the command with this process's standard streams, and returns what it exited with.
 pub(super) fn run(options: &RunArgs) -> Result<Status, Error> {
+    let cache = options.cache.as_deref().map(cache_folder).transpose()?;
+    // The engine comes before the artifact is opened, as in `wasmtime run`: seen from outside, what
+    // follows the opening is the same of both.
+    let make = || -> Result<_, Failure> {
+        let cache = cache.as_deref().map(private_cache).transpose()?;
+        let settings = engine_settings(Allocator::OnDemand, Interrupt::None);
+        let acquire = options.acquire.unwrap_or(Acquire::Compile);
+        let engine = engine_from(&config(acquire, settings, cache))?;
+        Ok((engine, new_executor()?))
+    };
+    let subject = || options.artifact.display().to_string();
+    let (engine, executor) = make().map_err(|failure| failed(&subject(), &failure, Advice::RUN))?;
     let artifact = Artifact::open(&options.artifact)?;
     let acquire = artifact.acquire_mode(options.acquire)?;
-    let cache = options.cache.as_deref().map(cache_folder).transpose()?;
+    let given = options.given.given()?;
+    let asked = Asked {
+        options,
+        given: &given,
+    };
+    // Code that checks nothing cannot be stopped: what ends is this process, with these words.
+    deadline::end_with(&artifact.failed(&out_of_time(), Advice::RUN));
     let run = || {
-        let cache = cache.as_deref().map(private_cache).transpose()?;
-        let engine = engine_from(&config(
-            acquire,
-            engine_settings(Allocator::OnDemand),
-            cache,
-        ))?;
-        let executor = new_executor()?;
         if artifact.is_module()? {
             let module: Module = artifact.load(&engine, acquire)?;
-            executor.block_on(run_module(&engine, &module, options))
+            executor.block_on(run_module(&engine, &module, asked))
         } else {
             let component: Component = artifact.load(&engine, acquire)?;
-            executor.block_on(run_component(&engine, &component, options))
+            executor.block_on(run_component(&engine, &component, asked))
         }
     };
     run().map_err(|failure| artifact.failed(&failure, Advice::RUN))
@@ -50,6 +61,24 @@ pub(super) fn run(options: &RunArgs) -> Result<Status, Error> {
 struct Guest {
     wasi: WasiP1Ctx,
     memory: MemoryLimit,
+    config: Vec<Variable>,
+}
+
+impl Stateful for Guest {
+    fn table(&mut self) -> &mut ResourceTable {
+        self.wasi.ctx().table
+    }
+
+    fn config(&self) -> &[Variable] {
+        &self.config
+    }
+}
+
+/// What is asked for, and what the guest is given.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    options: &'a RunArgs,
+    given: &'a Given,
 }
 
 impl WasiView for Guest {
@@ -59,60 +88,65 @@ impl WasiView for Guest {
 }
 
 /// A store with what the guest is given, its limits set.
-fn new_store(engine: &Engine, options: &RunArgs) -> Store<Guest> {
+fn new_store(engine: &Engine, asked: Asked<'_>) -> Result<Store<Guest>, Failure> {
+    let Asked { options, given } = asked;
     let mut wasi = WasiCtxBuilder::new();
     wasi.inherit_stdio().arg(options.artifact.to_string_lossy());
     options
         .arguments
         .iter()
         .for_each(|argument| _ = wasi.arg(argument.to_string_lossy()));
+    give(&mut wasi, given)?;
     let mut wasi = wasi.build_p1();
     bound_handles(wasi.ctx().table);
     let memory = MemoryLimit::new(options.memory_bytes);
-    let mut store = Store::new(engine, Guest { wasi, memory });
+    let guest = Guest {
+        wasi,
+        memory,
+        config: given.config.clone(),
+    };
+    let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.memory);
     store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
-    allow(&mut store, options.time, Then::Interrupt);
-    store
+    allow(&mut store, options.time, Then::End);
+    Ok(store)
 }
 
-async fn run_module(
-    engine: &Engine,
-    module: &Module,
-    options: &RunArgs,
-) -> Result<Status, Failure> {
+async fn run_module(engine: &Engine, module: &Module, asked: Asked<'_>) -> Result<Status, Failure> {
     let mut linker: Linker<Guest> = Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_async(&mut linker, |guest| &mut guest.wasi)
         .map_err(|error| not_linked(&error))?;
-    let mut store = new_store(engine, options);
+    let mut store = new_store(engine, asked)?;
     let instance = linker.instantiate_async(&mut store, module).await;
     let instance = instance.map_err(|error| not_instantiated(&error, &store))?;
     let start = instance
         .get_typed_func::<(), ()>(&mut store, "_start")
         .map_err(|error| not_linked(&error))?;
-    let ended = within(options.time, start.call_async(&mut store, ())).await?;
+    let ended = start.call_async(&mut store, ()).await;
     exit_status(ended.map(Ok), &store)
 }
 
 async fn run_component(
     engine: &Engine,
     component: &Component,
-    options: &RunArgs,
+    asked: Asked<'_>,
 ) -> Result<Status, Failure> {
-    let mut linker = ComponentLinker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(|error| not_linked(&error))?;
-    let mut store = new_store(engine, options);
-    let command = Command::instantiate_async(&mut store, component, &linker).await;
+    let link = |beyond: Interfaces| {
+        let mut linker = ComponentLinker::new(engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        state::add_to_linker(&mut linker, beyond)?;
+        linker.instantiate_pre(component)
+    };
+    // Nobody pays for what only few import.
+    let command = link(Interfaces::default())
+        .or_else(|_| link(Interfaces::ALL))
+        .and_then(CommandPre::new)
+        .map_err(|error| not_linked(&error))?;
+    let mut store = new_store(engine, asked)?;
+    let command = command.instantiate_async(&mut store).await;
     let command = command.map_err(|error| not_instantiated(&error, &store))?;
-    let ended = within(options.time, command.wasi_cli_run().call_run(&mut store)).await?;
+    let ended = command.wasi_cli_run().call_run(&mut store).await;
     exit_status(ended, &store)
-}
-
-/// Waits for a guest, which may wait in the host and run no code that could be interrupted.
-async fn within<T>(limit: Duration, guest: impl Future<Output = T>) -> Result<T, Failure> {
-    tokio::time::timeout(limit, guest)
-        .await
-        .map_err(|_| out_of_time())
 }
 
 /// What the guest exited with.

@@ -1,9 +1,11 @@
 //! Components.
 
+use host_probe::given::Interfaces;
 use host_probe::request::{Kind, World};
 
 use super::sections::{Import, Sections, Sort};
 use super::{Inspected, Refusal, lacks, listed, lists};
+use crate::engine::wasmtime::state;
 
 /// Interfaces of `wasi:http/proxy`, and of `wasi:cli/imports` beside it. WASI 0.2.
 const PROXY: &str = "wasi:http/types wasi:http/outgoing-handler wasi:io/error wasi:io/poll \
@@ -31,13 +33,22 @@ pub(super) fn classify(sections: &Sections) -> Result<Inspected, Refusal> {
     if !serves && !exports("wasi:cli/run") {
         return Err(without_entry(sections));
     }
+    let imports = |known: &[&str]| {
+        let mut names = needed.iter().map(|import| import.module.as_str());
+        names.any(|name| known.contains(&name))
+    };
+    let interfaces = Interfaces {
+        config: imports(&state::CONFIG),
+        keyvalue: imports(&state::KEYVALUE),
+    };
     let proxy = serves
         && needed
             .iter()
-            .all(|import| lists(PROXY, interface(&import.module)));
+            .all(|import| lists(PROXY, interface(&import.module)) || state::has(&import.module));
     Ok(Inspected {
         kind: Kind::Component,
         world: if proxy { World::Proxy } else { World::Full },
+        interfaces,
         serves,
     })
 }
@@ -70,6 +81,21 @@ fn other_version(name: &str) -> Option<String> {
     if !name.starts_with("wasi:") {
         return None;
     }
+    // Drafts, none of which stands for another.
+    let known = if name.starts_with("wasi:config/") {
+        state::CONFIG.as_slice()
+    } else if name.starts_with("wasi:keyvalue/") {
+        state::KEYVALUE.as_slice()
+    } else {
+        &[]
+    };
+    if !known.is_empty() {
+        return Some(format!(
+            "the host has {}; build it against one of these, or compose it with a component that \
+                provides what it imports (`wac plug`)",
+            known.join(", ")
+        ));
+    }
     if version.starts_with("0.2.") && version.contains('-') {
         return Some(format!(
             "it is built for {version}, a release candidate of WASI 0.2; build it with a \
@@ -85,9 +111,9 @@ fn other_version(name: &str) -> Option<String> {
 fn check_imports(sections: &Sections, needed: &[&Import]) -> Result<(), Refusal> {
     let known = |import: &Import| {
         let interface = interface(&import.module);
-        matches!(import.sort, Sort::Instance { .. })
-            && is_version2(&import.module)
-            && (lists(PROXY, interface) || lists(BEYOND_PROXY, interface))
+        let of_wasi = is_version2(&import.module)
+            && (lists(PROXY, interface) || lists(BEYOND_PROXY, interface));
+        matches!(import.sort, Sort::Instance { .. }) && (of_wasi || state::has(&import.module))
     };
     let missing: Vec<_> = needed
         .iter()
@@ -100,7 +126,7 @@ fn check_imports(sections: &Sections, needed: &[&Import]) -> Result<(), Refusal>
     if let Some(hint) = missing.iter().find_map(|name| other_version(name)) {
         return Err(Refusal::new(lacks(&missing), hint));
     }
-    let hint = "the host has WASI 0.2 and wasi:http; compose the component with one that provides \
+    let hint = "the host has WASI 0.2, wasi:http, wasi:config and wasi:keyvalue; compose the component with one that provides \
         the rest (`wac plug`)";
     Err(Refusal::new(lacks(&missing), hint).told(sections))
 }

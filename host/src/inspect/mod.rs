@@ -8,6 +8,7 @@ mod sections;
 use std::path::Path;
 
 use campaign::{Error, Exit};
+use host_probe::given::Interfaces;
 use host_probe::request::{Kind, World};
 
 use self::sections::{Broken, Sections};
@@ -18,6 +19,8 @@ pub(crate) struct Inspected {
     pub(crate) kind: Kind,
     /// The smallest set of host functions that has all its imports.
     pub(crate) world: World,
+    /// What it imports beyond that, and the host has.
+    pub(crate) interfaces: Interfaces,
     /// Whether it handles HTTP requests; otherwise it runs to completion.
     pub(crate) serves: bool,
 }
@@ -62,6 +65,11 @@ pub(crate) fn inspect(path: &Path, bytes: &[u8]) -> Result<Inspected, Error> {
     })
 }
 
+/// Whether these bytes are a service that can be served here.
+pub(crate) fn serves(bytes: &[u8]) -> bool {
+    classify(bytes).is_ok_and(|inspected| inspected.serves)
+}
+
 /// What keeps a file that an engine would not take from being used, in other words than the
 /// engine's: nothing, if its sections do not say. It was `given` so, and is read at `readable`.
 pub(crate) fn explain(given: &Path, readable: &Path) -> Option<Error> {
@@ -69,6 +77,18 @@ pub(crate) fn explain(given: &Path, readable: &Path) -> Option<Error> {
     // Of precompiled code, the engine's own words are the better ones.
     bytes.starts_with(b"\0asm").then_some(())?;
     inspect(given, &bytes).err()
+}
+
+/// What a file is that does not begin as Wasm does: nothing, if it cannot be read. It was `given` so,
+/// and is read at `readable`.
+pub(crate) fn explain_other(given: &Path, readable: &Path) -> Option<Error> {
+    /// What a file is shows long before; it may be a disk's image.
+    const BEGINNING: u64 = 64 * 1024;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(readable).ok()?;
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, BEGINNING), &mut bytes).ok()?;
+    let Refusal { what, hint } = check_beginning(&bytes).err()?;
+    Some(Error::new(Exit::Artifact, format!("{} {what}", given.display())).hint(hint))
 }
 
 fn classify(bytes: &[u8]) -> Result<Inspected, Refusal> {

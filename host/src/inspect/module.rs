@@ -1,5 +1,6 @@
 //! Core modules.
 
+use host_probe::given::Interfaces;
 use host_probe::request::{Kind, World};
 
 use super::sections::{Import, Sections, Sort};
@@ -64,6 +65,7 @@ pub(super) fn classify(sections: &Sections) -> Result<Inspected, Refusal> {
         Some(Sort::Function(Some((0, 0)) | None)) => Ok(Inspected {
             kind: Kind::Module,
             world: World::Preview1,
+            interfaces: Interfaces::default(),
             serves: false,
         }),
         Some(Sort::Function(Some((parameters, results)))) => Err(Refusal::new(

@@ -17,6 +17,7 @@ fn the_built_guests_are_what_they_are_for() {
     let command = Inspected {
         kind: Kind::Module,
         world: World::Preview1,
+        interfaces: Interfaces::default(),
         serves: false,
     };
     assert_eq!(inspected(Artifact::Hello), command);
@@ -24,6 +25,7 @@ fn the_built_guests_are_what_they_are_for() {
     let service = Inspected {
         kind: Kind::Component,
         world: World::Proxy,
+        interfaces: Interfaces::default(),
         serves: true,
     };
     assert_eq!(inspected(Artifact::HttpComponent), service);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use host_probe::settings::Interrupt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
@@ -50,6 +51,7 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nc
 /// Serves until a signal. `first_statement_ns` is when `main` began.
 pub(crate) fn serve(options: &ServeArgs, first_statement_ns: u64) -> Result<(), Error> {
     let mut milestones = Milestones::new(first_statement_ns, options);
+    let given = options.given.given()?;
     let (listener, address) = listen(options.address)?;
     milestones.listening_ns = now_ns();
 
@@ -57,12 +59,17 @@ pub(crate) fn serve(options: &ServeArgs, first_statement_ns: u64) -> Result<(), 
     // Before the code is loaded: from here on, a signal ends the server in order.
     let signals = runtime.block_on(async { Signals::new() });
     let signals = signals.map_err(|error| machine_limit("cannot wait for signals", &error))?;
+    milestones.runtime_ns = now_ns();
 
     let loaded = load::load(options, &mut milestones)?;
-    epoch::prepare(&loaded.engine).map_err(|error| machine_limit("cannot make a timer", &error))?;
+    if options.interrupt == Interrupt::Epoch {
+        epoch::prepare(&loaded.engine)
+            .map_err(|error| machine_limit("cannot make a timer", &error))?;
+    }
     let service = Arc::new(Service::new(
         loaded,
         options.instances,
+        given,
         options.limits.clone(),
         address,
     ));

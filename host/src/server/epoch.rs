@@ -57,12 +57,12 @@ pub(super) fn prepare(engine: &Engine) -> std::io::Result<()> {
 pub(super) struct Running(());
 
 impl Running {
-    /// A guest begins to run.
+    /// A guest begins to run. Of no effect where its code checks nothing, and nothing was prepared.
     pub(super) fn begin() -> Self {
         RUNNING.fetch_add(1, Ordering::SeqCst);
         // Either the handler sees the guest that was just counted, or this sees that the handler
         // stopped.
-        if !ARMED.swap(true, Ordering::SeqCst) {
+        if ENGINE.get().is_some() && !ARMED.swap(true, Ordering::SeqCst) {
             set();
         }
         Self(())

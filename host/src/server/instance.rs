@@ -1,6 +1,6 @@
-//! An instance of the guest, and its resources: no files, no environment, no network, bounded
-//! memory.
+//! An instance of the guest, and its resources: what it is given, no network, bounded memory.
 
+use host_probe::given::{Given, Variable};
 use host_probe::limits;
 use hyper::Request;
 use hyper::body::Body;
@@ -14,7 +14,8 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::epoch::Running;
 use crate::engine::wasmtime::exchange::Head;
-use crate::engine::wasmtime::guest::{MemoryLimit, NoNetwork, bound_handles, new_http};
+use crate::engine::wasmtime::guest::{MemoryLimit, NoNetwork, bound_handles, give, new_http};
+use crate::engine::wasmtime::state::Stateful;
 
 /// The data of a store. What a guest prints goes nowhere.
 pub(super) struct Guest {
@@ -23,6 +24,17 @@ pub(super) struct Guest {
     table: ResourceTable,
     network: NoNetwork,
     memory: MemoryLimit,
+    config: Vec<Variable>,
+}
+
+impl Stateful for Guest {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
+    fn config(&self) -> &[Variable] {
+        &self.config
+    }
 }
 
 impl WasiView for Guest {
@@ -55,15 +67,19 @@ impl Instance {
         engine: &Engine,
         guest: &ProxyPre<Guest>,
         memory: MemoryLimit,
+        given: &Given,
     ) -> wasmtime::Result<Self> {
+        let mut wasi = WasiCtx::builder();
+        give(&mut wasi, given)?;
         let mut table = ResourceTable::new();
         bound_handles(&mut table);
         let data = Guest {
-            wasi: WasiCtx::builder().build(),
+            wasi: wasi.build(),
             http: new_http(),
             table,
             network: NoNetwork,
             memory,
+            config: given.config.clone(),
         };
         let mut store = Store::new(engine, data);
         store.limiter(|guest| &mut guest.memory);

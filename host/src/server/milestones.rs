@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use host_probe::settings::{Acquire, Allocator, Engine, Named as _};
+use host_probe::settings::{Acquire, Allocator, Engine, Interrupt, Named as _};
 use results::values::Lifecycle;
 use serde_json::json;
 
@@ -13,13 +13,18 @@ use crate::cli::args::ServeArgs;
 pub(super) struct Milestones {
     pub(super) first_statement_ns: u64,
     pub(super) listening_ns: u64,
+    /// The executor is there, and the signals that end the server are waited for.
+    pub(super) runtime_ns: u64,
     pub(super) engine_ns: u64,
+    /// The host functions that most services take are defined.
+    pub(super) imports_ns: u64,
     pub(super) acquired_ns: u64,
     pub(super) linked_ns: u64,
     pub(super) first_accepted_ns: Option<u64>,
     pub(super) first_answered_ns: u64,
     pub(super) acquire: Acquire,
     allocator: Allocator,
+    interrupt: Interrupt,
     instances: Lifecycle,
 }
 
@@ -29,13 +34,16 @@ impl Milestones {
         Self {
             first_statement_ns,
             listening_ns: 0,
+            runtime_ns: 0,
             engine_ns: 0,
+            imports_ns: 0,
             acquired_ns: 0,
             linked_ns: 0,
             first_accepted_ns: None,
             first_answered_ns: 0,
             acquire: Acquire::Compile,
             allocator: options.allocator,
+            interrupt: options.interrupt,
             instances: options.instances,
         }
     }
@@ -45,7 +53,9 @@ impl Milestones {
         let line = json!({
             "first_statement_ns": self.first_statement_ns,
             "listening_ns": self.listening_ns,
+            "runtime_ns": self.runtime_ns,
             "engine_ns": self.engine_ns,
+            "imports_ns": self.imports_ns,
             "acquired_ns": self.acquired_ns,
             "linked_ns": self.linked_ns,
             "first_accepted_ns": self.first_accepted_ns,
@@ -54,6 +64,7 @@ impl Milestones {
             "engine_version": crate::engine::wasmtime::VERSION,
             "acquire": self.acquire.name(),
             "allocator": self.allocator.name(),
+            "interrupt": self.interrupt.name(),
             "instances": self.instances.name(),
             "state": match self.instances {
                 Lifecycle::PerRequest => "none: every request begins with a fresh instance",

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use host_probe::given::Given;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
@@ -31,6 +32,8 @@ pub(super) struct Service {
     engine: Engine,
     guest: ProxyPre<Guest>,
     pool: Pool,
+    /// What each instance is given.
+    given: Given,
     pub(super) limits: Limits,
     /// What instances and kept bodies may take together.
     budget: Arc<Budget>,
@@ -58,6 +61,7 @@ impl Service {
     pub(super) fn new(
         loaded: Loaded,
         instances: Lifecycle,
+        given: Given,
         limits: Limits,
         address: SocketAddr,
     ) -> Self {
@@ -69,6 +73,7 @@ impl Service {
                 Lifecycle::PerRequest => Pool::PerRequest,
                 Lifecycle::Reused => Pool::Reused(tokio::sync::Mutex::new(None)),
             },
+            given,
             budget: Budget::new(limits.total_memory_bytes),
             limits,
             in_flight: Arc::default(),
@@ -232,7 +237,7 @@ impl Service {
 
     async fn instance(&self) -> wasmtime::Result<Instance> {
         let memory = MemoryLimit::of_total(self.limits.memory_bytes, &self.budget);
-        Instance::new(&self.engine, &self.guest, memory).await
+        Instance::new(&self.engine, &self.guest, memory, &self.given).await
     }
 
     fn answer_body(self: &Arc<Self>, ahead: Ahead, body: Option<HyperOutgoingBody>) -> Answer {

@@ -4,11 +4,17 @@ mod bad_guests;
 mod bad_input;
 #[path = "../support/endless.rs"]
 mod endless;
+#[path = "../support/given.rs"]
+mod given;
+mod levers;
 mod matrix;
 mod multi_instance;
+mod own_guest;
 mod real_files;
 mod runs;
 mod secrets;
+#[path = "../support/stateful.rs"]
+mod stateful;
 mod user_artifact;
 mod wasmedge;
 

@@ -84,15 +84,30 @@ fn artifacts_that_cannot_be_served_are_refused() {
         );
     }
     refused(
-        &["serve", "--artifact", &file("text", b"not wasm at all")],
+        &["serve", "--artifact", &file("noise", b"not wasm at all")],
         3,
-        "neither Wasm nor precompiled",
+        "does not begin with `\\0asm`",
     );
-    refused(
-        &["serve", "--artifact", &file("empty", b"")],
-        3,
-        "neither Wasm nor precompiled",
-    );
+    refused(&["serve", "--artifact", &file("empty", b"")], 3, "is empty");
+    // What it is instead, in the words of every command.
+    let instead: [(&str, &[u8], &str); 3] = [
+        (
+            "text.wat",
+            b" ;; a comment\n(module)",
+            "is Wasm in the text format",
+        ),
+        (
+            "page.wasm",
+            b"<!doctype html><title>404</title>",
+            "begins like a text file",
+        ),
+        ("packed.wasm", b"\x1f\x8b\x08\0\0\0\0\0", "is compressed"),
+    ];
+    for (name, bytes, said) in instead {
+        let path = file(name, bytes);
+        refused(&["serve", "--artifact", &path], 3, said);
+        refused(&["run", "--artifact", &path], 3, said);
+    }
     refused(
         &[
             "serve",

@@ -5,12 +5,19 @@ mod answers;
 mod command_line;
 #[path = "../support/endless.rs"]
 mod endless;
+mod endurance;
+#[path = "../support/given.rs"]
+mod given;
 mod guests;
 mod hostile;
+mod interrupt;
 mod limits;
 mod native_code;
 mod run;
+#[path = "../support/stateful.rs"]
+mod stateful;
 mod wasmedge;
+mod what_is_given;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

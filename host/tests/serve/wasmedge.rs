@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command_line::refused;
+use crate::given::{Try, teller, trier};
 use crate::limits::{computed, wait_until_busy};
 use crate::{Answered, Server, built, ended, wait_for};
 
@@ -129,6 +130,60 @@ fn time_and_memory_of_a_command_are_limited() {
     assert_eq!(code, Some(64), "{stderr}");
 }
 
+#[test]
+fn a_command_is_given_what_is_named_and_nothing_else() {
+    let Some(program) = program() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let guest = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let environment = guest("environment", &teller("environment"));
+    let read = guest("read", &trier(Try::Read("environment")));
+    let write = guest("write", &trier(Try::Write("new")));
+    let printed = |artifact: &Path, arguments: &[&str]| {
+        let (code, printed, stderr) = run(&program, artifact, arguments);
+        assert_eq!(code, Some(0), "{stderr}");
+        printed
+    };
+    assert_eq!(printed(&environment, &[]), "");
+    let variables = ["--env", "A=b", "--env=C="];
+    assert_eq!(printed(&environment, &variables), "A=b\0C=\0");
+    let given = format!("{}::/data", folder.path().display());
+    assert!(printed(&read, &["--dir", &given]).starts_with("\0asm"));
+    assert_eq!(printed(&read, &[]), "refused");
+    assert_eq!(printed(&write, &["--dir", &given]), "refused");
+    assert_eq!(printed(&write, &["--dir", &format!("{given}:rw")]), "done");
+    assert!(folder.path().join("new").exists());
+    for wrong in [["--dir", "/nowhere"], ["--env", "A"]] {
+        let (code, _, stderr) = run(&program, &read, &wrong);
+        assert_eq!(code, Some(2), "{wrong:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_trap_in_a_start_function_is_the_guests_failure() {
+    let Some(program) = program() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let guest = |name: &str, parts: &str| {
+        let path = folder.path().join(name);
+        let text =
+            format!("(module {parts} (memory (export \"memory\") 1) (func (export \"_start\")))");
+        std::fs::write(&path, wat::parse_str(text).unwrap()).unwrap();
+        path
+    };
+    let traps = guest("traps", "(func $trap unreachable) (start $trap)");
+    let lacks = guest("lacks", r#"(import "nobody" "has" (func))"#);
+    for (artifact, code) in [(&traps, 4), (&lacks, 3)] {
+        let (found, _, stderr) = run(&program, artifact, &[]);
+        assert_eq!(found, Some(code), "{stderr}");
+        // As the other engine's program ends.
+        let (wanted, ..) = ended(&["run", "--artifact", artifact.to_str().unwrap()]);
+        assert_eq!(wanted, code);
+    }
+}
+
 fn start(arguments: &[&str]) -> Server {
     Server::of(
         &built("http-sockets.wasm"),
@@ -202,8 +257,8 @@ fn milestones_are_in_the_order_of_a_start_and_tell_the_mode() {
         let instants = [
             "first_statement_ns",
             "engine_ns",
+            "imports_ns",
             "acquired_ns",
-            "linked_ns",
             "instantiated_ns",
         ]
         .map(|name| told[name].as_u64().unwrap());
@@ -315,4 +370,61 @@ fn what_it_cannot_serve_is_one_message() {
     refused(&service, &["--addr", &address], 1, "cannot listen on");
     let (code, stdout, _) = ended(&["serve", "--engine", "wasmedge", "--help"]);
     assert_eq!((code, stdout.lines().count()), (0, 1), "{stdout}");
+}
+
+#[test]
+fn at_its_level_it_compiles_what_the_engines_command_line_does() {
+    let Some(program) = program() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (
+        folder.path().join("ours.so"),
+        folder.path().join("theirs.so"),
+    );
+    let guest = built("hello.wasm");
+    let compiled = |program: &Path, arguments: &[&std::ffi::OsStr]| {
+        let compiling = Command::new(program)
+            .arg("compile")
+            .args(arguments)
+            .output();
+        assert!(compiling.unwrap().status.success());
+    };
+    let code = |path: &Path| std::fs::read(path).unwrap();
+    let with = |level: &str| {
+        let arguments = [
+            "--artifact".as_ref(),
+            guest.as_os_str(),
+            "--output".as_ref(),
+            ours.as_os_str(),
+            "--optimize".as_ref(),
+            level.as_ref(),
+        ];
+        compiled(&program, &arguments);
+        code(&ours)
+    };
+    compiled(
+        Path::new("wasmedge"),
+        &[guest.as_os_str(), theirs.as_os_str()],
+    );
+    assert!(
+        with("2") == code(&theirs),
+        "level 2 is that of the command line"
+    );
+    compile(&program, &guest, &theirs);
+    assert!(with("3") == code(&theirs), "level 3 is that of the SDK");
+    let (exit, _, stderr) = ended_with(&program, &["compile", "--optimize", "fast"]);
+    assert_eq!(exit, Some(2), "{stderr}");
+    assert!(
+        stderr.contains("--optimize has no value `fast`"),
+        "{stderr}"
+    );
+}
+
+fn ended_with(program: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }

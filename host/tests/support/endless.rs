@@ -9,7 +9,7 @@ pub(crate) const ENDLESS: &str = "/endless";
 /// A component that is asked [`ENDLESS`] computes for ever. Any other request it answers without a
 /// body, by the status 200 and as many more as its instance has answered before. After its answer to
 /// what begins with `/l` it computes for ever too, and so it does after answering `/f…` with 500; to
-/// `/t…`, it traps.
+/// `/t…`, it traps. To `/u…` it traps without an answer.
 pub(crate) fn component() -> Vec<u8> {
     // The world is that of the built service, which says all that the functions here take and give.
     let service =
@@ -37,6 +37,7 @@ pub(crate) fn component() -> Vec<u8> {
                 (call $path (local.get $request) (i32.const 0))
                 (if (i32.eq (i32.load8_u (i32.const 1025)) (i32.const 101))
                     (then (loop $endless (br $endless))))
+                (if (i32.eq (i32.load8_u (i32.const 1025)) (i32.const 117)) (then unreachable))
                 (call $headers (i32.const 0) (i32.const 0) (i32.const 16))
                 (local.set $made (call $response (i32.load (i32.const 20))))
                 (if (i32.eq (i32.load8_u (i32.const 1025)) (i32.const 102))

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, SamplingMode, criterion_group, criterion_main};
+use host_probe::given::Given;
 use host_wasmedge::vm;
 use machine::clock::now_ns;
 use nix::unistd::{dup, dup2_stdout};
@@ -28,7 +29,7 @@ fn configuration(mode: RunMode) -> Config {
 }
 
 fn compile(wasm: &[u8], folder: &Path) -> PathBuf {
-    vm::compile(wasm, folder).expect("the guest compiles")
+    vm::compile(wasm, folder, vm::OPTIMIZATION).expect("the guest compiles")
 }
 
 /// What of a start is timed.
@@ -45,7 +46,7 @@ fn start(config: &Config, module: Module, part: Part) -> u64 {
     // Each boundary ends one part and begins the next: two parts share a reading, which costs
     // neither more than one.
     let begun = now_ns();
-    let mut wasi = vm::wasi(&[Workload::Hello.name()]).expect("a WASI context");
+    let mut wasi = vm::wasi(&[Workload::Hello.name()], &Given::default()).expect("a WASI context");
     let mut vm = vm::machine(config, &mut wasi).expect("a machine");
     let linked = now_ns();
     vm.register_module(None, module)

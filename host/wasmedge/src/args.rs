@@ -5,9 +5,12 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use host_probe::given::{Folder, Given, Variable, folder_refused};
 use host_probe::report::{Cause, Failure};
 use host_probe::{exit, limits};
+use host_wasmedge::words::{is_trap, words};
 use lexopt::Arg::{Long, Short};
+use wasmedge_sdk::error::WasmEdgeError;
 
 /// What ends the program: an exit code, and a message on standard error.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +40,18 @@ impl Error {
             "it takes a core module for WASI 0.1, as Wasm or as what this version compiled of it; \
                 one on WasmEdge's sockets to be served",
         )
+    }
+
+    /// What kept an instance of `artifact` from being made: its imports, or what it does when it starts.
+    pub(crate) fn not_instantiated(artifact: &Path, error: &WasmEdgeError) -> Self {
+        if is_trap(error) {
+            return Self::new(
+                exit::GUEST,
+                format_args!("the guest trapped in its start function: {}", words(error)),
+                "it was loaded and then failed by itself",
+            );
+        }
+        Self::unusable(artifact, &words(error))
     }
 
     /// What kept `artifact` from being run, before it was.
@@ -82,6 +97,42 @@ pub(crate) fn values<const N: usize>(
             .map_err(|_| Error::usage(format_args!("{flag} lacks its value"), usage))?;
         values[position] = Some(value);
     }
+}
+
+/// The flags without those that give a guest something, and what these give. They may be given
+/// several times.
+pub(crate) fn given(flags: &[OsString], usage: &str) -> Result<(Vec<OsString>, Given), Error> {
+    let (mut others, mut given) = (Vec::new(), Given::default());
+    let mut flags = flags.iter();
+    while let Some(flag) = flags.next() {
+        let text = flag.to_str().unwrap_or_default();
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text, None),
+        };
+        if !["--env", "--dir"].contains(&name) {
+            others.push(flag.clone());
+            continue;
+        }
+        let next = || flags.next()?.to_str().map(str::to_owned);
+        let value = value
+            .or_else(next)
+            .ok_or_else(|| Error::usage(format_args!("{name} lacks its value"), usage))?;
+        let wrong =
+            |reason: String| Error::usage(format_args!("{name} `{value}`: {reason}"), usage);
+        if name == "--env" {
+            given
+                .environment
+                .push(Variable::parse(&value).map_err(wrong)?);
+        } else {
+            let folder = Folder::parse(&value).map_err(wrong)?;
+            let held = folder.hold();
+            given
+                .folders
+                .push(held.map_err(|error| Error::usage(folder_refused(&folder, &error), usage))?);
+        }
+    }
+    Ok((others, given))
 }
 
 /// The path of the artifact among the values of flags.
@@ -150,6 +201,33 @@ mod tests {
         assert_eq!(parsed(&["--one"]), wrong("--one lacks its value"));
         assert_eq!(parsed(&["--three", "c"]), wrong("there is no flag --three"));
         assert_eq!(parsed(&["one", "a"]), wrong("there is no flag one"));
+    }
+
+    #[test]
+    fn what_a_guest_is_given_is_taken_out_of_the_flags() {
+        let given = |flags: &[&str]| {
+            given(
+                &flags.iter().map(OsString::from).collect::<Vec<_>>(),
+                "usage",
+            )
+        };
+        let flags = ["--one", "a", "--env", "A=b=c", "--dir=/::/x", "--env=C="];
+        let (others, found) = given(&flags).unwrap();
+        assert_eq!(others, ["--one", "a"].map(OsString::from));
+        let variables: Vec<_> = found.environment.iter().map(ToString::to_string).collect();
+        assert_eq!(variables, ["A=b=c", "C="]);
+        assert_eq!(
+            (found.folders[0].guest.as_str(), found.folders[0].writable),
+            ("/x", false)
+        );
+        for wrong in [
+            &["--env"][..],
+            &["--env", "A"],
+            &["--dir", "/nowhere::/x"],
+            &["--dir", ""],
+        ] {
+            assert_eq!(given(wrong).unwrap_err().exit, exit::USAGE, "{wrong:?}");
+        }
     }
 
     #[test]

@@ -31,17 +31,7 @@ pub(crate) struct Artifact {
 impl Artifact {
     /// Opens it: compiled code is run if `acquire` says so, and nothing else then.
     pub(crate) fn open(path: &Path, acquire: Option<&OsStr>, usage: &str) -> Result<Self, Error> {
-        let aot = match acquire.map(|value| value.to_str().unwrap_or_default()) {
-            None => false,
-            Some(name) => match Acquire::from_name(name) {
-                Some(Acquire::Interpret) => false,
-                Some(Acquire::Aot) => true,
-                _ => {
-                    let reason = format_args!("--acquire has no value `{name}`");
-                    return Err(Error::usage(reason, usage));
-                }
-            },
-        };
+        let aot = mode(acquire, usage)? == RunMode::Aot;
         let file = File::open(path).map_err(|error| Error::unusable(path, &error))?;
         let mut head = Vec::new();
         (&file)
@@ -80,14 +70,6 @@ impl Artifact {
         }
     }
 
-    pub(crate) const fn mode(&self) -> RunMode {
-        if self.aot {
-            RunMode::Aot
-        } else {
-            RunMode::Interpreter
-        }
-    }
-
     /// Its code.
     pub(crate) fn load(&self, config: &Config) -> Result<Module, Error> {
         let unusable = |error: &dyn std::fmt::Display| Error::unusable(&self.path, error);
@@ -106,6 +88,21 @@ impl Artifact {
     }
 }
 
+/// How `--acquire` has an artifact run, whatever it holds.
+pub(crate) fn mode(acquire: Option<&OsStr>, usage: &str) -> Result<RunMode, Error> {
+    let Some(name) = acquire.map(|value| value.to_str().unwrap_or_default()) else {
+        return Ok(RunMode::Interpreter);
+    };
+    match Acquire::from_name(name) {
+        Some(Acquire::Interpret) => Ok(RunMode::Interpreter),
+        Some(Acquire::Aot) => Ok(RunMode::Aot),
+        _ => {
+            let reason = format_args!("--acquire has no value `{name}`");
+            Err(Error::usage(reason, usage))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -118,10 +115,7 @@ mod tests {
         std::fs::write(&path, bytes).unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
         Artifact::open(&path, acquire.map(OsStr::new), "usage")
-            .map(|artifact| match artifact.mode() {
-                RunMode::Aot => "aot",
-                _ => "interpreter",
-            })
+            .map(|artifact| if artifact.aot { "aot" } else { "interpreter" })
             .map_err(|error| error.exit)
     }
 

@@ -9,18 +9,21 @@ use std::time::Duration;
 use host_probe::request::{Destination, Kind, Preparation};
 use host_probe::settings::Configuration;
 use host_probe::{deadline, exit, files};
-use host_wasmedge::vm::{configuration, machine, quiet, wasi};
+use host_wasmedge::vm::{OPTIMIZATION, configuration, machine, quiet, wasi};
 use host_wasmedge::words::words;
+use wasmedge_sdk::CompilerOptimizationLevel;
 use wasmedge_sdk::utils::CoreVersion;
 
 use crate::args::{self, Error, values};
-use crate::artifact::Artifact;
+use crate::artifact::{self, Artifact};
 use crate::serve;
 use crate::start::prepare;
 
 const RUN_USAGE: &str = "host-wasmedge run --artifact FILE [--acquire interpret|aot] \
-    [--time-limit SECONDS] [--memory-limit MIB] [-- ARGUMENT...]";
-const COMPILE_USAGE: &str = "host-wasmedge compile --artifact FILE --output FILE.so";
+    [--time-limit SECONDS] [--memory-limit MIB] [--env NAME=VALUE]... \
+    [--dir HOST[::GUEST][:rw]]... [-- ARGUMENT...]";
+const COMPILE_USAGE: &str =
+    "host-wasmedge compile --artifact FILE --output FILE.so [--optimize 0|1|2|3]";
 
 /// Runs the command line, without the program's name. Returns the exit code. `first_statement_ns`
 /// is when `main` began.
@@ -58,26 +61,30 @@ fn run_command(arguments: &[OsString]) -> Result<u8, Error> {
         None => (arguments, &[][..]),
     };
     let names = ["--artifact", "--acquire", "--time-limit", "--memory-limit"];
-    let [file, acquire, time, memory] = values(own, names, RUN_USAGE)?;
+    let (own, given) = args::given(own, RUN_USAGE)?;
+    let [file, acquire, time, memory] = values(&own, names, RUN_USAGE)?;
     let file = args::artifact_path(file, RUN_USAGE)?;
     let time = args::time_limit(time, RUN_USAGE)?;
     let memory_bytes = args::memory_limit(memory, RUN_USAGE)?;
-    let artifact = Artifact::open(&file, acquire.as_deref(), RUN_USAGE)?;
+    let mode = artifact::mode(acquire.as_deref(), RUN_USAGE)?;
     quiet();
-    let config = configuration(artifact.mode(), Some(memory_bytes))
+    let config = configuration(mode, Some(memory_bytes))
         .map_err(|error| Error::cannot_run(&file, &error))?;
-    let module = artifact.load(&config)?;
     let mut guest_arguments = vec![file.to_string_lossy().into_owned()];
     guest_arguments.extend(
         of_guest
             .iter()
             .map(|word| word.to_string_lossy().into_owned()),
     );
-    let mut wasi = wasi(&guest_arguments).map_err(|error| Error::cannot_run(&file, &error))?;
+    let mut wasi =
+        wasi(&guest_arguments, &given).map_err(|error| Error::cannot_run(&file, &error))?;
     let mut vm = machine(&config, &mut wasi).map_err(|error| Error::cannot_run(&file, &error))?;
+    // Engine and imports come before the artifact is opened, as in the engine's own command line.
+    let artifact = Artifact::open(&file, acquire.as_deref(), RUN_USAGE)?;
+    let module = artifact.load(&config)?;
     end_in(time);
     vm.register_module(None, module)
-        .map_err(|error| Error::unusable(&file, &words(&error)))?;
+        .map_err(|error| Error::not_instantiated(&file, &error))?;
     let ran = vm.run_func(None, "_start", []);
     drop(vm);
     match ran {
@@ -109,7 +116,9 @@ fn end_in(limit: Duration) {
 }
 
 fn compile_to_file(arguments: &[OsString]) -> Result<u8, Error> {
-    let [file, output] = values(arguments, ["--artifact", "--output"], COMPILE_USAGE)?;
+    let names = ["--artifact", "--output", "--optimize"];
+    let [file, output, level] = values(arguments, names, COMPILE_USAGE)?;
+    let optimization = optimization(level)?;
     let (Some(file), Some(output)) = (file, output) else {
         return Err(Error::usage(
             "--artifact or --output is missing",
@@ -125,12 +134,31 @@ fn compile_to_file(arguments: &[OsString]) -> Result<u8, Error> {
             COMPILE_USAGE,
         ));
     }
-    prepare(&Preparation {
+    let preparation = Preparation {
         file: file.clone(),
         kind: Kind::Module,
         settings: Configuration::BASELINE.settings,
         into,
-    })
-    .map(|()| 0)
-    .map_err(|failure| Error::cannot_run(&file, &failure))
+    };
+    prepare(&preparation, optimization)
+        .map(|()| 0)
+        .map_err(|failure| Error::cannot_run(&file, &failure))
+}
+
+/// How much the compiler optimises.
+fn optimization(level: Option<OsString>) -> Result<CompilerOptimizationLevel, Error> {
+    use CompilerOptimizationLevel::{O0, O1, O2, O3};
+    let Some(level) = level else {
+        return Ok(OPTIMIZATION);
+    };
+    match level.to_str() {
+        Some("0") => Ok(O0),
+        Some("1") => Ok(O1),
+        Some("2") => Ok(O2),
+        Some("3") => Ok(O3),
+        _ => {
+            let reason = format_args!("--optimize has no value `{}`", level.display());
+            Err(Error::usage(reason, COMPILE_USAGE))
+        }
+    }
 }

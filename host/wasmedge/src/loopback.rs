@@ -36,6 +36,13 @@ pub(crate) struct Exchange {
 /// Waits for the guest's line `listening on ADDRESS`, connects, and sends the request twice.
 pub(crate) fn exchange(printed: File, call: &Call) -> Result<Exchange, Failure> {
     let request = request(call)?;
+    let keeps_headers = matches!(
+        call,
+        Call::Http {
+            keeps_headers: true,
+            ..
+        }
+    );
     let address = wait_for_address(printed)?;
     let listening_ns = now_ns();
     let failed = |what: &'static str| {
@@ -57,7 +64,7 @@ pub(crate) fn exchange(printed: File, call: &Call) -> Result<Exchange, Failure> 
         (&stream)
             .write_all(&request)
             .map_err(failed("cannot send a request to"))?;
-        read_answer(&mut reader).map_err(failed("no complete answer from"))
+        read_answer(&mut reader, keeps_headers).map_err(failed("no complete answer from"))
     };
     let first = send()?;
     let first_ns = now_ns();
@@ -91,6 +98,7 @@ fn request(call: &Call) -> Result<Vec<u8>, Failure> {
         target,
         headers,
         body_hex,
+        keeps_headers: _,
     } = call
     else {
         return Err(Failure::new(
@@ -116,7 +124,10 @@ fn request(call: &Call) -> Result<Vec<u8>, Failure> {
 }
 
 /// One HTTP/1.1 answer with a Content-Length, as the guest gives it.
-fn read_answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> {
+fn read_answer(
+    reader: &mut impl std::io::BufRead,
+    keeps_headers: bool,
+) -> std::io::Result<Answered> {
     let wrong = |what: &str| std::io::Error::other(what.to_owned());
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -125,17 +136,21 @@ fn read_answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> 
         .nth(1)
         .and_then(|code| code.parse().ok())
         .ok_or_else(|| wrong("it has no status line"))?;
-    let mut length = None;
+    let (mut length, mut headers) = (None, Vec::new());
     loop {
         line.clear();
         if reader.read_line(&mut line)? == 0 {
             return Err(wrong("it broke off in its head"));
         }
         match line.trim_end().split_once(':') {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                length = value.trim().parse().ok();
+            Some((name, value)) => {
+                if name.eq_ignore_ascii_case("content-length") {
+                    length = value.trim().parse().ok();
+                }
+                if keeps_headers {
+                    headers.push((name.to_owned(), value.trim().to_owned()));
+                }
             }
-            Some(_) => {}
             None => break,
         }
     }
@@ -150,6 +165,7 @@ fn read_answer(reader: &mut impl std::io::BufRead) -> std::io::Result<Answered> 
     Ok(Answered {
         code,
         body_hex: hex::encode(body),
+        headers,
     })
 }
 
@@ -158,7 +174,7 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> std::io::Result<Answered> {
-        read_answer(&mut text.as_bytes())
+        read_answer(&mut text.as_bytes(), false)
     }
 
     #[test]
@@ -167,17 +183,21 @@ mod tests {
             Found\r\ncontent-length:0\r\n\r\n"
             .as_bytes();
         assert_eq!(
-            read_answer(&mut both).unwrap(),
+            read_answer(&mut both, true).unwrap(),
             Answered {
                 code: 200,
-                body_hex: "6162".to_owned()
+                body_hex: "6162".to_owned(),
+                headers: [("Content-Length", "2"), ("X", "y")]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .to_vec()
             }
         );
         assert_eq!(
-            read_answer(&mut both).unwrap(),
+            read_answer(&mut both, false).unwrap(),
             Answered {
                 code: 404,
-                body_hex: String::new()
+                body_hex: String::new(),
+                headers: Vec::new()
             }
         );
     }
@@ -203,6 +223,7 @@ mod tests {
             target: "/echo".to_owned(),
             headers: vec![("X-A".to_owned(), "b".to_owned())],
             body_hex: "00ff".to_owned(),
+            keeps_headers: false,
         };
         let bytes = request(&call).unwrap();
         assert!(bytes.starts_with(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n"));

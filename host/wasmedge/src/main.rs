@@ -13,6 +13,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use host_probe::child::{self, Request};
+use host_wasmedge::vm;
 
 fn main() -> ExitCode {
     machine::signals::establish();
@@ -39,7 +40,9 @@ fn main() -> ExitCode {
 fn respond(request: Request, first_statement_ns: u64) -> ExitCode {
     match request {
         Request::Probe(spec) => start::probe(&spec, first_statement_ns),
-        Request::Prepare(preparation) => child::respond(&start::prepare(&preparation)),
+        Request::Prepare(preparation) => {
+            child::respond(&start::prepare(&preparation, vm::OPTIMIZATION))
+        }
         Request::Return => child::respond::<u64>(&Ok(first_statement_ns)),
         Request::Version => child::respond(&Ok(wasmedge_sdk::utils::CoreVersion::version_string())),
         Request::InstanceSet(_) | Request::Invalid => {

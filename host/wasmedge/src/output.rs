@@ -6,13 +6,14 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 use host_probe::limits::{OUTPUT_BYTES, QUOTED_BYTES, quote, too_much};
 use host_probe::report::{Cause, Failure};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
-use nix::unistd::{dup, dup2_stderr, dup2_stdout, pipe};
+use nix::unistd::{dup, dup2_stderr, dup2_stdin, dup2_stdout, pipe};
 
 /// The descriptors of a start.
 pub(crate) struct Output {
@@ -87,6 +88,11 @@ impl Output {
         let read = self.errors.read_at(&mut tail, from).unwrap_or(0);
         quote(&tail[..read])
     }
+}
+
+/// The guest reads this file.
+pub(crate) fn read_from(file: &Path) -> io::Result<()> {
+    Ok(dup2_stdin(File::open(file)?)?)
 }
 
 /// Standard output is nowhere from now on.

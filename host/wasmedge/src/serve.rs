@@ -8,25 +8,30 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use host_probe::exit;
+use host_probe::given::Given;
 use host_probe::settings::Engine;
 use host_wasmedge::vm::{configuration, machine, quiet, wasi};
 use host_wasmedge::words::words;
 use machine::clock::now_ns;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrStorage, sockopt};
 use signal_hook::consts::{SIGINT, SIGTERM};
+use wasmedge_sdk::RunMode;
 use wasmedge_sdk::utils::CoreVersion;
 
 use crate::args::{self, Error};
-use crate::artifact::Artifact;
+use crate::artifact::{self, Artifact};
 
 pub(crate) const USAGE: &str = "host-wasmedge serve --artifact FILE [--addr IP:PORT] [--acquire \
-    interpret|aot] [--memory-limit MIB] [--milestones FILE]";
+    interpret|aot] [--memory-limit MIB] [--env NAME=VALUE]... [--dir HOST[::GUEST][:rw]]... \
+    [--milestones FILE]";
 
 struct Options {
     file: PathBuf,
-    artifact: Artifact,
+    acquire: Option<OsString>,
+    mode: RunMode,
     address: SocketAddr,
     memory_limit_bytes: u64,
+    given: Given,
     milestones: Option<PathBuf>,
 }
 
@@ -43,7 +48,9 @@ fn parse(flags: &[OsString]) -> Result<Options, Error> {
         "--memory-limit",
         "--milestones",
     ];
-    let [artifact, address, acquire, memory_limit, milestones] = args::values(flags, names, USAGE)?;
+    let (flags, given) = args::given(flags, USAGE)?;
+    let [artifact, address, acquire, memory_limit, milestones] =
+        args::values(&flags, names, USAGE)?;
     let file = args::artifact_path(artifact, USAGE)?;
     let address = address.map_or_else(
         || "127.0.0.1:0".to_owned(),
@@ -55,7 +62,9 @@ fn parse(flags: &[OsString]) -> Result<Options, Error> {
             .map_err(|_| Error::usage(format_args!("`{address}` is no IP:PORT"), USAGE))?,
         memory_limit_bytes: args::memory_limit(memory_limit, USAGE)?,
         milestones: milestones.map(PathBuf::from),
-        artifact: Artifact::open(&file, acquire.as_deref(), USAGE)?,
+        given,
+        mode: artifact::mode(acquire.as_deref(), USAGE)?,
+        acquire,
         file,
     })
 }
@@ -67,17 +76,19 @@ fn serve(options: &Options, first_statement_ns: u64) -> Result<(), Error> {
         check_free(options.address)?;
     }
     let file = &options.file;
-    let config = configuration(options.artifact.mode(), Some(options.memory_limit_bytes))
+    let config = configuration(options.mode, Some(options.memory_limit_bytes))
         .map_err(|error| Error::cannot_run(file, &error))?;
     let engine_ns = now_ns();
-    let module = options.artifact.load(&config)?;
-    let acquired_ns = now_ns();
-    let mut wasi = wasi(&["service", &options.address.to_string()])
+    let mut wasi = wasi(&["service", &options.address.to_string()], &options.given)
         .map_err(|error| Error::cannot_run(file, &error))?;
     let mut vm = machine(&config, &mut wasi).map_err(|error| Error::cannot_run(file, &error))?;
-    let linked_ns = now_ns();
+    let imports_ns = now_ns();
+    // Engine and imports come before the artifact is opened, as in the engine's own command line.
+    let artifact = Artifact::open(file, options.acquire.as_deref(), USAGE)?;
+    let module = artifact.load(&config)?;
+    let acquired_ns = now_ns();
     vm.register_module(None, module)
-        .map_err(|error| Error::unusable(file, &words(&error)))?;
+        .map_err(|error| Error::not_instantiated(file, &error))?;
     let instantiated_ns = now_ns();
     if let Some(path) = &options.milestones {
         // All that is known from here: the guest listens, accepts and answers by itself.
@@ -88,8 +99,8 @@ fn serve(options: &Options, first_statement_ns: u64) -> Result<(), Error> {
             "state": "in the one instance",
             "first_statement_ns": first_statement_ns,
             "engine_ns": engine_ns,
+            "imports_ns": imports_ns,
             "acquired_ns": acquired_ns,
-            "linked_ns": linked_ns,
             "instantiated_ns": instantiated_ns,
         });
         write_milestones(path, &line)?;

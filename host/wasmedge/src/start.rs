@@ -9,7 +9,7 @@ use host_probe::request::{Call, Destination, Preparation, Spec};
 use host_probe::resources::{self, Usage};
 use host_probe::settings::Acquire;
 use host_probe::{child, deadline};
-use host_wasmedge::vm::{Machine, compile, configuration, machine, quiet, wasi};
+use host_wasmedge::vm::{Machine, OPTIMIZATION, compile, configuration, machine, quiet, wasi};
 use host_wasmedge::words::words;
 use machine::Timeline;
 use machine::timeline::Begun;
@@ -17,7 +17,7 @@ use results::{Attested, Evidence, Phase};
 use serde_json::Value;
 use wasmedge_sdk::config::Config;
 use wasmedge_sdk::error::WasmEdgeError;
-use wasmedge_sdk::{Module, RunMode};
+use wasmedge_sdk::{CompilerOptimizationLevel, Module, RunMode};
 
 use crate::loopback;
 use crate::output::{self, Output};
@@ -36,6 +36,14 @@ pub(crate) fn probe(spec: &Spec, first_statement_ns: u64) -> ExitCode {
         Call::Run(_) => Output::for_command(),
         Call::Http { .. } => Output::for_service(),
     };
+    let output = output.and_then(|output| {
+        // The message has been read out of it.
+        spec.given
+            .stdin
+            .as_deref()
+            .map_or(Ok(()), output::read_from)?;
+        Ok(output)
+    });
     match output {
         Ok(mut output) => {
             let report = start(spec, &mut timeline, begun, &mut output).map_err(|mut failure| {
@@ -46,7 +54,9 @@ pub(crate) fn probe(spec: &Spec, first_statement_ns: u64) -> ExitCode {
             });
             child::respond_to(output.report, &report)
         }
-        Err(error) => child::respond::<Report>(&Err(unable("cannot redirect its output", &error))),
+        Err(error) => {
+            child::respond::<Report>(&Err(unable("cannot redirect its standard streams", &error)))
+        }
     }
 }
 
@@ -66,7 +76,7 @@ fn start(
 
     // One object holds store, WASI context and imports: there is no `store` apart from `link`.
     let begun = timeline.begin();
-    let mut wasi = wasi(&arguments)?;
+    let mut wasi = wasi(&arguments, &spec.given)?;
     let mut vm = machine(&config, &mut wasi)?;
     output::limit().map_err(|error| unable("cannot limit its output", &error))?;
     timeline.end(Phase::Link, begun);
@@ -126,6 +136,7 @@ fn run(
     let first = Answered {
         code: 0,
         body_hex: hex::encode(printed),
+        headers: Vec::new(),
     };
     Ok(Outcome {
         first,
@@ -222,7 +233,7 @@ fn acquire(
             .as_deref()
             .ok_or_else(|| Failure::new(Cause::Harness, "no folder to compile into"))?;
         return timeline.time(Phase::Compile, || {
-            let file = compile(&bytes, folder)?;
+            let file = compile(&bytes, folder, OPTIMIZATION)?;
             let module = Module::from_file(Some(config), &file)
                 .map_err(|error| artifact("compiled code does not load", &error))?;
             Ok((module, file))
@@ -236,8 +247,11 @@ fn acquire(
     Ok((module, spec.file.clone()))
 }
 
-/// Makes compiled code, outside any timing.
-pub(crate) fn prepare(preparation: &Preparation) -> Result<(), Failure> {
+/// Makes compiled code, optimised so much, outside any timing.
+pub(crate) fn prepare(
+    preparation: &Preparation,
+    optimization: CompilerOptimizationLevel,
+) -> Result<(), Failure> {
     let Destination::File(path) = &preparation.into else {
         return Err(Failure::new(Cause::Harness, "this engine has no cache"));
     };
@@ -245,7 +259,7 @@ pub(crate) fn prepare(preparation: &Preparation) -> Result<(), Failure> {
     let folder = path.with_extension("compiling");
     let io = |error: std::io::Error| unable("cannot keep compiled code", &error);
     std::fs::create_dir_all(&folder).map_err(io)?;
-    let made = read(&preparation.file).and_then(|bytes| compile(&bytes, &folder));
+    let made = read(&preparation.file).and_then(|bytes| compile(&bytes, &folder, optimization));
     let kept = made.and_then(|file| std::fs::rename(file, path).map_err(io));
     let removed = std::fs::remove_dir_all(&folder).map_err(io);
     kept.and(removed)

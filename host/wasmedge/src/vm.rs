@@ -4,13 +4,17 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use host_probe::given::{Folder, Given};
 use host_probe::report::{Cause, Failure};
 use wasmedge_sdk::config::{
     CommonConfigOptions, CompilerConfigOptions, Config, ConfigBuilder, RuntimeConfigOptions,
 };
 use wasmedge_sdk::error::WasmEdgeError;
 use wasmedge_sdk::wasi::WasiModule;
-use wasmedge_sdk::{Compiler, CompilerOutputFormat, Instance, LogManager, RunMode, Store, Vm};
+use wasmedge_sdk::{
+    Compiler, CompilerOptimizationLevel, CompilerOutputFormat, Instance, LogManager, RunMode,
+    Store, Vm,
+};
 
 use crate::words::words;
 
@@ -19,6 +23,10 @@ const PAGE_BYTES: u64 = 64 * 1024;
 
 /// The name of the code that [`compile`] makes, without its ending.
 const COMPILED: &str = "code";
+
+/// How much code is optimised that nobody says anything about: as the SDK does by itself. The engine's
+/// command line takes one level less.
+pub const OPTIMIZATION: CompilerOptimizationLevel = CompilerOptimizationLevel::O3;
 
 /// A machine that has its imports: an instance can be made in it.
 pub type Machine<'a> = Vm<'a, Instance>;
@@ -34,7 +42,17 @@ pub fn quiet() {
 /// # Errors
 /// The machine has no memory left for it.
 pub fn configuration(mode: RunMode, memory_limit_bytes: Option<u64>) -> Result<Config, Failure> {
-    let compiler = CompilerConfigOptions::new().out_format(CompilerOutputFormat::Native);
+    build(mode, memory_limit_bytes, OPTIMIZATION)
+}
+
+fn build(
+    mode: RunMode,
+    memory_limit_bytes: Option<u64>,
+    optimization: CompilerOptimizationLevel,
+) -> Result<Config, Failure> {
+    let compiler = CompilerConfigOptions::new()
+        .optimization_level(optimization)
+        .out_format(CompilerOutputFormat::Native);
     let mut builder = ConfigBuilder::new(CommonConfigOptions::default().run_mode(mode))
         .with_compiler_config(compiler);
     if let Some(bytes) = memory_limit_bytes {
@@ -48,11 +66,15 @@ pub fn configuration(mode: RunMode, memory_limit_bytes: Option<u64>) -> Result<C
         .map_err(|error| failure(Cause::Machine, "cannot make a configuration", &error))
 }
 
-/// Compiles Wasm into a shared library in `folder`.
+/// Compiles Wasm into a shared library in `folder`, optimised so much.
 ///
 /// # Errors
 /// It does not compile, cannot be written, or brings native code along.
-pub fn compile(wasm: &[u8], folder: &Path) -> Result<PathBuf, Failure> {
+pub fn compile(
+    wasm: &[u8],
+    folder: &Path,
+    optimization: CompilerOptimizationLevel,
+) -> Result<PathBuf, Failure> {
     if holds_native_code(wasm) {
         return Err(Failure::new(
             Cause::Artifact,
@@ -60,7 +82,7 @@ pub fn compile(wasm: &[u8], folder: &Path) -> Result<PathBuf, Failure> {
                 what is compiled here",
         ));
     }
-    let config = configuration(RunMode::Aot, None)?;
+    let config = build(RunMode::Aot, None, optimization)?;
     Compiler::new(Some(&config))
         .and_then(|compiler| compiler.compile_from_bytes(wasm, COMPILED, folder))
         .map_err(|error| failure(Cause::Artifact, "it does not compile", &error))
@@ -96,17 +118,43 @@ fn prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     None
 }
 
-/// A WASI context that gives a guest these arguments, its name first; no files and no environment.
+/// A WASI context that gives a guest these arguments, its name first, and what it is given besides.
 ///
 /// # Errors
-/// The machine has no memory left for it.
-pub fn wasi<T: AsRef<str>>(arguments: &[T]) -> Result<WasiModule, Failure> {
+/// The machine has no memory left for it, or a path is one that the engine cannot be told.
+pub fn wasi<T: AsRef<str>>(arguments: &[T], given: &Given) -> Result<WasiModule, Failure> {
+    let environment: Vec<String> = given.environment.iter().map(ToString::to_string).collect();
+    let folders: Vec<String> = given
+        .folders
+        .iter()
+        .map(mapping)
+        .collect::<Result<_, _>>()?;
+    let texts = |texts: &'_ [String]| -> Option<Vec<&str>> {
+        (!texts.is_empty()).then(|| texts.iter().map(String::as_str).collect())
+    };
     WasiModule::create(
         Some(arguments.iter().map(AsRef::as_ref).collect()),
-        None,
-        None,
+        texts(&environment),
+        texts(&folders),
     )
     .map_err(|error| failure(Cause::Machine, "cannot make a WASI context", &error))
+}
+
+/// A folder as the engine is told it: `guest:host`, and `:readonly` unless the guest may write.
+fn mapping(folder: &Folder) -> Result<String, Failure> {
+    let Folder {
+        host,
+        guest,
+        writable,
+    } = folder;
+    // Held folders have such a path.
+    let host = host.to_str().filter(|host| !host.contains(':'));
+    let host = host.ok_or_else(|| {
+        let reason = format!("this engine takes no folder {}", folder.host.display());
+        Failure::new(Cause::Machine, reason)
+    })?;
+    let mode = if *writable { "" } else { ":readonly" };
+    Ok(format!("{guest}:{host}{mode}"))
 }
 
 /// A store with the WASI context for its only import, and the machine around it.
@@ -148,7 +196,7 @@ mod tests {
             let wasm = module(&with);
             assert!(holds_native_code(&wasm));
             let folder = tempfile::tempdir().unwrap();
-            let failure = compile(&wasm, folder.path()).unwrap_err();
+            let failure = compile(&wasm, folder.path(), OPTIMIZATION).unwrap_err();
             assert_eq!(failure.cause, Cause::Artifact);
         }
         assert!(!holds_native_code(&module(&[other, types])));

@@ -28,6 +28,17 @@ pub fn words(error: &WasmEdgeError) -> String {
     }
 }
 
+/// Whether an error is one of code that ran: a trap, in a start function for one.
+pub fn is_trap(error: &WasmEdgeError) -> bool {
+    /// The phase of execution, in the upper half of the engine's codes. `wasmedge/enum_errcode.h`.
+    const EXECUTION: u32 = 0x04;
+    match error {
+        WasmEdgeError::Core(CoreError::Execution(_)) => true,
+        WasmEdgeError::Core(CoreError::UnknownError(code)) => code >> 8 == EXECUTION,
+        _ => false,
+    }
+}
+
 #[expect(unsafe_code, reason = "the SDK does not offer this function")]
 fn of_code(code: u32) -> String {
     // SAFETY: the function takes any code, and returns a static text that ends with a zero.

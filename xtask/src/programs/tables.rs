@@ -7,8 +7,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use external::suite::{profile, variables};
+use external::system::Launched;
+use host_probe::settings::{Configuration, Engine};
+use results::levers::LEVERS;
 use results::names::{Evidence, Param};
 use results::reason::{FailureKind, SkipKind};
+use results::values::Named as _;
 use systems::{Embedding, Kind};
 
 /// The folder of the documents.
@@ -25,7 +29,7 @@ const REMEDY: &str = "`cargo run -p xtask -- tables` writes them anew";
 type Table = (&'static str, fn() -> Result<String, String>);
 
 /// All of them. Each stands on at least one page.
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 12] = [
     ("exit-codes", || Ok(exit_codes())),
     ("environment", || Ok(environment_variables())),
     ("profiles", profiles),
@@ -34,6 +38,10 @@ const TABLES: [Table; 8] = [
     ("reasons", || Ok(reasons())),
     ("systems", || Ok(known_systems())),
     ("limits", || Ok(limits())),
+    ("launched", || Ok(launched())),
+    ("differences", || Ok(differences())),
+    ("engine-settings", || Ok(engine_settings())),
+    ("levers", || Ok(levers())),
 ];
 
 /// Writes the tables into all pages.
@@ -189,6 +197,27 @@ fn exit_codes() -> String {
     )
 }
 
+/// The levers of the engine: the first position of each is the engine's own.
+fn levers() -> String {
+    let rows = LEVERS.iter().map(|lever| {
+        let values = lever.values.iter().enumerate();
+        let values: Vec<_> = values
+            .map(|(place, value)| match place {
+                0 => format!("**`{value}`**"),
+                _ => format!("`{value}`"),
+            })
+            .collect();
+        let when: Vec<_> = lever.when.iter().map(|when| when.words()).collect();
+        let when = if when.is_empty() {
+            "everywhere".to_owned()
+        } else {
+            format!("where {}", when.join(" and "))
+        };
+        [format!("`{}`", lever.param), values.join(", "), when]
+    });
+    render(["Lever", "Positions", "Has an effect"], rows)
+}
+
 fn limits() -> String {
     let row = |row: &host_probe::limits::Row| {
         let flag = row.flag.map_or_else(|| "nothing".to_owned(), code);
@@ -264,6 +293,62 @@ fn known_systems() -> String {
         ]
     });
     render(["System", "Label", "Kind", "Engine"], rows)
+}
+
+/// What is launched for each system that is a program, by its adapter.
+fn launched() -> String {
+    let row = |it: Launched| {
+        [
+            code(it.system),
+            it.acquire.map_or_else(|| "machine code".to_owned(), code),
+            it.compile.as_deref().map_or_else(|| "–".to_owned(), code),
+            code(&it.service),
+            code(&it.command),
+        ]
+    };
+    render(
+        [
+            "System",
+            "Mode",
+            "Once, before all starts",
+            "A start of a service",
+            "A start of `hello`",
+        ],
+        external::system::launched().into_iter().map(row),
+    )
+}
+
+/// What one way of using an engine has and the other has not, and how a start without it is launched.
+fn differences() -> String {
+    let rows = external::system::launched().into_iter().flat_map(|it| {
+        let mode = it.acquire.map_or_else(|| "machine code".to_owned(), code);
+        let system = it.system;
+        it.without
+            .into_iter()
+            .map(move |(name, line)| [code(system), mode.clone(), code(name), code(&line)])
+    });
+    render(
+        [
+            "System",
+            "Mode",
+            "Left out",
+            "A start of a service without it, and without those before it",
+        ],
+        rows,
+    )
+}
+
+/// What an embedded engine is configured with where a cell says nothing else.
+fn engine_settings() -> String {
+    let rows = Engine::ALL.iter().flat_map(|engine| {
+        let params = Configuration::baseline(*engine).params();
+        let rows: Vec<_> = params
+            .iter()
+            .map(|(key, value)| [code(engine.name()), code(key.name()), code(value)])
+            .collect();
+        rows
+    });
+    render(["System", "Parameter", "Value"], rows)
 }
 
 /// The profiles, each with the comment that its file begins with.

@@ -122,8 +122,9 @@ impl Truth {
     /// How many times the native program's memory it takes.
     pub fn memory(self, cell: &Cell) -> f64 {
         match (self, cell.system.original_name()) {
-            (Self::Nothing | Self::Slower(_) | Self::One(_), _) | (_, "native") => 1.0,
-            (_, "native-portable") => 0.95,
+            (Self::Nothing | Self::Slower(_) | Self::One(_), _)
+            | (_, "native" | "native-static") => 1.0,
+            (_, "native-soft-sha") => 0.95,
             (_, "docker") => 4.0,
             (_, "wasmcloud") => 80.0,
             _ => 12.0,

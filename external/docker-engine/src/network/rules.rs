@@ -14,6 +14,9 @@ const PEOPLES: &str = "DOCKER-USER";
 /// A chain that is no hook has no policy.
 const NO_POLICY: &str = "-";
 
+/// The policy of a hook in a table that is not there: nothing is kept from passing.
+const OPEN: &str = "ACCEPT";
+
 /// By name.
 pub(super) type Tables = BTreeMap<String, Table>;
 
@@ -84,7 +87,7 @@ pub(super) fn difference(before: &Tables, now: &Tables) -> Tables {
         let chains = table.chains.iter().filter(|(chain, policy)| {
             let was = before.chains.get(*chain);
             was.is_none() && chain.starts_with(CHAIN)
-                || policy.as_str() != NO_POLICY && was.is_some_and(|was| was != *policy)
+                || policy.as_str() != NO_POLICY && was.map_or(OPEN, String::as_str) != *policy
         });
         let mut known = before.rules.clone();
         let rules = table.rules.iter().filter(|rule| {
@@ -114,7 +117,8 @@ pub(super) fn removal(before: &Tables, added: &Tables, now: &Tables) -> Removal 
         for (chain, policy) in &added.chains {
             let was = before.and_then(|before| before.chains.get(chain));
             if policy != NO_POLICY && now.chains.get(chain) == Some(policy) {
-                lines.extend(was.map(|was| format!(":{chain} {was} [0:0]")));
+                let was = was.map_or(OPEN, String::as_str);
+                lines.push(format!(":{chain} {was} [0:0]"));
             }
         }
         let (deleted, stay) = sort(added, now, subnet);
@@ -189,8 +193,14 @@ fn is_a_containers(rule: &str, added: &Table, subnet: Option<&str>) -> bool {
     };
     let (source, to) = (address("-s"), address("-d"));
     let asks_for_itself = chain == "POSTROUTING" && source.is_some() && source == to;
+    // As engines since 28 keep others from reaching a container but by its bridge.
+    let is_guarded = chain == "PREROUTING"
+        && to.is_some()
+        && target(rule) == "DROP"
+        && words.windows(3).any(|three| three == ["!", "-i", BRIDGE]);
     !has_text(rule)
-        && (is_own && (to.or(source).is_some() || address("--to-destination").is_some())
+        && (is_guarded
+            || is_own && (to.or(source).is_some() || address("--to-destination").is_some())
             || asks_for_itself && target(rule) == "MASQUERADE")
 }
 
@@ -324,6 +334,45 @@ mod tests {
                 "{rule}\n{text}"
             );
         }
+        for rule in foreign {
+            assert!(
+                !text.contains(&rule.replacen("-A ", "-D ", 1)),
+                "{rule}\n{text}"
+            );
+        }
+    }
+
+    /// As engine 28 leaves it after its start where there was no table before.
+    const UP_28: &str = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:DOCKER - [0:0]\n\
+        :DOCKER-FORWARD - [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\n\
+        -A FORWARD -j DOCKER-FORWARD\n-A DOCKER-FORWARD -i docker0 -j ACCEPT\nCOMMIT\n\
+        *nat\n:POSTROUTING ACCEPT [0:0]\n:DOCKER - [0:0]\n\
+        -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\nCOMMIT\n\
+        *raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n";
+
+    #[test]
+    fn a_hook_of_a_table_that_was_not_there_is_open_again() {
+        let none = Tables::new();
+        let up = parse(UP_28);
+        let removal = removal(&none, &difference(&none, &up), &up);
+        let first = removal.text.lines().nth(1);
+        assert_eq!(first, Some(":FORWARD ACCEPT [0:0]"), "{}", removal.text);
+        assert!(!removal.text.contains(":INPUT"), "{}", removal.text);
+    }
+
+    #[test]
+    fn what_guards_a_killed_engines_containers_goes_with_it() {
+        let own = "-A PREROUTING -d 172.17.0.2/32 ! -i docker0 -j DROP";
+        let foreign = [
+            "-A PREROUTING -d 172.18.0.2/32 ! -i docker0 -j DROP",
+            "-A PREROUTING -d 172.17.0.2/32 ! -i br1 -j DROP",
+            "-A PREROUTING -d 172.17.0.2/32 ! -i docker0 -j ACCEPT",
+        ];
+        let (none, up) = (Tables::new(), parse(UP_28));
+        let end = UP_28.rfind("COMMIT").unwrap();
+        let all = format!("{}{own}\n{}\nCOMMIT\n", &UP_28[..end], foreign.join("\n"));
+        let text = removal(&none, &difference(&none, &up), &parse(&all)).text;
+        assert!(text.contains(&own.replacen("-A ", "-D ", 1)), "{text}");
         for rule in foreign {
             assert!(
                 !text.contains(&rule.replacen("-A ", "-D ", 1)),

@@ -1,9 +1,9 @@
 //! `external load`: from arguments to an exit code.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use campaign::call::{CallArguments, CallRecord};
 use campaign::duration::parse_seconds;
 use campaign::terminal::print;
 use campaign::{Error, Exit, errno};
@@ -44,17 +44,14 @@ pub struct LoadArguments {
     /// The method
     #[arg(long, default_value = "GET")]
     pub method: String,
-    /// The body of each request
-    #[arg(long, default_value = "", conflicts_with = "body_file")]
-    pub body: String,
-    /// The file that holds the body of each request, of any size and any bytes
-    #[arg(long, value_name = "FILE", value_parser = campaign::argument::path())]
-    pub body_file: Option<PathBuf>,
-    /// The status that each answer must have
-    #[arg(long, value_name = "STATUS", default_value_t = 200)]
-    pub expect_status: u16,
-    /// The body that each answer must have [default: any]
-    #[arg(long, value_name = "BODY")]
+    /// Headers, body and answer of each request.
+    #[command(flatten)]
+    pub call: CallArguments,
+    /// The same as `--expect status:STATUS`
+    #[arg(long, value_name = "STATUS", hide = true)]
+    pub expect_status: Option<u16>,
+    /// The same as `--expect body:BODY`
+    #[arg(long, value_name = "BODY", hide = true)]
     pub expect_body: Option<String>,
     /// Keep the generator on this core [default: on any]
     #[arg(long, value_name = "N")]
@@ -104,11 +101,12 @@ pub fn command(arguments: &LoadArguments) -> Result<Exit, Error> {
 fn planned(arguments: &LoadArguments) -> Result<Load, Error> {
     let usage = |why| Error::new(Exit::Usage, why);
     let target = Target::from_url(&arguments.url).map_err(usage)?;
-    let body = match &arguments.body_file {
-        Some(file) => read_body(file)?,
-        None => arguments.body.clone().into_bytes(),
+    let call = CallRecord::new(None, &arguments.call)?;
+    let usual = Expectation::status(arguments.expect_status.unwrap_or(200));
+    let usual = match &arguments.expect_body {
+        Some(body) => usual.with_body(body.as_bytes()),
+        None => usual,
     };
-    let expected = Expectation::status(arguments.expect_status);
     Ok(Load {
         address: target.reachable(),
         host: target.host,
@@ -116,12 +114,9 @@ fn planned(arguments: &LoadArguments) -> Result<Load, Error> {
         request: Request {
             method: arguments.method.clone(),
             target: target.path,
-            body,
+            ..call.request()?
         },
-        expected: match &arguments.expect_body {
-            Some(body) => expected.with_body(body.as_bytes()),
-            None => expected,
-        },
+        expected: call.expectation(usual)?,
         pace: arguments
             .rate
             .map_or(Pace::Closed, |per_second| Pace::Open { per_second }),
@@ -133,14 +128,6 @@ fn planned(arguments: &LoadArguments) -> Result<Load, Error> {
             .map_or(Amount::Requests(arguments.requests), Amount::Time),
         timeout: arguments.timeout,
         core: arguments.core,
-    })
-}
-
-fn read_body(file: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(file).map_err(|error| {
-        let message = format!("cannot read the body {}: {error}", file.display());
-        let hint = errno::hint(&error).unwrap_or("--body-file takes a file that can be read");
-        Error::new(Exit::Usage, message).hint(hint)
     })
 }
 
@@ -214,7 +201,7 @@ mod tests {
     #[test]
     fn every_argument_of_a_load_has_its_effect() {
         let words = "http://localhost:1/ --rate 50 --duration 1.5 --no-keep-alive --method POST \
-            --body b --expect-status 201 --expect-body e --core 1 --timeout 2";
+            --header X-A:1 --body b --expect 201 --expect body:e --core 1 --timeout 2";
         let load =
             planned(&parsed(&words.split_whitespace().collect::<Vec<_>>()).unwrap()).unwrap();
         assert_eq!(
@@ -228,8 +215,15 @@ mod tests {
                 Duration::from_secs(2)
             )
         );
-        assert_eq!(load.request, Request::post("/", "b"));
+        let request = Request::post("/", "b").with_headers(&["X-A: 1"]).unwrap();
+        assert_eq!(load.request, request);
         assert_eq!(load.expected, Expectation::status(201).with_body("e"));
+        let older = "http://localhost:1/ --expect-status 201 --expect-body e";
+        let older: Vec<_> = older.split_whitespace().collect();
+        assert_eq!(
+            planned(&parsed(&older).unwrap()).unwrap().expected,
+            load.expected
+        );
     }
 
     #[test]
@@ -297,6 +291,8 @@ mod tests {
             &["http://127.0.0.1:1/", "--rate", "nan"],
             &["http://127.0.0.1:1/", "--rate", "1e9"],
             &["http://127.0.0.1:1/", "--method", "GE T"],
+            &["http://127.0.0.1:1/", "--header", "none"],
+            &["http://127.0.0.1:1/", "--expect", "status:many"],
             &["http://127.0.0.1:1/", "--core", "99999"],
         ] {
             assert_eq!(

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
+use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::response::Parts;
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use results::{Failure, FailureKind};
@@ -23,13 +24,18 @@ use super::{Load, LoadError};
 /// How much of a wrong body is kept for the reason.
 const WRONG_BYTES: usize = 16 * 1024;
 
+/// How much of a body is kept where it can only be told from the whole of it whether it is right:
+/// as much as a guest's answer may have elsewhere.
+const WHOLE_BYTES: usize = 16 * 1024 * 1024;
+
 /// The request of a load, in the forms that hyper takes without work.
 #[derive(Debug)]
 pub(super) struct PreparedRequest {
     address: SocketAddr,
     method: Method,
     target: Uri,
-    host: HeaderValue,
+    /// All but those that hyper adds.
+    headers: HeaderMap,
     body: Bytes,
     keep_alive: bool,
     expected: Expectation,
@@ -41,6 +47,22 @@ impl PreparedRequest {
     pub(super) fn new(load: &Load, address: SocketAddr, host: &str) -> Result<Self, LoadError> {
         let bad = |what: &str, text: &str| LoadError::Request(format!("{what} {text:?}"));
         let Load { request, .. } = load;
+        let mut headers = HeaderMap::new();
+        let host = request.header("host").unwrap_or(host);
+        let host = HeaderValue::from_str(host).map_err(|_| bad("the host", host))?;
+        headers.insert(HOST, host);
+        if !load.keep_alive {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        for (name, value) in &request.headers {
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| bad("the header's name", name))?;
+            let value =
+                HeaderValue::from_str(value).map_err(|_| bad("the header's value", value))?;
+            if name != HOST {
+                headers.append(name, value);
+            }
+        }
         Ok(Self {
             address,
             method: Method::from_bytes(request.method.as_bytes())
@@ -49,7 +71,7 @@ impl PreparedRequest {
                 .target
                 .parse()
                 .map_err(|_| bad("the target", &request.target))?,
-            host: HeaderValue::from_str(host).map_err(|_| bad("the host", host))?,
+            headers,
             body: Bytes::from(request.body.clone()),
             keep_alive: load.keep_alive,
             expected: load.expected.clone(),
@@ -59,9 +81,8 @@ impl PreparedRequest {
     /// The request, with its headers in the memory that an earlier answer's headers were in.
     fn build(&self, mut headers: HeaderMap) -> Request<Full<Bytes>> {
         headers.clear();
-        headers.insert(HOST, self.host.clone());
-        if !self.keep_alive {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        for (name, value) in &self.headers {
+            headers.append(name.clone(), value.clone());
         }
         let mut request = Request::new(Full::new(self.body.clone()));
         request.method_mut().clone_from(&self.method);
@@ -138,9 +159,9 @@ impl Connection {
             .await
             .map_err(|error| with_causes(&error))?;
         let (head, body) = answer.into_parts();
-        open.check(head.status.as_u16(), body, &request.expected)
-            .await?;
+        let checked = open.check(&head, body, &request.expected).await;
         self.headers = head.headers;
+        checked?;
         Ok(())
     }
 }
@@ -199,13 +220,15 @@ impl Open {
     /// Reads the body to its end and compares. What is right is never copied.
     async fn check(
         &mut self,
-        status: u16,
+        head: &Parts,
         mut body: Incoming,
         expected: &Expectation,
     ) -> Result<(), Failure> {
-        let code = i64::from(status);
-        let any_body =
-            expected.body.is_none() && expected.code.is_none_or(|expected| expected == code);
+        let code = i64::from(head.status.as_u16());
+        let right_code = expected.code.is_none_or(|expected| expected == code);
+        let needs_headers = expected.needs_headers();
+        let whole = !expected.contained.is_empty() || expected.body_sha256.is_some();
+        let any_body = expected.takes_any_body() && right_code && !needs_headers;
         let right = expected.body.as_deref().unwrap_or_default();
         let mut matched = 0;
         let mut wrong = Vec::new();
@@ -219,16 +242,22 @@ impl Open {
             if wrong.is_empty() && right[matched..].starts_with(&data) {
                 matched += data.len();
             } else if !any_body {
-                wrong.extend_from_slice(
-                    &data[..data.len().min(WRONG_BYTES.saturating_sub(wrong.len()))],
-                );
+                // Of a body that can only be told from the whole of it, all is kept.
+                let most = if whole { WHOLE_BYTES } else { WRONG_BYTES };
+                wrong.extend_from_slice(&data[..data.len().min(most.saturating_sub(wrong.len()))]);
             }
         }
-        if any_body || (wrong.is_empty() && matched == right.len() && expected.code == Some(code)) {
+        let right_body = wrong.is_empty() && matched == right.len() && !whole;
+        if any_body || (right_body && right_code && !needs_headers) {
             return Ok(());
         }
+        let headers = head.headers.iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), value)
+        });
         let answer = Answer {
             code,
+            headers: headers.collect(),
             body: [&right[..matched], &wrong].concat(),
         };
         expected

@@ -15,7 +15,11 @@ use machine::programs;
 /// Where they lie on Debian, where the path of ordinary users does not lead.
 const FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
-/// A namespace that services can be launched in. The last of its copies takes it away when it is
+/// The namespace's end of a link: named after us too, so that an address is known to be ours from
+/// either end.
+const INSIDE: &str = "coldphase-in";
+
+/// A namespace that services can be launched in, or requests come from. The last of its copies takes it away when it is
 /// dropped.
 #[derive(Debug, Clone)]
 pub struct LinkedNamespace(Arc<Made>);
@@ -67,6 +71,11 @@ impl LinkedNamespace {
     pub fn address(&self) -> IpAddr {
         self.0.block.services_end().into()
     }
+
+    /// The address that the machine has for what is in it.
+    pub fn outside(&self) -> IpAddr {
+        self.0.block.machines_end().into()
+    }
 }
 
 impl Deref for LinkedNamespace {
@@ -88,11 +97,11 @@ fn make_link(link: Link, block: Block, name: &str) -> Result<(), LinkError> {
     let device = block.device();
     ip(&format!("netns add {name}"))?;
     ip(&format!(
-        "link add {device} type veth peer name eth0 netns {name}"
+        "link add {device} type veth peer name {INSIDE} netns {name}"
     ))?;
     for (of, device, address) in [
         (String::new(), device.as_str(), block.machines_end()),
-        (format!("-n {name} "), "eth0", block.services_end()),
+        (format!("-n {name} "), INSIDE, block.services_end()),
     ] {
         ip(&format!("{of}address add {address}/30 dev {device}"))?;
         ip(&format!("{of}link set {device} up"))?;
@@ -202,8 +211,8 @@ pub fn remove_left(name: &str, device: &str) -> Result<(), String> {
 fn is_joined(name: &str, device: &str) -> bool {
     let number = std::fs::read_to_string(Path::new("/sys/class/net").join(device).join("ifindex"));
     let Ok(number) = number else { return false };
-    let inside = output("ip", &format!("-n {name} -o link show eth0"));
-    inside.is_ok_and(|text| text.contains(&format!("eth0@if{}:", number.trim())))
+    let inside = output("ip", &format!("-n {name} -o link show {INSIDE}"));
+    inside.is_ok_and(|text| text.contains(&format!("{INSIDE}@if{}:", number.trim())))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use results::{Attested, Evidence, Failure, FailureKind};
 use serde_json::json;
 
-use crate::system::Acquire;
+use crate::system::{Acquire, Mapped};
 
 pub(super) fn hit_or_miss(hit: bool) -> &'static str {
     if hit { "hit" } else { "miss" }
@@ -64,15 +64,42 @@ pub(super) fn empty_cache(cache: &Path) -> Result<(), String> {
         .map_err(|error| format!("cannot empty {}: {error}", cache.display()))
 }
 
-/// Whether a file is mapped into a process as code.
-pub(super) fn is_mapped(pid: u32, file: &Path) -> bool {
+/// Whether compiled code is mapped into a process.
+pub(super) fn is_mapped(pid: u32, mapped: &Mapped) -> bool {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-    let name = file.display().to_string();
+    is_in(&maps, mapped)
+}
+
+/// The same, by the kernel's map of the process: address, rights, offset, device, inode, and the path
+/// of what is mapped, if it is anything.
+fn is_in(maps: &str, mapped: &Mapped) -> bool {
     maps.lines().any(|line| {
-        line.ends_with(&name)
-            && line
-                .split(' ')
-                .nth(1)
-                .is_some_and(|rights| rights.contains('x'))
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let is_code = fields.next().is_some_and(|rights| rights.contains('x'));
+        let path = fields.nth(3);
+        is_code
+            && match mapped {
+                Mapped::File(file) => line.ends_with(&file.display().to_string()),
+                Mapped::Anonymous => path.is_none(),
+            }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_what_may_be_executed_out_of_its_file_or_out_of_none() {
+        let maps = "7f7dc615b000-7f7dc617f000 r-xp 00000000 00:00 0 \n\
+            7f7dcf6bb000-7f7dcf6bd000 r-xp 00000000 00:00 0                  [vdso]\n\
+            7f7dd0000000-7f7dd0001000 r-xp 00000000 fe:01 12                 /work/my code.so\n\
+            7f7de0000000-7f7de0001000 rw-p 00000000 fe:01 13                 /work/data.so";
+        let file = |path: &str| Mapped::File(path.into());
+        assert!(is_in(maps, &Mapped::Anonymous));
+        assert!(is_in(maps, &file("/work/my code.so")));
+        assert!(!is_in(maps, &file("/work/data.so")));
+        let (_, interpreted) = maps.split_once('\n').unwrap();
+        assert!(!is_in(interpreted, &Mapped::Anonymous));
+    }
 }

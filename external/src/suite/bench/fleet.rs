@@ -1,5 +1,7 @@
 //! Instances that run at once, and what they take together.
 
+use std::collections::BTreeSet;
+
 use machine::{cores, facts, usage};
 use results::record::Resources;
 use results::{Attested, Evidence, Failure, FailureKind};
@@ -15,9 +17,6 @@ use crate::system::managed::Instance;
 /// The part of the machine's memory that is left to the machine: what a sample would need of it
 /// ends the sample.
 const RESERVED: f64 = 0.1;
-
-/// The part of a container's costs that is its shim's.
-const SHIM: &str = "containerd-shim";
 
 /// One instance with processes of its own.
 pub(super) enum Member<'e> {
@@ -76,15 +75,11 @@ impl Member<'_> {
         }
     }
 
-    /// The memory of the shim of a container; nothing is none, and one that cannot be read makes
-    /// the sum unknown.
-    fn shim_bytes(&mut self) -> Option<u64> {
-        let Member::Managed(instance) = self else {
-            return Some(0);
-        };
-        match instance.usage().parts.get(SHIM) {
-            Some(shim) => shim.pss_bytes,
-            None => Some(0),
+    /// What an engine keeps running for this one only.
+    fn shim(&mut self) -> Option<u32> {
+        match self {
+            Member::Process(..) => None,
+            Member::Managed(instance) => instance.shim(),
         }
     }
 
@@ -135,15 +130,22 @@ impl Fleet<'_> {
     /// Records the memory that they take: of each its share, and what is its alone. `key` says as
     /// which evidence.
     pub(super) fn record_memory(&mut self, key: fn(Evidence) -> Evidence) {
-        let pids = self.processes();
-        // What an engine keeps running for each of its containers, and only for it.
-        let shims: Option<u64> = self.members.iter_mut().map(Member::shim_bytes).sum();
+        // What an engine keeps running for each of its containers, and only for it. Where that is
+        // unknown, what all of them take is too.
+        let shims: BTreeSet<u32> = self.members.iter_mut().filter_map(Member::shim).collect();
+        let mut pids = self.processes();
+        pids.retain(|pid| !shims.contains(pid));
+        let daemons: BTreeSet<u32> = self.daemons().into_iter().collect();
+        let engine = pss_bytes(daemons.difference(&shims));
+        let shims = pss_bytes(&shims);
+        let pss = shims.and_then(|_| usage::of_processes(&pids).pss_bytes);
         let memory = [
-            (Evidence::PssBytes, usage::of_processes(&pids).pss_bytes),
+            (Evidence::PssBytes, pss),
             (Evidence::PrivateBytes, usage::private_bytes(&pids)),
             (Evidence::PageTablesBytes, usage::page_tables_bytes(&pids)),
             (Evidence::AvailableBytes, available_bytes()),
-            (Evidence::ShimPssBytes, shims.filter(|bytes| *bytes > 0)),
+            (Evidence::ShimPssBytes, shims),
+            (Evidence::EnginePssBytes, engine),
         ];
         let memory = memory.map(|(evidence, bytes)| (key(evidence), json!(bytes)));
         self.attested.extend(memory);
@@ -190,6 +192,14 @@ impl Fleet<'_> {
             (Evidence::StartLastNs, json!(self.last_start_ns)),
         ]);
     }
+}
+
+/// The proportional set size of processes, 0 of none; nothing where one of them does not tell.
+fn pss_bytes<'a>(pids: impl IntoIterator<Item = &'a u32>) -> Option<u64> {
+    let each = pids
+        .into_iter()
+        .map(|pid| usage::of_processes(&[*pid]).pss_bytes);
+    each.sum()
 }
 
 /// Memory that can be had, in bytes.

@@ -52,7 +52,7 @@ impl SystemBench<'_> {
             request: &request,
             port,
         };
-        let started = self.first_answer(&mut running, &first, spec.mapped.as_deref());
+        let started = self.first_answer(&mut running, &first, spec.mapped.as_ref());
         let loaded = self.load_started(&running, planned, &request, &started, port);
         let pooled = check_pool(spec.pool, running.pid());
         let resources = running.usage();
@@ -127,9 +127,23 @@ impl SystemBench<'_> {
         attested
     }
 
-    /// Puts what answers at these targets under load together, and shows how many requests an
-    /// instance of it handles. `cpu_ns` is the CPU time that it has had until it is called.
+    /// Puts what answers at these targets under load together, from where its clients are, and shows
+    /// how many requests an instance of it handles. `cpu_ns` is the CPU time that it has had until it
+    /// is called.
     pub(super) fn put_under_load(
+        &self,
+        planned: &Planned,
+        request: Request,
+        targets: &[Target],
+        cpu_ns: &mut dyn FnMut() -> Option<u64>,
+    ) -> Result<UnderLoad, Failure> {
+        let under_load = self
+            .endpoint
+            .as_client(|| self.load_targets(planned, request, targets, cpu_ns));
+        under_load?
+    }
+
+    fn load_targets(
         &self,
         planned: &Planned,
         request: Request,

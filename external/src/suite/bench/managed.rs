@@ -4,17 +4,19 @@ use campaign::schedule::Measurement;
 use machine::clock::now_ns;
 use machine::cores;
 use results::record::Requests;
-use results::{Attested, Evidence, Failure, Phase, PhaseTime, Skip, SkipKind};
+use results::{Attested, Evidence, Failure, FailureKind, Phase, PhaseTime, Skip, SkipKind};
 use serde_json::json;
 use workloads::{Answer, Call};
 
 use super::load::{IDLE, check_load, cpus, idle_cost};
+use super::network::Endpoint;
 use super::start::{FirstRequest, check_answer, resolution};
 use super::{Observer, Planned, Prepared, PreparedKind, SystemBench, log_excerpt};
 use crate::client::readiness::{self, FirstAnswer};
 use crate::system::System;
 use crate::system::managed::{
-    Engine, EngineContext, Instance, ManagedSystem, Preparation, Programs, StartRequest, Usage,
+    Engine, EngineContext, Instance, ManagedSystem, Preparation, Programs, StartRequest, Traffic,
+    Usage,
 };
 
 /// What was seen of a start, and of the instance until it was removed.
@@ -52,6 +54,7 @@ impl SystemBench<'_> {
             page_cache: planned.page_cache,
             own_milestones: planned.observer == Observer::Own,
             core: self.core_of(planned),
+            address: self.endpoint.machines_address(),
             deadline_ns: self.deadline_ns(),
         }
     }
@@ -137,7 +140,7 @@ impl SystemBench<'_> {
             Ok(instance) => instance,
             Err(reason) => return Measurement::failed(reason),
         };
-        let mut observation = observe_start(instance.as_mut(), planned, &request, port);
+        let mut observation = self.observe_start(instance.as_mut(), planned, &request, port);
         let mut requests = None;
         if let (Ok(()), false, Some(port)) =
             (&observation.verdict, planned.cell.scenario.starts(), port)
@@ -154,6 +157,59 @@ impl SystemBench<'_> {
         }
         remove(instance, &mut observation);
         observation.into_measurement(requests)
+    }
+
+    /// Follows a start to its first answer, or to its end.
+    fn observe_start(
+        &self,
+        instance: &mut dyn Instance,
+        planned: &Planned,
+        request: &StartRequest,
+        port: Option<u16>,
+    ) -> Observation {
+        let answered = match (planned.workload.call(), port) {
+            (Call::Http(http), Some(port)) => {
+                let first = FirstRequest {
+                    workload: planned.workload,
+                    request: &http,
+                    port,
+                };
+                first_answer(&self.endpoint, instance, &first, request.deadline_ns)
+            }
+            _ => run_to_end(instance, request),
+        };
+        let launched_ns = instance.launched_ns();
+        let daemons = instance.engine_processes();
+        let divided = answered.and_then(|answered| {
+            let mut evidence = instance.attested();
+            if answered.first.is_some() {
+                evidence.extend(instance.verify()?);
+            }
+            let phases = phases(instance, planned, &answered)?;
+            Ok((answered, evidence, phases))
+        });
+        match divided {
+            Ok((answered, evidence, phases)) => {
+                let mut attested = answered.attested;
+                attested.extend(evidence);
+                Observation {
+                    verdict: Ok(()),
+                    total_ns: Some(answered.at_ns.saturating_sub(launched_ns)),
+                    phases,
+                    usage: answered.usage,
+                    attested,
+                    daemons,
+                }
+            }
+            Err(failure) => Observation {
+                verdict: Err(failure),
+                total_ns: None,
+                phases: Vec::new(),
+                usage: instance.usage(),
+                attested: Attested::new(),
+                daemons,
+            },
+        }
     }
 
     /// Puts an instance that has answered under load.
@@ -174,15 +230,51 @@ impl SystemBench<'_> {
             instance.usage().resources,
         ));
         let target = instance.target(port);
+        let before = instance.traffic();
         let mut cost = || instance.usage().resources.cpu_ns;
         let under_load = self.put_under_load(planned, request, &[target], &mut cost)?;
+        let passed = before.zip(instance.traffic());
         observation.usage = instance.usage();
+        if let Some((before, after)) = passed {
+            let evidence = path_evidence(before, after, self.endpoint.has_client());
+            observation.attested.extend(evidence?);
+        }
         let evidence = self.load_evidence(&under_load);
         observation.attested.extend(evidence);
         observation.attested.extend(cpus(&instance.processes()));
         check_load(&under_load.loaded)?;
         Ok(under_load.loaded.requests)
     }
+}
+
+/// Which way requests came to a published port, by what moved meanwhile.
+///
+/// # Errors
+/// A client of another network stack comes by the kernel's translation of addresses, and what passes
+/// bytes on worked all the same, or nothing reached the container's device.
+fn path_evidence(before: Traffic, after: Traffic, is_remote: bool) -> Result<Attested, Failure> {
+    let passing_ns = after.passing_cpu_ns.saturating_sub(before.passing_cpu_ns);
+    let packets = after.packets.saturating_sub(before.packets);
+    if is_remote && (passing_ns > 0 || packets == 0) {
+        return Err(Failure::new(
+            FailureKind::NotAsPlanned,
+            format!(
+                "not what its cell says: requests from another network stack should reach the \
+                    container by translation of addresses, and the engine's proxy took \
+                    {passing_ns} ns for them while {packets} packets came to the container"
+            ),
+        ));
+    }
+    let path = if passing_ns > 0 {
+        "docker-proxy"
+    } else {
+        "dnat"
+    };
+    Ok(Attested::from([
+        (Evidence::ClientPath, json!(path)),
+        (Evidence::PassingCpuNs, json!(passing_ns)),
+        (Evidence::ContainerPackets, json!(packets)),
+    ]))
 }
 
 /// Keeps all that works for an instance on the core that its cell says. Most of it is there already;
@@ -227,55 +319,6 @@ fn no_engine() -> Skip {
     Skip::new(SkipKind::NotPrepared, "it has no engine")
 }
 
-/// Follows a start to its first answer, or to its end.
-fn observe_start(
-    instance: &mut dyn Instance,
-    planned: &Planned,
-    request: &StartRequest,
-    port: Option<u16>,
-) -> Observation {
-    let answered = match (planned.workload.call(), port) {
-        (Call::Http(http), Some(port)) => {
-            let first = FirstRequest {
-                workload: planned.workload,
-                request: &http,
-                port,
-            };
-            first_answer(instance, &first, request.deadline_ns)
-        }
-        _ => run_to_end(instance, request),
-    };
-    let launched_ns = instance.launched_ns();
-    let daemons = instance.engine_processes();
-    let divided = answered.and_then(|answered| {
-        let evidence = instance.attested();
-        let phases = phases(instance, planned, &answered)?;
-        Ok((answered, evidence, phases))
-    });
-    match divided {
-        Ok((answered, evidence, phases)) => {
-            let mut attested = answered.attested;
-            attested.extend(evidence);
-            Observation {
-                verdict: Ok(()),
-                total_ns: Some(answered.at_ns.saturating_sub(launched_ns)),
-                phases,
-                usage: answered.usage,
-                attested,
-                daemons,
-            }
-        }
-        Err(failure) => Observation {
-            verdict: Err(failure),
-            total_ns: None,
-            phases: Vec::new(),
-            usage: instance.usage(),
-            attested: Attested::new(),
-            daemons,
-        },
-    }
-}
-
 /// The phases of a start. Where the service could report its own milestones and does not, the
 /// cell is of a total that nothing has disturbed; a command reports none.
 fn phases(
@@ -293,6 +336,7 @@ fn phases(
 
 /// The first answer of a service.
 pub(super) fn first_answer(
+    endpoint: &Endpoint,
     instance: &mut dyn Instance,
     first: &FirstRequest<'_>,
     deadline_ns: u64,
@@ -300,10 +344,12 @@ pub(super) fn first_answer(
     let target = instance.target(first.port);
     let policy = instance.retry_policy(deadline_ns);
     let mut ended = None;
-    let answer = readiness::first_answer(&target, first.request, &policy, &mut || {
-        ended = instance.ended();
-        ended.is_some()
-    });
+    let answer = endpoint.as_client(|| {
+        readiness::first_answer(&target, first.request, &policy, &mut || {
+            ended = instance.ended();
+            ended.is_some()
+        })
+    })?;
     let answer = answer.map_err(|error| {
         let mut failure = Failure::from(error);
         if let Some(end) = ended {
@@ -332,10 +378,7 @@ pub(super) fn run_to_end(
 ) -> Result<Answered, Failure> {
     let end = instance.wait_end(request.deadline_ns)?;
     let usage = instance.usage();
-    let answer = Answer {
-        code: end.code,
-        body: end.printed,
-    };
+    let answer = Answer::new(end.code, end.printed);
     check_answer(request.workload, &answer)?;
     Ok(Answered {
         first: None,

@@ -1,8 +1,6 @@
 //! Several instances of a system at once: how much they do together, what they take, and how long
 //! one more takes to start.
 
-use std::path::Path;
-
 use campaign::schedule::Measurement;
 use machine::clock::now_ns;
 use results::record::{Requests, Scenario};
@@ -16,8 +14,8 @@ use super::managed::{engines_for, first_answer, run_to_end};
 use super::start::{FirstRequest, check_answer};
 use super::{Planned, Prepared, PreparedKind, SystemBench};
 use crate::client::readiness::{self, RetryPolicy, Target};
-use crate::system::LaunchSpec;
 use crate::system::managed::{Engine, StartRequest};
+use crate::system::{LaunchSpec, Mapped};
 
 /// Starts the next instance, beside those that there are.
 type Starter<'a, 'e> = dyn FnMut(&mut Fleet<'e>, usize) -> Result<(), String> + 'a;
@@ -28,7 +26,7 @@ struct Sample<'a> {
     planned: &'a Planned,
     ports: &'a [u16],
     /// Where compiled code is mapped from, if that is evidence.
-    mapped: Option<&'a Path>,
+    mapped: Option<&'a Mapped>,
 }
 
 impl SystemBench<'_> {
@@ -61,7 +59,7 @@ impl SystemBench<'_> {
             bench: self,
             planned,
             ports,
-            mapped: spec.mapped.as_deref(),
+            mapped: spec.mapped.as_ref(),
         };
         sample.measure(&mut start)
     }
@@ -247,7 +245,12 @@ impl Sample<'_> {
             }
             Member::Managed(instance) => {
                 let instance = instance.as_mut();
-                let answered = first_answer(instance, first, self.bench.deadline_ns())?;
+                let answered = first_answer(
+                    &self.bench.endpoint,
+                    instance,
+                    first,
+                    self.bench.deadline_ns(),
+                )?;
                 Ok((instance.target(first.port), answered.at_ns))
             }
         }

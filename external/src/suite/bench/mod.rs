@@ -26,15 +26,13 @@ use workloads::Workload;
 
 use self::network::Endpoint;
 pub use self::network::NetworkBench;
-use super::plan::{Observer, Planned};
+use super::plan::{Observer, Planned, Without};
 use super::settings::Settings;
 use super::systems::Systems;
 use crate::process;
 use crate::process::reaper::{Guard, Reaper};
 use crate::system::managed::{Engine, files_in, residency};
-use crate::system::{
-    Acquire, BuildRequest, Instancing, LaunchSpec, OwnArtifact, System, WORK, listens,
-};
+use crate::system::{Acquire, BuildRequest, Instancing, LaunchSpec, OwnArtifact, System, listens};
 
 /// Samples of one run, in its private folder.
 pub struct SystemBench<'a> {
@@ -62,6 +60,8 @@ pub struct SystemBench<'a> {
     /// The ports of the last sample, to be free again.
     ports: Vec<u16>,
     _folder: Guard,
+    /// The folder of a run that has not begun: it goes with a kill, as it does with an error.
+    unbegun: Option<Guard>,
 }
 
 /// What is built once and started many times.
@@ -72,6 +72,7 @@ struct BuildKey {
     acquire: Option<Acquire>,
     instancing: Instancing,
     build: Option<Build>,
+    left_out: &'static [&'static str],
 }
 
 impl From<&Planned> for BuildKey {
@@ -82,6 +83,7 @@ impl From<&Planned> for BuildKey {
             acquire: planned.acquire,
             instancing: planned.instancing,
             build: planned.own.as_ref().map(|own| own.build),
+            left_out: Without::differences(planned),
         }
     }
 }
@@ -137,7 +139,17 @@ impl<'a> SystemBench<'a> {
             endpoint: Endpoint::default(),
             ports: Vec::new(),
             _folder: folder,
+            unbegun: None,
         })
+    }
+
+    /// The same, which keeps a guard until its first sample is prepared: then the run has begun.
+    #[must_use]
+    pub fn until_begun(self, guard: Option<Guard>) -> Self {
+        Self {
+            unbegun: guard,
+            ..self
+        }
     }
 
     /// A cell of the plan.
@@ -180,8 +192,9 @@ impl<'a> SystemBench<'a> {
             .build
             .map_or_else(String::new, |build| format!("-{}", build.name()));
         let instancing = key.instancing.name();
+        let without: String = key.left_out.iter().map(|name| format!("-{name}")).collect();
         let folder = self.work.join(format!(
-            "{}-{}-{acquire}-{instancing}{build}",
+            "{}-{}-{acquire}-{instancing}{build}{without}",
             key.system.name(),
             key.workload.name()
         ));
@@ -192,6 +205,7 @@ impl<'a> SystemBench<'a> {
             acquire: key.acquire,
             instancing: key.instancing,
             own,
+            left_out: key.left_out,
             folder: &folder,
         };
         let spec = key.system.prepare(found, &build)?;
@@ -256,6 +270,13 @@ impl<'a> SystemBench<'a> {
             return Err(Skip::new(SkipKind::NotPermitted, reason)
                 .remedy("--no-observer leaves this out; totals are measured all the same"));
         }
+        if let (Some(Acquire::Interpret), Some(reason)) = (
+            planned.acquire,
+            planned.workload.too_much_for_interpreters(),
+        ) {
+            return Err(Skip::new(SkipKind::NotApplicable, reason)
+                .remedy("`http-cpu` computes a thousand rounds, on interpreters too"));
+        }
         let mut attested = Attested::new();
         if planned.workload == Workload::HttpState && !planned.cell.scenario.starts() {
             let means = planned.system.keeps_state().map_err(|reason| {
@@ -281,7 +302,7 @@ impl<'a> SystemBench<'a> {
         }
         attested.insert(Evidence::PagesResident, json!(pages.resident));
         let evicted = self.evict_system(&planned, std::slice::from_ref(&spec.program), &[])?;
-        let ports = if planned.without == Some(WORK) {
+        let ports = if planned.without == Without::Work {
             Vec::new()
         } else {
             self.ports_for(&planned)?
@@ -319,6 +340,7 @@ fn log_excerpt(tail: &str) -> String {
 
 impl Bench for SystemBench<'_> {
     fn prepare(&mut self, planned: &schedule::Planned) -> Result<(), Skip> {
+        self.unbegun = None;
         let planned = self.planned(&planned.cell)?;
         let attested = self.check_applicable(&planned)?;
         if planned.system.managed().is_some() {

@@ -26,6 +26,9 @@ pub(super) struct Endpoint {
     pub(super) port: Option<u16>,
     /// The namespace that it is launched in; nothing for the machine's own.
     link: Option<LinkedNamespace>,
+    /// The namespace that its clients are in, where it is an engine that gives it its network;
+    /// nothing for the machine's own.
+    client: Option<LinkedNamespace>,
 }
 
 impl Endpoint {
@@ -43,6 +46,35 @@ impl Endpoint {
     /// Where they answer.
     pub(super) fn target(&self, port: u16) -> Target {
         Target::new(SocketAddr::new(self.ip(), port))
+    }
+
+    /// The address of the machine's that clients reach the services of an engine at.
+    pub(super) fn machines_address(&self) -> IpAddr {
+        self.client
+            .as_ref()
+            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), LinkedNamespace::outside)
+    }
+
+    /// Whether clients are in another network than the machine's.
+    pub(super) fn has_client(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// Does something where clients are: connections that are opened, and threads that are started
+    /// meanwhile, come from there.
+    ///
+    /// # Errors
+    /// This thread cannot be moved.
+    pub(super) fn as_client<T>(&self, work: impl FnOnce() -> T) -> Result<T, Failure> {
+        let Some(client) = &self.client else {
+            return Ok(work());
+        };
+        let inside = client
+            .enter()
+            .map_err(|error| format!("cannot send requests out of {}: {error}", client.name()))?;
+        let done = work();
+        inside.leave();
+        Ok(done)
     }
 
     /// The namespace that they are launched in; nothing for the machine's own.
@@ -177,16 +209,23 @@ fn container_port(planned: &Planned) -> Option<u16> {
 
 impl Bench for NetworkBench<'_> {
     fn prepare(&mut self, at: &schedule::Planned) -> Result<(), Skip> {
+        self.bench.unbegun = None;
         let planned = self.bench.planned(&at.cell)?;
         self.bench.endpoint = Endpoint::default();
         if let Some(link) = planned.network.link {
-            if planned.system.managed().is_some() {
-                let reason = "its engine gives services their network, and none that client and \
-                    service share only";
+            let managed = planned.system.managed();
+            if managed.is_some_and(|managed| !managed.reaches_any_address()) {
+                let reason = "its services are reached at the loopback alone";
                 return Err(Skip::new(SkipKind::NotApplicable, reason)
                     .remedy("--path loopback is what can be measured of it"));
             }
-            self.bench.endpoint.link = Some(self.link(link)?);
+            let link = self.link(link)?;
+            // An engine gives services their network itself: it is the client that is elsewhere.
+            if managed.is_some() {
+                self.bench.endpoint.client = Some(link);
+            } else {
+                self.bench.endpoint.link = Some(link);
+            }
         }
         let Some(level) = planned
             .network
@@ -219,6 +258,11 @@ impl Bench for NetworkBench<'_> {
             measured
                 .attested
                 .insert(Evidence::NetworkNamespace, json!(namespace.name()));
+        }
+        if let Some(client) = &self.bench.endpoint.client {
+            measured
+                .attested
+                .insert(Evidence::ClientNamespace, json!(client.name()));
         }
         if let Some(level) = planned.network.firewall {
             let (attested, verdict) = self.evidence(level, &planned);

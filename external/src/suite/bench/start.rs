@@ -13,13 +13,13 @@ use workloads::{Answer, Call, Request, Workload};
 
 use super::code_cache::{check_cache, check_mapped, count_entries, hit_or_miss, is_mapped};
 use super::load::cpus;
-use super::{Observer, Planned, Prepared, SystemBench, log_excerpt};
+use super::{Observer, Planned, Prepared, SystemBench, Without, log_excerpt};
 use crate::client::readiness::{self, FirstAnswer, RetryPolicy};
 use crate::observe::Milestones;
 use crate::process::{Launch, Running, Stdout};
 use crate::system::managed::ended_late;
 use crate::system::own_milestones::OwnMilestones;
-use crate::system::{LaunchSpec, WORK, listens};
+use crate::system::{LaunchSpec, Mapped, listens};
 
 /// How long a system that was requested to end may take before it is killed.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
@@ -82,7 +82,7 @@ impl SystemBench<'_> {
                     request: &request,
                     port,
                 };
-                self.first_answer(&mut running, &first, spec.mapped.as_deref())
+                self.first_answer(&mut running, &first, spec.mapped.as_ref())
             }
             _ => self.run_to_end(&mut running, workload),
         };
@@ -102,7 +102,7 @@ impl SystemBench<'_> {
         &self,
         running: &mut Running,
         first: &FirstRequest<'_>,
-        mapped: Option<&Path>,
+        mapped: Option<&Mapped>,
     ) -> Started {
         let policy = RetryPolicy::until(self.deadline_ns());
         let target = self.endpoint.target(first.port);
@@ -123,8 +123,11 @@ impl SystemBench<'_> {
         let resources = running.usage();
         let mut attested = resolution(&policy, &answer);
         attested.extend(cpus(&usage::tree(running.pid())));
-        if let Some(file) = mapped {
-            attested.insert(Evidence::CodeMapped, json!(is_mapped(running.pid(), file)));
+        if let Some(mapped) = mapped {
+            attested.insert(
+                Evidence::CodeMapped,
+                json!(is_mapped(running.pid(), mapped)),
+            );
         }
         // After the clock was stopped: looking takes longer than some starts.
         let verdict = ports::belongs_to(first.port, running.pid())
@@ -153,8 +156,8 @@ impl SystemBench<'_> {
             )),
             Some(0) if listens(workload) => Ok(()),
             Some(code) => {
-                let (code, body) = (code.into(), printed.bytes);
-                check_answer(workload, &Answer { code, body })
+                let answer = Answer::new(code.into(), printed.bytes);
+                check_answer(workload, &answer)
             }
             None => Err(format!("it {end}").into()),
         };
@@ -224,22 +227,16 @@ impl SystemBench<'_> {
         self.work.join("milestones.json")
     }
 
-    /// What a cell launches: what was built for its kind, without the work that it leaves out, and
-    /// with the milestones that it is to report.
+    /// What a cell launches: what was built for its kind, without any work if it is to only begin and
+    /// end, and with the milestones that it is to report.
     pub(super) fn specialise(
         &self,
         planned: &Planned,
         built: &LaunchSpec,
     ) -> Result<LaunchSpec, Skip> {
         let mut spec = built.clone();
-        if planned.without == Some(WORK) {
+        if planned.without == Without::Work {
             return Ok(spec.bare(&*planned.system));
-        }
-        if let Some(without) = planned.without {
-            let extras = planned.system.extras();
-            let extra = extras.iter().find(|extra| extra.name == without);
-            let extra = extra.ok_or_else(|| format!("it has no `{without}` to be left out"))?;
-            spec = spec.without(extra);
         }
         if planned.observer == Observer::Own {
             if !planned.system.reports_milestones() {

@@ -1,18 +1,20 @@
 //! A container under containerd, from the order to create it to its removal.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use machine::clock::now_ns;
 use results::record::Resources;
 use results::{Attested, Failure, PhaseTime};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::super::container::{Instants, tail};
+use super::super::container::{Instants, SHIM, charged, confinement, daemons_since, tail, working};
 use super::super::managed::{Ended, Instance, Usage, ended_late};
 use super::api::{ById, Client, Waited};
-use crate::client::readiness::FirstAnswer;
+use crate::client::readiness::{FirstAnswer, Target};
 use machine::{ports, usage};
 
 /// Between two looks whether its process still lives.
@@ -25,6 +27,11 @@ pub(super) struct Running<'a> {
     pub(super) id: String,
     pub(super) pid: u32,
     pub(super) instants: Instants,
+    /// The network of its cell, and what it was started with.
+    pub(super) network: String,
+    pub(super) configuration: Value,
+    /// The machine's address that it is reached at.
+    pub(super) address: IpAddr,
     pub(super) milestones: Option<PathBuf>,
     /// What it prints to either of its standard streams.
     pub(super) printed: PathBuf,
@@ -39,13 +46,26 @@ impl Instance for Running<'_> {
         self.instants.launched_ns
     }
 
+    fn target(&self, port: u16) -> Target {
+        Target::new(SocketAddr::new(self.address, port))
+    }
+
+    fn verify(&mut self) -> Result<Attested, Failure> {
+        confinement(self.pid, &self.network, Some(&self.configuration))
+    }
+
     fn processes(&mut self) -> Vec<u32> {
-        usage::members(self.pid)
+        let mut processes = usage::members(self.pid);
+        processes.extend(usage::parent(self.pid));
+        processes
     }
 
     fn engine_processes(&mut self) -> Vec<u32> {
-        let daemon = self.before.values().map(|(pid, _)| *pid);
-        daemon.chain(usage::parent(self.pid)).collect()
+        self.before.values().map(|(pid, _)| *pid).collect()
+    }
+
+    fn shim(&mut self) -> Option<u32> {
+        usage::parent(self.pid)
     }
 
     fn ended(&mut self) -> Option<String> {
@@ -97,19 +117,18 @@ impl Instance for Running<'_> {
     }
 
     fn usage(&mut self) -> Usage {
-        let cost = |(name, (pid, before)): (&String, &(u32, Resources))| {
-            (
-                name.clone(),
-                usage::since(before, &usage::of_processes(&[*pid])),
-            )
-        };
-        let mut parts: BTreeMap<_, _> = self.before.iter().map(cost).collect();
-        parts.extend(
-            usage::parent(self.pid)
-                .map(|shim| ("containerd-shim".to_owned(), usage::of_processes(&[shim]))),
-        );
+        let mut parts = daemons_since(&self.before);
+        let daemons: Vec<_> = parts.values().collect();
+        let working = working(&daemons);
+        let mut own = vec![usage::of_group(self.pid)];
+        if let Some(shim) = usage::parent(self.pid) {
+            // It lives as long as the container, and for nothing else.
+            let shim = usage::of_processes(&[shim]);
+            own.push(shim);
+            parts.insert(SHIM.to_owned(), shim);
+        }
         Usage {
-            resources: usage::of_group(self.pid),
+            resources: charged(&own, working),
             parts,
         }
     }

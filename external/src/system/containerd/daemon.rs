@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use machine::clock::now_ns;
 use machine::{cores, usage};
 use results::record::Resources;
-use results::{Attested, Evidence, Skip};
-use serde_json::json;
+use results::{Evidence, Param, Skip};
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tonic::{Code, Status};
 use workloads::Workload;
 
-use super::super::container::{Instants, MILESTONES_FILE, empty_milestones};
+use super::super::container::{HOST_NETWORK, Instants, MILESTONES_FILE, empty_milestones};
 use super::super::managed::{Engine, Instance, Preparation, StartRequest};
 use super::super::oci;
+use super::super::oci::bundle::{Place, Templates};
 use super::api::{
     self, Any, ById, Client, CommitSnapshot, Container, Containers, CreateNamespace, CreateTask,
     CreatedTask, Empty, ListContainers, Mounts, NAMESPACE, Namespace, OneContainer,
@@ -38,18 +39,23 @@ const START_TASK: &str = "/containerd.services.tasks.v1.Tasks/Start";
 
 /// The daemon in a run.
 pub(super) struct Daemon {
-    runtime: Runtime,
-    client: Option<Client>,
-    socket: PathBuf,
-    work: PathBuf,
-    id: String,
-    made: HashMap<Workload, Made>,
-    _guard: Guard,
+    pub(super) runtime: Runtime,
+    pub(super) client: Option<Client>,
+    pub(super) socket: PathBuf,
+    pub(super) version: String,
+    pub(super) templates: Templates,
+    pub(super) work: PathBuf,
+    pub(super) id: String,
+    pub(super) made: HashMap<Workload, Made>,
+    pub(super) _guard: Guard,
 }
+
+/// The folder of the files that are mounted into containers, in that of the daemon's.
+pub(super) const FILES: &str = "files";
 
 /// A workload's file system, in a snapshot.
 #[derive(Debug, Clone)]
-struct Made {
+pub(super) struct Made {
     snapshot: String,
     program: PathBuf,
     sha256: String,
@@ -162,24 +168,6 @@ impl Daemon {
 }
 
 impl Daemon {
-    pub(super) fn new(
-        runtime: Runtime,
-        socket: PathBuf,
-        work: PathBuf,
-        id: String,
-        guard: Guard,
-    ) -> Self {
-        Self {
-            runtime,
-            client: None,
-            socket,
-            work,
-            id,
-            made: HashMap::new(),
-            _guard: guard,
-        }
-    }
-
     /// Keeps a daemon of our own engine on the core that the request says, or lets it have all
     /// again: what it starts for a container runs where it runs itself. Somebody else's is let be,
     /// and the evidence says so.
@@ -195,9 +183,7 @@ impl Daemon {
     }
 
     /// What containerd keeps of a container.
-    fn definition(&self, request: &StartRequest, port: Option<u16>) -> Container {
-        let folder = self.milestones_folder();
-        let spec = oci::configuration(request, &self.id, "rootfs", &folder, port).to_string();
+    fn definition(&self, spec: &Value) -> Container {
         Container {
             id: self.id.clone(),
             labels: labels(),
@@ -206,7 +192,7 @@ impl Daemon {
             }),
             spec: Some(Any {
                 type_url: SPEC.to_owned(),
-                value: spec.into_bytes(),
+                value: spec.to_string().into_bytes(),
             }),
             snapshotter: SNAPSHOTTER.to_owned(),
             snapshot_key: self.id.clone(),
@@ -262,9 +248,14 @@ impl Engine for Daemon {
         self.keep_on_core(request.core)?;
         empty_milestones(self.milestones_folder())?;
         let resident = request.place_pages(&made.program)?;
+        let mut attested = self.templates.attested(request)?;
+        attested.extend([
+            (Evidence::PagesResident, json!(resident)),
+            (Evidence::EngineVersion, json!(self.version)),
+        ]);
         Ok(Preparation {
             sha256: made.sha256,
-            attested: Attested::from([(Evidence::PagesResident, json!(resident))]),
+            attested,
         })
     }
 
@@ -282,7 +273,15 @@ impl Engine for Daemon {
         // The shim writes both streams to the first one's file, whatever the second one's is.
         let printed = self.work.join("printed");
         let _ = std::fs::remove_file(&printed);
-        let container = self.definition(request, port);
+        let place = Place {
+            id: &self.id,
+            root: "rootfs",
+            files: &self.work.join(FILES),
+            milestones: &self.milestones_folder(),
+        };
+        let configuration = self.templates.configuration(request, place, port)?;
+        let network = request.variant.get(Param::Network).unwrap_or(HOST_NETWORK);
+        let container = self.definition(&configuration);
         let started = launch(&client, container, made.snapshot, &printed);
         match self.runtime.block_on(started) {
             Ok((instants, pid)) => Ok(Box::new(Running {
@@ -291,6 +290,9 @@ impl Engine for Daemon {
                 id: self.id.clone(),
                 pid,
                 instants,
+                network: network.to_owned(),
+                configuration,
+                address: request.address,
                 milestones: request
                     .own_milestones
                     .then(|| self.milestones_folder().join(MILESTONES_FILE)),

@@ -1,4 +1,4 @@
-//! containerd: the daemon below Docker, through its own API, with the machine's network.
+//! containerd: the daemon below Docker, through its own API, without a network of its making.
 //!
 //! What it is the same in as Docker: the snapshotter that makes a writable layer over that of the
 //! image, the shim, `runc`. What it does not do: networks, logs through the engine, an image's
@@ -19,8 +19,9 @@ use results::record::Scenario;
 
 use self::api::{Client, Empty, VERSION, VersionResponse};
 use self::daemon::Daemon;
-use super::container::host_network;
+use super::container::without_a_bridge;
 use super::managed::{Engine, EngineContext, ManagedSystem, Programs, on_this_thread, programs};
+use super::oci::bundle::{NETWORKS, Templates};
 use super::programs::unavailable;
 use super::{
     Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, docker, oci,
@@ -83,6 +84,8 @@ impl Adapter for Containerd {
     }
 
     fn find(&self) -> Result<Found, Unavailable> {
+        // What it starts is what an engine would have it start.
+        docker::find()?;
         let socket = socket()?;
         let unavailable = unavailable(docker::REMEDY);
         let version = on_this_thread(async {
@@ -142,7 +145,20 @@ impl ManagedSystem for Containerd {
         let id = format!("coldphase-{owner}");
         let words = [OsStr::new(CLEANUP), socket.as_os_str(), OsStr::new(&id)];
         let guard = cleanup::guard(context.reaper, &words)?;
-        Ok(Box::new(Daemon::new(runtime, socket, work, id, guard)))
+        let templates = Templates::new(&work.join(daemon::FILES), |network| {
+            docker::template(context.reaper, network)
+        })?;
+        Ok(Box::new(Daemon {
+            runtime,
+            client: None,
+            socket,
+            version: context.found.version.clone(),
+            templates,
+            work,
+            id,
+            made: HashMap::new(),
+            _guard: guard,
+        }))
     }
 
     fn programs(&self, _: &Found) -> Programs {
@@ -152,11 +168,23 @@ impl ManagedSystem for Containerd {
         }
     }
 
-    fn variants(&self, _: bool, scenario: Scenario) -> Vec<Params> {
+    fn variants(&self, service: bool, scenario: Scenario) -> Vec<Params> {
         match scenario {
             Scenario::ImageCold => Vec::new(),
-            _ => host_network(),
+            _ => without_a_bridge(service),
         }
+    }
+
+    fn usual_variants(&self, _: bool, scenario: Scenario) -> usize {
+        if scenario.multiplies() {
+            1
+        } else {
+            NETWORKS.len()
+        }
+    }
+
+    fn reaches_any_address(&self) -> bool {
+        true
     }
 }
 

@@ -1,6 +1,7 @@
 //! One container, from the order to create it to its removal.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use bollard::Docker as Client;
@@ -18,10 +19,13 @@ use results::{Attested, Evidence, Failure, PhaseTime};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::super::container::Instants;
-use super::super::managed::{Ended, Instance, Usage, ended_late};
-use super::{describe_error, proxy};
-use crate::client::readiness::{FirstAnswer, RetryPolicy};
+use super::super::container::{
+    Instants, SHIM, charged, confinement, daemons_since, received_packets, working,
+};
+use super::super::managed::{Ended, Instance, Traffic, Usage, ended_late};
+use super::super::oci::bundle;
+use super::{BRIDGE, describe_error, generated, proxy};
+use crate::client::readiness::{FirstAnswer, RetryPolicy, Target};
 use machine::{cores, usage};
 
 /// Between two questions to the engine whether the container still runs: each costs it a
@@ -37,6 +41,24 @@ const DOCKERD: &str = "dockerd";
 /// The part of a container's costs that is the proxies' of its published port.
 const PROXY: &str = "docker-proxy";
 
+/// How a container is reached.
+#[derive(Debug, Clone)]
+pub(super) struct Reach {
+    /// The network of its cell.
+    pub(super) network: String,
+    /// The machine's address that it is reached at.
+    pub(super) address: IpAddr,
+    /// The port there; nothing of a command.
+    pub(super) port: Option<u16>,
+}
+
+impl Reach {
+    /// The port of the machine that leads to it, if one was published.
+    fn published(&self) -> Option<u16> {
+        self.port.filter(|_| self.network == BRIDGE)
+    }
+}
+
 /// A container of ours. Dropping it removes it.
 pub(super) struct Container<'a> {
     runtime: &'a Runtime,
@@ -47,8 +69,7 @@ pub(super) struct Container<'a> {
     milestones: Option<PathBuf>,
     /// The engine's processes, and what they had cost before the request.
     before: BTreeMap<String, (u32, Resources)>,
-    /// The port of the machine that leads to it, if one was published.
-    published: Option<u16>,
+    reach: Reach,
     /// The engine's proxies for that port, once they were looked for.
     proxies: Option<Vec<u32>>,
     pub(super) instants: Instants,
@@ -63,7 +84,7 @@ impl<'a> Container<'a> {
         name: String,
         milestones: Option<PathBuf>,
         before: BTreeMap<String, (u32, Resources)>,
-        published: Option<u16>,
+        reach: Reach,
     ) -> Self {
         let instants = Instants::default();
         Self {
@@ -73,7 +94,7 @@ impl<'a> Container<'a> {
             id: None,
             milestones,
             before,
-            published,
+            reach,
             proxies: None,
             instants,
             looked_ns: now_ns(),
@@ -109,16 +130,11 @@ impl<'a> Container<'a> {
     /// millisecond.
     fn proxies(&mut self) -> &[u32] {
         let engine = self.before.get(DOCKERD).map(|(pid, _)| *pid);
-        let published = self.published;
+        let published = self.reach.published();
         self.proxies.get_or_insert_with(|| {
             let found = engine.zip(published);
             found.map_or_else(Vec::new, |(engine, port)| proxy::of_port(engine, port))
         })
-    }
-
-    /// Its shim: the parent of its first process, which lives no longer than that.
-    fn shim(&self) -> Option<u32> {
-        usage::parent(self.pid().ok()?)
     }
 
     /// What the engine's own record says of the start: when it had created the container, put it
@@ -182,6 +198,29 @@ impl Instance for Container<'_> {
         self.instants.launched_ns
     }
 
+    fn target(&self, port: u16) -> Target {
+        Target::new(SocketAddr::new(self.reach.address, port))
+    }
+
+    fn verify(&mut self) -> Result<Attested, Failure> {
+        let pid = self.pid()?;
+        // An engine that is not ours may keep it where it is not found.
+        let configuration = generated::configuration_of(pid).ok();
+        let mut attested = confinement(pid, &self.reach.network, configuration.as_ref())?;
+        attested
+            .extend(configuration.map(|it| (Evidence::BundleSha256, json!(bundle::digest(&it)))));
+        Ok(attested)
+    }
+
+    fn traffic(&mut self) -> Option<Traffic> {
+        self.reach.published()?;
+        let pid = self.pid().ok()?;
+        Some(Traffic {
+            passing_cpu_ns: usage::of_processes(self.proxies()).cpu_ns.unwrap_or(0),
+            packets: received_packets(pid)?,
+        })
+    }
+
     /// The engine's proxy listens before the service does, and closes what it cannot pass on.
     fn retry_policy(&self, deadline_ns: u64) -> RetryPolicy {
         RetryPolicy {
@@ -191,14 +230,25 @@ impl Instance for Container<'_> {
     }
 
     fn processes(&mut self) -> Vec<u32> {
-        let mut processes = self.pid().map(usage::members).unwrap_or_default();
+        let mut processes = self.pid().map_or_else(
+            |_| Vec::new(),
+            |pid| {
+                let mut own = usage::members(pid);
+                own.extend(usage::parent(pid));
+                own
+            },
+        );
         processes.extend(self.proxies());
         processes
     }
 
     fn engine_processes(&mut self) -> Vec<u32> {
-        let daemons = self.before.values().map(|(pid, _)| *pid);
-        daemons.chain(self.shim()).collect()
+        self.before.values().map(|(pid, _)| *pid).collect()
+    }
+
+    /// The parent of its first process, which lives no longer than that.
+    fn shim(&mut self) -> Option<u32> {
+        usage::parent(self.pid().ok()?)
     }
 
     fn ended(&mut self) -> Option<String> {
@@ -264,33 +314,28 @@ impl Instance for Container<'_> {
         let Ok(pid) = self.pid() else {
             return Usage::default();
         };
-        let mut parts: BTreeMap<_, _> = self
-            .before
-            .iter()
-            .map(|(name, (pid, before))| {
-                (
-                    name.clone(),
-                    usage::since(before, &usage::of_processes(&[*pid])),
-                )
-            })
-            .collect();
-        parts.extend(
-            usage::parent(pid)
-                .map(|shim| ("containerd-shim".to_owned(), usage::of_processes(&[shim]))),
-        );
-        let container = usage::of_group(pid);
-        let proxies = self.proxies();
-        if proxies.is_empty() {
-            return Usage {
-                resources: container,
-                parts,
-            };
+        let mut parts = daemons_since(&self.before);
+        let mut own = vec![usage::of_group(pid)];
+        if let Some(shim) = usage::parent(pid) {
+            // It lives as long as the container, and for nothing else.
+            let shim = usage::of_processes(&[shim]);
+            own.push(shim);
+            parts.insert(SHIM.to_owned(), shim);
         }
-        // Every byte goes through them: without them, nothing is served.
-        let passing = usage::of_processes(proxies);
-        parts.insert(PROXY.to_owned(), passing);
+        let daemons: Vec<_> = self
+            .before
+            .keys()
+            .filter_map(|name| parts.get(name))
+            .collect();
+        let working = working(&daemons);
+        let proxies = self.proxies();
+        if !proxies.is_empty() {
+            let passing = usage::of_processes(proxies);
+            own.push(passing);
+            parts.insert(PROXY.to_owned(), passing);
+        }
         Usage {
-            resources: usage::sum(&[container, passing]),
+            resources: charged(&own, working),
             parts,
         }
     }

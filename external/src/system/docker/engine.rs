@@ -19,19 +19,17 @@ use tokio::runtime::Runtime;
 use workloads::Workload;
 
 use super::super::container::{
-    HOST_NETWORK, Instants, MILESTONES_FILE, MILESTONES_FOLDER, empty_milestones,
+    HOST_NETWORK, Instants, MILESTONES_FILE, MILESTONES_FOLDER, NO_NETWORK, empty_milestones,
 };
 use super::super::managed::{
     Engine, EngineContext, Instance, NEW_ENGINE, Preparation, StartRequest, on_this_thread,
 };
 use super::super::{ADDRESS, Acquire, Adapter as _, BuildRequest, Instancing, MILESTONES, listens};
-use super::container::{Container, keep_daemons};
+use super::container::{Container, Reach, keep_daemons};
 use super::image::{self, Image};
 use super::labels::{labelled, remove_labelled, remove_of_the_dead};
 use super::socket::Socket;
-use super::{
-    BRIDGE, CLEANUP, Docker, INSIDE, LABEL, NO_NETWORK, connect, contents, describe_error, version,
-};
+use super::{BRIDGE, CLEANUP, Docker, INSIDE, LABEL, connect, contents, describe_error, version};
 use crate::process::cleanup;
 use crate::process::reaper::Guard;
 
@@ -143,10 +141,11 @@ impl DockerEngine {
         Ok(engine)
     }
 
-    /// Makes sure that it answers: one of ours that has died is started again.
-    fn bring_up(&mut self) -> Result<(), String> {
-        let Err(reason) = self.runtime.block_on(version(&self.client)) else {
-            return Ok(());
+    /// Makes sure that it answers: one of ours that has died is started again. Its version.
+    fn bring_up(&mut self) -> Result<String, String> {
+        let reason = match self.runtime.block_on(version(&self.client)) {
+            Ok(version) => return Ok(version),
+            Err(reason) => reason,
         };
         if !self.socket.ours {
             return Err(format!("{reason}; it is not ours to start"));
@@ -156,11 +155,10 @@ impl DockerEngine {
         for _ in 0..REVIVALS {
             self.have(docker_engine::start)
                 .map_err(|error| format!("{reason}, and it cannot be brought back: {error}"))?;
-            if self.runtime.block_on(version(&self.client)).is_ok() {
+            if let Ok(version) = self.runtime.block_on(version(&self.client)) {
                 // What it ran when it died could not be removed then.
-                return self
-                    .runtime
-                    .block_on(remove_labelled(&self.client, &self.owner));
+                let removed = remove_labelled(&self.client, &self.owner);
+                return self.runtime.block_on(removed).map(|()| version);
             }
             std::thread::sleep(REVIVAL_PAUSE);
         }
@@ -213,6 +211,7 @@ impl DockerEngine {
             acquire: request.acquire,
             instancing,
             own: None,
+            left_out: &[],
             folder: &folder,
         };
         let (contents, command) = contents(self.wasmtime, &build)?;
@@ -266,7 +265,7 @@ impl DockerEngine {
     fn body(&self, made: &Made, request: &StartRequest, port: Option<u16>) -> ContainerCreateBody {
         let network = request.variant.get(Param::Network).unwrap_or(NO_NETWORK);
         let address = match (network, port) {
-            (HOST_NETWORK, Some(port)) => format!("127.0.0.1:{port}"),
+            (HOST_NETWORK, Some(port)) => format!("{}:{port}", request.address),
             _ => format!("0.0.0.0:{INSIDE}"),
         };
         let mut command: Vec<_> = made
@@ -283,7 +282,7 @@ impl DockerEngine {
         if let (BRIDGE, Some(port)) = (network, port) {
             let inside = format!("{INSIDE}/tcp");
             let binding = PortBinding {
-                host_ip: Some("127.0.0.1".into()),
+                host_ip: Some(request.address.to_string()),
                 host_port: Some(port.to_string()),
             };
             host.port_bindings = Some(HashMap::from([(inside.clone(), Some(vec![binding]))]));
@@ -343,7 +342,7 @@ async fn create_and_start(
 
 impl Engine for DockerEngine {
     fn prepare(&mut self, request: &StartRequest) -> Result<Preparation, Skip> {
-        self.bring_up()?;
+        let version = self.bring_up()?;
         let made = self.made(request)?;
         if request.variant.is(Param::Engine, NEW_ENGINE) {
             if !self.socket.ours {
@@ -364,6 +363,7 @@ impl Engine for DockerEngine {
         empty_milestones(self.milestones_folder())?;
         let mut attested = Attested::from([
             (Evidence::Image, json!(made.image.tag)),
+            (Evidence::EngineVersion, json!(version)),
             (Evidence::EngineIsOurs, json!(self.socket.ours)),
             (Evidence::FirstContainerOfTheEngine, json!(!self.has_run)),
         ]);
@@ -390,14 +390,21 @@ impl Engine for DockerEngine {
         let milestones = request
             .own_milestones
             .then(|| self.milestones_folder().join(MILESTONES_FILE));
-        let published = port.filter(|_| request.variant.is(Param::Network, BRIDGE));
         let mut container = Container::new(
             &self.runtime,
             &self.client,
             name,
             milestones,
             before,
-            published,
+            Reach {
+                network: request
+                    .variant
+                    .get(Param::Network)
+                    .unwrap_or(NO_NETWORK)
+                    .to_owned(),
+                address: request.address,
+                port,
+            },
         );
         self.has_run = true;
         match started {

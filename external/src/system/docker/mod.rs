@@ -6,6 +6,7 @@
 
 mod container;
 mod engine;
+mod generated;
 mod image;
 mod labels;
 mod proxy;
@@ -20,10 +21,11 @@ use results::values::Named as _;
 use results::{Param, Params};
 
 use self::engine::DockerEngine;
+pub(super) use self::generated::template;
 use self::image::Contents;
 pub(super) use self::socket::REMEDY;
 use self::socket::Socket;
-use super::container::HOST_NETWORK;
+use super::container::{HOST_NETWORK, NO_NETWORK};
 use super::managed::{
     Engine, EngineContext, ManagedSystem, NEW_ENGINE, Programs, on_this_thread, programs,
 };
@@ -34,6 +36,9 @@ use super::{
     ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, Instancing, LaunchSpec, Unavailable,
     listens, text,
 };
+
+/// The parts of an engine that start a container, as it names them.
+const PARTS: [&str; 2] = ["containerd", "runc"];
 
 /// The label of everything that is ours. Nothing without it is ever removed.
 const LABEL: &str = "coldphase";
@@ -49,9 +54,6 @@ const INSIDE: u16 = 8080;
 
 /// A network of the container's own, reached by published ports.
 const BRIDGE: &str = "bridge";
-
-/// No network, as a command needs none.
-const NO_NETWORK: &str = "none";
 
 /// The first word of the engine's [`crate::process::cleanup::guard`], before its socket and the
 /// owner.
@@ -150,13 +152,14 @@ impl ManagedSystem for Docker {
         }
     }
 
-    /// A published port goes through a bridge, translation of addresses and the engine's proxy; the
-    /// machine's own network has none of them. A command has no port.
+    /// A published port goes through a bridge, and then by translation of addresses or the engine's
+    /// proxy; the machine's own network has none of them. Without a way out only a command is of
+    /// use.
     fn variants(&self, service: bool, scenario: Scenario) -> Vec<Params> {
         let networks: &[&str] = if service {
             &[BRIDGE, HOST_NETWORK]
         } else {
-            &[NO_NETWORK]
+            &[BRIDGE, HOST_NETWORK, NO_NETWORK]
         };
         let networks = networks.iter().copied();
         let mut variants: Vec<_> = networks
@@ -174,9 +177,33 @@ impl ManagedSystem for Docker {
         variants
     }
 
+    /// What a network costs is asked of Docker everywhere, but of several instances at once it is
+    /// their number that is compared, and of a runtime in the image it is the runtime. An engine that
+    /// is started anew takes as long as ten starts.
+    fn usual_variants(&self, service: bool, scenario: Scenario) -> usize {
+        if self.wasmtime || scenario.multiplies() {
+            return 1;
+        }
+        let variants = self.variants(service, scenario);
+        let is_running = |variant: &&Params| !variant.contains_key(Param::Engine);
+        variants.iter().filter(is_running).count()
+    }
+
+    fn reaches_any_address(&self) -> bool {
+        true
+    }
+
     fn container_port(&self, variant: &Params) -> Option<u16> {
         variant.is(Param::Network, BRIDGE).then_some(INSIDE)
     }
+}
+
+/// Whether an engine can be reached at all.
+///
+/// # Errors
+/// There is none.
+pub(super) fn find() -> Result<(), Unavailable> {
+    Socket::find().map(drop)
 }
 
 /// A client of the engine. Connects with the first request.
@@ -209,7 +236,15 @@ async fn version(client: &Client) -> Result<String, String> {
                 understood"
         ));
     }
-    Ok(version.version.unwrap_or_else(|| "unknown".to_owned()))
+    // Whose versions the engine's says nothing of: what it has do the work.
+    let parts = version.components.into_iter().flatten();
+    let parts = parts.filter(|part| PARTS.contains(&part.name.as_str()));
+    let parts = parts.map(|part| format!("{} {}", part.name, part.version));
+    let own = version.version.unwrap_or_else(|| "unknown".to_owned());
+    Ok(std::iter::once(own)
+        .chain(parts)
+        .collect::<Vec<_>>()
+        .join(", "))
 }
 
 /// What an error of the engine means, with what to do where that is known.

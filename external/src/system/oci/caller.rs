@@ -1,34 +1,36 @@
 //! How an OCI runtime is called, and how what a killed run has left of it is deleted.
 
 use std::ffi::CStr;
+use std::fs::File;
 use std::io;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use machine::clock::now_ns;
+use nix::sched::{CloneFlags, unshare};
+
+use super::super::container::{Instants, tail};
 
 /// Deletes the container of a run that was killed.
 ///
 /// # Errors
 /// What the runtime says.
-pub(in crate::system) fn delete(
-    name: &str,
-    program: PathBuf,
-    state: PathBuf,
-    id: &str,
-) -> Result<(), String> {
+pub(in crate::system) fn delete(program: PathBuf, state: PathBuf, id: &str) -> Result<(), String> {
     let caller = Caller {
         program,
         state,
-        hides_unified: hides_unified(name),
+        hides_unified: hides_unified(),
     };
-    // A `create` that was under way when its caller was killed goes on for some tens of
-    // milliseconds, and writes its state at its end.
-    for _ in 0..10 {
-        let _ = caller.delete(id);
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let deleted = caller.delete(id);
+    let deleted = caller.within(|caller| {
+        // A `create` that was under way when its caller was killed goes on for some tens of
+        // milliseconds, and writes its state at its end.
+        for _ in 0..10 {
+            let _ = caller.delete(id);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        caller.delete(id)
+    });
     super::remove_groups();
     deleted
 }
@@ -36,13 +38,12 @@ pub(in crate::system) fn delete(
 /// Where version 2 of control groups lies beside version 1.
 const UNIFIED: &CStr = c"/sys/fs/cgroup/unified";
 
-/// Whether the runtime has to be kept from seeing version 2 of control groups: `crun` refuses a
-/// machine that has controllers in both versions, and such a machine is not ours to change. In a
-/// mount namespace of its own it sees version 1 only.
-pub(super) fn hides_unified(name: &str) -> bool {
+/// Whether runtimes have to be kept from seeing version 2 of control groups: `crun` refuses a
+/// machine that has controllers in both versions, and such a machine is not ours to change. All are
+/// called alike, since they are compared.
+pub(super) fn hides_unified() -> bool {
     let controllers = Path::new(&*UNIFIED.to_string_lossy()).join("cgroup.controllers");
-    name == "crun"
-        && std::fs::read_to_string(controllers).is_ok_and(|names| !names.trim().is_empty())
+    std::fs::read_to_string(controllers).is_ok_and(|names| !names.trim().is_empty())
 }
 
 /// How the runtime is called.
@@ -52,27 +53,93 @@ pub(super) struct Caller {
     pub(super) hides_unified: bool,
 }
 
+/// A container that was created, and started if that worked.
+pub(super) struct Launched {
+    pub(super) instants: Instants,
+    pub(super) pid: Option<u32>,
+    pub(super) started: Result<(), String>,
+}
+
 impl Caller {
-    #[expect(
-        unsafe_code,
-        reason = "what is done between fork and exec must be safe there, which nothing checks"
-    )]
-    pub(super) fn command(&self) -> Command {
+    /// Does something where the runtime sees what it may: on a thread with a mount namespace of its
+    /// own where version 2 of control groups is hidden. What is launched there is launched as from
+    /// any other thread, and the namespace is there before a clock begins.
+    pub(super) fn within<T: Send>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, String> + Send,
+    ) -> Result<T, String> {
+        if !self.hides_unified {
+            return work(self);
+        }
+        let hidden = || {
+            hide_unified().map_err(|error| {
+                format!("version 2 of control groups cannot be hidden from it: {error}")
+            })?;
+            work(self)
+        };
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, hidden);
+            let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
+            thread
+                .join()
+                .unwrap_or_else(|_| Err("the thread that calls it has failed".to_owned()))
+        })
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
             .arg("--root")
             .arg(&self.state)
             .env("PATH", machine::programs::search_path())
             .stdin(Stdio::null());
-        if self.hides_unified {
-            // SAFETY: system calls with constants only; nothing is allocated.
-            unsafe { command.pre_exec(hide_unified) };
-        }
         command
     }
 
+    /// `create` and `start`, timed.
+    pub(super) fn create_and_start(&self, bundle: &Path, id: &str) -> Result<Launched, String> {
+        let launched_ns = now_ns();
+        self.create(bundle, id)?;
+        let created_ns = now_ns();
+        let started = self.run(&["start", id]);
+        let instants = Instants {
+            launched_ns,
+            created_ns,
+            started_ns: now_ns(),
+        };
+        let pid = std::fs::read_to_string(bundle.join("pid"));
+        Ok(Launched {
+            instants,
+            pid: pid.ok().and_then(|pid| pid.trim().parse().ok()),
+            started,
+        })
+    }
+
+    /// `create`, whose standard streams the container inherits, so that they must not be pipes that
+    /// this waits on.
+    fn create(&self, bundle: &Path, id: &str) -> Result<(), String> {
+        let wrong = |error: &dyn std::fmt::Display| format!("cannot create the container: {error}");
+        let (printed, log) = (bundle.join("stdout"), bundle.join("stderr"));
+        let output = |file: &Path| File::create(file).map_err(|error| wrong(&error));
+        let status = self
+            .command()
+            .args(["create", "--bundle"])
+            .arg(bundle)
+            .arg("--pid-file")
+            .arg(bundle.join("pid"))
+            .arg(id)
+            .stdout(output(&printed)?)
+            .stderr(output(&log)?)
+            .status();
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            Ok(_) => Err(wrong(&tail(&log))),
+            Err(error) => Err(wrong(&error)),
+        }
+    }
+
     /// Has the runtime do something, which it does quickly or not at all.
-    pub(super) fn run(&self, words: &[&str]) -> Result<(), String> {
+    fn run(&self, words: &[&str]) -> Result<(), String> {
         let output = self.command().args(words).output();
         let output =
             output.map_err(|error| format!("cannot run {}: {error}", self.program.display()))?;
@@ -88,10 +155,10 @@ impl Caller {
     }
 }
 
-/// In a mount namespace of its own, takes version 2 of control groups away. To be called between
-/// fork and exec.
+/// In a mount namespace of the calling thread's own, takes version 2 of control groups away.
 #[expect(unsafe_code, reason = "the standard library has none of these calls")]
 fn hide_unified() -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
     let done = |result: libc::c_int| {
         if result == 0 {
             Ok(())
@@ -99,15 +166,15 @@ fn hide_unified() -> io::Result<()> {
             Err(io::Error::last_os_error())
         }
     };
-    let root = c"/".as_ptr();
+    let (nothing, root) = (std::ptr::null(), c"/".as_ptr());
+    let private = libc::MS_REC | libc::MS_PRIVATE;
     // SAFETY: the pointers are to constants, or null where the call takes none.
     unsafe {
-        done(libc::unshare(libc::CLONE_NEWNS))?;
         done(libc::mount(
-            std::ptr::null(),
+            nothing,
             root,
-            std::ptr::null(),
-            libc::MS_REC | libc::MS_PRIVATE,
+            nothing,
+            private,
             std::ptr::null(),
         ))?;
         done(libc::umount2(UNIFIED.as_ptr(), libc::MNT_DETACH))

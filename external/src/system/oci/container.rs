@@ -1,6 +1,7 @@
 //! A container of an OCI runtime, from its creation to its removal.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,11 +10,12 @@ use machine::{ports, usage};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use results::{Attested, Failure, PhaseTime};
+use serde_json::Value;
 
-use super::super::container::{Instants, tail};
+use super::super::container::{Instants, confinement, tail};
 use super::super::managed::{Ended, Instance, Usage, ended_late};
 use super::runtime::Bundles;
-use crate::client::readiness::FirstAnswer;
+use crate::client::readiness::{FirstAnswer, Target};
 
 /// While it lives, orphans of this process's children become its children.
 pub(super) struct Adopting;
@@ -37,6 +39,11 @@ impl Drop for Adopting {
 pub(super) struct Container<'a> {
     pub(super) bundles: &'a Bundles,
     pub(super) bundle: PathBuf,
+    /// The network of its cell, and what it was started with.
+    pub(super) network: String,
+    pub(super) configuration: Value,
+    /// The machine's address that it is reached at.
+    pub(super) address: IpAddr,
     pub(super) milestones: Option<PathBuf>,
     pub(super) pid: u32,
     pub(super) instants: Instants,
@@ -65,6 +72,14 @@ impl Container<'_> {
 impl Instance for Container<'_> {
     fn launched_ns(&self) -> u64 {
         self.instants.launched_ns
+    }
+
+    fn target(&self, port: u16) -> Target {
+        Target::new(SocketAddr::new(self.address, port))
+    }
+
+    fn verify(&mut self) -> Result<Attested, Failure> {
+        confinement(self.pid, &self.network, Some(&self.configuration))
     }
 
     fn processes(&mut self) -> Vec<u32> {

@@ -3,25 +3,25 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::fs::DirEntry;
+use std::path::PathBuf;
 
-use machine::clock::now_ns;
 use machine::cores::Kept;
 use results::record::Scenario;
-use results::{Attested, Evidence, Params, Skip};
+use results::{Evidence, Param, Params, Skip};
 use serde_json::json;
 use workloads::Workload;
 
-use super::super::container::{Instants, MILESTONES_FILE, empty_milestones, host_network, tail};
+use super::super::container::{HOST_NETWORK, MILESTONES_FILE, empty_milestones, without_a_bridge};
 use super::super::managed::{
     Engine, EngineContext, Instance, ManagedSystem, Preparation, Programs, StartRequest,
 };
 use super::super::programs::unavailable;
 use super::super::{
-    Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, find_program, found,
-    is_root, run,
+    Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, docker, find_program,
+    found, is_root, run,
 };
+use super::bundle::{CONFIGURATION, NETWORKS, Place, Templates};
 use super::caller::{Caller, hides_unified};
 use super::container::{Adopting, Container};
 use crate::process::cleanup;
@@ -29,6 +29,13 @@ use crate::process::reaper::Guard;
 
 /// The programs that are such runtimes.
 pub(in crate::system) const PROGRAMS: [&str; 2] = ["runc", "crun"];
+
+/// The folder of the files that are mounted into containers, in that of the runtime's.
+const FILES: &str = "files";
+
+/// Where `crun` keeps filters of system calls that it has built, beside the state of its containers:
+/// what a first start builds, later ones read.
+const CACHE: &str = ".cache";
 
 /// `runc` or `crun`.
 pub(in crate::system) struct Runtime {
@@ -53,6 +60,8 @@ impl Adapter for Runtime {
                 remedy: "run it as root".to_owned(),
             });
         }
+        // What it starts is what an engine would have it start.
+        docker::find()?;
         let program = find_program(self.program, &[])
             .ok_or_else(|| unavailable(format!("there is no program `{}`", self.program)))?;
         let printed = run(&program, &["--version".to_owned()]).map_err(&unavailable)?;
@@ -103,10 +112,15 @@ impl ManagedSystem for Runtime {
         let caller = Caller {
             program,
             state,
-            hides_unified: hides_unified(self.program),
+            hides_unified: hides_unified(),
         };
+        let templates = Templates::new(&work.join(FILES), |network| {
+            docker::template(context.reaper, network)
+        })?;
         Ok(Box::new(Bundles {
             caller,
+            version: context.found.version.clone(),
+            templates,
             work,
             id,
             made: BTreeMap::new(),
@@ -121,11 +135,23 @@ impl ManagedSystem for Runtime {
         }
     }
 
-    fn variants(&self, _: bool, scenario: Scenario) -> Vec<Params> {
+    fn variants(&self, service: bool, scenario: Scenario) -> Vec<Params> {
         match scenario {
             Scenario::ImageCold => Vec::new(),
-            _ => host_network(),
+            _ => without_a_bridge(service),
         }
+    }
+
+    fn usual_variants(&self, _: bool, scenario: Scenario) -> usize {
+        if scenario.multiplies() {
+            1
+        } else {
+            NETWORKS.len()
+        }
+    }
+
+    fn reaches_any_address(&self) -> bool {
+        true
     }
 }
 
@@ -133,6 +159,8 @@ impl ManagedSystem for Runtime {
 /// time.
 pub(super) struct Bundles {
     pub(super) caller: Caller,
+    version: String,
+    templates: Templates,
     work: PathBuf,
     pub(super) id: String,
     made: BTreeMap<&'static str, (PathBuf, String)>,
@@ -148,32 +176,8 @@ impl Bundles {
         self.work.join("milestones")
     }
 
-    /// `create`, whose standard streams the container inherits, so that they must not be pipes that
-    /// this waits on.
-    fn create(&self, bundle: &Path) -> Result<(), String> {
-        let wrong = |error: &dyn std::fmt::Display| format!("cannot create the container: {error}");
-        let (printed, log) = (bundle.join("stdout"), bundle.join("stderr"));
-        let output = |file: &Path| File::create(file).map_err(|error| wrong(&error));
-        let status = self
-            .caller
-            .command()
-            .args(["create", "--bundle"])
-            .arg(bundle)
-            .arg("--pid-file")
-            .arg(bundle.join("pid"))
-            .arg(&self.id)
-            .stdout(output(&printed)?)
-            .stderr(output(&log)?)
-            .status();
-        match status {
-            Ok(status) if status.success() => Ok(()),
-            Ok(_) => Err(wrong(&tail(&log))),
-            Err(error) => Err(wrong(&error)),
-        }
-    }
-
     pub(super) fn delete(&self) -> Result<(), String> {
-        self.caller.delete(&self.id)
+        self.caller.within(|caller| caller.delete(&self.id))
     }
 }
 
@@ -193,12 +197,14 @@ impl Engine for Bundles {
             .cloned()
             .ok_or_else(|| "the bundle was not made".to_owned())?;
         empty_milestones(self.milestones_folder())?;
-        let attested = Attested::from([
+        let mut attested = self.templates.attested(request)?;
+        attested.extend([
             (
                 Evidence::PagesResident,
                 json!(request.place_pages(&program)?),
             ),
             (Evidence::CgroupV2Hidden, json!(self.caller.hides_unified)),
+            (Evidence::EngineVersion, json!(self.version)),
         ]);
         Ok(Preparation { sha256, attested })
     }
@@ -209,46 +215,43 @@ impl Engine for Bundles {
         port: Option<u16>,
     ) -> Result<Box<dyn Instance + '_>, String> {
         let bundle = self.bundle(request.workload);
-        let configuration =
-            super::configuration(request, &self.id, "rootfs", &self.milestones_folder(), port);
-        let file = bundle.join("config.json");
+        let place = Place {
+            id: &self.id,
+            root: "rootfs",
+            files: &self.work.join(FILES),
+            milestones: &self.milestones_folder(),
+        };
+        let configuration = self.templates.configuration(request, place, port)?;
+        let file = bundle.join(CONFIGURATION);
         std::fs::write(&file, configuration.to_string())
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
         // Its first process is a grandchild of ours, whose end only its parent is notified of: that
         // is to be us.
         let adopting = Adopting::begin()?;
-        // The runtime is launched by this thread, and runs where it does.
-        let kept = request.core.map(Kept::on).transpose();
-        let _kept = kept.map_err(|error| format!("cannot be kept on its core: {error}"))?;
-        let launched_ns = now_ns();
-        self.create(&bundle)?;
-        let created_ns = now_ns();
+        let launched = self.caller.within(|caller| {
+            // The runtime is launched by this thread, and runs where it does.
+            let kept = request.core.map(Kept::on).transpose();
+            let _kept = kept.map_err(|error| format!("cannot be kept on its core: {error}"))?;
+            caller.create_and_start(&bundle, &self.id)
+        })?;
         let milestones = request
             .own_milestones
             .then(|| self.milestones_folder().join(MILESTONES_FILE));
-        let pid = std::fs::read_to_string(bundle.join("pid"))
-            .ok()
-            .and_then(|pid| pid.trim().parse().ok());
-        let mut container = Container {
+        let network = request.variant.get(Param::Network).unwrap_or(HOST_NETWORK);
+        let container = Container {
+            network: network.to_owned(),
+            address: request.address,
+            configuration,
             bundles: self,
             bundle,
             milestones,
-            pid: pid.unwrap_or(0),
-            instants: Instants {
-                launched_ns,
-                created_ns,
-                started_ns: created_ns,
-            },
+            pid: launched.pid.unwrap_or(0),
+            instants: launched.instants,
             ended: None,
             removed: false,
             _adopting: adopting,
         };
-        let started = container
-            .bundles
-            .caller
-            .run(&["start", &container.bundles.id]);
-        container.instants.started_ns = now_ns();
-        match started {
+        match launched.started {
             Ok(()) if container.pid > 0 => Ok(Box::new(container)),
             Ok(()) => Err("the runtime did not say which process the container has".to_owned()),
             Err(reason) => Err(format!("cannot start the container: {reason}")),
@@ -256,8 +259,10 @@ impl Engine for Bundles {
     }
 
     fn clean(&mut self) -> Result<(), String> {
-        let left =
-            std::fs::read_dir(&self.caller.state).map_or(0, |entries| entries.flatten().count());
+        let is_kept = |entry: &DirEntry| entry.file_name() == CACHE;
+        let left = std::fs::read_dir(&self.caller.state).map_or(0, |entries| {
+            entries.flatten().filter(|it| !is_kept(it)).count()
+        });
         if left == 0 {
             Ok(())
         } else {

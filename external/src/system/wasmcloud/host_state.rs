@@ -147,6 +147,7 @@ mod tests {
             page_cache: PageCache::Hot,
             own_milestones: false,
             core: None,
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
             deadline_ns: 0,
         }
     }

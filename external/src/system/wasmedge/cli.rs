@@ -5,10 +5,11 @@ use workloads::Dialect;
 
 use super::super::programs::unavailable;
 use super::super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, ONE_INSTANCE, Takes,
-    Unavailable, call_arguments, copy_guest, find_program, found, listens, run, text,
+    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, LaunchSpec, ONE_INSTANCE,
+    Paths, Takes, Unavailable, call_arguments, copy_guest, find_program, found, listens, run,
+    words,
 };
-use super::{ACQUIRE_MODES, estimate, loaded};
+use super::{CLI_ACQUIRE_MODES, artifact, estimate, mapped, paths};
 
 /// The program `wasmedge`.
 pub(in crate::system) struct WasmEdgeCli;
@@ -39,7 +40,7 @@ impl Adapter for WasmEdgeCli {
     }
 
     fn acquire_modes(&self) -> &'static [Acquire] {
-        &ACQUIRE_MODES
+        &CLI_ACQUIRE_MODES
     }
 
     fn takes(&self) -> Option<Takes> {
@@ -48,27 +49,45 @@ impl Adapter for WasmEdgeCli {
 
     fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
         let (wasm, sha256) = copy_guest(build, Dialect::WasmEdgeSockets)?;
-        let ahead = build.acquire == Some(Acquire::Aot);
-        let artifact = loaded(wasm, ahead, |wasm, code| {
-            let compile = ["compile".to_owned(), text(wasm), text(code)];
-            run(&found.program, &compile).map(drop)
-        })?;
-        let mode = if ahead { "aot" } else { "interpreter" };
-        let mut arguments = ["run", "--run-mode", mode, &text(&artifact)]
-            .map(str::to_owned)
-            .to_vec();
-        if listens(build.workload) {
-            arguments.push(ADDRESS.to_owned());
+        let paths = paths(&wasm);
+        let commands = commands(build, &paths);
+        if let Some(compile) = &commands.compile {
+            run(&found.program, compile)?;
         }
-        arguments.extend(call_arguments(build.workload));
+        let artifact = artifact(build.acquire, &paths).into();
         Ok(LaunchSpec {
-            arguments,
-            mapped: ahead.then(|| artifact.clone()),
+            arguments: commands.launch,
+            mapped: mapped(build.acquire, &paths),
             ..LaunchSpec::of_artifact(found.program.clone(), artifact, sha256)
         })
     }
 
+    fn commands(&self, build: &BuildRequest<'_>, paths: &Paths) -> Option<Commands> {
+        Some(commands(build, paths))
+    }
+
     fn estimate(&self, acquire: Option<Acquire>, _: Scenario) -> Estimate {
         estimate(acquire)
+    }
+}
+
+fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
+    let ahead = build.acquire == Some(Acquire::Aot);
+    let mut launch = match build.acquire {
+        Some(Acquire::Aot) => words(&["run", "--run-mode", "aot"]),
+        // Its compiler reports to standard output, where the guest's answer is.
+        Some(Acquire::Jit) => words(&["run", "--run-mode", "jit", "--log-level", "off"]),
+        _ => words(&["run", "--run-mode", "interpreter"]),
+    };
+    launch.push(artifact(build.acquire, paths).to_owned());
+    if listens(build.workload) {
+        launch.push(ADDRESS.to_owned());
+    }
+    launch.extend(call_arguments(build.workload));
+    Commands {
+        program: "wasmedge",
+        compile: ahead.then(|| words(&["compile", &paths.guest, &paths.code])),
+        launch,
+        environment: Vec::new(),
     }
 }

@@ -7,10 +7,10 @@ use workloads::Dialect;
 
 use super::super::programs::unavailable;
 use super::super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, ONE_INSTANCE, Takes,
-    Unavailable, call_arguments, copy_guest, found, listens, run, text,
+    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, LaunchSpec, ONE_INSTANCE,
+    Paths, Takes, Unavailable, call_arguments, copy_guest, found, listens, run, words,
 };
-use super::{ACQUIRE_MODES, estimate, loaded};
+use super::{ACQUIRE_MODES, artifact, estimate, mapped, paths};
 
 /// The engine as a library.
 pub(in crate::system) struct WasmEdgeEmbedded;
@@ -21,6 +21,11 @@ const HOST: Package = Package {
     flags: None,
     first_build: "building the program that embeds WasmEdge: once, about two minutes",
 };
+
+/// The guest's memory is bounded to less than WebAssembly allows.
+const MEMORY_LIMIT: &str = "memory-limit";
+/// Compiled ahead at level 3, as the SDK does by itself; the command line does at level 2.
+const O3: &str = "o3";
 
 impl Adapter for WasmEdgeEmbedded {
     fn name(&self) -> &'static str {
@@ -50,29 +55,28 @@ impl Adapter for WasmEdgeEmbedded {
 
     fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
         let (wasm, sha256) = copy_guest(build, Dialect::WasmEdgeSockets)?;
-        let ahead = build.acquire == Some(Acquire::Aot);
-        let artifact = loaded(wasm, ahead, |wasm, code| {
-            let (wasm, code) = (text(wasm), text(code));
-            let compile = ["compile", "--artifact", &wasm, "--output", &code];
-            run(&found.program, &compile.map(str::to_owned)).map(drop)
-        })?;
-        let service = listens(build.workload);
-        let command = if service { "serve" } else { "run" };
-        let mode = if ahead { "aot" } else { "interpret" };
-        let path = text(&artifact);
-        let mut arguments = vec![command, "--artifact", &path, "--acquire", mode];
-        if service {
-            arguments.extend(["--addr", ADDRESS]);
-        } else {
-            arguments.push("--");
+        let paths = paths(&wasm);
+        let commands = commands(build, &paths);
+        if let Some(compile) = &commands.compile {
+            run(&found.program, compile)?;
         }
-        let mut arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
-        arguments.extend(call_arguments(build.workload));
+        let artifact = artifact(build.acquire, &paths).into();
         Ok(LaunchSpec {
-            arguments,
-            mapped: ahead.then(|| artifact.clone()),
+            arguments: commands.launch,
+            mapped: mapped(build.acquire, &paths),
             ..LaunchSpec::of_artifact(found.program.clone(), artifact, sha256)
         })
+    }
+
+    fn commands(&self, build: &BuildRequest<'_>, paths: &Paths) -> Option<Commands> {
+        Some(commands(build, paths))
+    }
+
+    fn differences(&self, acquire: Option<Acquire>) -> &'static [&'static str] {
+        match acquire {
+            Some(Acquire::Aot) => &[MEMORY_LIMIT, O3],
+            _ => &[MEMORY_LIMIT],
+        }
     }
 
     fn estimate(&self, acquire: Option<Acquire>, _: Scenario) -> Estimate {
@@ -81,5 +85,42 @@ impl Adapter for WasmEdgeEmbedded {
 
     fn reports_milestones(&self) -> bool {
         true
+    }
+}
+
+fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
+    let ahead = build.acquire == Some(Acquire::Aot);
+    let service = listens(build.workload);
+    let command = if service { "serve" } else { "run" };
+    let mut launch = words(&[command, "--artifact", artifact(build.acquire, paths)]);
+    launch.extend(words(&[
+        "--acquire",
+        if ahead { "aot" } else { "interpret" },
+    ]));
+    if build.leaves_out(MEMORY_LIMIT) {
+        // All that 32 bits address.
+        launch.extend(words(&["--memory-limit", "4096"]));
+    }
+    if service {
+        launch.extend(words(&["--addr", ADDRESS]));
+    } else {
+        launch.push("--".to_owned());
+    }
+    launch.extend(call_arguments(build.workload));
+    let mut compile = words(&[
+        "compile",
+        "--artifact",
+        &paths.guest,
+        "--output",
+        &paths.code,
+    ]);
+    if build.leaves_out(O3) {
+        compile.extend(words(&["--optimize", "2"]));
+    }
+    Commands {
+        program: HOST.name,
+        compile: ahead.then_some(compile),
+        launch,
+        environment: Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! Wasmtime's own command line: `wasmtime serve` for services, `wasmtime run` for commands.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use results::record::Scenario;
 use results::values::{Lifecycle, Pool};
@@ -8,12 +8,12 @@ use workloads::Dialect;
 
 use super::super::programs::unavailable;
 use super::super::{
-    ADDRESS, Acquire, AcquireVariable, Adapter, BuildRequest, Estimate, Extra, Found, Instancing,
-    LaunchSpec, REUSED_INSTANCE, Takes, Unavailable, call_arguments, copy_guest, found, listens,
-    named_or_installed, run, text,
+    ADDRESS, Acquire, AcquireVariable, Adapter, BuildRequest, Commands, Estimate, Found,
+    Instancing, LaunchSpec, Paths, REUSED_INSTANCE, Takes, Unavailable, call_arguments, copy_guest,
+    found, listens, named_or_installed, run, text, words,
 };
 use super::pool::{self, pool_settings};
-use super::{ACQUIRE_MODES, cache, estimate, per_request, precompiled};
+use super::{ACQUIRE_MODES, artifact, cache, estimate, paths, per_request};
 
 /// The version of the engine that is embedded, which `./setup wasmtime` reads from the same line.
 fn version() -> &'static str {
@@ -81,78 +81,95 @@ impl Adapter for WasmtimeCli {
         let acquire = build
             .acquire
             .ok_or("the code acquisition mode is missing")?;
+        let paths = paths(&wasm, build.folder);
         let cache = cache(acquire, build.folder);
-        let artifact = if acquire == Acquire::DeserializeFile {
-            let (code, output) = precompiled(&wasm);
-            let compile = ["compile", "-o", &output, &text(&wasm)];
-            run(&found.program, &compile.map(str::to_owned))?;
-            code
-        } else {
-            wasm
-        };
-        let cache_config = cache
-            .as_ref()
-            .map(|it| write_cache_config(build.folder, it));
-        let cache_config = cache_config.transpose()?;
-        let caching = match &cache_config {
-            Some(file) => format!("cache=y,cache-config={}", text(file)),
-            None => "cache=n".to_owned(),
-        };
-        let service = listens(build.workload);
-        let command = if service { "serve" } else { "run" };
-        let mut arguments = vec![command, "-C", &caching];
-        let settings = build.instancing.pool.and_then(pool_settings);
-        let pool_flags = service
-            .then(|| pool::flags(build.instancing.pool))
-            .flatten();
-        if let Some(option) = &pool_flags {
-            arguments.extend(["-O", option]);
+        if let Some(folder) = &cache {
+            write_cache_config(Path::new(&paths.cache_config), folder)?;
         }
-        if acquire == Acquire::DeserializeFile {
-            arguments.push("--allow-precompiled");
+        let commands = commands(build, &paths);
+        if let Some(compile) = &commands.compile {
+            run(&found.program, compile)?;
         }
-        if service {
-            arguments.extend(["--addr", ADDRESS]);
-            if build.instancing.lifecycle == Lifecycle::Reused {
-                arguments.extend(REUSED);
-            }
-        }
-        let mut arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
-        arguments.push(text(&artifact));
-        arguments.extend(call_arguments(build.workload));
+        let artifact = artifact(build.acquire, &paths).into();
         let mut spec = LaunchSpec::of_artifact(found.program.clone(), artifact, sha256);
-        spec.files.extend(cache_config);
+        if cache.is_some() {
+            spec.files.push(paths.cache_config.into());
+        }
         Ok(LaunchSpec {
-            arguments,
+            arguments: commands.launch,
+            environment: commands.environment,
             cache,
-            pool: settings.filter(|_| service),
+            pool: pool_of(build).and_then(pool_settings),
             ..spec
         })
+    }
+
+    fn commands(&self, build: &BuildRequest<'_>, paths: &Paths) -> Option<Commands> {
+        Some(commands(build, paths))
     }
 
     fn estimate(&self, acquire: Option<Acquire>, _: Scenario) -> Estimate {
         estimate(acquire, 120.0)
     }
 
-    fn extras(&self) -> &'static [Extra] {
-        &[
-            Extra {
-                name: "pool",
-                arguments: &["-O", "pooling-allocator=n"],
-                environment: &[],
-            },
-            Extra {
-                name: "logging",
-                arguments: &["-D", "logging=n"],
-                environment: &[],
-            },
-            // Its executor starts a thread for each core unless told otherwise.
-            Extra {
-                name: "threads",
-                arguments: &[],
-                environment: &[("TOKIO_WORKER_THREADS", "1")],
-            },
-        ]
+    fn differences(&self, _: Option<Acquire>) -> &'static [&'static str] {
+        &[POOL, LOGGING, THREADS]
+    }
+}
+
+/// The pool of instances that `wasmtime serve` has by itself. That it looks for the address space of one
+/// cannot be left out.
+const POOL: &str = "pool";
+const LOGGING: &str = "logging";
+/// Its executor starts a thread for each core unless told otherwise.
+const THREADS: &str = "threads";
+
+/// The pool that a start's instances come from, where the program is told or has one by itself.
+fn pool_of(build: &BuildRequest<'_>) -> Option<Pool> {
+    if build.leaves_out(POOL) {
+        return Some(Pool::None);
+    }
+    build.instancing.pool.filter(|_| listens(build.workload))
+}
+
+fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
+    let precompiled = build.acquire == Some(Acquire::DeserializeFile);
+    let cached = matches!(build.acquire, Some(Acquire::CacheMiss | Acquire::CacheHit));
+    let caching = if cached {
+        format!("cache=y,cache-config={}", paths.cache_config)
+    } else {
+        "cache=n".to_owned()
+    };
+    let service = listens(build.workload);
+    let mut launch = words(&[if service { "serve" } else { "run" }]);
+    if let Some(option) = pool::flags(pool_of(build)) {
+        launch.extend(words(&["-O", &option]));
+    }
+    if build.leaves_out(LOGGING) {
+        launch.extend(words(&["-D", "logging=n"]));
+    }
+    launch.extend(words(&["-C", &caching]));
+    if precompiled {
+        launch.extend(words(&["--allow-precompiled"]));
+    }
+    if service {
+        launch.extend(words(&["--addr", ADDRESS]));
+        if build.instancing.lifecycle == Lifecycle::Reused {
+            launch.extend(words(&REUSED));
+        }
+    }
+    launch.push(artifact(build.acquire, paths).to_owned());
+    launch.extend(call_arguments(build.workload));
+    let one_thread = ("TOKIO_WORKER_THREADS".to_owned(), "1".to_owned());
+    Commands {
+        program: "wasmtime",
+        compile: precompiled.then(|| words(&["compile", "-o", &paths.code, &paths.guest])),
+        launch,
+        environment: build
+            .leaves_out(THREADS)
+            .then_some(one_thread)
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -178,16 +195,13 @@ const INSTANCINGS: [Instancing; 4] = [
 
 /// Writes the cache's configuration. Its housekeeping is put off beyond the life of a run: a worker
 /// that recompresses entries would make the hundredth hit another measurement than the first.
-fn write_cache_config(folder: &Path, cache: &Path) -> Result<PathBuf, String> {
-    let file = folder.join("cache.toml");
+fn write_cache_config(file: &Path, cache: &Path) -> Result<(), String> {
     let lines = format!(
         "[cache]\ndirectory = {:?}\ncleanup-interval = \
             \"365d\"\noptimized-compression-usage-counter-threshold = \"1G\"\n",
         text(cache)
     );
-    std::fs::write(&file, lines)
-        .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    Ok(file)
+    std::fs::write(file, lines).map_err(|error| format!("cannot write {}: {error}", file.display()))
 }
 
 #[cfg(test)]

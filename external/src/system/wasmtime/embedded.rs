@@ -1,27 +1,45 @@
 //! Wasmtime in the program `host`: `host serve` for services, `host run` for commands.
 
 use campaign::sibling::Package;
+use host_probe::pool::PoolSettings;
 use results::record::Scenario;
 use results::values::{Allocator, Lifecycle, Named as _, Pool};
 use workloads::Dialect;
 
 use super::super::programs::unavailable;
 use super::super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, Instancing, LaunchSpec,
-    REUSED_INSTANCE, Takes, Unavailable, call_arguments, copy_guest, found, listens, run, text,
+    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, Instancing, LaunchSpec,
+    Paths, REUSED_INSTANCE, Takes, Unavailable, call_arguments, copy_guest, found, listens, run,
+    words,
 };
 use super::pool::pool_settings;
-use super::{ACQUIRE_MODES, cache, estimate, per_request, precompiled};
+use super::{ACQUIRE_MODES, artifact, cache, estimate, paths, per_request};
 
 /// The engine as a library.
 pub(in crate::system) struct WasmtimeEmbedded;
 
 const HOST: Package = Package {
     name: "host",
-    arguments: &[],
+    arguments: &["--bin", "host"],
     flags: None,
     first_build: "building the program that embeds Wasmtime: once, some minutes",
 };
+
+const CONTROL_PROGRAM: &str = "host-control";
+
+/// The same, linked as the command line is.
+const CONTROL: Package = Package {
+    arguments: &["--bin", CONTROL_PROGRAM],
+    first_build: "linking the control of that program: once, some seconds",
+    ..HOST
+};
+
+/// Checks in compiled code whether its time is up, which let others have their turn.
+const EPOCHS: &str = "epochs";
+/// The program is linked to be loaded at one address, and has no relocations to apply.
+const FIXED_ADDRESS: &str = "fixed-address";
+/// It does not look for the address space of a pool, as the command line does in any case.
+const NO_POOL_PROBE: &str = "no-pool-probe";
 
 /// By default it has no pool, which would be the larger part of its start.
 const INSTANCINGS: [Instancing; 4] = [
@@ -59,42 +77,31 @@ impl Adapter for WasmtimeEmbedded {
         let acquire = build
             .acquire
             .ok_or("the code acquisition mode is missing")?;
-        let artifact = if acquire == Acquire::DeserializeFile {
-            let (code, output) = precompiled(&wasm);
-            let compile = ["compile", "--artifact", &text(&wasm), "--output", &output];
-            run(&found.program, &compile.map(str::to_owned))?;
-            code
-        } else {
-            wasm
+        let paths = paths(&wasm, build.folder);
+        let commands = commands(build, &paths);
+        if let Some(compile) = &commands.compile {
+            run(&found.program, compile)?;
+        }
+        let program = match commands.program {
+            CONTROL_PROGRAM => CONTROL.program(CONTROL_PROGRAM)?,
+            _ => found.program.clone(),
         };
-        let service = listens(build.workload);
-        let command = if service { "serve" } else { "run" };
-        let path = text(&artifact);
-        let pool = build.instancing.pool.and_then(pool_settings);
-        let pool_text = pool.map(|settings| format!("default,{settings}"));
-        let mut arguments = vec![command, "--artifact", &path, "--acquire", acquire.name()];
-        let cache = cache(acquire, build.folder);
-        let cache_path = cache.as_deref().map(text);
-        if let Some(folder) = &cache_path {
-            arguments.extend(["--cache", folder]);
-        }
-        if service {
-            arguments.extend(["--addr", ADDRESS]);
-            arguments.extend(["--instances", build.instancing.lifecycle.name()]);
-            if let Some(pool) = &pool_text {
-                arguments.extend(["--allocator", Allocator::Pooling.name(), "--pool", pool]);
-            }
-        } else {
-            arguments.push("--");
-        }
-        let mut arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
-        arguments.extend(call_arguments(build.workload));
+        let artifact = artifact(build.acquire, &paths).into();
         Ok(LaunchSpec {
-            arguments,
-            cache,
-            pool: pool.filter(|_| service),
-            ..LaunchSpec::of_artifact(found.program.clone(), artifact, sha256)
+            arguments: commands.launch,
+            cache: cache(acquire, build.folder),
+            pool: pool_of(build),
+            ..LaunchSpec::of_artifact(program, artifact, sha256)
         })
+    }
+
+    fn commands(&self, build: &BuildRequest<'_>, paths: &Paths) -> Option<Commands> {
+        Some(commands(build, paths))
+    }
+
+    fn differences(&self, _: Option<Acquire>) -> &'static [&'static str] {
+        // The last one is left out by the program that the one before it leads to.
+        &[EPOCHS, FIXED_ADDRESS, NO_POOL_PROBE]
     }
 
     fn estimate(&self, acquire: Option<Acquire>, _: Scenario) -> Estimate {
@@ -115,5 +122,68 @@ impl Adapter for WasmtimeEmbedded {
 
     fn reports_milestones(&self) -> bool {
         true
+    }
+}
+
+/// The pool of a service that has one.
+fn pool_of(build: &BuildRequest<'_>) -> Option<PoolSettings> {
+    let pool = build.instancing.pool.filter(|_| listens(build.workload));
+    pool.and_then(pool_settings)
+}
+
+fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
+    let acquire = build.acquire.unwrap_or(Acquire::Compile);
+    let precompiled = acquire == Acquire::DeserializeFile;
+    let service = listens(build.workload);
+    let no_epochs = service && build.leaves_out(EPOCHS);
+    let mut launch = Vec::new();
+    if build.leaves_out(NO_POOL_PROBE) {
+        launch.extend(words(&["--pool-probe"]));
+    }
+    let command = if service { "serve" } else { "run" };
+    launch.extend(words(&[
+        command,
+        "--artifact",
+        artifact(build.acquire, paths),
+    ]));
+    launch.extend(words(&["--acquire", acquire.name()]));
+    if matches!(acquire, Acquire::CacheMiss | Acquire::CacheHit) {
+        launch.extend(words(&["--cache", &paths.cache]));
+    }
+    if no_epochs {
+        launch.extend(words(&["--interrupt", "none"]));
+    }
+    if service {
+        launch.extend(words(&["--addr", ADDRESS]));
+        if build.instancing.lifecycle != Lifecycle::PerRequest {
+            launch.extend(words(&["--instances", build.instancing.lifecycle.name()]));
+        }
+        if let Some(settings) = pool_of(build) {
+            launch.extend(words(&["--allocator", Allocator::Pooling.name()]));
+            launch.extend(words(&["--pool", &format!("default,{settings}")]));
+        }
+    } else {
+        launch.push("--".to_owned());
+    }
+    launch.extend(call_arguments(build.workload));
+    let mut compile = words(&[
+        "compile",
+        "--artifact",
+        &paths.guest,
+        "--output",
+        &paths.code,
+    ]);
+    if no_epochs {
+        compile.extend(words(&["--interrupt", "none"]));
+    }
+    Commands {
+        program: if build.leaves_out(FIXED_ADDRESS) {
+            CONTROL_PROGRAM
+        } else {
+            HOST.name
+        },
+        compile: precompiled.then_some(compile),
+        launch,
+        environment: Vec::new(),
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use results::values::{Lifecycle, Pool};
 
-use super::{Acquire, Estimate, Instancing, text};
+use super::{Acquire, Estimate, Instancing, Paths, text};
 
 pub(super) use cli::WasmtimeCli;
 pub(super) use embedded::WasmtimeEmbedded;
@@ -42,9 +42,21 @@ fn cache(acquire: Acquire, folder: &Path) -> Option<PathBuf> {
     matches!(acquire, Acquire::CacheMiss | Acquire::CacheHit).then(|| folder.join("cache"))
 }
 
-/// Where the precompiled code of a module is written.
-fn precompiled(wasm: &Path) -> (PathBuf, String) {
-    let code = wasm.with_extension("cwasm");
-    let argument = text(&code);
-    (code, argument)
+/// Where what belongs to a guest in `folder` lies.
+fn paths(wasm: &Path, folder: &Path) -> Paths {
+    Paths {
+        guest: text(wasm),
+        code: text(&wasm.with_extension("cwasm")),
+        cache: text(&folder.join("cache")),
+        cache_config: text(&folder.join("cache.toml")),
+    }
+}
+
+/// What a start opens.
+fn artifact<'a>(acquire: Option<Acquire>, paths: &'a Paths) -> &'a str {
+    if acquire == Some(Acquire::DeserializeFile) {
+        &paths.code
+    } else {
+        &paths.guest
+    }
 }

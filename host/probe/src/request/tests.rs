@@ -1,4 +1,5 @@
 use super::*;
+use crate::given::{Folder, Interfaces, Variable};
 use crate::settings::Configuration;
 
 #[test]
@@ -8,6 +9,7 @@ fn a_spec_survives_as_arguments() {
         target: "/a b".into(),
         headers: vec![("Content-Type".into(), "text/plain; x".into())],
         body_hex: "00ff".into(),
+        keeps_headers: false,
     };
     let calls = [
         Call::Run(vec![]),
@@ -27,6 +29,7 @@ fn a_spec_survives_as_arguments() {
                     cache,
                     settings: configuration.settings,
                     world: World::Full,
+                    given: Given::default(),
                     call: call.clone(),
                     time_limit_ms: 30_000,
                     memory_limit_bytes: u64::MAX,
@@ -49,6 +52,7 @@ fn an_instance_set_survives_as_arguments() {
         cache: None,
         settings: Configuration::BASELINE.settings,
         world: World::Proxy,
+        given: Given::default(),
         call: Call::Run(vec![]),
         time_limit_ms: 1,
         memory_limit_bytes: 2,
@@ -72,22 +76,27 @@ fn an_instance_set_survives_as_arguments() {
 fn arguments_that_are_no_spec_are_refused() {
     let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
     let pool = "tables=2";
+    let levers = Positions::DEFAULT.digits();
     for wrong in [
         "",
-        "00000000 P 1 1 f c",
-        "00000000 P 1 1 f c walk",
-        "90000000 P 1 1 f c run",
-        "0000 P 1 1 f c run",
-        "00000000 P x 1 f c run",
-        "00000000 Q 1 1 f c run",
-        "00000000 P 1 1 f c http GET /",
-        "00000000 P 1 1 f c http GET / 00 header-without-value",
-        "00000000 P 1 1 f c input",
+        "00000000 P L 1 1 f c",
+        "00000000 P L 1 1 f c walk",
+        "90000000 P L 1 1 f c run",
+        "0000 P L 1 1 f c run",
+        "00000000 P L x 1 f c run",
+        "00000000 Q L 1 1 f c run",
+        "00000000 P L 1 1 f c http GET /",
+        "00000000 P L 1 1 f c http GET / 00 header-without-value",
+        "00000000 P L 1 1 f c input",
+        "00000000 P L 1 1 f c env A run",
+        "00000000 P L 1 1 f c env A B",
+        "00000000 P L 1 1 f c dir /x",
+        "00000000 P 0 1 1 f c run",
     ] {
-        let mut wrong = words(&wrong.replace('P', pool));
+        let mut wrong = words(&wrong.replace('P', pool).replace('L', &levers));
         assert_eq!(Spec::from_arguments(&mut wrong, || None), None, "{wrong:?}");
     }
-    let mut right = words(&"00000000 P 1 1 f c run".replace('P', pool));
+    let mut right = words(&format!("00000000 {pool} {levers} 1 1 f c run"));
     assert!(Spec::from_arguments(&mut right, || None).is_some());
 }
 
@@ -99,6 +108,7 @@ fn a_call_that_no_argument_holds_goes_through_the_input() {
             target: "/echo".into(),
             headers: vec![("X".into(), String::new())],
             body_hex: "00".repeat(70_000),
+            keeps_headers: false,
         },
         Call::Run(vec!["name".into(), "é".repeat(200_000), String::new()]),
     ];
@@ -110,6 +120,7 @@ fn a_call_that_no_argument_holds_goes_through_the_input() {
             cache: None,
             settings: Configuration::BASELINE.settings,
             world: World::Proxy,
+            given: Given::default(),
             call,
             time_limit_ms: 1,
             memory_limit_bytes: 2,
@@ -120,6 +131,55 @@ fn a_call_that_no_argument_holds_goes_through_the_input() {
         } = spec.to_message();
         assert!(arguments.iter().all(|argument| argument.len() < 1024));
         assert!(input.as_ref().is_some_and(|input| input.len() > 100_000));
+        assert_eq!(Spec::from_arguments(&mut arguments, || input), Some(spec));
+    }
+}
+
+#[test]
+fn what_a_guest_is_given_survives_in_both_ways_whatever_it_is() {
+    let path = |name: &[u8]| PathBuf::from(OsString::from_vec(name.to_vec()));
+    let folder = |host: PathBuf, writable| Folder {
+        host,
+        guest: "/data".into(),
+        writable,
+    };
+    for value in ["run", "", &"x".repeat(100_000)] {
+        let variable = Variable {
+            name: "env".into(),
+            value: value.into(),
+        };
+        let spec = Spec {
+            file: "/x".into(),
+            kind: Kind::Module,
+            acquire: Configuration::BASELINE.acquire,
+            cache: None,
+            settings: Configuration::BASELINE.settings,
+            world: World::Preview1,
+            given: Given {
+                environment: vec![variable.clone()],
+                folders: vec![
+                    folder(path(b"/caf\xe9"), false),
+                    folder("http".into(), true),
+                ],
+                stdin: Some(path(b"/in\xff")),
+                config: vec![variable.clone(), variable],
+                interfaces: Interfaces::ALL,
+            },
+            call: Call::Http {
+                method: "GET".into(),
+                target: "/".into(),
+                headers: vec![],
+                body_hex: String::new(),
+                keeps_headers: true,
+            },
+            time_limit_ms: 1,
+            memory_limit_bytes: 2,
+        };
+        let Message {
+            mut arguments,
+            input,
+        } = spec.to_message();
+        assert_eq!(input.is_some(), value.len() > 1_000);
         assert_eq!(Spec::from_arguments(&mut arguments, || input), Some(spec));
     }
 }

@@ -3,6 +3,7 @@
 //! They are described for `clap`, which prints their help, and parsed without it: building and
 //! running that parser costs a fresh process 100–300 µs of page faults.
 
+mod given;
 mod parse;
 mod values;
 
@@ -16,9 +17,10 @@ use campaign::duration::parse_seconds;
 use clap::Args;
 use host_probe::limits;
 use host_probe::pool::PoolSettings;
-use host_probe::settings::{Acquire, Allocator, Engine, Named as _};
+use host_probe::settings::{Acquire, Allocator, Engine, Interrupt, Named as _};
 use results::values::Lifecycle;
 
+pub(crate) use self::given::{GivenArgs, hold_folder};
 pub(crate) use self::parse::{parse_compile, parse_run, parse_serve};
 use self::values::{
     parse_address, parse_bytes, parse_concurrency, parse_head_bytes, parse_mebibytes,
@@ -50,6 +52,11 @@ pub(crate) struct ServeArgs {
     /// time; `default`, the engine's own; or settings, such as `tuned,slots=16` [default: tuned]
     #[arg(long, value_name = "SETTINGS")]
     pub(crate) pool: Option<PoolSettings>,
+    /// `epoch`: a guest that computes for long gives way to others, and its time is limited; `none`:
+    /// its code checks nothing, and it keeps its thread until it ends by itself
+    #[arg(long, value_name = "NAME", value_parser = possible(Interrupt::ALL))]
+    #[arg(default_value = Interrupt::Epoch.name())]
+    pub(crate) interrupt: Interrupt,
     /// `per-request`: each request gets an instance of its own; `reused`: one instance takes
     /// requests in turn and keeps its state
     #[arg(long, value_name = "NAME", value_parser = possible(Lifecycle::ALL))]
@@ -61,6 +68,9 @@ pub(crate) struct ServeArgs {
     /// Limits of requests.
     #[command(flatten)]
     pub(crate) limits: Limits,
+    /// What the guest is given.
+    #[command(flatten)]
+    pub(crate) given: GivenArgs,
     /// After the first answer, write the milestones of the start there, as one line of JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) milestones: Option<PathBuf>,
@@ -144,6 +154,9 @@ pub(crate) struct RunArgs {
     #[arg(long = "memory-limit", value_name = "MIB", value_parser = parse_mebibytes)]
     #[arg(default_value = "1024")]
     pub(crate) memory_bytes: u64,
+    /// What the guest is given.
+    #[command(flatten)]
+    pub(crate) given: GivenArgs,
     /// Arguments of the guest
     #[arg(last = true, value_name = "ARGUMENT")]
     pub(crate) arguments: Vec<OsString>,
@@ -162,6 +175,10 @@ pub(crate) struct CompileArgs {
     #[arg(long, value_name = "NAME", value_parser = possible(Allocator::ALL))]
     #[arg(default_value = Allocator::OnDemand.name())]
     pub(crate) allocator: Allocator,
+    /// Whether the code checks if its time is up [default: as the command that runs it: `epoch` for
+    /// a service, `none` for a command, whose process is ended]
+    #[arg(long, value_name = "NAME", value_parser = possible(Interrupt::ALL))]
+    pub(crate) interrupt: Option<Interrupt>,
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use campaign::Error;
 use campaign::duration::parse_seconds;
+use host_probe::given::{Folder, Variable};
 use host_probe::limits;
-use host_probe::settings::{Acquire, Allocator, Engine, Named as _};
+use host_probe::settings::{Acquire, Allocator, Engine, Interrupt, Named as _};
 use lexopt::Arg::{Long, Short};
 use results::values::Lifecycle;
 
@@ -14,7 +15,7 @@ use super::values::{
     parse_address, parse_bytes, parse_concurrency, parse_head_bytes, parse_mebibytes, parse_named,
     parse_threads,
 };
-use super::{ANY_PORT, CompileArgs, Limits, RunArgs, ServeArgs};
+use super::{ANY_PORT, CompileArgs, GivenArgs, Limits, RunArgs, ServeArgs};
 use crate::cli::{Command, Parsed};
 use crate::error::usage;
 
@@ -31,14 +32,19 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
         cache: None,
         allocator: Allocator::OnDemand,
         pool: None,
+        interrupt: Interrupt::Epoch,
         instances: Lifecycle::PerRequest,
         threads: None,
         limits: Limits::DEFAULT,
+        given: GivenArgs::default(),
         milestones: None,
     };
-    let limits = &mut args.limits;
+    let (limits, given) = (&mut args.limits, &mut args.given);
     let mut flags = Flags::new("serve", arguments);
     while flags.advance()? {
+        if flags.given(given)? {
+            continue;
+        }
         match flags.flag.as_str() {
             "--help" | "-h" => return Ok(None),
             "--artifact" => artifact = Some(flags.path()?),
@@ -47,6 +53,7 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
             "--cache" => args.cache = Some(flags.path()?),
             "--allocator" => args.allocator = flags.allocator()?,
             "--pool" => args.pool = Some(flags.value(str::parse)?),
+            "--interrupt" => args.interrupt = flags.interrupt()?,
             "--instances" => {
                 args.instances = flags.value(|text| parse_named(Lifecycle::ALL, text))?;
             }
@@ -87,8 +94,12 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
     };
     let (mut artifact, mut acquire, mut cache) = (None, None, None);
     let (mut time, mut memory_bytes) = (limits::TIME, limits::MEMORY_BYTES);
+    let mut given = GivenArgs::default();
     let mut flags = Flags::new("run", own);
     while flags.advance()? {
+        if flags.given(&mut given)? {
+            continue;
+        }
         match flags.flag.as_str() {
             "--help" | "-h" => return Ok(None),
             "--version" | "-V" => return Ok(Some(Parsed::EngineVersion)),
@@ -108,6 +119,7 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
         cache,
         time,
         memory_bytes,
+        given,
         arguments: of_guest.to_vec(),
     }))))
 }
@@ -115,6 +127,7 @@ pub(crate) fn parse_run(arguments: &[OsString]) -> Result<Option<Parsed>, Error>
 /// Parses what follows `compile`. Nothing if it asks for help.
 pub(crate) fn parse_compile(arguments: &[OsString]) -> Result<Option<Parsed>, Error> {
     let (mut artifact, mut output, mut allocator) = (None, None, Allocator::OnDemand);
+    let mut interrupt = None;
     let mut flags = Flags::new("compile", arguments);
     while flags.advance()? {
         match flags.flag.as_str() {
@@ -122,6 +135,7 @@ pub(crate) fn parse_compile(arguments: &[OsString]) -> Result<Option<Parsed>, Er
             "--artifact" => artifact = Some(flags.path()?),
             "--output" => output = Some(flags.path()?),
             "--allocator" => allocator = flags.allocator()?,
+            "--interrupt" => interrupt = Some(flags.interrupt()?),
             _ => return Err(flags.unknown()),
         }
     }
@@ -131,6 +145,7 @@ pub(crate) fn parse_compile(arguments: &[OsString]) -> Result<Option<Parsed>, Er
         artifact,
         output,
         allocator,
+        interrupt,
     }))))
 }
 
@@ -229,8 +244,10 @@ impl Flags {
     /// The flag's value, parsed.
     fn value<T>(&mut self, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, Error> {
         let value = self.argument()?;
-        let text = value.to_string_lossy();
-        parse(&text)
+        let text = value
+            .to_str()
+            .ok_or_else(|| usage(format!("{}: the value is no text", self.flag), self.help()))?;
+        parse(text)
             .map_err(|reason| usage(format!("{}: `{text}`: {reason}", self.flag), self.help()))
     }
 
@@ -240,6 +257,21 @@ impl Flags {
 
     fn allocator(&mut self) -> Result<Allocator, Error> {
         self.value(|text| parse_named(Allocator::ALL, text))
+    }
+
+    /// Whether the flag gives the guest something, which it then does.
+    fn given(&mut self, given: &mut GivenArgs) -> Result<bool, Error> {
+        match self.flag.as_str() {
+            "--env" => given.environment.push(self.value(Variable::parse)?),
+            "--dir" => given.folders.push(self.value(Folder::parse)?),
+            "--config" => given.config.push(self.value(Variable::parse)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn interrupt(&mut self) -> Result<Interrupt, Error> {
+        self.value(|text| parse_named(Interrupt::ALL, text))
     }
 
     fn unknown(&self) -> Error {

@@ -47,6 +47,7 @@ fn every_flag_is_taken_in_both_spellings() {
         ("--cache", "folder"),
         ("--allocator", "pooling"),
         ("--pool", "tuned,slots=16"),
+        ("--interrupt", "none"),
         ("--instances", "reused"),
         ("--engine", "wasmtime"),
         ("--threads", "3"),
@@ -75,6 +76,7 @@ fn every_flag_is_taken_in_both_spellings() {
         (Some(Acquire::CacheHit), Allocator::Pooling)
     );
     assert_eq!(options.pool, Some(PoolSettings::TUNED.with_slots(16)));
+    assert_eq!(options.interrupt, Interrupt::None);
     assert_eq!(
         (options.instances, options.threads.map(NonZeroUsize::get)),
         (Lifecycle::Reused, Some(3))
@@ -223,8 +225,10 @@ fn compiling_needs_both_files() {
         artifact: "a".into(),
         output: "b".into(),
         allocator: Allocator::Pooling,
+        interrupt: Some(Interrupt::None),
     };
-    match parse_compile(&words("--artifact a --output b --allocator pooling")) {
+    let line = "--artifact a --output b --allocator pooling --interrupt none";
+    match parse_compile(&words(line)) {
         Ok(Some(Parsed::Run(Command::Compile(args)))) => assert_eq!(args, expected),
         other => panic!("{other:?}"),
     }

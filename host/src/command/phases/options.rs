@@ -8,12 +8,12 @@ use results::manifest::Origin;
 use serde::{Deserialize, Serialize};
 use workloads::Workload;
 
-use super::masked;
 use crate::bench::plan;
 use crate::bench::target::Target;
 use crate::bench::user::UserArtifact;
 use crate::cli::{Phases, Profile};
 use crate::command::Origins;
+use crate::command::masked;
 
 /// What a run measures, in full: kept in its manifest, so that resuming it plans the same.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,7 +49,11 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
     };
     note("profile", arguments.profile.is_some(), Origin::Default);
     note("workloads", !arguments.workload.is_empty(), Origin::Profile);
-    note("artifact", arguments.artifact.is_some(), Origin::Default);
+    note(
+        "artifact",
+        arguments.own.artifact.is_some(),
+        Origin::Default,
+    );
     note("select", !arguments.select.is_empty(), Origin::Default);
     note("samples", arguments.samples.is_some(), Origin::Profile);
     note("seed", arguments.seed.is_some(), Origin::Drawn);
@@ -65,20 +69,7 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
     );
     note("pool", !arguments.pool.is_empty(), Origin::Default);
     let profile = arguments.profile.unwrap_or_default();
-    let artifact = arguments.artifact.as_ref().map(|file| {
-        UserArtifact {
-            // Absolute, so that a resumed run finds it from anywhere.
-            file: std::fs::canonicalize(file).unwrap_or_else(|_| file.clone()),
-            piped: std::fs::metadata(file).is_ok_and(|it| !it.is_file()),
-            request: arguments.request.clone(),
-            headers: arguments.header.clone(),
-            body_sha256: None,
-            expect: arguments.expect.clone(),
-            arguments: arguments.arg.clone(),
-        }
-        .with_body()
-    });
-    let artifact = artifact.transpose()?;
+    let artifact = arguments.own.artifact()?;
     let workloads = if artifact.is_some() {
         Vec::new()
     } else {
@@ -99,12 +90,12 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
         memory_limit_bytes: arguments
             .memory_limit
             .map_or(limits::MEMORY_BYTES, |mebibytes| mebibytes * 1024 * 1024),
-        pool: pool_limits(&arguments.pool)?,
+        pool: pool_settings(&arguments.pool)?,
     };
     Ok((options, origins))
 }
 
-fn pool_limits(set: &[String]) -> Result<PoolSettings, Error> {
+fn pool_settings(set: &[String]) -> Result<PoolSettings, Error> {
     let mut pool = PoolSettings::DEFAULT;
     for one in set {
         pool.set(one).map_err(|reason| {
@@ -119,7 +110,7 @@ fn workload_names(profile: Profile, requested: &[String]) -> Result<Vec<String>,
     let all = || Workload::ALL.iter().map(|workload| workload.name());
     if requested.is_empty() {
         return Ok(match profile {
-            Profile::Quick => vec![
+            Profile::Quick | Profile::Levers => vec![
                 Workload::Hello.name().to_owned(),
                 Workload::HttpHello.name().to_owned(),
             ],
@@ -159,7 +150,7 @@ impl Options {
     /// Those of a run that is resumed, with what its manifest does not keep out of the arguments.
     pub(super) fn resumed(self, arguments: &Phases) -> Result<Self, Error> {
         let wanted = self.call_fingerprint.as_deref();
-        let artifact = masked::complete(self.artifact.clone(), wanted, arguments)?;
+        let artifact = masked::complete(self.artifact.clone(), wanted, &arguments.own)?;
         Ok(Self {
             artifact,
             call_fingerprint: None,

@@ -3,7 +3,7 @@
 use campaign::Error;
 use host_probe::report::{Cause, Failure};
 use host_probe::settings::{
-    Allocator, Compiler, Configuration, Engine, EngineSettings, Interrupt, Named as _,
+    Acquire, Allocator, Compiler, Configuration, Engine, EngineSettings, Interrupt, Named as _,
 };
 use results::{Evidence, Skip, SkipKind};
 
@@ -38,6 +38,11 @@ pub(super) fn rehearse(cast: Cast<'_>) -> Result<Unsupported, Error> {
                 continue;
             }
             let baseline = Configuration::baseline(*engine);
+            if baseline.acquire == Acquire::Interpret && target.too_much_for_interpreters.is_some()
+            {
+                // One of ours, which is known to run.
+                continue;
+            }
             match rehearsal::rehearse(&program.path, &baseline, target, cast.limits) {
                 Ok(report) => {
                     let lingers = report.attested.contains_key(&Evidence::AfterAnswer);

@@ -1,14 +1,15 @@
 //! The evidence: what the engine and the kernel report was done, gathered after the start is over.
 
-use results::{Attested, Evidence};
+use results::{Attested, Evidence, Param};
 use serde::Deserialize;
 use serde_json::Value;
 use wasmtime::{Cache, Engine};
 use wasmtime_environ::object::{Object as _, ObjectSection as _};
 use wasmtime_environ::{FlagValue, Tunables, obj};
 
+use super::levers::{self, Written};
 use host_probe::request::Spec;
-use host_probe::settings::{Allocator, Named as _};
+use host_probe::settings::{Acquire, Allocator, Named as _};
 
 /// The evidence of one start. What cannot be found out is absent, and then fails the sample's
 /// check.
@@ -39,7 +40,7 @@ pub(super) fn gather(
     if let Some(kind) = memory_image(spec) {
         found.insert(Evidence::MemoryImage, kind);
     }
-    match read_compiled(image) {
+    match read_compiled(image, spec) {
         Ok(compiled) => found.extend(compiled),
         Err(reason) => _ = found.insert(Evidence::ImageUnreadable, reason),
     }
@@ -105,7 +106,7 @@ struct Metadata<'a> {
 }
 
 /// How the code that ran was compiled.
-fn read_compiled(image: &[u8]) -> Result<Attested, String> {
+fn read_compiled(image: &[u8], spec: &Spec) -> Result<Attested, String> {
     let elf = wasmtime_environ::object::File::parse(image).map_err(|error| error.to_string())?;
     let section = elf
         .section_by_name(obj::ELF_WASM_ENGINE)
@@ -118,12 +119,12 @@ fn read_compiled(image: &[u8]) -> Result<Attested, String> {
         .split_at_checked(usize::from(*length))
         .ok_or("its engine section is cut")?;
     let metadata: Metadata<'_> = postcard::from_bytes(rest).map_err(|error| error.to_string())?;
-    let opt_level = metadata
-        .shared_flags
-        .iter()
-        .find(|(name, _)| *name == "opt_level");
-    let tunables = metadata.tunables;
-    Ok(Attested::from([
+    let tunables = &metadata.tunables;
+    let code = Written {
+        tunables,
+        flags: &metadata.shared_flags,
+    };
+    let mut found = Attested::from([
         (
             Evidence::EngineMajor,
             Value::from(String::from_utf8_lossy(version)),
@@ -131,7 +132,7 @@ fn read_compiled(image: &[u8]) -> Result<Attested, String> {
         (Evidence::Target, metadata.target.into()),
         (
             Evidence::OptLevel,
-            opt_level.map_or(Value::Null, |(_, value)| value.to_string().into()),
+            code.flag("opt_level").map_or(Value::Null, Value::from),
         ),
         (Evidence::Winch, tunables.winch_callable.into()),
         (
@@ -139,5 +140,24 @@ fn read_compiled(image: &[u8]) -> Result<Attested, String> {
             tunables.epoch_interruption.into(),
         ),
         (Evidence::MemoryInitCow, tunables.memory_init_cow.into()),
-    ]))
+    ]);
+    let moved = levers_moved(&code, spec);
+    if !moved.is_empty() {
+        found.insert(Evidence::LeversMoved, moved);
+    }
+    Ok(found)
+}
+
+/// The levers that were moved, as the code that ran says; and the one that an address shows, without
+/// which a start has failed by now.
+fn levers_moved(code: &Written<'_>, spec: &Spec) -> String {
+    let mut moved = levers::read(code);
+    let code_memory = spec.settings.levers.value(&Param::CodeMemory);
+    if spec.acquire == Acquire::Deserialize && spec.settings.levers.is_moved(&Param::CodeMemory) {
+        moved.push((&Param::CodeMemory, code_memory.to_owned()));
+    }
+    let moved = moved
+        .iter()
+        .map(|(param, value)| format!("{param}={value}"));
+    moved.collect::<Vec<_>>().join(",")
 }

@@ -1,8 +1,10 @@
 //! Configurations in the engine's own terms, and the engine that is made from one.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use results::Param;
 use wasmtime::{
     Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel,
     PoolingAllocationConfig, Strategy,
@@ -50,6 +52,10 @@ pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<C
     config.memory_init_cow(settings.memory_init == MemoryInit::Cow);
     config.parallel_compilation(settings.compile_threads == CompileThreads::Parallel);
     config.epoch_interruption(settings.interrupt == Interrupt::Epoch);
+    super::levers::apply(&mut config, &settings.levers);
+    if settings.levers.value(&Param::CodeMemory) == "given" {
+        config.with_custom_code_memory(Some(Arc::new(super::code::InPlace)));
+    }
     config.cache(cache);
     // A compiler that nobody calls is still set up for this machine. A start from compiled code
     // does without, as a person would build it to start fast; but an engine without it takes no

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
+use campaign::Error;
 use host_probe::deadline::{AGAIN, alarm};
 use machine::clock::now_ns;
 use wasmtime::Engine;
@@ -21,6 +22,8 @@ use wasmtime::Engine;
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 static HANDLED: Once = Once::new();
 static ENDS: AtomicBool = AtomicBool::new(false);
+/// What a process says that ends itself, and its exit code.
+static LAST_WORDS: OnceLock<(String, libc::c_int)> = OnceLock::new();
 static DEADLINE_NS: AtomicU64 = AtomicU64::new(NEVER);
 /// When the timer goes off next.
 static DUE_NS: AtomicU64 = AtomicU64::new(NEVER);
@@ -36,8 +39,8 @@ const TURN: Duration = Duration::from_millis(1);
 pub enum Then {
     /// The engine's epoch advances, again every 100 ms: a guest compiled to check it traps.
     Interrupt,
-    /// The signal's default action: the process ends, and its parent sees by which signal. For
-    /// guests whose code checks nothing.
+    /// The process ends, by the words of [`end_with`] or by the signal's default action: then its
+    /// parent sees by which signal. For guests whose code checks nothing.
     End,
 }
 
@@ -57,6 +60,14 @@ pub(super) fn arm(engine: &Engine, limit: Duration, then: Then) {
         HANDLED.call_once(handle);
         set(deadline_ns, limit);
     }
+}
+
+/// Has a process whose time is up end with these words and their exit code, in place of the signal.
+///
+/// Before [`arm`]: a handler can neither format nor allocate.
+pub(crate) fn end_with(error: &Error) {
+    let words = || results::text::lines(&error.to_string()).into_owned() + "\n";
+    LAST_WORDS.get_or_init(|| (words(), error.exit.code().into()));
 }
 
 /// Has the guest give way every millisecond from now on, until the deadline is moved. A guest whose
@@ -127,9 +138,17 @@ fn advance() {
     }
 }
 
-/// Ends the process by the signal that it is handling, as if nobody handled it.
+/// Ends the process with its last words, or by the signal that it is handling, as if nobody handled it.
 #[expect(unsafe_code, reason = "signal handlers have no safe interface")]
 fn end() {
+    if let Some((words, code)) = LAST_WORDS.get() {
+        // SAFETY: both are async-signal-safe, and the text lives as long as the process. Nobody is
+        // left to be told that standard error is closed.
+        unsafe {
+            libc::write(libc::STDERR_FILENO, words.as_ptr().cast(), words.len());
+            libc::_exit(*code);
+        }
+    }
     // SAFETY: both are async-signal-safe. The signal waits until this handler has returned, and
     // then finds its default action.
     unsafe {

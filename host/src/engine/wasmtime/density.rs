@@ -42,7 +42,7 @@ pub(crate) fn measure(set: &InstanceSet) -> Result<InstanceSetReport, Failure> {
     let mut last_start_ns = 0;
     for nth in 0..set.instances {
         let from_ns = now_ns();
-        let mut store = new_store(&engine, spec);
+        let mut store = new_store(&engine, spec)?;
         let instance = executor.block_on(pre_instance.instantiate(&mut store));
         let instance =
             instance.map_err(|error| number_failure(nth, guest::failure(&error, &store)))?;
@@ -81,7 +81,7 @@ fn link(engine: &Engine, set: &InstanceSet) -> Result<PreInstance, Failure> {
     match spec.kind {
         Kind::Module => {
             let module = <Module as Code>::deserialize_file(engine, &spec.file);
-            PreInstance::module(engine, &module.map_err(|error| not_loaded(&error))?)
+            PreInstance::module(engine, &module.map_err(|error| not_loaded(&error))?, spec)
         }
         Kind::Component => {
             let component = <Component as Code>::deserialize_file(engine, &spec.file);
@@ -97,16 +97,25 @@ fn call_all(
     members: &mut [Member],
     set: &InstanceSet,
 ) -> Result<Vec<(Answered, u64)>, Failure> {
-    let mut answers: BTreeMap<(i64, String), u64> = BTreeMap::new();
+    let mut answers: BTreeMap<_, u64> = BTreeMap::new();
     for (nth, member) in (0..).zip(members) {
         let answer = executor
             .block_on(call(member, set))
             .map_err(|failure| number_failure(nth, failure))?;
-        *answers.entry((answer.code, answer.body_hex)).or_default() += 1;
+        *answers
+            .entry((answer.code, answer.headers, answer.body_hex))
+            .or_default() += 1;
     }
     let answers = answers.into_iter();
     Ok(answers
-        .map(|((code, body_hex), n)| (Answered { code, body_hex }, n))
+        .map(|((code, headers, body_hex), n)| {
+            let answered = Answered {
+                code,
+                body_hex,
+                headers,
+            };
+            (answered, n)
+        })
         .collect())
 }
 

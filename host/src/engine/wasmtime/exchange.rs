@@ -79,7 +79,7 @@ type Returned = Option<wasmtime::Result<()>>;
 pub(super) async fn handle(
     proxy: &Proxy,
     store: &mut Store<Guest>,
-    request: hyper::Request<Full<Bytes>>,
+    (request, keeps_headers): (hyper::Request<Full<Bytes>>, bool),
     (limit, then): (Duration, Then),
     on_answer: impl FnOnce(Option<u64>),
 ) -> wasmtime::Result<Called> {
@@ -97,7 +97,7 @@ pub(super) async fn handle(
             outparam
         ));
         let head_seen = Cell::new(false);
-        let collecting = pin!(collect(receiver, &head_seen));
+        let collecting = pin!(collect(receiver, &head_seen, keeps_headers));
         let mut answer = Watched::new(collecting);
         let both = beside(&mut answer, &head_seen, guest.as_mut());
         let (collected, returned) = tokio::time::timeout(limit, both)
@@ -185,6 +185,7 @@ async fn go_on(
 async fn collect(
     head: oneshot::Receiver<Head>,
     head_seen: &Cell<bool>,
+    keeps_headers: bool,
 ) -> Result<Answered, Failure> {
     let head = head.await;
     head_seen.set(head.is_ok());
@@ -217,9 +218,22 @@ async fn collect(
                 format!("the guest's answer broke off: {error}"),
             )
         })?;
+    // Within the start, which does not pay for what nobody asks of.
+    let headers = if keeps_headers {
+        let text = |value: &hyper::header::HeaderValue| {
+            String::from_utf8_lossy(value.as_bytes()).into_owned()
+        };
+        let headers = head.headers.iter();
+        headers
+            .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+            .collect()
+    } else {
+        Vec::new()
+    };
     Ok(Answered {
         code: head.status.as_u16().into(),
         body_hex: hex::encode(body.to_bytes()),
+        headers,
     })
 }
 

@@ -1,12 +1,14 @@
-//! The resources of a guest: no files, no environment, no network, bounded memory; and what went
-//! wrong in it.
+//! The resources of a guest: what it is given, no network, bounded memory; and what went wrong in
+//! it.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Store, Trap};
+use wasmtime_wasi::cli::InputFile;
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::{
     RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
@@ -14,6 +16,8 @@ use wasmtime_wasi_http::{
 
 use super::budget::{Budget, Charge};
 use super::output::Output;
+use super::state::Stateful;
+use host_probe::given::{Given, Variable};
 use host_probe::limits;
 use host_probe::report::{Cause, Failure};
 use host_probe::request::{Call, Spec};
@@ -27,31 +31,74 @@ pub struct Guest {
     pub memory: MemoryLimit,
     pub(super) stdout: Output,
     stderr: Output,
+    config: Vec<Variable>,
 }
 
 impl Guest {
     /// The resources that `spec` gives a guest.
-    pub fn new(spec: &Spec) -> Self {
+    ///
+    /// # Errors
+    /// A folder or its standard input cannot be opened.
+    pub fn new(spec: &Spec) -> Result<Self, Failure> {
         let (stdout, stderr) = (Output::new(), Output::new());
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(stdout.clone()).stderr(stderr.clone());
+        give(&mut wasi, &spec.given)?;
         if let Call::Run(arguments) = &spec.call {
             wasi.args(arguments);
         }
         let mut wasi = wasi.build_p1();
         bound_handles(wasi.ctx().table);
-        Self {
+        Ok(Self {
             wasi,
             http: new_http(),
             network: NoNetwork,
             memory: MemoryLimit::new(spec.memory_limit_bytes),
             stdout,
             stderr,
-        }
+            config: spec.given.config.clone(),
+        })
     }
 
     pub(super) fn wasi(&mut self) -> &mut WasiP1Ctx {
         &mut self.wasi
+    }
+}
+
+/// Gives a guest what it is to have of this machine. Nothing for most of them, which pay nothing.
+pub(crate) fn give(wasi: &mut WasiCtxBuilder, given: &Given) -> Result<(), Failure> {
+    for Variable { name, value } in &given.environment {
+        wasi.env(name, value);
+    }
+    for folder in &given.folders {
+        let permissions = if folder.writable {
+            FsPerms::ReadWrite
+        } else {
+            FsPerms::ReadOnly
+        };
+        wasi.preopened_dir(&folder.host, &folder.guest, permissions)
+            .map_err(|error| {
+                let what = format!("cannot open the folder {}", folder.host.display());
+                engine_failure(Cause::Machine, &what, &error)
+            })?;
+    }
+    if let Some(file) = &given.stdin {
+        let file = File::open(file).map_err(|error| {
+            let reason = format!("cannot read the standard input {}: {error}", file.display());
+            Failure::new(Cause::Machine, reason)
+        })?;
+        wasi.stdin(InputFile::new(file));
+    }
+    Ok(())
+}
+
+impl Stateful for Guest {
+    fn table(&mut self) -> &mut ResourceTable {
+        self.wasi.ctx().table
+    }
+
+    fn config(&self) -> &[Variable] {
+        &self.config
     }
 }
 

@@ -18,6 +18,8 @@ use host_probe::request::Call;
 pub enum Instance {
     /// A core module's `_start`.
     Module(TypedFunc<(), ()>),
+    /// The same, called on the caller's own stack.
+    Direct(TypedFunc<(), ()>),
     /// A component that exports `wasi:cli/run`.
     Command(Command),
     /// A component that exports `wasi:http/incoming-handler`.
@@ -46,10 +48,12 @@ impl Instance {
                     target,
                     headers,
                     body_hex,
+                    keeps_headers,
                 },
             ) => {
                 let request = exchange::request(method, target, headers, body_hex)?;
-                exchange::handle(proxy, store, request, limit, on_answer).await
+                let keeps_headers = *keeps_headers;
+                exchange::handle(proxy, store, (request, keeps_headers), limit, on_answer).await
             }
             // For a guest that waits in the host and runs no code that could be interrupted.
             _ => match tokio::time::timeout(limit.0, self.run(store, on_answer)).await {
@@ -71,6 +75,7 @@ impl Instance {
     ) -> wasmtime::Result<Called> {
         let exited = match self {
             Self::Module(start) => start.call_async(&mut *store, ()).await.map(|()| Ok(())),
+            Self::Direct(start) => start.call(&mut *store, ()).map(|()| Ok(())),
             Self::Command(command) => command.wasi_cli_run().call_run(&mut *store).await,
             Self::Service(_) => {
                 wasmtime::bail!("a service cannot be run like a command")
@@ -85,6 +90,7 @@ impl Instance {
         let answered = Answered {
             code: code.into(),
             body_hex: hex::encode(store.data().stdout.contents()),
+            headers: Vec::new(),
         };
         Ok(Called {
             answered,

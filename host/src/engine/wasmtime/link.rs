@@ -5,8 +5,11 @@ use wasmtime::{Engine, InstancePre, Linker, Module, Store};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
+use results::Param;
+
 use super::guest::{Guest, engine_failure};
 use super::instance::Instance;
+use super::state;
 use host_probe::report::{Cause, Failure};
 use host_probe::request::{Call, Spec, World};
 
@@ -14,6 +17,8 @@ use host_probe::request::{Call, Spec, World};
 pub enum PreInstance {
     /// A core module with `_start`.
     Module(InstancePre<Guest>),
+    /// The same, to be called on the caller's own stack.
+    Direct(InstancePre<Guest>),
     /// A component that exports `wasi:cli/run`.
     Command(CommandPre<Guest>),
     /// A component that exports `wasi:http/incoming-handler`.
@@ -25,7 +30,14 @@ impl PreInstance {
     ///
     /// # Errors
     /// The module imports what the host lacks.
-    pub fn module(engine: &Engine, module: &Module) -> Result<Self, Failure> {
+    pub fn module(engine: &Engine, module: &Module, spec: &Spec) -> Result<Self, Failure> {
+        if spec.settings.levers.is_moved(&Param::Calls) {
+            let mut linker = Linker::new(engine);
+            return wasmtime_wasi::p1::add_to_linker_sync(&mut linker, Guest::wasi)
+                .and_then(|()| linker.instantiate_pre(module))
+                .map(Self::Direct)
+                .map_err(|error| not_linked(&error));
+        }
         Self::module_with(&module_linker(engine)?, module)
     }
 
@@ -79,6 +91,12 @@ impl PreInstance {
                     .get_typed_func(store, "_start")
                     .map(Instance::Module)
             }
+            Self::Direct(pre) => {
+                let instance = pre.instantiate(&mut *store)?;
+                instance
+                    .get_typed_func(store, "_start")
+                    .map(Instance::Direct)
+            }
             Self::Command(pre) => pre.instantiate_async(store).await.map(Instance::Command),
             Self::Service(pre) => pre.instantiate_async(store).await.map(Instance::Service),
         }
@@ -109,6 +127,7 @@ pub fn component_linker(engine: &Engine, spec: &Spec) -> Result<ComponentLinker<
             wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
             wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         }
+        state::add_to_linker(&mut linker, spec.given.interfaces)?;
         Ok(linker)
     };
     define().map_err(|error: wasmtime::Error| not_linked(&error))

@@ -10,15 +10,19 @@ pub(crate) mod density;
 pub(crate) mod exchange;
 pub mod guest;
 pub mod instance;
+pub(crate) mod levers;
 pub mod link;
 mod output;
+pub(crate) mod state;
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use machine::Timeline;
 use machine::clock::now_ns;
 use machine::timeline::Begun;
-use results::{Evidence, Phase};
+use results::{Evidence, Param, Phase};
 use wasmtime::component::Component;
 use wasmtime::{Cache, Engine, Module, Store, UpdateDeadline};
 
@@ -44,15 +48,21 @@ pub const VERSION: &str = "48.0.8";
 /// What the engine writes of that into the code that it compiles.
 pub const MAJOR: &str = "48";
 
-/// Performs one cold start and reports it. `engine` has `begun` before the call: the pages of this
-/// function's stack are the engine's to pay for.
+/// Performs one cold start and reports it. `async_runtime` has `begun` before the call: the pages of
+/// this function's stack are the first phase's to pay for.
 ///
 /// # Errors
 /// The start failed; the failure names what is at fault.
 pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Report, Failure> {
-    let cache = spec.cache.as_deref().map(private_cache).transpose()?;
-    let engine = engine_from(&config(spec.acquire, spec.settings, cache.clone()))?;
     let executor = new_executor()?;
+    timeline.end(Phase::AsyncRuntime, begun);
+    let begun = timeline.begin();
+    let cache = spec.cache.as_deref().map(private_cache).transpose()?;
+    levers::check_built(&spec.settings.levers)?;
+    let engine = engine_from(&config(spec.acquire, spec.settings, cache.clone()))?;
+    if spec.settings.levers.is_moved(&Param::ThreadInit) {
+        Engine::tls_eager_initialize();
+    }
     timeline.end(Phase::Engine, begun);
     // What comes next begins here and not in `acquire`: the first call into its pages costs
     // microseconds, of which a short start may have twenty in no phase.
@@ -60,22 +70,31 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
     match spec.kind {
         Kind::Module => {
             let module: Module = acquire(&engine, spec, timeline, begun)?;
-            let pre_instance =
-                timeline.time(Phase::Link, || PreInstance::module(&engine, &module))?;
+            let pre_instance = timeline.time(Phase::Link, || {
+                make_image(&module, spec)?;
+                PreInstance::module(&engine, &module, spec)
+            })?;
             let begun = timeline.begin();
-            executor.block_on(run(
+            let cache = cache.as_ref();
+            let run = run(
                 &engine,
                 &pre_instance,
                 &module,
                 spec,
                 timeline,
                 begun,
-                cache.as_ref(),
-            ))
+                cache,
+            );
+            if spec.settings.levers.is_moved(&Param::Calls) {
+                directly(&executor, run)
+            } else {
+                executor.block_on(run)
+            }
         }
         Kind::Component => {
             let component: Component = acquire(&engine, spec, timeline, begun)?;
             let pre_instance = timeline.time(Phase::Link, || {
+                make_image(&component, spec)?;
                 PreInstance::component(&engine, &component, spec)
             })?;
             let begun = timeline.begin();
@@ -92,6 +111,31 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
     }
 }
 
+/// The image that memories are mapped from, where it is wanted before the first instance.
+fn make_image(code: &impl Code, spec: &Spec) -> Result<(), Failure> {
+    if !spec.settings.levers.is_moved(&Param::CowImage) {
+        return Ok(());
+    }
+    code.make_image()
+        .map_err(|error| guest::engine_failure(Cause::Machine, "its image cannot be made", &error))
+}
+
+/// Runs what waits for nothing: calls without a stack of their own cannot. Host functions find the
+/// executor, and may enter it, which they could not while it runs something.
+fn directly<T>(
+    executor: &tokio::runtime::Runtime,
+    run: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let _entered = executor.enter();
+    match pin!(run).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(Failure::new(
+            Cause::Harness,
+            "a guest that was called directly waited",
+        )),
+    }
+}
+
 /// The executor that a start runs on.
 ///
 /// # Errors
@@ -104,23 +148,30 @@ pub fn new_executor() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// A store with what the guest is given, its limits set: the `store` phase.
+///
+/// # Errors
+/// A folder or the standard input that the guest is given cannot be opened.
 #[inline]
-pub fn new_store(engine: &Engine, spec: &Spec) -> Store<Guest> {
-    let mut store = Store::new(engine, Guest::new(spec));
+pub fn new_store(engine: &Engine, spec: &Spec) -> Result<Store<Guest>, Failure> {
+    let mut store = Store::new(engine, Guest::new(spec)?);
     store.limiter(|guest| &mut guest.memory);
     store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
     let (limit, then) = time_limit(spec);
     if then == Then::Interrupt {
-        store.epoch_deadline_callback(|_| {
+        // Without a stack of its own a guest cannot give way.
+        let direct = spec.settings.levers.is_moved(&Param::Calls);
+        store.epoch_deadline_callback(move |_| {
             Ok(if deadline::passed() {
                 UpdateDeadline::Interrupt
+            } else if direct {
+                UpdateDeadline::Continue(1)
             } else {
                 UpdateDeadline::Yield(1)
             })
         });
     }
     allow(&mut store, limit, then);
-    store
+    Ok(store)
 }
 
 /// The time that a guest has, and what happens then.
@@ -145,8 +196,9 @@ async fn run(
 ) -> Result<Report, Failure> {
     let (limit, then) = time_limit(spec);
     // `store` began before the executor was entered, which the first store is the first to need.
-    let mut store = new_store(engine, spec);
+    let store = new_store(engine, spec);
     timeline.end(Phase::Store, begun);
+    let mut store = store?;
 
     let begun = timeline.begin();
     let instance = pre_instance.instantiate(&mut store).await;
@@ -251,6 +303,7 @@ pub fn prepare(preparation: &Preparation) -> Result<(), Failure> {
         settings,
         into,
     } = preparation;
+    levers::check_built(&settings.levers)?;
     let wasm = read(file)?;
     match into {
         Destination::File(path) => {

@@ -4,10 +4,10 @@
 use campaign::mask::fingerprint;
 use campaign::{Error, Exit};
 use results::mask;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::bench::user::UserArtifact;
-use crate::cli::Phases;
+use crate::cli::OwnArguments;
 
 /// What of an artifact is kept as it is: it says which file is measured, and not how it is called.
 const KEPT: &[&str] = &["file"];
@@ -40,16 +40,20 @@ pub(super) fn record(artifact: &UserArtifact) -> Result<(UserArtifact, Option<St
 pub(super) fn complete(
     recorded: Option<UserArtifact>,
     wanted: Option<&str>,
-    arguments: &Phases,
+    arguments: &OwnArguments,
 ) -> Result<Option<UserArtifact>, Error> {
-    let given = given(arguments);
+    recorded
+        .as_ref()
+        .map_or(Ok(()), UserArtifact::check_resumable)?;
+    let given = given(arguments)?;
     let (Some(recorded), Some(wanted)) = (&recorded, wanted) else {
         return match given.iter().find(|(.., value)| is_given(value)) {
             Some((_, option, _)) => Err(nothing_masked(option)),
-            None => Ok(recorded.map(at_home)),
+            None => recorded.map(still_the_same).transpose(),
         };
     };
     let mut completed = fields(&at_home(recorded.clone()));
+    call(&mut completed).for_each(expand);
     let mut missing = Vec::new();
     for (field, option, value) in given {
         if is_given(&value) {
@@ -68,27 +72,51 @@ pub(super) fn complete(
             missing.join(" and ")
         )));
     }
-    call(&mut completed).for_each(expand);
-    // Its body's file may be named from another folder now, and hold something else.
-    let completed = artifact_of(completed)?.with_body()?;
+    // A file may be named from another folder now, and hold something else.
+    let completed = artifact_of(completed)?.looked_at()?;
     if fingerprint(&whole_call(&fields(&completed)))? != wanted {
-        return Err(Error::new(
-            Exit::Resume,
-            "this is not the call that the run was begun with, or another user began it",
-        )
-        .hint("its samples stay as they are; give the same call again, or start a new run"));
+        return Err(another());
     }
     Ok(Some(completed))
 }
 
-/// What may be given again, by its name in a record.
-fn given(arguments: &Phases) -> [(&'static str, &'static str, Value); 4] {
-    [
-        ("request", "--request", json!(arguments.request)),
-        ("headers", "every --header", json!(arguments.header)),
-        ("expect", "--expect", json!(arguments.expect)),
-        ("arguments", "every --arg", json!(arguments.arg)),
-    ]
+fn another() -> Error {
+    Error::new(
+        Exit::Resume,
+        "this is not the call that the run was begun with, or another user began it",
+    )
+    .hint("its samples stay as they are; give the same call again, or start a new run")
+}
+
+/// What is recorded whole, looked at again.
+fn still_the_same(recorded: UserArtifact) -> Result<UserArtifact, Error> {
+    let wanted = fields(&recorded);
+    let now = recorded.looked_at()?;
+    if fields(&now) == wanted {
+        Ok(now)
+    } else {
+        Err(another())
+    }
+}
+
+/// What may be given again, by its name in a record: with the option that it is given by.
+const GIVEN: [(&str, &str); 9] = [
+    ("request", "--request"),
+    ("headers", "every --header"),
+    ("body", "--body or --request with it"),
+    ("expect", "every --expect"),
+    ("arguments", "every --arg"),
+    ("environment", "every --env"),
+    ("folders", "every --dir"),
+    ("config", "every --config"),
+    ("stdin", "--stdin"),
+];
+
+fn given(arguments: &OwnArguments) -> Result<Vec<(&'static str, &'static str, Value)>, Error> {
+    let mut said = fields(&UserArtifact::said(arguments)?);
+    let given =
+        GIVEN.map(|(field, option)| (field, option, said.remove(field).unwrap_or_default()));
+    Ok(given.to_vec())
 }
 
 fn is_given(value: &Value) -> bool {
@@ -163,9 +191,11 @@ fn whole_call(fields: &Map<String, Value>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use campaign::call::{CallArguments, CallRecord};
     use clap::Parser as _;
 
     use super::*;
+    use crate::cli::Phases;
 
     #[derive(clap::Parser)]
     struct Line {
@@ -173,14 +203,24 @@ mod tests {
         phases: Phases,
     }
 
-    fn arguments(given: &[&str]) -> Phases {
-        Line::parse_from([&["phases"][..], given].concat()).phases
+    fn arguments(given: &[&str]) -> OwnArguments {
+        Line::parse_from([&["phases"][..], given].concat())
+            .phases
+            .own
+    }
+
+    fn called(request: &str, headers: &[&str]) -> CallRecord {
+        let arguments = CallArguments {
+            header: headers.iter().map(ToString::to_string).collect(),
+            ..CallArguments::default()
+        };
+        CallRecord::new(Some(request), &arguments).unwrap()
     }
 
     fn artifact() -> UserArtifact {
         UserArtifact {
             file: "/srv/x.wasm".into(),
-            request: Some("GET /items?token=hunter2&page=2".to_owned()),
+            call: called("GET /items?token=hunter2&page=2", &[]),
             ..UserArtifact::default()
         }
     }
@@ -190,7 +230,7 @@ mod tests {
         let (recorded, fingerprint) = record(&artifact()).unwrap();
         let fingerprint = fingerprint.unwrap();
         assert_eq!(
-            recorded.request.as_deref(),
+            recorded.call.request.as_deref(),
             Some("GET /items?token=[masked]&page=2")
         );
         assert!(!fingerprint.contains("hunter2"));
@@ -217,15 +257,14 @@ mod tests {
         std::fs::write(&body, "{}").unwrap();
         let request = format!("POST /items @{}", body.display());
         let begun = UserArtifact {
-            request: Some(request.clone()),
-            headers: vec!["Authorization: Bearer hunter2".to_owned()],
+            call: called(&request, &["Authorization: Bearer hunter2"]),
             ..artifact()
         };
-        let begun = begun.with_body().unwrap();
         let (recorded, fingerprint) = record(&begun).unwrap();
         let kept = serde_json::to_string(&recorded).unwrap();
         assert!(!kept.contains("hunter2"), "{kept}");
-        assert_eq!(recorded.body_sha256, begun.body_sha256);
+        assert_eq!(recorded.call.body_sha256, begun.call.body_sha256);
+        assert!(begun.call.body_sha256.is_some());
         let resume = |given: &[&str]| {
             let line = [&["--resume", "latest"][..], given].concat();
             let recorded = Some(recorded.clone());
@@ -264,7 +303,7 @@ mod tests {
     #[test]
     fn a_call_without_credentials_is_recorded_whole() {
         let plain = UserArtifact {
-            request: Some("GET /items?page=2".to_owned()),
+            call: called("GET /items?page=2", &[]),
             ..artifact()
         };
         assert_eq!(record(&plain).unwrap(), (plain.clone(), None));

@@ -7,21 +7,29 @@
 //! against steps that were observed in the same way, where there are such, and what being observed
 //! added to each side is stated beside them.
 
+mod ladder;
+
 use results::record::Scenario;
-use results::{Cell, Param, Phase, System, Workload};
+use results::{Param, Phase, System, Workload};
 use serde::Serialize;
 use systems::usual;
 
-use crate::cells::{CellFacts, Measure, is_unobserved, without};
+pub use self::ladder::{Ladder, Rung, Side};
+use crate::cells::{CellFacts, Measure};
 use crate::comparison::{self, Effect, Family, Pair as Compared};
 use crate::facts::Facts;
 
-/// The same work on both sides: what it is, and its phases as reported from inside and as seen from
-/// outside.
+/// What lies between the same milestones on both sides: what it is, and its phases as reported from
+/// inside and as seen from outside.
 const STEPS: [(&str, &[Phase], &[Phase]); 4] = [
     (
-        "process, until it opens the artifact",
-        &[Phase::Process, Phase::Engine],
+        "process, engine, imports: until it opens the artifact",
+        &[
+            Phase::Process,
+            Phase::AsyncRuntime,
+            Phase::Engine,
+            Phase::Imports,
+        ],
         &[Phase::Spawn, Phase::Init],
     ),
     (
@@ -45,9 +53,6 @@ const STEPS: [(&str, &[Phase], &[Phase]); 4] = [
         &[Phase::Respond, Phase::Run],
     ),
 ];
-
-/// The value of [`Param::Without`] that leaves out everything but beginning and ending.
-const WORK: &str = "work";
 
 /// An engine that is there both ways.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -113,14 +118,17 @@ impl Observed {
     }
 }
 
-/// Work that the command line does and that can be left out.
+/// The two starts with everything equal that can be made so.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LeftOut {
-    /// What it is.
-    pub name: String,
-    /// By how much longer the start is with it, and whether that is a difference: a candidate that
-    /// has the work against a baseline that has not.
-    pub cost: comparison::Comparison,
+pub struct Equal {
+    /// The ids of the two cells whose totals are compared: embedded, command line.
+    pub cells: [String; 2],
+    /// The ids of those whose starts were taken apart, where there are such.
+    pub taken_apart: [Option<String>; 2],
+    /// Their steps.
+    pub steps: Vec<Step>,
+    /// What of the steps is the observer's.
+    pub observed: Observed,
 }
 
 /// One engine, both ways.
@@ -142,8 +150,10 @@ pub struct EnginePair {
     pub steps: Vec<Step>,
     /// What of the steps is the observer's.
     pub observed: Observed,
-    /// Work of the command line that was left out in cells of their own.
-    pub left_out: Vec<LeftOut>,
+    /// The same with everything equal, where that was measured.
+    pub equal: Option<Equal>,
+    /// What lies between the two, step by step.
+    pub ladder: Ladder,
 }
 
 /// All engines, both ways.
@@ -218,33 +228,53 @@ fn is_alike(one: &CellFacts, two: &CellFacts) -> bool {
 }
 
 fn pair(facts: &Facts, engine: &str, embedded: &CellFacts, cli: &CellFacts) -> EnginePair {
-    let observed = |cell: &CellFacts, observer: &str| {
-        let mut with = cell.cell.clone();
-        with.params.insert(Param::Observer, observer);
-        facts.find(&with).filter(|it| it.is_taken_apart())
-    };
-    let seen = |cell: &'_ CellFacts| observed(cell, "seccomp");
-    let own = observed(embedded, "own").or_else(|| {
+    let own = observed(facts, embedded, "own").or_else(|| {
         let itself = facts.find(&embedded.cell)?;
         itself.is_taken_apart().then_some(itself)
     });
     let acquire = cli.cell.params.get(Param::Acquire);
-    let id = |cell: &CellFacts| cell.id.clone();
+    let seen = [embedded, cli].map(|cell| observed(facts, cell, "seccomp"));
+    let ladder = ladder::compute(facts, embedded, cli);
     EnginePair {
         engine: engine.to_owned(),
         workload: cli.cell.workload.clone(),
         scenario: cli.cell.scenario,
         acquire: acquire.unwrap_or("–").to_owned(),
-        cells: [id(embedded), id(cli)],
-        taken_apart: [own.or_else(|| seen(embedded)).map(id), seen(cli).map(id)],
-        steps: steps(own, seen(embedded), seen(cli)),
+        cells: [embedded, cli].map(|cell| cell.id.clone()),
+        taken_apart: [own.or(seen[0]), seen[1]].map(|cell| cell.map(|it| it.id.clone())),
+        steps: steps(own, seen[0], seen[1]),
         observed: Observed {
             embedded_own: added(own, embedded),
-            embedded_seen: added(seen(embedded), embedded),
-            cli: added(seen(cli), cli),
+            embedded_seen: added(seen[0], embedded),
+            cli: added(seen[1], cli),
         },
-        left_out: left_out(facts, cli),
+        equal: ladder.equal.as_ref().and_then(|ids| equal(facts, ids)),
+        ladder,
     }
+}
+
+/// The same starts while something takes them apart.
+fn observed<'a>(facts: &'a Facts, cell: &CellFacts, observer: &str) -> Option<&'a CellFacts> {
+    let mut with = cell.cell.clone();
+    with.params.insert(Param::Observer, observer);
+    facts.find(&with).filter(|it| it.is_taken_apart())
+}
+
+/// The two starts with everything equal, of which nobody needs to report on itself: both are observed in
+/// the same way.
+fn equal(facts: &Facts, ids: &[String; 2]) -> Option<Equal> {
+    let [embedded, cli] = [facts.cell(&ids[0])?, facts.cell(&ids[1])?];
+    let seen = [embedded, cli].map(|cell| observed(facts, cell, "seccomp"));
+    Some(Equal {
+        cells: ids.clone(),
+        taken_apart: seen.map(|cell| cell.map(|it| it.id.clone())),
+        steps: steps(None, seen[0], seen[1]),
+        observed: Observed {
+            embedded_own: None,
+            embedded_seen: added(seen[0], embedded),
+            cli: added(seen[1], cli),
+        },
+    })
 }
 
 /// By how much longer starts took while something took them apart.
@@ -272,66 +302,4 @@ fn steps(own: Option<&CellFacts>, seen: Option<&CellFacts>, cli: Option<&CellFac
         .map(step)
         .filter(|step| step.embedded_ns().is_some() || step.cli_ns.is_some())
         .collect()
-}
-
-/// What the command line does more, as far as it was left out in cells of their own.
-fn left_out(facts: &Facts, cli: &CellFacts) -> Vec<LeftOut> {
-    let rest = without(&cli.cell, &[Param::Without]);
-    let bare: Vec<(String, &CellFacts)> = facts
-        .cells
-        .iter()
-        .filter(|cell| without(&cell.cell, &[Param::Without]) == rest && !cell.is_twin())
-        .filter(|cell| is_unobserved(&cell.cell) && !cell.orders.is_empty())
-        .filter_map(|cell| Some((cell.cell.params.get(Param::Without)?.to_owned(), cell)))
-        .collect();
-    let embedded_bare = |cell: &CellFacts| embedded_twin(facts, &cell.cell);
-    let pairs: Vec<Compared<'_>> = bare
-        .iter()
-        .filter_map(|(name, cell)| {
-            // Beginning and ending is what both programs do: what counts is how much more of it
-            // the command line has.
-            if name == WORK {
-                Some(Compared::new(cell, embedded_bare(cell)?))
-            } else {
-                Some(Compared::new(cli, cell))
-            }
-        })
-        .collect();
-    let names = bare
-        .iter()
-        .filter(|(name, cell)| name != WORK || embedded_bare(cell).is_some());
-    let family = comparison::judge(
-        "work of the command line".to_owned(),
-        Measure::TotalNs,
-        &pairs,
-        facts.floor(cli.cell.scenario, Measure::TotalNs),
-    );
-    let members = family.map(|family| family.members).unwrap_or_default();
-    names
-        .zip(members)
-        .map(|((name, _), cost)| LeftOut {
-            name: name.clone(),
-            cost,
-        })
-        .collect()
-}
-
-/// The same cell of the engine embedded.
-fn embedded_twin<'a>(facts: &'a Facts, cell: &Cell) -> Option<&'a CellFacts> {
-    let (_, embedded, _) = systems::engine_pairs()
-        .into_iter()
-        .find(|(_, _, cli)| *cli == cell.system)?;
-    let found = facts.find(&Cell {
-        system: embedded,
-        ..cell.clone()
-    })?;
-    (!found.orders.is_empty()).then_some(found)
-}
-
-impl EnginePair {
-    /// The part of the command line's excess that named work explains, in nanoseconds.
-    pub fn named_ns(&self) -> f64 {
-        let certain = self.left_out.iter().filter(|it| it.cost.is_difference());
-        certain.filter_map(|it| Some(it.cost.shift?.estimate)).sum()
-    }
 }

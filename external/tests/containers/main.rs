@@ -4,181 +4,21 @@
 //! A machine without `runc`, `crun` or containerd fails here: `./setup docker` installs and starts
 //! them.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod same;
+mod support;
 
-use external::client::readiness;
-use external::process::reaper::Reaper;
-use external::system::managed::{Engine, EngineContext, Instance, StartRequest};
-use external::system::{Found, System, listens};
-use machine::clock::now_ns;
+use std::process::{Child, Command, Stdio};
+
+use external::system::listens;
 use machine::ports;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use results::values::PageCache;
-use results::{Evidence, Param, Params, Phase};
-use workloads::{Answer, Call, Workload};
+use results::{Evidence, Phase};
+use workloads::{Answer, Workload};
 
-/// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
-/// what an idle one does at once.
-const HANG_NS: u64 = 180_000_000_000;
-
-/// One at a time in a process: containers are named after it.
-static ONE: Mutex<()> = Mutex::new(());
-
-/// A system with a folder of its own.
-struct Run {
-    system: System,
-    folder: tempfile::TempDir,
-    reaper: Reaper,
-    found: Found,
-    _one: MutexGuard<'static, ()>,
-}
-
-impl Run {
-    fn of(name: &str) -> Self {
-        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        // A test of Docker's may have left the engine dead, and containerd with it.
-        docker_engine::start().expect("`./setup docker` installs it");
-        let system = System::from_name(name).unwrap();
-        let found = system
-            .find()
-            .unwrap_or_else(|absent| panic!("{name}: {absent}"));
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let reaper = Reaper::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
-        Self {
-            system,
-            folder,
-            reaper,
-            found,
-            _one: one,
-        }
-    }
-
-    fn engine(&self) -> Box<dyn Engine> {
-        let context = EngineContext {
-            work: self.folder.path(),
-            reaper: &self.reaper,
-            found: &self.found,
-            nth: 0,
-        };
-        self.system.managed().unwrap().engine(context).unwrap()
-    }
-}
-
-fn request(workload: Workload, own_milestones: bool) -> StartRequest {
-    StartRequest {
-        workload,
-        acquire: None,
-        variant: Params::from([(Param::Network, "host")]),
-        page_cache: PageCache::Evicted,
-        own_milestones,
-        core: None,
-        deadline_ns: now_ns() + HANG_NS,
-    }
-}
-
-/// What the names of the containers of a process begin with: no earlier one of the same number has
-/// the same.
-fn names_of(pid: u32) -> String {
-    format!("coldphase-{pid}-{}", machine::usage::began(pid).unwrap())
-}
-
-/// What is there of the containers of these names: control groups, members of such, mounts.
-fn left_of(id: &str) -> Vec<String> {
-    let mut left = Vec::new();
-    let roots = std::fs::read_dir("/sys/fs/cgroup")
-        .unwrap()
-        .flatten()
-        .map(|entry| entry.path());
-    for root in roots.chain([PathBuf::from("/sys/fs/cgroup")]) {
-        let groups = std::fs::read_dir(root.join("coldphase"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        left.extend(
-            groups
-                .map(|group| group.path().display().to_string())
-                .filter(|path| path.contains(id)),
-        );
-    }
-    for process in std::fs::read_dir("/proc").unwrap().flatten() {
-        let groups = std::fs::read_to_string(process.path().join("cgroup")).unwrap_or_default();
-        let shim = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
-        if groups.contains(id) || shim.split('\0').any(|word| word.starts_with(id)) {
-            left.push(format!("process {}", process.file_name().display()));
-        }
-    }
-    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
-    left.extend(
-        mounts
-            .lines()
-            .filter(|mount| mount.contains(id))
-            .map(str::to_owned),
-    );
-    left
-}
-
-/// The end of a shim is nothing that its daemon waits for, and an order that was broken off is
-/// still cleaned up after.
-fn nothing_is_left_of(id: &str) {
-    wait_for("nothing is left", || {
-        let left = left_of(id);
-        if left.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("{left:?}"))
-        }
-    });
-}
-
-/// Waits for what must come, not for how long it takes; until then there is something to say of it.
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
-    let until_ns = now_ns() + HANG_NS;
-    loop {
-        match look() {
-            Ok(found) => return found,
-            Err(said) => assert!(now_ns() < until_ns, "not so: {what}; {said}"),
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// Follows a service to its first answer, and gives the clock then.
-fn answered(
-    instance: &mut dyn Instance,
-    workload: Workload,
-    port: u16,
-    deadline_ns: u64,
-) -> readiness::FirstAnswer {
-    let Call::Http(request) = workload.call() else {
-        panic!("{} is no service", workload.name())
-    };
-    let (target, policy) = (instance.target(port), instance.retry_policy(deadline_ns));
-    let first = readiness::first_answer(&target, &request, &policy, &mut || {
-        instance.ended().is_some()
-    });
-    let first = first.unwrap_or_else(|error| panic!("{error}: {}", instance.log_tail()));
-    workload.expected(1).check(&first.answer).unwrap();
-    first
-}
-
-fn is_partitioned(
-    instance: &mut dyn Instance,
-    first: Option<&readiness::FirstAnswer>,
-    end_ns: u64,
-    names: &[Phase],
-) {
-    let phases = instance.phases(first, end_ns).unwrap();
-    assert_eq!(
-        phases.iter().map(|phase| phase.name).collect::<Vec<_>>(),
-        names
-    );
-    let sum: u64 = phases.iter().map(|phase| phase.ns).sum();
-    assert_eq!(sum, end_ns - instance.launched_ns(), "{phases:?}");
-}
+use support::{
+    Run, answered, is_partitioned, left_of, names_of, nothing_is_left_of, request, wait_for,
+};
 
 fn starts_answers_and_goes(name: &str) {
     let run = Run::of(name);
@@ -194,7 +34,12 @@ fn starts_answers_and_goes(name: &str) {
         .flat_map(|workload| [(workload, true), (workload, false)])
     {
         // A command reports no milestones.
-        let request = request(workload, own && listens(workload));
+        let network = if !own && !listens(workload) {
+            "none"
+        } else {
+            "host"
+        };
+        let request = request(workload, network, own && listens(workload));
         let prepared = engine.prepare(&request).unwrap();
         assert_eq!(
             prepared.attested[Evidence::PagesResident],
@@ -209,6 +54,17 @@ fn starts_answers_and_goes(name: &str) {
         if let Some(port) = port {
             let first = answered(instance.as_mut(), workload, port, request.deadline_ns);
             instance.verify_port(port).unwrap();
+            let verified = instance.verify().unwrap();
+            assert_eq!(
+                verified[Evidence::Seccomp],
+                2,
+                "the engine's filter of system calls"
+            );
+            assert_eq!(
+                verified[Evidence::NoNewPrivileges],
+                false,
+                "as the engine has it"
+            );
             let usage = instance.usage();
             assert!(
                 usage.resources.cpu_ns.is_some_and(|ns| ns > 100_000),
@@ -240,10 +96,7 @@ fn starts_answers_and_goes(name: &str) {
             let end = instance.wait_end(request.deadline_ns).unwrap();
             workload
                 .expected(1)
-                .check(&Answer {
-                    code: end.code,
-                    body: end.printed,
-                })
+                .check(&Answer::new(end.code, end.printed))
                 .unwrap();
             is_partitioned(
                 instance.as_mut(),
@@ -264,7 +117,7 @@ fn starts_answers_and_goes(name: &str) {
 fn a_killed_one_is_seen_and_dropping_removes(name: &str) {
     let run = Run::of(name);
     let mut engine = run.engine();
-    let request = request(Workload::HttpHello, false);
+    let request = request(Workload::HttpHello, "host", false);
     engine.prepare(&request).unwrap();
     let port = ports::free_port().unwrap();
     let mut instance = engine.start(&request, Some(port)).unwrap();
@@ -308,7 +161,7 @@ fn a_killed_one_is_seen_and_dropping_removes(name: &str) {
 fn one_that_cannot_listen_says_so(name: &str) {
     let run = Run::of(name);
     let mut engine = run.engine();
-    let request = request(Workload::HttpHello, false);
+    let request = request(Workload::HttpHello, "host", false);
     engine.prepare(&request).unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut instance = engine

@@ -1,0 +1,174 @@
+//! What tests of the layers below Docker have in common.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use external::client::readiness;
+use external::process::reaper::Reaper;
+use external::system::managed::{Engine, EngineContext, Instance, StartRequest};
+use external::system::{Found, System};
+use machine::clock::now_ns;
+use results::values::PageCache;
+use results::{Param, Params, Phase};
+use workloads::{Call, Workload};
+
+/// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
+/// what an idle one does at once.
+pub(crate) const HANG_NS: u64 = 180_000_000_000;
+
+/// One at a time in a process: containers are named after it.
+static ONE: Mutex<()> = Mutex::new(());
+
+/// A system with a folder of its own.
+pub(crate) struct Run {
+    pub(crate) system: System,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) reaper: Reaper,
+    pub(crate) found: Found,
+    _one: MutexGuard<'static, ()>,
+}
+
+impl Run {
+    pub(crate) fn of(name: &str) -> Self {
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        // A test of Docker's may have left the engine dead, and containerd with it.
+        docker_engine::start().expect("`./setup docker` installs it");
+        let system = System::from_name(name).unwrap();
+        let found = system
+            .find()
+            .unwrap_or_else(|absent| panic!("{name}: {absent}"));
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let reaper = Reaper::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
+        Self {
+            system,
+            folder,
+            reaper,
+            found,
+            _one: one,
+        }
+    }
+
+    pub(crate) fn engine(&self) -> Box<dyn Engine> {
+        let context = EngineContext {
+            work: self.folder.path(),
+            reaper: &self.reaper,
+            found: &self.found,
+            nth: 0,
+        };
+        self.system.managed().unwrap().engine(context).unwrap()
+    }
+}
+
+pub(crate) fn request(workload: Workload, network: &str, own_milestones: bool) -> StartRequest {
+    StartRequest {
+        workload,
+        acquire: None,
+        variant: Params::from([(Param::Network, network)]),
+        page_cache: PageCache::Evicted,
+        own_milestones,
+        core: None,
+        address: std::net::Ipv4Addr::LOCALHOST.into(),
+        deadline_ns: now_ns() + HANG_NS,
+    }
+}
+
+/// What the names of the containers of a process begin with: no earlier one of the same number has
+/// the same.
+pub(crate) fn names_of(pid: u32) -> String {
+    format!("coldphase-{pid}-{}", machine::usage::began(pid).unwrap())
+}
+
+/// What is there of the containers of these names: control groups, members of such, mounts.
+pub(crate) fn left_of(id: &str) -> Vec<String> {
+    let mut left = Vec::new();
+    let roots = std::fs::read_dir("/sys/fs/cgroup")
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path());
+    for root in roots.chain([PathBuf::from("/sys/fs/cgroup")]) {
+        let groups = std::fs::read_dir(root.join("coldphase"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        left.extend(
+            groups
+                .map(|group| group.path().display().to_string())
+                .filter(|path| path.contains(id)),
+        );
+    }
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let groups = std::fs::read_to_string(process.path().join("cgroup")).unwrap_or_default();
+        let shim = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
+        if groups.contains(id) || shim.split('\0').any(|word| word.starts_with(id)) {
+            left.push(format!("process {}", process.file_name().display()));
+        }
+    }
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    left.extend(
+        mounts
+            .lines()
+            .filter(|mount| mount.contains(id))
+            .map(str::to_owned),
+    );
+    left
+}
+
+/// The end of a shim is nothing that its daemon waits for, and an order that was broken off is
+/// still cleaned up after.
+pub(crate) fn nothing_is_left_of(id: &str) {
+    wait_for("nothing is left", || {
+        let left = left_of(id);
+        if left.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{left:?}"))
+        }
+    });
+}
+
+/// Waits for what must come, not for how long it takes; until then there is something to say of it.
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let until_ns = now_ns() + HANG_NS;
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(said) => assert!(now_ns() < until_ns, "not so: {what}; {said}"),
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Follows a service to its first answer, and gives the clock then.
+pub(crate) fn answered(
+    instance: &mut dyn Instance,
+    workload: Workload,
+    port: u16,
+    deadline_ns: u64,
+) -> readiness::FirstAnswer {
+    let Call::Http(request) = workload.call() else {
+        panic!("{} is no service", workload.name())
+    };
+    let (target, policy) = (instance.target(port), instance.retry_policy(deadline_ns));
+    let first = readiness::first_answer(&target, &request, &policy, &mut || {
+        instance.ended().is_some()
+    });
+    let first = first.unwrap_or_else(|error| panic!("{error}: {}", instance.log_tail()));
+    workload.expected(1).check(&first.answer).unwrap();
+    first
+}
+
+pub(crate) fn is_partitioned(
+    instance: &mut dyn Instance,
+    first: Option<&readiness::FirstAnswer>,
+    end_ns: u64,
+    names: &[Phase],
+) {
+    let phases = instance.phases(first, end_ns).unwrap();
+    assert_eq!(
+        phases.iter().map(|phase| phase.name).collect::<Vec<_>>(),
+        names
+    );
+    let sum: u64 = phases.iter().map(|phase| phase.ns).sum();
+    assert_eq!(sum, end_ns - instance.launched_ns(), "{phases:?}");
+}
