@@ -3,6 +3,7 @@
 //!
 //! Only this folder knows a product's flags, and only `systems` its label and looks.
 
+mod child;
 mod container;
 mod containerd;
 mod docker;
@@ -15,6 +16,7 @@ mod oci;
 mod own;
 pub mod own_milestones;
 mod programs;
+mod pull;
 mod registry;
 pub mod wasmcloud;
 mod wasmedge;
