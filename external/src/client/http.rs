@@ -355,7 +355,7 @@ mod tests {
         let own = ["Host: a", "Content-Type: text/plain"];
         let own = Request::get("/").with_headers(&own).unwrap();
         assert_eq!(
-            String::from_utf8(bytes(&own, "localhost:1")).unwrap(),
+            String::from_utf8(bytes(&own, "localhost:1", After::Closed)).unwrap(),
             "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nContent-Type: text/plain\r\n\r\n"
         );
     }
