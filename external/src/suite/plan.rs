@@ -600,10 +600,10 @@ mod tests {
                 settings::resolve(&arguments, &Variables::none(), None, settings::DEFAULT).unwrap();
             let cells = cells(&settings).unwrap();
             let mut names: Vec<_> = cells.iter().map(|planned| planned.cell.clone()).collect();
-            let all = names.len();
             names.sort();
-            names.dedup();
-            assert_eq!(names.len(), all);
+            let twice = names.windows(2).filter(|two| two[0] == two[1]);
+            let twice: Vec<_> = twice.map(|two| two[0].to_string()).collect();
+            assert!(twice.is_empty(), "{twice:#?}");
             for system in settings
                 .values
                 .systems
