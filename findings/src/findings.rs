@@ -6,8 +6,8 @@ use crate::facts::Facts;
 use crate::input::Run;
 use crate::questions::{
     acquisition, blocks, break_even, clocks, container_layers, controls, density, duel,
-    engine_pairs, factors, headline, kinds_of_cold, levers, limits, network_path, objectives,
-    observer, ranking, requests, scaling, starts, state,
+    engine_pairs, factors, headline, kinds_of_cold, levers, lifecycles, limits, network_path,
+    objectives, observer, pool_slots, ranking, requests, scaling, starts, state,
 };
 use crate::statistics::CONFIDENCE;
 
@@ -56,6 +56,10 @@ pub struct Findings {
     pub container_layers: Vec<container_layers::ContainerLayers>,
     /// Requests to running instances.
     pub requests: Vec<requests::Requests>,
+    /// What a request costs by how many requests an instance handles.
+    pub lifecycles: Vec<lifecycles::Lifecycles>,
+    /// What a pool costs a start, over its slots.
+    pub pool_slots: Vec<pool_slots::PoolSlots>,
     /// Throughput over instances.
     pub scaling: Vec<scaling::Scaling>,
     /// The same of the systems that stand for their kinds, at one number of instances.
@@ -108,6 +112,8 @@ impl Findings {
             engine_pairs: engine_pairs::compute(&facts),
             container_layers: container_layers::compute(&facts),
             requests: requests::compute(&facts),
+            lifecycles: lifecycles::compute(&facts),
+            pool_slots: pool_slots::compute(&facts),
             scaling_side_by_side: scaling::side_by_side(&facts, &scaling),
             scaling,
             density: density::compute(&facts),

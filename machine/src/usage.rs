@@ -101,6 +101,12 @@ fn waited_ns(schedstat: &str) -> Option<u64> {
     (turns > 0).then_some(waited_ns)
 }
 
+/// The address space of a process, in bytes: what it has reserved, most of which no memory stands
+/// behind.
+pub fn address_space_bytes(pid: u32) -> Option<u64> {
+    Some(status(pid)?.vmsize? * 1024)
+}
+
 fn status(pid: u32) -> Option<Status> {
     Status::from_file(format!("/proc/{pid}/status")).ok()
 }

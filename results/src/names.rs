@@ -296,6 +296,8 @@ vocabulary! {
     /// What a pool is given, where that is not the engine's own choice: `table_elements=30000`,
     /// `slots=16`, `memory_kept_bytes=65536`.
     PoolLimits = "pool_limits",
+    /// How many instances a pool has room for at a time, where that is not the engine's own choice.
+    PoolSlots = "pool_slots",
     /// How an instance's memory is initialised.
     MemoryInit = "memory_init",
     /// Which compiler.
@@ -371,6 +373,9 @@ vocabulary! {
     Pace = "pace",
     /// Instances at once.
     Instances = "instances",
+    /// How many requests an instance handles: `per-request`, `reused`. Of everything that takes
+    /// requests after its start: a process is one instance for all of them.
+    Lifecycle = "lifecycle",
     /// Firewall in front of the service: `off`, `baseline`, `rules:N`.
     Firewall = "firewall",
     /// Network path between client and service: `loopback`, `veth`.
@@ -394,7 +399,8 @@ vocabulary! {
     Infrastructure = "infrastructure",
     /// State of an orchestrator's compiled code: `compiled`, `kept`.
     Code = "code",
-    /// Pool of instances of an orchestrator's host: `on`, `off`.
+    /// The pool that instances get their memory from: `none`, the engine's `default`, or `tuned`. Of
+    /// an orchestrator's host, whether it has one: `on`, `off`.
     Pool = "pool",
     /// State of an engine of containers: `running`, or new.
     Engine = "engine",
@@ -450,6 +456,13 @@ vocabulary! {
     StartLastNs = "start_last_ns",
     /// Whether there were more instances than cores.
     Oversubscribed = "oversubscribed",
+    /// CPU time of the system during its load, the warm-up of the load included.
+    LoadCpuNs = "load_cpu_ns",
+    /// How many requests an instance handled, as two requests showed after the load:
+    /// `per-request`, `reused`.
+    Lifecycle = "lifecycle",
+    /// The head of an answer of the service, with `NOW` in place of a date.
+    AnswerHead = "answer_head",
     /// CPU time of the load generator.
     GeneratorCpuNs = "generator_cpu_ns",
     /// The core of the load generator.
@@ -511,6 +524,9 @@ vocabulary! {
     CompilerThreads = "compiler_threads",
     /// Where instances came from: `on_demand`, `pooling`.
     Allocator = "allocator",
+    /// What the pool that instances come from was set to, as its program was told: its slots and its
+    /// limits. What is not there is the engine's own choice.
+    PoolSettings = "pool_settings",
     /// Core instances that the pool held.
     PooledInstances = "pooled_instances",
     /// Memories that the pool held.

@@ -96,6 +96,27 @@ parameter! {
 }
 
 parameter! {
+    /// How many requests an instance handles.
+    Lifecycle:
+    /// One: each request gets an instance of its own, which nobody had before.
+    PerRequest = "per-request",
+    /// All of them: its state outlives a request.
+    Reused = "reused",
+}
+
+parameter! {
+    /// The pool that a service's instances get their memory from.
+    Pool:
+    /// There is none: each instance gets its memory from the kernel.
+    None = "none",
+    /// One as the engine makes it unless told otherwise: of Wasmtime, 1,000 slots, which are given
+    /// back to the kernel after each use.
+    Default = "default",
+    /// One that keeps what its instances wrote to and wipes it, rather than to give it back.
+    Tuned = "tuned",
+}
+
+parameter! {
     /// How a linear memory gets its first contents.
     MemoryInit:
     /// Mapped copy-on-write from an image.
@@ -177,6 +198,8 @@ mod tests {
     fn every_value_is_found_by_its_name() {
         names_lead_back::<Acquire>();
         names_lead_back::<Allocator>();
+        names_lead_back::<Lifecycle>();
+        names_lead_back::<Pool>();
         names_lead_back::<MemoryInit>();
         names_lead_back::<Compiler>();
         names_lead_back::<CompileThreads>();

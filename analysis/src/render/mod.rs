@@ -12,9 +12,11 @@ mod factors;
 pub(crate) mod format;
 mod kinds_of_cold;
 mod levers;
+mod lifecycles;
 mod limits;
 mod objectives;
 mod opening;
+mod pool_slots;
 mod ranking;
 mod requests;
 mod scaling;
@@ -31,10 +33,12 @@ pub fn document(findings: &Findings) -> Document {
         .chain(kinds_of_cold::render(findings))
         .chain(starts::render(findings))
         .chain(acquisition::render(findings))
+        .chain(pool_slots::render(findings))
         .chain(levers::render(findings))
         .chain(engine_pairs::render(findings))
         .chain(container_layers::render(findings))
         .chain(requests::render(findings))
+        .chain(lifecycles::render(findings))
         .chain(scaling::render(findings))
         .chain(density::render(findings))
         .chain(factors::render(findings))

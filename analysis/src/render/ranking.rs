@@ -1,10 +1,10 @@
 //! Three ways to use a service, and which systems suit each.
 
-use findings::Findings;
 use findings::questions::ranking::{Factor, Place, Ranking, USES};
 use findings::units::{Unit, nanoseconds, percent, three_digits};
+use findings::{Findings, Measure};
 
-use super::format::list;
+use super::format::{list, or_dash};
 use crate::document::{Section, Table};
 
 /// The section, where two systems at least can be ranked.
@@ -34,7 +34,8 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
             weights are an opinion and are stated; the factors are measurements. **Systems that \
             cannot be told apart share a rank (marked `=`)**: a system stands below another only \
             if a criterion that counts is worse by a verdict, as in every comparison of this \
-            report. Isolation, tooling and what a guest may do count too, and are not measured \
+            report. Systems are ranked within one life cycle of their instances: each request with \
+            an instance of its own, or one for all. Isolation, tooling and what a guest may do count too, and are not measured \
             here.",
     );
     for for_use in USES {
@@ -52,6 +53,7 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
         let columns = [
             "system",
             "workload",
+            "life cycle",
             ">rank",
             ">score",
             "why: value (times the best)",
@@ -64,6 +66,7 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
                 let fields = [
                     place.system.clone(),
                     ranking.workload.to_string(),
+                    or_dash(ranking.lifecycle.clone()),
                     rank(place),
                     three_digits(place.score),
                     place
@@ -101,7 +104,7 @@ fn memory_text(findings: &Findings) -> Option<String> {
 
 /// Systems that were measured and are not ranked: a row that is not there says nothing.
 fn unranked(findings: &Findings, for_use: &str) -> Table {
-    let columns = ["system", "workload", "why not"];
+    let columns = ["system", "workload", "life cycle", "why not"];
     let mut table = Table::new(format!("{for_use}: not ranked"), &columns);
     let rankings = findings.rankings.iter();
     for ranking in rankings.filter(|it| it.for_use.name == for_use) {
@@ -109,6 +112,7 @@ fn unranked(findings: &Findings, for_use: &str) -> Table {
             let fields = [
                 format!("[{}](#{})", it.system, it.cell),
                 ranking.workload.to_string(),
+                or_dash(ranking.lifecycle.clone()),
                 it.why.clone(),
             ];
             table.row_about(&ranking.workload, &[&it.system], fields);
@@ -139,7 +143,13 @@ fn winners(rankings: &[&Ranking]) -> String {
         };
     }
     let clause = |(ranking, systems): (&&Ranking, &Vec<String>)| {
-        format!("{} for {}", list(systems), ranking.for_use.name)
+        let of_life_cycle = ranking.lifecycle.as_ref();
+        let of_life_cycle = of_life_cycle.map_or_else(String::new, |it| format!(" ({it})"));
+        format!(
+            "{} for {}{of_life_cycle}",
+            list(systems),
+            ranking.for_use.name
+        )
     };
     let clauses: Vec<_> = rankings.iter().zip(&winners).map(clause).collect();
     clauses.join("; ")
@@ -156,5 +166,10 @@ fn reason(factor: &Factor) -> String {
     } else {
         format!("{}×", three_digits(factor.times))
     };
-    format!("{} {value} ({times})", factor.criterion.name())
+    let what = if factor.measure == Measure::RequestCpuNs {
+        "CPU of a request under load"
+    } else {
+        factor.criterion.name()
+    };
+    format!("{what} {value} ({times})")
 }

@@ -55,7 +55,17 @@ fn section(findings: &Findings, requests: &Requests) -> Section {
         let cell = findings.facts.cell(id);
         cell.map_or_else(|| id.to_owned(), |cell| linked(&names, cell))
     };
-    for sentence in [requests.bounds_words(), requests.waiting_words(name)] {
+    let life_cycles = requests.has_life_cycles.then(|| {
+        "Systems of several life cycles stand here beside each other, which are not alike: \
+            [life cycles](#lifecycles) compares within one."
+            .to_owned()
+    });
+    let sentences = [
+        life_cycles,
+        requests.bounds_words(),
+        requests.waiting_words(name),
+    ];
+    for sentence in sentences {
         sentence.into_iter().for_each(|it| section.text(it));
     }
     section.list(unsteady(&cells, &names));
@@ -188,6 +198,7 @@ fn table(findings: &Findings, requests: &Requests, cells: &[&CellFacts]) -> Tabl
         ">n",
         ">requests",
         ">requests/s",
+        ">CPU a request",
         ">p50",
         ">of it waiting",
         ">95 % interval",
@@ -211,6 +222,7 @@ fn table(findings: &Findings, requests: &Requests, cells: &[&CellFacts]) -> Tabl
             cell.counted(),
             grouped(cell.requests as f64),
             median(cell, Measure::PerSecond),
+            median(cell, Measure::RequestCpuNs),
             median(cell, Measure::P50Ns),
             format::value(waiting, Unit::Nanoseconds),
             interval(cell, measure),

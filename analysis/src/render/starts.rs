@@ -136,13 +136,18 @@ pub(super) fn marks(family: Option<&Family>) -> String {
     let Some(family) = family else {
         return format!("There is no `{BASELINE}` cell of the same load to compare with.");
     };
+    marks_against(family, &format!("`{BASELINE}`"))
+}
+
+/// The same of comparisons with something else.
+pub(super) fn marks_against(family: &Family, base: &str) -> String {
     let directions = if family.measure.is_rate() {
         "▲ faster, ▼ slower"
     } else {
         "▲ more, ▼ less"
     };
     format!(
-        "Compared with `{BASELINE}`: {directions}, ≈ indistinguishable, ~ differs within the A/A \
+        "Compared with {base}: {directions}, ≈ indistinguishable, ~ differs within the A/A \
             control, ? inconclusive ({}).",
         family.method()
     )

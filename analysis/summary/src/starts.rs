@@ -101,6 +101,7 @@ fn requests(findings: &Findings, of: &Requests) -> String {
             cell.counted(),
             connections.unwrap_or_default().to_owned(),
             median(cell, Measure::PerSecond),
+            median(cell, Measure::RequestCpuNs),
             interval(cell, of.measure),
             ratio,
             verdict,
@@ -132,6 +133,7 @@ fn requests(findings: &Findings, of: &Requests) -> String {
             "n",
             "conns",
             "requests/s",
+            "CPU a request",
             "95 % interval",
             "of native's cost",
             "verdict",
@@ -156,7 +158,11 @@ fn remarks(findings: &Findings, of: &Requests, cells: &[&CellFacts], names: &Nam
         let words = cell.steadiness?.words()?;
         Some(format!("not steady: {}: {words}", names.name(&cell.cell)))
     });
-    let sentences = [of.bounds_words(), of.waiting_words(name)];
+    let life_cycles = of.has_life_cycles.then(|| {
+        "several life cycles stand here beside each other, which are not alike: compare within one"
+            .to_owned()
+    });
+    let sentences = [life_cycles, of.bounds_words(), of.waiting_words(name)];
     let lines: Vec<_> = sentences.into_iter().flatten().chain(unsteady).collect();
     if lines.is_empty() {
         return String::new();

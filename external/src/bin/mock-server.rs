@@ -90,6 +90,7 @@ fn converse(mut stream: TcpStream, behaviour: &str) {
             continue;
         }
         let increments = buffer.starts_with(b"POST");
+        let counts = buffer[..read].windows(8).any(|it| it == b" /state ");
         read = 0;
         let count = COUNT.fetch_add(u64::from(increments), Relaxed) + u64::from(increments);
         let count = if behaviour == "forgets" {
@@ -101,6 +102,8 @@ fn converse(mut stream: TcpStream, behaviour: &str) {
             "status-500" => ("500 Internal Server Error", "it broke", 8),
             "wrong-body" => ("200 OK", "Hello from elsewhere", 20),
             "closes-mid-body" => ("200 OK", "Hello", 20),
+            // Asked by its own path, each counts.
+            _ if counts => ("200 OK", count.as_str(), count.len()),
             "counts" | "forgets" => ("200 OK", count.as_str(), count.len()),
             _ => ("200 OK", HELLO, HELLO.len()),
         };

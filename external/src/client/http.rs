@@ -15,9 +15,17 @@ const MAX_HEADERS: usize = 128;
 /// The longest line with the size of a chunk that is taken.
 const MAX_CHUNK_LINE: usize = 1024;
 
-/// The request as it goes over the wire. The connection is to be closed after the answer: it is the
-/// only one on it.
-pub(super) fn bytes(request: &Request, host: &str) -> Vec<u8> {
+/// What becomes of the connection after the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// It is to be closed: this request is the only one on it.
+    Closed,
+    /// It is kept.
+    Kept,
+}
+
+/// The request as it goes over the wire.
+pub(super) fn bytes(request: &Request, host: &str, after: After) -> Vec<u8> {
     let Request {
         method,
         target,
@@ -29,8 +37,12 @@ pub(super) fn bytes(request: &Request, host: &str) -> Vec<u8> {
     } else {
         format!("content-length: {}\r\n", body.len())
     };
+    let close = match after {
+        After::Closed => "connection: close\r\n",
+        After::Kept => "",
+    };
     let host = request.header("host").unwrap_or(host);
-    let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+    let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\n{close}");
     for (name, value) in headers {
         // That one was written already.
         if !name.eq_ignore_ascii_case("host") {
@@ -332,17 +344,18 @@ mod tests {
 
     #[test]
     fn writes_a_request() {
-        let get = String::from_utf8(bytes(&Request::get("/a?b"), "localhost:1")).unwrap();
+        let get =
+            String::from_utf8(bytes(&Request::get("/a?b"), "localhost:1", After::Closed)).unwrap();
         assert_eq!(
             get,
             "GET /a?b HTTP/1.1\r\nhost: localhost:1\r\nconnection: close\r\n\r\n"
         );
-        let post = String::from_utf8(bytes(&Request::post("/", "body"), "x")).unwrap();
+        let post = String::from_utf8(bytes(&Request::post("/", "body"), "x", After::Kept)).unwrap();
         assert!(post.ends_with("content-length: 4\r\n\r\nbody"), "{post}");
         let own = ["Host: a", "Content-Type: text/plain"];
         let own = Request::get("/").with_headers(&own).unwrap();
         assert_eq!(
-            String::from_utf8(bytes(&own, "localhost:1")).unwrap(),
+            String::from_utf8(bytes(&own, "localhost:1", After::Closed)).unwrap(),
             "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nContent-Type: text/plain\r\n\r\n"
         );
     }

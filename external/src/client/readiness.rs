@@ -14,7 +14,7 @@ use nix::sys::prctl::set_timerslack;
 use results::{Failure, FailureKind};
 use workloads::{Answer, Request};
 
-use super::http::{Incoming, bytes};
+use super::http::{After, Incoming, bytes};
 pub use super::retry::{RetryPolicy, Target};
 
 /// The first complete answer, and when it came.
@@ -122,7 +122,7 @@ pub fn first_answer(
     policy: &RetryPolicy,
     has_ended: &mut dyn FnMut() -> bool,
 ) -> Result<FirstAnswer, NoAnswer> {
-    let request = bytes(request, &target.host);
+    let request = bytes(request, &target.host, After::Closed);
     // Without it the kernel may wake us 50 µs late, as long as the whole period. A kernel that
     // refuses only costs resolution.
     let _ = set_timerslack(1);

@@ -3,7 +3,7 @@
 
 use results::manifest::Origin;
 use results::record::Scenario;
-use results::values::{Named as _, PageCache};
+use results::values::{Lifecycle, Named as _, PageCache, Pool};
 use workloads::Workload;
 
 use super::plan::Observer;
@@ -39,6 +39,16 @@ pub(super) fn apply(only: &[String], layers: &mut Layers) {
             }
             "observer" if value != Observer::None.name() => observe_all(layers),
             "page_cache" => add_page_cache(layers, value),
+            "lifecycle" => {
+                if let Some(way) = Lifecycle::from_name(value) {
+                    add(layers, "lifecycle", way, |it| &mut it.lifecycle);
+                }
+            }
+            "pool" => {
+                if let Some(pool) = Pool::from_name(value) {
+                    add(layers, "pool", pool, |it| &mut it.pool);
+                }
+            }
             "connections" => add_number(layers, "connections", value, |it| &mut it.connections),
             "instances" => add_number(layers, "instances", value, |it| &mut it.instances),
             _ if is_variant(key, value) => {
@@ -50,6 +60,7 @@ pub(super) fn apply(only: &[String], layers: &mut Layers) {
         }
     }
     add_multiplied(&pairs, layers);
+    add_instancing(&pairs, layers);
     add_managed(&pairs, layers);
 }
 
@@ -99,6 +110,24 @@ fn add_multiplied(pairs: &[(&str, &str)], layers: &mut Layers) {
         if Workload::from_name(name).is_some() {
             add(layers, "multiplied_workloads", name, |it| {
                 &mut it.multiplied_workloads
+            });
+        }
+    }
+}
+
+/// Workloads that are named together with a life cycle or a pool are measured with it.
+fn add_instancing(pairs: &[(&str, &str)], layers: &mut Layers) {
+    let asked = ["lifecycle", "pool"]
+        .iter()
+        .any(|key| !named(pairs, key).is_empty());
+    // Where none are listed, all are.
+    if !asked || layers.settings.values.instancing_workloads.is_empty() {
+        return;
+    }
+    for name in named(pairs, "workload") {
+        if Workload::from_name(name).is_some() {
+            add(layers, "instancing_workloads", name, |it| {
+                &mut it.instancing_workloads
             });
         }
     }

@@ -154,6 +154,9 @@ fn only_multiplied(values: &Profile) -> bool {
 }
 
 fn is_usual_variant(planned: &Planned) -> bool {
+    if planned.instancing != planned.system.usual_instancing(planned.workload) {
+        return false;
+    }
     planned.system.managed().is_none_or(|managed| {
         let scenario = planned.cell.scenario;
         let variants = managed.variants(listens(planned.workload), scenario);

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod duel;
 pub mod environment;
 mod eviction;
+mod instancing;
 mod manifest;
 pub mod network;
 pub mod plan;
@@ -44,7 +45,7 @@ use crate::process::reaper::Reaper;
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = environment_help())]
 pub struct SuiteArguments {
-    /// The profile: quick, standard, paper, scale, density, or a TOML file like theirs
+    /// The profile: quick, standard, paper, load, scale, density, or a TOML file like theirs
     /// [default: by command]
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,

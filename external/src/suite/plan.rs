@@ -10,12 +10,13 @@ use workloads::Workload;
 use super::budget::{self, Budget, Fitted};
 use super::duel::{self, OwnBuild};
 use super::eviction;
+use super::instancing;
 use super::network::{self, NetworkPath};
 use super::selection;
 use super::settings::{Settings, Variants};
 use crate::client::load::Pace;
 use crate::system::managed::NEW_ENGINE;
-use crate::system::{Acquire, System, listens};
+use crate::system::{Acquire, Instancing, System, listens};
 
 /// The workloads that a control measures a second time: one of each kind.
 const CONTROLLED: [Workload; 2] = [Workload::Hello, Workload::HttpHello];
@@ -57,6 +58,8 @@ pub struct Planned {
     pub workload: Workload,
     /// The code acquisition mode; nothing for machine code.
     pub acquire: Option<Acquire>,
+    /// How a service meets requests.
+    pub instancing: Instancing,
     /// Parameters that only the system understands.
     pub variant: Params,
     /// What a start finds in the page cache.
@@ -172,6 +175,7 @@ impl Planned {
             system,
             workload,
             acquire,
+            instancing: system.usual_instancing(workload),
             variant: Params::new(),
             page_cache: scenario.page_cache(),
             observer: Observer::None,
@@ -204,7 +208,10 @@ impl Planned {
                 params.insert(Param::PageCache, self.page_cache.name());
             }
             params.insert(Param::Observer, self.observer.name());
-            params.extend(self.pinned.then_some((Param::Cpus, ONE_CPU)));
+            if self.pinned {
+                params.insert(Param::Cpus, ONE_CPU);
+                params.extend(self.instancing.params());
+            }
         } else {
             if scenario.multiplies() {
                 params.insert(Param::Instances, self.instances.to_string());
@@ -213,6 +220,7 @@ impl Planned {
                 // Each runs once, and takes no requests.
                 return params;
             }
+            params.extend(self.instancing.params());
             params.insert(Param::Pace, Pace::Closed.name());
             params.insert(Param::Connections, self.connections.to_string());
             params.insert(Param::Requests, requests.to_string());
@@ -350,7 +358,7 @@ fn systems(settings: &Settings, scenario: Scenario) -> impl Iterator<Item = Syst
 
 /// Starts on the one core that a system has under load, one for each way of which requests are
 /// measured one at a time: what a start costs and what a request costs are added up only if both
-/// had the same CPUs, and no other question needs these.
+/// had the same CPUs and the same instances, and no other question needs these.
 fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
     let is_usual = |planned: &&Planned| {
         planned.observer == Observer::None
@@ -360,12 +368,20 @@ fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
             && network::is_usual(planned)
     };
     let requests = |start: &Planned| {
-        cells.iter().filter(is_usual).any(|planned| {
+        let same = |planned: &&Planned| {
             planned.cell.scenario == Scenario::Warm
                 && (planned.system, planned.workload) == (start.system, start.workload)
                 && planned.acquire == start.acquire
                 && agree(&planned.variant, &start.variant)
-        })
+        };
+        let of_requests = cells.iter().filter(is_usual).filter(same);
+        let mut ways: Vec<Instancing> = Vec::new();
+        for planned in of_requests {
+            if !ways.contains(&planned.instancing) {
+                ways.push(planned.instancing);
+            }
+        }
+        ways
     };
     // Interpreted code is never prepared.
     let is_prepared = |planned: &&Planned| {
@@ -376,12 +392,16 @@ fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
     };
     let starts = cells.iter().filter(is_usual).filter(is_prepared);
     let pinned = |start: &Planned| {
-        let mut pinned = start.clone();
-        pinned.pinned = true;
-        pinned.cell.params.insert(Param::Cpus, ONE_CPU);
-        pinned
+        let of_way = |instancing: Instancing| {
+            let mut pinned = start.clone();
+            (pinned.pinned, pinned.instancing) = (true, instancing);
+            pinned.cell.params.insert(Param::Cpus, ONE_CPU);
+            pinned.cell.params.extend(instancing.params());
+            pinned
+        };
+        requests(start).into_iter().map(of_way).collect::<Vec<_>>()
     };
-    starts.filter(|it| requests(it)).map(pinned).collect()
+    starts.flat_map(pinned).collect()
 }
 
 /// Whether no parameter that both have differs.
@@ -449,6 +469,8 @@ fn crossed(
     let cells = cross(start, &acquires, |cell, acquire| cell.acquire = *acquire);
     let variants = variants(settings, system, workload, scenario);
     let cells = cross(cells, &variants, |cell, it| cell.variant.clone_from(it));
+    let instancings = instancing::of(values, system, workload, scenario);
+    let cells = cross(cells, &instancings, |cell, it| cell.instancing = *it);
     let observers = observers(settings, system, workload, scenario);
     let cells = cross(cells, observers, |cell, observer| cell.observer = *observer);
     let states = eviction::states(settings, scenario);
@@ -546,6 +568,7 @@ fn is_controlled(planned: &Planned, control: &str) -> bool {
     planned.system.name() == control
         && planned.observer == Observer::None
         && !planned.pinned
+        && planned.instancing == planned.system.usual_instancing(planned.workload)
         && CONTROLLED.contains(&planned.workload)
 }
 
@@ -581,10 +604,10 @@ mod tests {
                 settings::resolve(&arguments, &Variables::none(), None, settings::DEFAULT).unwrap();
             let cells = cells(&settings).unwrap();
             let mut names: Vec<_> = cells.iter().map(|planned| planned.cell.clone()).collect();
-            let all = names.len();
             names.sort();
-            names.dedup();
-            assert_eq!(names.len(), all);
+            let twice = names.windows(2).filter(|two| two[0] == two[1]);
+            let twice: Vec<_> = twice.map(|two| two[0].to_string()).collect();
+            assert!(twice.is_empty(), "{twice:#?}");
             for system in settings
                 .values
                 .systems
@@ -806,21 +829,76 @@ mod tests {
     }
 
     #[test]
+    fn every_way_to_meet_requests_is_planned_once_and_what_keeps_state_keeps_its_instance() {
+        let loads = |pairs: &[&str]| -> Vec<String> {
+            let cells = only(&[pairs, &["scenario=throughput"]].concat()).unwrap();
+            let mut ways: Vec<_> = cells
+                .iter()
+                .filter(|planned| !planned.cell.system.is_twin())
+                .map(|planned| {
+                    let params = &planned.cell.params;
+                    let of = |key| params.get(key).unwrap_or("-").to_owned();
+                    format!("{} {}", of(Param::Lifecycle), of(Param::Pool))
+                })
+                .collect();
+            ways.sort_unstable();
+            ways
+        };
+        let all = [
+            "per-request default",
+            "per-request none",
+            "per-request tuned",
+        ];
+        assert_eq!(
+            loads(&["system=wasmtime-cli", "workload=http-hello"]),
+            [&all[..], &["reused default"]].concat()
+        );
+        assert_eq!(
+            loads(&["system=wasmtime-embedded", "workload=http-hello"]),
+            [&all[..], &["reused none"]].concat()
+        );
+        // Of other workloads, the usual way; of a process there is one.
+        assert_eq!(
+            loads(&["system=wasmtime-cli", "workload=http-cpu"]),
+            [all[0]]
+        );
+        assert_eq!(
+            loads(&["system=native", "workload=http-hello"]),
+            ["reused -"]
+        );
+        assert_eq!(
+            loads(&["system=wasmtime-cli", "workload=http-state"]),
+            ["reused default"]
+        );
+        // Naming a way asks for it.
+        assert_eq!(
+            loads(&["system=wasmtime-cli", "workload=http-cpu", "pool=none"]),
+            ["per-request none"]
+        );
+    }
+
+    #[test]
     fn what_break_even_adds_up_is_started_on_the_core_that_its_requests_have() {
         let cells = planned(&SuiteArguments::default()).unwrap();
         let pinned: Vec<_> = cells.iter().filter(|planned| planned.pinned).collect();
         for start in &pinned {
             assert!(start.cell.params.is(Param::Cpus, ONE_CPU) && !start.cell.system.is_twin());
             let mut other = start.cell.clone();
-            other.params.remove(Param::Cpus);
+            other.params = other
+                .params
+                .without(&[Param::Cpus, Param::Lifecycle, Param::Pool]);
             assert!(cells.iter().any(|planned| planned.cell == other), "{other}");
         }
         for warm in cells.iter().filter(|planned| {
             planned.cell.scenario == Scenario::Warm && !planned.cell.system.is_twin()
         }) {
             let has_start = pinned.iter().any(|start| {
-                (start.system, start.workload, start.acquire)
-                    == (warm.system, warm.workload, warm.acquire)
+                (
+                    start.system,
+                    start.workload,
+                    start.acquire,
+                    start.instancing,
+                ) == (warm.system, warm.workload, warm.acquire, warm.instancing)
             });
             assert!(has_start, "{}", warm.cell);
         }

@@ -2,17 +2,18 @@
 
 use campaign::{Error, Exit};
 use results::record::Scenario;
-use results::values::PageCache;
+use results::values::{Lifecycle, PageCache, Pool};
 use serde::{Deserialize, Serialize};
 
 use super::budget::Budget;
 use super::{network, renamed};
 
 /// The profiles that come with the program.
-pub const PROFILES: [(&str, &str); 5] = [
+pub const PROFILES: [(&str, &str); 6] = [
     ("quick", include_str!("../../profiles/quick.toml")),
     ("standard", include_str!("../../profiles/standard.toml")),
     ("paper", include_str!("../../profiles/paper.toml")),
+    ("load", include_str!("../../profiles/load.toml")),
     ("scale", include_str!("../../profiles/scale.toml")),
     ("density", include_str!("../../profiles/density.toml")),
 ];
@@ -58,6 +59,17 @@ pub struct Profile {
     /// The workloads of which there are several instances at once; all, if none is named.
     #[serde(default)]
     pub multiplied_workloads: Vec<String>,
+    /// How many requests an instance of a service under load handles, where that can be chosen:
+    /// beside the usual way of each system.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lifecycle: Vec<Lifecycle>,
+    /// The pools that instances of a service under load come from, where that can be chosen: beside
+    /// the usual one of each system.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pool: Vec<Pool>,
+    /// The workloads of which these are varied; all, if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instancing_workloads: Vec<String>,
     /// The workloads of systems with an engine of their own, of which a sample takes a second and
     /// more.
     #[serde(alias = "hosted_workloads")]
@@ -161,6 +173,9 @@ impl Profile {
             instances: one_instance(),
             multiplied_workloads: Vec::new(),
             page_cache: Vec::new(),
+            lifecycle: Vec::new(),
+            pool: Vec::new(),
+            instancing_workloads: Vec::new(),
             managed_workloads: Vec::new(),
             observe: Vec::new(),
             controls: Vec::new(),

@@ -310,6 +310,7 @@ fn check(settings: &Settings) -> Result<(), Error> {
         &values.workloads,
         &values.managed_workloads,
         &values.multiplied_workloads,
+        &values.instancing_workloads,
         &values.observe,
     ] {
         all_known("workload", names, &workloads)?;
@@ -444,7 +445,7 @@ mod tests {
         let unknown = refusal("slow".to_owned());
         assert!(
             unknown.contains("there is no profile `slow`")
-                && unknown.contains("quick, standard, paper, scale, density"),
+                && unknown.contains("quick, standard, paper, load, scale, density"),
             "{unknown}"
         );
     }

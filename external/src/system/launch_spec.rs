@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use host_probe::pool::PoolSettings;
+
 use super::Adapter;
 
 /// What stands for IP and port in the arguments of a service.
@@ -32,6 +34,8 @@ pub struct LaunchSpec {
     /// Compiled code that the kernel maps into the process, if that is evidence of the code
     /// acquisition mode.
     pub mapped: Option<Mapped>,
+    /// The pool that the instances of a service come from, as the program is told.
+    pub pool: Option<PoolSettings>,
     /// The file that it writes its own milestones into, if it is told to.
     pub milestones: Option<PathBuf>,
 }
@@ -57,6 +61,7 @@ impl LaunchSpec {
             files: Vec::new(),
             cache: None,
             mapped: None,
+            pool: None,
             milestones: None,
         }
     }

@@ -46,6 +46,7 @@ fn one(system: System, acquire: Option<Acquire>) -> Option<Launched> {
         let build = BuildRequest {
             workload,
             acquire,
+            instancing: system.usual_instancing(workload),
             own: None,
             left_out,
             folder: "".as_ref(),

@@ -32,7 +32,7 @@ pub struct StartRequest {
     /// Its code acquisition mode; nothing for machine code.
     pub acquire: Option<Acquire>,
     /// Parameters that only the system understands, such as a network or a pool: one of the
-    /// variants that it has for the scenario.
+    /// variants that it has for the scenario, and how a service meets requests where it has a choice.
     pub variant: Params,
     /// What of its files is in the page cache.
     pub page_cache: PageCache,

@@ -7,6 +7,7 @@ mod child;
 mod container;
 mod containerd;
 mod docker;
+mod instancing;
 mod launch_spec;
 mod launched;
 pub mod managed;
@@ -25,10 +26,12 @@ use std::path::{Path, PathBuf};
 
 use results::record::Scenario;
 pub use results::values::Acquire;
+use results::values::Lifecycle;
 use results::{Skip, SkipKind};
 use serde::Serialize;
 use workloads::{Artifact, Call, Dialect, Workload};
 
+pub use self::instancing::Instancing;
 use self::launch_spec::{ADDRESS, MILESTONES};
 pub use self::launch_spec::{LaunchSpec, Mapped};
 pub use self::launched::{Launched, launched};
@@ -74,6 +77,8 @@ pub struct BuildRequest<'a> {
     pub workload: Workload,
     /// Its code acquisition mode; nothing for machine code.
     pub acquire: Option<Acquire>,
+    /// How a service meets requests.
+    pub instancing: Instancing,
     /// What runs in place of the workload as it is built here, if something does. The system
     /// [takes](Adapter::takes) it.
     pub own: Option<&'a OwnArtifact>,
@@ -172,6 +177,22 @@ pub trait Adapter: Sync {
     /// Its code acquisition modes; none for machine code.
     fn acquire_modes(&self) -> &'static [Acquire];
 
+    /// The ways in which its services can meet requests: the first is the one that it has unless it
+    /// is told otherwise.
+    fn instancings(&self) -> &'static [Instancing] {
+        &[Instancing::PROCESS]
+    }
+
+    /// The way in which its service of a workload meets requests unless another is asked for: what
+    /// is to keep its state needs an instance that lives on.
+    fn usual_instancing(&self, workload: Workload) -> Instancing {
+        let all = self.instancings();
+        let keeps = all
+            .iter()
+            .find(|it| workload == Workload::HttpState && it.lifecycle == Lifecycle::Reused);
+        *keeps.unwrap_or(&all[0])
+    }
+
     /// Why it has no starts of a scenario, or none that are not another scenario's too, if so.
     fn lacks(&self, scenario: Scenario) -> Option<&'static str> {
         lacks(self.acquire_modes(), self.managed(), scenario)
@@ -248,6 +269,9 @@ pub trait Adapter: Sync {
     }
 }
 
+/// How a service keeps its state whose instance outlives a request.
+const REUSED_INSTANCE: &str = "memory of one instance that takes all requests, in turn";
+
 /// Why a system has no starts of a scenario, as far as that follows from what it is.
 fn lacks(
     modes: &[Acquire],
@@ -264,10 +288,6 @@ fn lacks(
         _ => None,
     }
 }
-
-/// Why components of WASI 0.2 keep no state where each request gets an instance of its own.
-const FRESH_INSTANCES: &str = "each request gets an instance of its own, which is gone after it, \
-    and the component imports no store that would outlive it";
 
 /// How a service keeps its state whose one instance is a server itself.
 const ONE_INSTANCE: &str = "memory of one instance, which is a server itself";

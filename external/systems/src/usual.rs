@@ -95,7 +95,9 @@ pub fn by_use(one: &Cell, two: &Cell) -> Ordering {
 fn moved(cell: &Cell) -> usize {
     let params = cell.params.keys();
     params
-        .filter(|param| Lever::of(param).is_some() || **param == Param::PoolLimits)
+        .filter(|param| {
+            Lever::of(param).is_some() || matches!(param, Param::PoolSlots | Param::PoolLimits)
+        })
         .count()
 }
 

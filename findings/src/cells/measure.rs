@@ -47,6 +47,8 @@ measures! {
     PerSecond = "per_second",
     /// Mean latency of a sample's requests.
     RequestNs = "request_ns",
+    /// CPU time of the system for each request of its load, those of the warm-up included.
+    RequestCpuNs = "request_cpu_ns",
     /// Median latency of a sample's requests.
     P50Ns = "p50_ns",
     /// 90th percentile of a sample's requests.
@@ -152,6 +154,11 @@ impl Measure {
                 .filter(|packets| *packets > 0.0),
             Self::PerSecond => load?.per_second(),
             Self::RequestNs => load?.mean_ns(),
+            Self::RequestCpuNs => {
+                let requests = load?.sent as f64 + point.fact(Fact::WarmUp)?;
+                let cpu_ns = point.fact(Fact::LoadCpuNs)?;
+                (requests > 0.0).then(|| cpu_ns / requests)
+            }
             Self::P50Ns => load?.quantile_ns(0.5),
             Self::P90Ns => load?.quantile_ns(0.9),
             Self::P95Ns => load?.quantile_ns(0.95),

@@ -92,7 +92,7 @@ fn explains_itself(key: &Param, value: &str) -> bool {
             | "no"
     );
     !is_vague
-        && ![Param::Without, Param::Build].contains(key)
+        && ![Param::Without, Param::Build, Param::Pool].contains(key)
         && !value.chars().all(|c| c.is_ascii_digit())
 }
 

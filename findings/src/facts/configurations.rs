@@ -1,5 +1,7 @@
 //! Ways to run a workload: how each starts and how it answers once it runs.
 
+use std::collections::BTreeSet;
+
 use results::Param;
 use results::record::Scenario;
 use systems::usual;
@@ -16,9 +18,17 @@ const ALIKE: [Param; 5] = [
     Param::Allocator,
 ];
 
+/// How requests meet instances: what starts on the CPUs of requests have in common with these.
+const OF_REQUESTS: [Param; 2] = [Param::Lifecycle, Param::Pool];
+
+/// What starts on the CPUs of requests have beyond other starts.
+const OF_PINNED: [Param; 3] = [Param::Cpus, Param::Lifecycle, Param::Pool];
+
 /// A way to run a workload: how it starts and how it answers.
 #[derive(Debug, Clone, Copy)]
 pub struct Configuration<'a> {
+    /// How many requests an instance of it handles; nothing where that is not recorded.
+    pub lifecycle: Option<&'a str>,
     /// Its starts.
     pub start: &'a CellFacts,
     /// Its requests, one at a time.
@@ -39,13 +49,36 @@ impl Configuration<'_> {
 }
 
 impl Facts {
-    /// Of each system the configuration that stands for it, with everything prepared and in memory;
-    /// where it was not started so, otherwise. The quicker start first.
+    /// Of each system, and of each life cycle of its instances, the configuration that stands for
+    /// it, with everything prepared and in memory; where it was not started so, otherwise. The
+    /// quicker start first.
     pub fn configurations(&self, workload: &str) -> Vec<Configuration<'_>> {
         let all = self.comparable(workload, Scenario::Warm);
+        let lifecycles: BTreeSet<_> = all.iter().map(|warm| lifecycle(warm)).collect();
+        let of_each = lifecycles
+            .into_iter()
+            .flat_map(|it| self.configurations_with(workload, &all, it));
+        let mut found: Vec<_> = of_each.collect();
+        let total = |of: &Configuration<'_>| {
+            let median = of.start.median(Measure::TotalNs);
+            median.unwrap_or(f64::INFINITY)
+        };
+        found.sort_by(|one, two| total(one).total_cmp(&total(two)));
+        found
+    }
+
+    /// Those of one life cycle.
+    fn configurations_with<'a>(
+        &'a self,
+        workload: &str,
+        all: &[&'a CellFacts],
+        of: Option<&'a str>,
+    ) -> Vec<Configuration<'a>> {
         let answering = |start: &CellFacts| {
             let fits = |warm: &&CellFacts| {
-                is_alike(start, warm) && warm.median(Measure::RequestNs).is_some()
+                lifecycle(warm) == of
+                    && is_alike(start, warm)
+                    && warm.median(Measure::RequestNs).is_some()
             };
             usual(all.iter().copied().filter(fits), |it| &it.cell)
         };
@@ -60,11 +93,10 @@ impl Facts {
                 found.push(start);
             }
         }
-        let total = |cell: &CellFacts| cell.median(Measure::TotalNs).unwrap_or(f64::INFINITY);
-        found.sort_by(|one, two| total(one).total_cmp(&total(two)));
         let configurations = found.into_iter().filter_map(|start| {
             let warm = answering(start)?;
             Some(Configuration {
+                lifecycle: of,
                 start,
                 warm,
                 start_on_same_cpus: self.start_on_same_cpus(start, warm),
@@ -86,10 +118,17 @@ impl Facts {
             |cell: &&CellFacts| cell.cpus == warm.cpus && cell.median(Measure::TotalNs).is_some();
         let pinned = self.cells.iter().find(|cell| {
             cell.cell.params.contains_key(Param::Cpus)
-                && without(&cell.cell, &[Param::Cpus]) == start.cell
+                && without(&cell.cell, &OF_PINNED) == start.cell
+                && OF_REQUESTS
+                    .iter()
+                    .all(|key| cell.cell.params.get(key) == warm.cell.params.get(key))
         });
         [Some(start), pinned].into_iter().flatten().find(is_same)
     }
+}
+
+fn lifecycle(cell: &CellFacts) -> Option<&str> {
+    cell.cell.params.get(Param::Lifecycle)
 }
 
 fn is_alike(start: &CellFacts, warm: &CellFacts) -> bool {

@@ -30,6 +30,10 @@ pub enum Fact {
     AvailableBeforeBytes,
     /// Memory that the machine had available with all instances.
     AvailableBytes,
+    /// CPU time of the system during its load.
+    LoadCpuNs,
+    /// Requests of the load's warm-up.
+    WarmUp,
     /// CPU time of the load generator.
     GeneratorCpuNs,
     /// Packets that a firewall's rules counted, on all links.
@@ -39,7 +43,7 @@ pub enum Fact {
 }
 
 impl Fact {
-    const EVIDENCE: [(Self, &[Evidence]); 13] = [
+    const EVIDENCE: [(Self, &[Evidence]); 15] = [
         (Self::ReadyNs, &[Evidence::ReadyNs]),
         (Self::PrivateBytes, &[Evidence::PrivateBytes]),
         (Self::PssBytes, &[Evidence::PssBytes]),
@@ -53,6 +57,8 @@ impl Fact {
             &[Evidence::AvailableBeforeBytes],
         ),
         (Self::AvailableBytes, &[Evidence::AvailableBytes]),
+        (Self::LoadCpuNs, &[Evidence::LoadCpuNs]),
+        (Self::WarmUp, &[Evidence::WarmUp]),
         (Self::GeneratorCpuNs, &[Evidence::GeneratorCpuNs]),
         (Self::ConnectResolutionNs, &[Evidence::ConnectResolutionNs]),
         (

@@ -114,11 +114,14 @@ impl Factor {
     fn obstacle(self, with: &CellFacts) -> Option<&'static str> {
         // Asked again and again, a host that makes an instance for each request does other work
         // than one that keeps one. A guest that is a server itself has one instance either way.
+        // Cells that say how many requests an instance handles differ in that, or are alike in it.
         let keeps_one = with
             .keeps
             .as_deref()
             .is_some_and(|keeps| keeps.contains("takes all requests"));
-        (self == Self::State && keeps_one && !with.cell.scenario.starts()).then_some(
+        let is_said = with.cell.params.contains_key(Param::Lifecycle);
+        let differ = keeps_one && !is_said && !with.cell.scenario.starts();
+        (self == Self::State && differ).then_some(
             "with state one instance takes all requests, without it each request has an instance \
                 of its own",
         )

@@ -23,7 +23,7 @@ static ALWAYS_THERE: [(Param, &str); 5] = [
 ];
 
 /// What a pool is given, of a start that has one.
-static POOL: [Param; 1] = [Param::PoolLimits];
+static POOL: [Param; 2] = [Param::PoolSlots, Param::PoolLimits];
 
 /// A lever that was moved, and what became of the start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

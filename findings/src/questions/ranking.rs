@@ -8,16 +8,26 @@
 //! scores is made of differences that the run does not show, and both stand on one rank. Samples
 //! that are too few therefore lead to shared ranks, and never to a winner.
 //!
+//! **Systems are ranked within one life cycle of their instances**: a request that gets an instance
+//! of its own cannot leave anything behind for the next, and that has a price whatever the engine is.
+//! A system that can do both is in both rankings.
+//!
+//! What a request costs under load is CPU time, which a busy generator does not change; in runs that
+//! did not record it, it is the reciprocal of the throughput.
+//!
 //! **Memory is what is alike for every system**: for many tenants what one more instance takes, for one
 //! service that and what the machine pays once, both by the line of memory over instances. Where two
 //! systems do not have such a line, memory is not judged, and the other criteria share its weight; where
-//! two have, those without are not ranked.
+//! two have, those without are not ranked. Where a system's memory was measured in its usual life cycle
+//! only, that stands for its others too.
 //!
 //! A system is not ranked if what its criteria are read off fails often, since that is what
 //! survivors did, or is limited by the load generator, since that is the generator's figure.
 
-use results::Workload;
+use std::collections::BTreeSet;
+
 use results::record::Scenario;
+use results::{Param, Workload};
 use serde::Serialize;
 use systems::usual;
 
@@ -37,7 +47,8 @@ pub enum Criterion {
     InstanceMemory,
     /// Memory of one service: of its instance, and what the machine pays once.
     ServiceMemory,
-    /// Time per request under load: the reciprocal of the throughput.
+    /// What a request costs under load: CPU time; where that was not recorded, the reciprocal of the
+    /// throughput.
     Load,
 }
 
@@ -49,7 +60,7 @@ impl Criterion {
             Self::Request => "request",
             Self::InstanceMemory => "memory of one more instance",
             Self::ServiceMemory => "memory of one service with its engine",
-            Self::Load => "time per request under load",
+            Self::Load => "request under load",
         }
     }
 
@@ -58,13 +69,22 @@ impl Criterion {
         matches!(self, Self::InstanceMemory | Self::ServiceMemory)
     }
 
-    const fn measure(self) -> Measure {
+    /// What it is read off in these facts.
+    fn measure(self, facts: &Facts, workload: &str) -> Measure {
         match self {
             Self::Start => Measure::TotalNs,
             Self::Request => Measure::P50Ns,
             Self::InstanceMemory => Measure::InstanceBytes,
             Self::ServiceMemory => Measure::ServiceBytes,
-            Self::Load => Measure::PerSecond,
+            Self::Load => {
+                let loads = facts.comparable(workload, Scenario::Throughput);
+                let measure = Measure::RequestCpuNs;
+                if loads.iter().any(|it| it.median(measure).is_some()) {
+                    measure
+                } else {
+                    Measure::PerSecond
+                }
+            }
         }
     }
 }
@@ -121,6 +141,8 @@ pub struct Ranking {
     pub for_use: Use,
     /// The workload.
     pub workload: Workload,
+    /// How many requests an instance of each handles; nothing where that is not recorded.
+    pub lifecycle: Option<String>,
     /// What was weighed, with weights that add up to 1.
     pub weighed: Vec<(Criterion, f64)>,
     /// What would have counted and was not measured of two systems.
@@ -165,6 +187,8 @@ pub struct Place {
 pub struct Factor {
     /// Which.
     pub criterion: Criterion,
+    /// What it was read off.
+    pub measure: Measure,
     /// The cell's id.
     pub cell: String,
     /// The cost: nanoseconds or bytes.
@@ -181,8 +205,16 @@ pub fn compute(facts: &Facts) -> Vec<Ranking> {
     let mut scored = Vec::new();
     for workload in facts.workloads() {
         let all = facts.configurations(workload);
+        let lifecycles: BTreeSet<_> = all.iter().map(|of| of.lifecycle).collect();
         for for_use in USES {
-            scored.extend(score(facts, workload, for_use, &all));
+            for lifecycle in &lifecycles {
+                let alike: Vec<_> = all
+                    .iter()
+                    .copied()
+                    .filter(|of| of.lifecycle == *lifecycle)
+                    .collect();
+                scored.extend(score(facts, workload, for_use, &alike));
+            }
         }
     }
     let tables = scored.iter().flat_map(|it| it.tables(facts)).collect();
@@ -209,16 +241,30 @@ fn cell_of<'a>(
         Criterion::InstanceMemory | Criterion::ServiceMemory => {
             let cell = &of.start.cell;
             let mut cells = facts.comparable(&cell.workload, Scenario::Density);
-            let measure = criterion.measure();
+            let measure = criterion.measure(facts, &cell.workload);
             cells.retain(|it| it.system() == of.start.system() && it.median(measure).is_some());
-            usual(cells, |it| &it.cell)
+            let lifecycle =
+                |it: &CellFacts| it.cell.params.get(Param::Lifecycle).map(str::to_owned);
+            let is_alike = |it: &&CellFacts| lifecycle(it) == lifecycle(of.warm);
+            let alike = usual(cells.iter().copied().filter(is_alike), |it| &it.cell);
+            alike.or_else(|| usual(cells, |it| &it.cell))
         }
         Criterion::Load => {
-            let cell = &of.start.cell;
-            facts.usual(&cell.workload, Scenario::Throughput, of.start.system())
+            let loads = facts.comparable(&of.warm.cell.workload, Scenario::Throughput);
+            let alike = loads.into_iter().filter(|load| {
+                load.cell.system == of.warm.cell.system
+                    && load.attempted() > 0
+                    && OF_INSTANCES
+                        .iter()
+                        .all(|key| load.cell.params.get(key) == of.warm.cell.params.get(key))
+            });
+            usual(alike, |it| &it.cell)
         }
     }
 }
+
+/// In what the requests of a system, one at a time and under load, must agree.
+const OF_INSTANCES: [Param; 3] = [Param::Acquire, Param::Lifecycle, Param::Pool];
 
 /// The cells that a system's criteria are read off, each with its cost.
 type Costs<'a> = Vec<(&'a CellFacts, f64)>;
@@ -227,8 +273,11 @@ type Costs<'a> = Vec<(&'a CellFacts, f64)>;
 struct Scored<'a> {
     for_use: Use,
     workload: &'a Workload,
+    lifecycle: Option<&'a str>,
     /// What is weighed, with weights that add up to 1.
     weighed: Vec<(Criterion, f64)>,
+    /// What each of them is read off.
+    measures: Vec<Measure>,
     systems: Vec<(&'a str, Costs<'a>, f64)>,
     /// The least cost by each criterion.
     best: Vec<f64>,
@@ -246,6 +295,10 @@ fn score<'a>(
 ) -> Option<Scored<'a>> {
     let (mut systems, mut unranked) = (Vec::new(), Vec::new());
     let weighed = weighed(facts, for_use, all);
+    let measures = weighed.iter();
+    let measures = measures
+        .map(|(criterion, _)| criterion.measure(facts, workload))
+        .collect();
     for of in all {
         match costs(facts, of, &weighed) {
             Ok(costs) => systems.push((of.start.system(), costs, 0.0)),
@@ -270,7 +323,9 @@ fn score<'a>(
     (systems.len() > 1).then_some(Scored {
         for_use,
         workload,
+        lifecycle: all.first().and_then(|of| of.lifecycle),
         weighed,
+        measures,
         systems,
         best,
         unranked,
@@ -304,10 +359,13 @@ impl<'a> Scored<'a> {
                 let above = cells[..below].iter();
                 above.map(move |above| Pair::new(cell, above))
             });
-            let measure = criterion.measure();
+            let measure = self.measures[at];
+            let lifecycle = self
+                .lifecycle
+                .map_or_else(String::new, |it| format!(" {it}"));
             Table {
                 name: format!(
-                    "{} {} {}",
+                    "{} {}{lifecycle} {}",
                     self.workload,
                     self.for_use.name,
                     criterion.name()
@@ -331,14 +389,18 @@ impl<'a> Scored<'a> {
             factors: self
                 .weighed
                 .iter()
+                .zip(&self.measures)
                 .zip(cells)
                 .zip(&self.best)
-                .map(|(((criterion, _), (cell, value)), best)| Factor {
-                    criterion: *criterion,
-                    cell: cell.id.clone(),
-                    value: *value,
-                    times: value / best,
-                })
+                .map(
+                    |((((criterion, _), measure), (cell, value)), best)| Factor {
+                        criterion: *criterion,
+                        measure: *measure,
+                        cell: cell.id.clone(),
+                        value: *value,
+                        times: value / best,
+                    },
+                )
                 .collect(),
         };
         let is_left_out = |criterion: &Criterion| {
@@ -350,6 +412,7 @@ impl<'a> Scored<'a> {
             not_judged: criteria.filter(is_left_out).collect(),
             for_use: self.for_use,
             workload: self.workload.clone(),
+            lifecycle: self.lifecycle.map(str::to_owned),
             weighed: self.weighed.clone(),
             places: self.systems.iter().zip(&ranks).map(place).collect(),
             unranked: self.unranked,
@@ -370,7 +433,7 @@ fn costs<'a>(
         why,
     };
     let cost = |(criterion, _): &(Criterion, f64)| {
-        let measure = criterion.measure();
+        let measure = criterion.measure(facts, &of.start.cell.workload);
         let cell = cell_of(facts, of, *criterion);
         let value = cell.and_then(|cell| Some((cell, cell.median(measure)?)));
         let Some((cell, value)) = value else {
@@ -384,7 +447,7 @@ fn costs<'a>(
         if let Some(answered) = cell.answered().filter(|_| cell.fails_often()) {
             return Err(refuse(cell, answered));
         }
-        if *criterion == Criterion::Load && cell.is_generator_limited() {
+        if cell.is_lower_bound(measure) {
             let why = "its load generator was at its limit".to_owned();
             return Err(refuse(cell, why));
         }

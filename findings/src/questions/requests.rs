@@ -27,6 +27,9 @@ pub struct Requests {
     pub by_memory: Vec<String>,
     /// Whether every request went out after the answer to the one before it.
     pub closed_loop: bool,
+    /// Whether instances of some handle one request each and of others all: what stands beside each
+    /// other is not alike then.
+    pub has_life_cycles: bool,
     /// The ids of those whose rate is a lower bound, with the part of its core that their load
     /// generator took: it may be what limits them, and they are in no ranking.
     pub generator_limited: Vec<(String, f64)>,
@@ -171,11 +174,21 @@ fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option
         representatives: ids(&facts.representatives(workload, scenario)),
         usual: ids(&one_per_system(&known)),
         by_memory: ids(&by_memory),
+        has_life_cycles: has_several(&cells, Param::Lifecycle),
         closed_loop: cells.iter().all(is_closed),
         generator_limited: cells.iter().filter(limited).filter_map(share).collect(),
         waiting: cells.iter().filter_map(|it| waiting(facts, it)).collect(),
         cells: ids(&cells),
     })
+}
+
+/// Whether cells have several values of a parameter.
+fn has_several(cells: &[&CellFacts], param: Param) -> bool {
+    let value = |cell: &CellFacts| cell.cell.params.get(param.clone()).map(str::to_owned);
+    let mut values: Vec<_> = cells.iter().filter_map(|cell| value(cell)).collect();
+    values.sort_unstable();
+    values.dedup();
+    values.len() > 1
 }
 
 /// How long the requests of a cell wait for each other: against the same over one connection.

@@ -50,10 +50,7 @@ fn levers_are_ranked_by_what_each_does_alone() {
         (&[("memory_guard", "0"), ("table_init", "eager")], 1.0),
         // A pool is moved by itself; what it is given is moved in a start that has one.
         (&[("allocator", "pooling")], 4.0),
-        (
-            &[("allocator", "pooling"), ("pool_limits", "slots=16")],
-            3.1,
-        ),
+        (&[("allocator", "pooling"), ("pool_slots", "16")], 3.1),
     ]));
     let [loaded, pooled] = &found.levers[..] else {
         panic!("two starts have a lever moved: {:?}", found.levers);
@@ -87,7 +84,7 @@ fn levers_are_ranked_by_what_each_does_alone() {
         .rows()
         .map(|(moved, _)| moved.lever.as_str())
         .collect();
-    assert_eq!(rows, ["pool_limits=slots=16"]);
+    assert_eq!(rows, ["pool_slots=16"]);
 }
 
 #[test]

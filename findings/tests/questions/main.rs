@@ -4,6 +4,7 @@ mod blocks;
 mod builder;
 mod duel;
 mod levers;
+mod lifecycles;
 mod load;
 mod memory;
 mod objectives;

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use results::{Param, Params};
 use serde::{Deserialize, Serialize};
 
 /// The settings of a pool. A guest that needs more than a place has room for is not taken at all.
@@ -37,6 +38,21 @@ pub struct PoolSettings {
     pub warm_slots: u32,
     /// Places that are given back to the kernel at a time.
     pub decommit_batch: u32,
+}
+
+/// How many of each kind a pool has room for at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Components' instances.
+    pub components: u32,
+    /// Core modules' instances, of which a component has several.
+    pub core_instances: u32,
+    /// Memories.
+    pub memories: u32,
+    /// Tables.
+    pub tables: u32,
+    /// Stacks, on which calls run.
+    pub stacks: u32,
 }
 
 /// A setting: its name, where it stands, the least that it may be, and the names of its values where
@@ -140,6 +156,38 @@ impl PoolSettings {
     #[must_use]
     pub const fn with_slots(self, slots: u32) -> Self {
         Self { slots, ..self }
+    }
+
+    /// The engine's own totals.
+    const OWN_TOTAL: u32 = 1_000;
+
+    /// How many of each kind there may be at a time.
+    pub const fn totals(self) -> Totals {
+        let (each, parts) = match self.slots {
+            0 => (Self::OWN_TOTAL, Self::OWN_TOTAL),
+            slots => (slots, slots.saturating_mul(Self::PARTS)),
+        };
+        Totals {
+            components: each,
+            core_instances: parts,
+            memories: each,
+            tables: parts,
+            stacks: each,
+        }
+    }
+
+    /// What of it a cell names: how many there may be at a time, and what else is not the engine's
+    /// own choice.
+    pub fn params(self) -> Params {
+        let mut params = Params::new();
+        if self.slots > 0 {
+            params.insert(Param::PoolSlots, self.slots.to_string());
+        }
+        let rest = self.with_slots(0);
+        if rest != Self::DEFAULT {
+            params.insert(Param::PoolLimits, rest.to_string());
+        }
+        params
     }
 
     /// Sets one of them, as `--pool NAME=VALUE` names it, or all, as `--pool tuned` does.

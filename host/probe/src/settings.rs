@@ -157,9 +157,8 @@ impl Configuration {
         if self.compiles() {
             params.extend([entry(self.settings.compile_threads)]);
         }
-        let pool = self.settings.pool;
-        if self.settings.allocator == Allocator::Pooling && pool != PoolSettings::DEFAULT {
-            params.extend([(Param::PoolLimits, pool.to_string())]);
+        if self.settings.allocator == Allocator::Pooling {
+            params.extend(self.settings.pool.params());
         }
         let moved = self.settings.levers.only(|lever| self.has_effect(lever));
         params.extend(

@@ -33,7 +33,7 @@ impl campaign::manifest::Planned for Start {
 pub(crate) const fn default_samples(profile: Profile) -> u32 {
     match profile {
         Profile::Quick => 12,
-        Profile::Standard | Profile::Levers => 20,
+        Profile::Standard | Profile::Slots | Profile::Levers => 20,
         Profile::Full => 10,
     }
 }
@@ -85,13 +85,20 @@ fn suits(target: &Target, configuration: &Configuration) -> bool {
     })
 }
 
-/// Gives every pool that the profile has as the engine has it these settings, and the cell that has
-/// one its name.
+/// Gives every pool that the profile has as the engine has it, but for its slots, these settings, and
+/// the cell that has one its name. Where the profile says how many slots, that stays.
 pub(crate) fn set_pool(starts: &mut [Start], pool: PoolSettings) {
     for start in starts {
         let settings = &start.configuration.settings;
-        if settings.allocator == Allocator::Pooling && settings.pool == PoolSettings::DEFAULT {
-            start.configuration.settings.pool = pool;
+        let planned = settings.pool;
+        let is_engines = planned.with_slots(0) == PoolSettings::DEFAULT;
+        if settings.allocator == Allocator::Pooling && is_engines {
+            let slots = if planned.slots > 0 {
+                planned.slots
+            } else {
+                pool.slots
+            };
+            start.configuration.settings.pool = pool.with_slots(slots);
             start.cell.params = start.configuration.params();
         }
     }
@@ -174,6 +181,9 @@ fn profile_configurations(engine: Engine, profile: Profile) -> Vec<Configuration
             },
             loaded(engine),
         ],
+        (Engine::Wasmtime, Profile::Slots) => slots(),
+        // It has no pool.
+        (Engine::WasmEdge, Profile::Slots) => Vec::new(),
         (_, Profile::Standard) => {
             let bases = engine.acquire_modes().iter().map(|value| acquire(*value));
             bases
@@ -238,6 +248,22 @@ fn quick() -> Vec<Configuration> {
         with(loaded, |one| one.settings.allocator = Allocator::Pooling),
         with(loaded, |one| one.settings.memory_init = MemoryInit::Copy),
     ]
+}
+
+/// Slots over which a pool's cost is a curve: one, few, as many as a small server takes, and the
+/// engine's own number.
+const SLOTS: [u32; 4] = [1, 16, 100, 1000];
+
+/// Starts from a precompiled file without a pool, and with pools of so many slots.
+fn slots() -> Vec<Configuration> {
+    let loaded = loaded(Engine::Wasmtime);
+    let pooled = SLOTS.map(|slots| {
+        let mut one = loaded;
+        one.settings.allocator = Allocator::Pooling;
+        one.settings.pool = PoolSettings::DEFAULT.with_slots(slots);
+        one
+    });
+    std::iter::once(loaded).chain(pooled).collect()
 }
 
 /// What a pool is given in the cells of levers, one thing at a time.
@@ -353,12 +379,36 @@ mod tests {
             Target::from_workload(Workload::HttpHello).unwrap(),
         ]
         .concat();
-        for profile in [Profile::Quick, Profile::Standard, Profile::Full] {
+        for profile in [
+            Profile::Quick,
+            Profile::Standard,
+            Profile::Full,
+            Profile::Slots,
+        ] {
             let starts = starts(profile, &[], &targets, &[]);
             let cells: std::collections::BTreeSet<_> =
                 starts.iter().map(|start| &start.cell).collect();
             assert_eq!(cells.len(), starts.len(), "{profile:?}");
         }
+    }
+
+    #[test]
+    fn pools_of_several_numbers_of_slots_stand_beside_none() {
+        let targets = Target::from_workload(Workload::HttpHello).unwrap();
+        let slots = |pool: &str| -> Vec<Option<String>> {
+            let mut starts = starts(Profile::Slots, &[], &targets, &[]);
+            set_pool(&mut starts, pool.parse().unwrap());
+            let of = |start: &Start| start.cell.params.get(Param::PoolSlots).map(str::to_owned);
+            starts
+                .iter()
+                .filter(|start| !start.cell.system.is_twin())
+                .map(of)
+                .collect()
+        };
+        let all = ["1", "16", "100", "1000"].map(|it| Some(it.to_owned()));
+        assert_eq!(slots(""), [&[None][..], &all].concat());
+        assert_eq!(slots("table_elements=30000"), slots(""), "other settings");
+        assert_eq!(slots("slots=7"), slots(""), "each cell once");
     }
 
     #[test]

@@ -125,6 +125,8 @@ pub(crate) enum Profile {
     Standard,
     /// All workloads, all parameters crossed: some ten minutes.
     Full,
+    /// What a pool costs a start, over its slots: under a minute.
+    Slots,
     /// Two workloads, each setting of Wasmtime moved on its own from where it stands, and ranked by
     /// what that does: some two minutes. What should be switched on?
     Levers,

@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn clap_and_the_fast_parser_agree_on_every_flag() {
         let serve = "serve --artifact x --addr [::1]:80 --acquire cache_hit --cache folder \
-            --allocator pooling --interrupt none --instances reused --engine wasmtime --threads 3 --max-body 10 \
+            --allocator pooling --pool tuned,slots=16 --interrupt none --instances reused --engine wasmtime --threads 3 --max-body 10 \
             --max-head 8192 --max-concurrent 7 --time-limit 0.5 --write-limit 0.25 --read-limit \
             0.75 --memory-limit 2 --total-memory 3 --milestones m.json --env A=b --env C= --dir x \
             --dir y::/z:rw --config k=v";

@@ -4,13 +4,12 @@ use std::path::Path;
 
 use campaign::Error;
 use host_probe::given::Interfaces;
+use host_probe::pool::PoolSettings;
 use host_probe::report::{Cause, Failure};
 use host_probe::settings::{Acquire, Allocator};
 use machine::clock::now_ns;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{
-    Cache, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-};
+use wasmtime::{Cache, Config, Engine, InstanceAllocationStrategy};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::instance::Guest;
@@ -18,7 +17,7 @@ use super::milestones::Milestones;
 use crate::artifact::{Artifact, Contents, cache_folder, engine_settings};
 use crate::cli::args::ServeArgs;
 use crate::engine::wasmtime::guest::engine_failure;
-use crate::engine::wasmtime::{config, engine_from, private_cache, state};
+use crate::engine::wasmtime::{config, engine_from, pool, private_cache, state};
 use crate::error::{Advice, failed, unusable_artifact};
 
 /// A guest that is ready to be instantiated.
@@ -70,29 +69,26 @@ fn prepare(
     Ok((engine, linker))
 }
 
-/// The engine's configuration, with a pool for as many instances as there may be requests.
-///
-/// What a pool's instances wrote to first is wiped and kept, rather than given back to the kernel,
-/// which takes three system calls a request and the page faults after them. The kernel is informed
-/// about each stack on its own, so that a start pays for every one that could be used at a time.
+/// The engine's configuration, with the pool that was asked for.
 fn engine_config(options: &ServeArgs, acquire: Acquire, cache: Option<Cache>) -> Config {
-    const KEPT_MEMORY_BYTES: usize = 512 * 1024;
-    const KEPT_TABLE_BYTES: usize = 16 * 1024;
-    const KEPT_STACK_BYTES: usize = 64 * 1024;
     let settings = engine_settings(options.allocator, options.interrupt);
     let mut config = config(acquire, settings, cache);
     if options.allocator == Allocator::Pooling {
-        let most = u32::try_from(options.limits.concurrent).unwrap_or(u32::MAX);
-        let mut pool = PoolingAllocationConfig::new();
-        pool.total_component_instances(most)
-            .total_stacks(most)
-            .linear_memory_keep_resident(KEPT_MEMORY_BYTES)
-            .table_keep_resident(KEPT_TABLE_BYTES)
-            .async_stack_keep_resident(KEPT_STACK_BYTES)
-            .pagemap_scan(Enabled::Auto);
+        let pool = pool(pool_settings(options));
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     config
+}
+
+/// What the pool is given: unless something else is asked for, places that keep what their instances
+/// wrote to, and as many as there may be requests. The kernel is informed about each stack on its own,
+/// so that a start pays for every one that could be used at a time.
+fn pool_settings(options: &ServeArgs) -> PoolSettings {
+    let asked = options.pool.unwrap_or(PoolSettings::TUNED);
+    if asked.slots > 0 || asked == PoolSettings::DEFAULT {
+        return asked;
+    }
+    asked.with_slots(u32::try_from(options.limits.concurrent).unwrap_or(u32::MAX))
 }
 
 /// Opens a file that is to be served.

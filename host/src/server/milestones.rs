@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use host_probe::settings::{Acquire, Allocator, Engine, Interrupt, Named as _};
+use results::values::Lifecycle;
 use serde_json::json;
 
-use crate::cli::args::{Instances, ServeArgs};
+use crate::cli::args::ServeArgs;
 
 /// The milestones of a start, on `CLOCK_MONOTONIC` in nanoseconds.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(super) struct Milestones {
     pub(super) acquire: Acquire,
     allocator: Allocator,
     interrupt: Interrupt,
-    instances: Instances,
+    instances: Lifecycle,
 }
 
 impl Milestones {
@@ -66,8 +67,8 @@ impl Milestones {
             "interrupt": self.interrupt.name(),
             "instances": self.instances.name(),
             "state": match self.instances {
-                Instances::PerRequest => "none: every request begins with a fresh instance",
-                Instances::Reused => "in the memory of one wasi:http instance, until it traps or \
+                Lifecycle::PerRequest => "none: every request begins with a fresh instance",
+                Lifecycle::Reused => "in the memory of one wasi:http instance, until it traps or \
                     times out",
             },
         });

@@ -8,6 +8,7 @@ use host_probe::given::Given;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
+use results::values::Lifecycle;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use wasmtime::{Engine, PoolConcurrencyLimitError};
@@ -21,7 +22,7 @@ use super::instance::{Guest, Instance, Pool};
 use super::limits::{InFlight, Permit};
 use super::load::Loaded;
 use super::reports::Reports;
-use crate::cli::args::{Instances, Limits};
+use crate::cli::args::Limits;
 use crate::engine::wasmtime::budget::{Budget, Charge, TotalReached};
 use crate::engine::wasmtime::exchange::{Head, head_or_return};
 use crate::engine::wasmtime::guest::MemoryLimit;
@@ -59,7 +60,7 @@ enum Unanswered {
 impl Service {
     pub(super) fn new(
         loaded: Loaded,
-        instances: Instances,
+        instances: Lifecycle,
         given: Given,
         limits: Limits,
         address: SocketAddr,
@@ -69,8 +70,8 @@ impl Service {
             engine: loaded.engine,
             guest: loaded.guest,
             pool: match instances {
-                Instances::PerRequest => Pool::PerRequest,
-                Instances::Reused => Pool::Reused(tokio::sync::Mutex::new(None)),
+                Lifecycle::PerRequest => Pool::PerRequest,
+                Lifecycle::Reused => Pool::Reused(tokio::sync::Mutex::new(None)),
             },
             given,
             budget: Budget::new(limits.total_memory_bytes),

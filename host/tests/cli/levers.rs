@@ -58,7 +58,7 @@ fn every_lever_is_moved_and_shown_and_answered_for() {
     );
     for text in [
         "what should be switched on?",
-        "slots=16",
+        "pool_slots=16",
         "concurrency=yes was not measured",
     ] {
         assert!(ran.stdout.contains(text), "{text}\n{}", ran.stdout);

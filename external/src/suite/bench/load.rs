@@ -1,14 +1,17 @@
 //! Requests at something that runs.
 
 use campaign::schedule::Measurement;
+use host_probe::pool::PoolSettings;
 use machine::{cores, usage};
 use results::record::Resources;
+use results::values::{Lifecycle, Named as _};
 use results::{Attested, Evidence, Failure, FailureKind};
 use serde_json::json;
 use workloads::{Call, Request, Workload};
 
 use super::start::{FirstRequest, GRACE, Started};
 use super::{Planned, Prepared, SystemBench, log_excerpt};
+use crate::client::head;
 use crate::client::load::{self, Amount, Load, Loaded, Pace};
 use crate::client::readiness::{self, RetryPolicy, Target};
 use crate::process::Running;
@@ -16,6 +19,12 @@ use crate::system::LaunchSpec;
 
 /// How long a service is left alone to see what it costs while it is idle.
 pub(super) const IDLE: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// Where a service counts.
+const STATE: &str = "/state";
+
+/// What Wasmtime reserves for each memory of a pool unless it is told otherwise.
+const MEMORY_RESERVATION: u64 = 4 << 30;
 
 /// How many increments are to leave exactly as many.
 const INCREMENTS: u64 = 200;
@@ -45,6 +54,7 @@ impl SystemBench<'_> {
         };
         let started = self.first_answer(&mut running, &first, spec.mapped.as_ref());
         let loaded = self.load_started(&running, planned, &request, &started, port);
+        let pooled = check_pool(spec.pool, running.pid());
         let resources = running.usage();
         let used = cpus(&usage::tree(running.pid()));
         let crashed = running.ended().map(|end| format!("it {end} under load"));
@@ -54,22 +64,25 @@ impl SystemBench<'_> {
             failure.reason.push_str(&log_excerpt(&running.log_tail()));
             failure
         };
-        let (idle, loaded) = match loaded {
-            Ok(loaded) => loaded,
+        let measured = loaded.and_then(|loaded| Ok((loaded, pooled?)));
+        let ((idle, under_load), pooled) = match measured {
+            Ok(measured) => measured,
             Err(failure) => return Measurement::failed(with_log(failure)),
         };
+        let loaded = &under_load.loaded;
         let mut attested = prepared.attested.clone();
         attested.extend(started.attested);
         attested.extend(used);
-        attested.extend(self.load_evidence(&loaded));
+        attested.extend(self.load_evidence(&under_load));
+        attested.extend(pooled);
         attested.extend(idle_cost(started.resources, idle));
-        let verdict = crashed.map_or_else(|| check_load(&loaded), |end| Err(end.into()));
+        let verdict = crashed.map_or_else(|| check_load(loaded), |end| Err(end.into()));
         Measurement {
             verdict: verdict.map_err(with_log),
             total_ns: None,
             phases: Vec::new(),
             resources,
-            requests: Some(loaded.requests),
+            requests: Some(under_load.loaded.requests),
             attested,
             daemons: Vec::new(),
         }
@@ -83,18 +96,24 @@ impl SystemBench<'_> {
         request: &Request,
         started: &Started,
         port: u16,
-    ) -> Result<(Resources, Loaded), Failure> {
+    ) -> Result<(Resources, UnderLoad), Failure> {
         started.verdict.clone()?;
         std::thread::sleep(IDLE);
         let idle = running.usage();
         let target = self.endpoint.target(port);
-        let loaded = self.put_under_load(planned, request.clone(), &[target])?;
-        Ok((idle, loaded))
+        let mut cost = || running.usage().cpu_ns;
+        let under_load = self.put_under_load(planned, request.clone(), &[target], &mut cost)?;
+        Ok((idle, under_load))
     }
 
     /// Evidence of where and how a load was generated.
-    pub(super) fn load_evidence(&self, loaded: &Loaded) -> Attested {
-        Attested::from([
+    pub(super) fn load_evidence(&self, under_load: &UnderLoad) -> Attested {
+        let loaded = &under_load.loaded;
+        let lifecycle = under_load.lifecycle.map(Lifecycle::name);
+        let lifecycle = lifecycle.map(|name| (Evidence::Lifecycle, json!(name)));
+        let mut attested = Attested::from([
+            (Evidence::AnswerHead, json!(under_load.head)),
+            (Evidence::LoadCpuNs, json!(under_load.cpu_ns)),
             (Evidence::SystemCore, json!(self.cores.system)),
             (Evidence::GeneratorCore, json!(loaded.core)),
             (Evidence::GeneratorCpuNs, json!(loaded.cpu_ns)),
@@ -103,20 +122,25 @@ impl SystemBench<'_> {
                 Evidence::WarmUpPerConnection,
                 json!(self.settings.values.warm_up),
             ),
-        ])
+        ]);
+        attested.extend(lifecycle);
+        attested
     }
 
-    /// Puts what answers at these targets under load together, from where its clients are.
+    /// Puts what answers at these targets under load together, from where its clients are, and shows
+    /// how many requests an instance of it handles. `cpu_ns` is the CPU time that it has had until it
+    /// is called.
     pub(super) fn put_under_load(
         &self,
         planned: &Planned,
         request: Request,
         targets: &[Target],
-    ) -> Result<Loaded, Failure> {
-        let loaded = self
+        cpu_ns: &mut dyn FnMut() -> Option<u64>,
+    ) -> Result<UnderLoad, Failure> {
+        let under_load = self
             .endpoint
-            .as_client(|| self.load_targets(planned, request, targets));
-        loaded?
+            .as_client(|| self.load_targets(planned, request, targets, cpu_ns));
+        under_load?
     }
 
     fn load_targets(
@@ -124,7 +148,8 @@ impl SystemBench<'_> {
         planned: &Planned,
         request: Request,
         targets: &[Target],
-    ) -> Result<Loaded, Failure> {
+        cpu_ns: &mut dyn FnMut() -> Option<u64>,
+    ) -> Result<UnderLoad, Failure> {
         let values = &self.settings.values;
         if planned.workload == Workload::HttpState {
             targets
@@ -141,7 +166,46 @@ impl SystemBench<'_> {
             amount: Amount::Requests(values.requests),
             ..self.load(target, request, planned.workload)
         };
-        Ok(load::run(&load).map_err(|error| error.to_string())?)
+        let before_ns = cpu_ns();
+        let loaded = load::run(&load).map_err(|error| error.to_string())?;
+        let after_ns = cpu_ns();
+        // What a person brings need not count, and what fails is not asked for more.
+        let answers = check_load(&loaded).is_ok();
+        let head = answers.then(|| head::answer_head(target, &load.request, self.time_limit()));
+        let counts = answers && planned.own.is_none();
+        let lifecycle = counts.then(|| self.check_lifecycle(planned.instancing.lifecycle, target));
+        Ok(UnderLoad {
+            head: head.transpose()?,
+            cpu_ns: after_ns
+                .zip(before_ns)
+                .and_then(|(one, two)| one.checked_sub(two)),
+            lifecycle: lifecycle.transpose()?,
+            loaded,
+        })
+    }
+
+    /// How many requests an instance handles: what each of two increments makes of the count of the
+    /// instance that takes it. Other workloads than the one that counts are of the same guest.
+    fn check_lifecycle(&self, planned: Lifecycle, target: &Target) -> Result<Lifecycle, Failure> {
+        let increment = Request::post(STATE, []);
+        let counts = [
+            self.count(target, &increment)?,
+            self.count(target, &increment)?,
+        ];
+        let found = match counts {
+            [1, 1] => Lifecycle::PerRequest,
+            [one, two] if two == one + 1 => Lifecycle::Reused,
+            [one, two] => {
+                let reason = format!("two increments, one after another, gave {one} and {two}");
+                return Err(Failure::new(FailureKind::WrongAnswer, reason));
+            }
+        };
+        if found == planned {
+            return Ok(found);
+        }
+        let (planned, found) = (planned.name(), found.name());
+        let reason = format!("not what its cell says: its instances are {found}, not {planned}");
+        Err(Failure::new(FailureKind::NotAsPlanned, reason))
     }
 
     /// A load of one service, without warm-up.
@@ -184,9 +248,13 @@ impl SystemBench<'_> {
 
     /// The count that the service keeps.
     fn read_count(&self, target: &Target) -> Result<u64, Failure> {
+        self.count(target, &Request::get(STATE))
+    }
+
+    /// The count that a request is answered with.
+    fn count(&self, target: &Target, request: &Request) -> Result<u64, Failure> {
         let policy = RetryPolicy::until(self.deadline_ns());
-        let request = Request::get("/state");
-        let first = readiness::first_answer(target, &request, &policy, &mut || false)?;
+        let first = readiness::first_answer(target, request, &policy, &mut || false)?;
         let text = String::from_utf8_lossy(&first.answer.body);
         text.trim().parse().map_err(|_| {
             Failure::new(
@@ -194,6 +262,39 @@ impl SystemBench<'_> {
                 format!("its state is no count but {text:?}"),
             )
         })
+    }
+}
+
+/// What a load did, and what it cost its system.
+pub(super) struct UnderLoad {
+    pub(super) loaded: Loaded,
+    /// CPU time of the system, warm-up included; nothing where it is not known.
+    pub(super) cpu_ns: Option<u64>,
+    /// The head of an answer; nothing of what fails.
+    head: Option<String>,
+    /// As it was seen after the load; nothing of what cannot count.
+    lifecycle: Option<Lifecycle>,
+}
+
+/// What a pool was set to, once it is certain that there is one: a program that finds too little
+/// address space may do without, and say nothing.
+fn check_pool(pool: Option<PoolSettings>, pid: u32) -> Result<Attested, Failure> {
+    let Some(settings) = pool else {
+        return Ok(Attested::new());
+    };
+    let least_bytes = u64::from(settings.totals().memories) * MEMORY_RESERVATION;
+    match usage::address_space_bytes(pid) {
+        Some(bytes) if bytes >= least_bytes => {
+            Ok(Attested::from([(Evidence::PoolSettings, json!(settings))]))
+        }
+        found => Err(Failure::new(
+            FailureKind::NotAsPlanned,
+            format!(
+                "not what its cell says: a pool for its memories reserves {} GiB, and it has {}",
+                least_bytes >> 30,
+                found.map_or_else(|| "gone".to_owned(), |bytes| format!("{} GiB", bytes >> 30)),
+            ),
+        )),
     }
 }
 

@@ -43,10 +43,14 @@ pub(super) struct Answered {
 impl SystemBench<'_> {
     /// What a cell's starts are to be.
     pub(super) fn start_request(&self, planned: &Planned) -> StartRequest {
+        let mut variant = planned.variant.clone();
+        if planned.system.instancings().len() > 1 {
+            variant.extend(planned.instancing.params());
+        }
         StartRequest {
             workload: planned.workload,
             acquire: planned.acquire,
-            variant: planned.variant.clone(),
+            variant,
             page_cache: planned.page_cache,
             own_milestones: planned.observer == Observer::Own,
             core: self.core_of(planned),
@@ -225,18 +229,21 @@ impl SystemBench<'_> {
             observation.usage.resources,
             instance.usage().resources,
         ));
+        let target = instance.target(port);
         let before = instance.traffic();
-        let loaded = self.put_under_load(planned, request, &[instance.target(port)])?;
+        let mut cost = || instance.usage().resources.cpu_ns;
+        let under_load = self.put_under_load(planned, request, &[target], &mut cost)?;
         let passed = before.zip(instance.traffic());
         observation.usage = instance.usage();
         if let Some((before, after)) = passed {
             let evidence = path_evidence(before, after, self.endpoint.has_client());
             observation.attested.extend(evidence?);
         }
-        observation.attested.extend(self.load_evidence(&loaded));
+        let evidence = self.load_evidence(&under_load);
+        observation.attested.extend(evidence);
         observation.attested.extend(cpus(&instance.processes()));
-        check_load(&loaded)?;
-        Ok(loaded.requests)
+        check_load(&under_load.loaded)?;
+        Ok(under_load.loaded.requests)
     }
 }
 

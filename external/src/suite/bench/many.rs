@@ -150,19 +150,22 @@ impl Sample<'_> {
     ) -> Result<Requests, Failure> {
         self.start_services(fleet, request, start)?;
         fleet.record_memory(|evidence| evidence.idle());
-        let loaded = self
-            .bench
-            .put_under_load(self.planned, request.clone(), &fleet.targets)?;
+        let targets = fleet.targets.clone();
+        let mut cost = || fleet.resources().cpu_ns;
+        let under_load =
+            self.bench
+                .put_under_load(self.planned, request.clone(), &targets, &mut cost)?;
         fleet.record_memory(|evidence| evidence);
-        fleet.attested.extend(self.bench.load_evidence(&loaded));
+        let evidence = self.bench.load_evidence(&under_load);
+        fleet.attested.extend(evidence);
         // The system is left where the kernel puts it: one core for all of them would be no
         // scaling.
         fleet.attested.insert(Evidence::SystemCore, Value::Null);
         let processes = fleet.processes();
         fleet.attested.extend(cpus(&processes));
-        check_load(&loaded)?;
+        check_load(&under_load.loaded)?;
         self.check_still_there(&fleet.targets, request)?;
-        Ok(loaded.requests)
+        Ok(under_load.loaded.requests)
     }
 
     /// Starts all services, and waits until all have answered: under `density` each before the next

@@ -32,7 +32,7 @@ use super::systems::Systems;
 use crate::process;
 use crate::process::reaper::{Guard, Reaper};
 use crate::system::managed::{Engine, files_in, residency};
-use crate::system::{Acquire, BuildRequest, LaunchSpec, OwnArtifact, System, listens};
+use crate::system::{Acquire, BuildRequest, Instancing, LaunchSpec, OwnArtifact, System, listens};
 
 /// Samples of one run, in its private folder.
 pub struct SystemBench<'a> {
@@ -70,6 +70,7 @@ struct BuildKey {
     system: System,
     workload: Workload,
     acquire: Option<Acquire>,
+    instancing: Instancing,
     build: Option<Build>,
     left_out: &'static [&'static str],
 }
@@ -80,6 +81,7 @@ impl From<&Planned> for BuildKey {
             system: planned.system,
             workload: planned.workload,
             acquire: planned.acquire,
+            instancing: planned.instancing,
             build: planned.own.as_ref().map(|own| own.build),
             left_out: Without::differences(planned),
         }
@@ -189,8 +191,9 @@ impl<'a> SystemBench<'a> {
         let build = key
             .build
             .map_or_else(String::new, |build| format!("-{}", build.name()));
+        let instancing = key.instancing.name();
         let mut folder = format!(
-            "{}-{}-{acquire}{build}",
+            "{}-{}-{acquire}-{instancing}{build}",
             key.system.name(),
             key.workload.name()
         );
@@ -204,6 +207,7 @@ impl<'a> SystemBench<'a> {
         let build = BuildRequest {
             workload: key.workload,
             acquire: key.acquire,
+            instancing: key.instancing,
             own,
             left_out: key.left_out,
             folder: &folder,

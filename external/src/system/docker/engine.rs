@@ -25,13 +25,13 @@ use super::super::managed::{
     Engine, EngineContext, Instance, NEW_ENGINE, Preparation, StartRequest, on_this_thread,
 };
 use super::super::pull::{Pull, Ready, Source};
-use super::super::{ADDRESS, Acquire, BuildRequest, MILESTONES, listens};
+use super::super::{ADDRESS, Acquire, Adapter as _, BuildRequest, Instancing, MILESTONES, listens};
 use super::container::{Container, Reach, keep_daemons};
 use super::image::{self, Contents, Image};
 use super::labels::{labelled, remove_labelled, remove_of_the_dead};
 use super::pull;
 use super::socket::Socket;
-use super::{BRIDGE, CLEANUP, INSIDE, LABEL, connect, contents, describe_error, version};
+use super::{BRIDGE, CLEANUP, Docker, INSIDE, LABEL, connect, contents, describe_error, version};
 use crate::process::cleanup;
 use crate::process::reaper::Guard;
 
@@ -61,7 +61,7 @@ pub(super) struct DockerEngine {
     work: PathBuf,
     /// The value of our label, and the beginning of our containers' names.
     owner: String,
-    made: HashMap<(Workload, Option<Acquire>, bool), Made>,
+    made: HashMap<(Workload, Option<Acquire>, Instancing, bool), Made>,
     /// Where images are pulled from.
     source: Source,
     /// What the next start pulls, if it pulls anything.
@@ -199,21 +199,28 @@ impl DockerEngine {
     }
 
     fn made(&mut self, request: &StartRequest) -> Result<Made, String> {
+        let instancing = Instancing::from_params(&request.variant);
+        let docker = Docker {
+            wasmtime: self.wasmtime,
+        };
+        let instancing = instancing.unwrap_or_else(|| docker.usual_instancing(request.workload));
         let pulls = Pull::parse(&request.variant).is_some();
-        let key = (request.workload, request.acquire, pulls);
+        let key = (request.workload, request.acquire, instancing, pulls);
         if let Some(made) = self.made.get(&key) {
             return Ok(made.clone());
         }
         let folder = self.work.join(format!(
-            "{}-{}",
+            "{}-{}-{}",
             request.workload.name(),
-            request.acquire.map_or("machine-code", Acquire::name)
+            request.acquire.map_or("machine-code", Acquire::name),
+            instancing.name()
         ));
         std::fs::create_dir_all(&folder)
             .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         let build = BuildRequest {
             workload: request.workload,
             acquire: request.acquire,
+            instancing,
             own: None,
             left_out: &[],
             folder: &folder,

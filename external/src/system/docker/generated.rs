@@ -17,7 +17,7 @@ use workloads::Workload;
 use super::super::container::HOST_NETWORK;
 use super::super::managed::on_this_thread;
 use super::super::oci::bundle::{Template, read_configuration};
-use super::super::{ADDRESS, BuildRequest};
+use super::super::{ADDRESS, BuildRequest, Instancing};
 use super::labels::remove_labelled;
 use super::socket::{REMEDY, Socket};
 use super::{CLEANUP, INSIDE, LABEL, connect, contents, describe_error, image, version};
@@ -73,6 +73,7 @@ async fn capture(client: &Client, owner: &str, network: &str) -> Result<Template
     let build = BuildRequest {
         workload: Workload::HttpHello,
         acquire: None,
+        instancing: Instancing::PROCESS,
         own: None,
         left_out: &[],
         folder: Path::new(""),

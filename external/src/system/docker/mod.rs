@@ -34,8 +34,8 @@ use super::native::STATIC;
 use super::programs::unavailable;
 use super::wasmtime::WasmtimeCli;
 use super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, listens,
-    text,
+    ADDRESS, Acquire, Adapter, BuildRequest, Estimate, Found, Instancing, LaunchSpec, Unavailable,
+    listens, text,
 };
 
 /// The parts of an engine that start a container, as it names them.
@@ -99,6 +99,14 @@ impl Adapter for Docker {
             WasmtimeCli.keeps_state()
         } else {
             Ok("memory of the process in the container")
+        }
+    }
+
+    fn instancings(&self) -> &'static [Instancing] {
+        if self.wasmtime {
+            WasmtimeCli.instancings()
+        } else {
+            &[Instancing::PROCESS]
         }
     }
 

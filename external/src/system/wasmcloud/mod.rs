@@ -54,13 +54,14 @@ use std::process::{Command, Stdio};
 
 use results::Params;
 use results::record::Scenario;
+use results::values::Lifecycle;
 use workloads::Workload;
 
 use super::managed::{self, Engine, EngineContext, ManagedSystem, programs};
 use super::programs::unavailable;
 use super::{
-    Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, find_program, found,
-    listens, named_or_installed, pull,
+    Acquire, Adapter, BuildRequest, Estimate, Found, Instancing, LaunchSpec, Unavailable,
+    find_program, found, listens, named_or_installed, pull,
 };
 
 pub use host_state::variants;
@@ -127,7 +128,19 @@ impl Adapter for WasmCloud {
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
-        Err(super::FRESH_INSTANCES)
+        Err(
+            "its host gives each request of a WASI 0.2 component an instance of its own, and the \
+                component imports no store that would outlive it",
+        )
+    }
+
+    fn instancings(&self) -> &'static [Instancing] {
+        // Its host decides on the pool; nothing of an order does.
+        const EACH: Instancing = Instancing {
+            lifecycle: Lifecycle::PerRequest,
+            pool: None,
+        };
+        &[EACH]
     }
 
     fn acquire_modes(&self) -> &'static [Acquire] {

@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use results::record::Scenario;
+use results::values::{Lifecycle, Pool};
 use workloads::Dialect;
 
 use super::super::programs::unavailable;
 use super::super::{
     ADDRESS, Acquire, AcquireVariable, Adapter, BuildRequest, Commands, Estimate, Found,
-    LaunchSpec, Paths, Takes, Unavailable, call_arguments, copy_guest, found, listens,
-    named_or_installed, run, text, words,
+    Instancing, LaunchSpec, Paths, REUSED_INSTANCE, Takes, Unavailable, call_arguments, copy_guest,
+    found, listens, named_or_installed, run, text, words,
 };
-use super::{ACQUIRE_MODES, artifact, cache, estimate, paths};
+use super::pool::{self, pool_settings};
+use super::{ACQUIRE_MODES, artifact, cache, estimate, paths, per_request};
 
 /// The version of the engine that is embedded, which `./setup wasmtime` reads from the same line.
 fn version() -> &'static str {
@@ -43,7 +45,11 @@ impl Adapter for WasmtimeCli {
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
-        Err(super::super::FRESH_INSTANCES)
+        Ok(REUSED_INSTANCE)
+    }
+
+    fn instancings(&self) -> &'static [Instancing] {
+        &INSTANCINGS
     }
 
     fn acquire_modes(&self) -> &'static [Acquire] {
@@ -93,6 +99,7 @@ impl Adapter for WasmtimeCli {
             arguments: commands.launch,
             environment: commands.environment,
             cache,
+            pool: pool_of(build).and_then(pool_settings),
             ..spec
         })
     }
@@ -117,6 +124,14 @@ const LOGGING: &str = "logging";
 /// Its executor starts a thread for each core unless told otherwise.
 const THREADS: &str = "threads";
 
+/// The pool that a start's instances come from, where the program is told or has one by itself.
+fn pool_of(build: &BuildRequest<'_>) -> Option<Pool> {
+    if build.leaves_out(POOL) {
+        return Some(Pool::None);
+    }
+    build.instancing.pool.filter(|_| listens(build.workload))
+}
+
 fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     let precompiled = build.acquire == Some(Acquire::DeserializeFile);
     let cached = matches!(build.acquire, Some(Acquire::CacheMiss | Acquire::CacheHit));
@@ -127,8 +142,8 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     };
     let service = listens(build.workload);
     let mut launch = words(&[if service { "serve" } else { "run" }]);
-    if build.leaves_out(POOL) {
-        launch.extend(words(&["-O", "pooling-allocator=n"]));
+    if let Some(option) = pool::flags(pool_of(build)) {
+        launch.extend(words(&["-O", &option]));
     }
     if build.leaves_out(LOGGING) {
         launch.extend(words(&["-D", "logging=n"]));
@@ -139,6 +154,9 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     }
     if service {
         launch.extend(words(&["--addr", ADDRESS]));
+        if build.instancing.lifecycle == Lifecycle::Reused {
+            launch.extend(words(&REUSED));
+        }
     }
     launch.push(artifact(build.acquire, paths).to_owned());
     launch.extend(call_arguments(build.workload));
@@ -154,6 +172,26 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
             .collect(),
     }
 }
+
+/// One instance that takes all requests in turn, as long as there are any: by default each request
+/// of a WASI 0.2 component gets an instance of its own, which is gone after it.
+const REUSED: [&str; 6] = [
+    "--max-instance-reuse-count",
+    "1000000000",
+    "--idle-instance-timeout",
+    "3600s",
+    // Requests at a time beyond it get instances of their own.
+    "--max-concurrent-requests",
+    "1",
+];
+
+/// By default it has a pool, where the machine has the address space.
+const INSTANCINGS: [Instancing; 4] = [
+    per_request(Pool::Default),
+    per_request(Pool::Tuned),
+    per_request(Pool::None),
+    Instancing::of_engine(Lifecycle::Reused, Pool::Default),
+];
 
 /// Writes the cache's configuration. Its housekeeping is put off beyond the life of a run: a worker
 /// that recompresses entries would make the hundredth hit another measurement than the first.

@@ -1,16 +1,19 @@
 //! Wasmtime in the program `host`: `host serve` for services, `host run` for commands.
 
 use campaign::sibling::Package;
+use host_probe::pool::PoolSettings;
 use results::record::Scenario;
-use results::values::Named as _;
-use workloads::{Dialect, Workload};
+use results::values::{Allocator, Lifecycle, Named as _, Pool};
+use workloads::Dialect;
 
 use super::super::programs::unavailable;
 use super::super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, LaunchSpec, Paths, Takes,
-    Unavailable, call_arguments, copy_guest, found, listens, run, words,
+    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, Instancing, LaunchSpec,
+    Paths, REUSED_INSTANCE, Takes, Unavailable, call_arguments, copy_guest, found, listens, run,
+    words,
 };
-use super::{ACQUIRE_MODES, artifact, cache, estimate, paths};
+use super::pool::pool_settings;
+use super::{ACQUIRE_MODES, artifact, cache, estimate, paths, per_request};
 
 /// The engine as a library.
 pub(in crate::system) struct WasmtimeEmbedded;
@@ -37,6 +40,14 @@ const EPOCHS: &str = "epochs";
 const FIXED_ADDRESS: &str = "fixed-address";
 /// It does not look for the address space of a pool, as the command line does in any case.
 const NO_POOL_PROBE: &str = "no-pool-probe";
+
+/// By default it has no pool, which would be the larger part of its start.
+const INSTANCINGS: [Instancing; 4] = [
+    per_request(Pool::None),
+    per_request(Pool::Default),
+    per_request(Pool::Tuned),
+    Instancing::of_engine(Lifecycle::Reused, Pool::None),
+];
 
 impl Adapter for WasmtimeEmbedded {
     fn name(&self) -> &'static str {
@@ -79,6 +90,7 @@ impl Adapter for WasmtimeEmbedded {
         Ok(LaunchSpec {
             arguments: commands.launch,
             cache: cache(acquire, build.folder),
+            pool: pool_of(build),
             ..LaunchSpec::of_artifact(program, artifact, sha256)
         })
     }
@@ -101,12 +113,22 @@ impl Adapter for WasmtimeEmbedded {
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
-        Ok("memory of one instance that takes all requests, in turn")
+        Ok(REUSED_INSTANCE)
+    }
+
+    fn instancings(&self) -> &'static [Instancing] {
+        &INSTANCINGS
     }
 
     fn reports_milestones(&self) -> bool {
         true
     }
+}
+
+/// The pool of a service that has one.
+fn pool_of(build: &BuildRequest<'_>) -> Option<PoolSettings> {
+    let pool = build.instancing.pool.filter(|_| listens(build.workload));
+    pool.and_then(pool_settings)
 }
 
 fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
@@ -133,8 +155,12 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     }
     if service {
         launch.extend(words(&["--addr", ADDRESS]));
-        if build.workload == Workload::HttpState {
-            launch.extend(words(&["--instances", "reused"]));
+        if build.instancing.lifecycle != Lifecycle::PerRequest {
+            launch.extend(words(&["--instances", build.instancing.lifecycle.name()]));
+        }
+        if let Some(settings) = pool_of(build) {
+            launch.extend(words(&["--allocator", Allocator::Pooling.name()]));
+            launch.extend(words(&["--pool", &format!("default,{settings}")]));
         }
     } else {
         launch.push("--".to_owned());

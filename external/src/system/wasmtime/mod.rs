@@ -2,10 +2,13 @@
 
 mod cli;
 mod embedded;
+mod pool;
 
 use std::path::{Path, PathBuf};
 
-use super::{Acquire, Estimate, Paths, text};
+use results::values::{Lifecycle, Pool};
+
+use super::{Acquire, Estimate, Instancing, Paths, text};
 
 pub(super) use cli::WasmtimeCli;
 pub(super) use embedded::WasmtimeEmbedded;
@@ -17,6 +20,11 @@ const ACQUIRE_MODES: [Acquire; 4] = [
     Acquire::CacheHit,
     Acquire::DeserializeFile,
 ];
+
+/// A way to meet requests; an instance that is kept is made once, so that its pool is the usual one.
+const fn per_request(pool: Pool) -> Instancing {
+    Instancing::of_engine(Lifecycle::PerRequest, pool)
+}
 
 /// How long a start takes that loads code which was compiled before.
 const PREPARED_MS: f64 = 15.0;

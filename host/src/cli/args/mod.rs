@@ -16,7 +16,9 @@ use std::time::Duration;
 use campaign::duration::parse_seconds;
 use clap::Args;
 use host_probe::limits;
-use host_probe::settings::{Acquire, Allocator, Engine, Interrupt, Named};
+use host_probe::pool::PoolSettings;
+use host_probe::settings::{Acquire, Allocator, Engine, Interrupt, Named as _};
+use results::values::Lifecycle;
 
 pub(crate) use self::given::{GivenArgs, hold_folder};
 pub(crate) use self::parse::{parse_compile, parse_run, parse_serve};
@@ -46,6 +48,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME", value_parser = possible(Allocator::ALL))]
     #[arg(default_value = Allocator::OnDemand.name())]
     pub(crate) allocator: Allocator,
+    /// What the pool of `--allocator pooling` is given: `tuned`, with a place for each request at a
+    /// time; `default`, the engine's own; or settings, such as `tuned,slots=16` [default: tuned]
+    #[arg(long, value_name = "SETTINGS")]
+    pub(crate) pool: Option<PoolSettings>,
     /// `epoch`: a guest that computes for long gives way to others, and its time is limited; `none`:
     /// its code checks nothing, and it keeps its thread until it ends by itself
     #[arg(long, value_name = "NAME", value_parser = possible(Interrupt::ALL))]
@@ -53,9 +59,9 @@ pub(crate) struct ServeArgs {
     pub(crate) interrupt: Interrupt,
     /// `per-request`: each request gets an instance of its own; `reused`: one instance takes
     /// requests in turn and keeps its state
-    #[arg(long, value_name = "NAME", value_parser = possible(Instances::ALL))]
-    #[arg(default_value = Instances::PerRequest.name())]
-    pub(crate) instances: Instances,
+    #[arg(long, value_name = "NAME", value_parser = possible(Lifecycle::ALL))]
+    #[arg(default_value = Lifecycle::PerRequest.name())]
+    pub(crate) instances: Lifecycle,
     /// Threads that serve [default: one for each core]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -125,26 +131,6 @@ impl Limits {
 
     /// The least that hyper can work with.
     const LEAST_HEAD_BYTES: usize = 8192;
-}
-
-/// How many requests an instance handles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Instances {
-    /// One: each request gets a fresh instance.
-    PerRequest,
-    /// All of them, one after another, until one traps or times out.
-    Reused,
-}
-
-impl Named for Instances {
-    const ALL: &'static [Self] = &[Self::PerRequest, Self::Reused];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::PerRequest => "per-request",
-            Self::Reused => "reused",
-        }
-    }
 }
 
 /// The command line of `host run`.

@@ -9,12 +9,13 @@ use host_probe::given::{Folder, Variable};
 use host_probe::limits;
 use host_probe::settings::{Acquire, Allocator, Engine, Interrupt, Named as _};
 use lexopt::Arg::{Long, Short};
+use results::values::Lifecycle;
 
 use super::values::{
     parse_address, parse_bytes, parse_concurrency, parse_head_bytes, parse_mebibytes, parse_named,
     parse_threads,
 };
-use super::{ANY_PORT, CompileArgs, GivenArgs, Instances, Limits, RunArgs, ServeArgs};
+use super::{ANY_PORT, CompileArgs, GivenArgs, Limits, RunArgs, ServeArgs};
 use crate::cli::{Command, Parsed};
 use crate::error::usage;
 
@@ -30,8 +31,9 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
         acquire: None,
         cache: None,
         allocator: Allocator::OnDemand,
+        pool: None,
         interrupt: Interrupt::Epoch,
-        instances: Instances::PerRequest,
+        instances: Lifecycle::PerRequest,
         threads: None,
         limits: Limits::DEFAULT,
         given: GivenArgs::default(),
@@ -50,9 +52,10 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
             "--acquire" => args.acquire = Some(flags.acquire()?),
             "--cache" => args.cache = Some(flags.path()?),
             "--allocator" => args.allocator = flags.allocator()?,
+            "--pool" => args.pool = Some(flags.value(str::parse)?),
             "--interrupt" => args.interrupt = flags.interrupt()?,
             "--instances" => {
-                args.instances = flags.value(|text| parse_named(Instances::ALL, text))?;
+                args.instances = flags.value(|text| parse_named(Lifecycle::ALL, text))?;
             }
             // Wasmtime's, or this is not reached.
             "--engine" => _ = flags.path()?,
@@ -73,6 +76,12 @@ pub(crate) fn parse_serve(arguments: &[OsString]) -> Result<Option<Parsed>, Erro
     }
     args.artifact = artifact.ok_or_else(|| flags.missing("--artifact FILE"))?;
     check_cache(args.acquire, args.cache.is_some())?;
+    if args.pool.is_some() && args.allocator != Allocator::Pooling {
+        return Err(usage(
+            "--pool goes with --allocator pooling only",
+            "leave it out, or set --allocator pooling",
+        ));
+    }
     Ok(Some(Parsed::Run(Command::Serve(Box::new(args)))))
 }
 

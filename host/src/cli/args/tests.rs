@@ -34,7 +34,7 @@ fn an_artifact_is_enough() {
     );
     assert_eq!(
         (options.instances, options.threads),
-        (Instances::PerRequest, None)
+        (Lifecycle::PerRequest, None)
     );
     assert_eq!(options.limits, Limits::DEFAULT);
 }
@@ -46,6 +46,7 @@ fn every_flag_is_taken_in_both_spellings() {
         ("--acquire", "cache_hit"),
         ("--cache", "folder"),
         ("--allocator", "pooling"),
+        ("--pool", "tuned,slots=16"),
         ("--interrupt", "none"),
         ("--instances", "reused"),
         ("--engine", "wasmtime"),
@@ -74,10 +75,11 @@ fn every_flag_is_taken_in_both_spellings() {
         (options.acquire, options.allocator),
         (Some(Acquire::CacheHit), Allocator::Pooling)
     );
+    assert_eq!(options.pool, Some(PoolSettings::TUNED.with_slots(16)));
     assert_eq!(options.interrupt, Interrupt::None);
     assert_eq!(
         (options.instances, options.threads.map(NonZeroUsize::get)),
-        (Instances::Reused, Some(3))
+        (Lifecycle::Reused, Some(3))
     );
     let limits = Limits {
         body_bytes: 10,

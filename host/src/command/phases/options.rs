@@ -114,6 +114,7 @@ fn workload_names(profile: Profile, requested: &[String]) -> Result<Vec<String>,
                 Workload::Hello.name().to_owned(),
                 Workload::HttpHello.name().to_owned(),
             ],
+            Profile::Slots => vec![Workload::HttpHello.name().to_owned()],
             Profile::Standard | Profile::Full => all().map(str::to_owned).collect(),
         });
     }

@@ -83,16 +83,13 @@ pub(crate) fn pool(settings: PoolSettings) -> PoolingAllocationConfig {
         })
         .max_unused_warm_slots(settings.warm_slots)
         .decommit_batch_size(settings.decommit_batch as usize);
-    let slots = settings.slots;
-    if slots > 0 {
-        let parts = slots.saturating_mul(PoolSettings::PARTS);
-        pool.total_component_instances(slots)
-            .total_memories(slots)
-            // A store keeps the stack of its last call.
-            .total_stacks(slots)
-            .total_core_instances(parts)
-            .total_tables(parts);
-    }
+    let totals = settings.totals();
+    pool.total_component_instances(totals.components)
+        .total_core_instances(totals.core_instances)
+        .total_memories(totals.memories)
+        .total_tables(totals.tables)
+        // A store keeps the stack of its last call.
+        .total_stacks(totals.stacks);
     pool
 }
 

@@ -30,7 +30,7 @@ use self::called::{After, Called};
 pub use self::code::Code;
 pub(crate) use self::code::not_compiled;
 use self::code::{acquire, not_loaded, read};
-pub(crate) use self::config::{config, engine_from, private_cache};
+pub(crate) use self::config::{config, engine_from, pool, private_cache};
 pub use self::config::{new_engine, new_engine_without_compiler};
 pub use self::deadline::Then;
 use self::guest::Guest;
