@@ -44,10 +44,10 @@ pub(crate) struct UserArtifact {
     pub(crate) stdin_sha256: Option<String>,
     /// Where it is read: there, or in a copy of what can be read once.
     #[serde(skip)]
-    stdin_source: Option<PathBuf>,
+    pub(crate) stdin_source: Option<PathBuf>,
     /// Its folders, open for as long as this process lives.
     #[serde(skip)]
-    held: Vec<Folder>,
+    pub(crate) held: Vec<Folder>,
 }
 
 fn texts<T: ToString>(values: &[T]) -> Vec<String> {
