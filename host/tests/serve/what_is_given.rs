@@ -52,6 +52,17 @@ fn a_command_is_given_what_is_named() {
     assert_eq!(run(&write, &["--dir", &given]), "refused");
     assert_eq!(run(&write, &["--dir", &format!("{given}:rw")]), "done");
     assert!(folder.path().join("new").exists());
+    for (name, what) in [
+        ("make.wasm", Try::Make("made")),
+        ("link.wasm", Try::Link("link", "new")),
+        ("remove.wasm", Try::Remove("new")),
+    ] {
+        let changes = file(name, &trier(what));
+        assert_eq!(run(&changes, &["--dir", &given]), "refused", "{name}");
+        let given = format!("{given}:rw");
+        assert_eq!(run(&changes, &["--dir", &given]), "done", "{name}");
+    }
+    assert!(!folder.path().join("new").exists());
 }
 
 #[test]
