@@ -24,7 +24,7 @@ fn starts(cells: &[(&[(&str, &str)], f64)]) -> Vec<Sample> {
                 .iter()
                 .filter(|(key, _)| !moved.iter().any(|(it, _)| it == key));
             let params: Vec<_> = of_usual.chain(*moved).copied().collect();
-            let cell = cell("wasmtime-embedded", Scenario::RuntimeCold, &params);
+            let cell = cell("wasmtime-embedded", Scenario::WarmDisk, &params);
             // Every start of a block is as slow as that block is.
             let noise = 1.0 + 0.01 * f64::from(block % 5);
             let total_ns = (total_ms * 1e6 * noise) as u64;

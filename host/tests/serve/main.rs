@@ -5,9 +5,9 @@ mod answers;
 mod command_line;
 #[path = "../support/endless.rs"]
 mod endless;
+mod endurance;
 #[path = "../support/given.rs"]
 mod given;
-mod endurance;
 mod guests;
 mod hostile;
 mod interrupt;
