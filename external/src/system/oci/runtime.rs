@@ -33,10 +33,6 @@ pub(in crate::system) const PROGRAMS: [&str; 2] = ["runc", "crun"];
 /// The folder of the files that are mounted into containers, in that of the runtime's.
 const FILES: &str = "files";
 
-/// Where `crun` keeps filters of system calls that it has built, beside the state of its containers:
-/// what a first start builds, later ones read.
-const CACHE: &str = ".cache";
-
 /// `runc` or `crun`.
 pub(in crate::system) struct Runtime {
     pub(in crate::system) program: &'static str,
@@ -259,7 +255,8 @@ impl Engine for Bundles {
     }
 
     fn clean(&mut self) -> Result<(), String> {
-        let is_kept = |entry: &DirEntry| entry.file_name() == CACHE;
+        // Containers are named after us; what `crun` keeps between them begins with a dot.
+        let is_kept = |entry: &DirEntry| entry.file_name().as_encoded_bytes().starts_with(b".");
         let left = std::fs::read_dir(&self.caller.state).map_or(0, |entries| {
             entries.flatten().filter(|it| !is_kept(it)).count()
         });
