@@ -103,7 +103,7 @@ async fn harness(ready: &Ready<'_>, step: Step) -> (Store<Data>, Instance) {
     if step == Step::Ours {
         return ready.store_instantiate().await;
     }
-    let mut store = Store::new(&ready.engine, Data::new(&ready.guest.spec));
+    let mut store = Store::new(&ready.engine, Data::new(&ready.guest.spec).expect("it is given nothing"));
     if step >= Step::Limiter {
         store.limiter(|guest| &mut guest.memory);
     }

@@ -28,6 +28,7 @@ const fn look(letter: char, colour: &'static str, shade: u8) -> PhaseLook {
 /// lightness, so that they are distinguishable without hues.
 pub const fn phase(phase: Phase) -> PhaseLook {
     match phase {
+        Phase::Pull => look('p', "p-orange", 180),
         Phase::Create => look('n', "p-dark", 146),
         Phase::Start => look('t', "p-sky", 215),
         Phase::Spawn => look('s', "p-grey", 250),

@@ -383,6 +383,11 @@ vocabulary! {
     Network = "network",
     /// State of the image: `pulled`, `cached`.
     Image = "image",
+    /// How the registry is spoken to that an image is pulled from: `plain`, `tls`.
+    Registry = "registry",
+    /// Size of a further layer of the image that is pulled, below that of the workload. Absent where
+    /// there is none.
+    BaseLayer = "base_layer",
     /// State of an orchestrator's host: `new`, `running`.
     Host = "host",
     /// State of an orchestrator's infrastructure: `new`, or as it runs.
@@ -558,6 +563,10 @@ vocabulary! {
     NatsVersion = "nats_version",
     /// From the launch of a start until the registry was ready.
     RegistryReadyAtNs = "registry_ready_at_ns",
+    /// Layers of the image that was pulled.
+    ImageLayers = "image_layers",
+    /// The bytes of these layers, compressed as they were pulled.
+    ImageBytes = "image_bytes",
     /// The version of the registry.
     RegistryVersion = "registry_version",
     /// Costs of a service after 200 ms without a request.

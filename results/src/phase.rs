@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
+    /// Of a container: the order to pull its image → the engine's answer that it is there, fetched and
+    /// unpacked.
+    Pull,
     /// Of a container: the order to create it → the engine's answer that it is there.
     Create,
     /// Of a container: created → the first statement of its process, or the engine's answer that it
@@ -84,7 +87,8 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
+        Self::Pull,
         Self::Create,
         Self::Start,
         Self::Spawn,
@@ -118,6 +122,7 @@ impl Phase {
     /// The name in records and tables.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Pull => "pull",
             Self::Create => "create",
             Self::Start => "start",
             Self::Spawn => "spawn",

@@ -36,6 +36,10 @@ const READING_MS: f64 = 100.0;
 /// What it takes to start an engine of containers anew.
 const RESTART_MS: f64 = 2_100.0;
 
+/// What it takes to pull an image and to remove it again; with a base layer.
+const PULLING_MS: f64 = 500.0;
+const PULLING_BASE_MS: f64 = 3_000.0;
+
 /// What comes before each load: the service is left alone for a while, and ended afterwards.
 const IDLE_MS: f64 = 220.0;
 
@@ -248,6 +252,14 @@ impl Planned {
         }
         if self.page_cache == PageCache::EvictedAll {
             around_ms += READING_MS;
+        }
+        if self.cell.scenario == Scenario::ImageCold {
+            let has_base = self.variant.contains_key(Param::BaseLayer);
+            around_ms += if has_base {
+                PULLING_BASE_MS
+            } else {
+                PULLING_MS
+            };
         }
         let start_ms = estimate.start_ms + work_ms(self.workload);
         start_ms * self.instances as f64 + around_ms + load_ms

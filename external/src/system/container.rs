@@ -88,6 +88,19 @@ impl Instants {
         partition(self.launched_ns, &ends)
     }
 
+    /// Phases with what came before them: the image was ordered to be pulled at `pulling_ns`.
+    pub(super) fn phases_with_pull(
+        &self,
+        pulling_ns: Option<u64>,
+        phases: Vec<PhaseTime>,
+    ) -> Vec<PhaseTime> {
+        let pull = pulling_ns.map(|began_ns| PhaseTime {
+            name: Phase::Pull,
+            ns: self.launched_ns - began_ns,
+        });
+        pull.into_iter().chain(phases).collect()
+    }
+
     /// How long the engine took to answer the order to start.
     pub(super) fn attested(&self) -> Attested {
         Attested::from([(

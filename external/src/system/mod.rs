@@ -3,6 +3,7 @@
 //!
 //! Only this folder knows a product's flags, and only `systems` its label and looks.
 
+mod child;
 mod container;
 mod containerd;
 mod docker;
@@ -14,6 +15,7 @@ mod oci;
 mod own;
 pub mod own_milestones;
 mod programs;
+mod pull;
 mod registry;
 pub mod wasmcloud;
 mod wasmedge;

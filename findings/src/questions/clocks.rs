@@ -131,11 +131,17 @@ const CLOCKS: [(&str, Clock); 9] = [
     (START, Clock::Whole(Scenario::WarmDisk)),
     (
         "the same, from `start` on (container created before)",
-        Clock::Except(&[Phase::Create]),
+        Clock::Except(&[Phase::Pull, Phase::Create]),
     ),
     (
         "the same, from the process's first statement on",
-        Clock::Except(&[Phase::Create, Phase::Start, Phase::Spawn, Phase::Process]),
+        Clock::Except(&[
+            Phase::Pull,
+            Phase::Create,
+            Phase::Start,
+            Phase::Spawn,
+            Phase::Process,
+        ]),
     ),
     (
         "only the first answer, once the server listens",

@@ -27,6 +27,8 @@ pub(super) struct Running<'a> {
     pub(super) id: String,
     pub(super) pid: u32,
     pub(super) instants: Instants,
+    /// The clock right before its image was pulled, if it was.
+    pub(super) pulling_ns: Option<u64>,
     /// The network of its cell, and what it was started with.
     pub(super) network: String,
     pub(super) configuration: Value,
@@ -43,7 +45,7 @@ pub(super) struct Running<'a> {
 
 impl Instance for Running<'_> {
     fn launched_ns(&self) -> u64 {
-        self.instants.launched_ns
+        self.pulling_ns.unwrap_or(self.instants.launched_ns)
     }
 
     fn target(&self, port: u16) -> Target {
@@ -112,8 +114,10 @@ impl Instance for Running<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
-        self.instants
-            .phases(self.milestones.as_deref(), first, answered_ns)
+        let phases = self
+            .instants
+            .phases(self.milestones.as_deref(), first, answered_ns)?;
+        Ok(self.instants.phases_with_pull(self.pulling_ns, phases))
     }
 
     fn usage(&mut self) -> Usage {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use machine::clock::now_ns;
 use machine::{cores, usage};
 use results::record::Resources;
-use results::{Evidence, Param, Skip};
+use results::{Attested, Evidence, Param, Skip};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tonic::{Code, Status};
@@ -16,14 +16,15 @@ use super::super::container::{HOST_NETWORK, Instants, MILESTONES_FILE, empty_mil
 use super::super::managed::{Engine, Instance, Preparation, StartRequest};
 use super::super::oci;
 use super::super::oci::bundle::{Place, Templates};
+use super::super::pull::{Pull, Ready, Source};
 use super::api::{
     self, Any, ById, Client, CommitSnapshot, Container, Containers, CreateNamespace, CreateTask,
     CreatedTask, Empty, ListContainers, Mounts, NAMESPACE, Namespace, OneContainer,
     PrepareSnapshot, SNAPSHOTTER, VERSION, VersionResponse,
 };
 use super::container::Running;
-use super::labels;
 use super::removal::{remove_container, remove_snapshot, remove_snapshots};
+use super::{labels, pull};
 use crate::process::reaper::Guard;
 
 /// The shim that containerd uses unless told otherwise, which Docker names too.
@@ -47,6 +48,10 @@ pub(super) struct Daemon {
     pub(super) work: PathBuf,
     pub(super) id: String,
     pub(super) made: HashMap<Workload, Made>,
+    /// Where images are pulled from.
+    pub(super) source: Source,
+    /// What the next start pulls, if it pulls anything.
+    pub(super) ready: Option<Ready>,
     pub(super) _guard: Guard,
 }
 
@@ -158,6 +163,34 @@ impl Daemon {
         Ok(made)
     }
 
+    /// Where the daemon reads who signed a registry's certificate.
+    fn hosts(&self) -> PathBuf {
+        self.work.join("hosts")
+    }
+
+    /// Has an image in its registry, if the start pulls one, and nothing of it in the daemon.
+    fn prepare_pull(&mut self, request: &StartRequest, program: &Path) -> Result<Attested, String> {
+        self.remove_pulled()?;
+        let Some(pull) = Pull::parse(&request.variant) else {
+            return Ok(Attested::new());
+        };
+        let native = super::super::native::program_of(request.workload);
+        let files = [(PathBuf::from(format!("/{native}")), program.to_owned())];
+        let ready = self.source.ready(pull, native, &files)?;
+        pull::trust(&self.hosts(), &ready)?;
+        let attested = ready.evidence();
+        self.ready = Some(ready);
+        Ok(attested)
+    }
+
+    /// Removes what the last start has pulled.
+    fn remove_pulled(&mut self) -> Result<(), String> {
+        match (self.ready.take(), &self.client) {
+            (Some(ready), Some(client)) => self.runtime.block_on(pull::remove(client, &ready)),
+            _ => Ok(()),
+        }
+    }
+
     /// The daemon's own process, with what it has cost until now.
     fn daemon(&self) -> BTreeMap<String, (u32, Resources)> {
         let Ok(pid) = usage::peer(&self.socket) else {
@@ -247,8 +280,9 @@ impl Engine for Daemon {
         let made = self.made(request.workload, &client)?;
         self.keep_on_core(request.core)?;
         empty_milestones(self.milestones_folder())?;
+        let mut attested = self.prepare_pull(request, &made.program)?;
         let resident = request.place_pages(&made.program)?;
-        let mut attested = self.templates.attested(request)?;
+        attested.extend(self.templates.attested(request)?);
         attested.extend([
             (Evidence::PagesResident, json!(resident)),
             (Evidence::EngineVersion, json!(self.version)),
@@ -282,7 +316,15 @@ impl Engine for Daemon {
         let configuration = self.templates.configuration(request, place, port)?;
         let network = request.variant.get(Param::Network).unwrap_or(HOST_NETWORK);
         let container = self.definition(&configuration);
-        let started = launch(&client, container, made.snapshot, &printed);
+        let (mut parent, mut pulling_ns) = (made.snapshot, None);
+        if let Some(ready) = &self.ready {
+            pulling_ns = Some(now_ns());
+            let hosts = self.hosts();
+            let pulled = pull::pull(&client, ready, &hosts, &self.id);
+            self.runtime.block_on(pulled)?;
+            parent.clone_from(&ready.image.chain_id);
+        }
+        let started = launch(&client, container, parent, &printed);
         match self.runtime.block_on(started) {
             Ok((instants, pid)) => Ok(Box::new(Running {
                 runtime: &self.runtime,
@@ -290,6 +332,7 @@ impl Engine for Daemon {
                 id: self.id.clone(),
                 pid,
                 instants,
+                pulling_ns,
                 network: network.to_owned(),
                 configuration,
                 address: request.address,
@@ -338,6 +381,7 @@ impl Drop for Daemon {
         if let Some(client) = self.client.clone() {
             let _ = self.runtime.block_on(remove_container(&client, &self.id));
             let _ = self.runtime.block_on(remove_snapshots(&client, &self.id));
+            let _ = self.runtime.block_on(pull::remove_of(&client, &self.id));
         }
         oci::remove_groups();
     }

@@ -8,6 +8,7 @@
 mod api;
 mod container;
 mod daemon;
+mod pull;
 mod removal;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use super::container::without_a_bridge;
 use super::managed::{Engine, EngineContext, ManagedSystem, Programs, on_this_thread, programs};
 use super::oci::bundle::{NETWORKS, Templates};
 use super::programs::unavailable;
+use super::pull::{Source, variants as variants_pulled};
 use super::{
     Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, docker, oci,
 };
@@ -145,6 +147,7 @@ impl ManagedSystem for Containerd {
         let id = format!("coldphase-{owner}");
         let words = [OsStr::new(CLEANUP), socket.as_os_str(), OsStr::new(&id)];
         let guard = cleanup::guard(context.reaper, &words)?;
+        let source = Source::new(&work, context.reaper, (LABEL, owner));
         let templates = Templates::new(&work.join(daemon::FILES), |network| {
             docker::template(context.reaper, network)
         })?;
@@ -157,6 +160,8 @@ impl ManagedSystem for Containerd {
             work,
             id,
             made: HashMap::new(),
+            source,
+            ready: None,
             _guard: guard,
         }))
     }
@@ -170,13 +175,15 @@ impl ManagedSystem for Containerd {
 
     fn variants(&self, service: bool, scenario: Scenario) -> Vec<Params> {
         match scenario {
-            Scenario::ImageCold => Vec::new(),
+            Scenario::ImageCold => without_a_bridge(service)
+                .first()
+                .map_or_else(Vec::new, variants_pulled),
             _ => without_a_bridge(service),
         }
     }
 
     fn usual_variants(&self, _: bool, scenario: Scenario) -> usize {
-        if scenario.multiplies() {
+        if scenario.multiplies() || scenario == Scenario::ImageCold {
             1
         } else {
             NETWORKS.len()
@@ -196,7 +203,8 @@ pub(super) fn remove(socket: &Path, id: &str) -> Result<(), String> {
     let removed = on_this_thread(async {
         let client = Client::connect(socket).await?;
         removal::remove_container(&client, id).await?;
-        removal::remove_snapshots(&client, id).await
+        removal::remove_snapshots(&client, id).await?;
+        pull::remove_of(&client, id).await
     });
     oci::remove_groups();
     removed?

@@ -73,6 +73,8 @@ pub(super) struct Container<'a> {
     /// The engine's proxies for that port, once they were looked for.
     proxies: Option<Vec<u32>>,
     pub(super) instants: Instants,
+    /// The clock right before its image was pulled, if it was.
+    pub(super) pulling_ns: Option<u64>,
     looked_ns: u64,
     removed: bool,
 }
@@ -97,6 +99,7 @@ impl<'a> Container<'a> {
             reach,
             proxies: None,
             instants,
+            pulling_ns: None,
             looked_ns: now_ns(),
             removed: false,
         }
@@ -195,7 +198,7 @@ impl<'a> Container<'a> {
 
 impl Instance for Container<'_> {
     fn launched_ns(&self) -> u64 {
-        self.instants.launched_ns
+        self.pulling_ns.unwrap_or(self.instants.launched_ns)
     }
 
     fn target(&self, port: u16) -> Target {
@@ -306,8 +309,10 @@ impl Instance for Container<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
-        self.instants
-            .phases(self.milestones.as_deref(), first, answered_ns)
+        let phases = self
+            .instants
+            .phases(self.milestones.as_deref(), first, answered_ns)?;
+        Ok(self.instants.phases_with_pull(self.pulling_ns, phases))
     }
 
     fn usage(&mut self) -> Usage {

@@ -24,10 +24,12 @@ use super::super::container::{
 use super::super::managed::{
     Engine, EngineContext, Instance, NEW_ENGINE, Preparation, StartRequest, on_this_thread,
 };
+use super::super::pull::{Pull, Ready, Source};
 use super::super::{ADDRESS, Acquire, BuildRequest, MILESTONES, listens};
 use super::container::{Container, Reach, keep_daemons};
-use super::image::{self, Image};
+use super::image::{self, Contents, Image};
 use super::labels::{labelled, remove_labelled, remove_of_the_dead};
+use super::pull;
 use super::socket::Socket;
 use super::{BRIDGE, CLEANUP, INSIDE, LABEL, connect, contents, describe_error, version};
 use crate::process::cleanup;
@@ -47,6 +49,7 @@ struct Made {
     image: Image,
     command: Vec<String>,
     sha256: String,
+    contents: Contents,
 }
 
 /// One run's view of an engine.
@@ -58,7 +61,11 @@ pub(super) struct DockerEngine {
     work: PathBuf,
     /// The value of our label, and the beginning of our containers' names.
     owner: String,
-    made: HashMap<(Workload, Option<Acquire>), Made>,
+    made: HashMap<(Workload, Option<Acquire>, bool), Made>,
+    /// Where images are pulled from.
+    source: Source,
+    /// What the next start pulls, if it pulls anything.
+    ready: Option<Ready>,
     /// Whether it has run a container since it was started last, as far as this run knows.
     has_run: bool,
     used: u64,
@@ -118,6 +125,7 @@ impl DockerEngine {
         )?;
         std::fs::create_dir_all(&work)
             .map_err(|error| format!("cannot make {}: {error}", work.display()))?;
+        let source = Source::new(&work, context.reaper, (LABEL, owner.clone()));
         let client = {
             let _inside = runtime.enter();
             connect(&socket)?
@@ -134,6 +142,8 @@ impl DockerEngine {
             work,
             owner,
             made: HashMap::new(),
+            source,
+            ready: None,
             has_run: false,
             used: 0,
             _guard: guard,
@@ -189,7 +199,8 @@ impl DockerEngine {
     }
 
     fn made(&mut self, request: &StartRequest) -> Result<Made, String> {
-        let key = (request.workload, request.acquire);
+        let pulls = Pull::parse(&request.variant).is_some();
+        let key = (request.workload, request.acquire, pulls);
         if let Some(made) = self.made.get(&key) {
             return Ok(made.clone());
         }
@@ -208,9 +219,16 @@ impl DockerEngine {
             folder: &folder,
         };
         let (contents, command) = contents(self.wasmtime, &build)?;
-        let image = self
-            .runtime
-            .block_on(image::ensure(&self.client, &contents))?;
+        // What is pulled is built in its registry.
+        let image = if pulls {
+            Image {
+                tag: String::new(),
+                files: Vec::new(),
+            }
+        } else {
+            self.runtime
+                .block_on(image::ensure(&self.client, &contents))?
+        };
         // The last file is the guest, or the native program.
         let artifact = contents
             .files
@@ -224,9 +242,53 @@ impl DockerEngine {
             image,
             command,
             sha256,
+            contents,
         };
         self.made.insert(key, made.clone());
         Ok(made)
+    }
+
+    /// Has an image in its registry, if the start pulls one.
+    fn prepare_pull(&mut self, request: &StartRequest, made: &Made) -> Result<Attested, String> {
+        // Of another registry it would be the same layers.
+        self.remove_pulled()?;
+        self.ready = None;
+        let Some(pull) = Pull::parse(&request.variant) else {
+            return Ok(Attested::new());
+        };
+        let contents = &made.contents;
+        let ready = self.source.ready(pull, &contents.name, &contents.files)?;
+        let attested = ready.evidence();
+        self.ready = Some(ready);
+        self.remove_pulled()?;
+        Ok(attested)
+    }
+
+    /// Removes what the last start has pulled.
+    fn remove_pulled(&self) -> Result<(), String> {
+        match &self.ready {
+            Some(ready) => self
+                .runtime
+                .block_on(pull::remove(&self.client, &ready.reference)),
+            None => Ok(()),
+        }
+    }
+
+    /// Pulls the image of a start, if it is to: the clock before.
+    fn pull(&self) -> Result<Option<u64>, String> {
+        let Some(ready) = &self.ready else {
+            return Ok(None);
+        };
+        let began_ns = now_ns();
+        let pulled = pull::pull(&self.client, &ready.reference);
+        let layers = self.runtime.block_on(pulled)?;
+        if layers != ready.image.layers {
+            return Err(format!(
+                "not what its cell says: the engine fetched and unpacked {layers} of {} layers",
+                ready.image.layers
+            ));
+        }
+        Ok(Some(began_ns))
     }
 
     /// Runs one container, so that the next is not the engine's first.
@@ -337,6 +399,7 @@ impl Engine for DockerEngine {
     fn prepare(&mut self, request: &StartRequest) -> Result<Preparation, Skip> {
         let version = self.bring_up()?;
         let made = self.made(request)?;
+        let pulled = self.prepare_pull(request, &made)?;
         if request.variant.is(Param::Engine, NEW_ENGINE) {
             if !self.socket.ours {
                 let reason = format!(
@@ -351,6 +414,7 @@ impl Engine for DockerEngine {
             self.has_run = false;
         } else {
             self.warm_up(request)?;
+            self.remove_pulled()?;
         }
         self.keep_on_core(request.core)?;
         empty_milestones(self.milestones_folder())?;
@@ -360,6 +424,7 @@ impl Engine for DockerEngine {
             (Evidence::EngineIsOurs, json!(self.socket.ours)),
             (Evidence::FirstContainerOfTheEngine, json!(!self.has_run)),
         ]);
+        attested.extend(pulled);
         attested.extend(place_pages(&made.image.files, request)?);
         Ok(Preparation {
             sha256: made.sha256,
@@ -372,11 +437,15 @@ impl Engine for DockerEngine {
         request: &StartRequest,
         port: Option<u16>,
     ) -> Result<Box<dyn Instance + '_>, String> {
-        let made = self.made(request)?;
+        let mut made = self.made(request)?;
+        if let Some(ready) = &self.ready {
+            made.image.tag.clone_from(&ready.reference);
+        }
         let body = self.body(&made, request, port);
         self.used += 1;
         let name = format!("coldphase-{}-{}", self.owner, self.used);
         let before = super::container::daemons(&self.socket.path);
+        let pulling_ns = self.pull()?;
         let started = self
             .runtime
             .block_on(create_and_start(&self.client, &name, body));
@@ -399,6 +468,7 @@ impl Engine for DockerEngine {
                 port,
             },
         );
+        container.pulling_ns = pulling_ns;
         self.has_run = true;
         match started {
             Ok((instants, id)) => {
@@ -450,6 +520,7 @@ impl Engine for DockerEngine {
 impl Drop for DockerEngine {
     fn drop(&mut self) {
         let _ = self.keep_on_core(None);
+        let _ = self.remove_pulled();
         let _ = self
             .runtime
             .block_on(remove_labelled(&self.client, &self.owner));

@@ -10,6 +10,7 @@ mod generated;
 mod image;
 mod labels;
 mod proxy;
+mod pull;
 mod socket;
 
 use std::path::PathBuf;
@@ -158,7 +159,7 @@ impl ManagedSystem for Docker {
             .map(|network| Params::from([(Param::Network, network)]))
             .collect();
         match scenario {
-            Scenario::ImageCold => variants.clear(),
+            Scenario::ImageCold => variants = super::pull::variants(&variants[0]),
             Scenario::DiskCold => {
                 let mut first = variants[0].clone();
                 first.insert(Param::Engine, NEW_ENGINE);
@@ -173,7 +174,7 @@ impl ManagedSystem for Docker {
     /// their number that is compared, and of a runtime in the image it is the runtime. An engine that
     /// is started anew takes as long as ten starts.
     fn usual_variants(&self, service: bool, scenario: Scenario) -> usize {
-        if self.wasmtime || scenario.multiplies() {
+        if self.wasmtime || scenario.multiplies() || scenario == Scenario::ImageCold {
             return 1;
         }
         let variants = self.variants(service, scenario);
@@ -301,7 +302,10 @@ pub(super) fn remove_all(socket: PathBuf, owner: &str) -> Result<(), String> {
         path: socket,
         ours: false,
     })?;
-    on_this_thread(labels::remove_until_none_come(&client, owner))?
+    on_this_thread(async {
+        labels::remove_until_none_come(&client, owner).await?;
+        pull::remove_of(&client, owner).await
+    })?
 }
 
 /// The files of an image and its command; `{address}` in it stands for where a service listens.

@@ -93,34 +93,9 @@ authorization {{
     ))
 }
 
-/// The configuration of a registry that keeps images in `data`: no upload is purged while a run goes
-/// on, and no request is logged. With the file of a password whoever knows it may push; without one
-/// nobody may, and everybody may pull.
-pub(super) fn registry(data: &Path, port: u16, htpasswd: Option<&Path>) -> String {
-    let (auth, read_only) = match htpasswd {
-        Some(file) => {
-            let auth = json!({ "htpasswd": { "realm": USER, "path": text(file) } });
-            (Some(auth), false)
-        }
-        None => (None, true),
-    };
-    let mut configuration = json!({
-        "version": "0.1",
-        "log": { "level": "info", "accesslog": { "disabled": true } },
-        "storage": {
-            "filesystem": { "rootdirectory": text(data) },
-            "maintenance": {
-                "uploadpurging": { "enabled": false },
-                "readonly": { "enabled": read_only },
-            },
-        },
-        "http": { "addr": format!("127.0.0.1:{port}") },
-    });
-    if let Some(auth) = auth {
-        configuration["auth"] = auth;
-    }
-    // JSON is YAML.
-    configuration.to_string()
+/// Whom a registry asks that takes images: whoever knows the password of the file.
+pub(super) fn auth(htpasswd: &Path) -> serde_json::Value {
+    json!({ "htpasswd": { "realm": USER, "path": text(htpasswd) } })
 }
 
 /// The line of [`USER`] in the file that a registry reads passwords from.
@@ -167,14 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_can_be_written_to_only_with_a_password() {
-        let read: serde_json::Value =
-            serde_json::from_str(&registry(Path::new("/data"), 5000, None)).unwrap();
-        assert_eq!(read["storage"]["maintenance"]["readonly"]["enabled"], true);
-        let file = Path::new("/htpasswd");
-        let write: serde_json::Value =
-            serde_json::from_str(&registry(Path::new("/data"), 5000, Some(file))).unwrap();
-        assert_eq!(write["auth"]["htpasswd"]["path"], "/htpasswd");
+    fn a_password_is_kept_as_its_hash() {
         assert!(htpasswd("secret").unwrap().starts_with("coldphase:$2b$04$"));
     }
 }

@@ -289,6 +289,10 @@ impl Engine for Lattice {
     fn prepare(&mut self, request: &StartRequest) -> Result<Preparation, Skip> {
         let state = HostState::parse(request)?;
         self.installation.core = request.core;
+        if self.installation.use_tls(state.tls)? {
+            self.host = None;
+            self.infrastructure = None;
+        }
         let died = self.revive()?;
         let sha256 = self.choose(request.workload, state.new == New::Component)?;
         if !state.pulled {
@@ -306,6 +310,10 @@ impl Engine for Lattice {
         self.keep_on_core(request.core)?;
         let mut attested = self.installation.versions();
         attested.insert(Evidence::PagesResident, json!(resident));
+        if let (true, Some(chosen)) = (state.pulled, &self.chosen) {
+            attested.insert(Evidence::ImageLayers, json!(1));
+            attested.insert(Evidence::ImageBytes, json!(chosen.bytes));
+        }
         if let Some(died) = died {
             attested.insert(Evidence::BroughtBack, json!(died));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use machine::clock::now_ns;
 use serde_json::Value;
 
-use super::child::Child;
+use super::super::child::Child;
 use super::control::{Control, PERIOD_NS, Reply, workload_message};
 use super::installation::{Infrastructure, Installation, TIMEOUT_NS};
 

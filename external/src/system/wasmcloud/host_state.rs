@@ -6,21 +6,29 @@ use workloads::Workload;
 
 use super::super::listens;
 use super::super::managed::StartRequest;
+use super::super::pull::{PLAIN, TLS};
 
 /// The variants of a scenario's cells, the usual one first.
 pub fn variants(scenario: Scenario) -> Vec<Params> {
     let (new, running) = ((Param::Host, "new"), (Param::Host, "running"));
     let (pulled, cached) = ((Param::Image, "pulled"), (Param::Image, "cached"));
+    let (plain, tls) = ((Param::Registry, PLAIN), (Param::Registry, TLS));
     let (compiled, kept) = ((Param::Code, "compiled"), (Param::Code, "kept"));
     match scenario {
         Scenario::DiskCold => vec![Params::from([new, cached])],
         // Each new host compiles: there is no other start with nothing compiled.
         Scenario::CodeCold => Vec::new(),
         Scenario::ImageCold => vec![
-            Params::from([new.clone(), pulled.clone()]),
-            Params::from([new, pulled.clone(), (Param::Infrastructure, "new")]),
-            Params::from([running.clone(), pulled.clone(), compiled]),
-            Params::from([running, pulled, kept]),
+            Params::from([new.clone(), pulled.clone(), plain.clone()]),
+            Params::from([new.clone(), pulled.clone(), tls]),
+            Params::from([
+                new,
+                pulled.clone(),
+                plain.clone(),
+                (Param::Infrastructure, "new"),
+            ]),
+            Params::from([running.clone(), pulled.clone(), plain.clone(), compiled]),
+            Params::from([running, pulled, plain, kept]),
         ],
         Scenario::WarmDisk => vec![
             Params::from([new, cached.clone()]),
@@ -53,6 +61,8 @@ pub(super) struct HostState {
     pub(super) new: New,
     /// The component is pulled from the registry, and not found in the host's cache of images.
     pub(super) pulled: bool,
+    /// The registry speaks TLS.
+    pub(super) tls: bool,
     /// The component may keep an instance between requests.
     pub(super) pooled: bool,
 }
@@ -74,11 +84,12 @@ impl HostState {
         } else {
             New::Component
         };
+        let tls = !one_of(&mut left, &Param::Registry, PLAIN, TLS)?;
         let pooled = !one_of(&mut left, &Param::Pool, "off", "on")?;
         if let Some(key) = left.keys().next() {
             return Err(not_applicable(format!(
-                "wasmCloud has no parameter `{key}` here; there are host, image, pool, with \
-                    host=new infrastructure, and with host=running code"
+                "wasmCloud has no parameter `{key}` here; there are host, image, registry, \
+                    pool, with host=new infrastructure, and with host=running code"
             )));
         }
         if new == New::Component && !pulled {
@@ -91,6 +102,7 @@ impl HostState {
         Ok(Self {
             new,
             pulled,
+            tls,
             pooled,
         })
     }
@@ -184,6 +196,7 @@ mod tests {
             Ok(HostState {
                 new: New::Host,
                 pulled: false,
+                tls: false,
                 pooled: false
             })
         );
@@ -198,6 +211,7 @@ mod tests {
             Ok(HostState {
                 new: New::Component,
                 pulled: true,
+                tls: false,
                 pooled: true
             })
         );

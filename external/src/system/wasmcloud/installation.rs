@@ -11,10 +11,11 @@ use results::{Attested, Evidence};
 use serde_json::json;
 use workloads::{Dialect, Workload};
 
+use super::super::child::Child;
 use super::super::managed::make_empty;
+use super::super::pull::{self, Certificate};
 use super::super::{copy_artifact, text};
 use super::access;
-use super::child::Child;
 use super::control::Control;
 use super::{Programs, version_of};
 use crate::process::Launch;
@@ -40,6 +41,10 @@ pub(super) struct Installation {
     reaper: Reaper,
     /// The one core that what is launched may run on.
     pub(super) core: Option<usize>,
+    /// Whether the registry speaks TLS.
+    tls: bool,
+    /// Its certificate, once it has.
+    certificate: Option<Certificate>,
     versions: Attested,
 }
 
@@ -52,6 +57,8 @@ pub(super) struct Pushed {
     pub(super) sha256: String,
     /// That of the component in the image, which differs where it is marked.
     pub(super) component_sha256: String,
+    /// Its size: the image's one layer is the component as it is.
+    pub(super) bytes: u64,
 }
 
 /// NATS and the registry, and the line to NATS.
@@ -91,13 +98,34 @@ impl Installation {
             push_port: port()?,
             reaper: reaper.clone(),
             core: None,
+            tls: false,
+            certificate: None,
             versions,
         };
-        access::write_private(
-            &installation.registry_file(),
-            &access::registry(&installation.storage(), installation.registry_port, None),
-        )?;
+        installation.configure_registry()?;
         Ok(installation)
+    }
+
+    fn configure_registry(&self) -> Result<(), String> {
+        let certificate = self.certificate.as_ref().filter(|_| self.tls);
+        let port = self.registry_port;
+        access::write_private(
+            &self.registry_file(),
+            &pull::configuration(&self.storage(), port, None, certificate),
+        )
+    }
+
+    /// From now on the registry that is started speaks TLS, or does not; whether that is a change.
+    pub(super) fn use_tls(&mut self, tls: bool) -> Result<bool, String> {
+        if tls == self.tls {
+            return Ok(false);
+        }
+        if tls && self.certificate.is_none() {
+            self.certificate = Some(Certificate::make(&self.folder)?);
+        }
+        self.tls = tls;
+        self.configure_registry()?;
+        Ok(true)
     }
 
     /// The versions of what is around a host, as evidence.
@@ -133,18 +161,26 @@ impl Installation {
     pub(super) fn launch_host(&self, cache: &Path, port: u16) -> Result<Child, String> {
         let nats = format!("nats://127.0.0.1:{}", self.nats_port);
         let (address, cache) = (format!("127.0.0.1:{port}"), text(cache));
+        let authority = self.certificate.as_ref().map(|it| text(&it.authority));
+        let registry = match &authority {
+            Some(authority) if self.tls => vec!["--oci-ca-path", authority],
+            _ => vec!["--allow-insecure-registries"],
+        };
         let arguments = [
-            "host",
-            "--scheduler-nats-url",
-            &nats,
-            "--data-nats-url",
-            &nats,
-            "--http-addr",
-            &address,
-            "--allow-insecure-registries",
-            "--oci-cache-dir",
-            &cache,
-        ];
+            &[
+                "host",
+                "--scheduler-nats-url",
+                &nats,
+                "--data-nats-url",
+                &nats,
+                "--http-addr",
+                &address,
+                "--oci-cache-dir",
+                &cache,
+            ][..],
+            &registry,
+        ]
+        .concat();
         let confinement = self.confinement(Some(port), &[self.nats_port, self.registry_port]);
         self.wash("host", &arguments, confinement)
     }
@@ -180,10 +216,12 @@ impl Installation {
             workload.name()
         );
         let component_sha256 = digest_of(&component)?;
+        let bytes = component.metadata().map_or(0, |metadata| metadata.len());
         Ok(Pushed {
             image,
             sha256,
             component_sha256,
+            bytes,
         })
     }
 
@@ -199,7 +237,12 @@ impl Installation {
         )?;
         access::write_private(
             &configuration,
-            &access::registry(&self.storage(), self.push_port, Some(&htpasswd)),
+            &pull::configuration(
+                &self.storage(),
+                self.push_port,
+                Some(access::auth(&htpasswd)),
+                None,
+            ),
         )?;
         self.launch(
             "push-registry",

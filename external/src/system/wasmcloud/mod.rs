@@ -20,6 +20,7 @@
 //! **Variants.** `host`: `new` launches one for each sample, `running` leaves one alive between
 //! samples. `image`: the host's cache of images is empty (`pulled`) or holds the component
 //! (`cached`; the host asks the registry all the same whether it is still the one of that name).
+//! `registry`, where it is pulled: `plain`, or `tls` with a certificate that the host was told to trust.
 //! `code`, of a host that lives on: it has kept the compiled code of a component that it knows
 //! (`kept`), or is given one that it has never seen (`compiled`), as by any new deployment.
 //! `infrastructure=new`: NATS and the registry are started within the start, too. `pool=on`: the
@@ -39,7 +40,6 @@
 //! The program is that of `./setup wasmcloud`, or one that the variable `WASH` names.
 
 mod access;
-mod child;
 mod control;
 mod engine;
 mod host;
@@ -60,7 +60,7 @@ use super::managed::{self, Engine, EngineContext, ManagedSystem, programs};
 use super::programs::unavailable;
 use super::{
     Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, find_program, found,
-    listens, named_or_installed,
+    listens, named_or_installed, pull,
 };
 
 pub use host_state::variants;
@@ -98,8 +98,7 @@ impl Programs {
             wash: named_or_installed("WASH", &format!("wash-{}/wash", version()))?,
             nats: find_program("nats-server", &servers("nats-server"))
                 .ok_or_else(|| missing("nats-server"))?,
-            registry: find_program("docker-registry", &servers("docker-registry"))
-                .ok_or_else(|| missing("docker-registry"))?,
+            registry: pull::find_program()?,
         })
     }
 }

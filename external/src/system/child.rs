@@ -1,4 +1,4 @@
-//! A process of a wasmCloud: launched, guarded, its log read, and stopped with this.
+//! A server of a run, around what is measured: launched, guarded, its log read, and stopped with this.
 
 use std::time::Duration;
 

@@ -1,0 +1,88 @@
+//! Starts whose image is pulled from a registry on the loopback, as the suite measures them. What they
+//! need is installed by `./setup docker wasmcloud`; without it they fail, and say so.
+
+use std::process::Command;
+
+use results::record::{Outcome, Scenario};
+use results::{Evidence, Param, Phase, Sample, ledger, run_folder};
+
+/// Starts of a system, one of each way in which its image is pulled.
+fn samples(system: &str) -> Vec<Sample> {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let only = format!("system={system},workload=http-hello,scenario=image-cold,observer=none");
+    let ran = Command::new(env!("CARGO_BIN_EXE_external"))
+        .args([
+            "suite",
+            "--only",
+            &only,
+            "--samples",
+            "1",
+            "--variants",
+            "all",
+            "--out",
+        ])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&ran.stderr).into_owned();
+    let runs = run_folder::runs(folder.path());
+    let run = runs.first().unwrap_or_else(|| panic!("{text}"));
+    let samples = ledger::read(&folder.path().join(run).join("samples.jsonl"));
+    let samples = samples.unwrap().samples;
+    let of_system = samples.into_iter().filter(|it| !it.cell.system.is_twin());
+    let samples: Vec<_> = of_system.collect();
+    for sample in &samples {
+        assert_eq!(
+            sample.outcome,
+            Outcome::Ok,
+            "{}: {:?}\n{text}",
+            sample.cell,
+            sample.reason
+        );
+        assert_eq!(sample.cell.scenario, Scenario::ImageCold);
+        let bytes = sample.attested.number(Evidence::ImageBytes).unwrap();
+        let least = match sample.cell.params.get(Param::BaseLayer) {
+            Some(_) => 32 << 20,
+            None => 10_000,
+        };
+        assert!(bytes > least, "{}: {bytes}", sample.cell);
+    }
+    let of = |name: &str| {
+        samples
+            .iter()
+            .any(|it| it.cell.params.is(Param::Registry, name))
+    };
+    assert!(of("plain") && of("tls"), "{system}");
+    samples
+}
+
+/// Whether the start's first phase is the pull.
+fn begins_with_the_pull(sample: &Sample) {
+    // Where a service could report its own milestones and does not, the total is all there is.
+    if let Some(first) = sample.phases.first() {
+        assert_eq!(first.name, Phase::Pull, "{}", sample.cell);
+    }
+    let layers = if sample.cell.params.get(Param::BaseLayer).is_some() {
+        2
+    } else {
+        1
+    };
+    assert_eq!(sample.attested.number(Evidence::ImageLayers), Some(layers));
+}
+
+#[test]
+fn docker_pulls_and_unpacks_in_each_start() {
+    docker_engine::start().expect("`./setup docker` installs it");
+    samples("docker").iter().for_each(begins_with_the_pull);
+}
+
+#[test]
+fn containerd_pulls_and_unpacks_in_each_start() {
+    docker_engine::start().expect("`./setup docker` installs it");
+    samples("containerd").iter().for_each(begins_with_the_pull);
+}
+
+#[test]
+fn wasmcloud_pulls_with_and_without_a_certificate_that_it_was_told_to_trust() {
+    assert_eq!(samples("wasmcloud").len(), 5);
+}
