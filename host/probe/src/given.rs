@@ -131,7 +131,8 @@ impl Folder {
             .read(true)
             .custom_flags(libc::O_DIRECTORY)
             .open(&self.host)?;
-        let path = format!("/proc/{}/fd/{}", std::process::id(), folder.as_raw_fd());
+        // Within it, since WasmEdge opens no link, and the descriptor's name alone is one.
+        let path = format!("/proc/{}/fd/{}/.", std::process::id(), folder.as_raw_fd());
         let held = Self {
             host: path.into(),
             ..self.clone()

@@ -212,7 +212,7 @@ fn a_request_has_headers_and_a_body_out_of_a_file_and_more_than_its_status_is_ex
         "--expect",
         &digest,
         "--expect",
-        "header:content-type",
+        "header:content-length: 70002",
     ];
     let (ran, host) = measured(&service, "wasmtime-embedded", &echo);
     ran.measured_all(&host);

@@ -44,14 +44,26 @@ fn a_command_is_given_what_is_named() {
         run(&environment, &["--env", "A=b", "--env=C="]),
         "A=b\0C=\0"
     );
-    let read = file("read.wasm", &trier(Try::Read("environment.wasm")));
+    file("text", b"contents");
+    let read = file("read.wasm", &trier(Try::Read("text")));
     let write = file("write.wasm", &trier(Try::Write("new")));
     let given = format!("{}::/data", folder.path().display());
-    assert!(run(&read, &["--dir", &given]).starts_with("\0asm"));
+    assert_eq!(run(&read, &["--dir", &given]), "contents");
     assert_eq!(run(&read, &[]), "refused");
     assert_eq!(run(&write, &["--dir", &given]), "refused");
     assert_eq!(run(&write, &["--dir", &format!("{given}:rw")]), "done");
     assert!(folder.path().join("new").exists());
+    for (name, what) in [
+        ("make.wasm", Try::Make("made")),
+        ("link.wasm", Try::Link("link", "new")),
+        ("remove.wasm", Try::Remove("new")),
+    ] {
+        let changes = file(name, &trier(what));
+        assert_eq!(run(&changes, &["--dir", &given]), "refused", "{name}");
+        let given = format!("{given}:rw");
+        assert_eq!(run(&changes, &["--dir", &given]), "done", "{name}");
+    }
+    assert!(!folder.path().join("new").exists());
 }
 
 #[test]

@@ -129,15 +129,17 @@ pub fn wasi<T: AsRef<str>>(arguments: &[T], given: &Given) -> Result<WasiModule,
         .iter()
         .map(mapping)
         .collect::<Result<_, _>>()?;
-    let texts = |texts: &'_ [String]| -> Option<Vec<&str>> {
-        (!texts.is_empty()).then(|| texts.iter().map(String::as_str).collect())
-    };
     WasiModule::create(
         Some(arguments.iter().map(AsRef::as_ref).collect()),
         texts(&environment),
         texts(&folders),
     )
     .map_err(|error| failure(Cause::Machine, "cannot make a WASI context", &error))
+}
+
+/// Texts as the engine takes them: nothing for none.
+fn texts(texts: &[String]) -> Option<Vec<&str>> {
+    (!texts.is_empty()).then(|| texts.iter().map(String::as_str).collect())
 }
 
 /// A folder as the engine is told it: `guest:host`, and `:readonly` unless the guest may write.

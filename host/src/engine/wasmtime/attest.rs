@@ -57,14 +57,16 @@ fn cache_used(cache: Option<&Cache>) -> &'static str {
     }
 }
 
-/// Threads of the compiler's pool, which stay when they have nothing to do: all but this one and
-/// the cache's worker.
+/// Threads of the compiler's pool, which stay when they have nothing to do: all but this one, the
+/// cache's worker, and those on which the executor waits for files that the guest is given.
 fn compiler_threads(cache: Option<&Cache>) -> Option<usize> {
     let others = 1 + usize::from(cache.is_some());
-    std::fs::read_dir("/proc/self/task")
-        .ok()?
-        .count()
-        .checked_sub(others)
+    let of_executor = |task: &std::fs::DirEntry| {
+        std::fs::read(task.path().join("comm")).is_ok_and(|name| name.starts_with(b"tokio"))
+    };
+    let tasks = std::fs::read_dir("/proc/self/task").ok()?.flatten();
+    let tasks = tasks.filter(|task| !of_executor(task)).count();
+    tasks.checked_sub(others)
 }
 
 /// How linear memories got their first contents, as the kernel sees it: a private writable mapping
