@@ -831,7 +831,16 @@ mod tests {
     #[test]
     fn every_way_to_meet_requests_is_planned_once_and_what_keeps_state_keeps_its_instance() {
         let loads = |pairs: &[&str]| -> Vec<String> {
-            let cells = only(&[pairs, &["scenario=throughput"]].concat()).unwrap();
+            let arguments = SuiteArguments {
+                profile: Some("standard".to_owned()),
+                only: [pairs, &["scenario=throughput"]]
+                    .concat()
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+                ..SuiteArguments::default()
+            };
+            let cells = planned(&arguments).unwrap();
             let mut ways: Vec<_> = cells
                 .iter()
                 .filter(|planned| !planned.cell.system.is_twin())
