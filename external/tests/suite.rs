@@ -343,7 +343,8 @@ fn variables_of_shell_suites_are_honoured() {
     );
     assert!(
         listed.contains(
-            "native http-cpu throughput connections=3 firewall=baseline pace=closed requests=200"
+            "native http-cpu throughput connections=3 firewall=baseline lifecycle=reused \
+                pace=closed requests=200"
         ),
         "{listed}"
     );

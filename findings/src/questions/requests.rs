@@ -174,7 +174,7 @@ fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option
         representatives: ids(&facts.representatives(workload, scenario)),
         usual: ids(&one_per_system(&known)),
         by_memory: ids(&by_memory),
-        has_life_cycles: has_several(&cells, Param::Lifecycle),
+        has_life_cycles: has_several(&cells, &Param::Lifecycle),
         closed_loop: cells.iter().all(is_closed),
         generator_limited: cells.iter().filter(limited).filter_map(share).collect(),
         waiting: cells.iter().filter_map(|it| waiting(facts, it)).collect(),
@@ -183,8 +183,8 @@ fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option
 }
 
 /// Whether cells have several values of a parameter.
-fn has_several(cells: &[&CellFacts], param: Param) -> bool {
-    let value = |cell: &CellFacts| cell.cell.params.get(param.clone()).map(str::to_owned);
+fn has_several(cells: &[&CellFacts], param: &Param) -> bool {
+    let value = |cell: &CellFacts| cell.cell.params.get(param).map(str::to_owned);
     let mut values: Vec<_> = cells.iter().filter_map(|cell| value(cell)).collect();
     values.sort_unstable();
     values.dedup();

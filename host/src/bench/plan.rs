@@ -450,9 +450,9 @@ mod tests {
             keys(&configurations(Engine::Wasmtime, Profile::Full, &selected)),
             [
                 "acquire=compile allocator=on_demand compile_threads=parallel compiler=cranelift \
-                    interrupt=epoch memory_init=cow page_cache=hot",
+                    interrupt=epoch memory_init=cow",
                 "acquire=cache_hit allocator=on_demand compiler=cranelift interrupt=epoch \
-                    memory_init=cow page_cache=hot",
+                    memory_init=cow",
             ]
         );
     }
