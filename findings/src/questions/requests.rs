@@ -184,7 +184,7 @@ fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option
 
 /// Whether cells have several values of a parameter.
 fn has_several(cells: &[&CellFacts], param: &Param) -> bool {
-    let value = |cell: &CellFacts| cell.cell.params.get(param).map(str::to_owned);
+    let value = |cell: &CellFacts| cell.cell.params.get(param.clone()).map(str::to_owned);
     let mut values: Vec<_> = cells.iter().filter_map(|cell| value(cell)).collect();
     values.sort_unstable();
     values.dedup();

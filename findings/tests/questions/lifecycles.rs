@@ -27,12 +27,12 @@ fn way(system: &str, scenario: Scenario, lifecycle: &str, pool: Option<&str>) ->
 
 /// Loads of twelve blocks whose system takes so many microseconds for each request, from a generator
 /// that took so many hundredths of its core.
-fn loads(cell: &Cell, cpu_us: u64, generator: u64) -> Vec<Sample> {
+fn loads(cell: &Cell, each_us: u64, generator: u64) -> Vec<Sample> {
     let sample = |block: u32| {
         let noise = u64::from(block % 4) * 20;
-        let cpu_ns = (cpu_us * 1_000 + noise) * (REQUESTS + WARM_UP);
+        let cpu_ns = (each_us * 1_000 + noise) * (REQUESTS + WARM_UP);
         Builder::new(cell, block)
-            .load(REQUESTS, cpu_us * 2_000 + noise, &[REQUESTS])
+            .load(REQUESTS, each_us * 2_000 + noise, &[REQUESTS])
             .attest(Evidence::LoadCpuNs, cpu_ns)
             .attest(Evidence::WarmUp, WARM_UP)
             .attest(Evidence::GeneratorCpuNs, generator * 10_000_000)
@@ -86,18 +86,18 @@ fn cpu_time_of_a_request_counts_the_warm_up_and_is_compared_within_one_life_cycl
             (it.lifecycle.as_str(), cells, named(&it.baseline))
         })
         .collect();
-    let names = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let texts = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
     assert_eq!(
         groups,
         [
             (
                 "per-request",
-                names(&["wasmtime-cli", "wasmtime-cli", "wasmtime-embedded"]),
+                texts(&["wasmtime-cli", "wasmtime-cli", "wasmtime-embedded"]),
                 "wasmtime-embedded".to_owned()
             ),
             (
                 "reused",
-                names(&[
+                texts(&[
                     "native",
                     "wasmedge-cli",
                     "wasmtime-embedded",

@@ -182,8 +182,8 @@ fn profile_configurations(engine: Engine, profile: Profile) -> Vec<Configuration
             loaded(engine),
         ],
         (Engine::Wasmtime, Profile::Slots) => slots(),
-        // It has no pool.
-        (Engine::WasmEdge, Profile::Slots) => Vec::new(),
+        // It has no pool, and none of these settings.
+        (Engine::WasmEdge, Profile::Slots | Profile::Levers) => Vec::new(),
         (_, Profile::Standard) => {
             let bases = engine.acquire_modes().iter().map(|value| acquire(*value));
             bases
@@ -196,7 +196,6 @@ fn profile_configurations(engine: Engine, profile: Profile) -> Vec<Configuration
                 .collect()
         }
         (Engine::Wasmtime, Profile::Levers) => levers(),
-        (Engine::WasmEdge, Profile::Levers) => Vec::new(),
         (_, Profile::Full) => {
             let modes = engine.acquire_modes().iter();
             let mut all: Vec<_> = modes.map(|value| acquire(*value)).collect();
