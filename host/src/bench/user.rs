@@ -60,6 +60,22 @@ fn not_text(path: &Path) -> Error {
 }
 
 impl UserArtifact {
+    /// The artifact that is measured, if there is one.
+    ///
+    /// # Errors
+    /// Something of it cannot be used, or nothing is called that is said how to.
+    pub(crate) fn asked(arguments: &OwnArguments) -> Result<Option<Self>, Error> {
+        match &arguments.artifact {
+            Some(file) => Self::new(file, arguments).map(Some),
+            None if arguments.says_anything() => Err(usage(
+                "what a guest is asked and given goes with --artifact, and none is given",
+                "built-in workloads have calls of their own; --artifact FILE measures your own \
+                    guest",
+            )),
+            None => Ok(None),
+        }
+    }
+
     /// The artifact at `file`, called and given what a command line says, all of it looked at.
     ///
     /// # Errors

@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
+use campaign::argument;
 use campaign::call::CallArguments;
-use campaign::{Error, argument};
 use clap::Args;
 
 use super::args::GivenArgs;
-use crate::bench::user::UserArtifact;
-use crate::error::usage;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(crate) struct OwnArguments {
@@ -33,24 +31,8 @@ pub(crate) struct OwnArguments {
 }
 
 impl OwnArguments {
-    /// The artifact that is measured, if there is one.
-    ///
-    /// # Errors
-    /// Something of it cannot be used, or nothing is called that is said how to.
-    pub(crate) fn artifact(&self) -> Result<Option<UserArtifact>, Error> {
-        match &self.artifact {
-            Some(file) => UserArtifact::new(file, self).map(Some),
-            None if self.says_anything() => Err(usage(
-                "what a guest is asked and given goes with --artifact, and none is given",
-                "built-in workloads have calls of their own; --artifact FILE measures your own \
-                    guest",
-            )),
-            None => Ok(None),
-        }
-    }
-
     /// Whether it says anything of how a guest is called, or of what it is given.
-    fn says_anything(&self) -> bool {
+    pub(crate) fn says_anything(&self) -> bool {
         *self
             != Self {
                 artifact: self.artifact.clone(),

@@ -137,7 +137,7 @@ fn parse_options(arguments: &Density) -> Result<(Options, Origins), Error> {
     }
     instances.sort_unstable();
     instances.dedup();
-    let artifact = arguments.own.artifact()?;
+    let artifact = UserArtifact::asked(&arguments.own)?;
     let own = artifact
         .as_ref()
         .map(|it| UserArtifact::workload_name(&it.file));

@@ -69,7 +69,7 @@ pub(super) fn parse(arguments: &Phases) -> Result<(Options, Origins), Error> {
     );
     note("pool", !arguments.pool.is_empty(), Origin::Default);
     let profile = arguments.profile.unwrap_or_default();
-    let artifact = arguments.own.artifact()?;
+    let artifact = UserArtifact::asked(&arguments.own)?;
     let workloads = if artifact.is_some() {
         Vec::new()
     } else {
