@@ -87,7 +87,7 @@ fn figure(findings: &Findings, of: &ContainerLayers) -> Figure {
             interval(cell, Measure::TotalNs),
             or_dash(shift.map(|it| it.difference_text(Unit::Nanoseconds))),
             or_dash(shift.map(|it| it.difference_interval_text(Unit::Nanoseconds))),
-            percent(share),
+            or_dash(share.is_finite().then(|| percent(share))),
             or_dash(verdict.map(findings::comparison::Comparison::ratio_text)),
             verdict.map_or_else(
                 || NOTHING.to_owned(),

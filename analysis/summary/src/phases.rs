@@ -101,7 +101,9 @@ fn phase(cell: &CellFacts, name: Phase) -> String {
     let Some(phase) = cell.phase(name) else {
         return String::new();
     };
-    let total = cell.median(Measure::TotalNs).filter(|_| name.counts());
+    let total = cell
+        .median(Measure::TotalNs)
+        .filter(|total| *total > 0.0 && name.counts());
     let share = total.map(|total| phase.median_ns / total);
     field(phase.median_ns, phase.interval_ns, share)
 }

@@ -107,7 +107,7 @@ fn rows(cell: &CellFacts, keys: &BTreeSet<&Param>) -> Vec<Vec<String>> {
     let n = cell.values(Measure::TotalNs).len();
     let first = row("total", n, total, cell.interval(Measure::TotalNs), None);
     let phases = cell.phases.iter().map(|phase| {
-        let counted = total.filter(|_| phase.name.counts());
+        let counted = total.filter(|total| *total > 0.0 && phase.name.counts());
         let share = counted.map(|total| phase.median_ns / total);
         let median = Some(phase.median_ns);
         row(phase.name.name(), phase.n, median, phase.interval_ns, share)

@@ -47,8 +47,8 @@ const LONGEST_NS: u64 = 10 * 24 * 3_600 * 1_000_000_000;
 /// No machine that is measured has run for longer, in nanoseconds: ten years.
 const LONGEST_UP_NS: u64 = 365 * LONGEST_NS;
 
-/// No process addresses more: 57 bits, the most of any processor of 64 bits.
-const MOST_BYTES: u64 = 1 << 57;
+/// No machine has more memory, and no process of 64 bits more addresses that are used as a rule: 512 TiB.
+const MOST_BYTES: u64 = 1 << 49;
 
 /// A figure that no sample can have, whatever it measured and however it ended: whoever reads a table would
 /// take it for one, so that the sample is left out.

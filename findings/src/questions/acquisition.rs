@@ -76,7 +76,9 @@ fn of_system(facts: &Facts, cells: &[&CellFacts]) -> Option<Acquisition> {
         .collect();
     let (workload, scenario) = (&compiled.cell.workload, compiled.cell.scenario);
     let system = compiled.system();
-    let total = compiled.median(Measure::TotalNs)?;
+    let total = compiled
+        .median(Measure::TotalNs)
+        .filter(|total| *total > 0.0)?;
     Some(Acquisition {
         workload: workload.clone(),
         scenario,
