@@ -4,6 +4,8 @@
 //! A machine without `runc`, `crun` or containerd fails here: `./setup docker` installs and starts
 //! them.
 
+#[path = "../support/ground.rs"]
+mod ground;
 mod same;
 mod support;
 

@@ -1,31 +1,24 @@
 //! What tests of the layers below Docker have in common.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use external::client::readiness;
-use external::process::reaper::Reaper;
-use external::system::managed::{Engine, EngineContext, Instance, StartRequest};
-use external::system::{Found, System};
+use external::system::managed::{Engine, Instance, StartRequest};
 use machine::clock::now_ns;
 use results::values::PageCache;
 use results::{Param, Params, Phase};
 use workloads::{Call, Workload};
 
-/// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
-/// what an idle one does at once.
-pub(crate) const HANG_NS: u64 = 180_000_000_000;
+use crate::ground::{self, Ground, HANG_NS};
 
 /// One at a time in a process: containers are named after it.
 static ONE: Mutex<()> = Mutex::new(());
 
 /// A system with a folder of its own.
 pub(crate) struct Run {
-    pub(crate) system: System,
-    pub(crate) folder: tempfile::TempDir,
-    pub(crate) reaper: Reaper,
-    pub(crate) found: Found,
+    pub(crate) ground: Ground,
     _one: MutexGuard<'static, ()>,
 }
 
@@ -34,42 +27,22 @@ impl Run {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         // A test of Docker's may have left the engine dead, and containerd with it.
         docker_engine::start().expect("`./setup docker` installs it");
-        let system = System::from_name(name).unwrap();
-        let found = system
-            .find()
-            .unwrap_or_else(|absent| panic!("{name}: {absent}"));
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let reaper = Reaper::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
         Self {
-            system,
-            folder,
-            reaper,
-            found,
+            ground: Ground::of(name),
             _one: one,
         }
     }
 
     pub(crate) fn engine(&self) -> Box<dyn Engine> {
-        let context = EngineContext {
-            work: self.folder.path(),
-            reaper: &self.reaper,
-            found: &self.found,
-            nth: 0,
-        };
-        self.system.managed().unwrap().engine(context).unwrap()
+        self.ground.engine()
     }
 }
 
 pub(crate) fn request(workload: Workload, network: &str, own_milestones: bool) -> StartRequest {
     StartRequest {
-        workload,
-        acquire: None,
-        variant: Params::from([(Param::Network, network)]),
         page_cache: PageCache::Evicted,
         own_milestones,
-        core: None,
-        address: std::net::Ipv4Addr::LOCALHOST.into(),
-        deadline_ns: now_ns() + HANG_NS,
+        ..ground::request(workload, Params::from([(Param::Network, network)]))
     }
 }
 

@@ -12,22 +12,16 @@ use machine::ports;
 use results::Evidence;
 use workloads::Workload;
 
-use crate::support::{Ground, HANG_NS, docker, found, ours, request, sample};
+use crate::ground::HANG_NS;
+use crate::support::{docker, ground_of, kill_the_engine, ours, request, sample};
 
 #[test]
 fn an_engine_that_dies_is_a_reason_and_is_brought_back() {
-    let ground = Ground::of("docker");
+    let ground = ground_of("docker");
     let mut engine = ground.engine();
     let hello = request(Workload::HttpHello, "bridge");
     engine.prepare(&hello).unwrap();
-    let pid = std::fs::read_to_string(found("docker").program.with_file_name("pid")).unwrap();
-    assert!(
-        Command::new("kill")
-            .args(["-KILL", pid.trim()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    kill_the_engine();
     let Err(reason) = engine.start(&hello, Some(ports::free_port().unwrap())) else {
         panic!("a dead engine started one")
     };
@@ -49,14 +43,7 @@ fn an_engine_that_dies_is_a_reason_and_is_brought_back() {
         .start(&hello, Some(ports::free_port().unwrap()))
         .unwrap();
     let container = ours();
-    let pid = std::fs::read_to_string(found("docker").program.with_file_name("pid")).unwrap();
-    assert!(
-        Command::new("kill")
-            .args(["-KILL", pid.trim()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    kill_the_engine();
     let reason = instance.remove().unwrap_err();
     assert!(
         reason.contains("the engine cannot remove the container"),
@@ -81,7 +68,7 @@ fn an_engine_that_dies_is_a_reason_and_is_brought_back() {
 
 #[test]
 fn what_is_in_the_way_is_named_and_what_is_others_is_left() {
-    let ground = Ground::of("docker");
+    let ground = ground_of("docker");
     let mut engine = ground.engine();
     let hello = request(Workload::HttpHello, "bridge");
     let prepared = engine.prepare(&hello).unwrap();
@@ -124,7 +111,7 @@ fn what_is_in_the_way_is_named_and_what_is_others_is_left() {
 
 #[test]
 fn an_image_that_is_gone_is_not_pulled() {
-    let ground = Ground::of("docker");
+    let ground = ground_of("docker");
     let mut engine = ground.engine();
     let hello = request(Workload::CpuHash, "none");
     let prepared = engine.prepare(&hello).unwrap();
@@ -144,7 +131,7 @@ fn an_image_that_is_gone_is_not_pulled() {
 
 #[test]
 fn a_container_that_ends_at_once_is_a_reason() {
-    let ground = Ground::of("docker");
+    let ground = ground_of("docker");
     let mut engine = ground.engine();
     // In the machine's own network a server on a port that is taken ends by itself.
     let hello = request(Workload::HttpHello, "host");

@@ -2,6 +2,8 @@
 //! it these tests fail and say so. They break an engine of our own only.
 
 mod failures;
+#[path = "../support/ground.rs"]
+mod ground;
 mod reach;
 mod support;
 
@@ -14,13 +16,14 @@ use results::values::PageCache;
 use results::{Evidence, Param, Phase};
 use workloads::Workload;
 
-use support::{
-    Ground, HANG_NS, containers, docker, nameless, names_of, ours, request, sample, system,
+use crate::ground::HANG_NS;
+use crate::support::{
+    containers, docker, ground_of, nameless, names_of, ours, request, sample, system,
 };
 
 #[test]
 fn starts_are_divided_into_phases_in_both_networks_and_nothing_is_left() {
-    let ground = Ground::of("docker");
+    let ground = ground_of("docker");
     let before = nameless();
     let mut images = BTreeSet::new();
     let mut engine = ground.engine();
@@ -116,7 +119,7 @@ fn starts_are_divided_into_phases_in_both_networks_and_nothing_is_left() {
 
 #[test]
 fn the_engines_own_events_lie_within_the_phases() {
-    let ground = Ground::of("docker");
+    let ground = ground_of("docker");
     let mut engine = ground.engine();
     let start = sample(
         engine.as_mut(),
@@ -152,7 +155,7 @@ fn the_engines_own_events_lie_within_the_phases() {
 
 #[test]
 fn a_start_in_a_new_engine_is_its_first_and_reads_its_files_from_the_disk() {
-    let ground = Ground::of("docker");
+    let ground = ground_of("docker");
     let mut engine = ground.engine();
     let mut cold = StartRequest {
         page_cache: PageCache::Evicted,
@@ -206,7 +209,7 @@ fn a_killed_suite_leaves_no_container() {
 
 #[test]
 fn a_runtime_in_an_image_answers_too() {
-    let ground = Ground::of("docker-wasmtime");
+    let ground = ground_of("docker-wasmtime");
     let mut engine = ground.engine();
     for &acquire in system("docker-wasmtime").acquire_modes() {
         let start = sample(

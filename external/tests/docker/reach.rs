@@ -9,7 +9,8 @@ use results::record::Outcome;
 use results::{Evidence, Param, Sample, ledger, run_folder};
 use workloads::{Call, Workload};
 
-use crate::support::{Ground, HANG_NS, ours, request, sample};
+use crate::ground::HANG_NS;
+use crate::support::{ground_of, ours, request, sample};
 
 /// Processes that the engine has started for a port, by their command lines: another way than the
 /// one that measures them.
@@ -31,7 +32,7 @@ fn ticks(pid: u32) -> u64 {
 
 #[test]
 fn what_passes_on_a_published_port_is_kept_on_the_systems_core_and_charged() {
-    let ground = Ground::of("docker");
+    let ground = ground_of("docker");
     let mut engine = ground.engine();
     let core = *machine::cores::allowed().last().unwrap();
     let pinned = StartRequest {
@@ -167,7 +168,7 @@ fn loads(words: &[&str]) -> Vec<Sample> {
 
 #[test]
 fn load_on_a_published_port_comes_by_translation_of_addresses_unless_it_is_told_otherwise() {
-    let _up = Ground::of("docker");
+    let _up = ground_of("docker");
     let samples = loads(&[]);
     let on = |network: &str| {
         let found = samples
@@ -206,7 +207,7 @@ fn load_on_a_published_port_comes_by_translation_of_addresses_unless_it_is_told_
 
 #[test]
 fn a_container_in_the_machines_network_has_nothing_that_passes_on() {
-    let ground = Ground::of("docker");
+    let ground = ground_of("docker");
     let mut engine = ground.engine();
     let start = sample(engine.as_mut(), &request(Workload::HttpHello, "host"));
     assert!(!start.usage.parts.contains_key("docker-proxy"));

@@ -1,21 +1,15 @@
 //! What tests of the engine have in common: where it is, one whole sample, and another way to know what it has.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use external::client::readiness::first_answer;
-use external::process::reaper::Reaper;
-use external::system::managed::{Engine, EngineContext, StartRequest, Usage};
+use external::system::managed::{Engine, StartRequest, Usage};
 use external::system::{Found, System};
-use machine::clock::now_ns;
 use machine::ports;
-use results::values::PageCache;
 use results::{Attested, Param, Params, Phase, PhaseTime};
 use workloads::{Answer, Call, Workload};
 
-/// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
-/// what an idle one does at once.
-pub(crate) const HANG_NS: u64 = 180_000_000_000;
+use crate::ground::{self, Ground};
 
 /// The program that asks the engine in its own words, without this project's code: a second way of
 /// knowing.
@@ -47,48 +41,22 @@ pub(crate) fn found(name: &str) -> Found {
         .unwrap_or_else(|missing| panic!("{name}: {missing}"))
 }
 
-/// What an engine is made with, and what must outlive it.
-pub(crate) struct Ground {
-    pub(crate) system: System,
-    pub(crate) folder: tempfile::TempDir,
-    pub(crate) reaper: Reaper,
-    pub(crate) found: Found,
+/// What an engine is made with: one that runs.
+pub(crate) fn ground_of(name: &str) -> Ground {
+    // A test before this one may have left it dead.
+    docker_engine::start().expect("`./setup docker` installs it");
+    Ground::of(name)
 }
 
-impl Ground {
-    pub(crate) fn of(name: &str) -> Self {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let reaper = Reaper::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
-        Self {
-            system: system(name),
-            folder,
-            reaper,
-            found: found(name),
-        }
-    }
-
-    pub(crate) fn engine(&self) -> Box<dyn Engine> {
-        let context = EngineContext {
-            work: self.folder.path(),
-            reaper: &self.reaper,
-            found: &self.found,
-            nth: 0,
-        };
-        self.system.managed().unwrap().engine(context).unwrap()
-    }
+/// Kills the engine, as a machine without memory would.
+pub(crate) fn kill_the_engine() {
+    let pid = std::fs::read_to_string(found("docker").program.with_file_name("pid")).unwrap();
+    let killed = Command::new("kill").args(["-KILL", pid.trim()]).status();
+    assert!(killed.unwrap().success());
 }
 
 pub(crate) fn request(workload: Workload, network: &str) -> StartRequest {
-    StartRequest {
-        workload,
-        acquire: None,
-        variant: Params::from([(Param::Network, network)]),
-        page_cache: PageCache::Hot,
-        own_milestones: false,
-        core: None,
-        address: std::net::Ipv4Addr::LOCALHOST.into(),
-        deadline_ns: now_ns() + HANG_NS,
-    }
+    ground::request(workload, Params::from([(Param::Network, network)]))
 }
 
 pub(crate) struct Start {

@@ -18,7 +18,7 @@ impl Attacker {
     const UID: u32 = 65_534;
 
     /// Nothing where these tests do not run as root, and so cannot be somebody else.
-    fn of(ground: &Ground) -> Option<Self> {
+    fn of(ground: &Infrastructure) -> Option<Self> {
         if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
             let _ = writeln!(std::io::stdout(), "not run: only root can be another user");
             return None;
@@ -87,7 +87,7 @@ fn order_with_root_mounted(subject: &str) -> String {
 
 /// A wasmCloud whose host runs, with the request that it was started by, and somebody who attacks
 /// it. Nothing where nobody can be made another user.
-fn attacked(ground: &Ground) -> Option<(Box<dyn Engine>, StartRequest, Attacker)> {
+fn attacked(ground: &Infrastructure) -> Option<(Box<dyn Engine>, StartRequest, Attacker)> {
     let mut engine = ground.engine();
     let running = request(Workload::HttpHello, &[("host", "running")]);
     sample(&mut *engine, &running);
@@ -96,7 +96,7 @@ fn attacked(ground: &Ground) -> Option<(Box<dyn Engine>, StartRequest, Attacker)
 
 #[test]
 fn another_user_learns_nothing_of_a_host_and_orders_nothing() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let Some((mut engine, running, attacker)) = attacked(&ground) else {
         return;
     };
@@ -125,7 +125,7 @@ fn another_user_learns_nothing_of_a_host_and_orders_nothing() {
 
 #[test]
 fn another_user_on_the_line_makes_a_start_fail_and_answers_nothing() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let Some((mut engine, _, attacker)) = attacked(&ground) else {
         return;
     };
@@ -144,7 +144,7 @@ fn another_user_on_the_line_makes_a_start_fail_and_answers_nothing() {
 
 #[test]
 fn another_user_replaces_no_image_and_reads_no_secret() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let Some((_engine, _, attacker)) = attacked(&ground) else {
         return;
     };
@@ -196,7 +196,7 @@ fn secrets(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn a_host_has_no_rights_but_those_that_it_needs() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let mut engine = ground.engine();
     let running = request(Workload::HttpHello, &[("host", "running")]);
     sample(&mut *engine, &running);
@@ -220,7 +220,7 @@ fn a_host_has_no_rights_but_those_that_it_needs() {
 
 #[test]
 fn an_image_that_was_replaced_is_not_run() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let mut engine = ground.engine();
     let pulled = request(Workload::HttpHello, &[("host", "new"), ("image", "pulled")]);
     sample(&mut *engine, &pulled);
@@ -244,7 +244,7 @@ fn an_image_that_was_replaced_is_not_run() {
 
 #[test]
 fn a_tag_that_leads_elsewhere_is_not_followed() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let mut engine = ground.engine();
     let [_, _, _, deployed, _] = <[_; 5]>::try_from(variants(Scenario::ImageCold)).unwrap();
     let deployed = StartRequest {

@@ -2,17 +2,15 @@
 //! wasmcloud`; without it these tests fail and say so.
 
 mod attacks;
+#[path = "../support/ground.rs"]
+mod ground;
 
-use std::path::Path;
+use std::ops::Deref;
 use std::time::Duration;
 
 use external::client::readiness::{FirstAnswer, first_answer};
-use external::process::reaper::Reaper;
-use external::system::managed::{
-    Engine, EngineContext, Instance, ManagedSystem as _, StartRequest, Usage,
-};
-use external::system::wasmcloud::{WasmCloud, variants};
-use external::system::{Adapter as _, Found};
+use external::system::managed::{Engine, Instance, StartRequest, Usage};
+use external::system::wasmcloud::variants;
 use machine::clock::now_ns;
 use machine::ports;
 use nix::sys::signal::{Signal, kill};
@@ -22,39 +20,22 @@ use results::values::PageCache;
 use results::{Attested, Evidence, Param, Phase, PhaseTime};
 use workloads::{Call, Workload};
 
-/// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
-/// what an idle one does at once.
-const HANG_NS: u64 = 180_000_000_000;
+use crate::ground::{Ground, HANG_NS};
 
-/// What an engine is made with, and what must outlive it.
-struct Ground {
-    folder: tempfile::TempDir,
-    reaper: Reaper,
-    found: Found,
+/// What wasmCloud is made with.
+struct Infrastructure(Ground);
+
+impl Deref for Infrastructure {
+    type Target = Ground;
+
+    fn deref(&self) -> &Ground {
+        &self.0
+    }
 }
 
-impl Ground {
+impl Infrastructure {
     fn new() -> Self {
-        let found = WasmCloud
-            .find()
-            .unwrap_or_else(|missing| panic!("{}; {}", missing.reason, missing.remedy));
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let reaper = Reaper::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
-        Self {
-            folder,
-            reaper,
-            found,
-        }
-    }
-
-    fn engine(&self) -> Box<dyn Engine> {
-        let context = EngineContext {
-            work: self.folder.path(),
-            reaper: &self.reaper,
-            found: &self.found,
-            nth: 0,
-        };
-        WasmCloud.engine(context).unwrap()
+        Self(Ground::of("wasmcloud"))
     }
 
     /// Processes whose home lies in the folder, with their names.
@@ -110,18 +91,7 @@ impl Ground {
 const NOBODY: [&str; 0] = [];
 
 fn request(workload: Workload, pairs: &[(&str, &str)]) -> StartRequest {
-    let variant = pairs.iter().copied().collect();
-    let deadline_ns = now_ns() + HANG_NS;
-    StartRequest {
-        workload,
-        acquire: None,
-        variant,
-        page_cache: PageCache::Hot,
-        own_milestones: false,
-        core: None,
-        address: std::net::Ipv4Addr::LOCALHOST.into(),
-        deadline_ns,
-    }
+    ground::request(workload, pairs.iter().copied().collect())
 }
 
 fn ask(instance: &mut dyn Instance, workload: Workload, port: u16) -> FirstAnswer {
@@ -191,7 +161,7 @@ const WITH_HOST: [Phase; 5] = [
 
 #[test]
 fn every_service_starts_answers_and_is_gone() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let mut engine = ground.engine();
     for workload in [
         Workload::HttpHello,
@@ -245,7 +215,7 @@ fn every_service_starts_answers_and_is_gone() {
 
 #[test]
 fn nothing_is_there_before_a_start_with_a_new_infrastructure() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let mut engine = ground.engine();
     let [usual, _, all_new, deployed, _] =
         <[_; 5]>::try_from(variants(Scenario::ImageCold)).unwrap();
@@ -309,7 +279,7 @@ fn nothing_is_there_before_a_start_with_a_new_infrastructure() {
 /// kept too by now: then `pool` belongs into the variants under load.
 #[test]
 fn a_pool_keeps_no_instance_of_a_component_of_wasi_0_2() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let mut engine = ground.engine();
     for pool in ["off", "on"] {
         let request = request(Workload::HttpState, &[("pool", pool)]);
@@ -325,7 +295,7 @@ fn a_pool_keeps_no_instance_of_a_component_of_wasi_0_2() {
 
 #[test]
 fn what_dies_in_a_start_is_its_reason_and_is_brought_back() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let mut engine = ground.engine();
     let request = request(Workload::HttpHello, &[("host", "new"), ("image", "pulled")]);
     sample(&mut *engine, &request);
@@ -364,7 +334,7 @@ fn what_dies_in_a_start_is_its_reason_and_is_brought_back() {
 
 #[test]
 fn what_dies_between_two_samples_is_brought_back() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let mut engine = ground.engine();
     let running = request(
         Workload::HttpHello,
@@ -387,7 +357,7 @@ fn what_dies_between_two_samples_is_brought_back() {
 
 #[test]
 fn a_dropped_instance_leaves_only_what_lives_on() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let mut engine = ground.engine();
     for (host, expected) in [
         ("new", &["docker-registry", "nats-server"][..]),
@@ -407,7 +377,7 @@ fn a_dropped_instance_leaves_only_what_lives_on() {
 
 #[test]
 fn impossible_start_requests_are_refused_with_a_reason() {
-    let ground = Ground::new();
+    let ground = Infrastructure::new();
     let mut engine = ground.engine();
     let command = request(Workload::Hello, &[]);
     assert!(

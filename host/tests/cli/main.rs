@@ -2,6 +2,8 @@
 
 mod bad_guests;
 mod bad_input;
+#[path = "../support/built.rs"]
+mod built;
 #[path = "../support/endless.rs"]
 mod endless;
 #[path = "../support/given.rs"]

@@ -2,6 +2,8 @@
 //! guest does ends it.
 
 mod answers;
+#[path = "../support/built.rs"]
+mod built;
 mod command_line;
 #[path = "../support/endless.rs"]
 mod endless;

@@ -1,7 +1,7 @@
 //! A service whose work never ends by itself, however fast the machine: what is to run into a
 //! limit, or to be there for as long as a test needs it.
 
-use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
+use crate::built;
 
 /// What never ends.
 pub(crate) const ENDLESS: &str = "/endless";
@@ -11,16 +11,10 @@ pub(crate) const ENDLESS: &str = "/endless";
 /// what begins with `/l` it computes for ever too, and so it does after answering `/f…` with 500; to
 /// `/t…`, it traps. To `/u…` it traps without an answer.
 pub(crate) fn component() -> Vec<u8> {
-    // The world is that of the built service, which says all that the functions here take and give.
-    let service =
-        std::fs::read(results::checkout::root().join("workloads/artifacts/http.component.wasm"))
-            .unwrap();
-    let DecodedWasm::Component(resolve, world) = wit_component::decode(&service).unwrap() else {
-        panic!("the built service is no component")
-    };
+    let (resolve, world) = built::world();
     // At 0 is an option that tells where the path is, which is at 1024. Of the paths asked for, one
     // begins with `/e`.
-    let mut module = wat::parse_str(
+    built::component(
         r#"(module
             (import "wasi:http/types@0.2.12" "[method]incoming-request.path-with-query" (func $path (param i32 i32)))
             (import "wasi:http/types@0.2.12" "[static]fields.from-list" (func $headers (param i32 i32 i32)))
@@ -50,12 +44,7 @@ pub(crate) fn component() -> Vec<u8> {
                             (i32.eq (i32.load8_u (i32.const 1025)) (i32.const 108)))
                     (then (loop $lingers (br $lingers))))
                 (if (i32.eq (i32.load8_u (i32.const 1025)) (i32.const 116)) (then unreachable))))"#,
+        &resolve,
+        world,
     )
-    .unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
-    ComponentEncoder::default()
-        .validate(true)
-        .module(&module)
-        .and_then(ComponentEncoder::encode)
-        .unwrap()
 }

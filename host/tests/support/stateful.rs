@@ -1,6 +1,6 @@
 //! A service with state in `wasi:keyvalue`, configured by `wasi:config`.
 
-use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
+use crate::built;
 
 /// What the service takes from its host besides HTTP.
 const WIT: [&str; 4] = [
@@ -37,18 +37,13 @@ const WIT: [&str; 4] = [
 /// 200 + n; 100 more if it is configured with `more`; and 10 more for each variable of its
 /// environment.
 pub(crate) fn component() -> Vec<u8> {
-    let service =
-        std::fs::read(results::checkout::root().join("workloads/artifacts/http.component.wasm"))
-            .unwrap();
-    let DecodedWasm::Component(mut resolve, _) = wit_component::decode(&service).unwrap() else {
-        panic!("the built service is no component")
-    };
+    let (mut resolve, _) = built::world();
     let packages = WIT.map(|text| resolve.push_str("test.wit", text).unwrap());
     let world = resolve
         .select_world(&packages[3..], Some("service"))
         .unwrap();
     // Results begin at 64: of a call, 0 at first if it succeeded.
-    let mut module = wat::parse_str(
+    built::component(
         r#"(module
             (import "wasi:http/types@0.2.12" "[static]fields.from-list" (func $headers (param i32 i32 i32)))
             (import "wasi:http/types@0.2.12" "[constructor]outgoing-response" (func $response (param i32) (result i32)))
@@ -89,12 +84,7 @@ pub(crate) fn component() -> Vec<u8> {
                 (drop (call $status (local.get $made) (local.get $code)))
                 (call $set (local.get $out) (i32.const 0) (local.get $made)
                     (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))"#,
+        &resolve,
+        world,
     )
-    .unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
-    ComponentEncoder::default()
-        .validate(true)
-        .module(&module)
-        .and_then(ComponentEncoder::encode)
-        .unwrap()
 }

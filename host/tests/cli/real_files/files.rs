@@ -1,0 +1,151 @@
+//! Where files come from and go to, and what they are called.
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use super::*;
+
+#[test]
+fn an_artifact_that_can_be_read_once_is_read_once() {
+    let guest = std::fs::read(built("hello.wasm")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("pipe");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for (path, commands) in [
+        ("/dev/stdin", ["phases", "run"]),
+        (fifo.to_str().unwrap(), ["phases", "run"]),
+    ] {
+        for name in commands {
+            let host = Host::new();
+            let mut command = if name == "phases" {
+                let arguments = ["--artifact", path, "--samples", "1"];
+                host.command(&[&arguments[..], &ONE_CELL].concat())
+            } else {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+                command.args([name, "--artifact", path]);
+                command
+            };
+            let mut child = command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let stdin = child.stdin.take().unwrap();
+            let (guest, fifo) = (guest.clone(), fifo.clone());
+            let piped = path == "/dev/stdin";
+            let writer = std::thread::spawn(move || {
+                use std::io::Write as _;
+                if piped {
+                    { stdin }.write_all(&guest)
+                } else {
+                    std::fs::write(fifo, guest)
+                }
+            });
+            let ran = ran(child.wait_with_output().unwrap());
+            writer.join().unwrap().unwrap();
+            if name == "phases" {
+                ran.measured_all(&host);
+            } else {
+                assert_eq!(ran.code, 0, "{}", ran.stderr);
+                assert_eq!(ran.stdout, "Hello from coldphase\n");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_no_text_is_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder
+        .path()
+        .join(std::ffi::OsStr::from_bytes(b"caf\xe9.wasm"));
+    std::fs::copy(built("hello.wasm"), &path).unwrap();
+    let host = Host::new();
+    let mut command = host.command(&[&["--samples", "1"], &ONE_CELL[..]].concat());
+    let ran = ran(command.arg("--artifact").arg(&path).output().unwrap());
+    ran.measured_all(&host);
+    let out = folder
+        .path()
+        .join(std::ffi::OsStr::from_bytes(b"r\xe9sum\xe9s"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    command
+        .args(["phases", "--samples", "1", "--select", "acquire=cache_hit"])
+        .args([
+            "--select",
+            "system=wasmtime-embedded",
+            "--workload",
+            "hello",
+        ])
+        .args(["--select", "page_cache=hot", "--out"]);
+    let output = command.arg(&out).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 4)), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn compiling_replaces_no_input_and_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = std::fs::read(built("hello.wasm")).unwrap();
+    let path = file(folder.path(), "a.wasm", &guest);
+    std::fs::hard_link(&path, folder.path().join("b.wasm")).unwrap();
+    let other = folder.path().join("b.wasm");
+    for output in [path.as_str(), other.to_str().unwrap()] {
+        let ran = host(&["compile", "--artifact", &path, "--output", output]);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("is the artifact itself"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), guest);
+    }
+    let compiled = folder.path().join("a.cwasm");
+    let compiled = compiled.to_str().unwrap();
+    let ran = host(&["compile", "--artifact", &path, "--output", compiled]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let names = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(names, 3, "a draft was left");
+}
+
+#[test]
+fn a_cache_may_be_named_from_where_one_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    command
+        .args(["run", "--artifact", &built("hello.wasm")])
+        .args(["--acquire", "cache_miss", "--cache", "relative"])
+        .current_dir(folder.path());
+    let ran = ran(command.stdin(Stdio::null()).output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(folder.path().join("relative").is_dir());
+}
+
+#[test]
+fn a_request_may_be_large_come_from_a_file_and_have_headers() {
+    let body = "x".repeat(70_000);
+    let component = built("http.component.wasm");
+    let folder = tempfile::tempdir().unwrap();
+    let sent = file(folder.path(), "body.bin", &body);
+    for request in [format!("POST /echo {body}"), format!("POST /echo @{sent}")] {
+        let host = Host::new();
+        let arguments = [
+            "--artifact",
+            &component,
+            "--request",
+            &request,
+            "--header",
+            "Content-Type: text/plain",
+            "--expect",
+            &body,
+            "--samples",
+            "1",
+        ];
+        let ran = host.phases(&[&arguments[..], &ONE_CELL].concat());
+        ran.measured_all(&host);
+    }
+    let arguments = ["--artifact", &component, "--header", "nonsense"];
+    let host = Host::new();
+    let ran = host.phases(&arguments);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+}
