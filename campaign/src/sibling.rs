@@ -70,7 +70,10 @@ impl Package {
         if std::env::var_os("CARGO").is_some() {
             self.build(&target, profile, &path)?;
         } else if !path.exists() {
-            return Err(format!("{} is not there", path.display()));
+            return Err(format!(
+                "{} is not there, and only `cargo run` builds it on the way",
+                path.display()
+            ));
         }
         Ok(path)
     }

@@ -280,6 +280,15 @@ fn reap(pid: Pid, seen_ns: u64) -> End {
     }
 }
 
+/// The largest resident set of a process that has ended. Up to exec(2) a launched process has the
+/// memory of the one that launches it, and the kernel keeps the maximum over both: a figure that is not
+/// above this process's own peak says nothing about the other.
+fn max_rss_bytes(usage: &libc::rusage) -> Option<u64> {
+    let bytes = u64::try_from(usage.ru_maxrss).ok()? * 1024;
+    let own = machine::usage::of_processes(&[std::process::id()]).max_rss_bytes?;
+    (bytes > own).then_some(bytes)
+}
+
 fn resources(usage: &libc::rusage) -> Resources {
     let count = |number: libc::c_long| u64::try_from(number).ok();
     let ns = |time: libc::timeval| {
@@ -289,7 +298,7 @@ fn resources(usage: &libc::rusage) -> Resources {
         cpu_ns: ns(usage.ru_utime)
             .zip(ns(usage.ru_stime))
             .map(|(user, system)| user + system),
-        max_rss_bytes: count(usage.ru_maxrss).map(|kib| kib * 1024),
+        max_rss_bytes: max_rss_bytes(usage),
         pss_bytes: None,
         minor_faults: count(usage.ru_minflt),
         major_faults: count(usage.ru_majflt),
@@ -367,6 +376,23 @@ mod tests {
     }
 
     #[test]
+    fn the_peak_of_memory_is_that_of_the_launched_process_or_unknown() {
+        /// More than this process has, whatever else is tested in it.
+        const LARGE: u64 = 200_000_000;
+        let folder = tempfile::tempdir().unwrap();
+        let grown = format!("x=$(head -c {LARGE} /dev/zero | tr '\\0' x); echo ready; read x");
+        for (script, large) in [("echo ready; read x", false), (grown.as_str(), true)] {
+            let mut running = shell(&folder, script);
+            let end = running.stop(Duration::from_nanos(HANG_NS)).resources;
+            let peak = end.max_rss_bytes;
+            assert!(
+                peak.is_none_or(|it| it > LARGE) && peak.is_some() == large,
+                "{end:?}"
+            );
+        }
+    }
+
+    #[test]
     fn the_cost_is_read_from_outside_and_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let mut running = shell(
@@ -379,12 +405,12 @@ mod tests {
             "/bin/sleep 3600 & i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo ready; wait",
         );
         let usage = running.usage();
+        assert!(
+            usage.max_rss_bytes.is_some_and(|bytes| bytes > 500_000),
+            "{usage:?}"
+        );
         for cost in [usage, end] {
             assert!(cost.cpu_ns.is_some_and(|ns| ns > 1_000_000), "{cost:?}");
-            assert!(
-                cost.max_rss_bytes.is_some_and(|bytes| bytes > 500_000),
-                "{cost:?}"
-            );
             assert!(
                 cost.minor_faults.is_some_and(|faults| faults > 50),
                 "{cost:?}"
