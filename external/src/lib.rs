@@ -18,6 +18,8 @@ pub mod cli;
 pub mod client;
 pub mod doctor;
 mod fds;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod network;
 pub mod observe;
 pub mod process;

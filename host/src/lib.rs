@@ -16,6 +16,8 @@ pub mod cli;
 mod command;
 pub mod engine;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod inspect;
 mod server;
 mod source;

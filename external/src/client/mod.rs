@@ -5,3 +5,18 @@ mod http;
 pub mod load;
 pub mod readiness;
 mod retry;
+
+/// An answer that arrives in these pieces, over a connection that then ends.
+#[cfg(fuzzing)]
+pub(crate) fn answer_of<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    max_body: usize,
+) -> Result<Option<workloads::Answer>, String> {
+    let mut incoming = http::Incoming::new(max_body);
+    for piece in pieces {
+        if let Some(answer) = incoming.piece(piece)? {
+            return Ok(Some(answer));
+        }
+    }
+    incoming.over()
+}

@@ -212,10 +212,18 @@ impl Profile {
                 names.join(", ")
             ))
         })?;
+        Self::parse(name, &text)
+    }
+
+    /// The profile that a file of this name holds.
+    ///
+    /// # Errors
+    /// It is no profile, and where.
+    pub(crate) fn parse(name: &str, text: &str) -> Result<Self, Error> {
         if let Ok(table) = text.parse() {
             renamed::check_keys(name, &table)?;
         }
-        toml::from_str(&text).map_err(|error| {
+        toml::from_str(text).map_err(|error| {
             Error::new(
                 Exit::Usage,
                 format!("{name} is no profile: {}", error.to_string().trim_end()),
