@@ -1,6 +1,7 @@
 //! Which core the system under test runs on, and which one the load generator.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -28,6 +29,15 @@ pub fn pair() -> Cores {
 /// more than 1024 of them.
 pub fn allowed() -> Vec<usize> {
     of_thread(0).unwrap_or_default()
+}
+
+/// The cores that run, whether or not this process may run on them.
+///
+/// # Errors
+/// The kernel does not tell.
+pub fn online() -> io::Result<Vec<usize>> {
+    let list = std::fs::read_to_string("/sys/devices/system/cpu/online")?;
+    Ok(parse_list(&list))
 }
 
 /// The cores that a thread may run on, in order; 0 is the calling one.

@@ -481,6 +481,9 @@ vocabulary! {
     FirewallRules = "firewall_rules",
     /// The network namespace of the service.
     NetworkNamespace = "network_namespace",
+    /// Whether the kernel told that the port was listened on before anybody asked. Otherwise it was asked each
+    /// `connect_period_ns`.
+    ListeningHeard = "listening_heard",
     /// Period between two attempts to connect.
     ConnectPeriodNs = "connect_period_ns",
     /// Resolution of the instant at which the service first answered.

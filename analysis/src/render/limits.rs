@@ -176,8 +176,8 @@ fn late(limits: &Limits) -> Option<String> {
     let all: Vec<_> = limits.late.iter().map(late).collect();
     (!all.is_empty()).then(|| {
         format!(
-            "A server is asked until it answers, so that its start may be seen late by the gap \
-                between two attempts, and never early: {}. The intervals of ratios between starts \
+            "A start may be seen late, and never early, by what lies before the attempt to connect \
+                that succeeds: {}. The intervals of ratios between starts \
                 are wider by that.",
             list(&all)
         )

@@ -60,8 +60,9 @@ fn picture(findings: &Findings) -> Option<Figure> {
 /// One sentence for each scenario of the first workload, which claims nothing that the verdicts do
 /// not, and the headings of sections that are findings.
 fn found(findings: &Findings, sections: &[Section]) -> Vec<String> {
-    const FINDINGS: [&str; 16] = [
+    const FINDINGS: [&str; 17] = [
         "duel",
+        "levers",
         "kinds-of-cold",
         "acquisition",
         "pool-slots",

@@ -82,7 +82,7 @@ fn figure(findings: &Findings, of: &PoolSlots) -> Figure {
     Figure {
         id: FileName::of(&format!("{workload}-{scenario}-{system}-pool-slots")),
         title: title.clone(),
-        caption: "Medians of whole starts with 95 % intervals.".to_owned(),
+        caption: "Medians of whole starts with 95 % intervals; dotted, the fitted line.".to_owned(),
         picture: draw_curves(
             &series,
             &Plane {

@@ -170,7 +170,8 @@ pub(crate) fn biases(findings: &Findings) -> String {
     let late: Vec<_> = late.collect();
     if !late.is_empty() {
         text.push_str(&format!(
-            "a start is seen late by the gap between two attempts, and never early, at most by: \
+            "a start is seen late, and never early, by what lies before the attempt to connect that \
+                succeeds, at most by: \
                 {}; ratios' intervals are wider by that\n",
             late.join(", ")
         ));

@@ -2,6 +2,7 @@
 
 pub(crate) mod head;
 mod http;
+pub mod listening;
 pub mod load;
 pub mod readiness;
 mod retry;

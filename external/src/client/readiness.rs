@@ -1,8 +1,8 @@
 //! The first answer of a server: requested until it comes, and dated.
 //!
-//! Readiness has to come from retrying here, since a server from outside sends no event when it
-//! listens. How exactly an instant is known then is a part of the measurement:
-//! [`FirstAnswer::resolution_ns`].
+//! Where the kernel tells that a port is listened on ([`Listening`]), nothing is asked before; elsewhere
+//! readiness has to come from retrying. How exactly an instant is known is a part of the measurement
+//! either way: [`FirstAnswer::resolution_ns`].
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -15,6 +15,7 @@ use results::{Failure, FailureKind};
 use workloads::{Answer, Request};
 
 use super::http::{After, Incoming, bytes};
+use super::listening::Listening;
 pub use super::retry::{RetryPolicy, Target};
 
 /// The first complete answer, and when it came.
@@ -26,9 +27,12 @@ pub struct FirstAnswer {
     pub answered_ns: u64,
     /// How many requests there were, this one included.
     pub attempts: u64,
-    /// From the beginning of the attempt before to the beginning of this one: up to so much earlier
-    /// the server may have been ready. `None` if the first attempt succeeded.
+    /// From the instant at which the port was listened on, as the kernel tells it, or from the beginning
+    /// of the attempt before, to the beginning of this one: up to so much earlier the server may have
+    /// been ready. `None` if the first attempt succeeded.
     pub resolution_ns: Option<u64>,
+    /// Whether the kernel told that the port was listened on, before anybody asked.
+    pub heard: bool,
     /// What was answered. Not judged here, but for its status if [`RetryPolicy::retry_statuses`]
     /// says so.
     pub answer: Answer,
@@ -122,6 +126,21 @@ pub fn first_answer(
     policy: &RetryPolicy,
     has_ended: &mut dyn FnMut() -> bool,
 ) -> Result<FirstAnswer, NoAnswer> {
+    first_answer_heard(target, request, policy, None, has_ended)
+}
+
+/// The same, without asking before the port is listened on, where that is heard of. What was heard before
+/// the server's launch is to be [cleared](Listening::clear).
+///
+/// # Errors
+/// [`NoAnswer`], with what was seen.
+pub fn first_answer_heard(
+    target: &Target,
+    request: &Request,
+    policy: &RetryPolicy,
+    mut listening: Option<&mut Listening>,
+    has_ended: &mut dyn FnMut() -> bool,
+) -> Result<FirstAnswer, NoAnswer> {
     let request = bytes(request, &target.host, After::Closed);
     // Without it the kernel may wake us 50 µs late, as long as the whole period. A kernel that
     // refuses only costs resolution.
@@ -129,6 +148,7 @@ pub fn first_answer(
     let connected = Cell::new(false);
     let mut previous_ns = None;
     let mut attempts = 0;
+    let mut heard = false;
     let first_ns = now_ns();
     loop {
         let began_ns = now_ns();
@@ -141,6 +161,7 @@ pub fn first_answer(
                     answered_ns,
                     attempts,
                     resolution_ns,
+                    heard,
                     answer,
                 });
             }
@@ -162,10 +183,19 @@ pub fn first_answer(
             });
         }
         previous_ns = Some(began_ns);
-        let period_ns = policy
-            .period_ns
-            .max((began_ns - first_ns) / policy.growth.max(1));
-        let pause = (began_ns + period_ns).saturating_sub(now_ns());
+        // Who was connected once, and was turned away, waits for something else.
+        if connected.get() || heard {
+            listening = None;
+        }
+        let passed_ns = began_ns - first_ns;
+        if let Some(listening) = listening.as_deref_mut() {
+            let timeout = Duration::from_nanos(policy.unheard_ns(passed_ns));
+            if let Some(heard_ns) = listening.wait(target.address.port(), timeout) {
+                (heard, previous_ns) = (true, Some(heard_ns.max(began_ns)));
+            }
+            continue;
+        }
+        let pause = (began_ns + policy.pause_ns(passed_ns)).saturating_sub(now_ns());
         if pause > 0 {
             std::thread::sleep(Duration::from_nanos(pause));
         }

@@ -8,6 +8,7 @@ mod many;
 mod network;
 mod start;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ pub use self::network::NetworkBench;
 use super::plan::{Observer, Planned, Without};
 use super::settings::Settings;
 use super::systems::Systems;
+use crate::client::listening::Listening;
 use crate::process;
 use crate::process::reaper::{Guard, Reaper};
 use crate::system::managed::{Engine, files_in, residency};
@@ -49,6 +51,8 @@ pub struct SystemBench<'a> {
     /// Engines of systems that have one of their own, or why there is none. Stopped before the
     /// folder is removed.
     engines: HashMap<(System, usize), Result<Box<dyn Engine>, Skip>>,
+    /// Tells when a service listens, where that may be heard.
+    listening: RefCell<Option<Listening>>,
     /// What systems' programs are linked with.
     libraries: Libraries,
     /// The digests of what engines start, by cell.
@@ -133,6 +137,7 @@ impl<'a> SystemBench<'a> {
             observer: process::observable(),
             built: HashMap::new(),
             engines: HashMap::new(),
+            listening: RefCell::new(Listening::open().ok()),
             libraries: Libraries::default(),
             digests: HashMap::new(),
             prepared: None,

@@ -70,6 +70,9 @@ impl SystemBench<'_> {
         workload: Workload,
         port: Option<u16>,
     ) -> Result<Started, String> {
+        if let Some(listening) = self.listening.borrow_mut().as_mut() {
+            listening.clear();
+        }
         let mut running = launch.launch().map_err(|error| error.to_string())?;
         let guard = self
             .reaper
@@ -106,9 +109,13 @@ impl SystemBench<'_> {
     ) -> Started {
         let policy = RetryPolicy::until(self.deadline_ns());
         let target = self.endpoint.target(first.port);
-        let answer = readiness::first_answer(&target, first.request, &policy, &mut || {
-            running.ended().is_some()
-        });
+        let answer = readiness::first_answer_heard(
+            &target,
+            first.request,
+            &policy,
+            self.listening.borrow_mut().as_mut(),
+            &mut || running.ended().is_some(),
+        );
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
@@ -275,8 +282,10 @@ impl Started {
 
 /// How exactly the instant of a first answer is known.
 pub(super) fn resolution(policy: &RetryPolicy, first: &FirstAnswer) -> Attested {
+    let asked = (!first.heard).then_some(policy.period_ns);
     Attested::from([
-        (Evidence::ConnectPeriodNs, json!(policy.period_ns)),
+        (Evidence::ListeningHeard, json!(first.heard)),
+        (Evidence::ConnectPeriodNs, json!(asked)),
         (Evidence::ConnectAttempts, json!(first.attempts)),
         (Evidence::ConnectResolutionNs, json!(first.resolution_ns)),
     ])
