@@ -16,7 +16,7 @@ pub const fn compared_by(scenario: Scenario) -> &'static [Measure] {
         Scenario::DiskCold | Scenario::CodeCold | Scenario::ImageCold | Scenario::WarmDisk => {
             &[Measure::TotalNs, Measure::PssBytes]
         }
-        Scenario::Warm => &[Measure::P50Ns],
+        Scenario::Warm | Scenario::Paced => &[Measure::P50Ns],
         Scenario::Throughput => &[Measure::PerSecond, Measure::PssBytes],
         Scenario::Scaling => &[Measure::PerSecond],
         Scenario::Density => &[Measure::PrivateBytes, Measure::TotalNs],

@@ -20,6 +20,8 @@ pub enum Kind {
     Warm,
     /// Requests, several at a time.
     Throughput,
+    /// Requests that arrive at a part of the capacity.
+    Paced,
     /// Many instances under load.
     Scaling,
     /// Many instances that wait.
@@ -34,6 +36,7 @@ impl From<Scenario> for Kind {
             }
             Scenario::Warm => Self::Warm,
             Scenario::Throughput => Self::Throughput,
+            Scenario::Paced => Self::Paced,
             Scenario::Scaling => Self::Scaling,
             Scenario::Density => Self::Density,
         }

@@ -60,6 +60,86 @@ fn a_rate_at_the_generators_limit_is_a_lower_bound() {
 }
 
 #[test]
+fn a_rate_near_what_the_generator_reaches_against_nothing_is_a_lower_bound() {
+    let (near, far) = (
+        cell("native", Scenario::Throughput, &THROUGHPUT),
+        cell("docker", Scenario::Throughput, &THROUGHPUT),
+    );
+    let mut samples = loads(&near, 16_000, 600_000, 70);
+    samples.extend(loads(&far, 8_000, 1_200_000, 70));
+    for sample in &mut samples {
+        let evidence = Evidence::GeneratorLimitPerSecond;
+        sample.attested.insert(evidence, 17_000.0);
+    }
+    let found = findings(samples);
+    let [near, far] = [&near, &far].map(|it| found.facts.find(it).unwrap());
+    assert!(near.is_near_limit() && near.is_lower_bound(Measure::PerSecond));
+    assert!(!far.is_near_limit() && !far.is_lower_bound(Measure::PerSecond));
+    let requests = &found.requests[0];
+    assert_eq!(requests.near_limit.len(), 1);
+    let words = requests.bounds_words().unwrap();
+    assert!(
+        words.contains("a server that does nothing, rates are 94 %"),
+        "{words}"
+    );
+    assert_eq!(found.limits.generator_limited, [near.id.as_str()]);
+}
+
+#[test]
+fn a_warm_up_that_ran_out_of_time_is_told() {
+    let loaded = cell("native", Scenario::Throughput, &THROUGHPUT);
+    let mut samples = loads(&loaded, 8_000, 1_000_000, 50);
+    for (nth, sample) in samples.iter_mut().enumerate() {
+        sample.attested.insert(Evidence::WarmUpSteady, nth > 1);
+    }
+    let found = findings(samples);
+    let cell = found.facts.find(&loaded).unwrap();
+    assert_eq!(cell.not_warm.len(), 2);
+    assert_eq!(found.limits.not_warm, [cell.id.as_str()]);
+}
+
+#[test]
+fn latency_at_parts_of_the_capacity_is_a_curve_from_one_request_at_a_time() {
+    let paced = |system: &str, rate: &str| {
+        let params = [("pace", "open"), ("connections", "10"), ("rate", rate)];
+        cell(system, Scenario::Paced, &params)
+    };
+    let alone = cell("native", Scenario::Warm, &WARM);
+    let mut samples = loads(&alone, 8_000, 30_000, 20);
+    for (system, times) in [("native", 1), ("native-aa", 1), ("docker", 2)] {
+        samples.extend(loads(&paced(system, "80%"), 6_400, 90_000 * times, 20));
+        samples.extend(loads(&paced(system, "50%"), 4_000, 50_000 * times, 20));
+    }
+    let found = findings(samples);
+    let curves = &found.load_curves[0];
+    assert_eq!(curves.curves.len(), 2, "twins have none of their own");
+    let native = curves.curves.iter().find(|it| *it.cell.system == *"native");
+    let native = native.unwrap();
+    let parts: Vec<_> = native.points.iter().map(|it| it.part).collect();
+    assert_eq!(parts, [0.5, 0.8]);
+    let id = |cell: &Cell| found.facts.find(cell).unwrap().id.clone();
+    assert_eq!(native.alone, Some(id(&alone)));
+    assert_eq!(
+        curves.representatives,
+        [id(&paced("native", "80%")), id(&paced("docker", "80%"))]
+    );
+    // They are compared within one rate, and have a floor of their own.
+    let family = found
+        .facts
+        .family("http-hello", Scenario::Paced, Measure::P50Ns)
+        .unwrap();
+    assert_eq!(family.members.len(), 2);
+    let floor = found.facts.floor(Scenario::Paced, Measure::P50Ns);
+    assert!(floor.is_some_and(|floor| floor < 0.01), "{floor:?}");
+    assert!(
+        found
+            .requests
+            .iter()
+            .all(|it| it.scenario != Scenario::Paced)
+    );
+}
+
+#[test]
 fn what_several_generators_at_their_limit_say_of_scaling_is_a_bound() {
     let step = |instances: &str| {
         let params = [THROUGHPUT[0], THROUGHPUT[1], ("instances", instances)];
