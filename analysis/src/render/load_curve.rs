@@ -47,6 +47,9 @@ fn section(findings: &Findings, of: &LoadCurves) -> Section {
         meaning(results::Scenario::Paced),
         left_out(&names)
     ));
+    of.bounds_words()
+        .into_iter()
+        .for_each(|it| section.text(it));
     section
         .blocks
         .push(Block::Figure(figure(findings, of, &cells)));
@@ -110,13 +113,11 @@ fn table(findings: &Findings, title: &str, of: &LoadCurves, names: &Names) -> Ta
     ];
     let mut table = Table::new(title, &columns);
     for curve in &of.curves {
-        let alone = curve
-            .alone
-            .iter()
-            .map(|id| ("one at a time".to_owned(), id));
+        let alone = curve.alone.iter();
+        let alone = alone.map(|id| ("one at a time".to_owned(), id, ""));
         let points = curve.points.iter();
-        let points = points.map(|point| (percent(point.part), &point.cell));
-        for (load, id) in alone.chain(points) {
+        let points = points.map(|point| (percent(point.part), &point.cell, point.sign()));
+        for (load, id, sign) in alone.chain(points) {
             let Some(cell) = findings.facts.cell(id) else {
                 continue;
             };
@@ -125,7 +126,7 @@ fn table(findings: &Findings, title: &str, of: &LoadCurves, names: &Names) -> Ta
                 load,
                 cell.counted(),
                 median(cell, Measure::PerSecond),
-                with_interval(cell, Measure::P50Ns),
+                format!("{sign}{}", with_interval(cell, Measure::P50Ns)),
                 with_interval(cell, Measure::P90Ns),
                 with_interval(cell, Measure::P99Ns),
                 median(cell, Measure::GeneratorLateNs),

@@ -13,13 +13,11 @@ pub(crate) fn render(findings: &Findings) -> String {
         let names = Names::new(of.curves.iter().map(|it| &it.cell));
         let mut rows = Vec::new();
         for curve in &of.curves {
-            let alone = curve
-                .alone
-                .iter()
-                .map(|id| ("one at a time".to_owned(), id));
+            let alone = curve.alone.iter();
+            let alone = alone.map(|id| ("one at a time".to_owned(), id, ""));
             let points = curve.points.iter();
-            let points = points.map(|point| (percent(point.part), &point.cell));
-            for (load, id) in alone.chain(points) {
+            let points = points.map(|point| (percent(point.part), &point.cell, point.sign()));
+            for (load, id, sign) in alone.chain(points) {
                 let Some(cell) = findings.facts.cell(id) else {
                     continue;
                 };
@@ -28,7 +26,7 @@ pub(crate) fn render(findings: &Findings) -> String {
                     load,
                     cell.counted(),
                     median(cell, Measure::PerSecond),
-                    with_interval(cell, Measure::P50Ns),
+                    format!("{sign}{}", with_interval(cell, Measure::P50Ns)),
                     with_interval(cell, Measure::P90Ns),
                     with_interval(cell, Measure::P99Ns),
                     median(cell, Measure::GeneratorLateNs),
@@ -55,6 +53,9 @@ pub(crate) fn render(findings: &Findings) -> String {
             ],
             rows,
         ));
+        if let Some(words) = of.bounds_words() {
+            text.push_str(&format!("{words}\n\n"));
+        }
     }
     text
 }

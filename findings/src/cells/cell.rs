@@ -295,6 +295,13 @@ impl CellFacts {
             .is_some_and(|part| part > NEAR_LIMIT)
     }
 
+    /// Whether its latencies are the load generator's, and not the system's: an open loop whose
+    /// generator is at its limit falls behind its plan by itself. They are upper bounds then, and
+    /// are compared with nothing.
+    pub fn is_generators_latency(&self) -> bool {
+        self.cell.params.is(Param::Pace, "open") && self.is_generator_limited()
+    }
+
     /// Whether its values of a measure are lower bounds.
     pub fn is_lower_bound(&self, measure: Measure) -> bool {
         measure.is_rate() && self.is_generator_limited()

@@ -65,6 +65,9 @@ impl Floors {
             let Some(first) = cells.iter().find(|cell| cell.cell == original) else {
                 continue;
             };
+            if twin.is_generators_latency() || first.is_generators_latency() {
+                continue;
+            }
             let kind = Kind::from(twin.cell.scenario);
             for &measure in Measure::ALL {
                 let costs = [first, twin].map(|cell| Sample::costs(cell, measure));

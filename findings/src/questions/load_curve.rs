@@ -11,8 +11,9 @@ use results::record::Scenario;
 use results::{Cell, Param, Workload};
 use serde::Serialize;
 
-use crate::cells::{CellFacts, Measure, is_plain, is_unobserved, without};
+use crate::cells::{CellFacts, GENERATOR_LIMIT, Measure, is_plain, is_unobserved, without};
 use crate::facts::Facts;
+use crate::units::percent;
 
 /// The requests of one system at parts of its capacity.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,6 +33,8 @@ pub struct LoadPoint {
     pub part: f64,
     /// The cell's id.
     pub cell: String,
+    /// Whether its latencies are upper bounds: the load generator was at its limit.
+    pub generator_limited: bool,
 }
 
 /// The curves of a workload.
@@ -41,9 +44,30 @@ pub struct LoadCurves {
     pub workload: Workload,
     /// Each system's, in the order of cells.
     pub curves: Vec<LoadCurve>,
-    /// The ids of the cells at the highest rate of those that stand for the native program,
-    /// WebAssembly and containers.
+    /// The ids of the cells at the highest rate that the generator kept up with, of those that stand
+    /// for the native program, WebAssembly and containers.
     pub representatives: Vec<String>,
+}
+
+impl LoadPoint {
+    /// What stands before its latencies.
+    pub const fn sign(&self) -> &'static str {
+        if self.generator_limited { "≤ " } else { "" }
+    }
+}
+
+impl LoadCurves {
+    /// What a latency that is an upper bound is, in a sentence; nothing if there is none.
+    pub fn bounds_words(&self) -> Option<String> {
+        let mut points = self.curves.iter().flat_map(|curve| &curve.points);
+        points.any(|point| point.generator_limited).then(|| {
+            format!(
+                "≤ is an upper bound: the load generator used more than {} of its core there, and \
+                    requests wait for it, too. Such latencies are compared with nothing.",
+                percent(GENERATOR_LIMIT)
+            )
+        })
+    }
 }
 
 /// Every workload that was measured at parts of its systems' capacity.
@@ -72,7 +96,11 @@ fn of_workload(facts: &Facts, workload: &Workload) -> Option<LoadCurves> {
         let common = without(&cell.cell, &[Param::Rate]);
         let id = cell.id.clone();
         let points = groups.entry(common).or_default();
-        points.push(LoadPoint { part, cell: id });
+        points.push(LoadPoint {
+            part,
+            cell: id,
+            generator_limited: cell.is_generators_latency(),
+        });
     }
     let curve = |(cell, mut points): (Cell, Vec<LoadPoint>)| {
         points.sort_by(|one, two| one.part.total_cmp(&two.part));
@@ -87,7 +115,8 @@ fn of_workload(facts: &Facts, workload: &Workload) -> Option<LoadCurves> {
     let highest = standing.iter().filter_map(|cell| {
         let mut curves = curves.iter();
         let of = curves.find(|curve| curve.points.iter().any(|it| it.cell == cell.id))?;
-        Some(of.points.last()?.cell.clone())
+        let mut kept_up = of.points.iter().rev().filter(|it| !it.generator_limited);
+        Some(kept_up.next()?.cell.clone())
     });
     let representatives = highest.collect();
     (!curves.is_empty()).then(|| LoadCurves {

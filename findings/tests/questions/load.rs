@@ -3,6 +3,7 @@
 
 use findings::Measure;
 use findings::comparison::Bound;
+use findings::questions::load_curve::LoadPoint;
 use findings::questions::scaling::Limit;
 use results::record::Scenario;
 use results::{Cell, Evidence, Sample};
@@ -123,6 +124,7 @@ fn latency_at_parts_of_the_capacity_is_a_curve_from_one_request_at_a_time() {
         curves.representatives,
         [id(&paced("native", "80%")), id(&paced("docker", "80%"))]
     );
+    assert_eq!(curves.bounds_words(), None);
     // They are compared within one rate, and have a floor of their own.
     let family = found
         .facts
@@ -137,6 +139,33 @@ fn latency_at_parts_of_the_capacity_is_a_curve_from_one_request_at_a_time() {
             .iter()
             .all(|it| it.scenario != Scenario::Paced)
     );
+}
+
+#[test]
+fn an_open_loop_whose_generator_is_at_its_limit_says_nothing_of_latency() {
+    let paced = |system: &str, rate: &str| {
+        let params = [("pace", "open"), ("connections", "10"), ("rate", rate)];
+        cell(system, Scenario::Paced, &params)
+    };
+    let mut samples = Vec::new();
+    for (system, late_ns) in [("native", 6_000_000), ("native-aa", 20_000_000)] {
+        samples.extend(loads(&paced(system, "50%"), 4_000, 50_000, 60));
+        samples.extend(loads(&paced(system, "80%"), 6_400, late_ns, 97));
+    }
+    samples.extend(loads(&paced("docker", "80%"), 6_400, 90_000, 20));
+    let found = findings(samples);
+    let curves = &found.load_curves[0];
+    let native = curves.curves.iter().find(|it| *it.cell.system == *"native");
+    let signs: Vec<_> = native.unwrap().points.iter().map(LoadPoint::sign).collect();
+    assert_eq!(signs, ["", "≤ "]);
+    assert!(curves.bounds_words().unwrap().contains("an upper bound"));
+    let first = found.facts.find(&paced("native", "50%")).unwrap();
+    assert_eq!(curves.representatives[0], first.id);
+    // Nothing is held against it, and what its twins differ by is the generator's.
+    let of = |measure| found.facts.family("http-hello", Scenario::Paced, measure);
+    assert!(of(Measure::P50Ns).is_none());
+    let floor = found.facts.floor(Scenario::Paced, Measure::P50Ns);
+    assert!(floor.is_some_and(|floor| floor < 0.01), "{floor:?}");
 }
 
 #[test]
