@@ -122,6 +122,7 @@ fn ours(url: &str, setting: &Setting) -> Result<(f64, Option<f64>), Failure> {
         connections: setting.connections,
         keep_alive: true,
         warm_up: external::client::load::WARM_UP,
+        until_steady: None,
         amount: Amount::Time(Duration::from_secs(setting.seconds)),
         timeout: Duration::from_secs(10),
         core: setting.cores.generator,

@@ -110,6 +110,7 @@ fn load(server: &Server) -> Load {
         connections: 4,
         keep_alive: true,
         warm_up: 5,
+        until_steady: None,
         amount: Amount::Requests(50),
         timeout: Duration::from_mins(3),
         core: None,
@@ -520,6 +521,27 @@ fn the_exit_code_reports_the_outcome() {
             exit
         );
     }
+}
+
+#[test]
+fn what_a_service_can_hold_is_searched_for_up_to_its_capacity() {
+    let server = Server::start(|_| right());
+    let url = format!("http://{}/", server.address);
+    // Whatever the machine does, no answer takes so long.
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_external"))
+        .args(["load", &url, "--connections", "4", "--timeout", "600"])
+        .args(["--p99", "600", "--duration", "0.5", "--format", "json"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rate = |key: &str| found[key].as_f64().unwrap();
+    let capacity = rate("capacity_per_second");
+    assert!((rate("held_per_second") / capacity - 1.0).abs() < 1e-9);
+    assert!(found["missed_per_second"].is_null());
+    let tried = found["tried"].as_array().unwrap();
+    assert!(tried.iter().all(|it| it["held"] == true) && !tried.is_empty());
 }
 
 #[test]

@@ -102,15 +102,25 @@ fn campaign_of(
 fn campaign_in(
     folder: &Path,
     workload: Workload,
-    [mock, beside]: [&'static Mock; 2],
+    mocks: [&'static Mock; 2],
+    scenario: Scenario,
+    observer: Observer,
+) -> Vec<Sample> {
+    let mut settings = Settings::for_comparison(2, Some(1));
+    (settings.values.time_limit_s, settings.values.requests) = (2, Some(20));
+    campaign_by(folder, &settings, (workload, mocks), scenario, observer)
+}
+
+fn campaign_by(
+    folder: &Path,
+    settings: &Settings,
+    (workload, [mock, beside]): (Workload, [&'static Mock; 2]),
     scenario: Scenario,
     observer: Observer,
 ) -> Vec<Sample> {
     let work = folder.join("work");
     std::fs::create_dir(&work).unwrap();
     let reaper = Reaper::start(Path::new(env!("CARGO_BIN_EXE_external"))).unwrap();
-    let mut settings = Settings::for_comparison(2, Some(1));
-    (settings.values.time_limit_s, settings.values.requests) = (2, 20);
     let measured = [System::new(mock), System::new(beside)];
     let systems = Systems::find(measured);
     let planned = |system| {
@@ -120,13 +130,14 @@ fn campaign_in(
             page_cache: PageCache::Hot,
             observer,
             connections: 2,
+            rate: settings.values.rate.first().copied(),
             instances,
             ..start
         }
-        .with_params(20)
+        .with_params(settings.values.amount())
     };
     let cells = measured.map(planned);
-    let mut bench = SystemBench::new(work, &settings, &cells, &systems, &reaper).unwrap();
+    let mut bench = SystemBench::new(work, settings, &cells, &systems, &reaper).unwrap();
     let mut ledger = Ledger::open(&folder.join("samples.jsonl")).unwrap().0;
     let plan = Plan {
         cells: cells.iter().map(|planned| planned.cell.clone()).collect(),
@@ -222,6 +233,88 @@ fn requests_under_load_are_counted_and_checked() {
         let latency = results::latency::decode(&requests.latency_hdr.unwrap()).unwrap();
         assert_eq!(latency.len(), 20);
     }
+}
+
+/// Samples of requests that come by time, with a warm-up until their rate is steady.
+fn timed(mock: &'static Mock, scenario: Scenario, rate: Option<&str>) -> Vec<Sample> {
+    let mut settings = Settings::for_comparison(2, Some(1));
+    let values = &mut settings.values;
+    (values.time_limit_s, values.warm_up_s, values.load_s) = (30, 0.3, 0.1);
+    values.rate = rate.iter().map(|rate| rate.parse().unwrap()).collect();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mocks = (Workload::HttpHello, [mock, &WELL_BEHAVED]);
+    campaign_by(folder.path(), &settings, mocks, scenario, Observer::None)
+}
+
+#[test]
+fn a_load_by_time_says_how_it_was_warmed_up_and_what_the_generator_could_do() {
+    static GOOD: Mock = Mock("good");
+    for sample in timed(&GOOD, Scenario::Throughput, None) {
+        assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
+        assert!(
+            sample.cell.params.is("duration_s", "0.1"),
+            "{}",
+            sample.cell
+        );
+        let requests = sample.requests.unwrap();
+        assert!(requests.wall_ns >= 90_000_000, "{}", requests.wall_ns);
+        assert_eq!((requests.ok, requests.failed), (requests.sent, 0));
+        let attested = &sample.attested;
+        let number = |evidence| attested[evidence].as_f64().unwrap();
+        // No less than what is looked at once, and no more than was given, but for what was begun.
+        assert!(number(Evidence::WarmUpNs) >= 100e6, "{attested:?}");
+        assert!(attested[Evidence::WarmUpSteady].is_boolean());
+        assert!(number(Evidence::WarmUp) > 0.0);
+        assert!(number(Evidence::GeneratorLimitPerSecond) > 0.0);
+        assert!(!attested.contains_key(Evidence::CapacityPerSecond));
+    }
+}
+
+#[test]
+fn requests_come_at_a_part_of_what_was_found_once_a_run() {
+    static GOOD: Mock = Mock("good");
+    let samples = timed(&GOOD, Scenario::Paced, Some("50%"));
+    for sample in &samples {
+        assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
+        let params = &sample.cell.params;
+        assert!(params.is("pace", "open") && params.is("rate", "50%"));
+        let attested = &sample.attested;
+        let number = |evidence| attested[evidence].as_f64().unwrap();
+        let (capacity, planned) = (
+            number(Evidence::CapacityPerSecond),
+            number(Evidence::PlannedPerSecond),
+        );
+        assert!((planned / capacity - 0.5).abs() < 1e-9);
+        let requests = sample.requests.as_ref().unwrap();
+        // A tenth of a second of them, each sent, none dropped.
+        let expected = (planned * 0.1).ceil();
+        assert!(
+            (requests.sent as f64 - expected).abs() <= 1.0,
+            "{requests:?}"
+        );
+        assert_eq!((requests.ok, requests.dropped), (requests.sent, 0));
+        assert!(attested.contains_key(Evidence::GeneratorLateNs));
+        let of_system = |other: &&Sample| other.cell == sample.cell;
+        for other in samples.iter().filter(of_system) {
+            assert_eq!(
+                other.attested[Evidence::CapacityPerSecond],
+                attested[Evidence::CapacityPerSecond],
+                "found once"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_service_whose_capacity_cannot_be_found_is_a_failed_sample() {
+    static WRONG: Mock = Mock("breaks-under-load");
+    let samples = timed(&WRONG, Scenario::Paced, Some("80%"));
+    let failed = samples.iter().find(|it| it.cell.system == WRONG.0).unwrap();
+    let reason = failed.reason.as_deref().unwrap();
+    assert!(
+        failed.outcome == Outcome::Failed && reason.contains("when its capacity was looked for"),
+        "{reason}"
+    );
 }
 
 #[test]

@@ -343,8 +343,8 @@ fn variables_of_shell_suites_are_honoured() {
     );
     assert!(
         listed.contains(
-            "native http-cpu throughput connections=3 firewall=baseline lifecycle=reused \
-                pace=closed requests=200"
+            "native http-cpu throughput connections=3 duration_s=0.5 firewall=baseline \
+                lifecycle=reused pace=closed"
         ),
         "{listed}"
     );

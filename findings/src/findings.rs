@@ -6,8 +6,8 @@ use crate::facts::Facts;
 use crate::input::Run;
 use crate::questions::{
     acquisition, blocks, break_even, clocks, container_layers, controls, density, duel,
-    engine_pairs, factors, headline, kinds_of_cold, levers, lifecycles, limits, network_path,
-    objectives, observer, pool_slots, ranking, requests, scaling, starts, state,
+    engine_pairs, factors, headline, kinds_of_cold, levers, lifecycles, limits, load_curve,
+    network_path, objectives, observer, pool_slots, ranking, requests, scaling, starts, state,
 };
 use crate::statistics::CONFIDENCE;
 
@@ -56,6 +56,8 @@ pub struct Findings {
     pub container_layers: Vec<container_layers::ContainerLayers>,
     /// Requests to running instances.
     pub requests: Vec<requests::Requests>,
+    /// Requests at parts of a system's capacity.
+    pub load_curves: Vec<load_curve::LoadCurves>,
     /// What a request costs by how many requests an instance handles.
     pub lifecycles: Vec<lifecycles::Lifecycles>,
     /// What a pool costs a start, over its slots.
@@ -112,6 +114,7 @@ impl Findings {
             engine_pairs: engine_pairs::compute(&facts),
             container_layers: container_layers::compute(&facts),
             requests: requests::compute(&facts),
+            load_curves: load_curve::compute(&facts),
             lifecycles: lifecycles::compute(&facts),
             pool_slots: pool_slots::compute(&facts),
             scaling_side_by_side: scaling::side_by_side(&facts, &scaling),

@@ -367,10 +367,14 @@ vocabulary! {
     Build = "build",
     /// Connections at once.
     Connections = "connections",
-    /// Requests of a sample.
+    /// Requests of a sample, where their number is given.
     Requests = "requests",
+    /// For how many seconds requests of a sample are recorded, where that is given.
+    DurationS = "duration_s",
     /// Whether the load is an open or a closed loop.
     Pace = "pace",
+    /// At which part of the rate that the system was found to answer at most requests arrive: `50%`.
+    Rate = "rate",
     /// Instances at once.
     Instances = "instances",
     /// How many requests an instance handles: `per-request`, `reused`. Of everything that takes
@@ -613,6 +617,20 @@ vocabulary! {
     WarmUp = "warm_up",
     /// The same, over each connection.
     WarmUpPerConnection = "warm_up_per_connection",
+    /// How long requests went on before those that were recorded, until their rate was steady.
+    WarmUpNs = "warm_up_ns",
+    /// Whether their rate had become steady then; if not, the time for that was up.
+    WarmUpSteady = "warm_up_steady",
+    /// Right answers a second that the load generator reached on this machine against a server that
+    /// does nothing, over as many connections.
+    GeneratorLimitPerSecond = "generator_limit_per_second",
+    /// How late the generator itself took notice of planned requests, at the median: its own delay,
+    /// without waiting for a connection.
+    GeneratorLateNs = "generator_late_ns",
+    /// Right answers a second that the system was found to give at most, in a closed loop, once a run.
+    CapacityPerSecond = "capacity_per_second",
+    /// The rate at which requests were planned.
+    PlannedPerSecond = "planned_per_second",
     /// The CPUs that the system could run on, as the kernel numbers them.
     Cpus = "cpus",
     /// Version of the engine whose own configuration a container was started with.
@@ -786,10 +804,11 @@ impl Param {
     ///
     /// The order of a run rests on it too: what is compared with each other is measured next to each
     /// other. With a change here comes a new [`crate::manifest::Order`].
-    pub const CONDITIONS: [Self; 9] = [
+    pub const CONDITIONS: [Self; 10] = [
         Self::Connections,
         Self::Instances,
         Self::Pace,
+        Self::Rate,
         Self::PageCache,
         Self::Firewall,
         Self::Path,

@@ -28,6 +28,9 @@ pub enum Scenario {
     /// Requests at a running instance from several connections at once, after requests that are not
     /// recorded.
     Throughput,
+    /// Requests at a running instance that arrive at a given part of the rate that it was found to
+    /// answer at most, whatever it does meanwhile: how long they take, from when they were due.
+    Paced,
     /// Several instances that are started one right after another and work at the same time: how
     /// much they do together.
     Scaling,
@@ -38,13 +41,14 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them, in the order of tables.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DiskCold,
         Self::CodeCold,
         Self::ImageCold,
         Self::WarmDisk,
         Self::Warm,
         Self::Throughput,
+        Self::Paced,
         Self::Scaling,
         Self::Density,
     ];
@@ -80,6 +84,7 @@ impl Scenario {
             | Self::WarmDisk
             | Self::Warm
             | Self::Throughput
+            | Self::Paced
             | Self::Scaling
             | Self::Density => PageCache::Hot,
         }
@@ -103,7 +108,12 @@ impl Scenario {
             Self::CodeCold => mode.from_source(),
             Self::DiskCold | Self::WarmDisk => !mode.compiles(),
             // What is in an image, or what served requests are answered with, is anybody's choice.
-            Self::ImageCold | Self::Warm | Self::Throughput | Self::Scaling | Self::Density => true,
+            Self::ImageCold
+            | Self::Warm
+            | Self::Throughput
+            | Self::Paced
+            | Self::Scaling
+            | Self::Density => true,
         }
     }
 
@@ -116,6 +126,7 @@ impl Scenario {
             Self::WarmDisk => "warm-disk",
             Self::Warm => "warm",
             Self::Throughput => "throughput",
+            Self::Paced => "paced",
             Self::Scaling => "scaling",
             Self::Density => "density",
         }
@@ -173,6 +184,7 @@ pub(crate) const NAMES: &[&str] = &[
     "warm-disk",
     "warm",
     "throughput",
+    "paced",
     "scaling",
     "density",
 ];

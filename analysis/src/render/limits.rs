@@ -1,6 +1,6 @@
 //! What cannot be said, each limit one sentence.
 
-use findings::cells::GENERATOR_LIMIT;
+use findings::cells::{GENERATOR_LIMIT, NEAR_LIMIT};
 use findings::comparison::FURTHER_LEVEL;
 use findings::questions::limits::{Floor, Late, Limits, WARNINGS};
 use findings::units::{nanoseconds, percent};
@@ -95,6 +95,7 @@ fn floors(limits: &Limits) -> String {
         let of = match (floor.scenario, floor.measure) {
             (Scenario::Warm, _) => "of warm requests",
             (Scenario::Throughput, _) => "of throughput",
+            (Scenario::Paced, _) => "of requests at a part of the capacity",
             (Scenario::Scaling, _) => "of throughput with several instances",
             (Scenario::Density, _) => "of the memory of many instances",
             (
@@ -264,9 +265,11 @@ fn loads(findings: &Findings) -> Vec<String> {
         let links = links(&limits.generator_limited, |id| format!("[{id}](#{id})"));
         sentences.push(format!(
             "**How many requests these cells could answer is not known:** {links}. Their load \
-                generator used more than {} of its core; rates are lower bounds, and ratios to them \
-                are bounds too.",
-            percent(GENERATOR_LIMIT)
+                generator used more than {} of its core, or reached more than {} of what it reaches \
+                on this machine against a server that does nothing; rates are lower bounds, and \
+                ratios to them are bounds too.",
+            percent(GENERATOR_LIMIT),
+            percent(NEAR_LIMIT),
         ));
     }
     if !limits.not_steady.is_empty() {
@@ -278,6 +281,20 @@ fn loads(findings: &Findings) -> Vec<String> {
         sentences.push(format!(
             "**Not steady:** {}. One rate does not describe such a load.",
             links(&limits.not_steady, words)
+        ));
+    }
+    if !limits.not_warm.is_empty() {
+        let words = |id: &String| {
+            let cell = findings.facts.cell(id);
+            let of = cell.map_or_else(String::new, |cell| {
+                format!(" ({} of {})", cell.not_warm.len(), cell.orders.len())
+            });
+            format!("[{id}](#{id}){of}")
+        };
+        sentences.push(format!(
+            "**Not warmed up:** of these cells some samples' rate had not become steady when the \
+                time for the warm-up was up: {}.",
+            links(&limits.not_warm, words)
         ));
     }
     if let Some(loads) = limits.loads {

@@ -14,6 +14,7 @@ mod kinds_of_cold;
 mod levers;
 mod lifecycles;
 mod limits;
+mod load_curve;
 mod objectives;
 mod opening;
 mod pool_slots;
@@ -38,6 +39,7 @@ pub fn document(findings: &Findings) -> Document {
         .chain(engine_pairs::render(findings))
         .chain(container_layers::render(findings))
         .chain(requests::render(findings))
+        .chain(load_curve::render(findings))
         .chain(lifecycles::render(findings))
         .chain(scaling::render(findings))
         .chain(density::render(findings))

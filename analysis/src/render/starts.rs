@@ -30,6 +30,10 @@ pub(super) const fn meaning(scenario: Scenario) -> &'static str {
         }
         Scenario::Warm => "one request at a time to a running instance",
         Scenario::Throughput => "several connections at once to a running instance",
+        Scenario::Paced => {
+            "requests arrive at a part of what a running instance was found to answer at most, \
+                whatever it does meanwhile"
+        }
         Scenario::Scaling => "several instances at once, all under load",
         Scenario::Density => "many instances at once, idle",
     }

@@ -7,6 +7,7 @@ mod factors;
 mod instances;
 mod layers;
 mod levers;
+mod load_curve;
 mod phases;
 mod sentences;
 mod starts;
@@ -79,6 +80,7 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
         .join("\n"),
         View::Suite => [
             starts::render(findings),
+            load_curve::render(findings),
             instances::scaling(findings),
             instances::density(findings),
             factors::render(findings),

@@ -171,7 +171,7 @@ fn remarks(findings: &Findings, of: &Requests, cells: &[&CellFacts], names: &Nam
 }
 
 /// The median over processes of a quantile of their requests, with its interval.
-fn with_interval(cell: &CellFacts, measure: Measure) -> String {
+pub(crate) fn with_interval(cell: &CellFacts, measure: Measure) -> String {
     let ends = interval(cell, measure);
     let space = if ends.is_empty() { "" } else { " " };
     format!("{}{space}{ends}", median(cell, measure))

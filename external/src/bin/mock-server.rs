@@ -12,6 +12,12 @@ use std::sync::atomic::Ordering::Relaxed;
 /// How often it was told to count.
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
+/// How many requests it has had.
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
+
+/// After so many requests it breaks, if it is to break under load.
+const UNTIL_IT_BREAKS: u64 = 20;
+
 /// What a right answer says.
 const HELLO: &str = "Hello from coldphase";
 
@@ -98,7 +104,9 @@ fn converse(mut stream: TcpStream, behaviour: &str) {
         } else {
             count.to_string()
         };
+        let is_broken = REQUESTS.fetch_add(1, Relaxed) >= UNTIL_IT_BREAKS;
         let (status, body, promised) = match behaviour {
+            "breaks-under-load" if is_broken => ("500 Internal Server Error", "it broke", 8),
             "status-500" => ("500 Internal Server Error", "it broke", 8),
             "wrong-body" => ("200 OK", "Hello from elsewhere", 20),
             "closes-mid-body" => ("200 OK", "Hello", 20),

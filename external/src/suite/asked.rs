@@ -6,6 +6,7 @@ use results::record::Scenario;
 use results::values::{Lifecycle, Named as _, PageCache, Pool};
 use workloads::Workload;
 
+use super::loads::Rate;
 use super::plan::Observer;
 use super::profile::{DEFAULT, Profile, Variants};
 use super::settings::Layers;
@@ -49,6 +50,12 @@ pub(super) fn apply(only: &[String], layers: &mut Layers) {
                     add(layers, "pool", pool, |it| &mut it.pool);
                 }
             }
+            "rate" => {
+                if let Ok(rate) = value.parse::<Rate>() {
+                    add(layers, "rate", rate, |it| &mut it.rate);
+                    add_scenario(layers, Scenario::Paced.name());
+                }
+            }
             "connections" => add_number(layers, "connections", value, |it| &mut it.connections),
             "instances" => add_number(layers, "instances", value, |it| &mut it.instances),
             _ if is_variant(key, value) => {
@@ -60,6 +67,8 @@ pub(super) fn apply(only: &[String], layers: &mut Layers) {
         }
     }
     add_multiplied(&pairs, layers);
+    add_paced(&pairs, layers);
+    add_scenarios_of(&pairs, layers);
     add_instancing(&pairs, layers);
     add_managed(&pairs, layers);
 }
@@ -115,6 +124,43 @@ fn add_multiplied(pairs: &[(&str, &str)], layers: &mut Layers) {
     }
 }
 
+/// Workloads that are named together with a rate, or with its scenario, are measured so.
+fn add_paced(pairs: &[(&str, &str)], layers: &mut Layers) {
+    let is_asked = !named(pairs, "rate").is_empty()
+        || named(pairs, "scenario").contains(&Scenario::Paced.name());
+    // Where none are listed, all are.
+    if !is_asked || layers.settings.values.paced_workloads.is_empty() {
+        return;
+    }
+    for name in named(pairs, "workload") {
+        if Workload::from_name(name).is_some() {
+            add(layers, "paced_workloads", name, |it| {
+                &mut it.paced_workloads
+            });
+        }
+    }
+}
+
+/// A workload that has scenarios of its own is measured in those too that are named with it.
+fn add_scenarios_of(pairs: &[(&str, &str)], layers: &mut Layers) {
+    let mut of = layers.settings.values.scenarios_of.clone();
+    for name in named(pairs, "workload") {
+        let Some(own) = of.get_mut(name) else {
+            continue;
+        };
+        for scenario in named(pairs, "scenario") {
+            if Scenario::from_name(scenario).is_some() && !own.iter().any(|it| it == scenario) {
+                own.push(scenario.to_owned());
+            }
+        }
+    }
+    if of != layers.settings.values.scenarios_of {
+        layers.set(ORIGIN, "scenarios_of", Some(of), |it| {
+            &mut it.values.scenarios_of
+        });
+    }
+}
+
 /// Workloads that are named together with a life cycle or a pool are measured with it.
 fn add_instancing(pairs: &[(&str, &str)], layers: &mut Layers) {
     let asked = ["lifecycle", "pool"]
@@ -144,6 +190,11 @@ fn add_scenario(layers: &mut Layers, name: &str) {
         let modes = usual.modes(scenario).clone();
         layers.set(ORIGIN, Profile::modes_key(scenario), Some(modes), |it| {
             it.values.modes_mut(scenario)
+        });
+    }
+    if scenario == Scenario::Paced && layers.settings.values.rate.is_empty() {
+        layers.set(ORIGIN, "rate", Some(Rate::USUAL.to_vec()), |it| {
+            &mut it.values.rate
         });
     }
     if scenario.multiplies() && layers.settings.values.instances == [1] {

@@ -16,6 +16,7 @@ use workloads::Workload;
 use super::plan::{self, Observer, Planned, Without};
 use super::settings::{self, Settings};
 use super::{Campaign, Systems};
+use crate::client::load::Amount;
 use crate::system::{Acquire, System};
 
 /// The command line of `external compare`.
@@ -144,7 +145,7 @@ fn cells() -> Vec<Planned> {
     }
     let mut cells: Vec<_> = cells
         .into_iter()
-        .map(|planned| planned.with_params(0))
+        .map(|planned| planned.with_params(Amount::Requests(0)))
         .collect();
     // The same system twice under two names: no difference smaller than theirs is called one.
     let control = pairs().next().map(|(_, cli)| cli);

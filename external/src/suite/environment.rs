@@ -22,7 +22,7 @@ const ORIGIN: Origin = Origin::Environment;
 pub(super) fn apply(variables: &Variables, layers: &mut Layers) -> Result<(), Error> {
     let warm_up = variables.number("WARMUP_REQ")?;
     layers.set(ORIGIN, "warm_up", warm_up, |it| &mut it.values.warm_up);
-    let requests = variables.number("THROUGHPUT_REQS")?;
+    let requests = variables.number("THROUGHPUT_REQS")?.map(Some);
     layers.set(ORIGIN, "requests", requests, |it| &mut it.values.requests);
     let samples = samples(variables)?;
     layers.set(ORIGIN, "samples", samples, |it| &mut it.values.samples);
@@ -40,9 +40,14 @@ pub(super) fn apply(variables: &Variables, layers: &mut Layers) -> Result<(), Er
     layers.set(ORIGIN, "evict_always", evict, |it| &mut it.evict_always);
     let acquire_of = acquire_of(variables)?;
     layers.set(ORIGIN, "acquire_of", acquire_of, |it| &mut it.acquire_of);
-    let scenarios_of = scenarios_of(variables);
+    // Of workloads that no variable is about, what the profile says stands.
+    let scenarios_of = scenarios_of(variables).map(|set| {
+        let mut all = layers.settings.values.scenarios_of.clone();
+        all.extend(set);
+        all
+    });
     layers.set(ORIGIN, "scenarios_of", scenarios_of, |it| {
-        &mut it.scenarios_of
+        &mut it.values.scenarios_of
     });
     Ok(())
 }
@@ -267,10 +272,7 @@ mod tests {
         );
         assert_eq!(values.workloads, ["http-cpu"]);
         assert_eq!(settings.acquire_of["wasmtime-cli"], Acquire::CacheHit);
-        assert_eq!(
-            settings.scenarios_of["cpu-hash"],
-            ["code-cold", "warm-disk"]
-        );
+        assert_eq!(values.scenarios_of["cpu-hash"], ["code-cold", "warm-disk"]);
         assert!(settings.evict_always);
     }
 

@@ -35,12 +35,15 @@ pub(super) fn of(
     ways
 }
 
-/// Whether a profile names a way: one list alone asks for all of the other.
+/// Whether a profile names a way: one list alone asks for all of the other. An instance that is kept
+/// is made once, so that a system has one pool for it, whichever is named for the others.
 fn is_asked_for(values: &Profile, way: Instancing) -> bool {
     let (lifecycles, pools) = (&values.lifecycle, &values.pool);
     if lifecycles.is_empty() && pools.is_empty() {
         return false;
     }
     let is_named = |pool: Pool| pools.is_empty() || pools.contains(&pool);
-    (lifecycles.is_empty() || lifecycles.contains(&way.lifecycle)) && way.pool.is_none_or(is_named)
+    let is_kept = way.lifecycle == Lifecycle::Reused && lifecycles.contains(&way.lifecycle);
+    (lifecycles.is_empty() || lifecycles.contains(&way.lifecycle))
+        && (is_kept || way.pool.is_none_or(is_named))
 }

@@ -8,6 +8,7 @@ pub mod duel;
 pub mod environment;
 mod eviction;
 mod instancing;
+pub mod loads;
 mod manifest;
 pub mod network;
 pub mod plan;
@@ -20,8 +21,9 @@ mod systems;
 pub mod variables;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use campaign::duration::format_estimate;
+use campaign::duration::{format_estimate, parse_seconds};
 use campaign::run::{self, Format};
 use campaign::terminal::{print, say};
 use campaign::{Error, Exit, errno};
@@ -65,8 +67,12 @@ pub struct SuiteArguments {
     /// Requests over each connection before those that are recorded [default: by profile]
     #[arg(long, value_name = "N")]
     pub warm_up: Option<u64>,
-    /// Requests that are recorded, of each sample under load [default: by profile]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// For how many seconds requests are recorded, of each sample under load [default: by profile]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub duration: Option<Duration>,
+    /// How many requests are recorded, whatever time they take
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),
+        conflicts_with = "duration")]
     pub requests: Option<u64>,
     /// Connections at once under `throughput` (repeatable, or with commas) [default: by profile]
     #[arg(long, value_name = "N", value_delimiter = ',')]
@@ -106,8 +112,8 @@ pub struct SuiteArguments {
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "profile", "only", "samples", "budget", "warm_up", "requests", "connections", "instances",
-        "variants", "no_observer", "seed", "list", "firewall", "path", "delay", "rate",
+        "profile", "only", "samples", "budget", "warm_up", "duration", "requests", "connections",
+        "instances", "variants", "no_observer", "seed", "list", "firewall", "path", "delay", "rate",
         "page_cache",
     ])]
     pub resume: Option<String>,
@@ -232,6 +238,9 @@ impl Campaign<'_> {
         if let Some(notice) = few_samples(self.settings.values.samples) {
             say(&notice);
         }
+        if let Some(notice) = loads::too_short(self.cells, &self.settings.values) {
+            say(&notice);
+        }
         for (name, why) in self.systems.absent() {
             say(&format!("{}: cannot be measured here: {why}", name.name()));
         }
@@ -321,7 +330,11 @@ fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
             "that is more than the {stated} that the profile states: --budget {stated} keeps to it\n"
         ));
     }
-    if let Some(notice) = few_samples(samples) {
+    let notices = [
+        few_samples(samples),
+        loads::too_short(cells, &settings.values),
+    ];
+    for notice in notices.into_iter().flatten() {
         text.push_str(&format!("{notice}\n"));
     }
     print(&text)?;

@@ -11,10 +11,12 @@ use super::budget::{self, Budget, Fitted};
 use super::duel::{self, OwnBuild};
 use super::eviction;
 use super::instancing;
+use super::loads::{self, Rate};
 use super::network::{self, NetworkPath};
+use super::profile::Profile;
 use super::selection;
 use super::settings::{Settings, Variants};
-use crate::client::load::Pace;
+use crate::client::load::Amount;
 use crate::system::managed::NEW_ENGINE;
 use crate::system::{Acquire, Instancing, System, listens};
 
@@ -41,8 +43,11 @@ const RESTART_MS: f64 = 2_100.0;
 const PULLING_MS: f64 = 500.0;
 const PULLING_BASE_MS: f64 = 3_000.0;
 
-/// What comes before each load: the service is left alone for a while, and ended afterwards.
-const IDLE_MS: f64 = 220.0;
+/// What comes before each load of one request at a time: the service is left alone for a while.
+const IDLE_MS: f64 = 200.0;
+
+/// What comes before and after each load: connections, a look at how instances are made.
+const AROUND_LOAD_MS: f64 = 20.0;
 
 /// The value of [`Param::Cpus`] of starts on one CPU.
 const ONE_CPU: &str = "one";
@@ -72,6 +77,8 @@ pub struct Planned {
     pub own: Option<OwnBuild>,
     /// Connections at once, of a sample under load; of several instances, to each.
     pub connections: usize,
+    /// At which part of its capacity requests arrive; nothing where they follow answers.
+    pub rate: Option<Rate>,
     /// Instances at once.
     pub instances: usize,
     /// What lies between client and service.
@@ -182,21 +189,22 @@ impl Planned {
             without: Without::Nothing,
             own: None,
             connections: 1,
+            rate: None,
             instances: 1,
             network: NetworkPath::default(),
             pinned: false,
         }
     }
 
-    /// The same, with its cell's parameters as the rest says; `requests` are those of a sample
-    /// under load.
+    /// The same, with its cell's parameters as the rest says; `amount` is what is recorded of a
+    /// sample under load.
     #[must_use]
-    pub fn with_params(mut self, requests: u64) -> Self {
-        self.cell.params = self.params(requests);
+    pub fn with_params(mut self, amount: Amount) -> Self {
+        self.cell.params = self.params(amount);
         self
     }
 
-    fn params(&self, requests: u64) -> Params {
+    fn params(&self, amount: Amount) -> Params {
         let scenario = self.cell.scenario;
         let mut params: Params = self
             .acquire
@@ -221,13 +229,17 @@ impl Planned {
                 return params;
             }
             params.extend(self.instancing.params());
-            params.insert(Param::Pace, Pace::Closed.name());
-            params.insert(Param::Connections, self.connections.to_string());
-            params.insert(Param::Requests, requests.to_string());
+            params.extend(loads::params(self, amount));
         }
         params.extend(self.without.name().map(|name| (Param::Without, name)));
         params.extend(self.variant.clone());
         params
+    }
+
+    /// Whether the service is left alone for a while before its load, to see what it costs then: it
+    /// is one service whatever its load is, so one scenario is enough.
+    pub(super) fn is_left_idle(&self) -> bool {
+        self.cell.scenario == Scenario::Warm
     }
 
     /// The same under the system's second name, in an A/A control.
@@ -238,16 +250,22 @@ impl Planned {
         twin
     }
 
-    /// About how long one sample takes, in milliseconds, on two cores like the authors'.
-    pub fn estimate_ms(&self, requests: u64, warm_up: u64) -> f64 {
+    /// About how long a request takes under load, in microseconds, on two cores like the authors'.
+    pub(super) fn request_us(&self) -> f64 {
         let estimate = self.system.estimate(self.acquire, self.cell.scenario);
-        let load_ms = if self.cell.scenario.starts() || !listens(self.workload) {
-            0.0
-        } else {
-            let connections = (self.connections * self.instances) as u64;
-            let all = (requests + warm_up * connections) as f64;
-            IDLE_MS + all * (estimate.request_us + work_us(self.workload)) / 1e3
-        };
+        estimate.request_us + work_us(self.workload)
+    }
+
+    /// About how long one sample takes, in milliseconds, on two cores like the authors'.
+    pub fn estimate_ms(&self, values: &Profile) -> f64 {
+        let estimate = self.system.estimate(self.acquire, self.cell.scenario);
+        let mut load_ms = 0.0;
+        if !self.cell.scenario.starts() && listens(self.workload) {
+            load_ms += AROUND_LOAD_MS + loads::estimate_ms(self, values, self.request_us() / 1e3);
+            if self.is_left_idle() {
+                load_ms += IDLE_MS;
+            }
+        }
         let mut around_ms = OVERHEAD_MS;
         if listens(self.workload) {
             around_ms += SERVICE_MS;
@@ -324,8 +342,10 @@ fn within_budget(cells: Vec<Planned>, settings: &Settings) -> Result<Fitted, Err
             "{} samples of the least that this plan measures do not fit into {budget}",
             values.samples
         );
-        Error::new(Exit::Usage, message)
-            .hint("a longer --budget, fewer --samples, or fewer cells with --only")
+        Error::new(Exit::Usage, message).hint(
+            "a longer --budget, a shorter --duration, fewer --samples, or fewer cells with \
+                    --only",
+        )
     })
 }
 
@@ -435,6 +455,7 @@ fn is_measured(settings: &Settings, system: System, workload: Workload) -> bool 
 
 fn scenarios(settings: &Settings, workload: Workload) -> Vec<Scenario> {
     let names = settings
+        .values
         .scenarios_of
         .get(workload.name())
         .unwrap_or(&settings.values.scenarios);
@@ -448,6 +469,9 @@ fn scenarios(settings: &Settings, workload: Workload) -> Vec<Scenario> {
     Scenario::ALL
         .into_iter()
         .filter(|scenario| is_multiplied || !scenario.multiplies())
+        .filter(|scenario| {
+            *scenario != Scenario::Paced || loads::is_paced(&settings.values, workload)
+        })
         .filter(|scenario| names.iter().any(|name| name == scenario.name()))
         .filter(possible)
         .collect()
@@ -481,16 +505,21 @@ fn crossed(
         &[1]
     };
     let cells = cross(cells, instances, |cell, n| cell.instances = *n);
-    let several = matches!(scenario, Scenario::Throughput | Scenario::Scaling);
+    let several = matches!(
+        scenario,
+        Scenario::Throughput | Scenario::Paced | Scenario::Scaling
+    );
     let connections = if several && listens(workload) {
         &values.connections[..]
     } else {
         &[1]
     };
     let cells = cross(cells, connections, |cell, n| cell.connections = *n);
+    let rates = loads::rates(values, scenario);
+    let cells = cross(cells, &rates, |cell, rate| cell.rate = *rate);
     cells
         .into_iter()
-        .map(|cell| cell.with_params(values.requests))
+        .map(|cell| cell.with_params(values.amount()))
         .collect()
 }
 
@@ -619,6 +648,12 @@ mod tests {
                     .filter(|scenario| !scenario.multiplies())
                 {
                     for name in &settings.values.workloads {
+                        let values = &settings.values;
+                        let of_workload = values.scenarios_of.get(name);
+                        let scenarios = of_workload.unwrap_or(&values.scenarios);
+                        let is_asked = scenarios.iter().any(|it| it == scenario.name())
+                            && (scenario != Scenario::Paced
+                                || values.paced_workloads.contains(name));
                         let workload = Workload::from_name(name).unwrap();
                         let there = cells.iter().any(|planned| {
                             planned.system == system
@@ -630,6 +665,7 @@ mod tests {
                         assert_eq!(
                             there,
                             measured
+                                && is_asked
                                 && (scenario.starts() || service)
                                 && system.lacks(scenario).is_none(),
                             "{profile} {} {name}",
@@ -816,7 +852,7 @@ mod tests {
         let all = planned(&SuiteArguments::default()).unwrap();
         for pair in [
             "system=docker",
-            "workload=http-cpu",
+            "workload=cpu-hash",
             "scenario=warm",
             "acquire=aot",
         ] {

@@ -1,11 +1,14 @@
 //! Profiles: what is measured, in TOML.
 
+use std::collections::BTreeMap;
+
 use campaign::{Error, Exit};
 use results::record::Scenario;
 use results::values::{Lifecycle, PageCache, Pool};
 use serde::{Deserialize, Serialize};
 
 use super::budget::Budget;
+use super::loads::Rate;
 use super::{network, renamed};
 
 /// The profiles that come with the program.
@@ -49,8 +52,24 @@ pub struct Profile {
     pub load: Vec<String>,
     /// Requests over each connection before those that are recorded.
     pub warm_up: u64,
-    /// Requests that are recorded, of each sample.
-    pub requests: u64,
+    /// How long at most requests go on after these until their rate is steady, in seconds; none of
+    /// them is recorded.
+    #[serde(default = "half_a_second")]
+    pub warm_up_s: f64,
+    /// For how long requests are recorded, of each sample, in seconds.
+    #[serde(default = "half_a_second")]
+    pub load_s: f64,
+    /// How many requests are recorded, of each sample, whatever time they take; as many as there are
+    /// in [`Self::load_s`] if nothing is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<u64>,
+    /// At which parts of the rate that a system was found to answer at most requests arrive under
+    /// `paced`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rate: Vec<Rate>,
+    /// The workloads that are measured under `paced`; all, if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paced_workloads: Vec<String>,
     /// Connections at once under `throughput`.
     pub connections: Vec<usize>,
     /// Instances at once under `scaling` and `density`.
@@ -74,6 +93,9 @@ pub struct Profile {
     /// more.
     #[serde(alias = "hosted_workloads")]
     pub managed_workloads: Vec<String>,
+    /// The scenarios of single workloads, where they differ from the others'.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scenarios_of: BTreeMap<String, Vec<String>>,
     /// Workloads whose starts are observed, beside starts that are not.
     pub observe: Vec<String>,
     /// Systems that are measured a second time under another name.
@@ -100,6 +122,10 @@ pub struct Profile {
     pub rate_mbit: Option<u32>,
 }
 
+const fn half_a_second() -> f64 {
+    0.5
+}
+
 fn one_instance() -> Vec<usize> {
     vec![1]
 }
@@ -124,9 +150,11 @@ impl Profile {
             Scenario::CodeCold => &self.code_cold,
             Scenario::ImageCold => &self.image_cold,
             Scenario::WarmDisk => &self.warm_disk,
-            Scenario::Warm | Scenario::Throughput | Scenario::Scaling | Scenario::Density => {
-                &self.load
-            }
+            Scenario::Warm
+            | Scenario::Throughput
+            | Scenario::Paced
+            | Scenario::Scaling
+            | Scenario::Density => &self.load,
         }
     }
 
@@ -137,9 +165,11 @@ impl Profile {
             Scenario::CodeCold => &mut self.code_cold,
             Scenario::ImageCold => &mut self.image_cold,
             Scenario::WarmDisk => &mut self.warm_disk,
-            Scenario::Warm | Scenario::Throughput | Scenario::Scaling | Scenario::Density => {
-                &mut self.load
-            }
+            Scenario::Warm
+            | Scenario::Throughput
+            | Scenario::Paced
+            | Scenario::Scaling
+            | Scenario::Density => &mut self.load,
         }
     }
 
@@ -150,7 +180,11 @@ impl Profile {
             Scenario::CodeCold => "code_cold",
             Scenario::ImageCold => "image_cold",
             Scenario::WarmDisk => "warm_disk",
-            Scenario::Warm | Scenario::Throughput | Scenario::Scaling | Scenario::Density => "load",
+            Scenario::Warm
+            | Scenario::Throughput
+            | Scenario::Paced
+            | Scenario::Scaling
+            | Scenario::Density => "load",
         }
     }
 
@@ -168,7 +202,11 @@ impl Profile {
             warm_disk: Vec::new(),
             load: Vec::new(),
             warm_up: 0,
-            requests: 0,
+            warm_up_s: 0.0,
+            load_s: half_a_second(),
+            requests: None,
+            rate: Vec::new(),
+            paced_workloads: Vec::new(),
             connections: Vec::new(),
             instances: one_instance(),
             multiplied_workloads: Vec::new(),
@@ -177,6 +215,7 @@ impl Profile {
             pool: Vec::new(),
             instancing_workloads: Vec::new(),
             managed_workloads: Vec::new(),
+            scenarios_of: BTreeMap::new(),
             observe: Vec::new(),
             controls: Vec::new(),
             variants: Variants::Usual,

@@ -10,6 +10,7 @@ use results::scenario::renamed;
 use results::values::PageCache;
 use toml::Table;
 
+use super::profile::Profile;
 use super::settings::Settings;
 
 /// Keys of profiles that were renamed, each with what took its place.
@@ -69,8 +70,12 @@ const fn more(new: Scenario) -> &'static str {
 
 fn rename(settings: &mut Settings) -> BTreeSet<String> {
     let mut notes = BTreeSet::new();
-    let of_workloads = settings.scenarios_of.values_mut();
-    for names in of_workloads.chain([&mut settings.values.scenarios]) {
+    let Profile {
+        scenarios_of,
+        scenarios,
+        ..
+    } = &mut settings.values;
+    for names in scenarios_of.values_mut().chain([scenarios]) {
         notes.extend(names.iter_mut().filter_map(rename_one));
     }
     for pair in &mut settings.only {
@@ -106,8 +111,12 @@ fn with_nothing_in_memory(settings: &mut Settings) -> Option<String> {
         settings.only.push(pair(cold));
         added = true;
     }
-    let of_workloads = settings.scenarios_of.values_mut();
-    for names in of_workloads.chain([&mut settings.values.scenarios]) {
+    let Profile {
+        scenarios_of,
+        scenarios,
+        ..
+    } = &mut settings.values;
+    for names in scenarios_of.values_mut().chain([scenarios]) {
         let has = |name: &str| names.iter().any(|it| it == name);
         if has(warm) && !has(cold) {
             names.push(cold.to_owned());
@@ -137,11 +146,15 @@ mod tests {
         settings.values.scenarios = vec!["runtime-cold".to_owned(), "throughput".to_owned()];
         let of_workload = vec!["cold".to_owned(), "runtime-cold".to_owned()];
         settings
+            .values
             .scenarios_of
             .insert("hello".to_owned(), of_workload);
         let notes = rename(&mut settings);
         assert_eq!(settings.values.scenarios, ["warm-disk", "throughput"]);
-        assert_eq!(settings.scenarios_of["hello"], ["code-cold", "warm-disk"]);
+        assert_eq!(
+            settings.values.scenarios_of["hello"],
+            ["code-cold", "warm-disk"]
+        );
         assert_eq!(
             settings.only,
             ["scenario=code-cold", "system=native", "scenario=warm"]

@@ -70,6 +70,7 @@ fn hint(cells: &[Planned], key: &str, value: &str) -> String {
         "delay_ms" => Some(format!("--path veth --delay {value}")),
         "rate_mbit" => Some(format!("--path veth --rate {value}")),
         "requests" => Some(format!("--requests {value}")),
+        "duration_s" => Some(format!("--duration {value}")),
         _ => None,
     };
     match option {

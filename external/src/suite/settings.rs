@@ -17,6 +17,7 @@ use super::SuiteArguments;
 use super::asked;
 use super::budget::Budget;
 use super::environment;
+use super::loads;
 use super::network;
 use super::plan;
 use super::profile::Profile;
@@ -34,8 +35,6 @@ pub struct Settings {
     pub values: Profile,
     /// Only cells with these properties: `key=value`.
     pub only: Vec<String>,
-    /// Scenarios of single workloads, where they differ from the profile's.
-    pub scenarios_of: BTreeMap<String, Vec<String>>,
     /// Code acquisition modes of single systems, where they differ from the profile's.
     pub acquire_of: BTreeMap<String, Acquire>,
     /// The time that samples and cells were chosen to fit into; nothing if none was given.
@@ -66,7 +65,6 @@ impl Settings {
             profile,
             values,
             only: Vec::new(),
-            scenarios_of: BTreeMap::new(),
             acquire_of: BTreeMap::new(),
             keep_to: None,
             scaling_systems: Vec::new(),
@@ -109,9 +107,15 @@ impl Settings {
     /// one.
     fn from_config(mut map: Map<String, Value>) -> serde_json::Result<Self> {
         if map.contains_key(VALUES) {
+            let of_workloads = map.remove("scenarios_of");
+            if let Some(Value::Object(values)) = map.get_mut(VALUES) {
+                values.extend(of_workloads.map(|old| ("scenarios_of".to_owned(), old)));
+                loads::complete_old(values);
+            }
             let acquire_of = acquire_of_old_run(&mut map);
             map.insert("acquire_of".to_owned(), acquire_of);
         } else {
+            loads::complete_old(&mut map);
             let own = to_map(&Self::for_comparison(1, Some(0)));
             let (own, values): (Map<_, _>, Map<_, _>) =
                 map.into_iter().partition(|(key, _)| own.contains_key(key));
@@ -257,9 +261,15 @@ fn apply_arguments(arguments: &SuiteArguments, layers: &mut Layers) {
     layers.set(ORIGIN, "warm_up", arguments.warm_up, |it| {
         &mut it.values.warm_up
     });
-    layers.set(ORIGIN, "requests", arguments.requests, |it| {
+    layers.set(ORIGIN, "requests", arguments.requests.map(Some), |it| {
         &mut it.values.requests
     });
+    if let Some(duration) = arguments.duration {
+        layers.set(ORIGIN, "load_s", Some(duration.as_secs_f64()), |it| {
+            &mut it.values.load_s
+        });
+        layers.set(ORIGIN, "requests", Some(None), |it| &mut it.values.requests);
+    }
     layers.set(
         ORIGIN,
         "connections",
@@ -311,6 +321,7 @@ fn check(settings: &Settings) -> Result<(), Error> {
         &values.managed_workloads,
         &values.multiplied_workloads,
         &values.instancing_workloads,
+        &values.paced_workloads,
         &values.observe,
     ] {
         all_known("workload", names, &workloads)?;
@@ -320,14 +331,17 @@ fn check(settings: &Settings) -> Result<(), Error> {
         all_known("code acquisition mode", values.modes(scenario), &modes)?;
     }
     let scenarios = Scenario::ALL.map(Scenario::name);
-    for names in settings.scenarios_of.values().chain([&values.scenarios]) {
+    for names in values.scenarios_of.values().chain([&values.scenarios]) {
         all_known("scenario", names, &scenarios)?;
     }
+    let of_workloads: Vec<_> = values.scenarios_of.keys().cloned().collect();
+    all_known("workload", &of_workloads, &workloads)?;
+    loads::check(values)?;
     network::check(values)?;
     let least = |numbers: &[usize]| numbers.iter().copied().min().unwrap_or(0) as u64;
     let positive = [
         ("samples", u64::from(values.samples)),
-        ("requests", values.requests),
+        ("requests", values.requests.unwrap_or(1)),
         ("time_limit_s", values.time_limit_s),
         ("connections", least(&values.connections)),
         ("instances", least(&values.instances)),
@@ -380,7 +394,8 @@ mod tests {
             ..SuiteArguments::default()
         };
         let (settings, origins) = resolved(&arguments, &variables);
-        assert_eq!((settings.values.requests, settings.values.warm_up), (77, 9));
+        let values = &settings.values;
+        assert_eq!((values.requests, values.warm_up), (Some(77), 9));
         let config = settings.to_config(&origins);
         assert_eq!(config["warm_up"].origin, Origin::CommandLine);
         assert_eq!(config["requests"].origin, Origin::Environment);

@@ -12,7 +12,7 @@ const SUITE: [(&str, &str); 23] = [
     ("WARMUP_REQ", "requests before those that are recorded"),
     (
         "THROUGHPUT_REQS",
-        "requests that are recorded, of each sample",
+        "how many requests are recorded, of each sample, whatever time they take",
     ),
     ("THROUGHPUT_CONC", "connections at once under `throughput`"),
     ("HTTP_SCENARIOS", "scenarios of the services"),

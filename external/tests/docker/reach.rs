@@ -100,6 +100,7 @@ fn what_passes_on_a_published_port_is_kept_on_the_systems_core_and_charged() {
         connections: 10,
         keep_alive: true,
         warm_up: 5,
+        until_steady: None,
         amount: external::client::load::Amount::Requests(4_000),
         timeout: std::time::Duration::from_nanos(HANG_NS),
         core: None,

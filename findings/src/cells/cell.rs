@@ -20,6 +20,10 @@ use crate::units::Unit;
 /// falls short of what the system could do. The other fifth is room for that.
 pub const GENERATOR_LIMIT: f64 = 0.8;
 
+/// Above this part of the rate that the load generator reached on this machine against a server that
+/// does nothing, a rate may be the generator's: it is not known to a tenth.
+pub const NEAR_LIMIT: f64 = 0.9;
+
 /// The values of one measure, one for each sample that has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
@@ -160,6 +164,9 @@ pub struct CellFacts {
     /// The CPUs that its system could use, the same in all samples; nothing where they differ or
     /// are not recorded.
     pub cpus: Option<Box<[u64]>>,
+    /// Places of those that count, and whose rate had not become steady when the time for the warm-up
+    /// was up.
+    pub not_warm: Vec<u64>,
     /// Whether its loads were as fast at their beginning as later; nothing without a closed loop, or
     /// where no series was kept.
     pub steadiness: Option<Steadiness>,
@@ -199,6 +206,9 @@ impl CellFacts {
             noisy: orders(&|point| point.is_good() && point.noisy.is_some()),
             residency_unknown: orders(&|point| point.is_good() && point.residency_unknown),
             noise_unknown: orders(&|point| point.is_good() && !point.noise_is_known),
+            not_warm: orders(&|point| {
+                point.is_good() && point.fact(Fact::WarmUpSteady) == Some(0.0)
+            }),
             reasons,
             not_applicable: data
                 .points
@@ -270,11 +280,26 @@ impl CellFacts {
     }
 
     /// Whether its load generator took more of its core than [`GENERATOR_LIMIT`], in the median of
-    /// its samples: its requests per second are a lower bound of what the system can do then, so
-    /// that nothing is ranked by them, and a ratio to them is a bound too.
+    /// its samples, or [came near](Self::is_near_limit) what it can do: its requests per second are a
+    /// lower bound of what the system can do then, so that nothing is ranked by them, and a ratio to
+    /// them is a bound too.
     pub fn is_generator_limited(&self) -> bool {
-        self.median(Measure::GeneratorShare)
-            .is_some_and(|share| share > GENERATOR_LIMIT)
+        let share = self.median(Measure::GeneratorShare);
+        share.is_some_and(|share| share > GENERATOR_LIMIT) || self.is_near_limit()
+    }
+
+    /// Whether its rate is more than [`NEAR_LIMIT`] of what the load generator reached against a
+    /// server that does nothing, in the median of its samples.
+    pub fn is_near_limit(&self) -> bool {
+        self.median(Measure::OfGeneratorLimit)
+            .is_some_and(|part| part > NEAR_LIMIT)
+    }
+
+    /// Whether its latencies are the load generator's, and not the system's: an open loop whose
+    /// generator is at its limit falls behind its plan by itself. They are upper bounds then, and
+    /// are compared with nothing.
+    pub fn is_generators_latency(&self) -> bool {
+        self.cell.params.is(Param::Pace, "open") && self.is_generator_limited()
     }
 
     /// Whether its values of a measure are lower bounds.

@@ -78,6 +78,11 @@ measures! {
     MachineBytes = "machine_bytes",
     /// CPU time of the load generator as a part of the load's duration.
     GeneratorShare = "generator_share",
+    /// Right answers per second as a part of what the load generator reached on this machine against
+    /// a server that does nothing.
+    OfGeneratorLimit = "of_generator_limit",
+    /// How late the load generator itself took notice of planned requests: the median of a sample's.
+    GeneratorLateNs = "generator_late_ns",
     /// Packets that a firewall's rules counted, on all links.
     FirewallPackets = "firewall_packets",
 }
@@ -98,7 +103,7 @@ impl Measure {
             | Self::ServiceBytes
             | Self::MachineBytes => Unit::Bytes,
             Self::PerSecond => Unit::PerSecond,
-            Self::GeneratorShare => Unit::Share,
+            Self::GeneratorShare | Self::OfGeneratorLimit => Unit::Share,
             Self::FirewallPackets => Unit::Count,
             _ => Unit::Nanoseconds,
         }
@@ -149,6 +154,13 @@ impl Measure {
                 // What a generator does before its first send can be more than a short load.
                 (wall_ns > 0).then(|| (cpu_ns / wall_ns as f64).min(1.0))
             }
+            Self::OfGeneratorLimit => {
+                let limit = point
+                    .fact(Fact::GeneratorLimit)
+                    .filter(|limit| *limit > 0.0)?;
+                Some(load?.per_second()? / limit)
+            }
+            Self::GeneratorLateNs => point.fact(Fact::GeneratorLateNs),
             Self::FirewallPackets => point
                 .fact(Fact::FirewallPackets)
                 .filter(|packets| *packets > 0.0),

@@ -7,7 +7,9 @@ mod lateness;
 mod measure;
 mod names;
 
-pub use cell::{CellFacts, GENERATOR_LIMIT, Measured, PartFacts, PhaseFacts, StartPhases};
+pub use cell::{
+    CellFacts, GENERATOR_LIMIT, Measured, NEAR_LIMIT, PartFacts, PhaseFacts, StartPhases,
+};
 pub use failures::FAILS_OFTEN;
 pub(crate) use lateness::of_starts;
 pub use lateness::{Lateness, shifted, widened};

@@ -15,12 +15,13 @@ pub struct Names {
 }
 
 /// Parameters that a table's title, a column or a scenario's name states.
-const STATED_ELSEWHERE: [Param; 5] = [
+const STATED_ELSEWHERE: [Param; 6] = [
     Param::Acquire,
     Param::Observer,
     Param::PageCache,
     Param::Pace,
     Param::Requests,
+    Param::DurationS,
 ];
 
 impl Names {
@@ -92,7 +93,7 @@ fn explains_itself(key: &Param, value: &str) -> bool {
             | "no"
     );
     !is_vague
-        && ![Param::Without, Param::Build, Param::Pool].contains(key)
+        && ![Param::Without, Param::Build, Param::Pool, Param::Rate].contains(key)
         && !value.chars().all(|c| c.is_ascii_digit())
 }
 

@@ -16,7 +16,7 @@ pub const fn compared_by(scenario: Scenario) -> &'static [Measure] {
         Scenario::DiskCold | Scenario::CodeCold | Scenario::ImageCold | Scenario::WarmDisk => {
             &[Measure::TotalNs, Measure::PssBytes]
         }
-        Scenario::Warm => &[Measure::P50Ns],
+        Scenario::Warm | Scenario::Paced => &[Measure::P50Ns],
         Scenario::Throughput => &[Measure::PerSecond, Measure::PssBytes],
         Scenario::Scaling => &[Measure::PerSecond],
         Scenario::Density => &[Measure::PrivateBytes, Measure::TotalNs],
@@ -43,7 +43,9 @@ pub(super) fn tables<'a>(cells: &'a [CellFacts], floors: &Floors) -> Vec<Table<'
     let mut tables = Vec::new();
     for ((workload, scenario), group) in groups {
         for &measure in compared_by(scenario) {
-            let has = |cell: &&CellFacts| !cell.values(measure).is_empty();
+            let has = |cell: &&CellFacts| {
+                !cell.values(measure).is_empty() && !cell.is_generators_latency()
+            };
             let with: Vec<&CellFacts> = group.iter().copied().filter(has).collect();
             let pairs: Vec<_> = with
                 .iter()

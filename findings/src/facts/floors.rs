@@ -20,6 +20,8 @@ pub enum Kind {
     Warm,
     /// Requests, several at a time.
     Throughput,
+    /// Requests that arrive at a part of the capacity.
+    Paced,
     /// Many instances under load.
     Scaling,
     /// Many instances that wait.
@@ -34,6 +36,7 @@ impl From<Scenario> for Kind {
             }
             Scenario::Warm => Self::Warm,
             Scenario::Throughput => Self::Throughput,
+            Scenario::Paced => Self::Paced,
             Scenario::Scaling => Self::Scaling,
             Scenario::Density => Self::Density,
         }
@@ -62,6 +65,9 @@ impl Floors {
             let Some(first) = cells.iter().find(|cell| cell.cell == original) else {
                 continue;
             };
+            if twin.is_generators_latency() || first.is_generators_latency() {
+                continue;
+            }
             let kind = Kind::from(twin.cell.scenario);
             for &measure in Measure::ALL {
                 let costs = [first, twin].map(|cell| Sample::costs(cell, measure));

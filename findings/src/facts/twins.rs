@@ -17,6 +17,7 @@ pub(super) fn tables(cells: &[CellFacts]) -> Vec<(Scenario, Table<'_>)> {
                 let original = original(&twin.cell);
                 Some((twin, cells.iter().find(|cell| cell.cell == original)?))
             })
+            .filter(|(twin, first)| !twin.is_generators_latency() && !first.is_generators_latency())
             .collect();
         for &measure in compared_by(scenario) {
             let pairs: Vec<_> = twins

@@ -36,6 +36,12 @@ pub enum Fact {
     WarmUp,
     /// CPU time of the load generator.
     GeneratorCpuNs,
+    /// Right answers a second that the load generator reached against a server that does nothing.
+    GeneratorLimit,
+    /// How late the load generator itself took notice of planned requests, at the median.
+    GeneratorLateNs,
+    /// 1 if the rate had become steady by the end of the warm-up, 0 if not.
+    WarmUpSteady,
     /// Packets that a firewall's rules counted, on all links.
     FirewallPackets,
     /// From the attempt to connect before the successful one to that one.
@@ -43,7 +49,7 @@ pub enum Fact {
 }
 
 impl Fact {
-    const EVIDENCE: [(Self, &[Evidence]); 15] = [
+    const EVIDENCE: [(Self, &[Evidence]); 18] = [
         (Self::ReadyNs, &[Evidence::ReadyNs]),
         (Self::PrivateBytes, &[Evidence::PrivateBytes]),
         (Self::PssBytes, &[Evidence::PssBytes]),
@@ -60,6 +66,9 @@ impl Fact {
         (Self::LoadCpuNs, &[Evidence::LoadCpuNs]),
         (Self::WarmUp, &[Evidence::WarmUp]),
         (Self::GeneratorCpuNs, &[Evidence::GeneratorCpuNs]),
+        (Self::GeneratorLimit, &[Evidence::GeneratorLimitPerSecond]),
+        (Self::GeneratorLateNs, &[Evidence::GeneratorLateNs]),
+        (Self::WarmUpSteady, &[Evidence::WarmUpSteady]),
         (Self::ConnectResolutionNs, &[Evidence::ConnectResolutionNs]),
         (
             Self::FirewallPackets,

@@ -73,7 +73,7 @@ const fn measures(scenario: Scenario) -> (&'static Measure, &'static [Measure]) 
         Scenario::DiskCold | Scenario::CodeCold | Scenario::ImageCold | Scenario::WarmDisk => {
             (&Measure::TotalNs, &[Measure::CpuNs, Measure::PssBytes])
         }
-        Scenario::Warm => (&Measure::P50Ns, &[]),
+        Scenario::Warm | Scenario::Paced => (&Measure::P50Ns, &[]),
         Scenario::Throughput => (&Measure::PerSecond, &[Measure::PssBytes]),
         Scenario::Scaling => (&Measure::PerSecond, &[]),
         Scenario::Density => (&Measure::PrivateBytes, &[]),

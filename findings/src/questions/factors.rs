@@ -131,7 +131,7 @@ impl Factor {
 /// What is compared of a scenario.
 const fn measures(scenario: Scenario) -> &'static [Measure] {
     match scenario {
-        Scenario::Warm => &[Measure::P50Ns, Measure::P99Ns],
+        Scenario::Warm | Scenario::Paced => &[Measure::P50Ns, Measure::P99Ns],
         Scenario::Throughput => &[Measure::PerSecond, Measure::P50Ns, Measure::P99Ns],
         Scenario::Scaling => &[Measure::PerSecond],
         Scenario::DiskCold

@@ -100,6 +100,8 @@ pub struct Limits {
     pub multimodal: Vec<String>,
     /// Cells whose loads ran at another rate at their beginning, or at their end, than otherwise.
     pub not_steady: Vec<String>,
+    /// Cells of which some samples' rate had not become steady when the time for the warm-up was up.
+    pub not_warm: Vec<String>,
     /// Cells with loads whose steadiness was looked at, and how long these lasted: the shortest and
     /// the longest, in nanoseconds.
     pub loads: Option<Loads>,
@@ -127,10 +129,11 @@ pub const WARNINGS: &str = "Of a single cell, warnings of drift and of several m
     warning is no proof; what all cells have in common is looked for in the blocks of the run.";
 
 /// Floors that are stated, in this order.
-const FLOORS: [(Scenario, Measure); 5] = [
+const FLOORS: [(Scenario, Measure); 6] = [
     (Scenario::WarmDisk, Measure::TotalNs),
     (Scenario::Warm, Measure::P50Ns),
     (Scenario::Throughput, Measure::PerSecond),
+    (Scenario::Paced, Measure::P50Ns),
     (Scenario::Scaling, Measure::PerSecond),
     (Scenario::Density, Measure::PssBytes),
 ];
@@ -182,6 +185,7 @@ pub fn compute(facts: &Facts) -> Limits {
         not_steady: ids(facts, |cell| {
             cell.steadiness.is_some_and(|found| !found.is_steady)
         }),
+        not_warm: ids(facts, |cell| !cell.not_warm.is_empty()),
         loads: loads(facts),
         generator_limited: ids(facts, CellFacts::is_generator_limited),
         late: late(facts),

@@ -16,6 +16,7 @@ pub mod kinds_of_cold;
 pub mod levers;
 pub mod lifecycles;
 pub mod limits;
+pub mod load_curve;
 pub mod network_path;
 pub mod objectives;
 pub mod observer;

@@ -33,6 +33,9 @@ pub struct Requests {
     /// The ids of those whose rate is a lower bound, with the part of its core that their load
     /// generator took: it may be what limits them, and they are in no ranking.
     pub generator_limited: Vec<(String, f64)>,
+    /// Of these, the ones whose rate is near what the load generator reached against a server that
+    /// does nothing, with the part of that which it is.
+    pub near_limit: Vec<(String, f64)>,
     /// How long requests wait for each other, of each cell whose requests were measured alone too.
     pub waiting: Vec<Waiting>,
 }
@@ -124,21 +127,33 @@ impl Requests {
 
     /// What a rate that is a lower bound is, in a sentence; nothing if there is none.
     pub fn bounds_words(&self) -> Option<String> {
-        let shares = self.generator_limited.iter().map(|(_, share)| *share);
-        let least = shares.clone().reduce(f64::min)?;
-        let most = shares.reduce(f64::max)?;
-        let used = if self.generator_limited.len() == 1 {
-            percent(most)
-        } else {
-            format!("{} to {}", percent(least), percent(most))
-        };
+        let used = range(&self.generator_limited)?;
+        let near = range(&self.near_limit).map_or_else(String::new, |near| {
+            format!(
+                " Of what it reaches on this machine against a server that does nothing, rates are \
+                    {near}: above {} they are its own.",
+                percent(crate::cells::NEAR_LIMIT)
+            )
+        });
         Some(format!(
             "≥ is a lower bound: the load generator used {used} of its core there, and above \
-                {} it may be what limits the rate, and not the system. Nothing is ranked by a \
+                {} it may be what limits the rate, and not the system.{near} Nothing is ranked by a \
                 lower bound.",
             percent(crate::cells::GENERATOR_LIMIT)
         ))
     }
+}
+
+/// The parts of some cells, as `83 %` or `83 % to 97 %`; nothing of none.
+fn range(of: &[(String, f64)]) -> Option<String> {
+    let parts = of.iter().map(|(_, part)| *part);
+    let least = parts.clone().reduce(f64::min)?;
+    let most = parts.reduce(f64::max)?;
+    Some(if of.len() == 1 {
+        percent(most)
+    } else {
+        format!("{} to {}", percent(least), percent(most))
+    })
 }
 
 /// Requests of every workload.
@@ -163,10 +178,8 @@ fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option
     let ids = |cells: &[&CellFacts]| cells.iter().map(|cell| cell.id.clone()).collect();
     let by_memory = facts.comparable_by(workload, scenario, Measure::PssBytes);
     let limited = |cell: &&&CellFacts| measure.is_rate() && cell.is_generator_limited();
-    let share = |cell: &&CellFacts| {
-        let share = cell.median(Measure::GeneratorShare)?;
-        Some((cell.id.clone(), share))
-    };
+    let near = |cell: &&&CellFacts| measure.is_rate() && cell.is_near_limit();
+    let part = |measure| move |cell: &&CellFacts| Some((cell.id.clone(), cell.median(measure)?));
     (!cells.is_empty()).then(|| Requests {
         workload: workload.clone(),
         scenario,
@@ -176,7 +189,16 @@ fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option
         by_memory: ids(&by_memory),
         has_life_cycles: has_several(&cells, &Param::Lifecycle),
         closed_loop: cells.iter().all(is_closed),
-        generator_limited: cells.iter().filter(limited).filter_map(share).collect(),
+        generator_limited: cells
+            .iter()
+            .filter(limited)
+            .filter_map(part(Measure::GeneratorShare))
+            .collect(),
+        near_limit: cells
+            .iter()
+            .filter(near)
+            .filter_map(part(Measure::OfGeneratorLimit))
+            .collect(),
         waiting: cells.iter().filter_map(|it| waiting(facts, it)).collect(),
         cells: ids(&cells),
     })
@@ -197,7 +219,7 @@ fn waiting(facts: &Facts, cell: &CellFacts) -> Option<Waiting> {
     if !cell.cell.params.is(Param::Pace, "closed") {
         return None;
     }
-    let of_load = [Param::Connections, Param::Requests];
+    let of_load = [Param::Connections, Param::Requests, Param::DurationS];
     let same = without(&cell.cell, &of_load).params;
     let warm = facts.comparable(&cell.cell.workload, Scenario::Warm);
     let alone = warm.into_iter().find(|other| {

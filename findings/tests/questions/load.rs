@@ -3,6 +3,7 @@
 
 use findings::Measure;
 use findings::comparison::Bound;
+use findings::questions::load_curve::LoadPoint;
 use findings::questions::scaling::Limit;
 use results::record::Scenario;
 use results::{Cell, Evidence, Sample};
@@ -57,6 +58,114 @@ fn a_rate_at_the_generators_limit_is_a_lower_bound() {
     let words = requests.bounds_words().unwrap();
     assert!(words.contains("used 97 % of its core"), "{words}");
     assert_eq!(found.limits.generator_limited, [fast.id.as_str()]);
+}
+
+#[test]
+fn a_rate_near_what_the_generator_reaches_against_nothing_is_a_lower_bound() {
+    let (near, far) = (
+        cell("native", Scenario::Throughput, &THROUGHPUT),
+        cell("docker", Scenario::Throughput, &THROUGHPUT),
+    );
+    let mut samples = loads(&near, 16_000, 600_000, 70);
+    samples.extend(loads(&far, 8_000, 1_200_000, 70));
+    for sample in &mut samples {
+        let evidence = Evidence::GeneratorLimitPerSecond;
+        sample.attested.insert(evidence, 17_000.0);
+    }
+    let found = findings(samples);
+    let [near, far] = [&near, &far].map(|it| found.facts.find(it).unwrap());
+    assert!(near.is_near_limit() && near.is_lower_bound(Measure::PerSecond));
+    assert!(!far.is_near_limit() && !far.is_lower_bound(Measure::PerSecond));
+    let requests = &found.requests[0];
+    assert_eq!(requests.near_limit.len(), 1);
+    let words = requests.bounds_words().unwrap();
+    assert!(
+        words.contains("a server that does nothing, rates are 94 %"),
+        "{words}"
+    );
+    assert_eq!(found.limits.generator_limited, [near.id.as_str()]);
+}
+
+#[test]
+fn a_warm_up_that_ran_out_of_time_is_told() {
+    let loaded = cell("native", Scenario::Throughput, &THROUGHPUT);
+    let mut samples = loads(&loaded, 8_000, 1_000_000, 50);
+    for (nth, sample) in samples.iter_mut().enumerate() {
+        sample.attested.insert(Evidence::WarmUpSteady, nth > 1);
+    }
+    let found = findings(samples);
+    let cell = found.facts.find(&loaded).unwrap();
+    assert_eq!(cell.not_warm.len(), 2);
+    assert_eq!(found.limits.not_warm, [cell.id.as_str()]);
+}
+
+#[test]
+fn latency_at_parts_of_the_capacity_is_a_curve_from_one_request_at_a_time() {
+    let paced = |system: &str, rate: &str| {
+        let params = [("pace", "open"), ("connections", "10"), ("rate", rate)];
+        cell(system, Scenario::Paced, &params)
+    };
+    let alone = cell("native", Scenario::Warm, &WARM);
+    let mut samples = loads(&alone, 8_000, 30_000, 20);
+    for (system, times) in [("native", 1), ("native-aa", 1), ("docker", 2)] {
+        samples.extend(loads(&paced(system, "80%"), 6_400, 90_000 * times, 20));
+        samples.extend(loads(&paced(system, "50%"), 4_000, 50_000 * times, 20));
+    }
+    let found = findings(samples);
+    let curves = &found.load_curves[0];
+    assert_eq!(curves.curves.len(), 2, "twins have none of their own");
+    let native = curves.curves.iter().find(|it| *it.cell.system == *"native");
+    let native = native.unwrap();
+    let parts: Vec<_> = native.points.iter().map(|it| it.part).collect();
+    assert_eq!(parts, [0.5, 0.8]);
+    let id = |cell: &Cell| found.facts.find(cell).unwrap().id.clone();
+    assert_eq!(native.alone, Some(id(&alone)));
+    assert_eq!(
+        curves.representatives,
+        [id(&paced("native", "80%")), id(&paced("docker", "80%"))]
+    );
+    assert_eq!(curves.bounds_words(), None);
+    // They are compared within one rate, and have a floor of their own.
+    let family = found
+        .facts
+        .family("http-hello", Scenario::Paced, Measure::P50Ns)
+        .unwrap();
+    assert_eq!(family.members.len(), 2);
+    let floor = found.facts.floor(Scenario::Paced, Measure::P50Ns);
+    assert!(floor.is_some_and(|floor| floor < 0.01), "{floor:?}");
+    assert!(
+        found
+            .requests
+            .iter()
+            .all(|it| it.scenario != Scenario::Paced)
+    );
+}
+
+#[test]
+fn an_open_loop_whose_generator_is_at_its_limit_says_nothing_of_latency() {
+    let paced = |system: &str, rate: &str| {
+        let params = [("pace", "open"), ("connections", "10"), ("rate", rate)];
+        cell(system, Scenario::Paced, &params)
+    };
+    let mut samples = Vec::new();
+    for (system, late_ns) in [("native", 6_000_000), ("native-aa", 20_000_000)] {
+        samples.extend(loads(&paced(system, "50%"), 4_000, 50_000, 60));
+        samples.extend(loads(&paced(system, "80%"), 6_400, late_ns, 97));
+    }
+    samples.extend(loads(&paced("docker", "80%"), 6_400, 90_000, 20));
+    let found = findings(samples);
+    let curves = &found.load_curves[0];
+    let native = curves.curves.iter().find(|it| *it.cell.system == *"native");
+    let signs: Vec<_> = native.unwrap().points.iter().map(LoadPoint::sign).collect();
+    assert_eq!(signs, ["", "≤ "]);
+    assert!(curves.bounds_words().unwrap().contains("an upper bound"));
+    let first = found.facts.find(&paced("native", "50%")).unwrap();
+    assert_eq!(curves.representatives[0], first.id);
+    // Nothing is held against it, and what its twins differ by is the generator's.
+    let of = |measure| found.facts.family("http-hello", Scenario::Paced, measure);
+    assert!(of(Measure::P50Ns).is_none());
+    let floor = found.facts.floor(Scenario::Paced, Measure::P50Ns);
+    assert!(floor.is_some_and(|floor| floor < 0.01), "{floor:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use workloads::{Expectation, Request};
 
 use super::report::{json, text};
-use super::{Amount, CONNECTIONS, Load, LoadError, Pace, REQUESTS, Target, WARM_UP, run};
+use super::{Amount, CONNECTIONS, Load, LoadError, Pace, REQUESTS, Target, WARM_UP, knee, run};
 
 /// The command line of `external load`.
 #[derive(Debug, Clone, Args)]
@@ -34,10 +34,18 @@ pub struct LoadArguments {
     /// How many requests go over each connection before, and are not recorded
     #[arg(long, value_name = "N", default_value_t = WARM_UP)]
     pub warm_up: u64,
+    /// After these, go on in a closed loop until the rate is steady, for so many seconds at most
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub until_steady: Option<Duration>,
     /// Open loop: send at this many requests per second, whatever the system does [default: closed
     /// loop]
     #[arg(long, value_name = "PER_SECOND")]
     pub rate: Option<f64>,
+    /// Search for the highest rate at which the 99th percentile of latency, from when each request
+    /// was due, stays within so many seconds: by loads of --duration each, or of a second
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds,
+        conflicts_with_all = ["rate", "requests"])]
+    pub p99: Option<Duration>,
     /// Open a connection for each request
     #[arg(long)]
     pub no_keep_alive: bool,
@@ -84,6 +92,9 @@ pub enum LoadFormat {
 /// a connection.
 pub fn command(arguments: &LoadArguments) -> Result<Exit, Error> {
     let load = planned(arguments)?;
+    if let Some(limit) = arguments.p99 {
+        return search(arguments, load, limit);
+    }
     let loaded = run(&load)?;
     print(&match arguments.format {
         LoadFormat::Text => text(&arguments.url, &load, &loaded),
@@ -95,6 +106,24 @@ pub fn command(arguments: &LoadArguments) -> Result<Exit, Error> {
         (_, 0) => Exit::Ok,
         _ => Exit::Samples,
     })
+}
+
+/// How long a load of a search lasts.
+const SEARCH_TIME: Duration = Duration::from_secs(1);
+
+/// Searches for what a URL can hold, and prints it. That it holds no rate is a result too.
+fn search(arguments: &LoadArguments, load: Load, limit: Duration) -> Result<Exit, Error> {
+    let time = arguments.duration.unwrap_or(SEARCH_TIME);
+    let load = Load {
+        until_steady: load.until_steady.or(Some(time)),
+        ..load
+    };
+    let knee = knee::search(&load, limit, time)?;
+    print(&match arguments.format {
+        LoadFormat::Text => knee.text(&arguments.url),
+        LoadFormat::Json => knee.json(),
+    })?;
+    Ok(Exit::Ok)
 }
 
 /// The load of the arguments.
@@ -123,6 +152,7 @@ fn planned(arguments: &LoadArguments) -> Result<Load, Error> {
         connections: arguments.connections,
         keep_alive: !arguments.no_keep_alive,
         warm_up: arguments.warm_up,
+        until_steady: arguments.until_steady,
         amount: arguments
             .duration
             .map_or(Amount::Requests(arguments.requests), Amount::Time),
@@ -201,7 +231,8 @@ mod tests {
     #[test]
     fn every_argument_of_a_load_has_its_effect() {
         let words = "http://localhost:1/ --rate 50 --duration 1.5 --no-keep-alive --method POST \
-            --header X-A:1 --body b --expect 201 --expect body:e --core 1 --timeout 2";
+            --header X-A:1 --body b --expect 201 --expect body:e --core 1 --timeout 2 \
+            --until-steady 3";
         let load =
             planned(&parsed(&words.split_whitespace().collect::<Vec<_>>()).unwrap()).unwrap();
         assert_eq!(
@@ -215,6 +246,7 @@ mod tests {
                 Duration::from_secs(2)
             )
         );
+        assert_eq!(load.until_steady, Some(Duration::from_secs(3)));
         let request = Request::post("/", "b").with_headers(&["X-A: 1"]).unwrap();
         assert_eq!(load.request, request);
         assert_eq!(load.expected, Expectation::status(201).with_body("e"));
@@ -276,6 +308,7 @@ mod tests {
             "--duration 0",
             "--duration -1",
             "--duration 1 --requests 5",
+            "--p99 0.01 --rate 5",
             "--timeout nan",
         ] {
             let words: Vec<_> = ["http://127.0.0.1:1/"]

@@ -17,20 +17,23 @@
 
 mod command;
 mod connection;
+mod knee;
+mod limit;
 mod pace;
 mod report;
 mod series;
+mod steady;
 mod tally;
 mod target;
 mod thread;
 mod timeout;
 mod timer;
 mod waker;
+mod warm_up;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -43,8 +46,10 @@ use workloads::{Expectation, Request};
 pub use results::latency as histogram;
 
 pub use command::{LoadArguments, LoadFormat, command};
+pub use limit::generator_limit;
 pub use tally::{FailedRequests, Lateness};
 pub use target::Target;
+pub use warm_up::WarmedUp;
 
 use connection::PreparedRequest;
 use pace::{Client, Counts, Due, Plan, Quota, Shared, take};
@@ -92,6 +97,9 @@ pub struct Load {
     /// How many requests go over each connection first, in a closed loop, and are not recorded:
     /// what is the first request of a connection for the system is none that counts.
     pub warm_up: u64,
+    /// How long at most requests go on after these, in a closed loop, until their rate is steady:
+    /// neither are they recorded. `None` if they are to go on for no time.
+    pub until_steady: Option<Duration>,
     /// How many requests there are.
     pub amount: Amount,
     /// How long an answer may take, from the send: after that the request has failed. In an open
@@ -152,11 +160,13 @@ pub struct Loaded {
     pub generator_ns: u64,
     /// How long an open loop's plan is, a period for each request; `None` for a closed one.
     pub planned_ns: Option<u64>,
-    /// Why requests failed, in the order in which reasons came up. The ninth and later reasons are
-    /// one.
+    /// Why requests failed, in the order in which reasons came up; if none did, those of the warm-up.
+    /// The ninth and later reasons are one.
     pub failures: Vec<FailedRequests>,
-    /// How many requests the warm-up had, over all connections.
+    /// How many requests the warm-up had, over all connections, until the rate was steady.
     pub warm_up: u64,
+    /// How it went until the rate was steady; `None` where it was not to be.
+    pub warmed_up: Option<WarmedUp>,
     /// How many of them failed. They are in none of the counts.
     pub warm_up_failed: u64,
     /// The core that the generator was kept on.
@@ -293,21 +303,30 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
             clients.push(client);
         }
     }
-    let clients = warm_up(clients, load.warm_up).await;
-    let (warm_up, ..) = take(&tally).finish();
+    let mut clients = warm_up::requests(clients, load.warm_up).await;
+    let mut warmed_up = None;
+    if let Some(most) = load.until_steady {
+        let (warm, how) = warm_up::until_steady(clients, &tally, most).await;
+        (clients, warmed_up) = (warm, Some(how));
+    }
+    let (warm_up, _, warm_up_failures, _) = take(&tally).finish();
     let (cpu_ns, began_ns) = (thread::cpu_ns(), now_ns());
     match (load.pace, load.amount) {
         (Pace::Open { per_second }, amount) => open(clients, &tally, per_second, amount).await?,
         (Pace::Closed, Amount::Requests(requests)) => {
-            closed(clients, Quota::Requests(AtomicU64::new(requests))).await;
+            closed(clients, Arc::new(Quota::requests(requests))).await;
         }
         (Pace::Closed, Amount::Time(time)) => {
-            closed(clients, Quota::Until(now_ns().saturating_add(nanos(time)))).await;
+            let end_ns = now_ns().saturating_add(nanos(time));
+            closed(clients, Arc::new(Quota::until(end_ns))).await;
         }
     }
     let cpu_ns = thread::cpu_ns() - cpu_ns;
     let generator_ns = now_ns() - began_ns;
-    let (requests, latency, failures, lateness) = take(&tally).finish();
+    let (requests, latency, mut failures, lateness) = take(&tally).finish();
+    if failures.is_empty() {
+        failures = warm_up_failures;
+    }
     let lateness = matches!(load.pace, Pace::Open { .. }).then_some(lateness);
     let requests_planned = requests.sent + requests.dropped;
     Ok(Loaded {
@@ -319,6 +338,7 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
         planned_ns: planned_ns(load.pace, requests_planned),
         failures,
         warm_up: warm_up.sent,
+        warmed_up,
         warm_up_failed: warm_up.failed,
         core: load.core,
     })
@@ -342,19 +362,8 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Lets each client send so many requests.
-async fn warm_up(clients: Vec<Client>, each: u64) -> Vec<Client> {
-    let quota = || Arc::new(Quota::Requests(AtomicU64::new(each)));
-    let tasks: Vec<_> = clients
-        .into_iter()
-        .map(|client| tokio::spawn(client.closed(quota())))
-        .collect();
-    joined(tasks).await
-}
-
 /// Lets all clients send until the quota is used up.
-async fn closed(clients: Vec<Client>, quota: Quota) -> Vec<Client> {
-    let quota = Arc::new(quota);
+async fn closed(clients: Vec<Client>, quota: Arc<Quota>) -> Vec<Client> {
     let tasks: Vec<_> = clients
         .into_iter()
         .map(|client| tokio::spawn(client.closed(Arc::clone(&quota))))

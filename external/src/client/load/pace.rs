@@ -25,6 +25,11 @@ fn counts(counts: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How many requests have been answered rightly by now.
+pub(super) fn answered(of: &Counts) -> u64 {
+    counts(of).answered()
+}
+
 /// The counts since the last time, to begin anew.
 pub(super) fn take(of: &Counts) -> Tally {
     std::mem::take(&mut *counts(of))
@@ -137,16 +142,33 @@ pub(super) enum Quota {
     /// This many requests.
     Requests(AtomicU64),
     /// Until this instant.
-    Until(u64),
+    Until(AtomicU64),
 }
 
 impl Quota {
+    /// This many requests.
+    pub(super) const fn requests(number: u64) -> Self {
+        Self::Requests(AtomicU64::new(number))
+    }
+
+    /// Whatever is sent before this instant, or before [`Self::end`] is called.
+    pub(super) const fn until(end_ns: u64) -> Self {
+        Self::Until(AtomicU64::new(end_ns))
+    }
+
+    /// Lets nothing more be sent.
+    pub(super) fn end(&self) {
+        match self {
+            Self::Requests(of) | Self::Until(of) => of.store(0, Relaxed),
+        }
+    }
+
     fn take(&self, now_ns: u64) -> bool {
         match self {
             Self::Requests(left) => left
                 .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
                 .is_ok(),
-            Self::Until(end_ns) => now_ns < *end_ns,
+            Self::Until(end_ns) => now_ns < end_ns.load(Relaxed),
         }
     }
 }

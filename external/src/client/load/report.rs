@@ -7,7 +7,7 @@ use super::histogram::quantile;
 use super::{Amount, FailedRequests, Lateness, Load, Loaded, Pace};
 
 /// One line of the text: what it is about, and what there is to say.
-fn line(about: &str, value: &str) -> String {
+pub(super) fn line(about: &str, value: &str) -> String {
     format!("{about:<12}{value}\n")
 }
 
@@ -65,6 +65,18 @@ fn outcomes(loaded: &Loaded) -> String {
     for FailedRequests { failure, count } in &loaded.failures {
         text += &line("", &format!("{count} × {failure}"));
     }
+    if let Some(warmed_up) = loaded.warmed_up {
+        let how = if warmed_up.is_steady {
+            "until the rate was steady"
+        } else {
+            "and the rate was not steady then"
+        };
+        let took = time(warmed_up.ns);
+        text += &line(
+            "warm-up",
+            &format!("{} requests in {took}, {how}", loaded.warm_up),
+        );
+    }
     if loaded.warm_up_failed > 0 {
         let failed = format!("{} failed, not counted above", loaded.warm_up_failed);
         text += &line("warm-up", &failed);
@@ -119,7 +131,7 @@ fn late(requests: &Requests, lateness: &Lateness) -> String {
 }
 
 /// A time as people read it: three digits and a unit.
-fn time(ns: u64) -> String {
+pub(super) fn time(ns: u64) -> String {
     let (value, unit) = match ns {
         0..1_000 => return format!("{ns} ns"),
         1_000..1_000_000 => (ns as f64 / 1e3, "µs"),
@@ -130,7 +142,7 @@ fn time(ns: u64) -> String {
 }
 
 /// A number with three digits that count, or all that stand before the point.
-fn digits(value: f64) -> String {
+pub(super) fn digits(value: f64) -> String {
     let digits = match value {
         // As they will be written: 9.999 has as many digits as 10.
         99.95.. => 0,
@@ -155,6 +167,8 @@ struct Report<'a> {
     warm_up_per_connection: u64,
     warm_up: u64,
     warm_up_failed: u64,
+    warm_up_ns: Option<u64>,
+    warm_up_steady: Option<bool>,
     duration_seconds: Option<f64>,
     requests: &'a Requests,
     answers_per_second: Option<f64>,
@@ -198,6 +212,8 @@ pub(super) fn json(url: &str, load: &Load, loaded: &Loaded) -> String {
         warm_up_per_connection: load.warm_up,
         warm_up: loaded.warm_up,
         warm_up_failed: loaded.warm_up_failed,
+        warm_up_ns: loaded.warmed_up.map(|it| it.ns),
+        warm_up_steady: loaded.warmed_up.map(|it| it.is_steady),
         duration_seconds: match load.amount {
             Amount::Time(time) => Some(time.as_secs_f64()),
             Amount::Requests(_) => None,
@@ -230,6 +246,7 @@ pub(super) fn json(url: &str, load: &Load, loaded: &Loaded) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::load::WarmedUp;
 
     #[test]
     fn times_have_three_digits_and_a_unit() {
@@ -253,6 +270,7 @@ mod tests {
             connections: 10,
             keep_alive: true,
             warm_up: 5,
+            until_steady: None,
             amount: Amount::Requests(200),
             timeout: std::time::Duration::from_secs(10),
             core: Some(1),
@@ -275,7 +293,6 @@ mod tests {
             },
             latency,
             planned_ns: lateness.as_ref().map(|_| 1_000_000_000),
-            lateness,
             cpu_ns: 250_000_000,
             generator_ns: 1_000_000_000,
             failures: vec![FailedRequests {
@@ -283,8 +300,13 @@ mod tests {
                 count: 3,
             }],
             warm_up: 50,
+            warmed_up: lateness.as_ref().map(|_| WarmedUp {
+                ns: 125_000_000,
+                is_steady: true,
+            }),
             warm_up_failed: 1,
             core: Some(1),
+            lateness,
         }
     }
 
@@ -375,6 +397,7 @@ mod tests {
         answered    190 of 200 in 1.00 s, 190 a second
         failed      3
                     3 × cannot connect: refused
+        warm-up     50 requests in 125 ms, until the rate was steady
         warm-up     1 failed, not counted above
         latency     median 95.0 µs, p90 171 µs, no p99 from fewer than 1,000 answers; from each planned instant
         dropped     7: no connection was free for them in time
@@ -397,6 +420,8 @@ mod tests {
           "warm_up_per_connection": 5,
           "warm_up": 50,
           "warm_up_failed": 1,
+          "warm_up_ns": 125000000,
+          "warm_up_steady": true,
           "duration_seconds": null,
           "requests": {
             "sent": 193,

@@ -80,6 +80,11 @@ impl Tally {
         self.send(now_ns);
     }
 
+    /// How many requests were answered rightly.
+    pub(super) fn answered(&self) -> u64 {
+        self.latency.len()
+    }
+
     /// A request was planned and will not be sent.
     pub(super) fn drop_planned(&mut self) {
         self.dropped += 1;

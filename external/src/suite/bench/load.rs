@@ -9,6 +9,7 @@ use results::{Attested, Evidence, Failure, FailureKind};
 use serde_json::json;
 use workloads::{Call, Request, Workload};
 
+use super::capacity::Paced;
 use super::start::{FirstRequest, GRACE, Started};
 use super::{Planned, Prepared, SystemBench, log_excerpt};
 use crate::client::head;
@@ -73,7 +74,7 @@ impl SystemBench<'_> {
         let mut attested = prepared.attested.clone();
         attested.extend(started.attested);
         attested.extend(used);
-        attested.extend(self.load_evidence(&under_load));
+        attested.extend(self.load_evidence(planned, &under_load));
         attested.extend(pooled);
         attested.extend(idle_cost(started.resources, idle));
         let verdict = crashed.map_or_else(|| check_load(loaded), |end| Err(end.into()));
@@ -96,10 +97,12 @@ impl SystemBench<'_> {
         request: &Request,
         started: &Started,
         port: u16,
-    ) -> Result<(Resources, UnderLoad), Failure> {
+    ) -> Result<(Option<Resources>, UnderLoad), Failure> {
         started.verdict.clone()?;
-        std::thread::sleep(IDLE);
-        let idle = running.usage();
+        let idle = planned.is_left_idle().then(|| {
+            std::thread::sleep(IDLE);
+            running.usage()
+        });
         let target = self.endpoint.target(port);
         let mut cost = || running.usage().cpu_ns;
         let under_load = self.put_under_load(planned, request.clone(), &[target], &mut cost)?;
@@ -107,7 +110,7 @@ impl SystemBench<'_> {
     }
 
     /// Evidence of where and how a load was generated.
-    pub(super) fn load_evidence(&self, under_load: &UnderLoad) -> Attested {
+    pub(super) fn load_evidence(&self, planned: &Planned, under_load: &UnderLoad) -> Attested {
         let loaded = &under_load.loaded;
         let lifecycle = under_load.lifecycle.map(Lifecycle::name);
         let lifecycle = lifecycle.map(|name| (Evidence::Lifecycle, json!(name)));
@@ -123,6 +126,14 @@ impl SystemBench<'_> {
                 json!(self.settings.values.warm_up),
             ),
         ]);
+        if let Some(warmed_up) = loaded.warmed_up {
+            attested.insert(Evidence::WarmUpNs, json!(warmed_up.ns));
+            attested.insert(Evidence::WarmUpSteady, json!(warmed_up.is_steady));
+        }
+        if let Some(paced) = under_load.paced {
+            attested.extend(paced.evidence(loaded));
+        }
+        attested.extend(self.found.limit(planned));
         attested.extend(lifecycle);
         attested
     }
@@ -159,13 +170,21 @@ impl SystemBench<'_> {
         let (target, also) = targets
             .split_first()
             .ok_or_else(|| Failure::from("there is nothing to be put under load"))?;
-        let load = Load {
+        let mut load = Load {
             also: also.to_vec(),
             connections: planned.connections,
             warm_up: values.warm_up,
-            amount: Amount::Requests(values.requests),
+            until_steady: values.until_steady(),
+            amount: values.amount(),
             ..self.load(target, request, planned.workload)
         };
+        let paced = planned
+            .rate
+            .map(|rate| self.found.paced(planned, rate, &load));
+        let paced = paced.transpose()?;
+        if let Some(paced) = paced {
+            load.pace = paced.pace();
+        }
         let before_ns = cpu_ns();
         let loaded = load::run(&load).map_err(|error| error.to_string())?;
         let after_ns = cpu_ns();
@@ -180,6 +199,7 @@ impl SystemBench<'_> {
                 .zip(before_ns)
                 .and_then(|(one, two)| one.checked_sub(two)),
             lifecycle: lifecycle.transpose()?,
+            paced,
             loaded,
         })
     }
@@ -220,6 +240,7 @@ impl SystemBench<'_> {
             connections: load::CONNECTIONS,
             keep_alive: true,
             warm_up: 0,
+            until_steady: None,
             amount: Amount::Requests(INCREMENTS),
             timeout: self.time_limit(),
             core: self.cores.generator,
@@ -274,6 +295,8 @@ pub(super) struct UnderLoad {
     head: Option<String>,
     /// As it was seen after the load; nothing of what cannot count.
     lifecycle: Option<Lifecycle>,
+    /// Of an open loop, its plan.
+    paced: Option<Paced>,
 }
 
 /// What a pool was set to, once it is certain that there is one: a program that finds too little
@@ -305,13 +328,12 @@ pub(super) fn cpus(pids: &[u32]) -> Attested {
     cpus.into_iter().collect()
 }
 
-/// What a service had cost at its first answer, and after [`IDLE`] without a request: the
-/// difference is the price of being there.
-pub(super) fn idle_cost(at_first_answer: Resources, idle: Resources) -> Attested {
-    Attested::from([
-        (Evidence::ResourcesAtFirstAnswer, json!(at_first_answer)),
-        (Evidence::ResourcesAfterIdle, json!(idle)),
-    ])
+/// What a service had cost at its first answer, and after [`IDLE`] without a request, where it was
+/// left alone for so long: the difference is the price of being there.
+pub(super) fn idle_cost(at_first_answer: Resources, idle: Option<Resources>) -> Attested {
+    let idle = idle.map(|idle| (Evidence::ResourcesAfterIdle, json!(idle)));
+    let first = (Evidence::ResourcesAtFirstAnswer, json!(at_first_answer));
+    std::iter::once(first).chain(idle).collect()
 }
 
 /// Whether every request was answered, and rightly.

@@ -224,11 +224,14 @@ impl SystemBench<'_> {
             return Err("a command takes no requests under load".into());
         };
         keep_on_core(instance, self.core_of(planned))?;
-        std::thread::sleep(IDLE);
-        observation.attested.extend(idle_cost(
-            observation.usage.resources,
-            instance.usage().resources,
-        ));
+        let idle = planned.is_left_idle().then(|| {
+            std::thread::sleep(IDLE);
+            instance.usage().resources
+        });
+        let at_first_answer = observation.usage.resources;
+        observation
+            .attested
+            .extend(idle_cost(at_first_answer, idle));
         let target = instance.target(port);
         let before = instance.traffic();
         let mut cost = || instance.usage().resources.cpu_ns;
@@ -239,7 +242,7 @@ impl SystemBench<'_> {
             let evidence = path_evidence(before, after, self.endpoint.has_client());
             observation.attested.extend(evidence?);
         }
-        let evidence = self.load_evidence(&under_load);
+        let evidence = self.load_evidence(planned, &under_load);
         observation.attested.extend(evidence);
         observation.attested.extend(cpus(&instance.processes()));
         check_load(&under_load.loaded)?;

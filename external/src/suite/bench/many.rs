@@ -156,7 +156,7 @@ impl Sample<'_> {
             self.bench
                 .put_under_load(self.planned, request.clone(), &targets, &mut cost)?;
         fleet.record_memory(|evidence| evidence);
-        let evidence = self.bench.load_evidence(&under_load);
+        let evidence = self.bench.load_evidence(self.planned, &under_load);
         fleet.attested.extend(evidence);
         // The system is left where the kernel puts it: one core for all of them would be no
         // scaling.

@@ -1,5 +1,6 @@
 //! The real bench: what the campaign loop prepares, launches, measures and cleans up.
 
+mod capacity;
 mod code_cache;
 mod fleet;
 mod load;
@@ -25,6 +26,7 @@ use results::{Attested, Cell, Evidence, Skip, SkipKind};
 use serde_json::json;
 use workloads::Workload;
 
+use self::capacity::Found;
 use self::network::Endpoint;
 pub use self::network::NetworkBench;
 use super::plan::{Observer, Planned, Without};
@@ -57,6 +59,8 @@ pub struct SystemBench<'a> {
     libraries: Libraries,
     /// The digests of what engines start, by cell.
     digests: HashMap<Cell, String>,
+    /// What systems and the load generator were found to do at most.
+    found: Found,
     /// What `prepare` left for `sample`.
     prepared: Option<Prepared>,
     /// Where the services of the sample that is prepared listen.
@@ -140,6 +144,7 @@ impl<'a> SystemBench<'a> {
             listening: RefCell::new(Listening::open().ok()),
             libraries: Libraries::default(),
             digests: HashMap::new(),
+            found: Found::default(),
             prepared: None,
             endpoint: Endpoint::default(),
             ports: Vec::new(),
@@ -352,6 +357,7 @@ impl Bench for SystemBench<'_> {
         self.unbegun = None;
         let planned = self.planned(&planned.cell)?;
         let attested = self.check_applicable(&planned)?;
+        self.found.prepare_limit(&planned, self.cores);
         if planned.system.managed().is_some() {
             self.prepare_managed(planned, attested)
         } else {

@@ -36,9 +36,11 @@ pub fn variants(scenario: Scenario) -> Vec<Params> {
         ],
         // A host of its own for each sample, as for any other system. `pool=on` would be without
         // effect.
-        Scenario::Warm | Scenario::Throughput | Scenario::Scaling | Scenario::Density => {
-            vec![Params::new()]
-        }
+        Scenario::Warm
+        | Scenario::Throughput
+        | Scenario::Paced
+        | Scenario::Scaling
+        | Scenario::Density => vec![Params::new()],
     }
 }
 

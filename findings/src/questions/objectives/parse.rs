@@ -51,6 +51,7 @@ const fn only(scenario: Scenario) -> &'static [Scenario] {
         Scenario::WarmDisk => &[Scenario::WarmDisk],
         Scenario::Warm => &[Scenario::Warm],
         Scenario::Throughput => &[Scenario::Throughput],
+        Scenario::Paced => &[Scenario::Paced],
         Scenario::Scaling => &[Scenario::Scaling],
         Scenario::Density => &[Scenario::Density],
     }
