@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::command::{Exit, share};
+use crate::command::{Exit, Format, Tool, params, share};
 use campaign::Programs;
+use results::{Params, Scenario};
 use systems::BASELINE;
 
 /// The command line's definition: help, completions and man pages are made of it.
@@ -52,24 +53,15 @@ pub enum Command {
     },
     /// Check whether a build is slower than an earlier one, from one run of each or several; the exit
     /// code says so too
-    Compare {
-        /// The earlier run
-        #[arg(required_unless_present = "before", requires = "later")]
-        earlier: Option<String>,
-        /// The later run
-        later: Option<String>,
-        /// Several earlier runs; five or more a side for a verdict on absolute times
-        #[arg(long, value_name = "RUN", num_args = 1.., requires = "after",
-            conflicts_with = "earlier")]
-        before: Vec<String>,
-        /// Several later runs
-        #[arg(long, value_name = "RUN", num_args = 1.., requires = "before",
-            conflicts_with = "earlier")]
-        after: Vec<String>,
-        /// The system that times are held against, as ratios within a run
-        #[arg(long, value_name = "SYSTEM", default_value = BASELINE)]
-        control: String,
+    Compare(CompareArguments),
+    /// Keep runs under a name, to compare later ones with
+    Baseline {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: BaselineAction,
     },
+    /// Make a run of what another tool has measured; it is marked as foreign
+    Import(ImportArguments),
     /// Check a run and its report: schema, plan, sums, counts, checksums, every published number
     Verify {
         /// Its name, or `latest`
@@ -85,7 +77,7 @@ pub enum Command {
         #[arg(long)]
         redact: bool,
     },
-    /// Write one row a sample, for other tools
+    /// Write the samples or the figures of a run, for other tools
     Export {
         /// Its name, or `latest`
         #[arg(default_value = "latest")]
@@ -111,13 +103,150 @@ pub enum Command {
     },
 }
 
+/// Which runs are compared.
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// The earlier run and the later one; with --baseline the later one alone [default then:
+    /// latest]
+    #[arg(value_name = "RUN", num_args = 0..=2)]
+    pub runs: Vec<String>,
+    /// The runs that are kept under this name, as the earlier ones
+    #[arg(long, value_name = "NAME", conflicts_with = "before")]
+    pub baseline: Option<String>,
+    /// Several earlier runs; five or more a side for a verdict on absolute times
+    #[arg(long, value_name = "RUN", num_args = 1.., requires = "after",
+        conflicts_with = "runs")]
+    pub before: Vec<String>,
+    /// Several later runs
+    #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with = "runs")]
+    pub after: Vec<String>,
+    /// The system that times are held against, as ratios within a run
+    #[arg(long, value_name = "SYSTEM", default_value = BASELINE)]
+    pub control: String,
+    /// The form
+    #[arg(long, value_enum, default_value_t = CompareForm::Text)]
+    pub format: CompareForm,
+}
+
+/// What is imported.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// The tool that wrote the file
+    #[arg(value_enum)]
+    pub tool: ImportTool,
+    /// The file
+    #[arg(value_parser = campaign::argument::path())]
+    pub file: PathBuf,
+    /// What was measured, where the file does not say
+    #[arg(long, value_name = "NAME", default_value = "foreign")]
+    pub workload: String,
+    /// What a start found, where the file does not say
+    #[arg(long, value_name = "SCENARIO", default_value = "warm-disk", value_parser = scenario)]
+    pub scenario: Scenario,
+    /// The parameters of the cells where the file does not say: `key=value`, parted by spaces
+    #[arg(long, value_name = "PARAMETERS", default_value = "", value_parser = params)]
+    pub params: Params,
+    /// The system that a command is (repeatable) [default: a name made of the command]
+    #[arg(long, value_name = "COMMAND=NAME", value_parser = renaming)]
+    pub system: Vec<(String, String)>,
+}
+
+/// What to do with baselines.
+#[derive(Debug, Subcommand)]
+pub enum BaselineAction {
+    /// Keep runs under a name: copies, beside the folder of runs
+    Save {
+        /// The name
+        name: String,
+        /// The runs: names, or `latest`
+        #[arg(default_value = "latest")]
+        runs: Vec<String>,
+        /// Replace the one that is there
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Show all
+    List,
+    /// Remove one
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// Forms of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompareForm {
+    /// Lines of text
+    Text,
+    /// A comment on a pull request
+    Markdown,
+}
+
+/// Tools whose files are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImportTool {
+    /// What `hyperfine --export-json` writes
+    Hyperfine,
+    /// A table with a row for each sample
+    Csv,
+}
+
+impl From<ImportTool> for Tool {
+    fn from(tool: ImportTool) -> Self {
+        match tool {
+            ImportTool::Hyperfine => Self::Hyperfine,
+            ImportTool::Csv => Self::Csv,
+        }
+    }
+}
+
+/// A scenario of starts, by its name.
+fn scenario(name: &str) -> Result<Scenario, String> {
+    let starts = Scenario::ALL.into_iter().filter(|it| it.starts());
+    Scenario::from_name(name)
+        .filter(|scenario| scenario.starts())
+        .ok_or_else(|| {
+            let known: Vec<_> = starts.map(Scenario::name).collect();
+            format!("there are {}", known.join(", "))
+        })
+}
+
+/// `COMMAND=NAME`; the command may have such signs itself.
+fn renaming(text: &str) -> Result<(String, String), String> {
+    let parts = text.rsplit_once('=');
+    let (command, name) = parts.ok_or("expected COMMAND=NAME")?;
+    Ok((command.to_owned(), name.to_owned()))
+}
+
 /// Forms of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// Text
+    /// One row a sample, as text
     Csv,
-    /// Columns
+    /// One row a sample, as columns
     Parquet,
+    /// Starts, as hyperfine's --export-json has them
+    Hyperfine,
+    /// Bencher's metric format
+    Bencher,
+    /// The JSON of github-action-benchmark, customSmallerIsBetter
+    Github,
+    /// OpenMetrics' text, as Prometheus reads it
+    Openmetrics,
+}
+
+impl From<Form> for Format {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Csv => Self::Csv,
+            Form::Parquet => Self::Parquet,
+            Form::Hyperfine => Self::Hyperfine,
+            Form::Bencher => Self::Bencher,
+            Form::Github => Self::Github,
+            Form::Openmetrics => Self::Openmetrics,
+        }
+    }
 }
 
 fn exit_codes() -> String {

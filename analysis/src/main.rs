@@ -1,9 +1,12 @@
 //! From a run to its report: reads what was measured, starts nothing, connects nowhere.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use analysis::cli::{Arguments, Command, Form};
-use analysis::command::{self, Error, Exit, Format};
+use analysis::cli::{
+    Arguments, BaselineAction, Command, CompareArguments, CompareForm, ImportArguments,
+};
+use analysis::command::{self, Error, Exit, Meaning, Runs};
 use campaign::terminal;
 use clap::Parser as _;
 use findings::Options;
@@ -56,20 +59,9 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
             print(&report.folder.join("report.html").display().to_string())?;
             Ok(report.exit)
         }
-        Command::Compare {
-            earlier,
-            later,
-            before,
-            after,
-            control,
-        } => {
-            let compared = match (earlier, later) {
-                (Some(earlier), Some(later)) => command::compare(&raw, earlier, later, control)?,
-                _ => command::compare_several(&raw, before, after, control)?,
-            };
-            print(&compared.text)?;
-            Ok(compared.exit)
-        }
+        Command::Compare(arguments) => compare(&raw, arguments),
+        Command::Baseline { action } => baseline(&raw, action),
+        Command::Import(arguments) => import(&raw, arguments),
         Command::Verify { run } => {
             let verified = command::verify(&raw, &out, run)?;
             print(&verified.text())?;
@@ -91,17 +83,16 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
             format,
             redact,
         } => {
-            let format = if *format == Form::Csv {
-                Format::Csv
-            } else {
-                Format::Parquet
-            };
             let export = if *redact {
                 command::export_redacted
             } else {
                 command::export
             };
-            print(&export(&raw, &out, run, format)?.display().to_string())?;
+            print(
+                &export(&raw, &out, run, (*format).into())?
+                    .display()
+                    .to_string(),
+            )?;
             Ok(Exit::Ok)
         }
         Command::Plan {
@@ -120,4 +111,79 @@ fn run(arguments: &Arguments) -> Result<Exit, Error> {
             Ok(Exit::Ok)
         }
     }
+}
+
+fn compare(raw: &Path, arguments: &CompareArguments) -> Result<Exit, Error> {
+    let (before, after) = sides(raw, arguments)?;
+    let compared = command::compare_sides(&before, &after, &arguments.control)?;
+    print(match arguments.format {
+        CompareForm::Text => &compared.text,
+        CompareForm::Markdown => &compared.markdown,
+    })?;
+    Ok(compared.exit)
+}
+
+/// The runs of both sides, as the command line names them.
+fn sides(raw: &Path, arguments: &CompareArguments) -> Result<(Runs, Runs), Error> {
+    let here = |names: &[String]| Runs {
+        folder: raw.to_owned(),
+        names: names.to_vec(),
+    };
+    let CompareArguments { before, after, .. } = arguments;
+    let kept = arguments.baseline.as_deref();
+    let kept = kept.map(|name| command::kept(raw, name)).transpose()?;
+    match (kept, arguments.runs.as_slice(), after.as_slice()) {
+        (Some(kept), [], []) => Ok((kept, here(&["latest".to_owned()]))),
+        (Some(kept), [later], []) => Ok((kept, here(std::slice::from_ref(later)))),
+        (Some(kept), [], after) => Ok((kept, here(after))),
+        (None, [earlier, later], []) => Ok((
+            here(std::slice::from_ref(earlier)),
+            here(std::slice::from_ref(later)),
+        )),
+        (None, [], after) if !before.is_empty() => Ok((here(before), here(after))),
+        _ => Err(
+            Error::new(Exit::Usage, "it is not said which runs are compared").hint(
+                "`compare EARLIER LATER`, `compare --baseline NAME [LATER]`, or --before and --after \
+                    with several runs each",
+            ),
+        ),
+    }
+}
+
+fn import(raw: &Path, arguments: &ImportArguments) -> Result<Exit, Error> {
+    let meaning = Meaning {
+        workload: arguments.workload.clone(),
+        scenario: arguments.scenario,
+        params: arguments.params.clone(),
+        systems: arguments.system.clone(),
+    };
+    let imported = command::import(raw, arguments.tool.into(), &arguments.file, &meaning)?;
+    imported.notes.iter().for_each(|note| terminal::say(note));
+    print(&imported.folder.display().to_string())?;
+    Ok(Exit::Ok)
+}
+
+fn baseline(raw: &Path, action: &BaselineAction) -> Result<Exit, Error> {
+    match action {
+        BaselineAction::Save {
+            name,
+            runs,
+            replace,
+        } => {
+            let kept = command::save_baseline(raw, name, runs, *replace)?;
+            terminal::say(&format!(
+                "{} is kept as `{}`; `compare --baseline {}` compares the latest run with it",
+                kept.runs.join(", "),
+                kept.name,
+                kept.name
+            ));
+        }
+        BaselineAction::List => {
+            for kept in command::baselines(raw) {
+                print(&format!("{}: {}", kept.name, kept.runs.join(", ")))?;
+            }
+        }
+        BaselineAction::Remove { name } => command::remove_baseline(raw, name)?,
+    }
+    Ok(Exit::Ok)
 }

@@ -1,7 +1,7 @@
 //! Removes what a killed run left behind: called by the reaper, with the words that were given to
 //! [`crate::process::cleanup`].
 
-use crate::network::{firewall, veth};
+use crate::network::{firewall, link};
 use crate::system;
 
 /// Removes what a killed run left in an engine, in the network or in the firewall.
@@ -10,7 +10,7 @@ use crate::system;
 /// The words are not those of a guard, or what should be removed cannot be.
 pub fn run(words: &[String]) -> Result<(), String> {
     match words {
-        [namespace, name, device] if namespace == veth::CLEANUP => veth::remove_left(name, device),
+        [namespace, name, device] if namespace == link::CLEANUP => link::remove_left(name, device),
         [firewall, owner] if firewall == firewall::CLEANUP => firewall::remove_left(owner),
         [product, words @ ..] => system::cleanup(product, words),
         [] => Err(format!(

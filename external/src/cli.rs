@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::client::load::{self, LoadArguments};
 use crate::doctor::{self, DoctorArguments};
 use crate::network::firewall::{self, FirewallArguments};
+use crate::network::link::{self, LinkArguments};
 use crate::process::{self, reaper};
 use crate::suite::compare::{self, CompareArguments};
 use crate::suite::duel::{self, DuelArguments};
@@ -42,6 +43,8 @@ enum Command {
     Load(LoadArguments),
     /// Enable, disable or show a firewall for the benchmark's ports.
     Firewall(FirewallArguments),
+    /// Make a link with a delay to a network namespace, and measure what it does with packets.
+    Link(LinkArguments),
 }
 
 /// Runs the program with the arguments of this process.
@@ -79,6 +82,7 @@ fn run(command: Command) -> Result<Exit, Error> {
         Command::Duel(arguments) => duel::command(&arguments),
         Command::Load(arguments) => load::command(&arguments),
         Command::Firewall(arguments) => firewall::command(&arguments),
+        Command::Link(arguments) => link::command(&arguments, &suite::start_reaper()?),
     }
 }
 

@@ -44,6 +44,20 @@ pub struct Manifest {
     pub artifacts: Vec<ArtifactFact>,
 }
 
+/// The setting of a manifest whose samples another tool took: which, the name of its file, and the
+/// file's digest.
+pub const FOREIGN: &str = "foreign";
+
+impl Manifest {
+    /// The tool that took the samples, if it was another than this project's: then nothing is known
+    /// of plan, order, machine and versions.
+    pub fn foreign(&self) -> Option<String> {
+        let foreign = self.config.get(FOREIGN)?.value.get("tool");
+        let tool = foreign.and_then(serde_json::Value::as_str);
+        Some(crate::text::line(tool.unwrap_or("another tool")).into_owned())
+    }
+}
+
 /// The rule by which the samples of a run are ordered. Rule, cells and seed give the order: a rule
 /// that comes to order otherwise gets a name of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

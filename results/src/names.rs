@@ -382,10 +382,13 @@ vocabulary! {
     Lifecycle = "lifecycle",
     /// Firewall in front of the service: `off`, `baseline`, `rules:N`.
     Firewall = "firewall",
-    /// Network path between client and service: `loopback`, `veth`.
+    /// Network path between client and service: `loopback`, `veth` (a pair of virtual devices, or what
+    /// stands in for it where that cannot delay), `tun` (two TUN devices and a forwarder between them).
     Path = "path",
     /// How long each side of the path holds a packet back, in milliseconds.
     DelayMs = "delay_ms",
+    /// By how much that varies either way, in milliseconds. Packets do not overtake each other.
+    JitterMs = "jitter_ms",
     /// Rate of the path, in megabits a second.
     RateMbit = "rate_mbit",
     /// A container's network: `bridge`, `host`, `none`.
@@ -488,6 +491,20 @@ vocabulary! {
     /// Whether the kernel told that the port was listened on before anybody asked. Otherwise it was asked each
     /// `connect_period_ns`.
     ListeningHeard = "listening_heard",
+    /// What carried packets between client and service, and held them back: `veth`, `netem`, `tun`.
+    LinkMeans = "link_means",
+    /// How long a packet took from one end to the other right after the link was made, before any
+    /// sample: the median of both ways.
+    LinkDelayNs = "link_delay_ns",
+    /// Packets that the forwarder of a link handed over during the sample, in both directions. A large
+    /// segment is one.
+    LinkPackets = "link_packets",
+    /// By how much the latest of them was handed over after it was due.
+    LinkLateNs = "link_late_ns",
+    /// The core of the forwarder; null if it may run on any.
+    ForwarderCore = "forwarder_core",
+    /// Whether the forwarder goes before every ordinary thread as soon as a packet is there.
+    ForwarderFirst = "forwarder_first",
     /// Period between two attempts to connect.
     ConnectPeriodNs = "connect_period_ns",
     /// Resolution of the instant at which the service first answered.
@@ -803,8 +820,9 @@ impl Param {
     /// compared.
     ///
     /// The order of a run rests on it too: what is compared with each other is measured next to each
-    /// other. With a change here comes a new [`crate::manifest::Order`].
-    pub const CONDITIONS: [Self; 10] = [
+    /// other. With a change here comes a new [`crate::manifest::Order`], unless it is a parameter at
+    /// the end that no cell had before: cells without it keep their order.
+    pub const CONDITIONS: [Self; 11] = [
         Self::Connections,
         Self::Instances,
         Self::Pace,
@@ -815,6 +833,7 @@ impl Param {
         Self::DelayMs,
         Self::RateMbit,
         Self::Cpus,
+        Self::JitterMs,
     ];
 }
 

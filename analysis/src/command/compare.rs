@@ -1,6 +1,6 @@
 //! `compare`: whether a build is slower than an earlier one, from one run of each or from several.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use results::manifest::Manifest;
 
@@ -12,6 +12,7 @@ use findings::input::Run;
 use findings::statistics::Verdict;
 use findings::{CellFacts, Facts};
 
+mod markdown;
 mod text;
 
 /// What came of a comparison.
@@ -19,8 +20,19 @@ mod text;
 pub struct Compared {
     /// The comparison as lines of text.
     pub text: String,
+    /// The same as a comment on a pull request.
+    pub markdown: String,
     /// How the program ends.
     pub exit: Exit,
+}
+
+/// Runs of one side: the folder that they are in, and their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runs {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The names.
+    pub names: Vec<String>,
 }
 
 /// A run with what is known of it.
@@ -30,65 +42,103 @@ struct Side {
     facts: Facts,
 }
 
+/// Judges runs against earlier ones: one against one by their ratios to `control`, several against
+/// several by one value a run, as it is and as such a ratio.
+///
+/// # Errors
+/// [`Error`] if one of them is not there, the sides must not be compared, or one has a single run and
+/// the other has several.
+pub fn compare_sides(before: &Runs, after: &Runs, control: &str) -> Result<Compared, Error> {
+    match (before.names.as_slice(), after.names.as_slice()) {
+        ([earlier], [later]) => one_against_one(
+            &read(&before.folder, earlier)?,
+            &read(&after.folder, later)?,
+            control,
+        ),
+        _ => several_against_several(before, after, control),
+    }
+}
+
 /// Judges `later` against `earlier`, both below `raw`, by their ratios to `control`.
 ///
 /// # Errors
-/// [`Error`] if one of them is not there, or the two must not be compared.
+/// As [`compare_sides`].
 pub fn compare(raw: &Path, earlier: &str, later: &str, control: &str) -> Result<Compared, Error> {
-    let (one, two) = (read(raw, earlier)?, read(raw, later)?);
-    refuse(&[&one, &two])?;
-    for side in [&one, &two] {
-        has_control(side, control)?;
+    one_against_one(&read(raw, earlier)?, &read(raw, later)?, control)
+}
+
+fn one_against_one(one: &Side, two: &Side, control: &str) -> Result<Compared, Error> {
+    let foreign = foreign(&[one, two]);
+    if foreign.is_empty() {
+        refuse(&[one, two])?;
+        for side in [one, two] {
+            has_control(side, control)?;
+        }
     }
     let found = one_each(&one.facts, &two.facts, control);
     some(&found)?;
-    let text = text::one_each(&text::OneEach {
+    let of = text::OneEach {
         before: &one.run.name,
         after: &two.run.name,
         control,
+        foreign: &foreign,
         plans: &different_plans(&one.manifest, &two.manifest),
         found: &found,
-    });
+    };
     Ok(Compared {
         exit: exit(&found),
-        text,
+        text: text::one_each(&of),
+        markdown: markdown::one_each(&of),
     })
 }
 
-/// Judges runs against earlier ones, all below `raw`: one value a run, as it is and as a ratio to
-/// `control`.
-///
-/// # Errors
-/// As [`compare`]; and if there are too few to compare at all.
-pub fn compare_several(
-    raw: &Path,
-    before: &[String],
-    after: &[String],
-    control: &str,
-) -> Result<Compared, Error> {
-    if before.len().min(after.len()) < 2 {
+/// What a reader has to know where runs are not of this project: one sentence for each.
+fn foreign(sides: &[&Side]) -> Vec<String> {
+    let caveat = |side: &&Side| {
+        let tool = side.manifest.foreign()?;
+        Some(format!(
+            "{} is foreign, imported from {tool}: machine, versions and the order of its samples are \
+                not known, so that a difference may be one of these",
+            side.run.name
+        ))
+    };
+    sides.iter().filter_map(caveat).collect()
+}
+
+fn several_against_several(before: &Runs, after: &Runs, control: &str) -> Result<Compared, Error> {
+    if before.names.len().min(after.names.len()) < 2 {
         return Err(Error::new(
             Exit::Usage,
-            "--before and --after take at least two runs each".to_owned(),
+            format!(
+                "several runs are compared with several, at least two a side: there are {} before \
+                    and {} after",
+                before.names.len(),
+                after.names.len()
+            ),
         )
         .hint(format!(
             "`compare EARLIER LATER` compares one run of each; a verdict on absolute times takes \
                 {LEAST_RUNS} a side"
         )));
     }
-    let mut names: Vec<&String> = before.iter().chain(after).collect();
-    names.sort();
-    if let Some([name, ..]) = names.windows(2).find(|two| two[0] == two[1]) {
+    let mut named: Vec<&String> = before.names.iter().chain(&after.names).collect();
+    named.sort();
+    if let Some([name, ..]) = named.windows(2).find(|two| two[0] == two[1]) {
         return Err(Error::new(
             Exit::Usage,
             format!("run {name} is named twice: it would be no run of its own"),
         ));
     }
-    let side = |names: &[String]| -> Result<Vec<Side>, Error> {
-        names.iter().map(|name| read(raw, name)).collect()
+    let side = |runs: &Runs| -> Result<Vec<Side>, Error> {
+        let reads = runs.names.iter().map(|name| read(&runs.folder, name));
+        reads.collect()
     };
     let (before, after) = (side(before)?, side(after)?);
-    refuse(&before.iter().chain(&after).collect::<Vec<_>>())?;
+    let all: Vec<&Side> = before.iter().chain(&after).collect();
+    let foreign = foreign(&all);
+    if foreign.is_empty() {
+        refuse(&all)?;
+    }
     let facts = |side: &'_ [Side]| side.iter().map(|it| it.facts.clone()).collect::<Vec<_>>();
     let (earlier, later) = (facts(&before), facts(&after));
     let found = several(
@@ -102,27 +152,34 @@ pub fn compare_several(
             .map(|it| it.manifest.created_at.clone())
             .collect()
     };
+    let of = text::Several {
+        runs: (before.len(), after.len()),
+        order: &order(&made(&before), &made(&after)),
+        control,
+        foreign: &foreign,
+        plans: &differing(&before, &after),
+        found: &found,
+    };
+    Ok(Compared {
+        exit: exit(&found),
+        text: text::several(&of),
+        markdown: markdown::several(&of),
+    })
+}
+
+/// In what the plans of runs differ from the first one's, with the run.
+fn differing(before: &[Side], after: &[Side]) -> Vec<String> {
     let first = &before[0].manifest;
     let mut plans: Vec<String> = before[1..]
         .iter()
-        .chain(&after)
+        .chain(after)
         .flat_map(|side| {
             let differences = different_plans(first, &side.manifest).into_iter();
             differences.map(|it| format!("{}: {it}", side.run.name))
         })
         .collect();
     plans.sort();
-    let text = text::several(&text::Several {
-        runs: (before.len(), after.len()),
-        order: &order(&made(&before), &made(&after)),
-        control,
-        plans: &plans,
-        found: &found,
-    });
-    Ok(Compared {
-        exit: exit(&found),
-        text,
-    })
+    plans
 }
 
 fn read(raw: &Path, name: &str) -> Result<Side, Error> {

@@ -1,4 +1,8 @@
-//! `export`: one row a sample, for whoever has tools of their own.
+//! `export`: one row a sample, for whoever has tools of their own; or the figures of a run in the
+//! form of another tool.
+
+mod exchange;
+mod openmetrics;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,8 +17,8 @@ use results::{Outcome, Phase};
 
 use super::{Error, Exit, input};
 use crate::publish;
-use findings::Measure;
 use findings::input::{CellData, Point, Run};
+use findings::{Facts, Measure};
 
 /// The form of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,28 @@ pub enum Format {
     Csv,
     /// Columns, as Apache Parquet has them, not compressed.
     Parquet,
+    /// What `hyperfine --export-json` writes, of starts.
+    Hyperfine,
+    /// Bencher's metric format.
+    Bencher,
+    /// github-action-benchmark's `customSmallerIsBetter`.
+    Github,
+    /// OpenMetrics' text.
+    Openmetrics,
+}
+
+impl Format {
+    /// The file that it is written to.
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Csv => "samples.csv",
+            Self::Parquet => "samples.parquet",
+            Self::Hyperfine => "hyperfine.json",
+            Self::Bencher => "bencher.json",
+            Self::Github => "github-benchmark.json",
+            Self::Openmetrics => "openmetrics.txt",
+        }
+    }
 }
 
 /// A column: its name and a value for each row.
@@ -36,26 +62,38 @@ enum Values<'a> {
     Whole(Vec<Option<i64>>),
 }
 
-/// Writes all samples of a run below `raw` into `out/<run>/samples.csv` or `samples.parquet`.
+/// Writes a run below `raw` into a file of this form in `out/<run>/`.
 ///
 /// # Errors
 /// [`Error`] if there is no such run, or the file cannot be written.
 pub fn export(raw: &Path, out: &Path, name: &str, format: Format) -> Result<PathBuf, Error> {
     let run = input::read(&input::find(raw, name)?)?;
-    let name = match format {
-        Format::Csv => "samples.csv",
-        Format::Parquet => "samples.parquet",
-    };
-    let params: Vec<String> = run.cells.iter().map(params).collect();
-    let columns = columns(&run, &params);
     let bytes = match format {
-        Format::Csv => csv(&columns),
-        Format::Parquet => parquet(&columns).map_err(|error| {
-            let message = format!("cannot write {name}: {error}");
-            Error::new(Exit::Output, message)
-        })?,
+        Format::Csv | Format::Parquet => rows(&run, format)?,
+        Format::Hyperfine => exchange::hyperfine(&Facts::compute(&run)),
+        Format::Bencher => exchange::bencher(&Facts::compute(&run)),
+        Format::Github => exchange::github(&Facts::compute(&run)),
+        Format::Openmetrics => openmetrics::text(&run.name, &Facts::compute(&run)),
     };
-    Ok(publish::write_beside(out, &run.name, name, &bytes)?)
+    Ok(publish::write_beside(
+        out,
+        &run.name,
+        format.file(),
+        &bytes,
+    )?)
+}
+
+/// One row a sample.
+fn rows(run: &Run, format: Format) -> Result<Vec<u8>, Error> {
+    let params: Vec<String> = run.cells.iter().map(params).collect();
+    let columns = columns(run, &params);
+    if format == Format::Csv {
+        return Ok(csv(&columns));
+    }
+    parquet(&columns).map_err(|error| {
+        let message = format!("cannot write {}: {error}", format.file());
+        Error::new(Exit::Output, message)
+    })
 }
 
 fn params(data: &CellData) -> String {

@@ -105,6 +105,10 @@ fn plan(run: &Run) -> Vec<String> {
     let Some(manifest) = &run.manifest else {
         return vec!["there is no manifest, and so no plan to compare with".to_owned()];
     };
+    // What another tool has measured follows no plan of ours.
+    if manifest.foreign().is_some() {
+        return Vec::new();
+    }
     if Plan::places(manifest).is_none() {
         return vec![format!(
             "the manifest plans {} cells with {} samples each; the order of more than {} samples is \

@@ -276,13 +276,18 @@ fn against_native(findings: &Findings, path: &NetworkPath) -> Table {
         ">of native (95 %)",
     ];
     let mut title = "Starts over a network, against the native program over the same".to_owned();
+    let has_arithmetic = path.starts.iter().any(|it| it.calculated_ns.is_some());
     if !path.is_delayed {
         columns.extend([">at 20 ms", ">of native"]);
         title.push_str(
             "; no delay was measured, so \"at 20 ms\" is arithmetic: two round trips more, one to \
                 connect and one to ask",
         );
+    } else if has_arithmetic {
+        columns.push(">by arithmetic");
+        title.push_str(CALCULATED);
     }
+    title.push_str(&held_by(path));
     let mut table = Table::new(title, &columns);
     let ids: Vec<String> = path.starts.iter().map(|it| it.cell.clone()).collect();
     let cells = super::cells_of(findings, &ids);
@@ -310,10 +315,32 @@ fn against_native(findings: &Findings, path: &NetworkPath) -> Table {
         if let Some((total, times)) = start.at_20_ms {
             let times = times.map(|times| Unit::Times.shown(times));
             fields.extend([nanoseconds(total), or_dash(times)]);
+        } else if has_arithmetic {
+            fields.push(or_dash(start.calculated_ns.map(nanoseconds)));
         }
         table.row_about(&cell.cell.workload, &[cell.system()], fields);
     }
     table
+}
+
+/// What "by arithmetic" is.
+const CALCULATED: &str = "; \"by arithmetic\" is the same start without a delay and two round trips \
+    more, one to connect and one to ask: a start that is shorter than the way of the first packet \
+    takes less, and a client that asked too early has to ask again";
+
+/// What held packets back, if anything did.
+fn held_by(path: &NetworkPath) -> String {
+    let by = |means: &str| match means {
+        "netem" => "by the kernel (netem)".to_owned(),
+        "tun" => "by this program between two TUN devices".to_owned(),
+        other => literal(other),
+    };
+    let means: Vec<String> = path.means.iter().map(|means| by(means)).collect();
+    if means.is_empty() {
+        String::new()
+    } else {
+        format!("; packets were held back {}", means.join(", "))
+    }
 }
 
 /// A network path in words.
@@ -321,6 +348,7 @@ fn network(cell: &Cell) -> String {
     let value = |param| cell.params.get(param);
     let mut words: Vec<String> = value(Param::Path).map(str::to_owned).into_iter().collect();
     words.extend(value(Param::DelayMs).map(|ms| format!("{ms} ms each way")));
+    words.extend(value(Param::JitterMs).map(|ms| format!("± {ms} ms")));
     words.extend(value(Param::RateMbit).map(|rate| format!("{rate} Mbit/s")));
     words.join(", ")
 }

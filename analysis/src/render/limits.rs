@@ -70,6 +70,14 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
     sentences.extend(late(limits));
     sentences.extend(observer(findings));
     sentences.extend(versions(limits));
+    if let Some(tool) = &limits.foreign {
+        sentences.push(format!(
+            "**These samples are foreign:** they were imported from {}. Nothing is known of the \
+                machine, of versions, of the order in which they were taken and of what was cold; \
+                what differs may be any of these.",
+            literal(tool)
+        ));
+    }
     if limits.dirty {
         sentences.push(
             "**The checkout had changes that are in no commit:** nobody else can build the same \

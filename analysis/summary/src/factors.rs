@@ -96,6 +96,7 @@ fn path(findings: &Findings, of: &NetworkPath) -> String {
         let member = family.and_then(|family| family.of_candidate(id));
         member.map_or_else(String::new, findings::comparison::Comparison::ratio_text)
     };
+    let has_arithmetic = of.starts.iter().any(|it| it.calculated_ns.is_some());
     let rows = of.starts.iter().filter_map(|start| {
         let far = cell(&start.cell)?;
         let near = start.loopback.as_ref().and_then(cell);
@@ -111,6 +112,9 @@ fn path(findings: &Findings, of: &NetworkPath) -> String {
         if let Some((total, times)) = start.at_20_ms {
             row.push(nanoseconds(total));
             row.push(times.map_or_else(String::new, |it| Unit::Times.shown(it)));
+        } else if has_arithmetic {
+            let calculated = start.calculated_ns.map(nanoseconds);
+            row.push(calculated.unwrap_or_else(|| NOTHING.to_owned()));
         }
         Some(row)
     });
@@ -131,6 +135,11 @@ fn path(findings: &Findings, of: &NetworkPath) -> String {
             "; no delay was measured, so \"at 20 ms\" is arithmetic: two round trips more, one to \
                 connect and one to ask",
         );
+    } else if has_arithmetic {
+        head.push("by arithmetic");
+        title.push_str(
+            "; \"by arithmetic\" is the same start without a delay and two round trips more",
+        );
     }
     titled(&title, &head, rows.collect())
 }
@@ -139,6 +148,7 @@ fn network(cell: &Cell) -> String {
     let value = |param| cell.params.get(param);
     let mut words: Vec<String> = value(Param::Path).map(str::to_owned).into_iter().collect();
     words.extend(value(Param::DelayMs).map(|ms| format!("{ms} ms each way")));
+    words.extend(value(Param::JitterMs).map(|ms| format!("± {ms} ms")));
     words.extend(value(Param::RateMbit).map(|rate| format!("{rate} Mbit/s")));
     words.join(", ")
 }

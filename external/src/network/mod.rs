@@ -1,4 +1,5 @@
 //! What packets go through between client and service, where a cell says so.
 
 pub mod firewall;
-pub mod veth;
+pub mod link;
+pub mod tun;

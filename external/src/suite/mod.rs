@@ -94,11 +94,14 @@ pub struct SuiteArguments {
     /// Network path from client to service (repeatable, or with commas) [default: by profile]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub path: Vec<network::PathKind>,
-    /// With --path veth: how long each side holds a packet back, such as 10ms (repeatable, or with
-    /// commas)
+    /// With --path veth or tun: how long each side holds a packet back, such as 10ms (repeatable, or
+    /// with commas)
     #[arg(long, value_name = "MS", value_delimiter = ',')]
     pub delay: Vec<network::Delay>,
-    /// With --path veth: how many megabits a second go through, each way
+    /// With --delay: by how much it varies either way, such as 2ms; packets do not overtake each other
+    #[arg(long, value_name = "MS")]
+    pub jitter: Option<network::Delay>,
+    /// With --path veth or tun: how many megabits a second go through, each way
     #[arg(long, value_name = "MBIT")]
     pub rate: Option<u32>,
     /// Skip the phase breakdown of starts: report totals only
@@ -113,7 +116,7 @@ pub struct SuiteArguments {
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "profile", "only", "samples", "budget", "warm_up", "duration", "requests", "connections",
-        "instances", "variants", "no_observer", "seed", "list", "firewall", "path", "delay", "rate",
+        "instances", "variants", "no_observer", "seed", "list", "firewall", "path", "delay", "jitter", "rate",
         "page_cache",
     ])]
     pub resume: Option<String>,
@@ -295,7 +298,7 @@ fn warn(results: &Path) {
 }
 
 /// Starts what cleans up if this process is killed.
-fn start_reaper() -> Result<Reaper, Error> {
+pub(crate) fn start_reaper() -> Result<Reaper, Error> {
     let start = || Reaper::start(&std::env::current_exe()?);
     start().map_err(|error| {
         Error::new(

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Observer, Planned};
 use super::profile::Profile;
 use crate::network::firewall::Level;
-use crate::network::veth::Link;
+use crate::network::link::{self, Link, Wire};
 use crate::system::listens;
 
 /// A kind of network path from client to service.
@@ -21,6 +21,9 @@ pub enum PathKind {
     Loopback,
     /// A pair of virtual network devices, with the service in a network namespace of its own.
     Veth,
+    /// The same over TUN devices and a forwarder of this program's: what a link with a delay is made
+    /// of where the kernel has no netem.
+    Tun,
 }
 
 /// What lies between client and service.
@@ -48,19 +51,24 @@ fn levels(values: &Profile) -> Vec<Level> {
 
 /// The networks of a profile.
 fn links(values: &Profile) -> Vec<Link> {
-    if !values.path.contains(&PathKind::Veth) {
-        return Vec::new();
-    }
     let delays = if values.delay_ms.is_empty() {
         &[0][..]
     } else {
         &values.delay_ms
     };
-    delays
-        .iter()
-        .map(|&delay_ms| Link {
-            delay_ms,
-            rate_mbit: values.rate_mbit,
+    let wires = values.path.iter().filter_map(|kind| match kind {
+        PathKind::Loopback => None,
+        PathKind::Veth => Some(Wire::Veth),
+        PathKind::Tun => Some(Wire::Tun),
+    });
+    wires
+        .flat_map(|wire| {
+            delays.iter().map(move |&delay_ms| Link {
+                wire,
+                delay_ms,
+                jitter_ms: if delay_ms > 0 { values.jitter_ms } else { 0 },
+                rate_mbit: values.rate_mbit,
+            })
         })
         .collect()
 }
@@ -98,14 +106,8 @@ pub(super) fn crossed(cells: Vec<Planned>, values: &Profile) -> Vec<Planned> {
 /// say otherwise: over the loopback every byte would go through the engine's proxy, which is not how
 /// clients from elsewhere come.
 fn default_link(planned: &Planned, values: &Profile) -> Option<Link> {
-    (is_published_under_load(planned) && values.path.is_empty()).then_some(PLAIN)
+    (is_published_under_load(planned) && values.path.is_empty()).then_some(Link::PLAIN)
 }
-
-/// A link that holds nothing back.
-const PLAIN: Link = Link {
-    delay_ms: 0,
-    rate_mbit: None,
-};
 
 fn is_published_under_load(planned: &Planned) -> bool {
     let scenario = planned.cell.scenario;
@@ -119,7 +121,7 @@ fn is_published_under_load(planned: &Planned) -> bool {
 pub(super) fn is_usual(planned: &Planned) -> bool {
     let usual = NetworkPath {
         firewall: None,
-        link: is_published_under_load(planned).then_some(PLAIN),
+        link: is_published_under_load(planned).then_some(Link::PLAIN),
     };
     planned.network == usual || planned.network == NetworkPath::default()
 }
@@ -193,10 +195,17 @@ pub(super) fn check(values: &Profile) -> Result<(), Error> {
         );
     }
     let held = values.delay_ms.iter().any(|ms| *ms > 0) || values.rate_mbit.is_some();
-    if held && !values.path.contains(&PathKind::Veth) {
+    if held && values.path.iter().all(|kind| *kind == PathKind::Loopback) {
         return usage(
             "nothing holds packets back on the loopback".into(),
             "a delay and a rate need --path veth",
+        );
+    }
+    let delays = values.delay_ms.iter().filter(|ms| **ms > 0);
+    if values.jitter_ms > 0 && delays.min().is_none_or(|least| *least < values.jitter_ms) {
+        return usage(
+            "a delay varies by no more than itself".into(),
+            "such as --delay 10ms --jitter 2ms",
         );
     }
     if values.rate_mbit == Some(0) || values.delay_ms.iter().any(|ms| *ms > 10_000) {
@@ -216,11 +225,7 @@ impl FromStr for Delay {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = text.strip_suffix("ms").unwrap_or(text).trim();
-        number
-            .parse()
-            .map(Self)
-            .map_err(|_| format!("`{text}` is no delay in whole milliseconds, such as 10ms"))
+        link::milliseconds(text).map(Self)
     }
 }
 
@@ -327,10 +332,34 @@ mod tests {
                 .len(),
             2
         );
+        let tun = cells(arguments(&[PathKind::Tun], &[10]), &only).unwrap();
+        assert!(
+            tun.iter().all(|cell| cell.contains("path=tun")) && tun.len() == 2,
+            "{tun:#?}"
+        );
         let refused = cells(arguments(&[], &[10]), &only).unwrap_err();
         assert!(refused.contains("need --path veth"), "{refused}");
         let refused = cells(levels_of(&["baseline"]), &only).unwrap_err();
         assert!(refused.contains("`off` is not among them"), "{refused}");
+    }
+
+    #[test]
+    fn jitter_is_of_the_delays_and_no_larger() {
+        let arguments = |delay: &[u32], jitter| SuiteArguments {
+            path: vec![PathKind::Veth],
+            delay: delay.iter().map(|ms| Delay(*ms)).collect(),
+            jitter: Some(Delay(jitter)),
+            ..SuiteArguments::default()
+        };
+        let only = ["system=native", "workload=http-hello", "scenario=warm"];
+        let cells_of = |delay: &[u32], jitter| cells(arguments(delay, jitter), &only);
+        let both = cells_of(&[0, 10], 2).unwrap();
+        let has_jitter = |cell: &&String| cell.contains("jitter_ms=2");
+        assert_eq!(both.iter().filter(has_jitter).count(), 2, "{both:#?}");
+        for delay in [&[][..], &[0], &[1, 10]] {
+            let refused = cells_of(delay, 2).unwrap_err();
+            assert!(refused.contains("no more than itself"), "{refused}");
+        }
     }
 
     #[test]

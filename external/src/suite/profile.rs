@@ -117,6 +117,9 @@ pub struct Profile {
     /// How long a link holds a packet back on each side, in milliseconds, one after another.
     #[serde(default)]
     pub delay_ms: Vec<u32>,
+    /// By how much such a delay varies either way, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub jitter_ms: u32,
     /// How many megabits a second go through a link, each way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_mbit: Option<u32>,
@@ -124,6 +127,14 @@ pub struct Profile {
 
 const fn half_a_second() -> f64 {
     0.5
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "it is how serde calls it"
+)]
+const fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 fn one_instance() -> Vec<usize> {
@@ -223,6 +234,7 @@ impl Profile {
             firewall: Vec::new(),
             path: Vec::new(),
             delay_ms: Vec::new(),
+            jitter_ms: 0,
             rate_mbit: None,
         }
     }

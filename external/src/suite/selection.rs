@@ -68,6 +68,7 @@ fn hint(cells: &[Planned], key: &str, value: &str) -> String {
     let option = match key {
         "firewall" | "path" => Some(format!("--{key} {value}")),
         "delay_ms" => Some(format!("--path veth --delay {value}")),
+        "jitter_ms" => Some(format!("--path veth --delay MS --jitter {value}")),
         "rate_mbit" => Some(format!("--path veth --rate {value}")),
         "requests" => Some(format!("--requests {value}")),
         "duration_s" => Some(format!("--duration {value}")),

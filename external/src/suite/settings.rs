@@ -296,6 +296,9 @@ fn apply_arguments(arguments: &SuiteArguments, layers: &mut Layers) {
     layers.set(ORIGIN, "delay_ms", listed(&delay_ms), |it| {
         &mut it.values.delay_ms
     });
+    layers.set(ORIGIN, "jitter_ms", arguments.jitter.map(|it| it.0), |it| {
+        &mut it.values.jitter_ms
+    });
     layers.set(ORIGIN, "rate_mbit", arguments.rate.map(Some), |it| {
         &mut it.values.rate_mbit
     });

@@ -6,15 +6,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use external::network::firewall::nft::Nft;
-use external::network::veth::{Link, LinkedNamespace};
+use external::network::link::{Link, LinkedNamespace};
 use machine::ports;
 
 use super::support::{HANG, is_possible, told};
 
-const PLAIN: Link = Link {
-    delay_ms: 0,
-    rate_mbit: None,
-};
+const PLAIN: Link = Link::PLAIN;
 
 /// How long an answer is waited for that must not come.
 const SILENCE: Duration = Duration::from_millis(700);

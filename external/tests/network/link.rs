@@ -4,7 +4,7 @@ use std::net::{IpAddr, TcpListener};
 use std::path::Path;
 
 use external::client::readiness::{self, RetryPolicy, Target};
-use external::network::veth::{Link, LinkError, LinkedNamespace, is_ours};
+use external::network::link::{Link, LinkError, LinkedNamespace, Wire, is_ours};
 use external::process::{Launch, NetworkNamespace};
 use machine::clock::now_ns;
 use machine::ports;
@@ -12,10 +12,7 @@ use workloads::Request;
 
 use super::support::{HANG, hang_ns, is_possible, not_run, wait_for};
 
-const PLAIN: Link = Link {
-    delay_ms: 0,
-    rate_mbit: None,
-};
+const PLAIN: Link = Link::PLAIN;
 
 #[test]
 fn a_server_launched_in_it_answers_takes_load_and_is_gone() {
@@ -157,13 +154,13 @@ fn the_link_of_another_suite_is_not_removed_with_a_namespace_that_it_does_not_le
         assert!(status.unwrap().success(), "ip {words:?}");
     };
     ip(&["netns", "add", &late]);
-    external::network::veth::remove_left(&late, &device).unwrap();
+    external::network::link::remove_left(&late, &device).unwrap();
     assert!(!NetworkNamespace::exists(&late));
     assert!(is_there(), "the other's link");
     // And as one that has removed its own already.
-    external::network::veth::remove_left(&late, &device).unwrap();
+    external::network::link::remove_left(&late, &device).unwrap();
     assert!(is_there(), "the other's link");
-    external::network::veth::remove_left(others.name(), &device).unwrap();
+    external::network::link::remove_left(others.name(), &device).unwrap();
     assert!(!is_there() && !NetworkNamespace::exists(others.name()));
 }
 
@@ -176,60 +173,26 @@ fn block_of(address: IpAddr) -> u32 {
 }
 
 #[test]
-fn a_delay_delays_or_says_what_the_kernel_lacks() {
-    if !is_possible() {
-        return;
-    }
-    let made = LinkedNamespace::make(
-        Link {
-            delay_ms: 10,
-            rate_mbit: None,
-        },
-        None,
-    );
-    let namespace = match made {
-        Ok(namespace) => namespace,
-        Err(error) => {
-            assert!(
-                matches!(error, LinkError::NoQueue { kind: "netem", .. }),
-                "{error}"
-            );
-            return not_run(&error.to_string());
-        }
-    };
-    let listener = namespace
-        .within(|| TcpListener::bind((namespace.address(), 0)).unwrap())
-        .unwrap();
-    let connect = || std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    // The first one also asks whose the address is.
-    drop(connect());
-    let connecting = || {
-        let began_ns = now_ns();
-        drop(connect());
-        now_ns() - began_ns
-    };
-    // Each is delayed. What a busy machine adds to that, it does not add to all.
-    wait_for("a connection takes one round trip of 20 ms", || {
-        let took_ns = connecting();
-        assert!(took_ns >= 20_000_000, "{took_ns} ns");
-        took_ns < 40_000_000
-    });
-}
-
-#[test]
 fn a_rate_is_held() {
     if !is_possible() {
         return;
     }
-    let Ok(namespace) = LinkedNamespace::make(
-        Link {
-            delay_ms: 0,
+    for wire in [Wire::Veth, Wire::Tun] {
+        let link = Link {
+            wire,
             rate_mbit: Some(8),
-        },
-        None,
-    ) else {
-        return not_run("this kernel has no tbf");
-    };
+            ..PLAIN
+        };
+        match LinkedNamespace::make(link, None) {
+            Ok(namespace) => hold_a_rate(&namespace),
+            Err(LinkError::NoQueue { kind: "tbf", .. }) => not_run("this kernel has no tbf"),
+            Err(LinkError::NoTun { why, .. }) => not_run(&why.to_string()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn hold_a_rate(namespace: &LinkedNamespace) {
     let listener = namespace
         .within(|| TcpListener::bind((namespace.address(), 0)).unwrap())
         .unwrap();

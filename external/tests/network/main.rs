@@ -10,3 +10,4 @@ mod forwarding;
 mod link;
 mod suite;
 mod support;
+mod tun;

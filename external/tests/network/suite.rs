@@ -9,8 +9,8 @@ use results::record::Outcome;
 use results::{Evidence, Param};
 
 use super::support::{
-    Ground, folder, is_possible, is_somebodys, not_run, owner_of_the_table, run_in, samples, told,
-    wait_for,
+    Ground, folder, is_possible, is_somebodys, is_tun_possible, not_run, owner_of_the_table,
+    run_in, samples, told, wait_for,
 };
 
 const STARTS: &str = "system=native,workload=http-hello,scenario=warm-disk,scenario=warm";
@@ -279,21 +279,29 @@ fn services_in_a_namespace_are_measured_and_nothing_is_left() {
     }
     assert_eq!(delayed.len(), 4, "two systems, two scenarios");
     for sample in delayed {
-        // What the kernel can do decides, and either is to be seen.
-        match sample.outcome {
-            Outcome::Ok => assert!(
-                sample.total_ns.is_none_or(|ns| ns > 40_000_000),
-                "two round trips of 20 ms"
-            ),
-            _ => assert!(
-                sample
-                    .reason
-                    .is_some_and(|reason| reason.contains("this kernel has no netem"))
-            ),
+        // What is missing decides, and either is to be seen.
+        if sample.outcome != Outcome::Ok {
+            let reason = sample.reason.unwrap_or_default();
+            assert!(reason.contains("a delay cannot be made here"), "{reason}");
+            continue;
+        }
+        assert!(
+            sample.total_ns.is_none_or(|ns| ns > 39_800_000),
+            "two round trips of 20 ms"
+        );
+        let attested = &sample.attested;
+        let means = attested.text(Evidence::LinkMeans).unwrap();
+        assert!(["netem", "tun"].contains(&means), "{means}");
+        assert!(attested.number(Evidence::LinkDelayNs).unwrap() >= 9_950_000);
+        if means == "tun" {
+            // Opened by two, closed by two, and one request with its answer.
+            assert!(attested.number(Evidence::LinkPackets).unwrap() >= 6);
+            assert!(attested.number(Evidence::LinkLateNs).is_some());
+            assert!(attested.contains_key(Evidence::ForwarderFirst));
         }
     }
     assert!(
-        code == 0 || code == 4 && said.contains("no netem"),
+        code == 0 || code == 4 && said.contains("a delay cannot be made here"),
         "{code}: {said}"
     );
     assert!(
@@ -311,6 +319,14 @@ fn a_kill_leaves_no_namespace_and_no_device() {
     if !is_possible() {
         return;
     }
+    kill_over("--path veth");
+    if is_tun_possible() {
+        kill_over("--path tun --delay 5ms");
+    }
+}
+
+/// Kills a suite that measures over a link, and waits until nothing of it is left.
+fn kill_over(path: &str) {
     let out = folder();
     let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
     command
@@ -321,7 +337,7 @@ fn a_kill_leaves_no_namespace_and_no_device() {
         suite(
             &mut command,
             out.path(),
-            "--path veth --samples 20000 --requests 50",
+            &format!("{path} --samples 20000 --requests 50"),
         )
         .spawn()
         .unwrap(),

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use external::network::firewall::nft::Nft;
+use external::network::link::{Link, LinkError, LinkedNamespace, Wire};
 use external::process::NetworkNamespace;
 use machine::clock::now_ns;
 use machine::usage;
@@ -136,6 +137,21 @@ pub(crate) fn is_possible() -> bool {
         not_run("network namespaces and nft need root, and `./setup firewall`");
     }
     possible
+}
+
+/// Whether TUN devices can be made here. Says so if not.
+pub(crate) fn is_tun_possible() -> bool {
+    let link = Link {
+        wire: Wire::Tun,
+        ..Link::PLAIN
+    };
+    match LinkedNamespace::make(link, None) {
+        Err(LinkError::NoTun { why, .. }) => {
+            not_run(&why.to_string());
+            false
+        }
+        made => made.map(|_| true).unwrap(),
+    }
 }
 
 /// Says that a test, or the rest of it, did not run, and why.

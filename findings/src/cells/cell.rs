@@ -159,6 +159,10 @@ pub struct CellFacts {
     pub requests: u64,
     /// Where what the service keeps lives, if its samples report it.
     pub keeps: Option<String>,
+    /// What carried packets between client and service, if its samples report it: `netem` and `tun`
+    /// hold them back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_means: Option<String>,
     /// Whether there were more instances than cores in any of them.
     pub oversubscribed: bool,
     /// The CPUs that its system could use, the same in all samples; nothing where they differ or
@@ -220,6 +224,10 @@ impl CellFacts {
             late: lateness::of_points(&good),
             max_residual_ns: residuals.map(i64::unsigned_abs).max(),
             requests: sent.fold(0, u64::saturating_add),
+            link_means: good
+                .iter()
+                .find_map(|point| point.link_means.as_deref())
+                .map(str::to_owned),
             keeps: good
                 .iter()
                 .find_map(|point| point.keeps.as_deref())

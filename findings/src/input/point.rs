@@ -155,6 +155,8 @@ pub struct Point {
     pub artifact: Option<Box<str>>,
     /// Where what the service keeps lives, if its samples report it.
     pub keeps: Option<Box<str>>,
+    /// What carried packets between client and service, if its record says.
+    pub link_means: Option<Box<str>>,
     /// The CPUs that its system could use, if its record says.
     pub cpus: Option<Box<[u64]>>,
     /// What single parts of its system cost, where it has several.
@@ -212,6 +214,7 @@ impl Point {
             skip,
             parts,
             cpus: cpus(&sample.attested),
+            link_means: sample.attested.text(Evidence::LinkMeans).map(shown),
             keeps: sample.attested.text(Evidence::State).map(shown),
             artifact: sample.artifact_sha256.as_deref().map(shown),
             load: load.map(Box::new),

@@ -67,7 +67,12 @@ impl Factor {
     const fn params(self) -> &'static [Param] {
         match self {
             Self::Firewall => &[Param::Firewall],
-            Self::Path => &[Param::Path, Param::DelayMs, Param::RateMbit],
+            Self::Path => &[
+                Param::Path,
+                Param::DelayMs,
+                Param::JitterMs,
+                Param::RateMbit,
+            ],
             Self::State => &[],
             Self::PageCache => &[Param::PageCache],
             Self::Without => &[Param::Without],

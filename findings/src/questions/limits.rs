@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use results::System;
+use results::manifest::Manifest;
 use results::record::Scenario;
 use serde::Serialize;
 use systems::EngineVersions;
@@ -118,6 +119,9 @@ pub struct Limits {
     pub engine_versions: Vec<EngineVersions>,
     /// Whether the checkout had changes that are in no commit.
     pub dirty: bool,
+    /// The tool that took the samples, where it was another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<String>,
 }
 
 /// What warnings of single cells find, by simulation (`tests/statistics/calibration.rs`): drift of
@@ -196,6 +200,7 @@ pub fn compute(facts: &Facts) -> Limits {
             .manifest
             .as_ref()
             .is_some_and(|manifest| manifest.dirty == Some(true)),
+        foreign: facts.manifest.as_ref().and_then(Manifest::foreign),
         absent,
     }
 }

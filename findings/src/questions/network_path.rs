@@ -1,5 +1,7 @@
 //! Does a start still matter at the end of a wire?
 
+use std::collections::BTreeSet;
+
 use results::{Cell, Param};
 use serde::Serialize;
 use systems::BASELINE;
@@ -26,6 +28,9 @@ pub struct NetworkPath {
     pub over_loopback: Option<Family>,
     /// Whether delays were measured: then nothing has to be calculated.
     pub is_delayed: bool,
+    /// What held packets back, where the record says: `netem`, `tun`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub means: BTreeSet<String>,
 }
 
 /// The starts of one cell.
@@ -38,6 +43,10 @@ pub struct PathStart {
     /// The median of its starts with two round trips of 20 ms more, and how many times the native
     /// program's with as many: arithmetic, and no measurement. Nothing where delays were measured.
     pub at_20_ms: Option<(f64, Option<f64>)>,
+    /// What arithmetic gives for a start that was measured over a delay: the median of the same
+    /// without the delay, over the same path or else over the loopback, and two round trips more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calculated_ns: Option<f64>,
 }
 
 /// Starts over networks; nothing where there are none.
@@ -56,7 +65,7 @@ pub fn compute(facts: &Facts) -> Option<NetworkPath> {
         .any(|cell| cell.cell.params.contains_key(Param::DelayMs));
     let native = |cell: &Cell| native(facts, cell);
     let (mut far, mut near) = (Vec::new(), Vec::new());
-    let mut starts = Vec::new();
+    let (mut starts, mut means) = (Vec::new(), BTreeSet::new());
     for cell in over {
         let Some(total) = cell.median(Measure::TotalNs) else {
             continue;
@@ -68,11 +77,13 @@ pub fn compute(facts: &Facts) -> Option<NetworkPath> {
             let base = native(&cell.cell).filter(|base| base.id != cell.id)?;
             Some(Pair::new(cell, base))
         }));
+        means.extend(delay_ns(&cell.cell).and(cell.link_means.clone()));
         let later = |total: f64| total + ROUND_TRIPS * ROUND_TRIP_NS;
         let base_total = base.and_then(|base| base.median(Measure::TotalNs));
         starts.push(PathStart {
             cell: cell.id.clone(),
             loopback: loopback.map(|cell| cell.id.clone()),
+            calculated_ns: calculated_ns(facts, &cell.cell),
             at_20_ms: (!is_delayed).then(|| {
                 let ratio = base_total.map(|base| later(total) / later(base));
                 (later(total), ratio)
@@ -89,12 +100,34 @@ pub fn compute(facts: &Facts) -> Option<NetworkPath> {
         over_loopback: family("native over the loopback", &near),
         starts,
         is_delayed,
+        means,
     })
+}
+
+/// How long each side holds packets of a cell back; nothing if it does not.
+fn delay_ns(cell: &Cell) -> Option<f64> {
+    let ms: f64 = cell.params.get(Param::DelayMs)?.parse().ok()?;
+    Some(ms * 1e6)
+}
+
+/// What a start over a delay takes by arithmetic; nothing if it has none, or was not measured
+/// without.
+fn calculated_ns(facts: &Facts, cell: &Cell) -> Option<f64> {
+    let delay_ns = delay_ns(cell)?;
+    let rest = without(cell, &[Param::DelayMs, Param::JitterMs]);
+    let undelayed = facts.find(&rest).or_else(|| loopback(facts, cell))?;
+    let total = undelayed.median(Measure::TotalNs)?;
+    Some(total + ROUND_TRIPS * 2.0 * delay_ns)
 }
 
 /// The same starts over the loopback.
 fn loopback<'a>(facts: &'a Facts, cell: &Cell) -> Option<&'a CellFacts> {
-    let path = [Param::Path, Param::DelayMs, Param::RateMbit];
+    let path = [
+        Param::Path,
+        Param::DelayMs,
+        Param::JitterMs,
+        Param::RateMbit,
+    ];
     let rest = without(cell, &path);
     facts.cells.iter().find(|other| {
         let is_loopback = other

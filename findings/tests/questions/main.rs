@@ -200,6 +200,44 @@ fn a_wire_makes_starts_alike() {
     );
     let far = far.network_path.unwrap();
     assert!(far.is_delayed && far.starts[0].at_20_ms.is_none());
+    assert_eq!(
+        far.starts[0].calculated_ns, None,
+        "there is no start without"
+    );
+}
+
+#[test]
+fn a_measured_delay_stands_beside_the_arithmetic_of_it() {
+    let near = cell("native", Scenario::WarmDisk, &[]);
+    let far = cell("native", Scenario::WarmDisk, &[("path", "veth")]);
+    let delayed = [("path", "veth"), ("delay_ms", "20"), ("jitter_ms", "1")];
+    let delayed = cell("native", Scenario::WarmDisk, &delayed);
+    let samples = |cells: &[(&Cell, u64)]| {
+        let sample = |block: u32, (cell, total): &(&Cell, u64)| {
+            Builder::new(cell, block)
+                .total(*total)
+                .attest(Evidence::LinkMeans, "tun")
+                .build()
+        };
+        (0..6)
+            .flat_map(|block| cells.iter().map(move |it| sample(block, it)))
+            .collect::<Vec<_>>()
+    };
+    let calculated = |cells: &[(&Cell, u64)]| {
+        let found = findings(samples(cells)).network_path.unwrap();
+        assert!(found.means.contains("tun") && found.means.len() == 1);
+        let delayed = found.starts.iter().filter_map(|it| it.calculated_ns);
+        delayed.collect::<Vec<_>>()
+    };
+    // Two round trips of 40 ms more than over the same path, or else than over the loopback.
+    let all = [
+        (&near, 2_000_000),
+        (&far, 3_000_000),
+        (&delayed, 81_000_000),
+    ];
+    assert_eq!(calculated(&all), [83e6]);
+    assert_eq!(calculated(&[all[0], all[2]]), [82e6]);
+    assert!(calculated(&[all[2]]).is_empty());
 }
 
 #[test]

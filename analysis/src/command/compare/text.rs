@@ -14,6 +14,8 @@ pub(super) struct OneEach<'a> {
     pub(super) before: &'a str,
     pub(super) after: &'a str,
     pub(super) control: &'a str,
+    /// What has to be known of runs that another tool measured.
+    pub(super) foreign: &'a [String],
     /// In what their plans differ.
     pub(super) plans: &'a [String],
     pub(super) found: &'a BetweenRuns,
@@ -24,6 +26,8 @@ pub(super) struct Several<'a> {
     pub(super) runs: (usize, usize),
     pub(super) control: &'a str,
     pub(super) order: &'a Order,
+    /// What has to be known of runs that another tool measured.
+    pub(super) foreign: &'a [String],
     /// In what their plans differ, with the run.
     pub(super) plans: &'a [String],
     pub(super) found: &'a BetweenRuns,
@@ -34,10 +38,12 @@ pub(super) fn one_each(of: &OneEach<'_>) -> String {
         before,
         after,
         control,
+        foreign,
         plans,
         found,
     } = of;
     let mut text = format!("{after} against {before}, one run a side\n");
+    text.push_str(&beware(foreign));
     text.push_str(&differing(plans));
     text.push_str(&format!(
         "\ntimes as ratios to `{control}` in the same block; no change is one within {}, by which \
@@ -81,6 +87,7 @@ pub(super) fn several(of: &Several<'_>) -> String {
     let (before, after) = of.runs;
     let policy = Policy::default();
     let mut text = format!("{after} runs against {before}, one value a run\n");
+    text.push_str(&beware(of.foreign));
     text.push_str(&format!(
         "order of the runs: {} (b before, a after)\n",
         of.order.runs
@@ -122,6 +129,11 @@ pub(super) fn several(of: &Several<'_>) -> String {
         families.for_each(|family| text.push_str(&block(family)));
     }
     text + "\n" + &closing(of.found)
+}
+
+fn beware(foreign: &[String]) -> String {
+    let lines = foreign.iter().map(|caveat| format!("beware: {caveat}\n"));
+    lines.collect()
 }
 
 fn differing(plans: &[String]) -> String {
@@ -208,13 +220,7 @@ fn block(family: &Family) -> String {
 }
 
 fn line(family: &Family, change: &Change, word: &str) -> String {
-    let unit = match (family.basis, family.measure.is_rate()) {
-        (Basis::ToControl, _) => Unit::Times,
-        // Of a rate, what a request takes.
-        (_, true) => Unit::Nanoseconds,
-        _ => family.measure.unit(),
-    };
-    let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |it| unit.shown(it));
+    let shown = |value| value_of(family, value);
     let p = match (&change.verdict, change.adjusted_p) {
         (Verdict::Inconclusive, _) | (_, None) => String::new(),
         (_, Some(p)) => format!(", p = {p:.4}"),
@@ -233,14 +239,25 @@ fn line(family: &Family, change: &Change, word: &str) -> String {
     )
 }
 
+/// A value of one side in the unit that its family has.
+pub(super) fn value_of(family: &Family, value: Option<f64>) -> String {
+    let unit = match (family.basis, family.measure.is_rate()) {
+        (Basis::ToControl, _) => Unit::Times,
+        // Of a rate, what a request takes.
+        (_, true) => Unit::Nanoseconds,
+        _ => family.measure.unit(),
+    };
+    value.map_or_else(|| "–".to_owned(), |it| unit.shown(it))
+}
+
 /// Later ÷ earlier with its interval.
-fn ratio(change: &Change) -> String {
+pub(super) fn ratio(change: &Change) -> String {
     change
         .ratio
         .map_or_else(|| "–".to_owned(), |ratio| ratio.ratio_text())
 }
 
-fn word(change: &Change, basis: Basis) -> String {
+pub(super) fn word(change: &Change, basis: Basis) -> String {
     let (less, more) = if basis == Basis::Memory {
         ("less", "more")
     } else {
@@ -257,7 +274,7 @@ fn word(change: &Change, basis: Basis) -> String {
 }
 
 /// All verdicts counted, and the cells without one.
-fn closing(found: &BetweenRuns) -> String {
+pub(super) fn closing(found: &BetweenRuns) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let is_told = |family: &Family, change: &Change| {
         found.is_of_several

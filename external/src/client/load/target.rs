@@ -70,7 +70,7 @@ impl Target {
 /// Whether an address cannot lead to another machine: it is of the loopback, or of a namespace that
 /// was made here.
 pub(super) fn is_of_this_machine(address: IpAddr) -> bool {
-    address.is_loopback() || crate::network::veth::is_ours(address)
+    address.is_loopback() || crate::network::link::is_ours(address)
 }
 
 /// The addresses of a host on loopback. Names are not looked up: that would ask other machines, and

@@ -13,7 +13,8 @@ use super::{SystemBench, free_port};
 use crate::client::readiness::Target;
 use crate::network::firewall::nft::Counted;
 use crate::network::firewall::{Firewall, FirewallError, Level};
-use crate::network::veth::{Link, LinkedNamespace};
+use crate::network::link::{Link, LinkedNamespace};
+use crate::network::tun::Passed;
 use crate::process::NetworkNamespace;
 use crate::suite::plan::Planned;
 use crate::system::listens;
@@ -80,6 +81,48 @@ impl Endpoint {
     /// The namespace that they are launched in; nothing for the machine's own.
     pub(super) fn namespace(&self) -> Option<NetworkNamespace> {
         self.link.as_deref().cloned()
+    }
+
+    /// Has what goes through the link from now on counted anew.
+    fn count_anew(&self) {
+        if let Some(link) = self.link.as_ref().or(self.client.as_ref()) {
+            // What is wrong with it is told after the sample.
+            let _ = link.passed();
+        }
+    }
+
+    /// What carried the packets of the sample, and whether it did.
+    fn crossed(&self) -> (Attested, Result<(), Failure>) {
+        let Some(link) = self.link.as_ref().or(self.client.as_ref()) else {
+            return (Attested::new(), Ok(()));
+        };
+        let mut attested = Attested::from([(Evidence::LinkMeans, json!(link.means().name()))]);
+        let proof = link.proof();
+        attested.extend(proof.map(|it| (Evidence::LinkDelayNs, json!(it.median_ns()))));
+        attested.extend(link.placed().into_iter().flat_map(|placed| {
+            [
+                (Evidence::ForwarderCore, json!(placed.core)),
+                (Evidence::ForwarderFirst, json!(placed.is_first)),
+            ]
+        }));
+        let passed = match link.passed() {
+            Ok(None) => return (attested, Ok(())),
+            Ok(Some(passed)) => passed,
+            Err(why) => {
+                let reason = format!("the link carries nothing any more: {why}");
+                return (attested, Err(reason.into()));
+            }
+        };
+        attested.insert(Evidence::LinkPackets, json!(passed.packets));
+        attested.insert(Evidence::LinkLateNs, json!(passed.late_ns));
+        let verdict = match passed {
+            Passed { packets: 0, .. } => Err("its packets did not pass the link".to_owned()),
+            Passed { dropped: 0, .. } => Ok(()),
+            Passed { dropped, .. } => Err(format!(
+                "the link dropped {dropped} packets: more came than it can carry"
+            )),
+        };
+        (attested, verdict.map_err(not_as_planned))
     }
 
     /// Who listens on a port there.
@@ -250,10 +293,13 @@ impl Bench for NetworkBench<'_> {
     }
 
     fn sample(&mut self, at: &schedule::Planned) -> Measurement {
+        self.bench.endpoint.count_anew();
         let mut measured = self.bench.sample(at);
         let Ok(planned) = self.bench.planned(&at.cell) else {
             return measured;
         };
+        let (attested, crossed) = self.bench.endpoint.crossed();
+        measured.attested.extend(attested);
         if let Some(namespace) = self.bench.endpoint.namespace() {
             measured
                 .attested
@@ -270,6 +316,7 @@ impl Bench for NetworkBench<'_> {
             // A sample that failed by itself has the better reason.
             measured.verdict = measured.verdict.and(verdict);
         }
+        measured.verdict = measured.verdict.and(crossed);
         if measured.verdict.is_err() {
             measured.total_ns = None;
         }

@@ -1,6 +1,9 @@
 //! Why there is no such network, and what to do about it.
 
+use campaign::{Error, Exit};
 use results::{Skip, SkipKind};
+
+use crate::network::tun::TunError;
 
 /// Why a network between client and service cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +30,16 @@ pub enum LinkError {
         /// What tc printed.
         message: String,
     },
+    /// Nor can this program hold packets back.
+    #[error(
+        "{}{why}", if *without_netem { "a delay cannot be made here: this kernel has no netem, and " } else { "" }
+    )]
+    NoTun {
+        /// Why there are no TUN devices.
+        why: TunError,
+        /// Whether they were to be in the place of netem.
+        without_netem: bool,
+    },
     /// Every network that could be taken is there already.
     #[error("no network of 198.19.0.0/16 is free")]
     Full,
@@ -37,12 +50,35 @@ pub enum LinkError {
 
 impl From<LinkError> for Skip {
     fn from(error: LinkError) -> Self {
-        let kind = match error {
+        let kind = match &error {
             LinkError::NoProgram(_) => SkipKind::NotInstalled,
-            LinkError::Denied => SkipKind::NotPermitted,
-            LinkError::NoQueue { .. } | LinkError::Full => SkipKind::MachineLimit,
-            LinkError::Failed(_) => SkipKind::NotPrepared,
+            LinkError::Denied
+            | LinkError::NoTun {
+                why: TunError::Denied,
+                ..
+            } => SkipKind::NotPermitted,
+            LinkError::NoQueue { .. }
+            | LinkError::Full
+            | LinkError::NoTun {
+                why: TunError::Missing(_),
+                ..
+            } => SkipKind::MachineLimit,
+            LinkError::Failed(_) | LinkError::NoTun { .. } => SkipKind::NotPrepared,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+impl From<LinkError> for Error {
+    fn from(error: LinkError) -> Self {
+        let exit = match &error {
+            LinkError::Failed(_)
+            | LinkError::NoTun {
+                why: TunError::Failed(_),
+                ..
+            } => Exit::Internal,
+            _ => Exit::Nothing,
+        };
+        Self::new(exit, error.to_string())
     }
 }
