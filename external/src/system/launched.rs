@@ -76,7 +76,7 @@ fn line(commands: &Commands, arguments: &[String]) -> String {
     for (name, value) in &commands.environment {
         line.extend([name.as_str(), "=", value, " "]);
     }
-    line.push_str(commands.program);
+    line.push_str(&commands.program);
     for argument in arguments {
         line.push(' ');
         line.push_str(&argument.replace(ADDRESS, "IP:PORT"));
