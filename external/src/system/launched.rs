@@ -89,6 +89,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_launched_is_what_the_page_says() {
+        let page = include_str!("../../../docs/src/systems.md");
+        for it in launched() {
+            let compile = it
+                .compile
+                .map_or_else(|| "–".to_owned(), |it| format!("`{it}`"));
+            let row = format!("| {compile} | `{}` | `{}` |", it.service, it.command);
+            assert!(page.contains(&row), "{} {:?}: {row}", it.system, it.acquire);
+        }
+    }
+
+    #[test]
     fn each_thing_that_is_left_out_changes_what_is_launched_or_compiled() {
         let launched = launched();
         let modes: Vec<_> = launched.iter().map(|it| (it.system, it.acquire)).collect();
