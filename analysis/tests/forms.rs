@@ -9,7 +9,7 @@ use analysis::document::{Document, html, latex, markdown};
 use findings::input::Run;
 use findings::questions::duel::Outcome;
 use findings::{Findings, Options};
-use results::manifest::ArtifactFact;
+use results::manifest::{ArtifactFact, Description, SystemKind};
 use results::record::Scenario;
 use results::{Param, ledger};
 use summary::{Style, View};
@@ -27,6 +27,47 @@ fn small() -> Document {
         objectives: vec!["disk-cold p95 < 20ms, memory < 10MB".to_owned()],
     };
     analysis::report(&Findings::from_run(&run, options))
+}
+
+/// The same run, in which Docker is a system that a person described.
+fn described() -> (Document, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape::small("20261125T120000Z-00ab");
+    let run = support::write(folder.path(), &shape);
+    for file in ["manifest.json", "samples.jsonl"] {
+        let text = std::fs::read_to_string(run.join(file)).unwrap();
+        let text = text
+            .replace("\"docker\"", "\"mine\"")
+            .replace("\"docker-aa\"", "\"mine-aa\"");
+        std::fs::write(run.join(file), text).unwrap();
+    }
+    let mut manifest = results::run_folder::read_manifest(&run).unwrap();
+    let mut system = manifest.systems[0].clone();
+    system.name = "mine".to_owned();
+    system.version = "1.2.3".to_owned();
+    system.description = Some(Description {
+        label: "Mine & <all> mine".to_owned(),
+        kind: SystemKind::Wasm,
+        sha256: "ab".repeat(32),
+    });
+    manifest.systems.push(system);
+    let text = serde_json::to_string(&manifest).unwrap();
+    std::fs::write(run.join("manifest.json"), text).unwrap();
+    let run = Run::read(&run).unwrap();
+    let document = analysis::report(&Findings::from_run(&run, Options::default()));
+    let page = html(&document);
+    (document, page)
+}
+
+#[test]
+fn a_described_system_has_the_label_that_its_run_records() {
+    let (document, page) = described();
+    assert_eq!(document.labels["mine"], "Mine & <all> mine");
+    assert!(page.contains("value=\"mine\"> Mine &amp; &lt;all&gt; mine</label>"));
+    let text = markdown(&document);
+    assert!(text.contains("mine 1.2.3 (Mine "), "{text}");
+    assert!(text.contains("by the description `abababababab`)"));
+    assert_eq!(small().labels.len(), 0);
 }
 
 /// One section alone, as a document without a title.

@@ -152,6 +152,7 @@ pub fn systems<'a, P: Planned + 'a>(
                 engine_version: found.engine_version,
                 sha256: Some(found.sha256),
                 unavailable: None,
+                description: None,
             },
             Err(reason) => System {
                 name: name.to_owned(),
@@ -159,6 +160,7 @@ pub fn systems<'a, P: Planned + 'a>(
                 engine_version: None,
                 sha256: None,
                 unavailable: Some(reason),
+                description: None,
             },
         });
     }

@@ -9,7 +9,7 @@ use crate::network::link::{self, LinkArguments};
 use crate::process::{self, reaper};
 use crate::suite::compare::{self, CompareArguments};
 use crate::suite::duel::{self, DuelArguments};
-use crate::suite::{self, ScaleArguments, SuiteArguments, settings};
+use crate::suite::{self, ScaleArguments, SuiteArguments, SystemArguments, settings};
 use crate::system::System;
 use campaign::terminal::say;
 use campaign::{Error, Exit, Programs};
@@ -35,6 +35,8 @@ enum Command {
     Density(Box<SuiteArguments>),
     /// Report which systems can be measured here, and how this machine affects results.
     Doctor(DoctorArguments),
+    /// Try a description of a system of your own.
+    System(SystemArguments),
     /// Compare systems where they do the same work.
     Compare(CompareArguments),
     /// Measure two builds of one workload against each other: is one slower?
@@ -75,9 +77,11 @@ fn run(command: Command) -> Result<Exit, Error> {
         Command::Scale(arguments) => suite::scale(&arguments),
         Command::Density(arguments) => suite::command(&arguments, "density", "density"),
         Command::Doctor(arguments) => {
+            suite::register_systems(&arguments.system)?;
             let systems = suite::Systems::find(System::all());
             doctor::command(&arguments, systems.states(), process::observable())
         }
+        Command::System(arguments) => suite::system(&arguments),
         Command::Compare(arguments) => compare::command(&arguments),
         Command::Duel(arguments) => duel::command(&arguments),
         Command::Load(arguments) => load::command(&arguments),

@@ -20,6 +20,7 @@ pub mod doctor;
 mod fds;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod nearest;
 pub mod network;
 pub mod observe;
 pub mod process;

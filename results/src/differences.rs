@@ -110,6 +110,7 @@ fn systems(then: &[System], now: &[System]) -> Vec<String> {
             sentences.push(format!("{name} is not measured any more"));
             continue;
         };
+        sentences.extend(description(before, &after));
         sentences.extend(match (&before.unavailable, &after.unavailable) {
             (None, Some(why)) => Some(format!(
                 "{name} was there, and cannot be measured now: {why}"
@@ -134,6 +135,19 @@ fn systems(then: &[System], now: &[System]) -> Vec<String> {
     sentences
 }
 
+/// That a person's description of a system is another one.
+fn description(before: &System, after: &System) -> Option<String> {
+    let digest = |system: &System| {
+        let described = system.description.as_ref();
+        described.map(|it| short(&it.sha256).to_owned())
+    };
+    changed(
+        &format!("the digest of the description of {}", before.name),
+        &digest(before),
+        &digest(after),
+    )
+}
+
 /// As much of a digest as tells two apart.
 fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
@@ -145,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::machine::Machine;
-    use crate::manifest::{Build, Order};
+    use crate::manifest::{Build, Description, Order, SystemKind};
 
     fn system(name: &str, version: &str, unavailable: Option<&str>) -> System {
         System {
@@ -154,6 +168,7 @@ mod tests {
             engine_version: None,
             sha256: Some("ab".repeat(32)),
             unavailable: unavailable.map(str::to_owned),
+            description: None,
         }
     }
 
@@ -199,6 +214,25 @@ mod tests {
     #[test]
     fn the_same_run_differs_in_nothing() {
         assert_eq!(manifest().differences(&manifest()), [""; 0]);
+    }
+
+    #[test]
+    fn a_description_that_was_changed_is_another_system() {
+        let mut then = manifest();
+        then.systems[0].description = Some(Description {
+            label: "Docker of mine".into(),
+            kind: SystemKind::Container,
+            sha256: "ab".repeat(32),
+        });
+        let mut now = then.clone();
+        assert_eq!(then.differences(&now), [""; 0]);
+        if let Some(description) = &mut now.systems[0].description {
+            description.sha256 = "cd".repeat(32);
+        }
+        assert_eq!(
+            then.differences(&now),
+            ["the digest of the description of docker was abababababab, and is now cdcdcdcdcdcd"]
+        );
     }
 
     #[test]

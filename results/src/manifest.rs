@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::machine::Machine;
 use crate::record::Cell;
+use crate::text::is_printable;
 
 /// `manifest.json`: written once, before the first sample.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -142,6 +143,66 @@ pub struct System {
     pub sha256: Option<String>,
     /// Why it cannot be measured here, and what would mend it.
     pub unavailable: Option<String>,
+    /// How it is shown and where it was described, if it does not come with the program: whoever
+    /// reads the record has no other description of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Description>,
+}
+
+/// A person's own description of a system, as far as a reader of the record needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Description {
+    /// What people call it: printable, and at most [`LONGEST_LABEL`] bytes.
+    #[serde(deserialize_with = "read_label")]
+    pub label: String,
+    /// What runs the workload.
+    pub kind: SystemKind,
+    /// The digest of the file that it stands in.
+    pub sha256: String,
+}
+
+/// The most bytes of a label: it stands beside others in a column.
+pub const LONGEST_LABEL: usize = 60;
+
+/// What runs a workload, as a description says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SystemKind {
+    /// The operating system, or something that starts programs of machine code.
+    Native,
+    /// An engine of WebAssembly, without a container around it.
+    Wasm,
+    /// A container.
+    Container,
+    /// What this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a text is no label, if it is none.
+///
+/// # Errors
+/// The reason.
+pub fn check_label(label: &str) -> Result<(), String> {
+    if label.trim().is_empty() {
+        return Err("a label is empty".to_owned());
+    }
+    if label.len() > LONGEST_LABEL {
+        let bytes = label.len();
+        return Err(format!(
+            "a label has {bytes} bytes, and at most {LONGEST_LABEL} are shown"
+        ));
+    }
+    let other = label.chars().find(|it| !is_printable(*it));
+    other.map_or(Ok(()), |it| {
+        Err(format!("`{}` in a label", it.escape_unicode()))
+    })
+}
+
+fn read_label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let label = String::deserialize(deserializer)?;
+    check_label(&label).map_err(serde::de::Error::custom)?;
+    Ok(label)
 }
 
 /// A built workload.

@@ -80,7 +80,11 @@ fn choices(document: &Document) -> Vec<Choice> {
     let mut systems: Vec<_> = names.into_iter().map(System::from).collect();
     systems.sort_by_key(systems::rank);
     let choice = |system: System| Choice {
-        label: systems::describe(&system).label,
+        label: document
+            .labels
+            .get(system.as_str())
+            .cloned()
+            .unwrap_or_else(|| systems::describe(&system).label),
         name: system.to_string(),
     };
     systems.into_iter().map(choice).collect()

@@ -17,6 +17,8 @@ pub use latex::latex;
 pub use links::dangling;
 pub use markdown::markdown;
 
+use std::collections::BTreeMap;
+
 use results::names::FileName;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,8 @@ pub struct Document {
     pub subtitle: String,
     /// Its sections, in order.
     pub sections: Vec<Section>,
+    /// What people call the systems that do not come with the program, by their names.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A part with a heading.

@@ -23,6 +23,8 @@ mod requests;
 mod scaling;
 mod starts;
 
+use std::collections::BTreeMap;
+
 use findings::{CellFacts, Findings};
 
 use crate::document::{Document, Section, literal};
@@ -68,7 +70,19 @@ pub fn document(findings: &Findings) -> Document {
             format::count(facts.workloads().len() as u64, "workload"),
         ),
         sections: std::iter::once(opening).chain(sections).collect(),
+        labels: labels(findings),
     }
+}
+
+/// What a run's manifest calls the systems that a person described.
+fn labels(findings: &Findings) -> BTreeMap<String, String> {
+    let systems = findings.facts.manifest.iter().flat_map(|it| &it.systems);
+    let label = |system: &results::manifest::System| {
+        let described = findings.facts.describe(&system.name.as_str().into());
+        system.description.as_ref()?;
+        Some((described.name.original_name().to_owned(), described.label))
+    };
+    systems.filter_map(label).collect()
 }
 
 /// The cells with these ids, in their order.

@@ -273,7 +273,10 @@ fn machine(manifest: Option<&Manifest>) -> String {
         is_there && !System::from(system.name.as_str()).is_twin()
     });
     let versions: Vec<_> = usable
-        .map(|system| format!("{} {}", system.name, literal(&system.version)))
+        .map(|system| {
+            let version = format!("{} {}", system.name, literal(&system.version));
+            version + &described(system)
+        })
         .collect();
     format!(
         "The machine: {}, {} cores, {memory}, {kind}; Linux {}; governor {}, huge pages {}. Built \
@@ -286,5 +289,19 @@ fn machine(manifest: Option<&Manifest>) -> String {
         code(&manifest.build.profile),
         literal(&manifest.build.opt_level),
         list(&versions),
+    )
+}
+
+/// That a system was described by a person, as a part of a sentence.
+fn described(system: &results::manifest::System) -> String {
+    let Some(own) = &system.description else {
+        return String::new();
+    };
+    // As much of a digest as tells two apart.
+    let digest: String = own.sha256.chars().take(12).collect();
+    format!(
+        " ({}, by the description {})",
+        literal(&own.label),
+        code(&digest)
     )
 }

@@ -14,6 +14,7 @@ pub fn manifest(run: &str, cells: Vec<Cell>, samples_per_cell: u32, seed: u64) -
         engine_version: None,
         sha256: None,
         unavailable: unavailable.map(str::to_owned),
+        description: None,
     };
     Manifest {
         schema: SCHEMA_VERSION,

@@ -47,6 +47,9 @@ pub struct DoctorArguments {
     /// system can be measured
     #[arg(long)]
     pub strict: bool,
+    /// A TOML file that describes a system of your own, to be looked for too (repeatable)
+    #[arg(long, value_name = "FILE", value_parser = campaign::argument::path())]
+    pub system: Vec<PathBuf>,
     /// The folder that runs will be kept in, where the page cache is tried [default: results/raw of
     /// the checkout]
     #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]

@@ -13,6 +13,7 @@ use results::record::Scenario;
 use summary::View;
 use workloads::Workload;
 
+use super::described;
 use super::plan::{self, Observer, Planned, Without};
 use super::settings::{self, Settings};
 use super::{Campaign, Systems};
@@ -25,6 +26,10 @@ pub struct CompareArguments {
     /// What is compared with what
     #[arg(value_enum)]
     comparison: Comparison,
+    /// With `cold-start`: a TOML file that describes a system of your own, to be measured too
+    /// (repeatable)
+    #[arg(long, value_name = "FILE", value_parser = campaign::argument::path())]
+    system: Vec<PathBuf>,
     /// Samples of each cell
     #[arg(
         long,
@@ -37,7 +42,7 @@ pub struct CompareArguments {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Go on with an interrupted run: its name, or `latest`
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["samples", "seed"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["samples", "seed", "system"])]
     resume: Option<String>,
     /// The folder that runs are kept in [default: results/raw of the checkout]
     #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
@@ -77,7 +82,17 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
     let comparison = arguments.comparison;
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
     let resume = run::resolve_resumed(&out, arguments.resume.as_deref())?;
-    let settings = match (&resume, comparison) {
+    if let (Comparison::EmbeddedVsCli, [file, ..]) = (comparison, arguments.system.as_slice()) {
+        let message = format!(
+            "{}: `embedded-vs-cli` has no room for other systems",
+            file.display()
+        );
+        return Err(Error::new(Exit::Usage, message).hint(
+            "`compare cold-start --system FILE` measures a described system beside all others",
+        ));
+    }
+    let own = described::register(&arguments.system)?;
+    let mut settings = match (&resume, comparison) {
         (Some(run), _) => settings::read_run(&out.join(run))?,
         (None, Comparison::EmbeddedVsCli) => {
             Settings::for_comparison(arguments.samples, arguments.seed)
@@ -89,6 +104,7 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
             arguments.seed,
         ),
     };
+    described::ask_for(&arguments.system, &own, &mut settings)?;
     let cells = match comparison {
         Comparison::EmbeddedVsCli => cells(),
         Comparison::ColdStart => plan::cells(&settings)?,

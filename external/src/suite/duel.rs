@@ -23,10 +23,12 @@ use results::values::{Build, Named as _};
 use summary::View;
 use workloads::Workload;
 
+use super::described;
 use super::plan::{self, Planned};
 use super::renamed;
 use super::settings::{self, Origins, Settings};
 use super::{Campaign, Systems};
+use crate::nearest::nearest;
 use crate::system::{OwnArtifact, System, listens};
 
 /// The command line of `external duel`.
@@ -48,8 +50,9 @@ pub struct DuelArguments {
         value_parser = campaign::argument::path()
     )]
     b: Option<PathBuf>,
-    /// The system that runs both [default: wasmtime-embedded; native for programs]
-    #[arg(long, value_name = "SYSTEM", value_parser = systems())]
+    /// The system that runs both, or the file that describes it [default: wasmtime-embedded; native
+    /// for programs]
+    #[arg(long, value_name = "SYSTEM|FILE", long_help = system_help())]
     system: Option<String>,
     /// The workload that both are builds of: it is checked what they answer
     #[arg(long, value_name = "NAME", default_value = "http-hello", value_parser = workloads())]
@@ -108,10 +111,54 @@ pub struct OwnBuild {
     pub artifact: Arc<OwnArtifact>,
 }
 
-fn systems() -> PossibleValuesParser {
+/// The systems that run a person's own builds.
+fn takers() -> Vec<&'static str> {
     let systems = System::all().into_iter();
     let takes = systems.filter(|system| system.takes().is_some());
-    PossibleValuesParser::new(takes.map(|system| system.name()))
+    takes.map(|system| system.name()).collect()
+}
+
+fn system_help() -> String {
+    format!(
+        "The system that runs both, or the file that describes it [default: wasmtime-embedded; \
+            native for programs]\n\nSystems: {}",
+        takers().join(", ")
+    )
+}
+
+/// The system that runs both builds, by its name or by the file that describes it, which is given
+/// back too.
+fn runner(named: &str) -> Result<(System, Option<PathBuf>), Error> {
+    let unknown = |message: String| {
+        let nearest = nearest(named, takers());
+        let meant = nearest.map_or_else(String::new, |it| format!("did you mean {it}? "));
+        let hint = format!(
+            "{meant}--system takes {}, or a TOML file",
+            takers().join(", ")
+        );
+        Error::new(Exit::Usage, message).hint(hint)
+    };
+    let (system, file) = match System::from_name(named) {
+        Some(system) => (system, None),
+        None if Path::new(named).extension().is_some_and(|it| it == "toml") => {
+            let file = std::path::absolute(named).unwrap_or_else(|_| named.into());
+            match described::register(std::slice::from_ref(&file))?.as_slice() {
+                [system] => (*system, Some(file)),
+                several => {
+                    let message = format!("{named} describes {} systems", several.len());
+                    return Err(Error::new(Exit::Usage, message).hint("a duel is under one"));
+                }
+            }
+        }
+        None => return Err(unknown(format!("there is no system `{named}`"))),
+    };
+    if system.takes().is_none() {
+        return Err(unknown(format!(
+            "{} runs nobody's own builds",
+            system.name()
+        )));
+    }
+    Ok((system, file))
 }
 
 fn workloads() -> PossibleValuesParser {
@@ -193,7 +240,7 @@ fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
     let mut files = BTreeMap::new();
     for (build, path) in builds {
         let path = path.as_deref().expect("the command line requires both");
-        files.insert(build.name().to_owned(), recorded(path)?);
+        files.insert(build.name().to_owned(), described::recorded(path)?);
     }
     let contents = [Build::A, Build::B].map(|build| {
         OwnArtifact::open(Path::new(&files[build.name()])).map(|artifact| artifact.contents)
@@ -207,11 +254,14 @@ fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
         )
         .hint("`external compare` and `external suite` compare systems"));
     }
-    let system = arguments.system.as_deref().unwrap_or(a.usual_system());
+    let (system, file) = runner(arguments.system.as_deref().unwrap_or(a.usual_system()))?;
     let mut settings = Settings::from_toml("duel", DUEL, arguments.samples, arguments.seed);
     settings.builds = files;
+    if let Some(file) = file {
+        described::ask_for(&[file], &[system], &mut settings)?;
+    }
     let values = &mut settings.values;
-    values.systems = vec![system.to_owned()];
+    values.systems = vec![system.name().to_owned()];
     values.workloads = vec![arguments.workload.clone()];
     if !arguments.scenario.is_empty() {
         values.scenarios.clone_from(&arguments.scenario);
@@ -236,15 +286,6 @@ fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
     given("systems", arguments.system.is_some(), Origin::Default);
     given("scenarios", !arguments.scenario.is_empty(), Origin::Profile);
     Ok((settings, origins))
-}
-
-/// A path as a manifest keeps it.
-fn recorded(path: &Path) -> Result<String, Error> {
-    let text = path.to_str().ok_or_else(|| {
-        let message = format!("{} is not UTF-8", path.display());
-        Error::new(Exit::Usage, message).hint("a manifest is: give the file another name")
-    });
-    text.map(str::to_owned)
 }
 
 /// A command takes no requests after its start.

@@ -12,6 +12,7 @@ use workloads::Dialect;
 use super::plan::{self, Planned};
 use super::settings::{Origins, Settings};
 use super::systems::Systems;
+use crate::system::System;
 
 /// The manifest of a run that begins now.
 pub(super) fn build(
@@ -23,7 +24,7 @@ pub(super) fn build(
     let program_sha256 = sha256_file(Path::new("/proc/self/exe")).map_err(|error| {
         Error::new(Exit::Internal, format!("cannot read this program: {error}"))
     })?;
-    let systems = campaign::manifest::systems(cells, |planned: &Planned| {
+    let mut systems = campaign::manifest::systems(cells, |planned: &Planned| {
         let found = systems
             .get(planned.system)
             .map_err(|skip| skip.to_string())?;
@@ -33,6 +34,11 @@ pub(super) fn build(
             sha256: found.sha256.clone(),
         })
     });
+    for system in &mut systems {
+        let name = results::System::from(system.name.as_str());
+        let adapter = System::from_name(name.original_name());
+        system.description = adapter.and_then(|it| it.description());
+    }
     Ok(Manifest::from(Measured {
         config: settings.to_config(origins),
         order: plan::order(cells),

@@ -3,7 +3,9 @@
 mod asked;
 pub mod bench;
 pub mod budget;
+mod check;
 pub mod compare;
+mod described;
 pub mod duel;
 pub mod environment;
 mod eviction;
@@ -34,6 +36,8 @@ use summary::{Style, View};
 
 use self::bench::{NetworkBench, SystemBench};
 use self::budget::Budget;
+pub use self::check::{SystemArguments, system};
+pub use self::described::register as register_systems;
 use self::plan::Planned;
 use self::settings::{Origins, Settings};
 pub use self::systems::Systems;
@@ -55,6 +59,10 @@ pub struct SuiteArguments {
     /// parameter
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
     pub only: Vec<String>,
+    /// A TOML file that describes a system of your own, to be measured beside those of the profile
+    /// (repeatable)
+    #[arg(long, value_name = "FILE", value_parser = campaign::argument::path())]
+    pub system: Vec<PathBuf>,
     /// End with an error if this system cannot be measured (repeatable, or with commas)
     #[arg(long, value_name = "SYSTEM", value_delimiter = ',')]
     pub require: Vec<String>,
@@ -117,7 +125,7 @@ pub struct SuiteArguments {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "profile", "only", "samples", "budget", "warm_up", "duration", "requests", "connections",
         "instances", "variants", "no_observer", "seed", "list", "firewall", "path", "delay", "jitter", "rate",
-        "page_cache",
+        "page_cache", "system",
     ])]
     pub resume: Option<String>,
     /// Print what would be measured and about how long it would take, and measure nothing

@@ -545,7 +545,10 @@ fn acquires(settings: &Settings, system: System, scenario: Scenario) -> Vec<Opti
     let names = settings.values.modes(scenario);
     let is_chosen = |mode: &Acquire| match settings.acquire_of.get(system.name()) {
         Some(chosen) => mode == chosen,
-        None => names.iter().any(|name| name == mode.name()),
+        None => match settings.modes_of.get(system.name()) {
+            Some(own) => own.contains(mode),
+            None => names.iter().any(|name| name == mode.name()),
+        },
     };
     let taken = modes.iter().copied().filter(|mode| scenario.takes(*mode));
     let chosen = taken.filter(is_chosen);

@@ -16,6 +16,7 @@ use workloads::Workload;
 use super::SuiteArguments;
 use super::asked;
 use super::budget::Budget;
+use super::described;
 use super::environment;
 use super::loads;
 use super::network;
@@ -37,6 +38,13 @@ pub struct Settings {
     pub only: Vec<String>,
     /// Code acquisition modes of single systems, where they differ from the profile's.
     pub acquire_of: BTreeMap<String, Acquire>,
+    /// The files that describe systems which do not come with the program.
+    #[serde(default)]
+    pub system_files: Vec<String>,
+    /// Code acquisition modes of single systems, in place of the profile's: those of systems that
+    /// are described have all that their files give them.
+    #[serde(default)]
+    pub modes_of: BTreeMap<String, Vec<Acquire>>,
     /// The time that samples and cells were chosen to fit into; nothing if none was given.
     #[serde(default)]
     pub keep_to: Option<Budget>,
@@ -66,6 +74,8 @@ impl Settings {
             values,
             only: Vec::new(),
             acquire_of: BTreeMap::new(),
+            system_files: Vec::new(),
+            modes_of: BTreeMap::new(),
             keep_to: None,
             scaling_systems: Vec::new(),
             builds: BTreeMap::new(),
@@ -187,6 +197,8 @@ pub fn resolve(
     if let Some(folder) = resume {
         return Ok((read_run(folder)?, Origins::new()));
     }
+    // Before all else: whatever names a system may name one of these.
+    let own = described::register(&arguments.system)?;
     let name = arguments.profile.as_deref().unwrap_or(usual);
     let values = Profile::load(name)?;
     let settings = Settings::new(name.to_owned(), values, arguments.seed);
@@ -197,6 +209,11 @@ pub fn resolve(
     layers.origins.insert("seed".to_owned(), seed);
     environment::apply(variables, &mut layers)?;
     apply_arguments(arguments, &mut layers);
+    if !own.is_empty() {
+        described::ask_for(&arguments.system, &own, &mut layers.settings)?;
+        let set = described::KEYS.map(|key| (key.to_owned(), Origin::CommandLine));
+        layers.origins.extend(set);
+    }
     renamed::apply(&mut layers.settings);
     let only = layers.settings.only.clone();
     asked::apply(&only, &mut layers);
@@ -241,9 +258,11 @@ pub(super) fn read_run(folder: &Path) -> Result<Settings, Error> {
     });
     let mut settings = read?;
     // A record does not say where a home is.
-    for path in settings.builds.values_mut() {
+    let builds = settings.builds.values_mut();
+    for path in builds.chain(&mut settings.system_files) {
         *path = mask::expand(path);
     }
+    described::register_again(&settings)?;
     Ok(settings)
 }
 

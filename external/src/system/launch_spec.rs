@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use host_probe::pool::PoolSettings;
 
-use super::Adapter;
+use super::described::{IP, PORT};
+use super::{Adapter, Untimed};
 
 /// What stands for IP and port in the arguments of a service.
 pub(super) const ADDRESS: &str = "{address}";
@@ -19,12 +20,14 @@ pub(super) const MILESTONES: &str = "--milestones";
 pub struct LaunchSpec {
     /// The program.
     pub program: PathBuf,
-    /// Its arguments. `{address}` in one of them stands for IP and port.
+    /// Its arguments. `{address}` in one of them stands for IP and port, `{ip}` and `{port}` for each.
     pub arguments: Vec<String>,
     /// What the program opens when it begins to load; nothing for machine code.
     pub artifact: Option<PathBuf>,
     /// The digest of what was built: of the module, or of the native program.
     pub sha256: String,
+    /// The digest of what was compiled of it beforehand, where that is evidence.
+    pub code_sha256: Option<String>,
     /// Its environment, beyond a home without configuration.
     pub environment: Vec<(String, String)>,
     /// Files that are the workload's, whose pages are in or out of the page cache as the cell says.
@@ -38,6 +41,10 @@ pub struct LaunchSpec {
     pub pool: Option<PoolSettings>,
     /// The file that it writes its own milestones into, if it is told to.
     pub milestones: Option<PathBuf>,
+    /// What is run before a sample, untimed.
+    pub before: Option<Untimed>,
+    /// What is run after it, however it went.
+    pub after: Option<Untimed>,
 }
 
 /// Compiled code that is mapped into a process.
@@ -57,12 +64,15 @@ impl LaunchSpec {
             arguments: Vec::new(),
             artifact: None,
             sha256,
+            code_sha256: None,
             environment: Vec::new(),
             files: Vec::new(),
             cache: None,
             mapped: None,
             pool: None,
             milestones: None,
+            before: None,
+            after: None,
         }
     }
 
@@ -77,11 +87,17 @@ impl LaunchSpec {
 
     /// The arguments of a start that listens on `address`, or of a command.
     pub fn arguments(&self, address: Option<SocketAddr>) -> Vec<OsString> {
-        let address = address.map_or_else(String::new, |address| address.to_string());
-        self.arguments
-            .iter()
-            .map(|argument| argument.replace(ADDRESS, &address).into())
-            .collect()
+        let Some(address) = address else {
+            return self.arguments.iter().map(Into::into).collect();
+        };
+        let filled = |argument: &String| {
+            argument
+                .replace(ADDRESS, &address.to_string())
+                .replace(IP, &address.ip().to_string())
+                .replace(PORT, &address.port().to_string())
+                .into()
+        };
+        self.arguments.iter().map(filled).collect()
     }
 
     /// The program, doing nothing but to begin and to end.
@@ -95,6 +111,8 @@ impl LaunchSpec {
         Self {
             arguments,
             environment: self.environment.clone(),
+            before: self.before.clone(),
+            after: self.after.clone(),
             ..Self::new(self.program.clone(), self.sha256.clone())
         }
     }
@@ -117,12 +135,17 @@ mod tests {
     #[test]
     fn an_address_takes_its_place() {
         let spec = LaunchSpec {
-            arguments: vec!["--addr".into(), ADDRESS.into()],
+            arguments: vec![
+                "--addr".into(),
+                ADDRESS.into(),
+                "-p{port}".into(),
+                IP.into(),
+            ],
             ..LaunchSpec::new("server".into(), String::new())
         };
         assert_eq!(
             spec.arguments(Some(([127, 0, 0, 1], 80).into())),
-            ["--addr", "127.0.0.1:80"]
+            ["--addr", "127.0.0.1:80", "-p80", "127.0.0.1"]
         );
     }
 }

@@ -76,7 +76,7 @@ fn line(commands: &Commands, arguments: &[String]) -> String {
     for (name, value) in &commands.environment {
         line.extend([name.as_str(), "=", value, " "]);
     }
-    line.push_str(commands.program);
+    line.push_str(&commands.program);
     for argument in arguments {
         line.push(' ');
         line.push_str(&argument.replace(ADDRESS, "IP:PORT"));
@@ -87,6 +87,18 @@ fn line(commands: &Commands, arguments: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_launched_is_what_the_page_says() {
+        let page = include_str!("../../../docs/src/systems.md");
+        for it in launched() {
+            let compile = it
+                .compile
+                .map_or_else(|| "–".to_owned(), |it| format!("`{it}`"));
+            let row = format!("| {compile} | `{}` | `{}` |", it.service, it.command);
+            assert!(page.contains(&row), "{} {:?}: {row}", it.system, it.acquire);
+        }
+    }
 
     #[test]
     fn each_thing_that_is_left_out_changes_what_is_launched_or_compiled() {

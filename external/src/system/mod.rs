@@ -6,6 +6,7 @@
 mod child;
 mod container;
 mod containerd;
+mod described;
 mod docker;
 mod instancing;
 mod launch_spec;
@@ -24,6 +25,7 @@ mod wasmtime;
 
 use std::path::{Path, PathBuf};
 
+use results::manifest::Description;
 use results::record::Scenario;
 pub use results::values::Acquire;
 use results::values::Lifecycle;
@@ -31,6 +33,7 @@ use results::{Skip, SkipKind};
 use serde::Serialize;
 use workloads::{Artifact, Call, Dialect, Workload};
 
+pub use self::described::{Described, DescriptionError, Untimed};
 pub use self::instancing::Instancing;
 use self::launch_spec::{ADDRESS, MILESTONES};
 pub use self::launch_spec::{LaunchSpec, Mapped};
@@ -112,7 +115,7 @@ pub struct Paths {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commands {
     /// The program, without its folder.
-    pub program: &'static str,
+    pub program: String,
     /// The arguments with which the same program compiles the guest, where it does; once for all
     /// starts.
     pub compile: Option<Vec<String>>,
@@ -245,6 +248,17 @@ pub trait Adapter: Sync {
 
     /// The command lines of its starts; nothing where an engine of its own starts it.
     fn commands(&self, _: &BuildRequest<'_>, _: &Paths) -> Option<Commands> {
+        None
+    }
+
+    /// Whether a sample of this workload would take longer than it may: an interpreter does not
+    /// compute what compiled code does.
+    fn too_much(&self, acquire: Option<Acquire>, workload: Workload) -> bool {
+        acquire == Some(Acquire::Interpret) && workload.too_much_for_interpreters().is_some()
+    }
+
+    /// How whoever reads its records is to show it, who has no other description of it.
+    fn description(&self) -> Option<Description> {
         None
     }
 

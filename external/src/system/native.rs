@@ -1,18 +1,14 @@
-//! Machine code: the workload as a program of its own.
+//! Machine code: the workloads as programs of their own, as they are built. What is launched of them
+//! is described in `external/systems/native.toml`.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use campaign::sibling::{Flags, Package};
 use results::digest::sha256_file;
-use results::record::Scenario;
 use workloads::Workload;
 
-use super::programs::unavailable;
-use super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, LaunchSpec, Paths, Takes,
-    Unavailable, call_arguments, found, listens,
-};
-
-/// The workloads as native programs.
-pub(super) struct Native(pub(super) Build);
+use super::BuildRequest;
 
 /// How a native program is built. None needs a processor of this machine's kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,15 +22,17 @@ pub(super) enum Build {
     Static,
 }
 
-impl Native {
-    const fn package(&self) -> &'static Package {
-        match self.0 {
-            Build::Usual => &NATIVE,
-            Build::SoftSha => &SOFT_SHA,
-            Build::Static => &STATIC,
-        }
+/// What builds the programs.
+pub(super) const fn package(build: Build) -> &'static Package {
+    match build {
+        Build::Usual => &NATIVE,
+        Build::SoftSha => &SOFT_SHA,
+        Build::Static => &STATIC,
     }
 }
+
+/// The program of the services.
+const SERVICE: &str = "native-http";
 
 const NATIVE: Package = Package {
     name: "native",
@@ -76,77 +74,30 @@ pub(super) const fn program_of(workload: Workload) -> &'static str {
     match workload {
         Workload::Hello => "native-hello",
         Workload::CpuHash => "native-cpu-hash",
-        _ => "native-http",
+        _ => SERVICE,
     }
 }
 
-impl Adapter for Native {
-    fn name(&self) -> &'static str {
-        match self.0 {
-            Build::Usual => "native",
-            Build::SoftSha => "native-soft-sha",
-            Build::Static => "native-static",
-        }
-    }
-
-    fn find(&self) -> Result<Found, Unavailable> {
-        let package = self.package();
-        let remedy = format!("`{}` builds it", package.command());
-        let program = package
-            .program("native-http")
-            .map_err(unavailable(&remedy))?;
-        found(program, env!("CARGO_PKG_VERSION").to_owned(), &remedy)
-    }
-
-    fn acquire_modes(&self) -> &'static [Acquire] {
-        &[]
-    }
-
-    fn takes(&self) -> Option<Takes> {
-        // How a person's own is built is not for its name to say.
-        (self.0 == Build::Usual).then_some(Takes::Program)
-    }
-
-    fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
-        let name = program_of(build.workload);
-        let program = build.folder.join(name);
-        if let Some(own) = build.own {
-            own.copy_to(&program)?;
-        } else {
-            let source = found.program.with_file_name(name);
-            std::fs::copy(&source, &program)
-                .map_err(|error| format!("cannot copy {}: {error}", source.display()))?;
-        }
-        let sha256 = sha256_file(&program).map_err(|error| error.to_string())?;
-        Ok(LaunchSpec {
-            arguments: commands(build).launch,
-            // The program is the artifact: what is evicted of the others is their guest.
-            files: vec![program.clone()],
-            ..LaunchSpec::new(program, sha256)
-        })
-    }
-
-    fn commands(&self, build: &BuildRequest<'_>, _: &Paths) -> Option<Commands> {
-        Some(commands(build))
-    }
-
-    fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
-        Estimate {
-            start_ms: 5.0,
-            request_us: 30.0,
-        }
-    }
+/// The program of the services as it is built, beside which the others lie. Built once by a process:
+/// all samples of a run are of one build.
+pub(super) fn built(how: Build) -> Result<PathBuf, String> {
+    static BUILT: [OnceLock<Result<PathBuf, String>>; 3] = [const { OnceLock::new() }; 3];
+    let built = BUILT[how as usize].get_or_init(|| package(how).program(SERVICE));
+    built.clone()
 }
 
-fn commands(build: &BuildRequest<'_>) -> Commands {
-    let mut launch = call_arguments(build.workload);
-    if listens(build.workload) {
-        launch.push(ADDRESS.to_owned());
+/// The program of a workload in the folder of what is prepared, and its digest: as it was built, or
+/// a person's own.
+pub(super) fn copy(how: Build, build: &BuildRequest<'_>) -> Result<(PathBuf, String), String> {
+    let name = program_of(build.workload);
+    let program = build.folder.join(name);
+    if let Some(own) = build.own {
+        own.copy_to(&program)?;
+    } else {
+        let source = built(how)?.with_file_name(name);
+        std::fs::copy(&source, &program)
+            .map_err(|error| format!("cannot copy {}: {error}", source.display()))?;
     }
-    Commands {
-        program: program_of(build.workload),
-        compile: None,
-        launch,
-        environment: Vec::new(),
-    }
+    let sha256 = sha256_file(&program).map_err(|error| error.to_string())?;
+    Ok((program, sha256))
 }

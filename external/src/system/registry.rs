@@ -1,26 +1,26 @@
-//! The adapters that come with this program, and how they are referred to.
+//! The adapters that come with this program or were described to it, and how they are referred to.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::sync::{PoisonError, RwLock};
 
-use super::{Adapter, containerd, docker, native, oci, wasmcloud, wasmedge, wasmtime};
+use campaign::{Error, Exit};
+
+use super::described::{self, Described};
+use super::{Adapter, containerd, docker, oci, wasmcloud, wasmedge, wasmtime};
 
 /// A system, by its adapter. Two are the same if their adapters have the same name; they are
 /// ordered as in tables.
 #[derive(Clone, Copy)]
 pub struct System(&'static dyn Adapter);
 
-/// All of them; no order is meant.
-static ADAPTERS: [&dyn Adapter; 13] = [
-    &native::Native(native::Build::Usual),
-    &native::Native(native::Build::SoftSha),
-    &native::Native(native::Build::Static),
+/// Those that are code; no order is meant.
+static ADAPTERS: [&dyn Adapter; 9] = [
     &wasmtime::WasmtimeEmbedded,
     &wasmedge::WasmEdgeEmbedded,
     &wasmtime::WasmtimeCli,
-    &wasmedge::WasmEdgeCli,
     &docker::Docker { wasmtime: false },
     &docker::Docker { wasmtime: true },
     &containerd::Containerd,
@@ -29,15 +29,44 @@ static ADAPTERS: [&dyn Adapter; 13] = [
     &wasmcloud::WasmCloud,
 ];
 
+/// Those that a person described to this process.
+static OWN: RwLock<Vec<&'static Described>> = RwLock::new(Vec::new());
+
+/// Every adapter, wherever it comes from: nothing but this knows that.
+fn adapters() -> Vec<&'static dyn Adapter> {
+    let own = OWN.read().unwrap_or_else(PoisonError::into_inner);
+    let described = described::SYSTEMS.iter().chain(own.iter().copied());
+    let described = described.map(|it| it as &'static dyn Adapter);
+    ADAPTERS.into_iter().chain(described).collect()
+}
+
 impl System {
     /// The system of an adapter, whether it comes with this program or not.
     pub const fn new(adapter: &'static dyn Adapter) -> Self {
         Self(adapter)
     }
 
-    /// Every system that comes with this program, in the order of tables.
+    /// Makes a described system known to this process, for as long as it lives.
+    ///
+    /// # Errors
+    /// Another has its name.
+    pub fn register(described: Described) -> Result<Self, Error> {
+        let name = described.name();
+        if Self::from_name(name).is_some() {
+            let message =
+                format!("a system `{name}` is there already, and another one is described");
+            return Err(Error::new(Exit::Usage, message).hint("give yours a name of its own"));
+        }
+        let described = Box::leak(Box::new(described));
+        OWN.write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(described);
+        Ok(Self(described))
+    }
+
+    /// Every system that comes with this program or was described to it, in the order of tables.
     pub fn all() -> Vec<Self> {
-        let mut all: Vec<_> = ADAPTERS.into_iter().map(Self).collect();
+        let mut all: Vec<_> = adapters().into_iter().map(Self).collect();
         all.sort();
         all
     }
@@ -50,10 +79,12 @@ impl System {
             .collect()
     }
 
-    /// The system of this name, or of one that it had before, that comes with this program.
+    /// The system of this name, or of one that it had before.
     pub fn from_name(name: &str) -> Option<Self> {
         let name = results::System::current_name(name);
-        let adapter = ADAPTERS.into_iter().find(|adapter| adapter.name() == name);
+        let adapter = adapters()
+            .into_iter()
+            .find(|adapter| adapter.name() == name);
         adapter.map(Self)
     }
 
@@ -119,6 +150,10 @@ mod tests {
             assert!(described.contains(&system.recorded()), "{system:?}");
         }
         assert_eq!(System::from_name("podman"), None);
+        for described in described::SYSTEMS.iter() {
+            let shown = systems::describe(&described.name().into());
+            assert_eq!(described.label(), shown.label);
+        }
         let before = System::from_name("native-portable").unwrap();
         assert_eq!(before.name(), "native-soft-sha");
     }

@@ -9,6 +9,7 @@
 
 mod containerd;
 mod docker;
+mod look;
 mod native;
 mod oci;
 mod usual;
@@ -17,6 +18,7 @@ mod wasmedge;
 mod wasmtime;
 
 use results::System;
+use results::manifest::{self, SystemKind};
 use serde::Serialize;
 
 pub use usual::{by_use, representatives, standing, usual};
@@ -168,19 +170,35 @@ impl From<&Known> for Description {
 }
 
 /// What is known of a system, by its first name or its second. Of one that nobody described, its
-/// name and a look that no other has.
+/// name and a look that none of those has which are described.
 pub fn describe(system: &System) -> Description {
+    describe_as(system, None)
+}
+
+/// The same where a person may have described it: a run's manifest has that.
+pub fn describe_as(system: &System, own: Option<&manifest::Description>) -> Description {
     let name = system.original_name();
-    known().find(|known| known.name == name).map_or_else(
-        || Description {
-            name: name.into(),
-            label: name.to_owned(),
-            kind: Kind::Unknown,
-            engine: None,
-            look: look("grey", Marker::Plus, true),
-        },
-        Description::from,
-    )
+    let undescribed = || Description {
+        name: name.into(),
+        label: own.map_or(name, |own| &own.label).to_owned(),
+        kind: own.map_or(Kind::Unknown, |own| own.kind.into()),
+        engine: None,
+        look: look::of_name(name),
+    };
+    known()
+        .find(|known| known.name == name)
+        .map_or_else(undescribed, Description::from)
+}
+
+impl From<SystemKind> for Kind {
+    fn from(kind: SystemKind) -> Self {
+        match kind {
+            SystemKind::Native => Self::Native,
+            SystemKind::Wasm => Self::Wasm,
+            SystemKind::Container => Self::Container,
+            SystemKind::Unknown => Self::Unknown,
+        }
+    }
 }
 
 /// Every system that is described, in the order of tables.
@@ -302,6 +320,22 @@ mod tests {
         assert_eq!(describe(&unknown).label, "qemu");
         assert_eq!(describe(&unknown).kind, Kind::Unknown);
         assert_eq!(rank(&unknown), usize::MAX);
+    }
+
+    #[test]
+    fn a_persons_description_counts_where_the_program_has_none() {
+        let own = manifest::Description {
+            label: "My engine".to_owned(),
+            kind: SystemKind::Wasm,
+            sha256: String::new(),
+        };
+        let described = describe_as(&"mine-aa".into(), Some(&own));
+        assert_eq!(
+            (&*described.label, described.kind),
+            ("My engine", Kind::Wasm)
+        );
+        assert_eq!(described.look, describe(&"mine".into()).look);
+        assert_eq!(describe_as(&"native".into(), Some(&own)).label, "native");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod twins;
 
 use std::collections::BTreeMap;
 
+use results::System;
 use results::manifest::Manifest;
 use results::record::Scenario;
 use serde::Serialize;
@@ -70,6 +71,14 @@ impl Facts {
             families,
             controls,
         }
+    }
+
+    /// What is known of a system, by this program or by the run's manifest.
+    pub fn describe(&self, system: &System) -> systems::Description {
+        let mut systems = self.manifest.iter().flat_map(|manifest| &manifest.systems);
+        let named = systems.find(|it| it.name == system.as_str());
+        let own = named.and_then(|it| it.description.as_ref());
+        systems::describe_as(system, own)
     }
 
     /// The versions of the systems, as far as the manifest has them.

@@ -6,7 +6,7 @@
 use results::record::Scenario;
 use results::{Phase, Workload};
 use serde::Serialize;
-use systems::{BASELINE, Kind, describe, standing};
+use systems::{BASELINE, Kind, standing};
 
 use crate::cells::{CellFacts, Lateness, Measure, of_starts, widened};
 use crate::comparison::{self, Bound, Effect, Sample};
@@ -195,7 +195,7 @@ fn ratios(facts: &Facts, workload: &str, name: &'static str, clock: Clock) -> Ve
     let Some(container) = standing(Kind::Container, &timed, |it| &it.cell.cell) else {
         return Vec::new();
     };
-    let is_shown = |it: &&Timed<'_>| it.cell.system() == BASELINE || is_wasm(it.cell);
+    let is_shown = |it: &&Timed<'_>| it.cell.system() == BASELINE || is_wasm(facts, it.cell);
     let ratio = |it: &Timed<'_>| {
         let ratio = comparison::ratio(&it.sample, &container.sample)?;
         let bound = clock.bound(it.cell, container.cell);
@@ -218,8 +218,8 @@ fn ratios(facts: &Facts, workload: &str, name: &'static str, clock: Clock) -> Ve
     timed.iter().filter(is_shown).filter_map(ratio).collect()
 }
 
-fn is_wasm(cell: &CellFacts) -> bool {
-    describe(&cell.cell.system).kind == Kind::Wasm
+fn is_wasm(facts: &Facts, cell: &CellFacts) -> bool {
+    facts.describe(&cell.cell.system).kind == Kind::Wasm
 }
 
 /// Of each system the cell that stands for it, quickest first; none of survivors.

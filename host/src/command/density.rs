@@ -267,6 +267,7 @@ fn manifest(
         engine_version: None,
         sha256: Some(program.sha256.clone()),
         unavailable: None,
+        description: None,
     };
     let engine = Engine::Wasmtime.system();
     Manifest::from(Measured {

@@ -12,9 +12,20 @@ pub(super) fn hit_or_miss(hit: bool) -> &'static str {
     if hit { "hit" } else { "miss" }
 }
 
-/// Whether the cache did what the cell says.
-pub(super) fn check_cache(acquire: Option<Acquire>, was_hit: bool) -> Result<(), Failure> {
+/// Whether the cache did what the cell says, in which there were `before` entries.
+pub(super) fn check_cache(
+    acquire: Option<Acquire>,
+    before: usize,
+    was_hit: bool,
+) -> Result<(), Failure> {
     let planned = acquire == Some(Acquire::CacheHit);
+    if planned && before == 0 {
+        return Err(Failure::new(
+            FailureKind::NotAsPlanned,
+            "not what its cell says: the cache should have compiled code in it, and no start before \
+                has put any there",
+        ));
+    }
     if planned == was_hit {
         return Ok(());
     }
@@ -39,15 +50,25 @@ pub(super) fn check_mapped(attested: &Attested) -> Result<(), Failure> {
     ))
 }
 
-/// Compiled code in a cache: what grows by a miss. Statistics of entries are written by hits too.
+/// How files of a cache end that are no compiled code: statistics, which hits write too, and what is
+/// being written or guarded.
+const NO_CODE: [&str; 4] = ["stats", "wip", "tmp", "lock"];
+
+/// Whether a file of a cache is no compiled code, by how its name ends: `wip-17` too.
+fn is_no_code(extension: &str) -> bool {
+    NO_CODE.iter().any(|known| extension.starts_with(known))
+}
+
+/// Compiled code in a cache: what grows by a miss.
 pub(super) fn count_entries(cache: &Path) -> usize {
     let Ok(read) = std::fs::read_dir(cache) else {
         return 0;
     };
     let count = |entry: std::fs::DirEntry| {
         let path = entry.path();
-        let is_code =
-            path.extension().is_none() && !entry.file_name().as_encoded_bytes().starts_with(b".");
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        let is_code = !is_hidden && !is_no_code(&extension);
         if path.is_dir() {
             count_entries(&path)
         } else {
@@ -88,6 +109,29 @@ fn is_in(maps: &str, mapped: &Mapped) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hit_in_a_cache_that_nothing_has_filled_is_none() {
+        let check = |acquire, before, hit| check_cache(Some(acquire), before, hit).is_ok();
+        assert!(check(Acquire::CacheHit, 1, true) && !check(Acquire::CacheHit, 0, true));
+        assert!(check(Acquire::CacheMiss, 0, false) && !check(Acquire::CacheMiss, 0, true));
+    }
+
+    #[test]
+    fn entries_are_what_a_miss_adds() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in [
+            "mod-1",
+            "code.bin",
+            "mod-1.stats",
+            "mod-2.wip-17",
+            ".lock",
+            "a.lock",
+        ] {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        assert_eq!(count_entries(folder.path()), 2);
+    }
 
     #[test]
     fn code_is_what_may_be_executed_out_of_its_file_or_out_of_none() {

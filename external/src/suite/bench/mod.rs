@@ -3,6 +3,7 @@
 mod capacity;
 mod code_cache;
 mod fleet;
+mod hooks;
 mod load;
 mod managed;
 mod many;
@@ -36,7 +37,9 @@ use crate::client::listening::Listening;
 use crate::process;
 use crate::process::reaper::{Guard, Reaper};
 use crate::system::managed::{Engine, files_in, residency};
-use crate::system::{Acquire, BuildRequest, Instancing, LaunchSpec, OwnArtifact, System, listens};
+use crate::system::{
+    Acquire, BuildRequest, Instancing, LaunchSpec, OwnArtifact, System, Untimed, listens,
+};
 
 /// Samples of one run, in its private folder.
 pub struct SystemBench<'a> {
@@ -67,6 +70,8 @@ pub struct SystemBench<'a> {
     endpoint: Endpoint,
     /// The ports of the last sample, to be free again.
     ports: Vec<u16>,
+    /// What comes after the last sample.
+    after: Option<Untimed>,
     _folder: Guard,
     /// The folder of a run that has not begun: it goes with a kill, as it does with an error.
     unbegun: Option<Guard>,
@@ -148,6 +153,7 @@ impl<'a> SystemBench<'a> {
             prepared: None,
             endpoint: Endpoint::default(),
             ports: Vec::new(),
+            after: None,
             _folder: folder,
             unbegun: None,
         })
@@ -231,8 +237,10 @@ impl<'a> SystemBench<'a> {
         // as samples. A cache is filled by the same start.
         let port = Self::port_for(key.workload)?;
         let launch = self.launch(&spec, key.workload, port);
-        let started = self.start(&launch, &spec, key.workload, port)?;
-        started
+        hooks::run("before", spec.before.as_ref())?;
+        let started = self.start(&launch, &spec, key.workload, port);
+        hooks::run("after", spec.after.as_ref())?;
+        started?
             .verdict
             .map_err(|failure| format!("it was tried once, and {failure}"))?;
         Ok(spec)
@@ -284,10 +292,9 @@ impl<'a> SystemBench<'a> {
             return Err(Skip::new(SkipKind::NotPermitted, reason)
                 .remedy("--no-observer leaves this out; totals are measured all the same"));
         }
-        if let (Some(Acquire::Interpret), Some(reason)) = (
-            planned.acquire,
-            planned.workload.too_much_for_interpreters(),
-        ) {
+        if planned.system.too_much(planned.acquire, planned.workload) {
+            let reason = planned.workload.too_much_for_interpreters();
+            let reason = reason.unwrap_or("a sample of it would take longer than it may");
             return Err(Skip::new(SkipKind::NotApplicable, reason)
                 .remedy("`http-cpu` computes a thousand rounds, on interpreters too"));
         }
@@ -302,13 +309,32 @@ impl<'a> SystemBench<'a> {
         Ok(attested)
     }
 
-    /// Prepares a sample of a program that is launched.
-    fn prepare_process(&mut self, planned: Planned, mut attested: Attested) -> Result<(), Skip> {
+    /// Prepares a sample of a program that is launched. What is to come before it comes first, so
+    /// that nothing that it does is in the page cache; where the sample is not taken, what is to come
+    /// after it comes at once.
+    fn prepare_process(&mut self, planned: Planned, attested: Attested) -> Result<(), Skip> {
         let built = self.built(&planned)?;
         let spec = self.specialise(&planned, &built)?;
+        hooks::run("before", spec.before.as_ref())?;
+        let after = spec.after.clone();
+        let prepared = self.prepare_launch(planned, attested, spec);
+        if prepared.is_err() {
+            hooks::run("after", after.as_ref())?;
+        }
+        prepared
+    }
+
+    fn prepare_launch(
+        &mut self,
+        planned: Planned,
+        mut attested: Attested,
+        spec: LaunchSpec,
+    ) -> Result<(), Skip> {
         if let (Some(cache), Some(Acquire::CacheMiss)) = (&spec.cache, planned.acquire) {
             code_cache::empty_cache(cache)?;
         }
+        let code = spec.code_sha256.iter();
+        attested.extend(code.map(|sha256| (Evidence::CodeSha256, sha256.clone())));
         let mut pages = Pages::NONE;
         let cached = spec.cache.iter().flat_map(|cache| files_in(cache));
         for file in spec.files.iter().cloned().chain(cached) {
@@ -369,6 +395,10 @@ impl Bench for SystemBench<'_> {
         let Some(mut prepared) = self.prepared.take() else {
             return Measurement::failed("nothing was prepared");
         };
+        self.ports.clone_from(&prepared.ports);
+        if let PreparedKind::Process(spec) = &prepared.kind {
+            self.after.clone_from(&spec.after);
+        }
         if let Some(evicted) = &prepared.evicted {
             // Only now: the wait for quiet lies between putting them out and the start.
             match evicted.check() {
@@ -376,7 +406,6 @@ impl Bench for SystemBench<'_> {
                 Err(failure) => return Measurement::failed(failure),
             }
         }
-        self.ports.clone_from(&prepared.ports);
         let scenario = prepared.planned.cell.scenario;
         match &prepared.kind {
             _ if scenario.multiplies() => self.sample_many(prepared),
@@ -393,6 +422,8 @@ impl Bench for SystemBench<'_> {
                 engine.clean()?;
             }
         }
+        let ended = self.after.take();
+        hooks::run("after", ended.as_ref())?;
         for port in std::mem::take(&mut self.ports) {
             let owners = self
                 .endpoint

@@ -206,7 +206,7 @@ impl SystemBench<'_> {
         if let (Some(before), Some(cache)) = (entries_before, &spec.cache) {
             let was_hit = count_entries(cache) <= before;
             attested.insert(Evidence::Cache, json!(hit_or_miss(was_hit)));
-            verdict = verdict.and(check_cache(planned.acquire, was_hit));
+            verdict = verdict.and(check_cache(planned.acquire, before, was_hit));
         }
         if spec.mapped.is_some() && listens(planned.workload) {
             verdict = verdict.and(check_mapped(&attested));

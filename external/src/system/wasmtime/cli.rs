@@ -162,7 +162,7 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     launch.extend(call_arguments(build.workload));
     let one_thread = ("TOKIO_WORKER_THREADS".to_owned(), "1".to_owned());
     Commands {
-        program: "wasmtime",
+        program: "wasmtime".to_owned(),
         compile: precompiled.then(|| words(&["compile", "-o", &paths.code, &paths.guest])),
         launch,
         environment: build

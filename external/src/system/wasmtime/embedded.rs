@@ -82,7 +82,7 @@ impl Adapter for WasmtimeEmbedded {
         if let Some(compile) = &commands.compile {
             run(&found.program, compile)?;
         }
-        let program = match commands.program {
+        let program = match commands.program.as_str() {
             CONTROL_PROGRAM => CONTROL.program(CONTROL_PROGRAM)?,
             _ => found.program.clone(),
         };
@@ -178,9 +178,9 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     }
     Commands {
         program: if build.leaves_out(FIXED_ADDRESS) {
-            CONTROL_PROGRAM
+            CONTROL_PROGRAM.to_owned()
         } else {
-            HOST.name
+            HOST.name.to_owned()
         },
         compile: precompiled.then_some(compile),
         launch,

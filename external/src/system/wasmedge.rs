@@ -1,19 +1,23 @@
 //! `WasmEdge` in the program `host-wasmedge`, which `host serve --engine wasmedge` becomes.
 //! Launched itself, since becoming it costs another exec that no embedder has.
+//!
+//! Its own command line is described in `external/systems/wasmedge.toml`.
+
+use std::path::Path;
 
 use campaign::sibling::Package;
 use results::record::Scenario;
 use workloads::Dialect;
 
-use super::super::programs::unavailable;
-use super::super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, LaunchSpec, ONE_INSTANCE,
-    Paths, Takes, Unavailable, call_arguments, copy_guest, found, listens, run, words,
+use super::programs::unavailable;
+use super::{
+    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, LaunchSpec, Mapped,
+    ONE_INSTANCE, Paths, Takes, Unavailable, call_arguments, copy_guest, found, listens, run, text,
+    words,
 };
-use super::{ACQUIRE_MODES, artifact, estimate, mapped, paths};
 
 /// The engine as a library.
-pub(in crate::system) struct WasmEdgeEmbedded;
+pub(super) struct WasmEdgeEmbedded;
 
 const HOST: Package = Package {
     name: "host-wasmedge",
@@ -21,6 +25,11 @@ const HOST: Package = Package {
     flags: None,
     first_build: "building the program that embeds WasmEdge: once, about two minutes",
 };
+
+/// What it can start with: interpreting, or code that was compiled ahead. The library takes the run mode
+/// `jit` too, and interprets: in 0.17.1 compiling in memory is the command line's own work, and no
+/// function of the C API does it.
+const ACQUIRE_MODES: [Acquire; 2] = [Acquire::Interpret, Acquire::Aot];
 
 /// The guest's memory is bounded to less than WebAssembly allows.
 const MEMORY_LIMIT: &str = "memory-limit";
@@ -80,7 +89,14 @@ impl Adapter for WasmEdgeEmbedded {
     }
 
     fn estimate(&self, acquire: Option<Acquire>, _: Scenario) -> Estimate {
-        estimate(acquire)
+        let start = Estimate::start(35.0);
+        match acquire {
+            Some(Acquire::Interpret) => Estimate {
+                request_us: 3_000.0,
+                ..start
+            },
+            _ => start,
+        }
     }
 
     fn reports_milestones(&self) -> bool {
@@ -118,9 +134,34 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
         compile.extend(words(&["--optimize", "2"]));
     }
     Commands {
-        program: HOST.name,
+        program: HOST.name.to_owned(),
         compile: ahead.then_some(compile),
         launch,
         environment: Vec::new(),
     }
+}
+
+/// Where what belongs to a guest lies: there is no cache.
+fn paths(wasm: &Path) -> Paths {
+    Paths {
+        guest: text(wasm),
+        code: text(&wasm.with_extension("so")),
+        cache: String::new(),
+        cache_config: String::new(),
+    }
+}
+
+/// What is loaded: the module, or what was compiled of it ahead.
+fn artifact(acquire: Option<Acquire>, paths: &Paths) -> &str {
+    if acquire == Some(Acquire::Aot) {
+        &paths.code
+    } else {
+        &paths.guest
+    }
+}
+
+/// What shows that compiled code ran: an artifact that was compiled ahead can fall back to the
+/// interpreter silently.
+fn mapped(acquire: Option<Acquire>, paths: &Paths) -> Option<Mapped> {
+    (acquire == Some(Acquire::Aot)).then(|| Mapped::File(paths.code.clone().into()))
 }
