@@ -38,6 +38,8 @@ pub struct LaunchSpec {
     pub pool: Option<PoolSettings>,
     /// The file that it writes its own milestones into, if it is told to.
     pub milestones: Option<PathBuf>,
+    /// The folder that it runs in; nothing for the run's own.
+    pub folder: Option<PathBuf>,
 }
 
 /// Compiled code that is mapped into a process.
@@ -63,6 +65,7 @@ impl LaunchSpec {
             mapped: None,
             pool: None,
             milestones: None,
+            folder: None,
         }
     }
 
