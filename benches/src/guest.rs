@@ -71,7 +71,7 @@ impl Guest {
     }
 
     fn from_workload(name: &'static str, workload: Workload) -> Self {
-        let artifact: Artifact = workload.artifact();
+        let artifact: Artifact = workload.artifact().expect("it is built in");
         let kind = match artifact.form() {
             Form::HttpComponent => Kind::Component,
             Form::CoreModule | Form::SocketsModule => Kind::Module,

@@ -123,16 +123,37 @@ pub fn open(
     Ok((folder, then))
 }
 
+/// Why a bench was not made.
+#[derive(Debug)]
+pub enum NoBench {
+    /// What it needs cannot be had from the system.
+    Io(std::io::Error),
+    /// There is nothing that it could measure.
+    Refused(Error),
+}
+
+impl From<std::io::Error> for NoBench {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Error> for NoBench {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
 /// The campaign. Returns all samples of the run, earlier ones first.
 ///
 /// `bench` is made in the run's private folder, which is removed once every sample is taken.
 ///
 /// # Errors
 /// What keeps samples from being taken or recorded.
-pub fn measure<B: Bench>(
+pub fn measure<B: Bench, E: Into<NoBench>>(
     folder: &RunFolder,
     manifest: &Manifest,
-    bench: impl FnOnce(PathBuf) -> std::io::Result<B>,
+    bench: impl FnOnce(PathBuf) -> Result<B, E>,
 ) -> Result<(Vec<Sample>, Ended), Error> {
     let stop = stop_on_signals()?;
     let (mut ledger, contents) = Ledger::open(&folder.ledger())?;
@@ -144,15 +165,16 @@ pub fn measure<B: Bench>(
     }
     let plan = Plan::from(manifest);
     let work = folder.work()?;
-    let mut bench = bench(work.clone()).map_err(|error| {
-        Error::new(
+    let mut bench = bench(work.clone()).map_err(|error| match error.into() {
+        NoBench::Refused(error) => error,
+        NoBench::Io(error) => Error::new(
             Exit::Results,
             format!("cannot prepare {}: {error}", work.display()),
         )
         .hint(
             errno::hint(&error)
                 .unwrap_or("--out FOLDER puts runs elsewhere; it needs a writable disk with room"),
-        )
+        ),
     })?;
     folder.begin(manifest)?;
     let campaign = Campaign {

@@ -9,6 +9,7 @@
 //! | [`client`] | the first answer, and load | `network` |
 //! | [`system`] | one adapter a product: find, prepare, launch | all above |
 //! | [`doctor`] | what can be measured here, and what the machine does to results | `system` |
+//! | [`target`] | a person's own workloads, described in TOML or in flags | `system` |
 //! | [`suite`] | profiles, plan, bench, comparisons | all above |
 //! | [`cleanup`] | what is removed after a kill | all above but `doctor` and `suite` |
 //! | [`cli`] | the command line | all above |
@@ -26,3 +27,5 @@ pub mod observe;
 pub mod process;
 pub mod suite;
 pub mod system;
+pub mod target;
+mod words;

@@ -135,7 +135,10 @@ fn two_programs_are_measured_against_each_other() {
 #[test]
 fn two_guests_are_compiled_each_for_itself() {
     let out = folder();
-    let artifact = Workload::CpuHash.artifact_for(Dialect::WasiHttp).path();
+    let artifact = Workload::CpuHash
+        .artifact_for(Dialect::WasiHttp)
+        .unwrap()
+        .path();
     let builds = two_builds(&artifact, out.path(), &SECTION);
     let [a, b] = builds.each_ref().map(|build| path(build));
     let runs = out.path().join("runs");
@@ -191,9 +194,11 @@ fn a_build_that_answers_wrongly_is_no_slower_one() {
 #[test]
 fn what_cannot_be_measured_is_one_message_with_a_way_out() {
     let out = folder();
-    let component = Workload::HttpHello.artifact_for(Dialect::WasiHttp).path();
+    let component = Workload::HttpHello.artifact_for(Dialect::WasiHttp);
+    let component = component.unwrap().path();
     let module = Workload::HttpHello
         .artifact_for(Dialect::WasmEdgeSockets)
+        .unwrap()
         .path();
     let (component, module) = (path(&component), path(&module));
     let text = out.path().join("text");

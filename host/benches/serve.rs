@@ -166,6 +166,7 @@ fn servers(folder: &Path) -> Result<Vec<Server>, Failure> {
     let host = PathBuf::from(env!("CARGO_BIN_EXE_host"));
     let wasm = Workload::HttpHello
         .artifact_for(Dialect::WasiHttp)
+        .expect("it is built in")
         .path()
         .display()
         .to_string();

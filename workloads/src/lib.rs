@@ -8,10 +8,12 @@ mod artifact;
 #[cfg(feature = "builder")]
 pub mod builder;
 mod request;
+pub mod target;
 
 pub use answer::{Answer, Expectation};
 pub use artifact::{Artifact, ArtifactError, VerifyError, verify};
 pub use request::{Request, RequestError};
+pub use target::Target;
 
 use std::sync::LazyLock;
 
@@ -38,6 +40,8 @@ pub enum Workload {
     HttpEcho,
     /// The service, asked to count: `POST /state`.
     HttpState,
+    /// A person's own.
+    Own(&'static Target),
 }
 
 /// What is asked of a program, once it is loaded.
@@ -72,7 +76,7 @@ pub enum Dialect {
 }
 
 impl Workload {
-    /// All of them.
+    /// All that are built in.
     pub const ALL: [Self; 6] = [
         Self::Hello,
         Self::CpuHash,
@@ -85,6 +89,7 @@ impl Workload {
     /// The name in cells and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Own(target) => target.name.as_str(),
             Self::Hello => "hello",
             Self::CpuHash => "cpu-hash",
             Self::HttpHello => "http-hello",
@@ -94,31 +99,42 @@ impl Workload {
         }
     }
 
+    /// All that there are: built in, and [registered](Self::register).
+    pub fn all() -> Vec<Self> {
+        let own = Self::registered();
+        Self::ALL.into_iter().chain(own).collect()
+    }
+
     /// The workload of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|workload| workload.name() == name)
+        let mut all = Self::all().into_iter();
+        all.find(|workload| workload.name() == name)
     }
 
-    /// The form in which an engine that speaks WASI 0.1 and 0.2 takes it.
-    pub const fn form(self) -> Form {
-        self.artifact().form()
+    /// The description of a person's own; nothing of one that is built in.
+    pub const fn own(self) -> Option<&'static Target> {
+        match self {
+            Self::Own(target) => Some(target),
+            _ => None,
+        }
     }
 
-    /// The built guest that serves it on an engine that speaks WASI 0.1 and 0.2.
-    pub const fn artifact(self) -> Artifact {
+    /// The built guest that serves it on an engine that speaks WASI 0.1 and 0.2; nothing of a
+    /// person's own.
+    pub const fn artifact(self) -> Option<Artifact> {
         self.artifact_for(Dialect::WasiHttp)
     }
 
-    /// The built guest that serves it on a system of this dialect. Commands are the same for all.
-    pub const fn artifact_for(self, dialect: Dialect) -> Artifact {
-        match (self, dialect) {
+    /// The built guest that serves it on a system of this dialect; nothing of a person's own.
+    /// Commands are the same for all.
+    pub const fn artifact_for(self, dialect: Dialect) -> Option<Artifact> {
+        Some(match (self, dialect) {
+            (Self::Own(_), _) => return None,
             (Self::Hello, _) => Artifact::Hello,
             (Self::CpuHash, _) => Artifact::CpuHash,
             (_, Dialect::WasiHttp) => Artifact::HttpComponent,
             (_, Dialect::WasmEdgeSockets) => Artifact::HttpSockets,
-        }
+        })
     }
 
     /// Why an interpreter is not measured with it, if it is not.
@@ -146,6 +162,7 @@ impl Workload {
             ))),
             Self::HttpEcho => Call::Http(Request::post("/echo", echo_body())),
             Self::HttpState => Call::Http(Request::post("/state", [])),
+            Self::Own(target) => target.call.clone(),
         }
     }
 
@@ -163,6 +180,7 @@ impl Workload {
             Self::HttpCpu => Expectation::status(200).with_body(cpu_hash_hex(DEFAULT_ITERATIONS)),
             Self::HttpEcho => Expectation::status(200).with_body(echo_body()),
             Self::HttpState => Expectation::status(200).with_body(nth.to_string()),
+            Self::Own(target) => target.expected.clone(),
         }
     }
 
@@ -194,10 +212,47 @@ mod tests {
     }
 
     #[test]
+    fn an_own_workload_is_found_by_a_name_that_nothing_else_has() {
+        let target = |name: &str| Target {
+            name: name.to_owned(),
+            call: Call::Http(Request::get("/x")),
+            expected: Expectation::status(204),
+            ready: None,
+            native: None,
+            component: None,
+            module: None,
+            image: None,
+            environment: Vec::new(),
+            folders: Vec::new(),
+            port: None,
+            folder: "/".into(),
+            file: None,
+            secrets: Vec::new(),
+        };
+        let own = Workload::register(target("orders")).unwrap();
+        assert_eq!(Workload::from_name("orders"), Some(own));
+        assert_eq!((own.artifact(), own.name()), (None, "orders"));
+        assert_eq!(own.call(), Call::Http(Request::get("/x")));
+        assert_eq!(own.expected(7), Expectation::status(204));
+        assert_eq!(own.expected_of_any(), own.expected(1));
+        for (name, words) in [
+            ("orders", "two workloads are called `orders`"),
+            ("hello", "there is a built-in workload `hello`"),
+            ("", "a name is empty"),
+            ("a/b", "`/` in a name"),
+            ("a,b", "parts names at commas"),
+            ("a\u{200b}", "in a name"),
+        ] {
+            let error = Workload::register(target(name)).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
     fn only_services_differ_by_dialect() {
         for workload in Workload::ALL {
-            let [component, sockets] =
-                [Dialect::WasiHttp, Dialect::WasmEdgeSockets].map(|d| workload.artifact_for(d));
+            let [component, sockets] = [Dialect::WasiHttp, Dialect::WasmEdgeSockets]
+                .map(|dialect| workload.artifact_for(dialect).unwrap());
             match workload.call() {
                 Call::Run(_) => {
                     assert_eq!((component, component.form()), (sockets, Form::CoreModule));
@@ -209,10 +264,7 @@ mod tests {
                     );
                 }
             }
-            assert_eq!(
-                (workload.artifact(), workload.form()),
-                (component, component.form())
-            );
+            assert_eq!(workload.artifact(), Some(component));
         }
     }
 

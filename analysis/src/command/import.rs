@@ -411,6 +411,7 @@ fn manifest(
                 engine_version: None,
                 sha256: None,
                 unavailable: None,
+                description: None,
             })
             .collect(),
         cells: counts.into_keys().cloned().collect(),

@@ -17,6 +17,9 @@ static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
 /// After so many requests it breaks, if it is to break under load.
 const UNTIL_IT_BREAKS: u64 = 20;
+/// How often it was asked for its health, and how often it says that it is not ready.
+static COUNT_OF_HEALTH: AtomicU64 = AtomicU64::new(0);
+const READY: u64 = 3;
 
 /// What a right answer says.
 const HELLO: &str = "Hello from coldphase";
@@ -48,6 +51,26 @@ fn main() -> ExitCode {
             };
             serve(address, behaviour)
         }
+        "tells" => {
+            let token = std::env::var("API_TOKEN").unwrap_or_default();
+            let _ = writeln!(std::io::stderr(), "mock: {token} is not accepted");
+            ExitCode::from(3)
+        }
+        "daemonises" => {
+            let this = std::env::current_exe().unwrap_or_default();
+            let child = Command::new("setsid")
+                .arg(this)
+                .args(["answers", address])
+                .spawn();
+            if child.is_err() {
+                return ExitCode::FAILURE;
+            }
+            while TcpStream::connect(address).is_err() {
+                std::thread::yield_now();
+            }
+            ExitCode::SUCCESS
+        }
+        "six-alone" => serve(&address.replace("127.0.0.1", "[::1]"), behaviour),
         "leaves-a-child" => {
             // In a session of its own, it is in nobody's process group.
             let child = Command::new("setsid").args(["sleep", "1000"]).spawn();
@@ -97,6 +120,8 @@ fn converse(mut stream: TcpStream, behaviour: &str) {
         }
         let increments = buffer.starts_with(b"POST");
         let counts = buffer[..read].windows(8).any(|it| it == b" /state ");
+        let asked_health = buffer[..read].windows(9).any(|it| it == b" /health ");
+        let asks = COUNT_OF_HEALTH.fetch_add(u64::from(asked_health), Relaxed);
         read = 0;
         let count = COUNT.fetch_add(u64::from(increments), Relaxed) + u64::from(increments);
         let count = if behaviour == "forgets" {
@@ -107,6 +132,9 @@ fn converse(mut stream: TcpStream, behaviour: &str) {
         let is_broken = REQUESTS.fetch_add(1, Relaxed) >= UNTIL_IT_BREAKS;
         let (status, body, promised) = match behaviour {
             "breaks-under-load" if is_broken => ("500 Internal Server Error", "it broke", 8),
+            "ready-later" if asks < READY && asked_health => ("503 Service Unavailable", "", 0),
+            "ready-later" if asks < READY => ("500 Internal Server Error", "too early", 9),
+            "redirects" => ("302 Found\r\nlocation: /elsewhere", "", 0),
             "status-500" => ("500 Internal Server Error", "it broke", 8),
             "wrong-body" => ("200 OK", "Hello from elsewhere", 20),
             "closes-mid-body" => ("200 OK", "Hello", 20),
@@ -117,6 +145,11 @@ fn converse(mut stream: TcpStream, behaviour: &str) {
         };
         if behaviour == "slow" {
             forever();
+        }
+        if behaviour == "prior-knowledge" {
+            // Settings, as servers of HTTP/2 begin with.
+            let _ = stream.write_all(b"\0\0\0\x04\0\0\0\0\0");
+            return;
         }
         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {promised}\r\n\r\n{body}");
         if stream.write_all(answer.as_bytes()).is_err() || behaviour == "closes-mid-body" {

@@ -127,7 +127,11 @@ impl Incoming {
         if body.is_none() && self.received.len() - head.body > self.max_body.saturating_mul(2) {
             return Err(format!("the body is longer than {} bytes", self.max_body));
         }
-        Ok(body.map(|body| Answer::new(i64::from(head.status), body)))
+        Ok(body.map(|body| Answer {
+            code: i64::from(head.status),
+            headers: headers(&self.received[..head.body]),
+            body,
+        }))
     }
 
     /// The head, once it is there. Those that only announce another one are dropped.
@@ -181,6 +185,20 @@ fn parse_head(received: &[u8]) -> Result<Option<Head>, String> {
         }
     }
     Ok(Some(Head { status, body, ends }))
+}
+
+/// The headers of a head that was parsed before: read once the answer is complete, and dated.
+fn headers(head: &[u8]) -> Vec<(String, String)> {
+    let mut headers = [EMPTY_HEADER; MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    if response.parse(head).is_err() {
+        return Vec::new();
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = response.headers.iter();
+    headers
+        .map(|header| (header.name.to_owned(), text(header.value.trim_ascii())))
+        .collect()
 }
 
 fn parse_length(value: &[u8]) -> Result<usize, String> {
@@ -287,8 +305,11 @@ mod tests {
                 0\r\n\r\n",
             "",
         );
-        let (answer, _) = fed("HTTP/1.1 204 No Content\r\n\r\n").unwrap().unwrap();
+        let (answer, _) = fed("HTTP/1.1 204 No Content\r\nX-A:  b \r\n\r\n")
+            .unwrap()
+            .unwrap();
         assert_eq!((answer.code, answer.body.len()), (204, 0));
+        assert_eq!(answer.headers, [("X-A".to_owned(), "b".to_owned())]);
     }
 
     #[test]

@@ -212,7 +212,7 @@ fn attempt(
     let connected_ns = now_ns();
     connected.set(true);
     let (answered_ns, answer) = exchange(stream, request, policy)?;
-    if policy.retry_statuses && answer.code != 200 {
+    if policy.retry_statuses && answer.code != policy.status {
         return Err(Failed::Again(format!("HTTP status {}", answer.code)));
     }
     Ok((connected_ns, answered_ns, answer))
@@ -369,7 +369,10 @@ mod tests {
         )
         .unwrap();
         serving.unwrap().join().unwrap();
-        assert_eq!(first.answer, Answer::new(200, b"ok".into()));
+        assert_eq!(
+            (first.answer.code, &first.answer.body[..]),
+            (200, &b"ok"[..])
+        );
         assert_eq!(first.attempts, 21, "{first:?}");
         // Between the last two attempts, of which the second found somebody.
         let longest = first.connected_ns - before;

@@ -41,9 +41,11 @@ pub struct RetryPolicy {
     /// Whether a connection that is closed before the first byte of an answer is another reason to
     /// retry: Docker's proxy listens before the server in the container does.
     pub retry_resets: bool,
-    /// Whether an answer of another status than 200 is another reason to retry: an orchestrator
+    /// Whether an answer of another status is another reason to retry: an orchestrator
     /// listens before the workload is there.
     pub retry_statuses: bool,
+    /// The status that is none of those.
+    pub status: i64,
     /// The longest body that is taken.
     pub max_body: usize,
 }
@@ -72,6 +74,7 @@ impl RetryPolicy {
             growth: Self::GROWTH,
             retry_resets: false,
             retry_statuses: false,
+            status: 200,
             max_body: 16 * 1024 * 1024,
         }
     }

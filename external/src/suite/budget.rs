@@ -145,7 +145,10 @@ impl Rank {
             Self::Mode
         } else if is_further_setting(planned, values) {
             Self::Setting
-        } else if matches!(planned.workload, Workload::Hello | Workload::HttpHello) {
+        } else if matches!(
+            planned.workload,
+            Workload::Hello | Workload::HttpHello | Workload::Own(_)
+        ) {
             Self::Core
         } else {
             Self::Workload

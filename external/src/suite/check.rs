@@ -18,6 +18,7 @@ use super::described;
 use super::plan::{Observer, Planned};
 use super::settings::Settings;
 use super::systems::Systems;
+use crate::client::load::Amount;
 use crate::process;
 use crate::system::{Acquire, System, listens};
 
@@ -72,7 +73,7 @@ pub fn system(arguments: &SystemArguments) -> Result<Exit, Error> {
     let SystemCommand::Check(arguments) = &arguments.command;
     let own = described::register(std::slice::from_ref(&arguments.file))?;
     let mut settings = Settings::for_comparison(1, Some(0));
-    settings.values.requests = REQUESTS;
+    settings.values.requests = Some(REQUESTS);
     settings.values.time_limit_s = arguments.time_limit;
     let trials: Vec<_> = own
         .iter()
@@ -182,7 +183,7 @@ fn of_mode(
     };
     let trial = |part, scenario, observer| {
         let start = Planned::start(system, workload, mode, scenario);
-        let planned = Planned { observer, ..start }.with_params(REQUESTS);
+        let planned = Planned { observer, ..start }.with_params(Amount::Requests(REQUESTS));
         Trial { planned, part }
     };
     let mut trials = vec![trial(Part::Start, scenario, Observer::None)];

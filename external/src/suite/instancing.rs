@@ -22,6 +22,7 @@ pub(super) fn of(
             .instancing_workloads
             .iter()
             .any(|name| name == workload.name());
+    let is_varied = is_varied && workload.own().is_none();
     if scenario.starts() || !listens(workload) || !is_varied {
         return ways;
     }

@@ -9,6 +9,7 @@ use results::manifest::{ArtifactFact, Manifest};
 use results::values::Named as _;
 use workloads::Dialect;
 
+use super::own_workloads;
 use super::plan::{self, Planned};
 use super::settings::{Origins, Settings};
 use super::systems::Systems;
@@ -24,17 +25,17 @@ pub(super) fn build(
     let program_sha256 = sha256_file(Path::new("/proc/self/exe")).map_err(|error| {
         Error::new(Exit::Internal, format!("cannot read this program: {error}"))
     })?;
-    let mut systems = campaign::manifest::systems(cells, |planned: &Planned| {
+    let mut facts = campaign::manifest::systems(cells, |planned: &Planned| {
         let found = systems
             .get(planned.system)
-            .map_err(|skip| skip.to_string())?;
+            .map_err(|skip| own_workloads::why_not(planned, skip).to_string())?;
         Ok(Identity {
             version: found.version.clone(),
             engine_version: found.engine_version.clone(),
             sha256: found.sha256.clone(),
         })
     });
-    for system in &mut systems {
+    for system in &mut facts {
         let name = results::System::from(system.name.as_str());
         let adapter = System::from_name(name.original_name());
         system.description = adapter.and_then(|it| it.description());
@@ -46,19 +47,19 @@ pub(super) fn build(
         samples_per_cell: settings.values.samples,
         cells: cells.iter().map(|planned| planned.cell.clone()).collect(),
         program_sha256,
-        systems,
-        artifacts: artifacts(cells)?,
+        systems: facts,
+        artifacts: artifacts(cells, systems)?,
     }))
 }
 
 /// What a person's own builds are, if they are measured; else each built guest once, with the
 /// workloads that it serves.
-fn artifacts(cells: &[Planned]) -> Result<Vec<ArtifactFact>, Error> {
+fn artifacts(cells: &[Planned], systems: &Systems) -> Result<Vec<ArtifactFact>, Error> {
     let own = own_builds(cells);
     if !own.is_empty() {
         return Ok(own);
     }
-    let mut facts: Vec<ArtifactFact> = Vec::new();
+    let mut facts = own_workloads::artifacts(cells, systems);
     let of_guests = cells.iter().filter(|planned| planned.acquire.is_some());
     for (planned, dialect) in of_guests.flat_map(|planned| {
         [
@@ -66,7 +67,9 @@ fn artifacts(cells: &[Planned]) -> Result<Vec<ArtifactFact>, Error> {
             (planned, Dialect::WasmEdgeSockets),
         ]
     }) {
-        let artifact = planned.workload.artifact_for(dialect);
+        let Some(artifact) = planned.workload.artifact_for(dialect) else {
+            continue;
+        };
         let (path, workload) = (
             artifact.path().display().to_string(),
             planned.workload.name().to_owned(),

@@ -13,6 +13,7 @@ mod instancing;
 pub mod loads;
 mod manifest;
 pub mod network;
+mod own_workloads;
 pub mod plan;
 pub mod profile;
 mod renamed;
@@ -26,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use campaign::duration::{format_estimate, parse_seconds};
-use campaign::run::{self, Format};
+use campaign::run::{self, Format, NoBench};
 use campaign::terminal::{print, say};
 use campaign::{Error, Exit, errno};
 use clap::Args;
@@ -46,6 +47,7 @@ use crate::doctor::{Finding, Report, Severity, Trials};
 use crate::network::firewall::{self, Level};
 use crate::process;
 use crate::process::reaper::Reaper;
+use crate::target::TargetArguments;
 
 /// The command line of `external suite`.
 #[derive(Debug, Clone, Default, Args)]
@@ -85,6 +87,9 @@ pub struct SuiteArguments {
     /// Connections at once under `throughput` (repeatable, or with commas) [default: by profile]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub connections: Vec<usize>,
+    /// A person's own workloads.
+    #[command(flatten)]
+    pub own: TargetArguments,
     /// What starts find in the page cache (repeatable, or with commas) [default: by scenario]
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = eviction::parser())]
     pub page_cache: Vec<PageCache>,
@@ -125,7 +130,8 @@ pub struct SuiteArguments {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "profile", "only", "samples", "budget", "warm_up", "duration", "requests", "connections",
         "instances", "variants", "no_observer", "seed", "list", "firewall", "path", "delay", "jitter", "rate",
-        "page_cache", "system",
+        "page_cache", "system", "target", "component", "module", "native", "image", "name",
+        "run_to_end", "arg", "env", "request", "header", "body", "body_file", "expect",
     ])]
     pub resume: Option<String>,
     /// Print what would be measured and about how long it would take, and measure nothing
@@ -199,10 +205,7 @@ fn measure(
         return list(&cells, &settings);
     }
     let required = systems::required(&arguments.require, &cells)?;
-    let systems = Systems::find_for(
-        folder.as_deref(),
-        cells.iter().map(|planned| planned.system),
-    )?;
+    let systems = Systems::find_for(folder.as_deref(), own_workloads::needed(&cells))?;
     systems.require(&required)?;
     let campaign = Campaign {
         settings: &settings,
@@ -264,8 +267,10 @@ impl Campaign<'_> {
         let (samples, ended) = run::measure(&folder, &manifest, |work| {
             let unbegun = resume.is_none().then(|| reaper.guard_folder(folder.path()));
             let unbegun = unbegun.transpose()?;
-            SystemBench::new(work, self.settings, self.cells, self.systems, &reaper)
-                .map(|bench| NetworkBench::new(bench.until_begun(unbegun)))
+            let mut bench =
+                SystemBench::new(work, self.settings, self.cells, self.systems, &reaper)?;
+            own_workloads::try_all(&mut bench, self.cells)?;
+            Ok::<_, NoBench>(NetworkBench::new(bench.until_begun(unbegun)))
         })?;
         let place = out.map_or_else(String::new, |out| format!(" --out {}", out.display()));
         let command = command.replacen("external ", "cargo run -p external -- ", 1);

@@ -13,6 +13,7 @@ use super::eviction;
 use super::instancing;
 use super::loads::{self, Rate};
 use super::network::{self, NetworkPath};
+use super::own_workloads;
 use super::profile::Profile;
 use super::selection;
 use super::settings::{Settings, Variants};
@@ -20,7 +21,7 @@ use crate::client::load::Amount;
 use crate::system::managed::NEW_ENGINE;
 use crate::system::{Acquire, Instancing, System, listens};
 
-/// The workloads that a control measures a second time: one of each kind.
+/// The workloads that are built in and that a control measures a second time: one of each kind.
 const CONTROLLED: [Workload; 2] = [Workload::Hello, Workload::HttpHello];
 
 /// What is done before and after each sample, in milliseconds: evicting, waiting for quiet, looking
@@ -297,8 +298,14 @@ impl Planned {
 /// # Errors
 /// `--only` names a key or a value that no cell has, or one of two builds cannot be measured.
 pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
-    let cells = selection::only(all_cells(settings)?, &settings.only)?;
+    let cells = selected(settings)?;
     Ok(within_budget(cells, settings)?.cells)
+}
+
+/// The cells that are asked for, of those that the settings cross.
+fn selected(settings: &Settings) -> Result<Vec<Planned>, Error> {
+    let cells = selection::only(all_cells(settings)?, &settings.only)?;
+    Ok(own_workloads::once_where_it_cannot_run(cells))
 }
 
 /// Every cell that the settings cross.
@@ -319,14 +326,22 @@ fn all_cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
     let cells = duel::crossed(cells, &settings.builds)?;
     let mut cells = network::crossed(cells, values);
     cells.extend(pinned_starts(&cells));
+    let own = own_workloads::controls(&cells, &values.controls);
     for control in &values.controls {
         let twins: Vec<_> = cells
             .iter()
-            .filter(|planned| is_controlled(planned, control))
+            .filter(|planned| planned.system.name() == control && is_controlled(planned))
             .map(Planned::twin)
             .collect();
         cells.extend(twins);
     }
+    let twins: Vec<_> = cells
+        .iter()
+        .filter(|planned| is_controlled(planned))
+        .filter(|planned| own.contains(&(planned.system, planned.workload)))
+        .map(Planned::twin)
+        .collect();
+    cells.extend(twins);
     Ok(cells)
 }
 
@@ -354,7 +369,7 @@ fn within_budget(cells: Vec<Planned>, settings: &Settings) -> Result<Fitted, Err
 /// # Errors
 /// As [`cells`].
 pub fn left_out(settings: &Settings) -> Result<Vec<(&'static str, usize)>, Error> {
-    let cells = selection::only(all_cells(settings)?, &settings.only)?;
+    let cells = selected(settings)?;
     Ok(within_budget(cells, settings)?.left_out)
 }
 
@@ -363,7 +378,7 @@ pub fn left_out(settings: &Settings) -> Result<Vec<(&'static str, usize)>, Error
 /// # Errors
 /// As [`cells`].
 pub(super) fn samples_within(budget: Budget, settings: &Settings) -> Result<u32, Error> {
-    let cells = selection::only(all_cells(settings)?, &settings.only)?;
+    let cells = selected(settings)?;
     Ok(budget::samples_within(budget, &cells, &settings.values))
 }
 
@@ -445,11 +460,7 @@ pub fn order(cells: &[Planned]) -> Order {
 
 /// Whether a system is to run a workload, and can.
 fn is_measured(settings: &Settings, system: System, workload: Workload) -> bool {
-    let listed = settings
-        .values
-        .managed_workloads
-        .iter()
-        .any(|name| name == workload.name());
+    let listed = own_workloads::is_named(&settings.values.managed_workloads, workload);
     system.supports(workload) && (system.managed().is_none() || listed)
 }
 
@@ -464,8 +475,7 @@ fn scenarios(settings: &Settings, workload: Workload) -> Vec<Scenario> {
         scenario.starts() || *scenario == Scenario::Scaling || listens(workload)
     };
     let multiplied = &settings.values.multiplied_workloads;
-    let is_multiplied =
-        multiplied.is_empty() || multiplied.iter().any(|name| name == workload.name());
+    let is_multiplied = multiplied.is_empty() || own_workloads::is_named(multiplied, workload);
     Scenario::ALL
         .into_iter()
         .filter(|scenario| is_multiplied || !scenario.multiplies())
@@ -484,7 +494,7 @@ fn crossed(
     workload: Workload,
     scenario: Scenario,
 ) -> Vec<Planned> {
-    if system.lacks(scenario).is_some() {
+    if system.lacks(scenario).is_some() || own_workloads::pulls_image(system, workload, scenario) {
         return Vec::new();
     }
     let values = &settings.values;
@@ -581,27 +591,28 @@ fn observers(
     workload: Workload,
     scenario: Scenario,
 ) -> &'static [Observer] {
-    let named = |name: &String| name == workload.name();
-    if !scenario.starts() || !settings.values.observe.iter().any(named) {
+    let observed = &settings.values.observe;
+    let is_named = !observed.is_empty() && own_workloads::is_named(observed, workload);
+    if !scenario.starts() || !is_named {
         return &[Observer::None];
     }
     match system.managed() {
         None => &[Observer::None, Observer::Seccomp],
         // System calls in a container are not seen from outside, so a service in it reports its own
         // milestones; those of the engine are reported in any case.
-        Some(_) if system.reports_milestones() && listens(workload) => {
+        Some(_) if system.reports_milestones() && listens(workload) && workload.own().is_none() => {
             &[Observer::None, Observer::Own]
         }
         Some(_) => &[Observer::None],
     }
 }
 
-fn is_controlled(planned: &Planned, control: &str) -> bool {
-    planned.system.name() == control
-        && planned.observer == Observer::None
+fn is_controlled(planned: &Planned) -> bool {
+    planned.observer == Observer::None
         && !planned.pinned
         && planned.instancing == planned.system.usual_instancing(planned.workload)
-        && CONTROLLED.contains(&planned.workload)
+        && own_workloads::runs(planned.system, planned.workload)
+        && (planned.workload.own().is_some() || CONTROLLED.contains(&planned.workload))
 }
 
 #[cfg(test)]

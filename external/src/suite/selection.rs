@@ -92,7 +92,10 @@ fn known(cells: &[Planned], key: &str) -> Vec<String> {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     match key {
         "system" => owned(&System::names()),
-        "workload" => owned(&Workload::ALL.map(Workload::name)),
+        "workload" => {
+            let names = Workload::all().into_iter().map(Workload::name);
+            names.map(str::to_owned).collect()
+        }
         "scenario" => owned(&Scenario::ALL.map(Scenario::name)),
         _ => {
             let values = cells.iter().filter_map(|planned| property(planned, key));

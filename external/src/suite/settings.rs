@@ -20,12 +20,14 @@ use super::described;
 use super::environment;
 use super::loads;
 use super::network;
+use super::own_workloads;
 use super::plan;
 use super::profile::Profile;
 pub use super::profile::{DEFAULT, Variants};
 use super::renamed;
 use super::variables::Variables;
 use crate::system::{Acquire, System};
+use crate::target::{self, Described};
 
 /// What a run measures, in full: kept in its manifest, so that resuming it plans the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +57,9 @@ pub struct Settings {
     /// The files of two builds that are measured against each other, by the builds' names in cells.
     #[serde(default)]
     pub builds: BTreeMap<String, String>,
+    /// Descriptions of persons' own workloads.
+    #[serde(default)]
+    pub targets: Vec<Described>,
     /// Whether the artifact's pages are evicted before every start, prepared ones too.
     pub evict_always: bool,
     /// What the order of the samples is drawn from.
@@ -79,6 +84,7 @@ impl Settings {
             keep_to: None,
             scaling_systems: Vec::new(),
             builds: BTreeMap::new(),
+            targets: Vec::new(),
             evict_always: false,
             seed: seed.unwrap_or_else(run::draw_seed),
         }
@@ -97,11 +103,15 @@ impl Settings {
 
     /// Every value with where it came from, as a manifest records it.
     pub(super) fn to_config(&self, origins: &Origins) -> BTreeMap<String, Setting> {
+        let recorded = Self {
+            targets: target::recorded(&self.targets),
+            ..self.clone()
+        };
         let setting = |(key, value): (String, Value)| {
             let origin = origins.get(&key).copied().unwrap_or(Origin::Default);
             (key, Setting { value, origin })
         };
-        self.to_map().into_iter().map(setting).collect()
+        recorded.to_map().into_iter().map(setting).collect()
     }
 
     /// All values, those of the profile beside the others.
@@ -195,7 +205,9 @@ pub fn resolve(
     usual: &str,
 ) -> Result<(Settings, Origins), Error> {
     if let Some(folder) = resume {
-        return Ok((read_run(folder)?, Origins::new()));
+        let settings = read_run(folder)?;
+        target::load(&settings.targets)?;
+        return Ok((settings, Origins::new()));
     }
     // Before all else: whatever names a system may name one of these.
     let own = described::register(&arguments.system)?;
@@ -203,6 +215,7 @@ pub fn resolve(
     let values = Profile::load(name)?;
     let settings = Settings::new(name.to_owned(), values, arguments.seed);
     let mut layers = Layers::new(settings);
+    own_workloads::add(&arguments.own, &mut layers)?;
     let seed = arguments
         .seed
         .map_or(Origin::Drawn, |_| Origin::CommandLine);
@@ -257,6 +270,7 @@ pub(super) fn read_run(folder: &Path) -> Result<Settings, Error> {
         .hint("it is resumed by the command and the version of coldphase that began it")
     });
     let mut settings = read?;
+    settings.targets = own_workloads::expanded(settings.targets)?;
     // A record does not say where a home is.
     let builds = settings.builds.values_mut();
     for path in builds.chain(&mut settings.system_files) {
@@ -337,7 +351,8 @@ fn check(settings: &Settings) -> Result<(), Error> {
     for names in [&values.systems, &values.controls] {
         all_known("system", names, &systems)?;
     }
-    let workloads = Workload::ALL.map(Workload::name);
+    let workloads = Workload::all().into_iter().map(Workload::name);
+    let workloads: Vec<_> = workloads.collect();
     for names in [
         &values.workloads,
         &values.managed_workloads,

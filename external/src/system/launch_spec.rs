@@ -45,6 +45,8 @@ pub struct LaunchSpec {
     pub before: Option<Untimed>,
     /// What is run after it, however it went.
     pub after: Option<Untimed>,
+    /// The folder that it runs in; nothing for the run's own.
+    pub folder: Option<PathBuf>,
 }
 
 /// Compiled code that is mapped into a process.
@@ -73,6 +75,7 @@ impl LaunchSpec {
             milestones: None,
             before: None,
             after: None,
+            folder: None,
         }
     }
 

@@ -8,6 +8,7 @@ mod container;
 mod containerd;
 mod described;
 mod docker;
+mod given;
 mod instancing;
 mod launch_spec;
 mod launched;
@@ -16,6 +17,8 @@ mod native;
 mod oci;
 mod own;
 pub mod own_milestones;
+pub mod own_workload;
+pub mod placeholders;
 mod programs;
 mod pull;
 mod registry;
@@ -31,9 +34,11 @@ pub use results::values::Acquire;
 use results::values::Lifecycle;
 use results::{Skip, SkipKind};
 use serde::Serialize;
-use workloads::{Artifact, Call, Dialect, Workload};
+use workloads::target::OwnFile;
+use workloads::{Artifact, Call, Dialect, Target, Workload};
 
 pub use self::described::{Described, DescriptionError, Untimed};
+pub use self::docker::image_id;
 pub use self::instancing::Instancing;
 use self::launch_spec::{ADDRESS, MILESTONES};
 pub use self::launch_spec::{LaunchSpec, Mapped};
@@ -229,6 +234,14 @@ pub trait Adapter: Sync {
         None
     }
 
+    /// Whether it runs a person's own workload as that is built.
+    ///
+    /// # Errors
+    /// What would be needed.
+    fn check_own(&self, target: &Target) -> Result<(), Skip> {
+        own_workload::usual_check(self.name(), self.takes(), target)
+    }
+
     /// How it is started if an engine of its own does that; nothing if it is a program that is
     /// launched.
     fn managed(&self) -> Option<&dyn ManagedSystem> {
@@ -318,13 +331,42 @@ fn copy_artifact(artifact: Artifact, folder: &Path) -> Result<(PathBuf, String),
 
 /// The guest of a workload in a dialect, copied: the one that is built here, or a person's own.
 fn copy_guest(build: &BuildRequest<'_>, dialect: Dialect) -> Result<(PathBuf, String), String> {
-    let artifact = build.workload.artifact_for(dialect);
+    if let Some(target) = build.workload.own() {
+        let file = own_workload::guest(target, dialect).map_err(|skip| skip.to_string())?;
+        return copy_own(file, build.folder);
+    }
+    let artifact = built_in(build.workload, dialect)?;
     let Some(own) = build.own else {
         return copy_artifact(artifact, build.folder);
     };
     let path = build.folder.join(artifact.file_name());
     own.copy_to(&path)?;
     Ok((path, own.sha256.clone()))
+}
+
+/// A person's own guest, copied.
+fn copy_own(file: &OwnFile, folder: &Path) -> Result<(PathBuf, String), String> {
+    let path = folder.join("guest.wasm");
+    std::fs::copy(own_workload::check_unchanged(file)?, &path)
+        .map_err(|error| format!("cannot copy {}: {error}", file.path.display()))?;
+    Ok((path, file.sha256.clone()))
+}
+
+/// The component of a service, copied.
+fn copy_component(workload: Workload, folder: &Path) -> Result<(PathBuf, String), String> {
+    match workload.own() {
+        Some(target) => {
+            let file = own_workload::guest(target, Dialect::WasiHttp);
+            copy_own(file.map_err(|skip| skip.to_string())?, folder)
+        }
+        None => copy_artifact(built_in(workload, Dialect::WasiHttp)?, folder),
+    }
+}
+
+/// The guest of a workload that is built here.
+fn built_in(workload: Workload, dialect: Dialect) -> Result<Artifact, String> {
+    let artifact = workload.artifact_for(dialect);
+    artifact.ok_or_else(|| format!("{} is not built here", workload.name()))
 }
 
 /// Removes what a killed run left in a product's engine. The words are those of its guard.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use campaign::{Error, Exit};
 use results::digest::sha256_file;
-use workloads::{Dialect, Form, Workload};
+use workloads::{Artifact, Dialect, Form, Workload};
 
 use super::System;
 
@@ -154,9 +154,9 @@ impl Takes {
     fn wanted(self, workload: Workload) -> Contents {
         match self {
             Self::Program => Contents::Program,
-            Self::Guest(dialect) => match workload.artifact_for(dialect).form() {
-                Form::HttpComponent => Contents::Component,
-                Form::CoreModule | Form::SocketsModule => Contents::Module,
+            Self::Guest(dialect) => match workload.artifact_for(dialect).map(Artifact::form) {
+                Some(Form::HttpComponent) => Contents::Component,
+                Some(Form::CoreModule | Form::SocketsModule) | None => Contents::Module,
             },
         }
     }

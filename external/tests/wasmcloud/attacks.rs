@@ -230,7 +230,8 @@ fn an_image_that_was_replaced_is_not_run() {
         .folder
         .path()
         .join("wasmcloud/registry/docker/registry/v2/blobs");
-    let component = results::digest::sha256_hex(&Workload::HttpHello.artifact().read().unwrap());
+    let component = Workload::HttpHello.artifact().unwrap();
+    let component = results::digest::sha256_hex(&component.read().unwrap());
     let blob = blobs.join(format!("sha256/{}/{component}/data", &component[..2]));
     let mut bytes = std::fs::read(&blob).unwrap();
     bytes.extend_from_slice(b"\x00\x05\x04evil");
@@ -264,7 +265,8 @@ fn a_tag_that_leads_elsewhere_is_not_followed() {
     std::fs::copy(link(&other), link("built".as_ref())).unwrap();
     let pulled = request(Workload::HttpHello, &[("host", "new"), ("image", "pulled")]);
     sample(&mut *engine, &pulled);
-    let component = results::digest::sha256_hex(&Workload::HttpHello.artifact().read().unwrap());
+    let component = Workload::HttpHello.artifact().unwrap();
+    let component = results::digest::sha256_hex(&component.read().unwrap());
     let cached = std::fs::read_dir(folder.join("cache")).unwrap().flatten();
     let cached: Vec<_> = cached
         .flat_map(|image| {

@@ -120,7 +120,7 @@ fn sample(engine: &mut dyn Engine, request: &StartRequest) -> Start {
     let prepared = engine.prepare(request).unwrap();
     assert_eq!(
         prepared.sha256,
-        results::digest::sha256_hex(&request.workload.artifact().read().unwrap())
+        results::digest::sha256_hex(&request.workload.artifact().unwrap().read().unwrap())
     );
     let port = ports::free_port().unwrap();
     let mut instance = engine.start(request, Some(port)).unwrap();

@@ -45,8 +45,12 @@ impl Target {
     /// A workload of the registry in each form that some engine runs, the artifacts checked against
     /// their recorded digests.
     pub(crate) fn from_workload(workload: Workload) -> Result<Vec<Self>, Error> {
-        let [component, sockets] = [Dialect::WasiHttp, Dialect::WasmEdgeSockets]
-            .map(|dialect| workload.artifact_for(dialect));
+        let [Some(component), Some(sockets)] = [Dialect::WasiHttp, Dialect::WasmEdgeSockets]
+            .map(|dialect| workload.artifact_for(dialect))
+        else {
+            let message = format!("{} is no workload that is built in", workload.name());
+            return Err(Error::new(Exit::Usage, message).hint("--artifact FILE measures your own"));
+        };
         if component == sockets {
             return Ok(vec![Self::new(workload, component, Engine::ALL.to_vec())?]);
         }

@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Density) -> Result<Exit, Error> {
     let manifest = manifest(&options.recorded()?, &origins, &cells, &target, &program);
     let (folder, manifest) = run::open(resume.as_deref(), &results, manifest)?;
     let (samples, ended) = run::measure(&folder, &manifest, |work| {
-        Ok(density::Density::new(work, &program, &target, &cells))
+        Ok::<_, std::io::Error>(density::Density::new(work, &program, &target, &cells))
     })?;
     let findings = summary::findings(&manifest, &samples);
     run::finish(

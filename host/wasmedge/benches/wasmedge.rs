@@ -92,6 +92,7 @@ fn wasmedge(criterion: &mut Criterion) {
     vm::quiet();
     let wasm = Workload::Hello
         .artifact()
+        .expect("it is built in")
         .read()
         .unwrap_or_else(|error| panic!("{error}"));
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -191,7 +191,8 @@ impl SystemBench<'_> {
         // What a person brings need not count, and what fails is not asked for more.
         let answers = check_load(&loaded).is_ok();
         let head = answers.then(|| head::answer_head(target, &load.request, self.time_limit()));
-        let counts = answers && planned.own.is_none();
+        let is_ours = planned.own.is_none() && planned.workload.own().is_none();
+        let counts = answers && is_ours;
         let lifecycle = counts.then(|| self.check_lifecycle(planned.instancing.lifecycle, target));
         Ok(UnderLoad {
             head: head.transpose()?,

@@ -11,8 +11,8 @@ use workloads::{Answer, Call};
 use super::load::{IDLE, check_load, cpus, idle_cost};
 use super::network::Endpoint;
 use super::start::{FirstRequest, check_answer, resolution};
-use super::{Observer, Planned, Prepared, PreparedKind, SystemBench, log_excerpt};
-use crate::client::readiness::{self, FirstAnswer};
+use super::{Observer, Planned, Prepared, PreparedKind, SystemBench, log_excerpt, own, traps};
+use crate::client::readiness::FirstAnswer;
 use crate::system::System;
 use crate::system::managed::{
     Engine, EngineContext, Instance, ManagedSystem, Preparation, Programs, StartRequest, Traffic,
@@ -329,7 +329,9 @@ fn phases(
     planned: &Planned,
     answered: &Answered,
 ) -> Result<Vec<PhaseTime>, Failure> {
-    let undisturbed = planned.observer == Observer::None && planned.system.reports_milestones();
+    // A person's own service reports none, and what its engine says disturbs nothing.
+    let reports = planned.system.reports_milestones() && planned.workload.own().is_none();
+    let undisturbed = planned.observer == Observer::None && reports;
     let unreported = planned.observer == Observer::Own && answered.first.is_none();
     if undisturbed || unreported {
         return Ok(Vec::new());
@@ -348,7 +350,8 @@ pub(super) fn first_answer(
     let policy = instance.retry_policy(deadline_ns);
     let mut ended = None;
     let answer = endpoint.as_client(|| {
-        readiness::first_answer(&target, first.request, &policy, &mut || {
+        // Its engine listens long before the workload is there.
+        own::first_answer(&target, first, &policy, None, &mut || {
             ended = instance.ended();
             ended.is_some()
         })
@@ -358,6 +361,9 @@ pub(super) fn first_answer(
         if let Some(end) = ended {
             failure.reason.push_str(&format!("; {end}"));
         }
+        own::explain(first.workload, &mut failure, || {
+            traps::of_protocol(target.address)
+        });
         failure
     })?;
     let usage = instance.usage();

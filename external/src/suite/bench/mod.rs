@@ -8,7 +8,10 @@ mod load;
 mod managed;
 mod many;
 mod network;
+mod own;
+mod sample;
 mod start;
+mod traps;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -30,6 +33,7 @@ use workloads::Workload;
 use self::capacity::Found;
 use self::network::Endpoint;
 pub use self::network::NetworkBench;
+use self::own::Tried;
 use super::plan::{Observer, Planned, Without};
 use super::settings::Settings;
 use super::systems::Systems;
@@ -39,6 +43,7 @@ use crate::process::reaper::{Guard, Reaper};
 use crate::system::managed::{Engine, files_in, residency};
 use crate::system::{
     Acquire, BuildRequest, Instancing, LaunchSpec, OwnArtifact, System, Untimed, listens,
+    own_workload,
 };
 
 /// Samples of one run, in its private folder.
@@ -60,6 +65,8 @@ pub struct SystemBench<'a> {
     listening: RefCell<Option<Listening>>,
     /// What systems' programs are linked with.
     libraries: Libraries,
+    /// Of persons' own workloads, what does not work, and was tried once.
+    refused: HashMap<Tried, Skip>,
     /// The digests of what engines start, by cell.
     digests: HashMap<Cell, String>,
     /// What systems and the load generator were found to do at most.
@@ -148,6 +155,7 @@ impl<'a> SystemBench<'a> {
             engines: HashMap::new(),
             listening: RefCell::new(Listening::open().ok()),
             libraries: Libraries::default(),
+            refused: HashMap::new(),
             digests: HashMap::new(),
             found: Found::default(),
             prepared: None,
@@ -228,21 +236,28 @@ impl<'a> SystemBench<'a> {
             left_out: key.left_out,
             folder: &folder,
         };
-        let spec = key.system.prepare(found, &build)?;
+        let spec = own_workload::prepare(key.system, found, &build)?;
         if let Some(cache) = &spec.cache {
             std::fs::create_dir_all(cache)
                 .map_err(|error| format!("cannot make {}: {error}", cache.display()))?;
         }
         // Found here, what does not work is one reason; found by the campaign it would be as many
         // as samples. A cache is filled by the same start.
-        let port = Self::port_for(key.workload)?;
+        let port = match Self::fixed_port(key.system, key.workload, 1)? {
+            Some(port) => Some(port),
+            None => Self::port_for(key.workload)?,
+        };
         let launch = self.launch(&spec, key.workload, port);
         hooks::run("before", spec.before.as_ref())?;
         let started = self.start(&launch, &spec, key.workload, port);
         hooks::run("after", spec.after.as_ref())?;
-        started?
+        let started = started?;
+        started
             .verdict
             .map_err(|failure| format!("it was tried once, and {failure}"))?;
+        if let (Some(_), Some(port)) = (key.workload.own(), port) {
+            own::check_nothing_left(port, started.launched_ns)?;
+        }
         Ok(spec)
     }
 
@@ -268,7 +283,11 @@ impl<'a> SystemBench<'a> {
 
     /// Different ports, one for each instance of a service. The first is the one that a firewall
     /// was made for already, if so.
-    fn ports_for(&mut self, planned: &Planned) -> Result<Vec<u16>, String> {
+    fn ports_for(&mut self, planned: &Planned) -> Result<Vec<u16>, Skip> {
+        let fixed = Self::fixed_port(planned.system, planned.workload, planned.instances)?;
+        if let Some(port) = fixed {
+            return Ok(vec![port]);
+        }
         let first = self.endpoint.port.take();
         let first = first.filter(|_| listens(planned.workload));
         let mut found: Vec<_> = first.into_iter().collect();
@@ -297,6 +316,12 @@ impl<'a> SystemBench<'a> {
             let reason = reason.unwrap_or("a sample of it would take longer than it may");
             return Err(Skip::new(SkipKind::NotApplicable, reason)
                 .remedy("`http-cpu` computes a thousand rounds, on interpreters too"));
+        }
+        if let Some(target) = planned.workload.own() {
+            planned.system.check_own(target)?;
+        }
+        if let Some(skip) = self.refused.get(&Tried::from(planned)) {
+            return Err(skip.clone());
         }
         let mut attested = Attested::new();
         if planned.workload == Workload::HttpState && !planned.cell.scenario.starts() {
@@ -381,62 +406,18 @@ fn log_excerpt(tail: &str) -> String {
 impl Bench for SystemBench<'_> {
     fn prepare(&mut self, planned: &schedule::Planned) -> Result<(), Skip> {
         self.unbegun = None;
-        let planned = self.planned(&planned.cell)?;
-        let attested = self.check_applicable(&planned)?;
-        self.found.prepare_limit(&planned, self.cores);
-        if planned.system.managed().is_some() {
-            self.prepare_managed(planned, attested)
-        } else {
-            self.prepare_process(planned, attested)
-        }
+        let cell = &planned.cell;
+        let prepared = self.prepare_cell(cell);
+        prepared.map_err(|skip| self.masked_skip(cell, skip))
     }
 
-    fn sample(&mut self, _: &schedule::Planned) -> Measurement {
-        let Some(mut prepared) = self.prepared.take() else {
-            return Measurement::failed("nothing was prepared");
-        };
-        self.ports.clone_from(&prepared.ports);
-        if let PreparedKind::Process(spec) = &prepared.kind {
-            self.after.clone_from(&spec.after);
-        }
-        if let Some(evicted) = &prepared.evicted {
-            // Only now: the wait for quiet lies between putting them out and the start.
-            match evicted.check() {
-                Ok(attested) => prepared.attested.extend(attested),
-                Err(failure) => return Measurement::failed(failure),
-            }
-        }
-        let scenario = prepared.planned.cell.scenario;
-        match &prepared.kind {
-            _ if scenario.multiplies() => self.sample_many(prepared),
-            PreparedKind::Managed => self.sample_managed(prepared),
-            PreparedKind::Process(spec) if scenario.starts() => self.sample_start(&prepared, spec),
-            PreparedKind::Process(spec) => self.sample_load(&prepared, spec),
-        }
+    fn sample(&mut self, planned: &schedule::Planned) -> Measurement {
+        let measured = self.measure_prepared();
+        self.masked(&planned.cell, measured)
     }
 
     fn clean(&mut self, planned: &schedule::Planned) -> Result<(), String> {
-        let system = self.cells.get(&planned.cell).map(|planned| planned.system);
-        for ((name, _), engine) in &mut self.engines {
-            if let (true, Ok(engine)) = (Some(*name) == system, engine) {
-                engine.clean()?;
-            }
-        }
-        let ended = self.after.take();
-        hooks::run("after", ended.as_ref())?;
-        for port in std::mem::take(&mut self.ports) {
-            let owners = self
-                .endpoint
-                .owners(port)
-                .map_err(|error| format!("cannot look at the sockets: {error}"))?;
-            if let Some(owner) = owners.first() {
-                return Err(format!(
-                    "port {port} is still listened on after the sample, by processes {:?}",
-                    owner.pids
-                ));
-            }
-        }
-        Ok(())
+        self.clean_up(&planned.cell)
     }
 
     fn artifact_sha256(&self, cell: &Cell) -> Option<String> {

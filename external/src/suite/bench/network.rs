@@ -279,7 +279,8 @@ impl Bench for NetworkBench<'_> {
         };
         // Before anything else is prepared: programs that run after pages were evicted would bring
         // some back.
-        let port = free_port()?;
+        let fixed = SystemBench::fixed_port(planned.system, planned.workload, planned.instances)?;
+        let port = fixed.map_or_else(free_port, Ok)?;
         self.put_firewall(level, port, &planned)?;
         self.bench.endpoint.port = Some(port);
         self.bench.prepare(at)?;

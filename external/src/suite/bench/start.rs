@@ -13,8 +13,8 @@ use workloads::{Answer, Call, Request, Workload};
 
 use super::code_cache::{check_cache, check_mapped, count_entries, hit_or_miss, is_mapped};
 use super::load::cpus;
-use super::{Observer, Planned, Prepared, SystemBench, Without, log_excerpt};
-use crate::client::readiness::{self, FirstAnswer, RetryPolicy};
+use super::{Observer, Planned, Prepared, SystemBench, Without, log_excerpt, own, traps};
+use crate::client::readiness::{FirstAnswer, RetryPolicy};
 use crate::observe::Milestones;
 use crate::process::{Launch, Running, Stdout};
 use crate::system::managed::ended_late;
@@ -41,7 +41,8 @@ impl SystemBench<'_> {
         workload: Workload,
         port: Option<u16>,
     ) -> Launch {
-        let mut launch = Launch::new(&spec.program, &self.work, self.work.join("log"));
+        let folder = spec.folder.as_ref().unwrap_or(&self.work);
+        let mut launch = Launch::new(&spec.program, folder, self.work.join("log"));
         launch.arguments = spec.arguments(self.endpoint.address(port));
         launch.namespace = self.endpoint.namespace();
         // Runtimes look for their configuration below it, and must find none but what they are
@@ -59,6 +60,9 @@ impl SystemBench<'_> {
         };
         launch.watch.clone_from(&spec.artifact);
         launch.port = port;
+        if let Some(target) = workload.own() {
+            self.fill_in(&mut launch, target, port);
+        }
         launch
     }
 
@@ -109,9 +113,9 @@ impl SystemBench<'_> {
     ) -> Started {
         let policy = RetryPolicy::until(self.deadline_ns());
         let target = self.endpoint.target(first.port);
-        let answer = readiness::first_answer_heard(
+        let answer = own::first_answer(
             &target,
-            first.request,
+            first,
             &policy,
             self.listening.borrow_mut().as_mut(),
             &mut || running.ended().is_some(),
@@ -124,6 +128,9 @@ impl SystemBench<'_> {
                     failure.reason.push_str(&format!("; it {end}"));
                 }
                 failure.reason.push_str(&other_ports(running, first.port));
+                own::explain(first.workload, &mut failure, || {
+                    traps::of_silence(running, target.address)
+                });
                 return Started::failed(failure);
             }
         };
@@ -138,7 +145,14 @@ impl SystemBench<'_> {
         }
         // After the clock was stopped: looking takes longer than some starts.
         let verdict = ports::belongs_to(first.port, running.pid())
-            .map_err(Failure::from)
+            .map_err(|reason| {
+                let mut failure = Failure::from(reason);
+                own::explain(first.workload, &mut failure, || {
+                    let left = traps::left_behind(first.port, running.launched_ns())?;
+                    Some(traps::daemonised(&left))
+                });
+                failure
+            })
             .and_then(|()| check_answer(first.workload, &answer.answer));
         Started {
             verdict,
@@ -260,7 +274,7 @@ impl SystemBench<'_> {
 /// What was seen of a start.
 pub(super) struct Started {
     pub(super) verdict: Result<(), Failure>,
-    launched_ns: u64,
+    pub(super) launched_ns: u64,
     pub(super) answered_ns: u64,
     milestones: Option<Milestones>,
     pub(super) resources: Resources,
@@ -293,10 +307,11 @@ pub(super) fn resolution(policy: &RetryPolicy, first: &FirstAnswer) -> Attested 
 
 /// Whether the answer to a first request is right.
 pub(super) fn check_answer(workload: Workload, answer: &Answer) -> Result<(), Failure> {
-    workload
-        .expected(1)
-        .check(answer)
-        .map_err(|reason| Failure::new(FailureKind::WrongAnswer, reason))
+    workload.expected(1).check(answer).map_err(|reason| {
+        let mut failure = Failure::new(FailureKind::WrongAnswer, reason);
+        own::explain(workload, &mut failure, || traps::of_redirect(answer));
+        failure
+    })
 }
 
 /// The phases of an observed start; none of another.

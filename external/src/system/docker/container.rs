@@ -50,6 +50,8 @@ pub(super) struct Reach {
     pub(super) address: IpAddr,
     /// The port there; nothing of a command.
     pub(super) port: Option<u16>,
+    /// The port that it listens on all the same, where nothing translates it.
+    pub(super) fixed: Option<u16>,
 }
 
 impl Reach {
@@ -202,6 +204,7 @@ impl Instance for Container<'_> {
     }
 
     fn target(&self, port: u16) -> Target {
+        let port = self.reach.fixed.unwrap_or(port);
         Target::new(SocketAddr::new(self.reach.address, port))
     }
 
@@ -346,6 +349,7 @@ impl Instance for Container<'_> {
     }
 
     fn verify_port(&mut self, port: u16) -> Result<(), Failure> {
+        let port = self.reach.fixed.unwrap_or(port);
         let found = self.inspect()?;
         let ports = found
             .network_settings
@@ -360,7 +364,15 @@ impl Instance for Container<'_> {
             return Ok(());
         }
         let pid = self.pid()?;
-        Ok(machine::ports::held_by(port, pid)?)
+        // What a person's own image begins with may only start what listens.
+        let mut held = Ok(());
+        for pid in usage::tree(pid) {
+            held = machine::ports::held_by(port, pid);
+            if held.is_ok() {
+                break;
+            }
+        }
+        Ok(held?)
     }
 
     fn attested(&mut self) -> Attested {

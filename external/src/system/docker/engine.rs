@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use results::values::{Named as _, PageCache};
 use results::{Attested, Evidence, Param, Skip, SkipKind};
 use serde_json::json;
 use tokio::runtime::Runtime;
-use workloads::Workload;
+use workloads::{Target, Workload};
 
 use super::super::container::{
     HOST_NETWORK, Instants, MILESTONES_FILE, MILESTONES_FOLDER, NO_NETWORK, empty_milestones,
@@ -24,11 +25,13 @@ use super::super::container::{
 use super::super::managed::{
     Engine, EngineContext, Instance, NEW_ENGINE, Preparation, StartRequest, on_this_thread,
 };
+use super::super::placeholders::Values;
 use super::super::pull::{Pull, Ready, Source};
 use super::super::{ADDRESS, Acquire, Adapter as _, BuildRequest, Instancing, MILESTONES, listens};
 use super::container::{Container, Reach, keep_daemons};
 use super::image::{self, Contents, Image};
 use super::labels::{labelled, remove_labelled, remove_of_the_dead};
+use super::own_image::{self, OwnImage};
 use super::pull;
 use super::socket::Socket;
 use super::{BRIDGE, CLEANUP, Docker, INSIDE, LABEL, connect, contents, describe_error, version};
@@ -50,6 +53,8 @@ struct Made {
     command: Vec<String>,
     sha256: String,
     contents: Contents,
+    /// A person's own image, which is started as it is.
+    own: Option<OwnImage>,
 }
 
 /// One run's view of an engine.
@@ -209,6 +214,11 @@ impl DockerEngine {
         if let Some(made) = self.made.get(&key) {
             return Ok(made.clone());
         }
+        if let (false, Some(target)) = (self.wasmtime, request.workload.own()) {
+            let made = self.made_of_own(target)?;
+            self.made.insert(key, made.clone());
+            return Ok(made);
+        }
         let folder = self.work.join(format!(
             "{}-{}-{}",
             request.workload.name(),
@@ -250,9 +260,26 @@ impl DockerEngine {
             command,
             sha256,
             contents,
+            own: None,
         };
         self.made.insert(key, made.clone());
         Ok(made)
+    }
+
+    fn made_of_own(&self, target: &'static Target) -> Result<Made, String> {
+        let own = self
+            .runtime
+            .block_on(own_image::ensure(&self.client, target))?;
+        Ok(Made {
+            image: own.image.clone(),
+            command: Vec::new(),
+            sha256: own.sha256.clone(),
+            contents: Contents {
+                name: target.name.clone(),
+                files: Vec::new(),
+            },
+            own: Some(own),
+        })
     }
 
     /// Has an image in its registry, if the start pulls one.
@@ -326,14 +353,20 @@ impl DockerEngine {
     /// The container that the engine is to create.
     fn body(&self, made: &Made, request: &StartRequest, port: Option<u16>) -> ContainerCreateBody {
         let network = request.variant.get(Param::Network).unwrap_or(NO_NETWORK);
+        let inside = made.own.as_ref().map_or(INSIDE, OwnImage::inside);
         let address = match (network, port) {
-            (HOST_NETWORK, Some(port)) => format!("{}:{port}", request.address),
-            _ => format!("0.0.0.0:{INSIDE}"),
+            (HOST_NETWORK, Some(port)) => SocketAddr::new(request.address, port),
+            _ => SocketAddr::from((Ipv4Addr::UNSPECIFIED, inside)),
+        };
+        let values = Values {
+            address: Some(address),
+            artifact: None,
+            work: None,
         };
         let mut command: Vec<_> = made
             .command
             .iter()
-            .map(|argument| argument.replace(ADDRESS, &address))
+            .map(|argument| argument.replace(ADDRESS, &address.to_string()))
             .collect();
         let mut host = HostConfig {
             network_mode: Some(network.to_owned()),
@@ -342,13 +375,16 @@ impl DockerEngine {
         };
         let mut exposed = None;
         if let (BRIDGE, Some(port)) = (network, port) {
-            let inside = format!("{INSIDE}/tcp");
+            let inside = format!("{inside}/tcp");
             let binding = PortBinding {
                 host_ip: Some(request.address.to_string()),
                 host_port: Some(port.to_string()),
             };
             host.port_bindings = Some(HashMap::from([(inside.clone(), Some(vec![binding]))]));
             exposed = Some(vec![inside]);
+        }
+        if let Some(own) = &made.own {
+            host.binds = Some(own.binds());
         }
         if request.own_milestones {
             host.binds = Some(vec![format!(
@@ -365,7 +401,11 @@ impl DockerEngine {
         }
         ContainerCreateBody {
             image: Some(made.image.tag.clone()),
-            cmd: Some(command),
+            cmd: match &made.own {
+                Some(own) => own.command(&values),
+                None => Some(command),
+            },
+            env: made.own.as_ref().map(|own| own.environment(&values)),
             labels: Some(HashMap::from([(LABEL.to_owned(), self.owner.clone())])),
             exposed_ports: exposed,
             host_config: Some(host),
@@ -406,6 +446,9 @@ impl Engine for DockerEngine {
     fn prepare(&mut self, request: &StartRequest) -> Result<Preparation, Skip> {
         let version = self.bring_up()?;
         let made = self.made(request)?;
+        if let (HOST_NETWORK, Some(port)) = (network_of(request), fixed_port(&made)) {
+            own_image::check_free(port)?;
+        }
         let pulled = self.prepare_pull(request, &made)?;
         if request.variant.is(Param::Engine, NEW_ENGINE) {
             if !self.socket.ours {
@@ -473,6 +516,7 @@ impl Engine for DockerEngine {
                     .to_owned(),
                 address: request.address,
                 port,
+                fixed: fixed_port(&made).filter(|_| network_of(request) == HOST_NETWORK),
             },
         );
         container.pulling_ns = pulling_ns;
@@ -532,6 +576,15 @@ impl Drop for DockerEngine {
             .runtime
             .block_on(remove_labelled(&self.client, &self.owner));
     }
+}
+
+fn network_of(request: &StartRequest) -> &str {
+    request.variant.get(Param::Network).unwrap_or(NO_NETWORK)
+}
+
+/// The port that a person's own image listens on whatever it is told.
+fn fixed_port(made: &Made) -> Option<u16> {
+    made.own.as_ref().and_then(|own| own.port)
 }
 
 /// Brings the files of an image into the state that the start finds, if the engine keeps them where

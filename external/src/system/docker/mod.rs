@@ -9,6 +9,7 @@ mod engine;
 mod generated;
 mod image;
 mod labels;
+mod own_image;
 mod proxy;
 mod pull;
 mod socket;
@@ -19,11 +20,13 @@ use bollard::Docker as Client;
 use bollard::errors::Error;
 use results::record::Scenario;
 use results::values::Named as _;
-use results::{Param, Params};
+use results::{Param, Params, Skip};
+use workloads::{Dialect, Target};
 
 use self::engine::DockerEngine;
 pub(super) use self::generated::template;
 use self::image::Contents;
+pub use self::own_image::image_id;
 pub(super) use self::socket::REMEDY;
 use self::socket::Socket;
 use super::container::{HOST_NETWORK, NO_NETWORK};
@@ -31,6 +34,7 @@ use super::managed::{
     Engine, EngineContext, ManagedSystem, NEW_ENGINE, Programs, on_this_thread, programs,
 };
 use super::native::STATIC;
+use super::own_workload::check_guest;
 use super::programs::unavailable;
 use super::wasmtime::WasmtimeCli;
 use super::{
@@ -133,6 +137,14 @@ impl Adapter for Docker {
 
     fn reports_milestones(&self) -> bool {
         !self.wasmtime
+    }
+
+    fn check_own(&self, target: &Target) -> Result<(), Skip> {
+        if self.wasmtime {
+            check_guest(self.name(), Dialect::WasiHttp, target)
+        } else {
+            own_image::check(target).map(drop)
+        }
     }
 }
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 use machine::clock::now_ns;
 use results::{Attested, Evidence};
 use serde_json::json;
-use workloads::{Dialect, Workload};
+use workloads::Workload;
 
 use super::super::child::Child;
 use super::super::managed::make_empty;
 use super::super::pull::{self, Certificate};
-use super::super::{copy_artifact, text};
+use super::super::{copy_component, text};
 use super::access;
 use super::control::Control;
 use super::{Programs, version_of};
@@ -188,8 +188,7 @@ impl Installation {
     /// Pushes a workload's component, for which a registry lives that can be written to. With a mark
     /// it is another component, which does the same.
     pub(super) fn push(&self, workload: Workload, mark: Option<&str>) -> Result<Pushed, String> {
-        let artifact = workload.artifact_for(Dialect::WasiHttp);
-        let (component, sha256) = copy_artifact(artifact, &self.folder)?;
+        let (component, sha256) = copy_component(workload, &self.folder)?;
         if let Some(mark) = mark {
             let marked = OpenOptions::new().append(true).open(&component);
             marked
@@ -200,7 +199,8 @@ impl Installation {
         let mut registry = self.start_writable_registry()?;
         registry.wait_for_line("listening on", until_ns)?;
         let tag = mark.unwrap_or("built");
-        let name = format!("127.0.0.1:{}/{}:{tag}", self.push_port, workload.name());
+        let repository = repository(workload);
+        let name = format!("127.0.0.1:{}/{repository}:{tag}", self.push_port);
         let digest = self
             .push_to(&name, &component, until_ns)
             .map_err(|reason| {
@@ -210,11 +210,7 @@ impl Installation {
                 )
             })?;
         registry.stop();
-        let image = format!(
-            "127.0.0.1:{}/{}@{digest}",
-            self.registry_port,
-            workload.name()
-        );
+        let image = format!("127.0.0.1:{}/{repository}@{digest}", self.registry_port);
         let component_sha256 = digest_of(&component)?;
         let bytes = component.metadata().map_or(0, |metadata| metadata.len());
         Ok(Pushed {
@@ -309,6 +305,17 @@ impl Installation {
         launch.confinement = Some(confinement);
         launch.core = self.core;
         Child::launch(name, &launch, &self.reaper)
+    }
+}
+
+/// What a registry calls the images of a workload: a person's name for it need not be one there.
+fn repository(workload: Workload) -> String {
+    match workload.own() {
+        Some(target) => {
+            let digest = results::digest::sha256_hex(target.name.as_bytes());
+            format!("own-{}", &digest[..16])
+        }
+        None => workload.name().to_owned(),
     }
 }
 

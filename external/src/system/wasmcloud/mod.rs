@@ -52,12 +52,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use results::Params;
 use results::record::Scenario;
 use results::values::Lifecycle;
-use workloads::Workload;
+use results::{Params, Skip};
+use workloads::{Dialect, Target, Workload};
 
 use super::managed::{self, Engine, EngineContext, ManagedSystem, programs};
+use super::own_workload::check_guest;
 use super::programs::unavailable;
 use super::{
     Acquire, Adapter, BuildRequest, Estimate, Found, Instancing, LaunchSpec, Unavailable,
@@ -167,6 +168,10 @@ impl Adapter for WasmCloud {
 
     fn supports(&self, workload: Workload) -> bool {
         listens(workload)
+    }
+
+    fn check_own(&self, target: &Target) -> Result<(), Skip> {
+        check_guest(self.name(), Dialect::WasiHttp, target)
     }
 
     fn managed(&self) -> Option<&dyn ManagedSystem> {

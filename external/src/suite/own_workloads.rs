@@ -1,0 +1,219 @@
+//! Persons' own workloads in a plan: beside or in place of those that are built in.
+
+use campaign::terminal::say;
+use campaign::{Error, Exit};
+use results::manifest::{ArtifactFact, Origin};
+use results::{Scenario, Skip, SkipKind};
+use workloads::target::{ImageSource, OwnFile};
+use workloads::{Target, Workload};
+
+use super::bench::SystemBench;
+use super::plan::Planned;
+use super::settings::Layers;
+use super::systems::Systems;
+use crate::system::{System, image_id};
+use crate::target::{self, Described, TargetArguments};
+
+/// Registers what a command line describes, and plans it in place of the profile's workloads, unless
+/// the profile names some of it.
+///
+/// # Errors
+/// Something of a description is wrong.
+pub(super) fn add(arguments: &TargetArguments, layers: &mut Layers) -> Result<(), Error> {
+    const ORIGIN: Origin = Origin::CommandLine;
+    let described = arguments.described()?;
+    if described.is_empty() {
+        return Ok(());
+    }
+    let own = target::load(&described)?;
+    layers.set(ORIGIN, "targets", Some(described), |it| &mut it.targets);
+    let names: Vec<_> = own.iter().map(|it| it.name().to_owned()).collect();
+    let workloads = &layers.settings.values.workloads;
+    if !workloads.iter().any(|name| names.contains(name)) {
+        layers.set(ORIGIN, "workloads", Some(names), |it| {
+            &mut it.values.workloads
+        });
+    }
+    Ok(())
+}
+
+/// Descriptions out of a record.
+///
+/// # Errors
+/// The record masks some of one.
+pub(super) fn expanded(described: Vec<Described>) -> Result<Vec<Described>, Error> {
+    described.into_iter().map(Described::expanded).collect()
+}
+
+/// Whether a workload is named in a list of the profile, which names only what is built in.
+pub(super) fn is_named(names: &[String], workload: Workload) -> bool {
+    workload.own().is_some() || names.iter().any(|name| name == workload.name())
+}
+
+/// Whether a system has what it takes of a workload.
+pub(super) fn runs(system: System, workload: Workload) -> bool {
+    let own = workload.own();
+    own.is_none_or(|target| system.check_own(target).is_ok())
+}
+
+/// The systems of a plan that have anything to run: the others need not be looked for, nor built.
+pub(super) fn needed(cells: &[Planned]) -> impl Iterator<Item = System> {
+    let running = cells.iter().filter(|it| runs(it.system, it.workload));
+    running.map(|planned| planned.system)
+}
+
+/// Why a system cannot be measured that was not found: for what it lacks of a workload, if so.
+pub(super) fn why_not(planned: &Planned, otherwise: Skip) -> Skip {
+    let own = planned.workload.own();
+    let lacks = own.and_then(|target| planned.system.check_own(target).err());
+    lacks.unwrap_or(otherwise)
+}
+
+/// Whether a start would pull a person's own image: it is in the engine, and in no registry.
+pub(super) fn pulls_image(system: System, workload: Workload, scenario: Scenario) -> bool {
+    let has_modes = !system.acquire_modes().is_empty();
+    scenario == Scenario::ImageCold && workload.own().is_some() && !has_modes
+}
+
+/// One cell of each system that has nothing of an own workload to run: it says what would be needed,
+/// and once is enough.
+pub(super) fn once_where_it_cannot_run(cells: Vec<Planned>) -> Vec<Planned> {
+    let mut kept: Vec<Planned> = Vec::new();
+    for planned in cells {
+        let is_known =
+            |known: &Planned| (known.system, known.workload) == (planned.system, planned.workload);
+        if runs(planned.system, planned.workload) || !kept.iter().any(is_known) {
+            kept.push(planned);
+        }
+    }
+    kept
+}
+
+/// What is measured a second time of own workloads that no system runs which the profile names for that:
+/// each on the first system that does.
+pub(super) fn controls(cells: &[Planned], named: &[String]) -> Vec<(System, Workload)> {
+    let is_named = |system: System| named.iter().any(|name| name == system.name());
+    let mut first: Vec<(System, Workload)> = Vec::new();
+    let mut controlled: Vec<Workload> = Vec::new();
+    for planned in cells.iter().filter(|it| it.workload.own().is_some()) {
+        let (system, workload) = (planned.system, planned.workload);
+        if !runs(system, workload) {
+            continue;
+        }
+        if is_named(system) {
+            controlled.push(workload);
+        }
+        if first.iter().all(|(_, known)| *known != workload) {
+            first.push((system, workload));
+        }
+    }
+    first.retain(|(_, workload)| !controlled.contains(workload));
+    first
+}
+
+/// What the own workloads of a plan consist of: their descriptions, and what each is built as.
+pub(super) fn artifacts(cells: &[Planned], systems: &Systems) -> Vec<ArtifactFact> {
+    let mut facts: Vec<ArtifactFact> = Vec::new();
+    let mut targets: Vec<&Target> = Vec::new();
+    for target in cells.iter().filter_map(|planned| planned.workload.own()) {
+        if !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    for target in targets {
+        let native = target.native.as_ref().map(|it| &it.program);
+        let component = target.component.as_ref().map(|it| &it.file);
+        let archive = target.image.as_ref().and_then(|it| match &it.source {
+            ImageSource::Archive(file) => Some(file),
+            ImageSource::Engine(_) => None,
+        });
+        let files = [
+            target.file.as_ref(),
+            native,
+            component,
+            target.module.as_ref(),
+            archive,
+        ];
+        for file in files.into_iter().flatten() {
+            add_fact(&mut facts, target, fact_of(file));
+        }
+        if let Some(ImageSource::Engine(name)) = target.image.as_ref().map(|it| &it.source)
+            && has_engine(cells, target, systems)
+            && let Ok(sha256) = image_id(name)
+        {
+            let fact = ArtifactFact {
+                workloads: Vec::new(),
+                path: name.clone(),
+                bytes: 0,
+                sha256,
+                build: None,
+            };
+            add_fact(&mut facts, target, fact);
+        }
+    }
+    facts
+}
+
+/// Tries every own workload on every system once, before anything is recorded: what does not work is
+/// said, and skipped.
+///
+/// # Errors
+/// Nothing of them works.
+pub(super) fn try_all(bench: &mut SystemBench<'_>, cells: &[Planned]) -> Result<(), Error> {
+    let (refused, worked) = bench.try_own(cells);
+    let unable = |skip: &Skip| skip.kind == SkipKind::NotApplicable;
+    let mut said: Vec<String> = Vec::new();
+    for (planned, skip) in &refused {
+        let sentence = format!(
+            "{} on {}: cannot be measured: {skip}",
+            planned.workload.name(),
+            planned.system.name()
+        );
+        if !said.contains(&sentence) {
+            said.push(sentence);
+        }
+    }
+    if worked || refused.is_empty() {
+        said.iter().for_each(|sentence| say(sentence));
+        return Ok(());
+    }
+    // What was tried says more than what there was nothing to be tried of.
+    let tried = refused.iter().position(|(_, skip)| !unable(skip));
+    let first = said.get(tried.unwrap_or(0)).cloned().unwrap_or_default();
+    for sentence in said.iter().filter(|sentence| **sentence != first) {
+        say(sentence);
+    }
+    let hint = "nothing was recorded; `external doctor` says which systems are there";
+    Err(Error::new(Exit::Artifact, first).hint(hint))
+}
+
+/// Whether an engine that is there is to start the target's image.
+fn has_engine(cells: &[Planned], target: &Target, systems: &Systems) -> bool {
+    let of = cells
+        .iter()
+        .filter(|it| it.workload.own() == Some(target) && it.system.managed().is_some());
+    let mut running = of.filter(|it| runs(it.system, it.workload));
+    running.any(|it| systems.get(it.system).is_ok())
+}
+
+fn fact_of(file: &OwnFile) -> ArtifactFact {
+    ArtifactFact {
+        workloads: Vec::new(),
+        path: file.path.display().to_string(),
+        bytes: file.bytes,
+        sha256: file.sha256.clone(),
+        build: None,
+    }
+}
+
+/// Adds a file, or another workload to one that is there.
+fn add_fact(facts: &mut Vec<ArtifactFact>, target: &Target, fact: ArtifactFact) {
+    let name = target.name.clone();
+    match facts.iter_mut().find(|known| known.path == fact.path) {
+        Some(known) => known.workloads.push(name),
+        None => facts.push(ArtifactFact {
+            workloads: vec![name],
+            ..fact
+        }),
+    }
+}
