@@ -43,8 +43,8 @@ fn described() -> (Document, String) {
     }
     let mut manifest = results::run_folder::read_manifest(&run).unwrap();
     let mut system = manifest.systems[0].clone();
-    system.name = "mine".to_owned();
-    system.version = "1.2.3".to_owned();
+    "mine".clone_into(&mut system.name);
+    "1.2.3".clone_into(&mut system.version);
     system.description = Some(Description {
         label: "Mine & <all> mine".to_owned(),
         kind: SystemKind::Wasm,
