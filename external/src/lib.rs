@@ -28,4 +28,3 @@ pub mod process;
 pub mod suite;
 pub mod system;
 pub mod target;
-mod words;

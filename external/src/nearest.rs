@@ -17,13 +17,26 @@ mod tests {
 
     #[test]
     fn what_is_a_slip_away_is_meant_and_what_is_not_is_not() {
-        let known = ["label", "launch", "opens", "aot", "cache_miss"];
+        let known = [
+            "label",
+            "launch",
+            "opens",
+            "aot",
+            "cache_miss",
+            "body-file",
+            "port",
+            "environment",
+        ];
         for (word, meant) in [
             ("lable", Some("label")),
             ("lanch", Some("launch")),
             ("AOT", Some("aot")),
             ("cache-miss", Some("cache_miss")),
             ("cachemis", Some("cache_miss")),
+            ("body_file", Some("body-file")),
+            ("enviroment", Some("environment")),
+            ("prot", Some("port")),
+            ("listen", None),
             ("jit", None),
             ("", None),
             ("colour", None),

@@ -229,7 +229,7 @@ fn what_cannot_be_measured_is_one_message_with_a_way_out() {
         (
             &["--a", component, "--b", component, "--system", "docker"],
             2,
-            "possible values: native, wasmtime-embedded",
+            "--system takes native, wasmtime-embedded",
         ),
         (
             &[

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::words::nearest;
+use crate::nearest::nearest;
 
 /// All of them.
 const NAMES: [&str; 5] = ["address", "ip", "port", "artifact", "work"];
@@ -79,7 +79,7 @@ pub fn check(text: &str) -> Result<(), (String, String)> {
         if NAMES.contains(&name) {
             continue;
         }
-        if let Some(near) = nearest(name, &NAMES) {
+        if let Some(near) = nearest(name, NAMES) {
             let message = format!("there is no placeholder {{{name}}}");
             return Err((message, format!("did you mean {{{near}}}?")));
         }

@@ -9,7 +9,7 @@ use campaign::{Error, Exit, errno};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::words::nearest;
+use crate::nearest::nearest;
 
 /// The longest file that is read, in bytes: a description has some lines.
 const LONGEST: u64 = 1024 * 1024;
@@ -131,7 +131,7 @@ impl<'t> Entry<'t> {
     }
 
     fn unknown(&self, known: &[&str]) -> Error {
-        let hint = match nearest(&self.key, known) {
+        let hint = match nearest(&self.key, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("there are {}", known.join(", ")),
         };
@@ -162,7 +162,7 @@ impl<'t> Entry<'t> {
         let text = self.text()?;
         let word = known.iter().find(|word| **word == text);
         word.copied().ok_or_else(|| {
-            let hint = match nearest(text, known) {
+            let hint = match nearest(text, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("it is one of {}", known.join(", ")),
             };

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -14,7 +13,7 @@ use machine::processes::{Stat, members};
 use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::unistd::Pid;
 
-use super::{Guarded, Message, READY, TIMEOUT_NS};
+use super::{FolderId, Guarded, Message, READY, TIMEOUT_NS};
 
 /// Between two looks at what takes its time.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -67,15 +66,11 @@ fn receive(messages: impl io::BufRead) -> BTreeMap<u64, Guarded> {
 fn clean_up(resource: &Guarded) -> bool {
     match resource {
         Guarded::Group { pid, began } => kill_group(*pid, *began),
-        Guarded::Folder {
-            path,
-            device,
-            inode,
-        } => {
+        Guarded::Folder { path, id } => {
             let path = PathBuf::from(OsString::from_vec(path.clone()));
             let same = path
                 .symlink_metadata()
-                .is_ok_and(|now| (now.dev(), now.ino()) == (*device, *inode));
+                .is_ok_and(|now| FolderId::of(&now) == *id);
             !same || std::fs::remove_dir_all(path).is_ok()
         }
         Guarded::Command { words } => run(words),
@@ -129,6 +124,8 @@ fn run(words: &[Vec<u8>]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     #[test]
@@ -165,8 +162,7 @@ mod tests {
         let bytes = path.as_os_str().as_bytes().to_vec();
         let resource = Guarded::Folder {
             path: bytes,
-            device: found.dev(),
-            inode: found.ino(),
+            id: FolderId::of(&found),
         };
         std::fs::rename(&path, &other).unwrap();
         std::fs::create_dir(&path).unwrap();
@@ -183,6 +179,29 @@ mod tests {
         assert!(
             clean_up(&resource) && !path.exists(),
             "itself, with what is in it"
+        );
+    }
+
+    #[test]
+    fn a_later_folder_with_the_number_of_a_removed_one_is_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("work");
+        std::fs::create_dir(&path).unwrap();
+        let first = path.metadata().unwrap();
+        let resource = Guarded::Folder {
+            path: path.as_os_str().as_bytes().to_vec(),
+            id: FolderId::of(&first),
+        };
+        // Births are dated by the kernel's tick, of some milliseconds.
+        std::thread::sleep(Duration::from_millis(50));
+        std::fs::remove_dir(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let kept = first.created().is_ok() || path.metadata().unwrap().ino() != first.ino();
+        assert!(clean_up(&resource));
+        assert_eq!(
+            path.exists(),
+            kept,
+            "where births are not kept, numbers decide"
         );
     }
 

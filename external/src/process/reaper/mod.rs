@@ -12,6 +12,7 @@
 mod cleaner;
 
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -20,6 +21,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use machine::clock::now_ns;
 use nix::unistd::setsid;
@@ -77,18 +79,30 @@ enum Message {
 /// meanwhile.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 enum Guarded {
-    Group {
-        pid: u32,
-        began: u64,
-    },
-    Folder {
-        path: Vec<u8>,
-        device: u64,
-        inode: u64,
-    },
-    Command {
-        words: Vec<Vec<u8>>,
-    },
+    Group { pid: u32, began: u64 },
+    Folder { path: Vec<u8>, id: FolderId },
+    Command { words: Vec<Vec<u8>> },
+}
+
+/// What distinguishes a folder from a later one of the same path. The number of one that was removed is
+/// given again at once: the folder of a run that goes on would pass for that of the one that was
+/// killed. So the instant of its birth belongs to it, where the file system keeps one.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct FolderId {
+    device: u64,
+    inode: u64,
+    born: Option<Duration>,
+}
+
+impl FolderId {
+    fn of(found: &Metadata) -> Self {
+        let born = found.created().ok();
+        Self {
+            device: found.dev(),
+            inode: found.ino(),
+            born: born.and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok()),
+        }
+    }
 }
 
 impl Reaper {
@@ -163,8 +177,7 @@ impl Reaper {
         let path = path.as_os_str().as_bytes().to_vec();
         self.guard(Guarded::Folder {
             path,
-            device: folder.dev(),
-            inode: folder.ino(),
+            id: FolderId::of(&folder),
         })
     }
 
