@@ -12,7 +12,7 @@ use crate::engine::wasmtime;
 /// Does what the process that measures requests, and reports it on standard output.
 pub fn respond(request: Request, first_statement_ns: u64) -> ExitCode {
     let mut timeline = Timeline::new(first_statement_ns);
-    let begun = timeline.begin();
+    let begun = timeline.follow();
     match request {
         Request::Probe(spec) => child::respond(&wasmtime::start(&spec, &mut timeline, begun)),
         Request::InstanceSet(set) => child::respond(&wasmtime::density::measure(&set)),

@@ -64,6 +64,14 @@ impl Timeline {
         Begun(now_ns())
     }
 
+    /// Begins a phase where the last one ended, or at the process's first statement: where only a return or
+    /// a call lies between, whose page may be on the disk. Reading it belongs to what comes next.
+    #[inline]
+    pub fn follow(&self) -> Begun {
+        let last = self.used.checked_sub(1).map(|at| self.spans[at].to_ns);
+        Begun(last.unwrap_or(self.first_statement_ns))
+    }
+
     /// Ends a phase: the first thing after its work.
     ///
     /// # Panics
@@ -240,6 +248,15 @@ mod tests {
             .recorded()
             .since(timeline.first_statement_ns - 1_000)
             .unwrap_err()
+    }
+
+    #[test]
+    fn a_phase_that_follows_leaves_nothing_between() {
+        let mut timeline = Timeline::new(7);
+        let first = timeline.follow();
+        assert_eq!(first.at_ns(), 7, "the first statement");
+        timeline.end(Phase::Engine, first);
+        assert_eq!(timeline.follow().at_ns(), timeline.spans[0].to_ns);
     }
 
     #[test]

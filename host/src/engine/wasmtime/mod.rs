@@ -56,7 +56,7 @@ pub const MAJOR: &str = "48";
 pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Report, Failure> {
     let executor = new_executor()?;
     timeline.end(Phase::AsyncRuntime, begun);
-    let begun = timeline.begin();
+    let begun = timeline.follow();
     let cache = spec.cache.as_deref().map(private_cache).transpose()?;
     levers::check_built(&spec.settings.levers)?;
     let engine = engine_from(&config(spec.acquire, spec.settings, cache.clone()))?;
@@ -66,15 +66,15 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
     timeline.end(Phase::Engine, begun);
     // What comes next begins here and not in `acquire`: the first call into its pages costs
     // microseconds, of which a short start may have twenty in no phase.
-    let begun = timeline.begin();
+    let begun = timeline.follow();
     match spec.kind {
         Kind::Module => {
             let module: Module = acquire(&engine, spec, timeline, begun)?;
-            let pre_instance = timeline.time(Phase::Link, || {
-                make_image(&module, spec)?;
-                PreInstance::module(&engine, &module, spec)
-            })?;
-            let begun = timeline.begin();
+            let begun = timeline.follow();
+            make_image(&module, spec)?;
+            let pre_instance = PreInstance::module(&engine, &module, spec)?;
+            timeline.end(Phase::Link, begun);
+            let begun = timeline.follow();
             let cache = cache.as_ref();
             let run = run(
                 &engine,
@@ -93,11 +93,11 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
         }
         Kind::Component => {
             let component: Component = acquire(&engine, spec, timeline, begun)?;
-            let pre_instance = timeline.time(Phase::Link, || {
-                make_image(&component, spec)?;
-                PreInstance::component(&engine, &component, spec)
-            })?;
-            let begun = timeline.begin();
+            let begun = timeline.follow();
+            make_image(&component, spec)?;
+            let pre_instance = PreInstance::component(&engine, &component, spec)?;
+            timeline.end(Phase::Link, begun);
+            let begun = timeline.follow();
             executor.block_on(run(
                 &engine,
                 &pre_instance,
