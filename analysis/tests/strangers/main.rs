@@ -190,8 +190,7 @@ fn published(folder: &Path, what: &str) {
         let name = path.file_name().unwrap().to_str().unwrap_or_default();
         let ending = name.rsplit('.').next().unwrap_or_default();
         if ending == "md" {
-            // Within code nothing is markup.
-            words = words.split('`').step_by(2).collect();
+            words = marks_of(&words).into();
         }
         let acting: &[&str] = match ending {
             "md" => &[
@@ -219,6 +218,53 @@ fn published(folder: &Path, what: &str) {
             let is_shown = ending == "svg" && words.contains(&format!("{act}&"));
             assert!(!words.contains(act) || is_shown, "{told} has {act}");
         }
+    }
+}
+
+/// What of a Markdown text may be markup: neither what is within code nor what a backslash precedes.
+fn marks_of(text: &str) -> String {
+    let mut rest = text;
+    let mut marks = String::new();
+    while let Some(at) = rest.find(['`', '\\']) {
+        marks.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(escaped) = rest.strip_prefix('\\') {
+            let mut after = escaped.chars();
+            after.next();
+            // What was escaped still stands between its neighbours.
+            marks.push('\\');
+            rest = after.as_str();
+            continue;
+        }
+        let fence = &rest[..rest.len() - rest.trim_start_matches('`').len()];
+        rest = &rest[fence.len()..];
+        // Code ends at as many backticks in a row as it began with.
+        let mut from = 0;
+        while let Some(found) = rest[from..].find(fence) {
+            let end = from + found;
+            let row = rest[end..].len() - rest[end..].trim_start_matches('`').len();
+            from = end + row;
+            if row == fence.len() {
+                break;
+            }
+        }
+        rest = &rest[from..];
+    }
+    marks.push_str(rest);
+    marks
+}
+
+#[test]
+fn only_what_may_act_is_looked_at() {
+    for (text, marks) in [
+        (r"a \[i\](http\://x) b", r"a \i\(http\//x) b"),
+        ("a [i](http://x)", "a [i](http://x)"),
+        ("a `[i](http://x)` b", "a  b"),
+        ("``a`[i](http://x)`` [c](http://x)", " [c](http://x)"),
+        (r"\`[i](http://x)\`", r"\[i](http://x)\"),
+        (r"`a\` [i](http://x)", " [i](http://x)"),
+    ] {
+        assert_eq!(marks_of(text), marks);
     }
 }
 

@@ -315,10 +315,12 @@ impl DockerEngine {
         };
         let began_ns = now_ns();
         let pulled = pull::pull(&self.client, &ready.reference);
-        let layers = self.runtime.block_on(pulled)?;
+        let pulled = self.runtime.block_on(pulled)?;
+        let layers = pulled.layers();
         if layers != ready.image.layers {
             return Err(format!(
-                "not what its cell says: the engine fetched and unpacked {layers} of {} layers",
+                "not what its cell says: the engine fetched and unpacked {layers} of {} layers \
+                    ({pulled})",
                 ready.image.layers
             ));
         }

@@ -1,6 +1,7 @@
 //! Pulling an image as a part of a start, and removing it before the next one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use bollard::Docker;
 use bollard::errors::Error;
@@ -14,11 +15,36 @@ use super::{LABEL, describe_error};
 /// What the engine says of a layer that it has fetched and unpacked.
 const PULLED: &str = "Pull complete";
 
-/// Has the engine pull an image; how many layers it has fetched and unpacked.
+/// What the engine said of each layer while it pulled an image.
+#[derive(Debug, Default)]
+pub(super) struct Pulled {
+    /// By the layer's short name, each thing once, in the order of time.
+    said: BTreeMap<String, Vec<String>>,
+}
+
+impl Pulled {
+    /// How many layers it has fetched and unpacked.
+    pub(super) fn layers(&self) -> usize {
+        let is_pulled = |said: &&Vec<String>| said.iter().any(|status| status == PULLED);
+        self.said.values().filter(is_pulled).count()
+    }
+}
+
+impl fmt::Display for Pulled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, (layer, said)) in self.said.iter().enumerate() {
+            let separator = if nth == 0 { "" } else { "; " };
+            write!(f, "{separator}{layer}: {}", said.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Has the engine pull an image.
 ///
 /// # Errors
 /// What the engine says.
-pub(super) async fn pull(docker: &Docker, reference: &str) -> Result<usize, String> {
+pub(super) async fn pull(docker: &Docker, reference: &str) -> Result<Pulled, String> {
     let options = CreateImageOptionsBuilder::default()
         .from_image(reference)
         .build();
@@ -32,8 +58,16 @@ pub(super) async fn pull(docker: &Docker, reference: &str) -> Result<usize, Stri
             describe_error(&error)
         )
     })?;
-    let said = progress.iter().filter_map(|it| it.status.as_deref());
-    Ok(said.filter(|status| *status == PULLED).count())
+    let mut pulled = Pulled::default();
+    for event in progress {
+        if let (Some(layer), Some(status)) = (event.id, event.status) {
+            let said = pulled.said.entry(layer).or_default();
+            if said.last() != Some(&status) {
+                said.push(status);
+            }
+        }
+    }
+    Ok(pulled)
 }
 
 /// Removes an image, so that the engine has nothing of it.
