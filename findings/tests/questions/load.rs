@@ -3,7 +3,6 @@
 
 use findings::Measure;
 use findings::comparison::Bound;
-use findings::questions::load_curve::LoadPoint;
 use findings::questions::scaling::Limit;
 use results::record::Scenario;
 use results::{Cell, Evidence, Sample};
@@ -156,7 +155,7 @@ fn an_open_loop_whose_generator_is_at_its_limit_says_nothing_of_latency() {
     let found = findings(samples);
     let curves = &found.load_curves[0];
     let native = curves.curves.iter().find(|it| *it.cell.system == *"native");
-    let signs: Vec<_> = native.unwrap().points.iter().map(LoadPoint::sign).collect();
+    let signs: Vec<_> = native.unwrap().loads().map(|load| load.sign).collect();
     assert_eq!(signs, ["", "≤ "]);
     assert!(curves.bounds_words().unwrap().contains("an upper bound"));
     let first = found.facts.find(&paced("native", "50%")).unwrap();
