@@ -6,8 +6,30 @@ use results::{Outcome, Sample};
 
 use super::Load;
 
+/// What is wrong with the figures of a sample.
+pub(super) struct Wrong {
+    /// What was found.
+    pub(super) found: String,
+    /// Whether no sample can have such a figure, so that this one is left out.
+    pub(super) is_impossible: bool,
+}
+
+/// What is wrong with the figures of a sample, if anything is.
+pub(super) fn wrong(sample: &Sample, load: Option<&Load>) -> Option<Wrong> {
+    if let Some(found) = impossible(sample, load) {
+        return Some(Wrong {
+            found: format!("{found}; this one is left out"),
+            is_impossible: true,
+        });
+    }
+    contradiction(sample, load).map(|found| Wrong {
+        found,
+        is_impossible: false,
+    })
+}
+
 /// What a sample that counts contradicts itself in.
-pub(super) fn contradiction(sample: &Sample, load: Option<&Load>) -> Option<String> {
+fn contradiction(sample: &Sample, load: Option<&Load>) -> Option<String> {
     if sample.outcome != Outcome::Ok {
         return None;
     }
@@ -52,7 +74,7 @@ const MOST_BYTES: u64 = 1 << 49;
 
 /// A figure that no sample can have, whatever it measured and however it ended: whoever reads a table would
 /// take it for one, so that the sample is left out.
-pub(super) fn impossible(sample: &Sample, load: Option<&Load>) -> Option<String> {
+fn impossible(sample: &Sample, load: Option<&Load>) -> Option<String> {
     let used = &sample.resources;
     let times = [
         ("total", sample.total_ns),
