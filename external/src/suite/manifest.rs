@@ -9,6 +9,7 @@ use results::manifest::{ArtifactFact, Manifest};
 use results::values::Named as _;
 use workloads::Dialect;
 
+use super::duel::OwnBuild;
 use super::own_workloads;
 use super::plan::{self, Planned};
 use super::settings::{Origins, Settings};
@@ -52,14 +53,18 @@ pub(super) fn build(
     }))
 }
 
-/// What a person's own builds are, if they are measured; else each built guest once, with the
-/// workloads that it serves.
+/// What a person's own builds are, if they are measured; else, and where these run what is built here,
+/// each built guest once, with the workloads that it serves.
 fn artifacts(cells: &[Planned], systems: &Systems) -> Result<Vec<ArtifactFact>, Error> {
     let own = own_builds(cells);
-    if !own.is_empty() {
+    let are_hosts = || {
+        let mut own = cells.iter().filter_map(|planned| planned.own.as_ref());
+        own.any(OwnBuild::is_host)
+    };
+    if !own.is_empty() && !are_hosts() {
         return Ok(own);
     }
-    let mut facts = own_workloads::artifacts(cells, systems);
+    let mut facts = [own, own_workloads::artifacts(cells, systems)].concat();
     let of_guests = cells.iter().filter(|planned| planned.acquire.is_some());
     for (planned, dialect) in of_guests.flat_map(|planned| {
         [

@@ -4,6 +4,7 @@ mod as_text;
 mod asked;
 pub mod bench;
 pub mod budget;
+mod builds;
 mod check;
 pub mod compare;
 mod described;

@@ -323,7 +323,7 @@ fn all_cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
             cells.extend(systems.flat_map(|system| crossed(settings, system, workload, scenario)));
         }
     }
-    let cells = duel::crossed(cells, &settings.builds)?;
+    let cells = duel::crossed(cells, settings)?;
     let mut cells = network::crossed(cells, values);
     cells.extend(pinned_starts(&cells));
     let own = own_workloads::controls(&cells, &values.controls);

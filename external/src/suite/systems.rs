@@ -50,6 +50,11 @@ impl Systems {
         Ok(Self::find(systems))
     }
 
+    /// One that is known already.
+    pub fn known(system: System, found: Found) -> Self {
+        Self(BTreeMap::from([(system, Ok(found))]))
+    }
+
     /// One of them.
     ///
     /// # Errors

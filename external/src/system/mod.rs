@@ -9,6 +9,7 @@ mod containerd;
 mod described;
 mod docker;
 mod given;
+mod host_program;
 mod instancing;
 mod launch_spec;
 mod launched;
@@ -39,6 +40,7 @@ use workloads::{Artifact, Call, Dialect, Target, Workload};
 
 pub use self::described::{Described, DescriptionError, Untimed};
 pub use self::docker::image_id;
+pub use self::host_program::HostProgram;
 pub use self::instancing::Instancing;
 use self::launch_spec::{ADDRESS, MILESTONES};
 pub use self::launch_spec::{LaunchSpec, Mapped};
@@ -231,6 +233,12 @@ pub trait Adapter: Sync {
 
     /// What of a person's own it runs in place of what is built here; nothing if it takes none.
     fn takes(&self) -> Option<Takes> {
+        None
+    }
+
+    /// The program of this project that runs guests in it, of which another build may be measured in
+    /// place of the usual one; nothing where that is somebody else's product.
+    fn host_program(&self) -> Option<HostProgram> {
         None
     }
 

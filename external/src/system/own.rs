@@ -216,7 +216,7 @@ impl OwnArtifact {
     }
 
     /// Copies it: the run owns the pages that it evicts.
-    pub(super) fn copy_to(&self, copy: &Path) -> Result<(), String> {
+    pub(crate) fn copy_to(&self, copy: &Path) -> Result<(), String> {
         let from = self.path.display();
         std::fs::copy(&self.path, copy).map_err(|error| format!("cannot copy {from}: {error}"))?;
         let copied = sha256_file(copy).map_err(|error| error.to_string())?;

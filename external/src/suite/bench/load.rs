@@ -9,6 +9,7 @@ use results::{Attested, Evidence, Failure, FailureKind};
 use serde_json::json;
 use workloads::{Call, Request, Workload};
 
+use super::super::duel::OwnBuild;
 use super::capacity::Paced;
 use super::start::{FirstRequest, GRACE, Started};
 use super::{Planned, Prepared, SystemBench, log_excerpt};
@@ -191,7 +192,8 @@ impl SystemBench<'_> {
         // What a person brings need not count, and what fails is not asked for more.
         let answers = check_load(&loaded).is_ok();
         let head = answers.then(|| head::answer_head(target, &load.request, self.time_limit()));
-        let is_ours = planned.own.is_none() && planned.workload.own().is_none();
+        let is_built_in = planned.own.as_ref().is_none_or(OwnBuild::is_host);
+        let is_ours = is_built_in && planned.workload.own().is_none();
         let counts = answers && is_ours;
         let lifecycle = counts.then(|| self.check_lifecycle(planned.instancing.lifecycle, target));
         Ok(UnderLoad {
