@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::input::Run;
 use crate::questions::{
-    acquisition, blocks, break_even, clocks, container_layers, controls, density, duel,
+    acquisition, blocks, break_even, carry_over, clocks, container_layers, controls, density, duel,
     engine_pairs, factors, headline, kinds_of_cold, levers, lifecycles, limits, load_curve,
     network_path, objectives, observer, pool_slots, ranking, requests, scaling, starts, state,
 };
@@ -88,6 +88,8 @@ pub struct Findings {
     pub observer: Option<observer::Observer>,
     /// Whether the blocks of the run are alike.
     pub blocks: blocks::Blocks,
+    /// What systems with an engine of their own leave behind for the start after them.
+    pub carry_over: Option<carry_over::CarryOver>,
     /// What cannot be said.
     pub limits: limits::Limits,
 }
@@ -130,6 +132,7 @@ impl Findings {
             controls: controls::compute(&facts),
             observer: observer::compute(&facts),
             blocks: blocks::compute(&facts),
+            carry_over: carry_over::compute(&facts),
             limits: limits::compute(&facts),
             options,
             facts,

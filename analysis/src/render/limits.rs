@@ -23,6 +23,8 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
     sentences.extend(drifted(findings));
     sentences.extend(page_error(findings));
     sentences.extend(findings.blocks.sentences());
+    let carry_over = findings.carry_over.as_ref();
+    sentences.extend(carry_over.and_then(|it| it.sentence()));
     let damage = &findings.facts.damage;
     let some = damage.iter().take(DAMAGE);
     sentences

@@ -4,6 +4,7 @@
 pub mod acquisition;
 pub mod blocks;
 pub mod break_even;
+pub mod carry_over;
 pub mod clocks;
 pub mod container_layers;
 pub mod controls;

@@ -23,6 +23,7 @@
 
 mod bound;
 mod break_even;
+mod carry_over;
 mod contrast;
 mod describe;
 mod dip;
@@ -48,6 +49,7 @@ mod welch;
 
 pub use bound::{Bounds, largest, quantile_bounds, values_for_bound};
 pub use break_even::{Answer, BreakEven, RequestRange, break_even, rate_for};
+pub use carry_over::{CarryOver, Taken, carry_over};
 pub use contrast::{Contrast, contrast};
 pub use describe::{Description, Drift, Order, Outliers, Warning, describe};
 pub use dip::{Dip, dip};

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod builder;
+mod carry_over;
 mod duel;
 mod levers;
 mod lifecycles;
