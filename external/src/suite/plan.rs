@@ -693,22 +693,24 @@ mod tests {
 
     /// `UPDATE_PLAN=1 cargo nextest run -p external referee` writes it anew.
     #[test]
-    fn the_referee_of_the_analysis_simulates_the_cells_of_quick() {
-        let file = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../analysis/tests/referee/quick.json"
-        );
-        let cells = planned(&SuiteArguments::default()).unwrap();
-        let cells: Vec<_> = cells.into_iter().map(|planned| planned.cell).collect();
-        let lines: Vec<_> = cells
-            .iter()
-            .map(|cell| serde_json::to_string(cell).unwrap())
-            .collect();
-        let text = format!("[\n{}\n]\n", lines.join(",\n"));
-        if std::env::var_os("UPDATE_PLAN").is_some() {
-            std::fs::write(file, &text).unwrap();
+    fn the_referee_of_the_analysis_simulates_the_cells_of_quick_and_standard() {
+        for profile in ["quick", "standard"] {
+            let folder = env!("CARGO_MANIFEST_DIR");
+            let file = format!("{folder}/../analysis/tests/referee/{profile}.json");
+            let arguments = SuiteArguments {
+                profile: Some(profile.to_owned()),
+                ..SuiteArguments::default()
+            };
+            let cells = planned(&arguments).unwrap().into_iter();
+            let lines: Vec<_> = cells
+                .map(|planned| serde_json::to_string(&planned.cell).unwrap())
+                .collect();
+            let text = format!("[\n{}\n]\n", lines.join(",\n"));
+            if std::env::var_os("UPDATE_PLAN").is_some() {
+                std::fs::write(&file, &text).unwrap();
+            }
+            assert!(std::fs::read_to_string(&file).unwrap() == text, "{file}");
         }
-        assert!(std::fs::read_to_string(file).unwrap() == text, "{file}");
     }
 
     #[test]
