@@ -1,6 +1,6 @@
 //! Programs that lie beside this one and are built from the same source.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -35,6 +35,16 @@ pub struct Flags {
     pub target: Option<&'static str>,
 }
 
+/// Where a package is built.
+struct Place {
+    /// What cargo calls the target folder.
+    target: PathBuf,
+    /// The folder in it in which the programs of a profile lie.
+    folder: PathBuf,
+    /// The name of the profile's folder.
+    profile: OsString,
+}
+
 impl Package {
     /// The program `name` of the package, which is built first if cargo started this program.
     ///
@@ -44,6 +54,27 @@ impl Package {
     /// # Errors
     /// Why it cannot be had. [`Self::command`] is what mends it, unless that is what failed.
     pub fn program(&self, name: &str) -> Result<PathBuf, String> {
+        let place = self.place()?;
+        let path = place.folder.join(name);
+        if std::env::var_os("CARGO").is_some() {
+            self.build(&place, &path)?;
+        } else if !path.exists() {
+            return Err(format!(
+                "{} is not there, and only `cargo run` builds it on the way",
+                path.display()
+            ));
+        }
+        Ok(path)
+    }
+
+    /// Whether the program `name` of the package has been built.
+    pub fn is_built(&self, name: &str) -> bool {
+        self.place()
+            .is_ok_and(|place| place.folder.join(name).exists())
+    }
+
+    /// Where its programs are built: with the profile that this one was built with.
+    fn place(&self) -> Result<Place, String> {
         let this = std::env::current_exe()
             .map_err(|error| format!("cannot find this program: {error}"))?;
         let folder = this.parent().ok_or("this program lies in no folder")?;
@@ -66,16 +97,11 @@ impl Package {
             .flags
             .and_then(|flags| flags.target)
             .unwrap_or_default();
-        let path = target.join(triple).join(profile).join(name);
-        if std::env::var_os("CARGO").is_some() {
-            self.build(&target, profile, &path)?;
-        } else if !path.exists() {
-            return Err(format!(
-                "{} is not there, and only `cargo run` builds it on the way",
-                path.display()
-            ));
-        }
-        Ok(path)
+        Ok(Place {
+            folder: target.join(triple).join(profile),
+            profile: profile.to_owned(),
+            target,
+        })
     }
 
     /// The command that builds it.
@@ -96,12 +122,12 @@ impl Package {
     }
 
     /// Builds with the profile that this program was built with.
-    fn build(&self, target: &Path, profile: &OsStr, path: &Path) -> Result<(), String> {
+    fn build(&self, place: &Place, path: &Path) -> Result<(), String> {
         // The folder of cargo's `dev` profile has a name of its own.
-        let profile = if profile == "debug" {
+        let profile = if place.profile == "debug" {
             OsStr::new("dev")
         } else {
-            profile
+            &*place.profile
         };
         if !path.exists() {
             say(self.first_build);
@@ -116,7 +142,7 @@ impl Package {
             .args(self.arguments);
         command
             .arg("--target-dir")
-            .arg(target)
+            .arg(&place.target)
             .arg("--profile")
             .arg(profile);
         command

@@ -413,6 +413,10 @@ vocabulary! {
     Engine = "engine",
     /// Whether each of many instances has answered a request: `yes`, `no`.
     Touched = "touched",
+    /// When an interpreter translates functions into code of its own: when they are first called
+    /// (`lazy_translation`, Wasmi's own), with the module (`eager`), or when they are first called and
+    /// unvalidated until then (`lazy`).
+    Translation = "translation",
 }
 
 vocabulary! {
@@ -670,6 +674,8 @@ vocabulary! {
     PassingCpuNs = "passing_cpu_ns",
     /// Packets that a container's own network device received under load.
     ContainerPackets = "container_packets",
+    /// When an interpreter translates functions into code of its own, as its engine says.
+    Translation = "translation",
 }
 
 /// What begins the names of evidence that holds the costs of one part of a system.

@@ -137,6 +137,17 @@ parameter! {
 }
 
 parameter! {
+    /// When an interpreter translates functions into code of its own.
+    Translation:
+    /// When they are first called; the whole module is validated before.
+    LazyTranslation = "lazy_translation",
+    /// With the module: all of them.
+    Eager = "eager",
+    /// When they are first called, and they are not validated before.
+    Lazy = "lazy",
+}
+
+parameter! {
     /// How many threads compile.
     CompileThreads:
     /// One for each core.
@@ -203,6 +214,7 @@ mod tests {
         names_lead_back::<MemoryInit>();
         names_lead_back::<Compiler>();
         names_lead_back::<CompileThreads>();
+        names_lead_back::<Translation>();
         names_lead_back::<PageCache>();
         names_lead_back::<Interrupt>();
         names_lead_back::<Build>();

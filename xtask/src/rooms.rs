@@ -11,6 +11,7 @@ const CRATES: &[&str] = &[
     "workloads",
     "campaign",
     "host",
+    "host/command",
     "external/docker-engine",
     "external",
     "findings",

@@ -15,6 +15,7 @@ mod oci;
 mod usual;
 mod wasmcloud;
 mod wasmedge;
+mod wasmi;
 mod wasmtime;
 
 use results::System;
@@ -143,10 +144,11 @@ const fn look(colour: &'static str, marker: Marker, hollow: bool) -> Look {
 }
 
 /// All of them, in the order of tables.
-static KNOWN: [&[Known]; 7] = [
+static KNOWN: [&[Known]; 8] = [
     &native::KNOWN,
     &wasmtime::KNOWN,
     &wasmedge::KNOWN,
+    &wasmi::KNOWN,
     &wasmcloud::KNOWN,
     &oci::KNOWN,
     &containerd::KNOWN,

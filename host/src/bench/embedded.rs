@@ -133,8 +133,13 @@ impl<'a> Embedded<'a> {
             configuration.acquire,
             self.subjects.targets[start.target].too_much_for_interpreters,
         ) {
-            return Err(Skip::new(SkipKind::NotApplicable, reason)
-                .remedy("`--select acquire=aot` measures it compiled"));
+            let remedy = match configuration.engine {
+                Engine::WasmEdge => "`--select acquire=aot` measures it compiled",
+                _ => {
+                    "`--artifact workloads/artifacts/cpu-hash.wasm --arg 1000` measures fewer rounds"
+                }
+            };
+            return Err(Skip::new(SkipKind::NotApplicable, reason).remedy(remedy));
         }
         let code = self.compile_ahead(&start)?;
         let cache = self.prepare_cache(&start, planned)?;
@@ -196,7 +201,8 @@ impl<'a> Embedded<'a> {
         let (key, wasm) = (key(start), self.wasm(start.target));
         let loads = start.configuration.loads_precompiled();
         let source = self.subjects.source(start, &wasm)?;
-        if !loads && key.settings == Configuration::BASELINE.settings {
+        let is_usual = key.settings == Configuration::BASELINE.settings;
+        if !loads && (is_usual || key.engine.only_interprets()) {
             return Ok(None);
         }
         let code = self.compiled_code.file(key, source)?;

@@ -18,6 +18,9 @@ pub(crate) fn estimate_ms(start: &Start, targets: &[Target]) -> f64 {
             60.0
         };
     }
+    if start.configuration.engine.only_interprets() {
+        return LAUNCH_PREPARE_WAIT_APPEND_MS;
+    }
     let compile_ms = match (
         start.configuration.settings.compiler,
         start.configuration.settings.compile_threads,

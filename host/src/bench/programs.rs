@@ -1,11 +1,11 @@
-//! The programs that perform starts: this one with Wasmtime in it, and a sibling for the engine
+//! The programs that perform starts: this one with Wasmtime in it, and a sibling for each engine
 //! that may not share its process image.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use host_probe::request::{Message, VERSION as REPORT_VERSION};
-use host_probe::settings::Engine;
+use host_probe::settings::{Engine, Named as _, Value};
 use results::digest::sha256_file;
 use results::{Skip, SkipKind};
 
@@ -25,12 +25,18 @@ pub(crate) fn is_this(program: &Path) -> bool {
     program == Path::new(THIS) || program.file_name().is_some_and(|name| name == COPY_OF_THIS)
 }
 
-/// The sibling, and the package that it is built from.
-const SIBLING: Package = Package {
+/// The siblings, each with the package that it is built from.
+const WASMEDGE: Package = Package {
     name: "host-wasmedge",
     arguments: &["--features", "wasmedge"],
     flags: None,
     first_build: "building the program that embeds WasmEdge: once, about two minutes",
+};
+const WASMI: Package = Package {
+    name: "host-wasmi",
+    arguments: &["--features", "wasmi"],
+    flags: None,
+    first_build: "building the program that embeds Wasmi: once, about a minute",
 };
 
 /// A program that performs starts of one engine.
@@ -64,23 +70,31 @@ impl Program {
 pub(crate) struct Programs {
     wasmtime: Program,
     wasmedge: Result<Program, Skip>,
+    wasmi: Result<Program, Skip>,
 }
 
 impl Programs {
-    /// Finds those that are `needed`, and builds `WasmEdge`'s if cargo started this program and the
-    /// library is installed.
+    /// Finds those that are `needed`, and builds them if cargo started this program: `WasmEdge`'s where the
+    /// library is installed, and those that take a while where the selection asks for them.
     ///
     /// # Errors
     /// This program cannot be read.
-    pub(crate) fn find(needed: impl Fn(Engine) -> bool) -> Result<Self, Error> {
-        let wasmedge = if needed(Engine::WasmEdge) {
-            find_wasmedge()
-        } else {
-            Err(Skip::new(SkipKind::NotApplicable, "no cell needs it"))
+    pub(crate) fn find(selected: &[Value], needed: impl Fn(Engine) -> bool) -> Result<Self, Error> {
+        let sibling = |engine, find: &dyn Fn() -> Result<Program, Skip>| {
+            if needed(engine) {
+                find()
+            } else {
+                Err(Skip::new(SkipKind::NotApplicable, "no cell needs it"))
+            }
+        };
+        let on_request = |engine: Engine, package: Package| {
+            let asked = engine.is_named_by(selected);
+            sibling(engine, &|| find_on_request(engine, package, asked))
         };
         Ok(Self {
             wasmtime: Program::this()?,
-            wasmedge,
+            wasmedge: sibling(Engine::WasmEdge, &find_wasmedge),
+            wasmi: on_request(Engine::Wasmi, WASMI),
         })
     }
 
@@ -97,22 +111,50 @@ impl Programs {
         match engine {
             Engine::Wasmtime => Ok(&self.wasmtime),
             Engine::WasmEdge => self.wasmedge.as_ref(),
+            Engine::Wasmi => self.wasmi.as_ref(),
         }
     }
 }
 
+fn missing(reason: String) -> Skip {
+    Skip::new(SkipKind::NotInstalled, reason)
+}
+
 fn find_wasmedge() -> Result<Program, Skip> {
-    let missing = |reason: String| Skip::new(SkipKind::NotInstalled, reason);
     if !library_installed() {
         return Err(missing("libwasmedge is not installed".to_owned())
             .remedy("`./setup wasmedge` installs it"));
     }
-    let path = SIBLING.program(SIBLING.name).map_err(|reason| {
+    let path = WASMEDGE.program(WASMEDGE.name).map_err(|reason| {
         missing(reason).remedy(format!(
             "`{}` builds it, with what `./setup wasmedge` installs",
-            SIBLING.command()
+            WASMEDGE.command()
         ))
     })?;
+    sibling_at(path)
+}
+
+/// A program of which nothing needs installing but which takes a while to build: it is built where it
+/// was asked for or has been built before.
+fn find_on_request(engine: Engine, package: Package, asked: bool) -> Result<Program, Skip> {
+    let remedy = || format!("`{}` builds it", package.command());
+    if !asked && !package.is_built(package.name) {
+        let reason = format!("{} is not built, which takes a while", package.name);
+        let named = format!(
+            "{}, and so does `--select system={}` where cargo runs this",
+            remedy(),
+            engine.name()
+        );
+        return Err(missing(reason).remedy(named));
+    }
+    let path = package
+        .program(package.name)
+        .map_err(|reason| missing(reason).remedy(remedy()))?;
+    sibling_at(path)
+}
+
+/// A program that is there: what it says of itself.
+fn sibling_at(path: PathBuf) -> Result<Program, Skip> {
     let finished = launch::run::<String>(
         &path,
         REPORT_VERSION,

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use campaign::{Error, Exit, Programs};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use host_probe::settings::{Engine, Named as _};
+use host_probe::settings::Engine;
 
 use self::args::{CompileArgs, RunArgs, ServeArgs};
 pub(crate) use self::measure::{Density, Overhead, Phases, Profile};
@@ -72,7 +72,7 @@ pub(crate) enum Parsed {
 /// Every command of the program with all its flags: the source of `--help`, of shell completions
 /// and of man pages.
 pub fn command() -> clap::Command {
-    let engines = PossibleValuesParser::new(Engine::ALL.iter().map(|engine| engine.product()));
+    let engines = PossibleValuesParser::new(Engine::serving().map(Engine::product));
     let engine = Arg::new("engine")
         .long("engine")
         .value_name("NAME")

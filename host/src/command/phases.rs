@@ -44,8 +44,9 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
     if arguments.list {
         return list(&options, &all, &targets);
     }
-    let programs =
-        Programs::find(|engine| all.iter().any(|start| start.configuration.engine == engine))?;
+    let programs = Programs::find(&selected, |engine| {
+        all.iter().any(|start| start.configuration.engine == engine)
+    })?;
     let mut unavailable = Engine::ALL.to_vec();
     unavailable.retain(|engine| programs.get(*engine).is_err());
     let mut starts = plan::starts(options.profile, &selected, &targets, &unavailable);
