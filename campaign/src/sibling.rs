@@ -28,7 +28,7 @@ pub struct Package {
 pub struct Flags {
     /// The folder in the target folder.
     pub variant: &'static str,
-    /// What `RUSTFLAGS` is set to.
+    /// What `RUSTFLAGS` is set to, if there are any.
     pub rustflags: &'static str,
     /// The target, if it must be named: flags that only concern the programs are then kept from
     /// what runs while building.
@@ -111,10 +111,12 @@ impl Package {
             .iter()
             .fold(String::new(), |text, argument| text + " " + argument);
         let flags = self.flags.map_or_else(String::new, |flags| {
-            format!(
-                "RUSTFLAGS='{}' CARGO_TARGET_DIR=target/{} ",
-                flags.rustflags, flags.variant
-            )
+            let rustflags = if flags.rustflags.is_empty() {
+                String::new()
+            } else {
+                format!("RUSTFLAGS='{}' ", flags.rustflags)
+            };
+            format!("{rustflags}CARGO_TARGET_DIR=target/{} ", flags.variant)
         });
         let triple = self.flags.and_then(|flags| flags.target);
         let triple = triple.map_or_else(String::new, |triple| format!(" --target {triple}"));
@@ -149,7 +151,9 @@ impl Package {
             .current_dir(results::checkout::root())
             .stdin(Stdio::null());
         if let Some(flags) = self.flags {
-            command.env("RUSTFLAGS", flags.rustflags);
+            if !flags.rustflags.is_empty() {
+                command.env("RUSTFLAGS", flags.rustflags);
+            }
             command.args(flags.target.iter().flat_map(|triple| ["--target", triple]));
         }
         let output = command

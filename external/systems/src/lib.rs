@@ -15,6 +15,7 @@ mod oci;
 mod usual;
 mod wasmcloud;
 mod wasmedge;
+mod wasmer;
 mod wasmi;
 mod wasmtime;
 
@@ -144,10 +145,11 @@ const fn look(colour: &'static str, marker: Marker, hollow: bool) -> Look {
 }
 
 /// All of them, in the order of tables.
-static KNOWN: [&[Known]; 8] = [
+static KNOWN: [&[Known]; 9] = [
     &native::KNOWN,
     &wasmtime::KNOWN,
     &wasmedge::KNOWN,
+    &wasmer::KNOWN,
     &wasmi::KNOWN,
     &wasmcloud::KNOWN,
     &oci::KNOWN,

@@ -29,6 +29,7 @@ pub const fn representatives(kind: Kind) -> &'static [&'static str] {
             "wasmtime-cli",
             "wasmedge-embedded",
             "wasmedge-cli",
+            "wasmer-embedded",
             "wasmi-embedded",
             "wasmcloud",
         ],

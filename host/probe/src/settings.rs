@@ -22,17 +22,20 @@ pub enum Engine {
     Wasmtime,
     /// `WasmEdge`, as a library.
     WasmEdge,
+    /// Wasmer, as a library.
+    Wasmer,
     /// Wasmi, as a library.
     Wasmi,
 }
 
 impl Named for Engine {
-    const ALL: &'static [Self] = &[Self::Wasmtime, Self::WasmEdge, Self::Wasmi];
+    const ALL: &'static [Self] = &[Self::Wasmtime, Self::WasmEdge, Self::Wasmer, Self::Wasmi];
 
     fn name(self) -> &'static str {
         match self {
             Self::Wasmtime => "wasmtime-embedded",
             Self::WasmEdge => "wasmedge-embedded",
+            Self::Wasmer => "wasmer-embedded",
             Self::Wasmi => "wasmi-embedded",
         }
     }
@@ -49,6 +52,7 @@ impl Engine {
         match self {
             Self::Wasmtime => "wasmtime",
             Self::WasmEdge => "wasmedge",
+            Self::Wasmer => "wasmer",
             Self::Wasmi => "wasmi",
         }
     }
@@ -94,6 +98,7 @@ impl Engine {
                 Compiler::CraneliftNone,
                 Compiler::Winch,
             ],
+            Self::Wasmer => &[Compiler::Cranelift, Compiler::Singlepass],
             Self::WasmEdge | Self::Wasmi => &[],
         }
     }
@@ -101,7 +106,7 @@ impl Engine {
     /// Its code acquisition modes, in the order of its starts from slow to fast.
     pub const fn acquire_modes(self) -> &'static [Acquire] {
         match self {
-            Self::Wasmtime => &[
+            Self::Wasmtime | Self::Wasmer => &[
                 Acquire::Compile,
                 Acquire::CacheMiss,
                 Acquire::CacheHit,
@@ -171,6 +176,10 @@ impl Configuration {
     pub const fn baseline(engine: Engine) -> Self {
         match engine {
             Engine::Wasmtime => Self::BASELINE,
+            Engine::Wasmer => Self {
+                engine,
+                ..Self::BASELINE
+            },
             Engine::WasmEdge | Engine::Wasmi => Self {
                 engine,
                 acquire: Acquire::Interpret,
@@ -201,6 +210,10 @@ impl Configuration {
         match self.engine {
             Engine::Wasmtime => {}
             Engine::WasmEdge => return params,
+            Engine::Wasmer => {
+                params.extend([entry(self.settings.compiler)]);
+                return params;
+            }
             Engine::Wasmi => {
                 params.extend([entry(self.settings.translation)]);
                 return params;
@@ -464,7 +477,7 @@ mod tests {
         );
         assert_eq!(
             Value::parse("compiler=llvm").unwrap_err(),
-            "`compiler` has no value `llvm`; it has cranelift, cranelift_none, winch"
+            "`compiler` has no value `llvm`; it has cranelift, cranelift_none, winch, singlepass"
         );
         assert_eq!(
             Value::parse("winch").unwrap_err(),

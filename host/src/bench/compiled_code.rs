@@ -38,6 +38,7 @@ impl Key {
             translation: _,
         } = self.settings;
         let names = [
+            self.engine.product(),
             compiler.name(),
             allocator.name(),
             memory_init.name(),
@@ -131,7 +132,9 @@ impl CompiledCode {
         let path = self.folder.join(match key.engine {
             // By that ending the SDK distinguishes a shared library from Wasm.
             Engine::WasmEdge => format!("{}.so", key.target),
-            Engine::Wasmtime | Engine::Wasmi => format!("{}.cwasm", key.file_stem()),
+            Engine::Wasmtime | Engine::Wasmer | Engine::Wasmi => {
+                format!("{}.cwasm", key.file_stem())
+            }
         });
         let draft = path.with_extension("draft");
         self.run_child(key, source, Destination::File(draft.clone()))?;

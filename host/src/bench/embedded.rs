@@ -213,12 +213,12 @@ impl<'a> Embedded<'a> {
     fn prepare_cache(&mut self, start: &Start, planned: &Planned) -> Result<Option<PathBuf>, Skip> {
         let folder = self.empty_cache(planned);
         match (start.configuration.engine, start.configuration.acquire) {
-            (Engine::Wasmtime, Acquire::CacheHit) => {
+            (Engine::Wasmtime | Engine::Wasmer, Acquire::CacheHit) => {
                 let wasm = self.wasm(start.target);
                 let source = self.subjects.source(start, &wasm)?;
                 return self.compiled_code.cache(key(start), source).map(Some);
             }
-            (Engine::Wasmtime, Acquire::CacheMiss) => remove_folder(&folder)?,
+            (Engine::Wasmtime | Engine::Wasmer, Acquire::CacheMiss) => remove_folder(&folder)?,
             (Engine::WasmEdge, Acquire::Compile) => {
                 remove_folder(&folder)?;
                 std::fs::create_dir(&folder)

@@ -26,7 +26,7 @@ pub(crate) fn estimate_ms(start: &Start, targets: &[Target]) -> f64 {
         start.configuration.settings.compile_threads,
     ) {
         _ if !start.configuration.compiles() => 0.0,
-        (Compiler::Winch, _) => 0.25 * kilobytes,
+        (Compiler::Winch | Compiler::Singlepass, _) => 0.25 * kilobytes,
         (Compiler::CraneliftNone, _) => 0.5 * kilobytes,
         (Compiler::Cranelift, CompileThreads::Parallel) => 0.7 * kilobytes,
         (Compiler::Cranelift, CompileThreads::Single) => 1.2 * kilobytes,

@@ -22,6 +22,7 @@ pub(crate) fn check(configuration: &Configuration, attested: &Attested) -> Resul
     match configuration.engine {
         Engine::Wasmtime => check_wasmtime(configuration, attested),
         Engine::WasmEdge => check_wasmedge(configuration, attested),
+        Engine::Wasmer => check_wasmer(configuration, attested),
         Engine::Wasmi => check_wasmi(configuration, attested),
     }
 }
@@ -38,6 +39,26 @@ fn check_wasmedge(configuration: &Configuration, attested: &Attested) -> Result<
             (Evidence::CodeMapped, json!(!interpreted)),
         ],
     )
+}
+
+fn check_wasmer(configuration: &Configuration, attested: &Attested) -> Result<(), Failure> {
+    let compiler = configuration.settings.compiler.name();
+    expect(
+        attested,
+        &[
+            (Evidence::Compiler, json!(compiler)),
+            (Evidence::Cache, json!(cache(configuration.acquire))),
+        ],
+    )
+}
+
+/// What the engine's cache should have done.
+const fn cache(acquire: Acquire) -> &'static str {
+    match acquire {
+        Acquire::CacheHit => "hit",
+        Acquire::CacheMiss => "miss",
+        _ => "none",
+    }
 }
 
 fn check_wasmi(configuration: &Configuration, attested: &Attested) -> Result<(), Failure> {
@@ -86,17 +107,12 @@ fn levers_moved(configuration: &Configuration) -> serde_json::Value {
 
 fn check_wasmtime(configuration: &Configuration, attested: &Attested) -> Result<(), Failure> {
     let settings = configuration.settings;
-    let cache = match configuration.acquire {
-        Acquire::CacheHit => "hit",
-        Acquire::CacheMiss => "miss",
-        _ => "none",
-    };
     let cow = settings.memory_init == MemoryInit::Cow;
     let epoch = settings.interrupt == Interrupt::Epoch;
     let winch = settings.compiler == Compiler::Winch;
     let mut expected = vec![
         (Evidence::EngineMajor, json!(MAJOR)),
-        (Evidence::Cache, json!(cache)),
+        (Evidence::Cache, json!(cache(configuration.acquire))),
         (Evidence::Allocator, json!(settings.allocator.name())),
         (Evidence::MemoryInitCow, json!(cow)),
         (Evidence::EpochInterruption, json!(epoch)),
@@ -105,8 +121,8 @@ fn check_wasmtime(configuration: &Configuration, attested: &Attested) -> Result<
     match settings.compiler {
         Compiler::Cranelift => expected.push((Evidence::OptLevel, json!("speed"))),
         Compiler::CraneliftNone => expected.push((Evidence::OptLevel, json!("none"))),
-        // Its code generator has no levels.
-        Compiler::Winch => {}
+        // Their code generators have no levels.
+        Compiler::Winch | Compiler::Singlepass => {}
     }
     expected.push((Evidence::LeversMoved, levers_moved(configuration)));
     // A guest without initialised memory has no image.
@@ -204,6 +220,19 @@ mod tests {
         let interpret = Configuration::baseline(Engine::WasmEdge);
         assert_eq!(check(&interpret, &found("interpreter", false)), Ok(()));
         assert!(check(&interpret, &found("interpreter", true)).is_err());
+    }
+
+    #[test]
+    fn another_compiler_and_a_cache_that_did_something_else_are_detected() {
+        let found = |compiler: &str, cache: &str| {
+            serde_json::from_value(json!({"compiler": compiler, "cache": cache})).unwrap()
+        };
+        let compiled = Configuration::baseline(Engine::Wasmer);
+        let hit = compiled.with(Value::Acquire(Acquire::CacheHit)).unwrap();
+        assert_eq!(check(&compiled, &found("cranelift", "none")), Ok(()));
+        assert_eq!(check(&hit, &found("cranelift", "hit")), Ok(()));
+        assert!(check(&compiled, &found("singlepass", "none")).is_err());
+        assert!(check(&hit, &found("cranelift", "miss")).is_err());
     }
 
     #[test]

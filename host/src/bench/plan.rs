@@ -111,6 +111,8 @@ fn controlled(configurations: &[Configuration]) -> impl Iterator<Item = &Configu
         Configuration::BASELINE,
         loaded(Engine::Wasmtime),
         loaded(Engine::WasmEdge),
+        Configuration::baseline(Engine::Wasmer),
+        loaded(Engine::Wasmer),
     ];
     let mut found: Vec<_> = configurations
         .iter()
@@ -125,7 +127,7 @@ fn controlled(configurations: &[Configuration]) -> impl Iterator<Item = &Configu
 /// The start that loads a precompiled file, all else being as usual.
 fn loaded(engine: Engine) -> Configuration {
     let acquire = match engine {
-        Engine::Wasmtime => Acquire::DeserializeFile,
+        Engine::Wasmtime | Engine::Wasmer => Acquire::DeserializeFile,
         Engine::WasmEdge => Acquire::Aot,
         // It has nothing that could be loaded.
         Engine::Wasmi => Acquire::Interpret,
@@ -195,12 +197,25 @@ fn profile_configurations(engine: Engine, profile: Profile) -> Vec<Configuration
             loaded(engine),
         ],
         (Engine::Wasmtime, Profile::Slots) => slots(),
+        (Engine::Wasmer, Profile::Quick) => {
+            let modes = engine.acquire_modes().iter();
+            let modes = modes.filter(|mode| **mode != Acquire::CacheMiss);
+            modes
+                .flat_map(|mode| {
+                    let compilers = values(engine.compilers(), Value::Compiler);
+                    let with = move |value: Value| acquire(*mode).with(value);
+                    compilers.into_iter().filter_map(with)
+                })
+                .collect()
+        }
         (Engine::Wasmi, Profile::Quick) => values(Translation::ALL, Value::Translation)
             .into_iter()
             .filter_map(|value| base.with(value))
             .collect(),
         // They have no pool, and none of these settings.
-        (Engine::WasmEdge | Engine::Wasmi, Profile::Slots | Profile::Levers) => Vec::new(),
+        (Engine::WasmEdge | Engine::Wasmer | Engine::Wasmi, Profile::Slots | Profile::Levers) => {
+            Vec::new()
+        }
         (_, Profile::Standard) => {
             let bases = engine.acquire_modes().iter().map(|value| acquire(*value));
             bases
@@ -348,12 +363,13 @@ fn values<N: Named>(all: &[N], wrap: fn(N) -> Value) -> Vec<Value> {
 }
 
 /// Every value that is not the baseline's, but for `acquire` and `interrupt`.
-fn others() -> [Value; 8] {
+fn others() -> [Value; 9] {
     [
         Value::Allocator(Allocator::Pooling),
         Value::MemoryInit(MemoryInit::Copy),
         Value::Compiler(Compiler::CraneliftNone),
         Value::Compiler(Compiler::Winch),
+        Value::Compiler(Compiler::Singlepass),
         Value::CompileThreads(CompileThreads::Single),
         Value::Translation(Translation::Eager),
         Value::Translation(Translation::Lazy),
@@ -576,6 +592,22 @@ mod tests {
         let standard = configurations(Engine::Wasmi, Profile::Standard, &[]);
         assert_eq!(standard.len(), 4, "and evicted");
         assert_eq!(configurations(Engine::Wasmi, Profile::Full, &[]).len(), 6);
+        assert_eq!(configurations(Engine::Wasmer, Profile::Quick, &[]), []);
+        let singlepass = [Value::Compiler(Compiler::Singlepass)];
+        assert_eq!(
+            configurations(Engine::Wasmer, Profile::Quick, &singlepass).len(),
+            4,
+            "no other engine has it"
+        );
+        let named = [Value::Engine(Engine::Wasmer)];
+        assert_eq!(
+            configurations(Engine::Wasmer, Profile::Quick, &named).len(),
+            4 * 2
+        );
+        assert_eq!(
+            configurations(Engine::Wasmer, Profile::Full, &[]).len(),
+            5 * 2 * 2
+        );
     }
 
     #[test]

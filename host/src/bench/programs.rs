@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use host_probe::request::{Message, VERSION as REPORT_VERSION};
-use host_probe::settings::{Engine, Named as _, Value};
+use host_probe::settings::{Compiler, Engine, Named as _, Value};
 use results::digest::sha256_file;
 use results::{Skip, SkipKind};
 
 use super::launch;
 use crate::engine::wasmtime::VERSION;
-use campaign::sibling::Package;
+use campaign::sibling::{Flags, Package};
 use campaign::{Error, Exit};
 
 /// This program, however often it is rebuilt while it runs.
@@ -31,6 +31,28 @@ const WASMEDGE: Package = Package {
     arguments: &["--features", "wasmedge"],
     flags: None,
     first_build: "building the program that embeds WasmEdge: once, about two minutes",
+};
+/// In a workspace of its own: `host/wasmer/Cargo.toml` says why. What it is built with stays apart from what
+/// the other programs are built with.
+const WASMER: Package = Package {
+    name: "host-wasmer",
+    arguments: &["--manifest-path", "host/wasmer/Cargo.toml"],
+    flags: Some(Flags {
+        variant: "wasmer",
+        rustflags: "",
+        target: None,
+    }),
+    first_build: "building the program that embeds Wasmer: once, about seven minutes",
+};
+/// The same with the compiler whose licence keeps it from production: only for whoever selects that.
+const WASMER_WITH_SINGLEPASS: Package = Package {
+    arguments: &[
+        "--manifest-path",
+        "host/wasmer/Cargo.toml",
+        "--features",
+        "singlepass",
+    ],
+    ..WASMER
 };
 const WASMI: Package = Package {
     name: "host-wasmi",
@@ -70,6 +92,7 @@ impl Program {
 pub(crate) struct Programs {
     wasmtime: Program,
     wasmedge: Result<Program, Skip>,
+    wasmer: Result<Program, Skip>,
     wasmi: Result<Program, Skip>,
 }
 
@@ -91,9 +114,18 @@ impl Programs {
             let asked = engine.is_named_by(selected);
             sibling(engine, &|| find_on_request(engine, package, asked))
         };
+        let singlepass = selected.contains(&Value::Compiler(Compiler::Singlepass));
         Ok(Self {
             wasmtime: Program::this()?,
             wasmedge: sibling(Engine::WasmEdge, &find_wasmedge),
+            wasmer: on_request(
+                Engine::Wasmer,
+                if singlepass {
+                    WASMER_WITH_SINGLEPASS
+                } else {
+                    WASMER
+                },
+            ),
             wasmi: on_request(Engine::Wasmi, WASMI),
         })
     }
@@ -111,6 +143,7 @@ impl Programs {
         match engine {
             Engine::Wasmtime => Ok(&self.wasmtime),
             Engine::WasmEdge => self.wasmedge.as_ref(),
+            Engine::Wasmer => self.wasmer.as_ref(),
             Engine::Wasmi => self.wasmi.as_ref(),
         }
     }

@@ -25,7 +25,23 @@ fn wasmi() -> Option<PathBuf> {
     built_program("host-wasmi", remedy)
 }
 
+/// With the compiler that has to be asked for: `./test` builds it so.
+fn wasmer() -> Option<PathBuf> {
+    let remedy = "CARGO_TARGET_DIR=target/wasmer cargo build --manifest-path \
+        host/wasmer/Cargo.toml --features singlepass";
+    built_program("../wasmer/debug/host-wasmer", remedy)
+}
+
 const WASMI: [&str; 2] = ["--select", "system=wasmi-embedded"];
+
+const WASMER: [&str; 6] = [
+    "--select",
+    "system=wasmer-embedded",
+    "--select",
+    "compiler=cranelift",
+    "--select",
+    "compiler=singlepass",
+];
 
 /// Guests of text, with a page of memory and this for `_start`.
 fn guest(imports: &str, body: &str) -> Vec<u8> {
@@ -160,6 +176,54 @@ fn wasmi_gives_a_guest_its_arguments_environment_and_input() {
 }
 
 #[test]
+fn wasmer_starts_in_every_mode_with_each_compiler_and_proves_which() {
+    if wasmer().is_none() {
+        return;
+    }
+    let host = Host::new();
+    let all = [
+        "--profile",
+        "standard",
+        "--workload",
+        "hello",
+        "--workload",
+        "cpu-hash",
+    ];
+    let ran = host.phases(&[&all[..], &WASMER, &["--samples", "1"]].concat());
+    ran.measured_all(&host);
+    let samples = host.samples();
+    all_are_whole(&samples);
+    let mut found = BTreeSet::new();
+    for sample in &samples {
+        let param = |param| sample.cell.params.get(param).unwrap().to_owned();
+        let (acquire, compiler) = (param(Param::Acquire), param(Param::Compiler));
+        assert_eq!(sample.attested.text(Evidence::Compiler), Some(&*compiler));
+        let cache = match &*acquire {
+            "cache_hit" => "hit",
+            "cache_miss" => "miss",
+            _ => "none",
+        };
+        assert_eq!(
+            sample.attested.text(Evidence::Cache),
+            Some(cache),
+            "{}",
+            sample.cell
+        );
+        let loads = sample.attested.text(Evidence::CodeSha256).is_some();
+        assert_eq!(loads, acquire.starts_with("deserialize"), "{}", sample.cell);
+        found.insert((sample.cell.workload.to_string(), acquire, compiler));
+    }
+    assert_eq!(found.len(), 2 * 5 * 2, "{found:?}");
+}
+
+#[test]
+fn wasmer_survives_what_guests_do() {
+    if wasmer().is_some() {
+        misbehaves(&WASMER);
+    }
+}
+
+#[test]
 fn an_interpreter_is_not_measured_with_what_would_take_it_half_a_minute() {
     if wasmi().is_none() {
         return;
@@ -222,11 +286,9 @@ fn where_an_engine_is_not_built_its_row_says_what_builds_it() {
 fn the_short_profile_has_no_engine_that_takes_a_while_to_build() {
     let listed = Host::new().phases(&["--list"]);
     assert_eq!(listed.code, 0);
-    assert!(
-        !listed.stdout.contains("wasmi-embedded"),
-        "{}",
-        listed.stdout
-    );
+    for system in ["wasmer-embedded", "wasmi-embedded"] {
+        assert!(!listed.stdout.contains(system), "{}", listed.stdout);
+    }
     let named = Host::new().phases(&["--list", "--select", "system=wasmi-embedded"]);
     assert!(
         named.stdout.contains("translation=eager"),
@@ -246,5 +308,5 @@ fn wasmtimes_program_holds_nothing_of_the_other_engines() {
         holds("wasmtime-48"),
         "sources of the engine are named where it panics"
     );
-    assert!(!holds("wasmi_core-"));
+    assert!(!holds("wasmi_core-") && !holds("wasmer-vm-"));
 }
