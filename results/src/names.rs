@@ -413,6 +413,8 @@ vocabulary! {
     Engine = "engine",
     /// Whether each of many instances has answered a request: `yes`, `no`.
     Touched = "touched",
+    /// How a sandbox intercepts the system calls of what runs in it: `systrap`, `ptrace`.
+    Platform = "platform",
 }
 
 vocabulary! {
@@ -670,6 +672,11 @@ vocabulary! {
     PassingCpuNs = "passing_cpu_ns",
     /// Packets that a container's own network device received under load.
     ContainerPackets = "container_packets",
+    /// Parts of a container's configuration that its runtime took and did not apply: in these it is
+    /// another container than the one with the same digest.
+    ConfigurationNotApplied = "configuration_not_applied",
+    /// Whether an engine of containers ran without root.
+    Rootless = "rootless",
 }
 
 /// What begins the names of evidence that holds the costs of one part of a system.

@@ -174,6 +174,15 @@ parameter! {
     None = "none",
 }
 
+parameter! {
+    /// How a sandbox intercepts the system calls of what runs in it.
+    Platform:
+    /// By signals that the kernel sends instead of the calls (`seccomp`), in the process itself.
+    Systrap = "systrap",
+    /// By tracing each process.
+    Ptrace = "ptrace",
+}
+
 /// What a start is without, as the value of [`Param::Without`].
 pub mod left_out {
     /// All work: the program begins and ends.
@@ -206,5 +215,6 @@ mod tests {
         names_lead_back::<PageCache>();
         names_lead_back::<Interrupt>();
         names_lead_back::<Build>();
+        names_lead_back::<Platform>();
     }
 }
