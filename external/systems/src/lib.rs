@@ -12,6 +12,7 @@ mod docker;
 mod look;
 mod native;
 mod oci;
+mod podman;
 mod usual;
 mod wasmcloud;
 mod wasmedge;
@@ -124,6 +125,23 @@ pub const CONTAINER_LAYERS: [Layer; 7] = [
     docker::LAYERS[2],
 ];
 
+/// What stands in the place of a layer: another way to do what that does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instead {
+    /// As a layer. Its step is that of the one that it stands in the place of.
+    pub layer: Layer,
+    /// The step of the outermost layer inside it.
+    pub around: &'static str,
+}
+
+/// What stands in the place of the layers of a container.
+pub const INSTEAD_OF_LAYERS: [Instead; 4] = [
+    oci::INSTEAD[0],
+    oci::INSTEAD[1],
+    oci::INSTEAD[2],
+    podman::INSTEAD,
+];
+
 struct Known {
     name: &'static str,
     label: &'static str,
@@ -143,7 +161,7 @@ const fn look(colour: &'static str, marker: Marker, hollow: bool) -> Look {
 }
 
 /// All of them, in the order of tables.
-static KNOWN: [&[Known]; 7] = [
+static KNOWN: [&[Known]; 8] = [
     &native::KNOWN,
     &wasmtime::KNOWN,
     &wasmedge::KNOWN,
@@ -151,6 +169,7 @@ static KNOWN: [&[Known]; 7] = [
     &oci::KNOWN,
     &containerd::KNOWN,
     &docker::KNOWN,
+    &podman::KNOWN,
 ];
 
 fn known() -> impl Iterator<Item = &'static Known> {

@@ -31,7 +31,15 @@ pub const fn representatives(kind: Kind) -> &'static [&'static str] {
             "wasmedge-cli",
             "wasmcloud",
         ],
-        Kind::Container => &["docker", "containerd", "runc", "crun"],
+        Kind::Container => &[
+            "docker",
+            "podman",
+            "containerd",
+            "runc",
+            "crun",
+            "youki",
+            "gvisor",
+        ],
         Kind::Unknown => &[],
     }
 }
