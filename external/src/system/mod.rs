@@ -19,6 +19,7 @@ mod own;
 pub mod own_milestones;
 pub mod own_workload;
 pub mod placeholders;
+mod podman;
 mod programs;
 mod pull;
 mod registry;
@@ -377,7 +378,12 @@ pub(crate) fn cleanup(product: &str, words: &[String]) -> Result<(), String> {
     match (product, words) {
         (docker::CLEANUP, [socket, owner]) => docker::remove_all(socket.into(), owner),
         (containerd::CLEANUP, [socket, id]) => containerd::remove(Path::new(socket), id),
-        (name, [program, state, id]) if oci::runtime::PROGRAMS.contains(&name) => {
+        (podman::CLEANUP, [program, root, state]) => {
+            let removed = podman::remove_left(program, root, state);
+            oci::remove_groups();
+            removed
+        }
+        (oci::CLEANUP, [program, state, id]) => {
             oci::caller::delete(program.into(), state.into(), id)
         }
         _ => Err(format!("nothing can be cleaned up of `{product}`")),

@@ -9,7 +9,7 @@ use std::sync::{PoisonError, RwLock};
 use campaign::{Error, Exit};
 
 use super::described::{self, Described};
-use super::{Adapter, containerd, docker, oci, wasmcloud, wasmedge, wasmtime};
+use super::{Adapter, containerd, docker, oci, podman, wasmcloud, wasmedge, wasmtime};
 
 /// A system, by its adapter. Two are the same if their adapters have the same name; they are
 /// ordered as in tables.
@@ -17,15 +17,18 @@ use super::{Adapter, containerd, docker, oci, wasmcloud, wasmedge, wasmtime};
 pub struct System(&'static dyn Adapter);
 
 /// Those that are code; no order is meant.
-static ADAPTERS: [&dyn Adapter; 9] = [
+static ADAPTERS: [&dyn Adapter; 12] = [
     &wasmtime::WasmtimeEmbedded,
     &wasmedge::WasmEdgeEmbedded,
     &wasmtime::WasmtimeCli,
     &docker::Docker { wasmtime: false },
     &docker::Docker { wasmtime: true },
     &containerd::Containerd,
-    &oci::runtime::Runtime { program: "runc" },
-    &oci::runtime::Runtime { program: "crun" },
+    &oci::runtime::Runtime(oci::product::RUNC),
+    &oci::runtime::Runtime(oci::product::CRUN),
+    &oci::runtime::Runtime(oci::product::YOUKI),
+    &oci::runtime::Runtime(oci::product::GVISOR),
+    &podman::Podman,
     &wasmcloud::WasmCloud,
 ];
 
@@ -149,7 +152,7 @@ mod tests {
             assert_eq!(System::from_name(system.name()), Some(system));
             assert!(described.contains(&system.recorded()), "{system:?}");
         }
-        assert_eq!(System::from_name("podman"), None);
+        assert_eq!(System::from_name("nothing"), None);
         for described in described::SYSTEMS.iter() {
             let shown = systems::describe(&described.name().into());
             assert_eq!(described.label(), shown.label);

@@ -193,7 +193,7 @@ impl Templates {
     }
 }
 
-fn arguments(request: &StartRequest, port: Option<u16>) -> Vec<String> {
+pub(in crate::system) fn arguments(request: &StartRequest, port: Option<u16>) -> Vec<String> {
     let mut arguments = vec![format!("/{}", native::program_of(request.workload))];
     if request.own_milestones {
         arguments.extend([

@@ -7,16 +7,25 @@
 pub(super) mod bundle;
 pub(super) mod caller;
 mod container;
+pub(super) mod orphans;
+pub(super) mod product;
 pub(super) mod runtime;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+pub(super) use self::container::Adopting;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use workloads::Workload;
 
 /// The parent of our control groups, in every hierarchy.
 pub(super) const GROUPS: &str = "coldphase";
+
+/// The first word of a runtime's guard, before its program, its state and the container. No name of a
+/// system: a test that is killed is called with these words, which are names of tests to it.
+pub(super) const CLEANUP: &str = "oci-runtime";
 
 /// Lays out a root file system of nothing but a program, as an image of the engine's holds: the
 /// runtime makes the folders that mounts go to.
@@ -53,14 +62,34 @@ fn link_or_copy(built: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Kills what is in a control group of ours and in those below it, in every hierarchy, and removes
+/// them: what has died already goes with the next call.
+pub(super) fn end_group(id: &str) {
+    for root in group_roots() {
+        end_below(&root.join(GROUPS).join(id));
+    }
+}
+
+fn end_below(group: &Path) {
+    let entries = std::fs::read_dir(group).into_iter().flatten().flatten();
+    let folders = entries.filter(|it| it.file_type().is_ok_and(|kind| kind.is_dir()));
+    folders.for_each(|it| end_below(&it.path()));
+    let members = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    for pid in members.lines().filter_map(|line| line.parse().ok()) {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+    let _ = std::fs::remove_dir(group);
+}
+
+/// Where hierarchies of control groups are mounted, or the one hierarchy.
+fn group_roots() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten();
+    let below = entries.flatten().map(|entry| entry.path());
+    below.chain([PathBuf::from("/sys/fs/cgroup")]).collect()
+}
+
 /// Removes the parents of our control groups, which are nobody else's and go if nothing is in them.
 pub(super) fn remove_groups() {
-    let Ok(hierarchies) = std::fs::read_dir("/sys/fs/cgroup") else {
-        return;
-    };
-    let roots = hierarchies
-        .flatten()
-        .map(|entry| entry.path())
-        .chain([Path::new("/sys/fs/cgroup").to_owned()]);
+    let roots = group_roots().into_iter();
     roots.for_each(|root| drop(std::fs::remove_dir(root.join(GROUPS))));
 }
