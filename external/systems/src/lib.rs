@@ -9,6 +9,7 @@
 
 mod containerd;
 mod docker;
+mod family;
 mod look;
 mod native;
 mod oci;
@@ -17,10 +18,13 @@ mod wasmcloud;
 mod wasmedge;
 mod wasmtime;
 
+use std::sync::LazyLock;
+
 use results::System;
 use results::manifest::{self, SystemKind};
 use serde::Serialize;
 
+pub use family::{Family, in_families};
 pub use usual::{by_use, representatives, standing, usual};
 
 /// What a system is shown as, and what kind of thing it is.
@@ -32,6 +36,8 @@ pub struct Description {
     pub label: String,
     /// What runs the workload.
     pub kind: Kind,
+    /// Where it stands among many.
+    pub family: Family,
     /// The engine of WebAssembly in it, and how that is used.
     pub engine: Option<(&'static str, Embedding)>,
     /// How it looks in pictures.
@@ -48,6 +54,8 @@ pub enum Kind {
     Wasm,
     /// A container.
     Container,
+    /// A runtime of JavaScript.
+    Isolate,
     /// Something that nobody described.
     Unknown,
 }
@@ -128,6 +136,7 @@ struct Known {
     name: &'static str,
     label: &'static str,
     kind: Kind,
+    family: Family,
     engine: Option<(&'static str, Embedding)>,
     /// Its parameters of which there is a choice, each with its values, the usual one first.
     usual: &'static [usual::Usual],
@@ -142,7 +151,7 @@ const fn look(colour: &'static str, marker: Marker, hollow: bool) -> Look {
     }
 }
 
-/// All of them, in the order of tables.
+/// All of them, one file a product. Tables have them by family, and within one in this order.
 static KNOWN: [&[Known]; 7] = [
     &native::KNOWN,
     &wasmtime::KNOWN,
@@ -153,8 +162,14 @@ static KNOWN: [&[Known]; 7] = [
     &docker::KNOWN,
 ];
 
+/// All of them, in the order of tables.
 fn known() -> impl Iterator<Item = &'static Known> {
-    KNOWN.into_iter().flatten()
+    static ORDERED: LazyLock<Vec<&Known>> = LazyLock::new(|| {
+        let mut all: Vec<_> = KNOWN.into_iter().flatten().collect();
+        all.sort_by_key(|known| known.family);
+        all
+    });
+    ORDERED.iter().copied()
 }
 
 impl From<&Known> for Description {
@@ -163,6 +178,7 @@ impl From<&Known> for Description {
             name: known.name.into(),
             label: known.label.to_owned(),
             kind: known.kind,
+            family: known.family,
             engine: known.engine,
             look: known.look,
         }
@@ -178,10 +194,12 @@ pub fn describe(system: &System) -> Description {
 /// The same where a person may have described it: a run's manifest has that.
 pub fn describe_as(system: &System, own: Option<&manifest::Description>) -> Description {
     let name = system.original_name();
+    let kind = own.map_or(Kind::Unknown, |own| own.kind.into());
     let undescribed = || Description {
         name: name.into(),
         label: own.map_or(name, |own| &own.label).to_owned(),
-        kind: own.map_or(Kind::Unknown, |own| own.kind.into()),
+        kind,
+        family: kind.into(),
         engine: None,
         look: look::of_name(name),
     };
@@ -196,6 +214,7 @@ impl From<SystemKind> for Kind {
             SystemKind::Native => Self::Native,
             SystemKind::Wasm => Self::Wasm,
             SystemKind::Container => Self::Container,
+            SystemKind::Isolate => Self::Isolate,
             SystemKind::Unknown => Self::Unknown,
         }
     }
@@ -307,6 +326,14 @@ mod tests {
     }
 
     #[test]
+    fn tables_have_systems_by_family() {
+        let families: Vec<_> = all().map(|description| description.family).collect();
+        assert!(families.is_sorted());
+        let ranks: Vec<_> = all().map(|description| rank(&description.name)).collect();
+        assert!(ranks.is_sorted());
+    }
+
+    #[test]
     fn no_two_look_alike() {
         let looks: Vec<_> = all().map(|description| description.look).collect();
         for (index, look) in looks.iter().enumerate() {
@@ -319,6 +346,7 @@ mod tests {
         let unknown = System::from("qemu");
         assert_eq!(describe(&unknown).label, "qemu");
         assert_eq!(describe(&unknown).kind, Kind::Unknown);
+        assert_eq!(describe(&unknown).family, Family::Other);
         assert_eq!(rank(&unknown), usize::MAX);
     }
 
@@ -331,8 +359,8 @@ mod tests {
         };
         let described = describe_as(&"mine-aa".into(), Some(&own));
         assert_eq!(
-            (&*described.label, described.kind),
-            ("My engine", Kind::Wasm)
+            (&*described.label, described.kind, described.family),
+            ("My engine", Kind::Wasm, Family::CommandLine)
         );
         assert_eq!(described.look, describe(&"mine".into()).look);
         assert_eq!(describe_as(&"native".into(), Some(&own)).label, "native");

@@ -3,7 +3,7 @@
 use results::Param;
 
 use super::usual::Usual;
-use super::{Kind, Known, Layer, Marker, look};
+use super::{Family, Kind, Known, Layer, Marker, look};
 
 /// They make no network that a service could be reached in; a command may have none at all.
 const USUAL: [Usual; 1] = [(Param::Network, &["host", "none"])];
@@ -13,6 +13,7 @@ pub(super) const KNOWN: [Known; 2] = [
         name: "runc",
         label: "runc",
         kind: Kind::Container,
+        family: Family::Container,
         engine: None,
         usual: &USUAL,
         look: look("wine", Marker::Down, false),
@@ -21,6 +22,7 @@ pub(super) const KNOWN: [Known; 2] = [
         name: "crun",
         label: "crun",
         kind: Kind::Container,
+        family: Family::Container,
         engine: None,
         usual: &USUAL,
         look: look("rose", Marker::Down, true),

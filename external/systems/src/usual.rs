@@ -32,6 +32,7 @@ pub const fn representatives(kind: Kind) -> &'static [&'static str] {
             "wasmcloud",
         ],
         Kind::Container => &["docker", "containerd", "runc", "crun"],
+        Kind::Isolate => &[],
         Kind::Unknown => &[],
     }
 }

@@ -273,6 +273,7 @@ fn known_systems() -> String {
         Kind::Native => "native",
         Kind::Wasm => "WebAssembly",
         Kind::Container => "container",
+        Kind::Isolate => "isolate",
         Kind::Unknown => "unknown",
     };
     let embedding = |embedding| match embedding {
@@ -288,11 +289,12 @@ fn known_systems() -> String {
         [
             code(&system.name),
             system.label,
+            system.family.label().to_owned(),
             kind(system.kind).to_owned(),
             engine,
         ]
     });
-    render(["System", "Label", "Kind", "Engine"], rows)
+    render(["System", "Label", "Family", "Kind", "Engine"], rows)
 }
 
 /// What is launched for each system that is a program, by its adapter.

@@ -179,7 +179,7 @@ fn label(fields: &Fields<'_>, name: &str) -> Result<String, Wrong> {
 }
 
 fn kind(fields: &Fields<'_>, taken: &Taken) -> Result<SystemKind, Wrong> {
-    let known = ["native", "wasm", "container"];
+    let known = ["native", "wasm", "container", "isolate"];
     let Some(node) = fields.get("kind") else {
         return Ok(match taken {
             Taken::Program(_) => SystemKind::Native,
@@ -190,6 +190,7 @@ fn kind(fields: &Fields<'_>, taken: &Taken) -> Result<SystemKind, Wrong> {
         "native" => Ok(SystemKind::Native),
         "wasm" => Ok(SystemKind::Wasm),
         "container" => Ok(SystemKind::Container),
+        "isolate" => Ok(SystemKind::Isolate),
         other => Err(node.none_of(other, "kind", &known)),
     }
 }
