@@ -67,6 +67,9 @@ parameter! {
     Interpret = "interpret",
     /// Precompiled to a shared library, and loaded by the dynamic linker.
     Aot = "aot",
+    /// Source text, of which the runtime compiles as it runs what it finds worth that: nothing is
+    /// prepared, and most of a start is interpreted.
+    Source = "source",
 }
 
 impl Acquire {
@@ -82,7 +85,7 @@ impl Acquire {
 
     /// Whether nothing but the artifact as it was built goes into a start.
     pub const fn from_source(self) -> bool {
-        self.compiles() || matches!(self, Self::Interpret)
+        self.compiles() || matches!(self, Self::Interpret | Self::Source)
     }
 }
 

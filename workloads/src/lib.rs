@@ -8,11 +8,13 @@ mod artifact;
 #[cfg(feature = "builder")]
 pub mod builder;
 mod request;
+mod script;
 pub mod target;
 
 pub use answer::{Answer, Expectation};
 pub use artifact::{Artifact, ArtifactError, VerifyError, verify};
 pub use request::{Request, RequestError};
+pub use script::{Script, ScriptError, Serving, Sha256};
 pub use target::Target;
 
 use std::sync::LazyLock;
