@@ -56,6 +56,7 @@ fn figure(findings: &Findings, of: &ContainerLayers) -> Figure {
     let bar = |(at, layer, cell): &(usize, &Layer, &CellFacts)| Bar {
         label: layer.name.clone(),
         system: cell.cell.system.to_string(),
+        group: "",
         value: layer.total_ns,
         is_lower_bound: false,
         interval: cell.interval(Measure::TotalNs).map(pair),

@@ -5,9 +5,9 @@ use findings::units::{Unit, grouped};
 use findings::{CellFacts, Findings, Measure, Names};
 use results::names::FileName;
 
-use super::cells_of;
 use super::format::{self, interval, linked, median, names, span, systems};
 use super::starts::{left_out, marks, meaning, measure_bars, quoted, verdict_fields};
+use super::{cells_by_family, cells_of};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Steps, draw_bars, draw_ecdf};
 
@@ -32,7 +32,7 @@ pub(super) fn render(findings: &Findings) -> Vec<Section> {
 fn section(findings: &Findings, requests: &Requests) -> Section {
     let (workload, measure) = (&requests.workload, requests.measure);
     let scenario = requests.scenario.name();
-    let cells = cells_of(findings, &requests.cells);
+    let cells = cells_by_family(findings, &requests.cells);
     let names = names(&cells);
     let id = format!("{workload}-{scenario}");
     let mut section = Section::new(&id, title(findings, requests, &names));
@@ -95,7 +95,7 @@ fn section(findings: &Findings, requests: &Requests) -> Section {
             marks(family),
         ),
         picture: draw_bars(
-            &measure_bars(&cells, &names, family, measure),
+            &measure_bars(findings, &cells, &names, family, measure),
             measure.unit(),
             axis,
         ),
@@ -140,7 +140,7 @@ fn title(findings: &Findings, requests: &Requests, names: &Names) -> String {
 fn memory(findings: &Findings, requests: &Requests) -> Option<Figure> {
     let (workload, scenario) = (&requests.workload, requests.scenario.name());
     let measure = Measure::PssBytes;
-    let cells = cells_of(findings, &requests.by_memory);
+    let cells = cells_by_family(findings, &requests.by_memory);
     if cells.len() < 2 {
         return None;
     }
@@ -179,7 +179,7 @@ fn memory(findings: &Findings, requests: &Requests) -> Option<Figure> {
             marks(family)
         ),
         picture: draw_bars(
-            &measure_bars(&cells, &names, family, measure),
+            &measure_bars(findings, &cells, &names, family, measure),
             measure.unit(),
             "memory, median",
         ),

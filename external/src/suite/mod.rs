@@ -26,6 +26,7 @@ pub mod variables;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::systems::in_families;
 use campaign::duration::{format_estimate, parse_seconds};
 use campaign::run::{self, Format, NoBench};
 use campaign::terminal::{print, say};
@@ -326,6 +327,15 @@ pub(crate) fn start_reaper() -> Result<Reaper, Error> {
 }
 
 fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
+    let of_families = in_families(cells, |planned| planned.system.family());
+    let of_families = of_families.iter().map(|(family, cells)| {
+        let mut names: Vec<_> = cells.iter().map(|planned| planned.system).collect();
+        names.sort();
+        names.dedup();
+        let names: Vec<_> = names.iter().map(|system| system.name()).collect();
+        let (family, n) = (family.label(), cells.len());
+        format!("{family}: {n} cells of {}\n", names.join(", "))
+    });
     let ms = budget::block_ms(cells, &settings.values);
     let samples = settings.values.samples;
     let time = format_estimate(ms * f64::from(samples) / 1000.0);
@@ -333,6 +343,7 @@ fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
     for planned in cells {
         text.push_str(&format!("{}\n", planned.cell));
     }
+    text.extend(of_families);
     text.push_str(&format!(
         "{} cells × {samples} samples = {}, seed {}; about {time} on two cores like the authors', \
             after what is built first\n",

@@ -76,6 +76,7 @@ impl Systems {
     pub fn states(&self) -> Vec<SystemState> {
         let state = |(system, found): (&System, &Result<Found, Unavailable>)| SystemState {
             name: system.name(),
+            family: system.family(),
             version: found.as_ref().ok().map(|found| found.version.clone()),
             state: found.as_ref().map(|_| ()).map_err(Clone::clone),
             notes: self.notes(*system),

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::sync::{PoisonError, RwLock};
 
 use campaign::{Error, Exit};
+use systems::Family;
 
 use super::described::{self, Described};
 use super::{Adapter, containerd, docker, oci, wasmcloud, wasmedge, wasmtime};
@@ -91,6 +92,11 @@ impl System {
     /// The name in records.
     pub fn recorded(self) -> results::System {
         self.name().into()
+    }
+
+    /// The family that it is shown in.
+    pub fn family(self) -> Family {
+        systems::describe_as(&self.recorded(), self.description().as_ref()).family
     }
 
     fn key(self) -> (usize, &'static str) {
