@@ -62,6 +62,36 @@ fn pins(workspace: &Path) -> Result<Vec<Pin>, String> {
             1,
         ),
         pin(
+            "bun",
+            after(&setup, "readonly BUN_VERSION=", ' ')?,
+            Registry::Npm,
+            2,
+        ),
+        pin(
+            "deno",
+            after(&setup, "readonly DENO_VERSION=", ' ')?,
+            Registry::Npm,
+            2,
+        ),
+        pin(
+            "workerd",
+            after(&setup, "readonly WORKERD_VERSION=", ' ')?,
+            Registry::Npm,
+            2,
+        ),
+        pin(
+            "@bytecodealliance/jco",
+            after(&setup, "readonly JCO_VERSION=", ' ')?,
+            Registry::Npm,
+            2,
+        ),
+        pin(
+            "wasmi_cli",
+            after(&setup, "readonly WASMI_VERSION=", ' ')?,
+            Registry::Cargo,
+            1,
+        ),
+        pin(
             "wasmedge",
             after(&setup, "readonly WASMEDGE_VERSION=", ' ')?,
             Registry::Apt,
