@@ -418,12 +418,13 @@ fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
         }
         ways
     };
-    // Interpreted code is never prepared.
+    // Interpreted code is never prepared, nor is that of what compiles at each start.
     let is_prepared = |planned: &&Planned| {
         let scenario = planned.cell.scenario;
-        let interpreted = planned.acquire == Some(Acquire::Interpret);
+        let unprepared = planned.acquire == Some(Acquire::Interpret)
+            || planned.system.lacks(Scenario::WarmDisk).is_some();
         planned.page_cache == PageCache::Hot
-            && (scenario == Scenario::WarmDisk || scenario == Scenario::CodeCold && interpreted)
+            && (scenario == Scenario::WarmDisk || scenario == Scenario::CodeCold && unprepared)
     };
     let starts = cells.iter().filter(is_usual).filter(is_prepared);
     let pinned = |start: &Planned| {
@@ -553,11 +554,13 @@ fn acquires(settings: &Settings, system: System, scenario: Scenario) -> Vec<Opti
         return vec![None];
     }
     let names = settings.values.modes(scenario);
+    // Of one there is nothing to choose.
+    let is_only = modes.len() == 1;
     let is_chosen = |mode: &Acquire| match settings.acquire_of.get(system.name()) {
         Some(chosen) => mode == chosen,
         None => match settings.modes_of.get(system.name()) {
             Some(own) => own.contains(mode),
-            None => names.iter().any(|name| name == mode.name()),
+            None => is_only || names.iter().any(|name| name == mode.name()),
         },
     };
     let taken = modes.iter().copied().filter(|mode| scenario.takes(*mode));
@@ -820,7 +823,17 @@ mod tests {
             cells.unwrap_or_else(|error| panic!("{profile} {pairs:?}: {error}"))
         };
         for (profile, _) in PROFILES {
-            for system in System::all() {
+            let arguments = SuiteArguments {
+                profile: Some(profile.into()),
+                ..Default::default()
+            };
+            let (settings, _) =
+                settings::resolve(&arguments, &Variables::none(), None, settings::DEFAULT).unwrap();
+            let takes_any = |system: &System| {
+                let mut workloads = settings.values.workloads.iter();
+                workloads.any(|it| system.supports(Workload::from_name(it).unwrap()))
+            };
+            for system in System::all().into_iter().filter(takes_any) {
                 let cells = named(profile, &[&format!("system={}", system.name())]);
                 assert!(cells.iter().all(|planned| planned.system == system));
             }

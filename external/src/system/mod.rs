@@ -35,7 +35,7 @@ use results::values::Lifecycle;
 use results::{Skip, SkipKind};
 use serde::Serialize;
 use workloads::target::OwnFile;
-use workloads::{Artifact, Call, Dialect, Target, Workload};
+use workloads::{Artifact, Call, Dialect, Script, Target, Workload};
 
 pub use self::described::{Described, DescriptionError, Untimed};
 pub use self::docker::image_id;
@@ -229,6 +229,11 @@ pub trait Adapter: Sync {
         true
     }
 
+    /// The JavaScript that a workload is on it; nothing where it runs something else.
+    fn script(&self, _: Workload) -> Option<Script> {
+        None
+    }
+
     /// What of a person's own it runs in place of what is built here; nothing if it takes none.
     fn takes(&self) -> Option<Takes> {
         None
@@ -308,6 +313,11 @@ fn lacks(
     match scenario {
         Scenario::CodeCold if !modes.iter().any(|mode| mode.from_source()) => {
             Some("nothing of it is compiled, so they would be those of warm-disk")
+        }
+        Scenario::DiskCold | Scenario::WarmDisk
+            if !modes.is_empty() && modes.iter().all(|mode| mode.compiles()) =>
+        {
+            Some("it keeps nothing of what it compiles, so each start is one of code-cold")
         }
         Scenario::ImageCold if managed.is_none_or(|it| it.variants(true, scenario).is_empty()) => {
             Some("it pulls no image from a registry")

@@ -29,7 +29,7 @@ pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String
 
 /// Where `./setup` puts a program that it downloads. For root that is a folder of root's: in the home
 /// of somebody who has called `sudo`, they could put another in its place.
-fn installed_by_setup(name: &str) -> Option<PathBuf> {
+pub(super) fn installed_by_setup(name: &str) -> Option<PathBuf> {
     if is_root() {
         let program = docker_engine::state().join(name);
         return docker_engine::is_roots(&program).then_some(program);

@@ -7,9 +7,11 @@
 //! Which system stands for its kind, and which of a system's cells for the system, is settled here
 //! too, beforehand and whatever is measured: [`standing`] and [`usual()`].
 
+mod command_lines;
 mod containerd;
 mod docker;
 mod family;
+mod javascript;
 mod look;
 mod native;
 mod oci;
@@ -152,10 +154,12 @@ const fn look(colour: &'static str, marker: Marker, hollow: bool) -> Look {
 }
 
 /// All of them, one file a product. Tables have them by family, and within one in this order.
-static KNOWN: [&[Known]; 7] = [
+static KNOWN: [&[Known]; 9] = [
     &native::KNOWN,
     &wasmtime::KNOWN,
     &wasmedge::KNOWN,
+    &command_lines::KNOWN,
+    &javascript::KNOWN,
     &wasmcloud::KNOWN,
     &oci::KNOWN,
     &containerd::KNOWN,

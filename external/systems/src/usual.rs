@@ -20,7 +20,8 @@ pub(super) type Usual = (Param, &'static [&'static str]);
 /// The systems that stand for a kind, the first choice first: the engine that both this project and
 /// most others embed, and the engine of containers that most people run.
 ///
-/// `native-soft-sha` and `docker-wasmtime` stand for nothing but themselves.
+/// `native-soft-sha`, `docker-wasmtime` and the isolates that compute SHA-256 in JavaScript stand for
+/// nothing but themselves.
 pub const fn representatives(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Native => &["native"],
@@ -30,9 +31,11 @@ pub const fn representatives(kind: Kind) -> &'static [&'static str] {
             "wasmedge-embedded",
             "wasmedge-cli",
             "wasmcloud",
+            "wasmi-cli",
+            "jco",
         ],
         Kind::Container => &["docker", "containerd", "runc", "crun"],
-        Kind::Isolate => &[],
+        Kind::Isolate => &["workerd", "bun", "deno", "node"],
         Kind::Unknown => &[],
     }
 }
@@ -140,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_representative_is_described_and_of_its_kind() {
-        for kind in [Kind::Native, Kind::Wasm, Kind::Container] {
+        for kind in [Kind::Native, Kind::Wasm, Kind::Container, Kind::Isolate] {
             for name in representatives(kind) {
                 assert_eq!(describe(&(*name).into()).kind, kind, "{name}");
                 assert!(all().any(|it| it.name == *name), "{name}");

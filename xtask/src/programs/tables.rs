@@ -304,8 +304,8 @@ fn launched() -> String {
             code(it.system),
             it.acquire.map_or_else(|| "machine code".to_owned(), code),
             it.compile.as_deref().map_or_else(|| "–".to_owned(), code),
-            code(&it.service),
-            code(&it.command),
+            it.service.as_deref().map_or_else(|| "–".to_owned(), code),
+            it.command.as_deref().map_or_else(|| "–".to_owned(), code),
         ]
     };
     render(

@@ -6,6 +6,7 @@
 
 mod place;
 mod read;
+mod taken;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -21,25 +22,33 @@ use results::digest::{sha256_file, sha256_hex};
 use results::manifest::{Description, SystemKind};
 use results::record::Scenario;
 use results::values::Lifecycle;
-use workloads::{Dialect, Workload};
+use workloads::{Script, Workload};
 
 use self::place::Wrong;
+use self::taken::{Copied, Taken};
 use self::template::{CommandLine, Placeholder, Template, Values};
 pub(super) use self::template::{IP, PORT};
 pub use self::untimed::Untimed;
-use super::native::{self, Build};
-use super::programs::unavailable;
+use super::native;
+use super::programs::{installed_by_setup, unavailable};
 use super::{
     Acquire, Adapter, BuildRequest, Commands, Estimate, Found, Instancing, LaunchSpec, Mapped,
-    ONE_INSTANCE, Paths, REUSED_INSTANCE, Takes, Unavailable, copy_guest, find_program, found,
-    listens, text,
+    Paths, Takes, Unavailable, find_program, found, listens, text,
 };
 
 /// The longest file of descriptions that is read: a hundred of them have as much.
 const LONGEST: u64 = 256 << 10;
 
 /// The descriptions that come with this program.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 4] = [
+    (
+        "command-lines.toml",
+        include_str!("../../../systems/command-lines.toml"),
+    ),
+    (
+        "javascript.toml",
+        include_str!("../../../systems/javascript.toml"),
+    ),
     ("native.toml", include_str!("../../../systems/native.toml")),
     (
         "wasmedge.toml",
@@ -71,7 +80,11 @@ pub struct Described {
     sha256: String,
     version: Option<CommandLine>,
     install: Option<String>,
+    /// The folder in which `./setup` puts its programs, which are preferred to those on the path.
+    installed_in: Option<String>,
     taken: Taken,
+    /// What lies beside the artifact.
+    files: BTreeMap<String, Template>,
     modes: &'static [Acquire],
     ways: Vec<Way>,
     out_extension: String,
@@ -80,20 +93,6 @@ pub struct Described {
     lifecycle: Lifecycle,
     before: Option<CommandLine>,
     after: Option<CommandLine>,
-}
-
-/// What a system is given to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    /// Workloads as machine code.
-    Program(Build),
-    /// Guests.
-    Guests {
-        /// Core modules that run to their end.
-        commands: bool,
-        /// Services, in this form.
-        services: Option<Dialect>,
-    },
 }
 
 /// One way to start: by its code acquisition mode, if there is a choice.
@@ -157,6 +156,25 @@ impl Way {
     fn needs_artifact(&self) -> bool {
         let is_used = |it: &CommandLine| it.mentions(Placeholder::Artifact);
         self.launches.any(Placeholder::Artifact) || self.prepare.as_ref().is_some_and(is_used)
+    }
+
+    /// The files that a start reads: what it opens, and what lies beside that. What was copied is
+    /// none of them where something else was made of it.
+    fn files(
+        &self,
+        opens: Option<&PathBuf>,
+        copied: &Copied,
+        written: Vec<PathBuf>,
+    ) -> Vec<PathBuf> {
+        let source = (!self.writes_out || opens.is_none()).then_some(&copied.artifact);
+        let read = opens.into_iter().chain(source).chain(&copied.others);
+        let mut files: Vec<PathBuf> = Vec::new();
+        for file in read.cloned().chain(written) {
+            if file.is_file() && !files.contains(&file) {
+                files.push(file);
+            }
+        }
+        files
     }
 }
 
@@ -232,7 +250,11 @@ impl Described {
     /// The file of a program: by a path, or found on the machine.
     fn program(&self, name: &str) -> Result<PathBuf, String> {
         if !name.contains('/') {
-            return find_program(name, &[]).ok_or_else(|| format!("there is no program `{name}`"));
+            let installed = self.installed_in.as_ref();
+            let installed = installed.and_then(|it| installed_by_setup(&format!("{it}/{name}")));
+            let candidates: Vec<_> = installed.into_iter().collect();
+            let found = find_program(name, &candidates);
+            return found.ok_or_else(|| format!("there is no program `{name}`"));
         }
         let path = self.folder.join(name);
         if path.is_file() {
@@ -252,7 +274,7 @@ impl Described {
                     native::package(build).command()
                 )
             }
-            (None, Taken::Guests { .. }) => {
+            (None, Taken::Guests { .. } | Taken::Scripts(..)) => {
                 "the key `install` of its description would say how it is installed".to_owned()
             }
         }
@@ -269,7 +291,7 @@ impl Described {
                 (Taken::Program(build), it) if it.mentions(Placeholder::Artifact) => {
                     native::built(build)?
                 }
-                (Taken::Guests { .. }, it) if it.mentions(Placeholder::Artifact) => continue,
+                (_, it) if it.mentions(Placeholder::Artifact) => continue,
                 (_, it) => self.program(&it.fill(&NOTHING))?,
             };
             if !found.contains(&program) {
@@ -314,24 +336,39 @@ impl Described {
         self.environment.iter().map(variable).collect()
     }
 
-    /// The artifact in the folder of what is prepared, and its digest. Of what no command line
-    /// mentions there is none, and the digest is that of what is launched.
+    /// The artifact in the folder of what is prepared. Of what no command line mentions there is
+    /// none, and the digest is that of what is launched.
     fn artifact(
         &self,
         way: &Way,
         found: &Found,
         build: &BuildRequest<'_>,
-    ) -> Result<(PathBuf, String), String> {
-        match self.taken {
-            Taken::Guests { services, .. } => {
-                copy_guest(build, services.unwrap_or(Dialect::WasiHttp))
-            }
-            Taken::Program(_) if !way.needs_artifact() => {
-                let name = native::program_of(build.workload);
-                Ok((build.folder.join(name), found.sha256.clone()))
-            }
-            Taken::Program(package) => native::copy(package, build),
+    ) -> Result<Copied, String> {
+        if matches!(self.taken, Taken::Program(_)) && !way.needs_artifact() {
+            return Ok(Copied {
+                artifact: build.folder.join(native::program_of(build.workload)),
+                others: Vec::new(),
+                sha256: found.sha256.clone(),
+            });
         }
+        self.taken.copy(build)
+    }
+
+    /// Writes the files that lie beside what was copied: where they are.
+    fn write_files(&self, values: &Values, copied: &Copied) -> Result<Vec<PathBuf>, String> {
+        let write = |(name, text): (&String, &Template)| {
+            let path = Path::new(&values.work).join(name);
+            if path == copied.artifact || copied.others.contains(&path) {
+                return Err(format!(
+                    "files.{name}: the workload has a file of that name"
+                ));
+            }
+            std::fs::write(&path, text.fill(values)).map_err(|error| {
+                format!("files.{name}: cannot write {}: {error}", path.display())
+            })?;
+            Ok(path)
+        };
+        self.files.iter().map(write).collect()
     }
 
     /// Makes what a way's starts find compiled; its digest, if it is one file.
@@ -417,48 +454,24 @@ impl Adapter for Described {
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
-        match (self.lifecycle, self.taken) {
-            (Lifecycle::PerRequest, _) => Err("each request gets an instance of its own"),
-            (_, Taken::Program(_)) => Ok("memory of the process"),
-            (
-                _,
-                Taken::Guests {
-                    services: Some(Dialect::WasiHttp),
-                    ..
-                },
-            ) => Ok(REUSED_INSTANCE),
-            (_, Taken::Guests { .. }) => Ok(ONE_INSTANCE),
+        match self.lifecycle {
+            Lifecycle::PerRequest => Err("each request gets an instance of its own"),
+            Lifecycle::Reused => Ok(self.taken.keeps_state()),
         }
     }
 
     fn supports(&self, workload: Workload) -> bool {
         let service = listens(workload);
-        let is_taken = match self.taken {
-            Taken::Program(_) => true,
-            Taken::Guests { commands, services } => {
-                if service {
-                    services.is_some()
-                } else {
-                    commands
-                }
-            }
-        };
-        is_taken
-            && self
-                .ways
-                .iter()
-                .any(|way| way.launches.of(service).is_some())
+        let mut ways = self.ways.iter();
+        self.taken.has(workload) && ways.any(|way| way.launches.of(service).is_some())
+    }
+
+    fn script(&self, workload: Workload) -> Option<Script> {
+        self.taken.script(workload)
     }
 
     fn takes(&self) -> Option<Takes> {
-        match self.taken {
-            Taken::Program(Build::Usual) => Some(Takes::Program),
-            // How a person's own is built is not for a name to say.
-            Taken::Program(_) => None,
-            Taken::Guests { services, .. } => {
-                Some(Takes::Guest(services.unwrap_or(Dialect::WasiHttp)))
-            }
-        }
+        self.taken.takes()
     }
 
     fn too_much(&self, acquire: Option<Acquire>, workload: Workload) -> bool {
@@ -470,16 +483,17 @@ impl Adapter for Described {
         let way = self.way(build.acquire)?;
         let line = way.launches.of(listens(build.workload));
         let line = line.ok_or("the description has no command line for this kind of workload")?;
-        let (artifact, sha256) = self.artifact(way, found, build)?;
+        let copied = self.artifact(way, found, build)?;
         let values = Values {
-            out: text(&artifact.with_extension(&self.out_extension)),
-            artifact: text(&artifact),
+            out: text(&copied.artifact.with_extension(&self.out_extension)),
+            artifact: text(&copied.artifact),
             work: text(build.folder),
         };
+        let written = self.write_files(&values, &copied)?;
         let code_sha256 = self.prepare_code(way, &values, build.folder)?;
         let program = self.program(&line.program.fill(&values))?;
         let opens = way.opens.as_ref().map(|it| PathBuf::from(it.fill(&values)));
-        let pages = opens.clone().unwrap_or(artifact);
+        let files = way.files(opens.as_ref(), &copied, written);
         let cached = matches!(build.acquire, Some(Acquire::CacheMiss | Acquire::CacheHit));
         let cache = self.cache.as_ref().filter(|_| cached);
         let hook = |line: &Option<CommandLine>| {
@@ -493,7 +507,7 @@ impl Adapter for Described {
             artifact: opens,
             code_sha256,
             environment: self.environment(&values),
-            files: Some(pages).filter(|it| it.is_file()).into_iter().collect(),
+            files,
             cache: cache.map(|it| it.fill(&values).into()),
             mapped: way.proof.as_ref().map(|proof| match proof {
                 Proof::Anonymous => Mapped::Anonymous,
@@ -501,17 +515,18 @@ impl Adapter for Described {
             }),
             before: hook(&self.before)?,
             after: hook(&self.after)?,
-            ..LaunchSpec::new(program, sha256)
+            ..LaunchSpec::new(program, copied.sha256)
         })
     }
 
     fn commands(&self, build: &BuildRequest<'_>, paths: &Paths) -> Option<Commands> {
+        let service = listens(build.workload);
         let way = self.way(build.acquire).ok()?;
-        let line = way.launches.of(listens(build.workload))?;
-        let artifact = match self.taken {
-            Taken::Program(_) => native::program_of(build.workload).to_owned(),
-            Taken::Guests { .. } => paths.guest.clone(),
-        };
+        let line = way.launches.of(service)?;
+        if !self.taken.has_kind(service) {
+            return None;
+        }
+        let artifact = self.taken.documented(build.workload, &paths.guest);
         let values = Values {
             artifact,
             out: paths.code.clone(),

@@ -7,13 +7,13 @@ use results::digest::sha256_hex;
 use results::manifest::{LONGEST_LABEL, SystemKind, check_label};
 use results::names;
 use results::values::{Lifecycle, Named as _};
-use workloads::{Dialect, Workload};
+use workloads::{Serving, Workload};
 
-use super::super::native::Build;
 use super::super::{Acquire, Estimate};
 use super::place::{Fields, Node, Source, Wrong};
+use super::taken::Taken;
 use super::template::{CommandLine, Placeholder, Template};
-use super::{Described, Launches, Proof, Taken, Way};
+use super::{Described, Launches, Proof, Way};
 
 /// The most bytes of a name: it is a part of the names of folders.
 const LONGEST_NAME: usize = 60;
@@ -24,7 +24,9 @@ const KEYS: &[&str] = &[
     "kind",
     "version",
     "install",
+    "installed-in",
     "takes",
+    "files",
     "out-extension",
     "prepare",
     "launch",
@@ -41,16 +43,6 @@ const KEYS: &[&str] = &[
 
 /// The keys of a command line for each kind of workload.
 const KINDS: &[&str] = &["service", "command"];
-
-/// What of coldphase's own a system can take.
-const FORMS: &[&str] = &[
-    "module",
-    "component",
-    "sockets-module",
-    "program",
-    "static-program",
-    "soft-sha-program",
-];
 
 /// How a sample shows which way it went.
 const PROOFS: &[&str] = &["mapped"];
@@ -84,8 +76,8 @@ fn system(name: &str, node: &Node<'_>, folder: &Path, sha256: &str) -> Result<De
     check_name(name, node)?;
     let fields = node.fields()?;
     fields.check_keys(KEYS)?;
-    let taken = taken(&fields)?;
-    let ways = ways(&fields, &taken)?;
+    let taken = Taken::read(&fields)?;
+    let ways = ways(&fields, taken)?;
     let modes: Vec<_> = ways.iter().filter_map(|way| way.acquire).collect();
     let version = fields.get("version");
     let version = version
@@ -97,17 +89,19 @@ fn system(name: &str, node: &Node<'_>, folder: &Path, sha256: &str) -> Result<De
     }
     let before = hook(&fields, "before")?;
     let after = hook(&fields, "after")?;
-    let lifecycle = lifecycle(&fields, &taken)?;
+    let lifecycle = lifecycle(&fields, taken)?;
     Ok(Described {
         // Descriptions are read once and live as long as the program.
         name: Box::leak(name.to_owned().into_boxed_str()),
         label: label(&fields, name)?,
-        kind: kind(&fields, &taken)?,
+        kind: kind(&fields, taken)?,
         known: false,
         folder: folder.to_owned(),
         sha256: sha256.to_owned(),
         version,
         install: text(&fields, "install")?,
+        installed_in: installed_in(&fields)?,
+        files: files(&fields)?,
         taken,
         modes: Box::leak(modes.into_boxed_slice()),
         ways,
@@ -149,16 +143,45 @@ fn text(fields: &Fields<'_>, key: &str) -> Result<Option<String>, Wrong> {
     text.transpose()
 }
 
+/// The folder in which `./setup` puts its programs, below that of all that it puts anywhere.
+fn installed_in(fields: &Fields<'_>) -> Result<Option<String>, Wrong> {
+    let Some(node) = fields.get("installed-in") else {
+        return Ok(None);
+    };
+    let folder = node.text()?;
+    if !is_below(folder) {
+        let what = "a folder below the one of `./setup` is expected: \"bun-1.4.5\"";
+        return Err(node.wrong(what));
+    }
+    Ok(Some(folder.to_owned()))
+}
+
+/// Whether a relative path leads nowhere but down.
+fn is_below(path: &str) -> bool {
+    let mut names = path.split('/');
+    !path.contains('\0') && names.all(|it| !["", ".", ".."].contains(&it))
+}
+
+/// The files that it is given beside the artifact, by their names.
+fn files(fields: &Fields<'_>) -> Result<BTreeMap<String, Template>, Wrong> {
+    let Some(node) = fields.get("files") else {
+        return Ok(BTreeMap::new());
+    };
+    let file = |(name, node): (&str, Node<'_>)| {
+        if name.contains('/') || !is_below(name) {
+            return Err(node.wrong("this is no name of a file: each lies in {work}"));
+        }
+        Ok((name.to_owned(), Template::read(&node, Placeholder::PATHS)?))
+    };
+    node.fields()?.all().into_iter().map(file).collect()
+}
+
 /// The folder of compiled code. It is emptied: it is never somebody's.
 fn cache(fields: &Fields<'_>) -> Result<Option<Template>, Wrong> {
     let Some(node) = fields.get("cache") else {
         return Ok(None);
     };
-    let is_own = |below: &str| {
-        let mut names = below.split('/');
-        !below.is_empty() && names.all(|it| !["", ".", ".."].contains(&it))
-    };
-    if !node.text()?.strip_prefix("{work}/").is_some_and(is_own) {
+    if !node.text()?.strip_prefix("{work}/").is_some_and(is_below) {
         let what = "this folder is emptied, so it lies in the system's own: \"{work}/cache\"";
         return Err(node.wrong(what));
     }
@@ -178,13 +201,10 @@ fn label(fields: &Fields<'_>, name: &str) -> Result<String, Wrong> {
     Ok(label.to_owned())
 }
 
-fn kind(fields: &Fields<'_>, taken: &Taken) -> Result<SystemKind, Wrong> {
+fn kind(fields: &Fields<'_>, taken: Taken) -> Result<SystemKind, Wrong> {
     let known = ["native", "wasm", "container", "isolate"];
     let Some(node) = fields.get("kind") else {
-        return Ok(match taken {
-            Taken::Program(_) => SystemKind::Native,
-            Taken::Guests { .. } => SystemKind::Wasm,
-        });
+        return Ok(taken.kind());
     };
     match node.text()? {
         "native" => Ok(SystemKind::Native),
@@ -195,59 +215,8 @@ fn kind(fields: &Fields<'_>, taken: &Taken) -> Result<SystemKind, Wrong> {
     }
 }
 
-/// What of coldphase's own the system is given.
-fn taken(fields: &Fields<'_>) -> Result<Taken, Wrong> {
-    let Some(node) = fields.get("takes") else {
-        let what = format!("what it runs, one or two of {}", FORMS.join(", "));
-        return Err(fields.lacks("takes", &what));
-    };
-    let mut forms: Vec<&str> = Vec::new();
-    for node in node.list()? {
-        let form = node.text()?;
-        if !FORMS.contains(&form) {
-            return Err(node.none_of(form, "form of a workload", FORMS));
-        }
-        if forms.contains(&form) {
-            return Err(node.wrong(format!("`{form}` stands here twice")));
-        }
-        forms.push(form);
-    }
-    let program = |form: &&str| match *form {
-        "program" => Some(Build::Usual),
-        "static-program" => Some(Build::Static),
-        "soft-sha-program" => Some(Build::SoftSha),
-        _ => None,
-    };
-    match (forms.iter().find_map(program), forms.as_slice()) {
-        (Some(build), [_]) => return Ok(Taken::Program(build)),
-        (Some(_), _) => {
-            let what = "a system that takes programs of machine code takes one build of them, and \
-                nothing else: describe another system for the rest";
-            return Err(node.wrong(what));
-        }
-        (None, _) => {}
-    }
-    let services = match (
-        forms.contains(&"component"),
-        forms.contains(&"sockets-module"),
-    ) {
-        (true, true) => {
-            let what =
-                "`component` and `sockets-module` are the same services in two forms: take one";
-            return Err(node.wrong(what));
-        }
-        (true, false) => Some(Dialect::WasiHttp),
-        (false, true) => Some(Dialect::WasmEdgeSockets),
-        (false, false) => None,
-    };
-    Ok(Taken::Guests {
-        commands: forms.contains(&"module"),
-        services,
-    })
-}
-
 /// Its ways to start: one for each code acquisition mode, or one for machine code.
-fn ways(fields: &Fields<'_>, taken: &Taken) -> Result<Vec<Way>, Wrong> {
+fn ways(fields: &Fields<'_>, taken: Taken) -> Result<Vec<Way>, Wrong> {
     let Some(node) = fields.get("launch") else {
         return Err(fields.lacks("launch", "the command line of a start"));
     };
@@ -305,7 +274,7 @@ fn way(
     fields: &Fields<'_>,
     acquire: Option<Acquire>,
     line: &Node<'_>,
-    taken: &Taken,
+    taken: Taken,
 ) -> Result<Way, Wrong> {
     let of_mode = |key| of_mode(fields, key, acquire);
     let prepare = of_mode("prepare")?;
@@ -339,7 +308,7 @@ fn way(
     let opens = match (of_mode("opens")?, taken) {
         (Some(node), _) => Some(Template::read(&node, Placeholder::PATHS)?),
         (None, Taken::Program(_)) => None,
-        (None, Taken::Guests { .. }) => Some(Template::placeholder(if writes_out {
+        (None, _) => Some(Template::placeholder(if writes_out {
             Placeholder::Out
         } else {
             Placeholder::Artifact
@@ -385,7 +354,7 @@ fn of_mode<'a>(
 }
 
 /// The command lines of a way: one for both kinds of workloads, or one for each.
-fn launches(node: &Node<'_>, taken: &Taken) -> Result<Launches, Wrong> {
+fn launches(node: &Node<'_>, taken: Taken) -> Result<Launches, Wrong> {
     let read = |node: &Node<'_>| CommandLine::read(node, Placeholder::LAUNCH);
     let (service, command) = if node.is_table() {
         let fields = node.fields()?;
@@ -405,20 +374,22 @@ fn launches(node: &Node<'_>, taken: &Taken) -> Result<Launches, Wrong> {
         )
     };
     let lines = Launches { service, command };
-    let wanted = match taken {
-        Taken::Program(_) => return Ok(lines),
-        Taken::Guests { commands, services } => [
-            (
-                *commands && lines.command.is_none(),
-                "takes `module`, and has no `command`",
-            ),
-            (
-                services.is_some() && lines.service.is_none(),
-                "takes services, and none is told where to listen: {address}, or {ip} and {port}, \
-                    say so",
-            ),
-        ],
+    let (commands, services) = match taken {
+        Taken::Program(_) | Taken::Scripts(Serving::Itself, _) => return Ok(lines),
+        Taken::Scripts(Serving::Called, _) => (false, true),
+        Taken::Guests { commands, services } => (commands, services.is_some()),
     };
+    let wanted = [
+        (
+            commands && lines.command.is_none(),
+            "takes `module`, and has no `command`",
+        ),
+        (
+            services && lines.service.is_none(),
+            "takes services, and none is told where to listen: {address}, or {ip} and {port}, \
+                    say so",
+        ),
+    ];
     match wanted.into_iter().find(|(is_missing, _)| *is_missing) {
         Some((_, what)) => Err(node.wrong(format!("the system {what}"))),
         None => Ok(lines),
@@ -463,20 +434,9 @@ fn too_much(node: Option<Node<'_>>) -> Result<Vec<Workload>, Wrong> {
     node.list()?.iter().map(workload).collect()
 }
 
-fn lifecycle(fields: &Fields<'_>, taken: &Taken) -> Result<Lifecycle, Wrong> {
+fn lifecycle(fields: &Fields<'_>, taken: Taken) -> Result<Lifecycle, Wrong> {
     let Some(node) = fields.get("lifecycle") else {
-        let of_requests = matches!(
-            taken,
-            Taken::Guests {
-                services: Some(Dialect::WasiHttp),
-                ..
-            }
-        );
-        return Ok(if of_requests {
-            Lifecycle::PerRequest
-        } else {
-            Lifecycle::Reused
-        });
+        return Ok(taken.lifecycle());
     };
     let name = node.text()?;
     let known: Vec<_> = Lifecycle::ALL.iter().map(|it| it.name()).collect();
