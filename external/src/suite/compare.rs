@@ -134,12 +134,16 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
         .map(|(exit, _)| exit)
 }
 
-/// Both systems of every engine that is there embedded and as a command line.
+/// Both systems of every engine that is there embedded and as a command line, and serves as both.
 fn pairs() -> impl Iterator<Item = (System, System)> {
     systems::engine_pairs()
         .into_iter()
         .filter_map(|(_, embedded, cli)| {
             Some((System::from_name(&embedded)?, System::from_name(&cli)?))
+        })
+        .filter(|(embedded, cli)| {
+            let serves = |system: &System| system.supports(Workload::HttpHello);
+            serves(embedded) && serves(cli)
         })
 }
 
