@@ -7,7 +7,7 @@ use results::{Skip, SkipKind};
 use workloads::target::OwnFile;
 use workloads::{Call, Dialect, Target};
 
-use super::placeholders::{Values, fill, has};
+use super::placeholders::{Placeholder, Values, fill};
 use super::{BuildRequest, Found, LaunchSpec, System, Takes, given, text};
 
 /// That a system has nothing of a target to run.
@@ -130,9 +130,8 @@ fn prepare_native(target: &Target) -> Result<LaunchSpec, Skip> {
     let command = native(target)?;
     let program = check_unchanged(&command.program)?;
     let values = Values {
-        address: None,
         artifact: Some(&program),
-        work: None,
+        ..Values::default()
     };
     let filled = command.arguments.iter().map(|it| fill(it, &values));
     let environment = target.environment.iter();
@@ -163,8 +162,8 @@ pub(super) fn check_unchanged(file: &OwnFile) -> Result<PathBuf, String> {
 }
 
 /// Whether any text of a target's native command has this placeholder.
-pub fn uses(target: &Target, placeholder: &str) -> bool {
+pub fn uses(target: &Target, placeholder: Placeholder) -> bool {
     let arguments = target.native.iter().flat_map(|it| &it.arguments);
     let values = target.environment.iter().map(|(_, value)| value);
-    arguments.chain(values).any(|text| has(text, placeholder))
+    arguments.chain(values).any(|text| placeholder.is_in(text))
 }

@@ -19,7 +19,7 @@ use crate::client::listening::Listening;
 use crate::client::readiness::{self, FirstAnswer, NoAnswer, RetryPolicy};
 use crate::process::Launch;
 use crate::system::own_workload::uses;
-use crate::system::placeholders::{Values, fill};
+use crate::system::placeholders::{Placeholder, Values, fill};
 use crate::system::{Acquire, System};
 
 /// What is tried once: the starts of one kind.
@@ -83,7 +83,7 @@ impl SystemBench<'_> {
     /// Puts values in the places of a person's placeholders, and has the program run where it is to.
     pub(super) fn fill_in(&self, launch: &mut Launch, target: &Target, port: Option<u16>) {
         static LAUNCHED: AtomicU64 = AtomicU64::new(0);
-        let work = uses(target, "work").then(|| {
+        let work = uses(target, Placeholder::Work).then(|| {
             let nth = LAUNCHED.fetch_add(1, Ordering::Relaxed);
             let folder = self.own_folders().join(nth.to_string());
             // Where it cannot be made, the program says what it lacks.
@@ -92,8 +92,8 @@ impl SystemBench<'_> {
         });
         let values = Values {
             address: self.endpoint.address(port),
-            artifact: None,
             work: work.as_deref(),
+            ..Values::default()
         };
         let texts = launch.arguments.iter_mut();
         let values_of = launch.environment.iter_mut().map(|(_, value)| value);

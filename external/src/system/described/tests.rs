@@ -147,7 +147,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         r#""{out}"]"#,
         r#""{oot}"]"#,
-        ":10: system.mine.prepare.aot: `{oot}` is no placeholder of this key: there are {artifact}, {out}, {work}; did you mean `{out}`?",
+        ":10: system.mine.prepare.aot[4]: `{oot}` is no placeholder of this key: there are {artifact}, {out}, {work}; did you mean `{out}`?",
     ),
     (
         r#""--port={port}""#,
@@ -163,7 +163,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         r#""component"]"#,
         r#""komponent"]"#,
-        ":6: system.mine.takes: `komponent` is no form of a workload",
+        ":6: system.mine.takes[1]: `komponent` is no form of a workload",
     ),
     (
         r#""component"]"#,
@@ -303,20 +303,6 @@ fn whatever_is_wrong_is_named_by_file_line_and_key_with_the_nearest_right_word()
             .unwrap_err()
             .contains("`prepare.aot` is missing")
     );
-}
-
-#[test]
-fn what_is_no_file_or_too_long_is_not_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let said = |path: &Path| Described::read(path).unwrap_err().to_string();
-    assert!(said(folder.path()).contains("it is no file"));
-    assert!(said(&folder.path().join("none")).contains("No such file"));
-    assert!(said(Path::new("/dev/zero")).contains("it is no file"));
-    let long = folder.path().join("long.toml");
-    std::fs::write(&long, vec![b'#'; 300 << 10]).unwrap();
-    assert!(said(&long).contains("has more than"));
-    std::fs::write(&long, [0xff, 0xfe]).unwrap();
-    assert!(said(&long).contains("UTF-8"));
 }
 
 #[test]

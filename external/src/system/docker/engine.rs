@@ -25,9 +25,9 @@ use super::super::container::{
 use super::super::managed::{
     Engine, EngineContext, Instance, NEW_ENGINE, Preparation, StartRequest, on_this_thread,
 };
-use super::super::placeholders::Values;
+use super::super::placeholders::{Values, fill};
 use super::super::pull::{Pull, Ready, Source};
-use super::super::{ADDRESS, Acquire, Adapter as _, BuildRequest, Instancing, MILESTONES, listens};
+use super::super::{Acquire, Adapter as _, BuildRequest, Instancing, MILESTONES, listens};
 use super::container::{Container, Reach, keep_daemons};
 use super::image::{self, Contents, Image};
 use super::labels::{labelled, remove_labelled, remove_of_the_dead};
@@ -358,15 +358,11 @@ impl DockerEngine {
             (HOST_NETWORK, Some(port)) => SocketAddr::new(request.address, port),
             _ => SocketAddr::from((Ipv4Addr::UNSPECIFIED, inside)),
         };
-        let values = Values {
-            address: Some(address),
-            artifact: None,
-            work: None,
-        };
+        let values = Values::address(address);
         let mut command: Vec<_> = made
             .command
             .iter()
-            .map(|argument| argument.replace(ADDRESS, &address.to_string()))
+            .map(|argument| fill(argument, &values))
             .collect();
         let mut host = HostConfig {
             network_mode: Some(network.to_owned()),

@@ -15,7 +15,7 @@ use workloads::{Call, Target};
 
 use super::super::managed::on_this_thread;
 use super::super::own_workload::check_unchanged;
-use super::super::placeholders::{Values, fill, has};
+use super::super::placeholders::{Placeholder, Values, fill};
 use super::image::Image;
 use super::socket::Socket;
 use super::{INSIDE, connect, describe_error};
@@ -49,11 +49,11 @@ pub(super) fn check(target: &Target) -> Result<&Described, Skip> {
         return Err(Skip::new(SkipKind::NotApplicable, reason)
             .remedy("`image = \"orders:dev\"` gives it one"));
     };
-    let unknown = ["work", "artifact"]
+    let unknown = [Placeholder::Work, Placeholder::Artifact]
         .into_iter()
-        .find(|name| texts(target, image).any(|text| has(text, name)));
-    if let Some(name) = unknown {
-        let reason = format!("in a container there is no {{{name}}}");
+        .find(|it| texts(target, image).any(|text| it.is_in(text)));
+    if let Some(placeholder) = unknown {
+        let reason = format!("in a container there is no {}", placeholder.written());
         return Err(Skip::new(SkipKind::NotApplicable, reason)
             .remedy("leave it out of `arguments` and `environment`"));
     }
@@ -147,8 +147,11 @@ async fn load(client: &Client, file: &OwnFile) -> Result<String, String> {
 
 /// The port that the service of an image listens on; nothing where it listens where it is told to.
 fn port(target: &Target, image: &Described, found: &ImageInspect) -> Result<Option<u16>, String> {
-    let is_told = texts(target, image).any(|text| has(text, "port") || has(text, "address"));
-    if is_told {
+    let says = |text: &String| {
+        let told = [Placeholder::Port, Placeholder::Address];
+        told.iter().any(|it| it.is_in(text))
+    };
+    if texts(target, image).any(says) {
         return Ok(None);
     }
     let config = found.config.as_ref();
