@@ -166,6 +166,11 @@ impl Workload {
         }
     }
 
+    /// What a load asks on each connection, in order; nothing where it is always the same.
+    pub fn sequence(self) -> Vec<target::Step> {
+        self.own().map_or_else(Vec::new, |own| own.sequence.clone())
+    }
+
     /// What the `nth` call (from 1) on one instance must answer.
     pub fn expected(self, nth: u64) -> Expectation {
         match self {
@@ -217,6 +222,7 @@ mod tests {
             name: name.to_owned(),
             call: Call::Http(Request::get("/x")),
             expected: Expectation::status(204),
+            sequence: Vec::new(),
             ready: None,
             native: None,
             component: None,

@@ -21,6 +21,9 @@ pub struct Target {
     pub call: Call,
     /// What it must answer, each time.
     pub expected: Expectation,
+    /// What a load asks of it on each connection, in order, of which `call` is the first; nothing
+    /// where it is always the same.
+    pub sequence: Vec<Step>,
     /// What a service is asked until it answers 200, before it is asked what is measured; nothing
     /// where that is the same.
     pub ready: Option<Request>,
@@ -44,6 +47,17 @@ pub struct Target {
     pub file: Option<OwnFile>,
     /// What of all that is a credential, and is kept in no record.
     pub secrets: Vec<String>,
+}
+
+/// One request of a sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its name in records and reports.
+    pub name: String,
+    /// The request.
+    pub request: Request,
+    /// What it must be answered.
+    pub expected: Expectation,
 }
 
 /// A file of a person's own, as it was when it was read.

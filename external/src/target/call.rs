@@ -1,13 +1,31 @@
 //! The request of a description, and what is expected of its answer.
 
+use workloads::target::Step;
 use workloads::{Expectation, Request, RequestError};
 
 use super::files;
 use super::parse::Place;
-use crate::document::{Node, Wrong};
+use crate::document::{Fields, Node, Wrong};
 
 /// Keys of a request.
 const REQUEST: [&str; 5] = ["method", "path", "headers", "body", "body-file"];
+
+/// Keys of a request of a sequence.
+const STEP: [&str; 7] = [
+    "name",
+    "method",
+    "path",
+    "headers",
+    "body",
+    "body-file",
+    "expect",
+];
+
+/// The most requests of a sequence: the latencies of each are kept in every sample.
+const MOST_STEPS: usize = 32;
+
+/// The longest name of a request, in characters: it stands in a column of a table.
+const LONGEST_NAME: usize = 60;
 
 /// Keys of what is expected.
 const EXPECT: [&str; 6] = [
@@ -36,7 +54,11 @@ pub(super) fn request(entry: &Node<'_>, place: Place<'_>) -> Result<Request, Wro
             ..request
         });
     }
-    let fields = entry.known_fields(&REQUEST)?;
+    parts(entry, &entry.known_fields(&REQUEST)?, place)
+}
+
+/// A request by its parts.
+fn parts(entry: &Node<'_>, fields: &Fields<'_>, place: Place<'_>) -> Result<Request, Wrong> {
     let text = |key: &str| fields.get(key).map(|it| it.text()).transpose();
     let method = text("method")?.unwrap_or("GET");
     let head = format!("{method} {}", text("path")?.unwrap_or("/"));
@@ -74,6 +96,77 @@ pub(super) fn request(entry: &Node<'_>, place: Place<'_>) -> Result<Request, Wro
         }
     }
     Ok(request)
+}
+
+/// The requests of a sequence, in order: each as [`request`], or a table that also says what its answer
+/// is and how it is called.
+///
+/// # Errors
+/// One is none, or there are too many.
+pub(super) fn sequence(entry: &Node<'_>, place: Place<'_>) -> Result<Vec<Step>, Wrong> {
+    let each = entry.list_of("requests")?;
+    if each.len() > MOST_STEPS {
+        let what = format!(
+            "{} requests, and at most {MOST_STEPS} are played",
+            each.len()
+        );
+        return Err(entry.wrong(what));
+    }
+    let mut steps: Vec<Step> = Vec::new();
+    for node in each {
+        let step = step(&node, place, &steps)?;
+        steps.push(step);
+    }
+    Ok(steps)
+}
+
+fn step(node: &Node<'_>, place: Place<'_>, before: &[Step]) -> Result<Step, Wrong> {
+    let usual = Expectation::status(200);
+    let is_taken = |name: &str| before.iter().any(|it| it.name == name);
+    if !node.is_table() {
+        let request = request(node, place)?;
+        return Ok(Step {
+            name: usual_name(&request, is_taken),
+            request,
+            expected: usual,
+        });
+    }
+    let fields = node.known_fields(&STEP)?;
+    let request = parts(node, &fields, place)?;
+    let name = match fields.get("name") {
+        Some(node) => name(&node, is_taken)?,
+        None => usual_name(&request, is_taken),
+    };
+    let expect = fields
+        .get("expect")
+        .map(|it| expectation(&it, usual.clone()));
+    Ok(Step {
+        name,
+        request,
+        expected: expect.transpose()?.unwrap_or(usual),
+    })
+}
+
+fn name(node: &Node<'_>, is_taken: impl Fn(&str) -> bool) -> Result<String, Wrong> {
+    let name = node.text()?;
+    if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        let what = format!("a request's name has at most {LONGEST_NAME} characters, all printable");
+        return Err(node.wrong(what));
+    }
+    if is_taken(name) {
+        return Err(node.wrong(format!("two requests are called `{name}`")));
+    }
+    Ok(name.to_owned())
+}
+
+/// Method and path, without what may differ each time; counted where another has them.
+fn usual_name(request: &Request, is_taken: impl Fn(&str) -> bool) -> String {
+    let path = request.target.split('?').next().unwrap_or_default();
+    let name: String = format!("{} {path}", request.method);
+    let name: String = name.chars().take(LONGEST_NAME).collect();
+    let numbered = (2..).map(|nth| format!("{name} ({nth})"));
+    let mut names = std::iter::once(name.clone()).chain(numbered);
+    names.find(|it| !is_taken(it)).unwrap_or(name)
 }
 
 /// What is expected where this is `usual`: a code, the words of `--expect`, parts by name, or a list

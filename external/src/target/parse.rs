@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use campaign::{Error, Exit};
 use results::mask;
-use workloads::target::{self, Component, Folder, Image, ImageSource, NativeCommand, OwnFile};
+use workloads::target::{
+    self, Component, Folder, Image, ImageSource, NativeCommand, OwnFile, Step,
+};
 use workloads::{Call, Expectation, Request, Target};
 
 use super::call::{self, expectation};
@@ -16,9 +18,10 @@ use crate::system::placeholders::{self, Placeholder};
 const MOST: usize = 32;
 
 /// The keys of a workload.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "kind",
     "request",
+    "requests",
     "expect",
     "ready",
     "native",
@@ -85,13 +88,19 @@ fn target(workload: &Node<'_>, place: Place<'_>) -> Result<Target, Wrong> {
     let is_command = kind.transpose()? == Some(COMMAND);
     refuse_senseless(&keys, is_command)?;
     let arguments = keys.get("arguments").map(|it| arguments(&it)).transpose()?;
-    let (call, usual) = if is_command {
-        let call = Call::Run(arguments.clone().unwrap_or_default());
-        (call, Expectation::exit(0))
-    } else {
-        let request = keys.get("request").map(|it| call::request(&it, place));
-        let request = request.transpose()?.unwrap_or_else(|| Request::get("/"));
-        (Call::Http(request), Expectation::status(200))
+    let sequence = keys.get("requests").map(|it| call::sequence(&it, place));
+    let sequence = sequence.transpose()?.unwrap_or_default();
+    let (call, usual) = match sequence.first() {
+        Some(first) => (Call::Http(first.request.clone()), first.expected.clone()),
+        None if is_command => {
+            let call = Call::Run(arguments.clone().unwrap_or_default());
+            (call, Expectation::exit(0))
+        }
+        None => {
+            let request = keys.get("request").map(|it| call::request(&it, place));
+            let request = request.transpose()?.unwrap_or_else(|| Request::get("/"));
+            (Call::Http(request), Expectation::status(200))
+        }
     };
     let expected = match keys.get("expect") {
         Some(entry) => expectation(&entry, usual)?,
@@ -101,6 +110,8 @@ fn target(workload: &Node<'_>, place: Place<'_>) -> Result<Target, Wrong> {
         name: workload.key.to_owned(),
         call,
         expected,
+        // One alone is always the same.
+        sequence: Some(sequence).filter(|it| it.len() > 1).unwrap_or_default(),
         ready: keys.get("ready").map(|it| ready(&it)).transpose()?,
         native: None,
         component: None,
@@ -131,16 +142,25 @@ fn target(workload: &Node<'_>, place: Place<'_>) -> Result<Target, Wrong> {
         return Err(workload.wrong("there is nothing to run").hint(ARTIFACTS));
     }
     target.secrets = secrets(&target);
+    let secrets = &target.secrets;
+    let mask = |step: &mut Step| step.name = mask::reason(&step.name, secrets);
+    target.sequence.iter_mut().for_each(mask);
     Ok(target)
 }
 
 /// Keys that say something of the other kind of workload, or of an artifact that is not there.
 fn refuse_senseless(keys: &Fields<'_>, is_command: bool) -> Result<(), Wrong> {
-    let of_services = ["request", "ready", "port"];
+    let of_services = ["request", "requests", "ready", "port"];
     if is_command && let Some(entry) = of_services.iter().find_map(|key| keys.get(key)) {
         return Err(entry
             .wrong("a command runs to its end, and is asked nothing")
             .hint("`arguments` are what it is given; a service has `kind = \"service\"`"));
+    }
+    let other = ["request", "expect"].iter().find_map(|key| keys.get(key));
+    if let (Some(entry), Some(_)) = (other, keys.get("requests")) {
+        return Err(entry
+            .wrong("each of `requests` says what is asked and what is expected")
+            .hint("`requests = [{ path = \"/login\", expect = 204 }, \"GET /items\"]`"));
     }
     let guests = ["component", "module", "image"];
     let takes_arguments = guests
@@ -309,14 +329,15 @@ fn folder(entry: &Node<'_>, place: Place<'_>) -> Result<Folder, Wrong> {
 /// What of a target is a credential: by the same words as in a command line.
 fn secrets(target: &Target) -> Vec<String> {
     let mut texts = Vec::new();
-    if let Call::Http(request) = &target.call {
+    let first = match &target.call {
+        Call::Http(request) => Some(request),
+        Call::Run(_) => None,
+    };
+    let others = target.sequence.iter().map(|step| &step.request);
+    for request in first.into_iter().chain(others) {
         texts.push(format!("{} {}", request.method, request.target));
-        texts.extend(
-            request
-                .headers
-                .iter()
-                .map(|(name, value)| format!("{name}: {value}")),
-        );
+        let headers = request.headers.iter();
+        texts.extend(headers.map(|(name, value)| format!("{name}: {value}")));
         texts.extend(String::from_utf8(request.body.clone()));
     }
     texts.extend(

@@ -125,6 +125,67 @@ fn a_command_has_arguments_and_an_exit_code() {
     assert!(matches!(archive, ImageSource::Archive(file) if file.bytes == 10));
 }
 
+#[test]
+fn requests_of_a_sequence_have_names_and_answers_of_their_own() {
+    let ground = ground();
+    let text = r#"
+        [workload.shop]
+        native = ["sh"]
+        requests = [
+            { name = "login", method = "POST", path = "/login", body = "me", expect = 204 },
+            "GET /items?page=1",
+            { path = "/items?page=2", expect = { status = 200, body-contains = "2" } },
+        ]
+        [workload.one]
+        native = ["sh"]
+        requests = [{ path = "/x", expect = 404 }]
+    "#;
+    let all = parsed(ground.path(), text).unwrap();
+    let names: Vec<_> = all[0].sequence.iter().map(|it| &*it.name).collect();
+    assert_eq!(names, ["login", "GET /items", "GET /items (2)"]);
+    let login = &all[0].sequence[0];
+    assert_eq!(all[0].call, Call::Http(login.request.clone()));
+    assert_eq!(
+        (&*login.request.method, &*login.request.body),
+        ("POST", &b"me"[..])
+    );
+    assert_eq!(all[0].expected, workloads::Expectation::status(204));
+    let last = &all[0].sequence[2].expected;
+    assert!(last.check(&Answer::new(200, "page 2".into())).is_ok());
+    assert!(last.check(&Answer::new(200, "page 1".into())).is_err());
+    // One alone is always the same.
+    assert_eq!(all[1].call, Call::Http(Request::get("/x")));
+    assert!(all[1].sequence.is_empty());
+    for (line, said) in [
+        (
+            "request = \"GET /\"",
+            "x.toml:4: workload.x.request: each of `requests` says",
+        ),
+        (
+            "expect = 200",
+            "x.toml:4: workload.x.expect: each of `requests` says",
+        ),
+        ("kind = \"command\"", "a command runs to its end"),
+    ] {
+        let text = format!("[workload.x]\nnative = [\"sh\"]\nrequests = [\"GET /\"]\n{line}");
+        let error = parsed(ground.path(), &text).unwrap_err().to_string();
+        assert!(error.contains(said), "{line}: {error}");
+    }
+}
+
+#[test]
+fn a_token_in_the_path_of_a_request_is_in_no_name() {
+    let ground = ground();
+    let text = "[workload.x]\nnative = [\"sh\"]\nrequests = [{ headers = { authorization = \"Bearer \
+        tr0ub4dor-and-3\" }, path = \"/tr0ub4dor-and-3/x\" }, \"GET /y\"]";
+    let target = &parsed(ground.path(), text).unwrap()[0];
+    assert!(
+        !target.sequence[0].name.contains("tr0ub4dor"),
+        "{:?}",
+        target.sequence[0].name
+    );
+}
+
 /// Lines of a description, each with the key that is wrong in it, what is said, and what is advised.
 const WRONG: &str = r#"
 requst = 1 | requst | is no key | did you mean `request`?
@@ -139,6 +200,12 @@ request = { body = "a", body-file = "b" } | request.body-file | two bodies |
 request = { body-file = "gone" } | request.body-file | cannot read | 
 request = { headers = { "a b" = "c" } } | request.headers.a b | is no header | 
 request = { headers = { content-length = "1" } } | request.headers.content-length | follows from the body | leave it out
+requests = [] | requests | the list is empty | 
+requests = "GET /" | requests | a list of requests is expected | 
+requests = [{ pth = "/" }] | requests[0].pth | is no key | did you mean `path`?
+requests = ["GET /", "get /x"] | requests[1] | is no request | method in capitals
+requests = [{ name = "a" }, { name = "a" }] | requests[1].name | two requests are called `a` | 
+requests = [{ expect = { staus = 1 } }] | requests[0].expect.staus | is no key | did you mean `status`?
 expect = { staus = 200 } | expect.staus | is no key | did you mean `status`?
 expect = { status = 1000 } | expect.status | this is 1000, and a whole number from 0 to 999 | 
 expect = { body-sha256 = "12" } | expect.body-sha256 | is no digest | 64 hexadecimal

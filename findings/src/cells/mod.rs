@@ -6,6 +6,7 @@ mod latencies;
 mod lateness;
 mod measure;
 mod names;
+mod sequence;
 
 pub use cell::{
     CellFacts, GENERATOR_LIMIT, Measured, NEAR_LIMIT, PartFacts, PhaseFacts, StartPhases,
@@ -15,6 +16,7 @@ pub(crate) use lateness::of_starts;
 pub use lateness::{Lateness, shifted, widened};
 pub use measure::Measure;
 pub use names::Names;
+pub use sequence::RequestFacts;
 
 use results::{Cell, Param};
 

@@ -232,9 +232,9 @@ impl<'a> Reader<'a> {
             self.note(line, Kind::BadHistogram, found);
         }
         if let Some(load) = &mut load {
-            self.latencies = self.latencies.saturating_add(load.latencies.len());
+            self.latencies = self.latencies.saturating_add(load.kept());
             if self.latencies > MOST_LATENCIES {
-                load.latencies = Vec::new();
+                load.forget_latencies();
                 let found = "the run has more different latencies than are read";
                 self.note(line, Kind::BadHistogram, found);
             }

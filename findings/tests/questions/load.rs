@@ -40,6 +40,30 @@ fn loads(cell: &Cell, answers: u64, latency_ns: u64, generator: u64) -> Vec<Samp
 }
 
 #[test]
+fn requests_of_a_sequence_are_told_apart() {
+    let cell = cell("native", Scenario::Warm, &WARM);
+    let sample = |block: u32| {
+        let own = 100_000 + 1_000 * u64::from(block);
+        Builder::new(&cell, block)
+            .answers(2_000)
+            .by_request(&[("login", 1_000, 10 * own), ("read", 1_000, own)])
+            .build()
+    };
+    let found = findings((0..8).map(sample).collect());
+    let cell = found.facts.find(&cell).unwrap();
+    let [login, read] = &cell.by_request[..] else {
+        panic!("{:?}", cell.by_request)
+    };
+    assert_eq!((&*login.name, login.answered), ("login", 8_000));
+    let (slow, fast) = (login.p50_ns.unwrap(), read.p50_ns.unwrap());
+    assert!(
+        (slow.value / fast.value - 10.0).abs() < 0.1,
+        "{slow} {fast}"
+    );
+    assert!(fast.interval.is_some() && read.p99_ns.is_some());
+}
+
+#[test]
 fn a_rate_at_the_generators_limit_is_a_lower_bound() {
     let (fast, slow) = (
         cell("native", Scenario::Throughput, &THROUGHPUT),

@@ -200,6 +200,7 @@ impl Machine<'_> {
             wall_ns: whole(times * each * sent as f64),
             latency_hdr: Some(histogram(&mut self.draw, sent, latency)),
             series: None,
+            by_request: None,
         }
     }
 }

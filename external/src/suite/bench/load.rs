@@ -174,6 +174,7 @@ impl SystemBench<'_> {
             also: also.to_vec(),
             connections: planned.connections,
             warm_up: values.warm_up,
+            sequence: planned.workload.sequence(),
             until_steady: values.until_steady(),
             amount: values.amount(),
             ..self.load(target, request, planned.workload)
@@ -230,13 +231,14 @@ impl SystemBench<'_> {
     }
 
     /// A load of one service, without warm-up.
-    fn load(&self, target: &Target, request: Request, workload: Workload) -> Load {
+    pub(super) fn load(&self, target: &Target, request: Request, workload: Workload) -> Load {
         Load {
             address: target.address,
             host: target.host.clone(),
             also: Vec::new(),
             request,
             expected: workload.expected_of_any(),
+            sequence: Vec::new(),
             pace: Pace::Closed,
             connections: load::CONNECTIONS,
             keep_alive: true,
@@ -343,6 +345,10 @@ pub(super) fn check_load(loaded: &Loaded) -> Result<(), Failure> {
     if requests.failed == 0 && requests.dropped == 0 && loaded.warm_up_failed == 0 {
         return Ok(());
     }
+    let each = requests.by_request.iter().flatten();
+    let failed = each.filter(|it| it.failed > 0);
+    let failed = failed.map(|it| format!(", {} of them `{}`", it.failed, it.name));
+    let of_sequence: String = failed.collect();
     let reasons: Vec<_> = loaded
         .failures
         .iter()
@@ -355,7 +361,7 @@ pub(super) fn check_load(loaded: &Loaded) -> Result<(), Failure> {
     Err(Failure::new(
         kind,
         format!(
-            "{} of {} requests failed, {} were dropped, {} of the warm-up failed: {}",
+            "{} of {} requests failed{of_sequence}, {} were dropped, {} of the warm-up failed: {}",
             requests.failed,
             requests.sent,
             requests.dropped,

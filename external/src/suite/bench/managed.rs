@@ -174,7 +174,11 @@ impl SystemBench<'_> {
                     request: &http,
                     port,
                 };
-                first_answer(&self.endpoint, instance, &first, request.deadline_ns)
+                let answered = first_answer(&self.endpoint, instance, &first, request.deadline_ns);
+                answered.and_then(|answered| {
+                    self.try_sequence(&first, &instance.target(first.port))?;
+                    Ok(answered)
+                })
             }
             _ => run_to_end(instance, request),
         };

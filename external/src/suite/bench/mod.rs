@@ -73,6 +73,8 @@ pub struct SystemBench<'a> {
     found: Found,
     /// What `prepare` left for `sample`.
     prepared: Option<Prepared>,
+    /// Whether what is started is tried, and is no sample.
+    is_trial: std::cell::Cell<bool>,
     /// Where the services of the sample that is prepared listen.
     endpoint: Endpoint,
     /// The ports of the last sample, to be free again.
@@ -159,6 +161,7 @@ impl<'a> SystemBench<'a> {
             digests: HashMap::new(),
             found: Found::default(),
             prepared: None,
+            is_trial: std::cell::Cell::new(false),
             endpoint: Endpoint::default(),
             ports: Vec::new(),
             after: None,
@@ -249,7 +252,7 @@ impl<'a> SystemBench<'a> {
         };
         let launch = self.launch(&spec, key.workload, port);
         hooks::run("before", spec.before.as_ref())?;
-        let started = self.start(&launch, &spec, key.workload, port);
+        let started = self.as_trial(|it| it.start(&launch, &spec, key.workload, port));
         hooks::run("after", spec.after.as_ref())?;
         let started = started?;
         started

@@ -13,9 +13,11 @@ use results::{Cell, Failure, Skip, SkipKind, mask};
 use serde_json::Value;
 use workloads::{Call, Target, Workload};
 
+use super::load::check_load;
 use super::start::FirstRequest;
 use super::{Observer, Planned, SystemBench, traps};
 use crate::client::listening::Listening;
+use crate::client::load::{self, Amount, Load};
 use crate::client::readiness::{self, FirstAnswer, NoAnswer, RetryPolicy};
 use crate::process::Launch;
 use crate::system::own_workload::uses;
@@ -138,6 +140,38 @@ impl SystemBench<'_> {
         Err(Skip::new(SkipKind::NotPermitted, reason).remedy("end them"))
     }
 
+    /// Plays the requests of a person's own workload once in order, where that is tried: what is wrong
+    /// with a later one is one message then, and would be as many as there are samples.
+    ///
+    /// # Errors
+    /// One is not answered as it should.
+    pub(super) fn try_sequence(
+        &self,
+        first: &FirstRequest<'_>,
+        target: &readiness::Target,
+    ) -> Result<(), Failure> {
+        let sequence = first.workload.sequence();
+        if !self.is_trial.get() || sequence.is_empty() {
+            return Ok(());
+        }
+        let load = Load {
+            connections: 1,
+            amount: Amount::Requests(sequence.len() as u64),
+            sequence,
+            ..self.load(target, first.request.clone(), first.workload)
+        };
+        let loaded = self.endpoint.as_client(|| load::run(&load));
+        check_load(&loaded?.map_err(|error| error.to_string())?)
+    }
+
+    /// Does something as a trial.
+    pub(super) fn as_trial<T>(&self, what: impl FnOnce(&Self) -> T) -> T {
+        self.is_trial.set(true);
+        let done = what(self);
+        self.is_trial.set(false);
+        done
+    }
+
     /// Tries every kind of start of a person's own workloads once. What does not work is skipped from
     /// then on: each of it with its reason, and whether anything works.
     pub fn try_own(&mut self, cells: &[Planned]) -> (Vec<(Planned, Skip)>, bool) {
@@ -180,7 +214,9 @@ impl SystemBench<'_> {
             self.prepared = None;
             return Ok(());
         }
+        self.is_trial.set(true);
         let measured = self.measure_prepared();
+        self.is_trial.set(false);
         let cleaned = self.clean_up(cell);
         let verdict = self.masked(cell, measured).verdict;
         verdict.map_err(|failure| {
