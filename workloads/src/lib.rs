@@ -223,6 +223,7 @@ mod tests {
             call: Call::Http(Request::get("/x")),
             expected: Expectation::status(204),
             sequence: Vec::new(),
+            arguments: None,
             ready: None,
             native: None,
             component: None,

@@ -32,7 +32,7 @@ pub struct Target {
     /// It as a component.
     pub component: Option<Component>,
     /// It as a core module.
-    pub module: Option<OwnFile>,
+    pub module: Option<Module>,
     /// It as the image of a container.
     pub image: Option<Image>,
     /// Its environment, which has nothing else. Values may hold placeholders.
@@ -41,6 +41,9 @@ pub struct Target {
     pub folders: Vec<Folder>,
     /// The port that it listens on, whatever it is told; nothing where it listens where it is told to.
     pub port: Option<u16>,
+    /// What a guest that is a service is told, after its name; the address where nothing is said. May
+    /// hold placeholders.
+    pub arguments: Option<Vec<String>>,
     /// The folder that its relative paths are relative to, and that its native command runs in.
     pub folder: PathBuf,
     /// The file that describes it; nothing of what a command line describes.
@@ -87,6 +90,28 @@ pub struct Component {
     pub file: OwnFile,
     /// Whether it exports a handler of `wasi:http`, and so is called for each request.
     pub handles_http: bool,
+    /// Whether it imports the sockets of `wasi:sockets`, and so may listen by itself.
+    pub opens_sockets: bool,
+}
+
+/// A core module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Module {
+    /// Its file.
+    pub file: OwnFile,
+    /// What it may listen on, by its imports.
+    pub sockets: Sockets,
+}
+
+/// What a core module may listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sockets {
+    /// Nothing: it imports no such functions.
+    None,
+    /// A socket that it is handed, which listens already: WASI preview 1 has nothing else.
+    Handed,
+    /// Sockets that it opens, by the functions that WasmEdge adds.
+    Opened,
 }
 
 /// The image of a container.

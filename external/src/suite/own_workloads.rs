@@ -131,7 +131,7 @@ pub(super) fn artifacts(cells: &[Planned], systems: &Systems) -> Vec<ArtifactFac
             target.file.as_ref(),
             native,
             component,
-            target.module.as_ref(),
+            target.module.as_ref().map(|it| &it.file),
             archive,
         ];
         for file in files.into_iter().flatten() {

@@ -194,6 +194,12 @@ pub trait Adapter: Sync {
     /// The way in which its service of a workload meets requests unless another is asked for: what
     /// is to keep its state needs an instance that lives on.
     fn usual_instancing(&self, workload: Workload) -> Instancing {
+        if let Some(target) = workload.own()
+            && self.gives_sockets()
+            && own_workload::listens_itself(target)
+        {
+            return Instancing::PROCESS;
+        }
         let all = self.instancings();
         let keeps = all
             .iter()
@@ -234,12 +240,17 @@ pub trait Adapter: Sync {
         None
     }
 
+    /// Whether it gives guests sockets of WASI's to listen on by themselves.
+    fn gives_sockets(&self) -> bool {
+        false
+    }
+
     /// Whether it runs a person's own workload as that is built.
     ///
     /// # Errors
     /// What would be needed.
     fn check_own(&self, target: &Target) -> Result<(), Skip> {
-        own_workload::usual_check(self.name(), self.takes(), target)
+        own_workload::usual_check(self.name(), self.takes(), self.gives_sockets(), target)
     }
 
     /// How it is started if an engine of its own does that; nothing if it is a program that is

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use campaign::{Error, Exit};
 use results::mask;
 use workloads::target::{
-    self, Component, Folder, Image, ImageSource, NativeCommand, OwnFile, Step,
+    self, Component, Folder, Image, ImageSource, Module, NativeCommand, OwnFile, Step,
 };
 use workloads::{Call, Expectation, Request, Target};
 
@@ -120,6 +120,7 @@ fn target(workload: &Node<'_>, place: Place<'_>) -> Result<Target, Wrong> {
         environment: environment(keys.get("environment").as_ref())?,
         folders: folders(keys.get("folders").as_ref(), place)?,
         port: port(keys.get("port").as_ref())?,
+        arguments: arguments.clone().filter(|_| !is_command),
         folder: place.folder.to_owned(),
         file: place.file.cloned(),
         secrets: Vec::new(),
@@ -163,13 +164,11 @@ fn refuse_senseless(keys: &Fields<'_>, is_command: bool) -> Result<(), Wrong> {
             .hint("`requests = [{ path = \"/login\", expect = 204 }, \"GET /items\"]`"));
     }
     let guests = ["component", "module", "image"];
-    let takes_arguments = guests
-        .iter()
-        .any(|key| keys.get(key).is_some() && (is_command || *key == "image"));
+    let takes_arguments = guests.iter().any(|key| keys.get(key).is_some());
     if let (Some(entry), false) = (keys.get("arguments"), takes_arguments) {
         return Err(entry.wrong("nothing is given them").hint(
-            "they are for a guest that is a command, or take the place of an image's command; a native \
-                command has its own in `native`",
+            "they are for a guest, or take the place of an image's command; a native command has its \
+                own in `native`",
         ));
     }
     Ok(())
@@ -234,7 +233,7 @@ fn component(entry: &Node<'_>, place: Place<'_>) -> Result<Component, Wrong> {
     found.map_err(|(message, hint)| artifact(entry, &message, hint))
 }
 
-fn module(entry: &Node<'_>, place: Place<'_>) -> Result<OwnFile, Wrong> {
+fn module(entry: &Node<'_>, place: Place<'_>) -> Result<Module, Wrong> {
     let found = files::module(&path(entry, place)?);
     found.map_err(|(message, hint)| artifact(entry, &message, hint))
 }

@@ -141,7 +141,7 @@ impl Adapter for Docker {
 
     fn check_own(&self, target: &Target) -> Result<(), Skip> {
         if self.wasmtime {
-            check_guest(self.name(), Dialect::WasiHttp, target)
+            check_guest(self.name(), Dialect::WasiHttp, false, target)
         } else {
             own_image::check(target).map(drop)
         }
