@@ -3,7 +3,7 @@
 use campaign::terminal::say;
 use campaign::{Error, Exit};
 use results::manifest::{ArtifactFact, Origin};
-use results::{Scenario, Skip, SkipKind};
+use results::{Skip, SkipKind};
 use workloads::target::{ImageSource, OwnFile};
 use workloads::{Target, Workload};
 
@@ -67,12 +67,6 @@ pub(super) fn why_not(planned: &Planned, otherwise: Skip) -> Skip {
     let own = planned.workload.own();
     let lacks = own.and_then(|target| planned.system.check_own(target).err());
     lacks.unwrap_or(otherwise)
-}
-
-/// Whether a start would pull a person's own image: it is in the engine, and in no registry.
-pub(super) fn pulls_image(system: System, workload: Workload, scenario: Scenario) -> bool {
-    let has_modes = !system.acquire_modes().is_empty();
-    scenario == Scenario::ImageCold && workload.own().is_some() && !has_modes
 }
 
 /// One cell of each system that has nothing of an own workload to run: it says what would be needed,

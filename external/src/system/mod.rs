@@ -16,6 +16,7 @@ pub mod managed;
 mod native;
 mod oci;
 mod own;
+mod own_image;
 pub mod own_milestones;
 pub mod own_workload;
 pub mod placeholders;

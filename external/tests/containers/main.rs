@@ -6,6 +6,7 @@
 
 #[path = "../support/ground.rs"]
 mod ground;
+mod own_image;
 mod same;
 mod support;
 

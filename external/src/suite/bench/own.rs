@@ -126,9 +126,7 @@ impl SystemBench<'_> {
             return Ok(None);
         };
         if instances > 1 {
-            let reason = format!("all instances would listen on port {port}, which one can");
-            return Err(Skip::new(SkipKind::NotApplicable, reason)
-                .remedy("tell it where to listen, by {address} or {port}, and leave `port` out"));
+            return Err(one_at_a_port(port));
         }
         let owners = ports::owner_of(port)
             .map_err(|error| format!("cannot look at the sockets: {error}"))?;
@@ -256,6 +254,13 @@ impl SystemBench<'_> {
     fn target_of(&self, cell: &Cell) -> Option<&'static Target> {
         self.cells.get(cell)?.workload.own()
     }
+}
+
+/// That several instances of what has a port of its own cannot be.
+pub(super) fn one_at_a_port(port: u16) -> Skip {
+    let reason = format!("all instances would listen on port {port}, which one can");
+    Skip::new(SkipKind::NotApplicable, reason)
+        .remedy("tell it where to listen, by {address} or {port}, and leave `port` out")
 }
 
 /// Whether a service that was ended has left nothing that listens; what it has left is ended too.

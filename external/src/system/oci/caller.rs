@@ -11,6 +11,7 @@ use machine::clock::now_ns;
 use nix::sched::{CloneFlags, unshare};
 
 use super::super::container::{Instants, tail};
+use super::layer::Layer;
 
 /// Deletes the container of a run that was killed.
 ///
@@ -22,7 +23,7 @@ pub(in crate::system) fn delete(program: PathBuf, state: PathBuf, id: &str) -> R
         state,
         hides_unified: hides_unified(),
     };
-    let deleted = caller.within(|caller| {
+    let deleted = caller.within(None, |caller| {
         // A `create` that was under way when its caller was killed goes on for some tens of
         // milliseconds, and writes its state at its end.
         for _ in 0..10 {
@@ -62,19 +63,31 @@ pub(super) struct Launched {
 
 impl Caller {
     /// Does something where the runtime sees what it may: on a thread with a mount namespace of its
-    /// own where version 2 of control groups is hidden. What is launched there is launched as from
+    /// own where version 2 of control groups is hidden, or a layer is mounted. What is launched there is launched as from
     /// any other thread, and the namespace is there before a clock begins.
     pub(super) fn within<T: Send>(
         &self,
+        layer: Option<&Layer>,
         work: impl FnOnce(&Self) -> Result<T, String> + Send,
     ) -> Result<T, String> {
-        if !self.hides_unified {
+        if !self.hides_unified && layer.is_none() {
             return work(self);
         }
         let hidden = || {
-            hide_unified().map_err(|error| {
-                format!("version 2 of control groups cannot be hidden from it: {error}")
-            })?;
+            own_mounts().map_err(|error| format!("no mount namespace can be made: {error}"))?;
+            if self.hides_unified {
+                hide_unified().map_err(|error| {
+                    format!("version 2 of control groups cannot be hidden from it: {error}")
+                })?;
+            }
+            if let Some(layer) = layer {
+                layer.mount().map_err(|error| {
+                    format!(
+                        "no layer can be mounted over the image: {error}; --out on a file system that \
+                            overlayfs takes, such as ext4"
+                    )
+                })?;
+            }
             work(self)
         };
         std::thread::scope(|scope| {
@@ -155,28 +168,27 @@ impl Caller {
     }
 }
 
-/// In a mount namespace of the calling thread's own, takes version 2 of control groups away.
-#[expect(unsafe_code, reason = "the standard library has none of these calls")]
-fn hide_unified() -> io::Result<()> {
+/// Gives the calling thread a mount namespace of its own, of which nothing gets out.
+#[expect(unsafe_code, reason = "the standard library has no such call")]
+fn own_mounts() -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
-    let done = |result: libc::c_int| {
-        if result == 0 {
-            Ok(())
-        } else {
-            Err(io::Error::last_os_error())
-        }
-    };
     let (nothing, root) = (std::ptr::null(), c"/".as_ptr());
     let private = libc::MS_REC | libc::MS_PRIVATE;
     // SAFETY: the pointers are to constants, or null where the call takes none.
-    unsafe {
-        done(libc::mount(
-            nothing,
-            root,
-            nothing,
-            private,
-            std::ptr::null(),
-        ))?;
-        done(libc::umount2(UNIFIED.as_ptr(), libc::MNT_DETACH))
+    done(unsafe { libc::mount(nothing, root, nothing, private, std::ptr::null()) })
+}
+
+/// In a mount namespace of the calling thread's own, takes version 2 of control groups away.
+#[expect(unsafe_code, reason = "the standard library has no such call")]
+fn hide_unified() -> io::Result<()> {
+    // SAFETY: the pointer is to a constant.
+    done(unsafe { libc::umount2(UNIFIED.as_ptr(), libc::MNT_DETACH) })
+}
+
+fn done(result: libc::c_int) -> io::Result<()> {
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
     }
 }

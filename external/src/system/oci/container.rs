@@ -44,6 +44,8 @@ pub(super) struct Container<'a> {
     pub(super) configuration: Value,
     /// The machine's address that it is reached at.
     pub(super) address: IpAddr,
+    /// The port that it listens on whatever it is told.
+    pub(super) fixed: Option<u16>,
     pub(super) milestones: Option<PathBuf>,
     pub(super) pid: u32,
     pub(super) instants: Instants,
@@ -75,7 +77,7 @@ impl Instance for Container<'_> {
     }
 
     fn target(&self, port: u16) -> Target {
-        Target::new(SocketAddr::new(self.address, port))
+        Target::new(SocketAddr::new(self.address, self.fixed.unwrap_or(port)))
     }
 
     fn verify(&mut self) -> Result<Attested, Failure> {
@@ -139,7 +141,7 @@ impl Instance for Container<'_> {
     }
 
     fn verify_port(&mut self, port: u16) -> Result<(), Failure> {
-        Ok(ports::held_by(port, self.pid)?)
+        Ok(ports::held_by(self.fixed.unwrap_or(port), self.pid)?)
     }
 
     fn attested(&mut self) -> Attested {

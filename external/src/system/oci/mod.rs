@@ -7,20 +7,99 @@
 pub(super) mod bundle;
 pub(super) mod caller;
 mod container;
+mod layer;
 pub(super) mod runtime;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use workloads::Workload;
+use results::digest::sha256_file;
+use results::{Attested, Evidence, Skip};
+use serde_json::json;
+use workloads::{Target, Workload};
+
+use super::managed::StartRequest;
+use super::own_image::{self, Process, Unpacked};
 
 /// The parent of our control groups, in every hierarchy.
 pub(super) const GROUPS: &str = "coldphase";
 
+/// What containers start, laid out in a folder that is their root file system.
+#[derive(Debug, Clone)]
+pub(super) struct Root {
+    /// The digest of what is started.
+    pub(super) sha256: String,
+    /// The program; the files of a person's own image.
+    pub(super) files: Vec<PathBuf>,
+    /// That image; nothing of a program.
+    pub(super) own: Option<Box<Unpacked>>,
+}
+
+impl Root {
+    /// Lays out what a workload is into an empty folder. `work` is for what that takes.
+    ///
+    /// # Errors
+    /// It cannot be built, had or written.
+    pub(super) fn lay_out(root: &Path, workload: Workload, work: &Path) -> Result<Self, String> {
+        if let Some(target) = workload.own() {
+            let own = Unpacked::make(target, root, work)?;
+            return Ok(Self {
+                sha256: own.sha256.clone(),
+                files: own.files.clone(),
+                own: Some(Box::new(own)),
+            });
+        }
+        let program = lay_out(root, workload)?;
+        Ok(Self {
+            sha256: sha256_file(&program).map_err(|error| error.to_string())?,
+            files: vec![program],
+            own: None,
+        })
+    }
+
+    /// The port that its service listens on whatever it is told.
+    pub(super) fn fixed_port(&self) -> Option<u16> {
+        self.own.as_ref().and_then(|own| own.port)
+    }
+
+    /// Brings its files into the state that a start finds, and sees that the one port of its service
+    /// is free.
+    ///
+    /// # Errors
+    /// Somebody has it, or pages cannot be placed.
+    pub(super) fn prepare(&self, request: &StartRequest) -> Result<Attested, Skip> {
+        if let Some(port) = self.fixed_port() {
+            own_image::check_free(port)?;
+        }
+        let resident: Result<Vec<_>, _> = self
+            .files
+            .iter()
+            .map(|file| request.place_pages(file))
+            .collect();
+        let resident: Option<usize> = resident?.into_iter().sum();
+        Ok(Attested::from([(Evidence::PagesResident, json!(resident))]))
+    }
+
+    /// What is started of a person's own image, whose service is to listen on `port`.
+    pub(super) fn process(&self, request: &StartRequest, port: Option<u16>) -> Option<Process> {
+        let address = port.map(|port| SocketAddr::new(request.address, port));
+        self.own.as_ref().map(|own| own.process(address))
+    }
+}
+
+/// Whether a target has what containers without an engine's network are made of.
+///
+/// # Errors
+/// What would be needed.
+pub(super) fn check_own(target: &Target) -> Result<(), Skip> {
+    own_image::check(target).map(drop)
+}
+
 /// Lays out a root file system of nothing but a program, as an image of the engine's holds: the
 /// runtime makes the folders that mounts go to.
-pub(super) fn lay_out(root: &Path, workload: Workload) -> Result<PathBuf, String> {
+fn lay_out(root: &Path, workload: Workload) -> Result<PathBuf, String> {
     let name = super::native::program_of(workload);
     let built = super::native::STATIC.program(name)?;
     let copy = || {

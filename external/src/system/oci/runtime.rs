@@ -10,7 +10,7 @@ use machine::cores::Kept;
 use results::record::Scenario;
 use results::{Evidence, Param, Params, Skip};
 use serde_json::json;
-use workloads::Workload;
+use workloads::{Target, Workload};
 
 use super::super::container::{HOST_NETWORK, MILESTONES_FILE, empty_milestones, without_a_bridge};
 use super::super::managed::{
@@ -21,14 +21,19 @@ use super::super::{
     Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable, docker, find_program,
     found, is_root, run,
 };
+use super::Root;
 use super::bundle::{CONFIGURATION, NETWORKS, Place, Templates};
 use super::caller::{Caller, hides_unified};
 use super::container::{Adopting, Container};
+use super::layer::Layer;
 use crate::process::cleanup;
 use crate::process::reaper::Guard;
 
 /// The programs that are such runtimes.
 pub(in crate::system) const PROGRAMS: [&str; 2] = ["runc", "crun"];
+
+/// The root file system in a bundle.
+pub(super) const ROOT: &str = "rootfs";
 
 /// The folder of the files that are mounted into containers, in that of the runtime's.
 const FILES: &str = "files";
@@ -87,6 +92,10 @@ impl Adapter for Runtime {
 
     fn reports_milestones(&self) -> bool {
         true
+    }
+
+    fn check_own(&self, target: &Target) -> Result<(), Skip> {
+        super::check_own(target)
     }
 }
 
@@ -159,7 +168,7 @@ pub(super) struct Bundles {
     templates: Templates,
     work: PathBuf,
     pub(super) id: String,
-    made: BTreeMap<&'static str, (PathBuf, String)>,
+    made: BTreeMap<&'static str, Root>,
     _guard: Guard,
 }
 
@@ -168,12 +177,17 @@ impl Bundles {
         self.work.join(workload.name())
     }
 
+    fn made(&self, workload: Workload) -> Result<&Root, String> {
+        let made = self.made.get(workload.name());
+        made.ok_or_else(|| "the bundle was not made".to_owned())
+    }
+
     fn milestones_folder(&self) -> PathBuf {
         self.work.join("milestones")
     }
 
     pub(super) fn delete(&self) -> Result<(), String> {
-        self.caller.within(|caller| caller.delete(&self.id))
+        self.caller.within(None, |caller| caller.delete(&self.id))
     }
 }
 
@@ -182,27 +196,25 @@ impl Engine for Bundles {
         let bundle = self.bundle(request.workload);
         let name = request.workload.name();
         if !self.made.contains_key(name) {
-            let program = super::lay_out(&bundle.join("rootfs"), request.workload)?;
-            let sha256 =
-                results::digest::sha256_file(&program).map_err(|error| error.to_string())?;
-            self.made.insert(name, (program, sha256));
+            let made = Root::lay_out(&bundle.join(ROOT), request.workload, &self.work)?;
+            self.made.insert(name, made);
         }
-        let (program, sha256) = self
-            .made
-            .get(name)
-            .cloned()
-            .ok_or_else(|| "the bundle was not made".to_owned())?;
+        let made = self.made(request.workload)?;
+        if made.own.is_some() {
+            Layer::new(&bundle).empty()?;
+        }
         empty_milestones(self.milestones_folder())?;
         let mut attested = self.templates.attested(request)?;
+        attested.extend(made.prepare(request)?);
         attested.extend([
-            (
-                Evidence::PagesResident,
-                json!(request.place_pages(&program)?),
-            ),
             (Evidence::CgroupV2Hidden, json!(self.caller.hides_unified)),
             (Evidence::EngineVersion, json!(self.version)),
         ]);
-        Ok(Preparation { sha256, attested })
+        Ok(Preparation {
+            sha256: made.sha256.clone(),
+            attested,
+            fixed_port: made.fixed_port(),
+        })
     }
 
     fn start(
@@ -211,11 +223,18 @@ impl Engine for Bundles {
         port: Option<u16>,
     ) -> Result<Box<dyn Instance + '_>, String> {
         let bundle = self.bundle(request.workload);
+        let made = self.made(request.workload)?;
+        // What a container writes goes into a layer of its own, as an engine has it: an image's
+        // service may leave something that the next one finds.
+        let layer = made.own.as_ref().map(|_| Layer::new(&bundle));
+        let fixed = made.fixed_port();
+        let process = made.process(request, port);
         let place = Place {
             id: &self.id,
-            root: "rootfs",
+            root: layer.as_ref().map_or(ROOT, |_| Layer::MERGED),
             files: &self.work.join(FILES),
             milestones: &self.milestones_folder(),
+            process: process.as_ref(),
         };
         let configuration = self.templates.configuration(request, place, port)?;
         let file = bundle.join(CONFIGURATION);
@@ -224,7 +243,7 @@ impl Engine for Bundles {
         // Its first process is a grandchild of ours, whose end only its parent is notified of: that
         // is to be us.
         let adopting = Adopting::begin()?;
-        let launched = self.caller.within(|caller| {
+        let launched = self.caller.within(layer.as_ref(), |caller| {
             // The runtime is launched by this thread, and runs where it does.
             let kept = request.core.map(Kept::on).transpose();
             let _kept = kept.map_err(|error| format!("cannot be kept on its core: {error}"))?;
@@ -237,6 +256,7 @@ impl Engine for Bundles {
         let container = Container {
             network: network.to_owned(),
             address: request.address,
+            fixed,
             configuration,
             bundles: self,
             bundle,
