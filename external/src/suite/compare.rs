@@ -14,11 +14,13 @@ use summary::View;
 use workloads::Workload;
 
 use super::described;
+use super::own_workloads;
 use super::plan::{self, Observer, Planned, Without};
 use super::settings::{self, Settings};
 use super::{Campaign, Systems};
 use crate::client::load::Amount;
 use crate::system::{Acquire, System};
+use crate::target::{self, TargetArguments};
 
 /// The command line of `external compare`.
 #[derive(Debug, Clone, Args)]
@@ -30,6 +32,8 @@ pub struct CompareArguments {
     /// (repeatable)
     #[arg(long, value_name = "FILE", value_parser = campaign::argument::path())]
     system: Vec<PathBuf>,
+    #[command(flatten)]
+    own: TargetArguments,
     /// Samples of each cell
     #[arg(
         long,
@@ -91,9 +95,21 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
             "`compare cold-start --system FILE` measures a described system beside all others",
         ));
     }
+    let targets = arguments.own.described()?;
+    if matches!(comparison, Comparison::EmbeddedVsCli) && !targets.is_empty() {
+        let message =
+            "`embedded-vs-cli` is about what is built in, as every difference is added to it";
+        return Err(Error::new(Exit::Usage, message).hint(
+            "`compare cold-start --target FILE` and `external suite --target FILE` measure your own",
+        ));
+    }
     let own = described::register(&arguments.system)?;
     let mut settings = match (&resume, comparison) {
-        (Some(run), _) => settings::read_run(&out.join(run))?,
+        (Some(run), _) => {
+            let settings = settings::read_run(&out.join(run))?;
+            target::load(&settings.targets)?;
+            settings
+        }
         (None, Comparison::EmbeddedVsCli) => {
             Settings::for_comparison(arguments.samples, arguments.seed)
         }
@@ -104,6 +120,7 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
             arguments.seed,
         ),
     };
+    own_workloads::ask_for(targets, &mut settings)?;
     described::ask_for(&arguments.system, &own, &mut settings)?;
     let cells = match comparison {
         Comparison::EmbeddedVsCli => cells(),
@@ -111,7 +128,7 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
     };
     let systems = Systems::find_for(
         resume.as_ref().map(|run| out.join(run)).as_deref(),
-        cells.iter().map(|planned| planned.system),
+        own_workloads::needed(&cells),
     )?;
     let campaign = Campaign {
         settings: &settings,

@@ -38,7 +38,7 @@ pub struct DuelArguments {
     #[arg(
         long,
         value_name = "PATH",
-        required_unless_present = "resume",
+        required_unless_present_any = ["resume", "target"],
         value_parser = campaign::argument::path()
     )]
     a: Option<PathBuf>,
@@ -46,10 +46,13 @@ pub struct DuelArguments {
     #[arg(
         long,
         value_name = "PATH",
-        required_unless_present = "resume",
+        required_unless_present_any = ["resume", "target"],
         value_parser = campaign::argument::path()
     )]
     b: Option<PathBuf>,
+    /// Nothing that a duel takes: what is said of it helps more than what a parser would say
+    #[arg(long, hide = true, value_name = "FILE")]
+    target: Option<PathBuf>,
     /// The system that runs both, or the file that describes it [default: wasmtime-embedded; native
     /// for programs]
     #[arg(long, value_name = "SYSTEM|FILE", long_help = system_help())]
@@ -179,6 +182,14 @@ fn scenarios() -> PossibleValuesParser {
 /// A build cannot be measured, or what keeps a run from beginning or from recording.
 pub fn command(arguments: &DuelArguments) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
+    if arguments.target.is_some() {
+        let message =
+            "a duel is of two builds of a workload that is built in, whose answers are known";
+        return Err(Error::new(Exit::Usage, message).hint(
+            "`external suite --target FILE` measures your own; two of its builds are two workloads of one \
+                file, which stand in every block",
+        ));
+    }
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
     let resume = run::resolve_resumed(&out, arguments.resume.as_deref())?;
     let (settings, origins) = match &resume {

@@ -9,7 +9,7 @@ use workloads::{Target, Workload};
 
 use super::bench::SystemBench;
 use super::plan::Planned;
-use super::settings::Layers;
+use super::settings::{Layers, Settings};
 use super::systems::Systems;
 use crate::system::{System, image_id};
 use crate::target::{self, Described, TargetArguments};
@@ -34,6 +34,20 @@ pub(super) fn add(arguments: &TargetArguments, layers: &mut Layers) -> Result<()
             &mut it.values.workloads
         });
     }
+    Ok(())
+}
+
+/// The same for a profile that nothing is laid above.
+///
+/// # Errors
+/// Something of a description is wrong.
+pub(super) fn ask_for(described: Vec<Described>, settings: &mut Settings) -> Result<(), Error> {
+    if described.is_empty() {
+        return Ok(());
+    }
+    let own = target::load(&described)?;
+    settings.targets = described;
+    settings.values.workloads = own.iter().map(|it| it.name().to_owned()).collect();
     Ok(())
 }
 
