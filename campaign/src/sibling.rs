@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use results::installation::Installation;
+
 use crate::terminal::say;
 
 /// How many of a failed build's last lines are told.
@@ -36,14 +38,18 @@ pub struct Flags {
 }
 
 impl Package {
-    /// The program `name` of the package, which is built first if cargo started this program.
+    /// The program `name` of the package: beside this one in an installed coldphase; in a checkout it is
+    /// built first if cargo started this program.
     ///
     /// Cargo sets `CARGO` for what it runs. Building anew each time keeps all programs at the same
     /// source, and takes a fraction of a second when there is nothing to do.
     ///
     /// # Errors
-    /// Why it cannot be had. [`Self::command`] is what mends it, unless that is what failed.
+    /// Why it cannot be had. [`Self::remedy`] is what mends it, unless that is what failed.
     pub fn program(&self, name: &str) -> Result<PathBuf, String> {
+        if let Some(package) = Installation::here().package() {
+            return self.installed(&package.programs, name);
+        }
         let this = std::env::current_exe()
             .map_err(|error| format!("cannot find this program: {error}"))?;
         let folder = this.parent().ok_or("this program lies in no folder")?;
@@ -76,6 +82,26 @@ impl Package {
             ));
         }
         Ok(path)
+    }
+
+    /// The program as a package has it.
+    fn installed(&self, programs: &Path, name: &str) -> Result<PathBuf, String> {
+        let variant = self.flags.map_or("", |flags| flags.variant);
+        let path = programs.join(variant).join(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+        Err(format!("{name} is no part of this package"))
+    }
+
+    /// What mends that a program of it is missing.
+    pub fn remedy(&self) -> String {
+        match Installation::here() {
+            Installation::Checkout { .. } => format!("`{}` builds it", self.command()),
+            Installation::Package(_) => "a package made where its libraries are installed has it: \
+                `cargo run -p xtask -- package` in a checkout"
+                .to_owned(),
+        }
     }
 
     /// The command that builds it.

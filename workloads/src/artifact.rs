@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use results::digest::sha256_hex;
+use results::installation::Installation;
 
 use crate::Form;
 
@@ -65,18 +66,27 @@ impl Artifact {
 
 /// The folder of built guests.
 pub(crate) fn folder() -> PathBuf {
-    results::checkout::root().join("workloads/artifacts")
+    Installation::here().guests()
 }
 
 /// The file of digests, in the format of `sha256sum`.
 pub(crate) const SUMS: &str = "SHA256SUMS";
 
+/// What puts the folder right.
+fn remedy() -> &'static str {
+    match Installation::here() {
+        Installation::Checkout { .. } => {
+            "restore it with git, or build all guests with `cargo run -p workloads -- build`"
+        }
+        Installation::Package(_) => "unpack the package again, whole",
+    }
+}
+
 /// Why a built guest cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
     /// A file cannot be read.
-    #[error("cannot read {}: {source}\n  hint: `cargo run -p workloads -- build` builds the \
-        guests", path.display())]
+    #[error("cannot read {}: {source}\n  hint: {}", path.display(), remedy())]
     Io {
         /// Which one.
         path: PathBuf,
@@ -84,7 +94,7 @@ pub enum ArtifactError {
         source: io::Error,
     },
     /// The file of digests does not name it.
-    #[error("{} has no line for {file}\n  hint: `cargo run -p workloads -- build` writes it", sums.display())]
+    #[error("{} has no line for {file}\n  hint: {}", sums.display(), remedy())]
     NotListed {
         /// The file of digests.
         sums: PathBuf,
@@ -94,8 +104,9 @@ pub enum ArtifactError {
     /// The digest is another.
     #[error(
         "{} is not the guest that was built: its digest is {found}, recorded is {recorded}\n  \
-            hint: restore it with git, or build all guests with `cargo run -p workloads -- build`",
-        path.display()
+            hint: {}",
+        path.display(),
+        remedy()
     )]
     Damaged {
         /// Which one.

@@ -25,6 +25,14 @@ pub(crate) const ROOTS: &[Root] = &[
         group: Some("analysis"),
         shared: BOTH,
     },
+    // The front door: what it leads to is built by a cargo of its own.
+    Root {
+        command: "cargo run",
+        arguments: &["--package", "coldphase"],
+        tests: false,
+        group: None,
+        shared: BOTH,
+    },
     Root {
         command: "cargo build -p host-wasmedge --features wasmedge",
         arguments: &["--package", "host-wasmedge", "--features", "wasmedge"],

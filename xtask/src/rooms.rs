@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The crates that are looked at, by their folders.
 const CRATES: &[&str] = &[
+    "front",
     "results",
     "machine",
     "workloads",

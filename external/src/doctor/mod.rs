@@ -51,7 +51,7 @@ pub struct DoctorArguments {
     #[arg(long, value_name = "FILE", value_parser = campaign::argument::path())]
     pub system: Vec<PathBuf>,
     /// The folder that runs will be kept in, where the page cache is tried [default: results/raw of
-    /// the checkout]
+    /// the checkout; installed: ./results/raw]
     #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
     pub out: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! The report for people: systems as a table, findings from the worst to the best. Words and
 //! symbols carry the meaning; there is no colour to miss.
 
+use campaign::front_door::reword;
 use results::machine::Machine;
 
 use super::Report;
@@ -109,7 +110,11 @@ fn systems(systems: &[SystemState], width: usize) -> String {
     for system in systems {
         let mut here = match &system.state {
             Ok(()) => "✓ yes".to_owned(),
-            Err(unavailable) => format!("✗ no: {}\n→ {}", unavailable.reason, unavailable.remedy),
+            Err(unavailable) => format!(
+                "✗ no: {}\n→ {}",
+                reword(&unavailable.reason),
+                reword(&unavailable.remedy)
+            ),
         };
         system
             .notes

@@ -23,7 +23,7 @@ use crate::system::{Acquire, System};
 /// The command line of `external compare`.
 #[derive(Debug, Clone, Args)]
 pub struct CompareArguments {
-    /// What is compared with what
+    /// What is compared with what; runs are compared by `analysis compare-runs`
     #[arg(value_enum)]
     comparison: Comparison,
     /// With `cold-start`: a TOML file that describes a system of your own, to be measured too
@@ -44,7 +44,7 @@ pub struct CompareArguments {
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = ["samples", "seed", "system"])]
     resume: Option<String>,
-    /// The folder that runs are kept in [default: results/raw of the checkout]
+    /// The folder that runs are kept in [default: results/raw of the checkout; installed: ./results/raw]
     #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
     out: Option<PathBuf>,
     /// How to print the result
@@ -118,6 +118,7 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
         origins: &settings::Origins::new(),
         cells: &cells,
         systems: &systems,
+        is_step: false,
     };
     let view = match comparison {
         Comparison::EmbeddedVsCli => View::EnginePairs,
@@ -129,7 +130,7 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
             resume.as_deref(),
             arguments.format,
             view,
-            &format!("external compare {}", comparison.name()),
+            &format!("compare {}", comparison.name()),
         )
         .map(|(exit, _)| exit)
 }

@@ -79,7 +79,7 @@ pub struct DuelArguments {
         conflicts_with_all = ["a", "b", "system", "workload", "scenario", "samples", "seed"]
     )]
     resume: Option<String>,
-    /// The folder that runs are kept in [default: results/raw of the checkout]
+    /// The folder that runs are kept in [default: results/raw of the checkout; installed: ./results/raw]
     #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
     out: Option<PathBuf>,
     /// End with 10 if B is slower than A by time, and with 11 if that cannot be told
@@ -197,13 +197,14 @@ pub fn command(arguments: &DuelArguments) -> Result<Exit, Error> {
         origins: &origins,
         cells: &cells,
         systems: &systems,
+        is_step: false,
     };
     let (exit, findings) = campaign.run(
         arguments.out.as_deref(),
         resume.as_deref(),
         arguments.format,
         View::Duel,
-        "external duel",
+        "duel",
     )?;
     let outcome = findings.duel.map(|duel| duel.outcome);
     Ok(if arguments.fail_on_slower {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use host_probe::request::{Message, VERSION as REPORT_VERSION};
 use host_probe::settings::Engine;
 use results::digest::sha256_file;
+use results::installation::Installation;
 use results::{Skip, SkipKind};
 
 use super::launch;
@@ -25,8 +26,8 @@ pub(crate) fn is_this(program: &Path) -> bool {
     program == Path::new(THIS) || program.file_name().is_some_and(|name| name == COPY_OF_THIS)
 }
 
-/// The sibling, and the package that it is built from.
-const SIBLING: Package = Package {
+/// The program in which `WasmEdge` is, beside this one, and the package that it is built from.
+pub(crate) const SIBLING: Package = Package {
     name: "host-wasmedge",
     arguments: &["--features", "wasmedge"],
     flags: None,
@@ -103,14 +104,15 @@ impl Programs {
 
 fn find_wasmedge() -> Result<Program, Skip> {
     let missing = |reason: String| Skip::new(SkipKind::NotInstalled, reason);
-    if !library_installed() {
+    // What it takes to build the program; that of a package is built, and finds its library or not.
+    if Installation::here().package().is_none() && !library_installed() {
         return Err(missing("libwasmedge is not installed".to_owned())
             .remedy("`./setup wasmedge` installs it"));
     }
     let path = SIBLING.program(SIBLING.name).map_err(|reason| {
         missing(reason).remedy(format!(
-            "`{}` builds it, with what `./setup wasmedge` installs",
-            SIBLING.command()
+            "{}, with what `./setup wasmedge` installs",
+            SIBLING.remedy()
         ))
     })?;
     let finished = launch::run::<String>(
@@ -119,9 +121,10 @@ fn find_wasmedge() -> Result<Program, Skip> {
         &Message::default(),
         Duration::from_secs(10),
     );
-    let version = finished
-        .report
-        .map_err(|failure| missing(format!("{} does not run: {failure}", path.display())))?;
+    let version = finished.report.map_err(|failure| {
+        missing(format!("{} does not run: {failure}", path.display()))
+            .remedy("`./setup wasmedge` installs the library that it needs")
+    })?;
     let sha256 = sha256_file(&path)
         .map_err(|error| missing(format!("cannot read {}: {error}", path.display())))?;
     Ok(Program {

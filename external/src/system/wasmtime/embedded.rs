@@ -55,7 +55,7 @@ impl Adapter for WasmtimeEmbedded {
     }
 
     fn find(&self) -> Result<Found, Unavailable> {
-        let remedy = format!("`{}` builds it", HOST.command());
+        let remedy = HOST.remedy();
         let unavailable = unavailable(&remedy);
         let program = HOST.program(HOST.name).map_err(&unavailable)?;
         let arguments = ["run", "--version"].map(str::to_owned);
