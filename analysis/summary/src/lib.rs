@@ -1,6 +1,7 @@
 //! Findings as text for a terminal, and as JSON and CSV: what the programs that measure print at the
 //! end of a run. Every number is the one that the report has.
 
+mod closing;
 mod duel;
 mod engine_pairs;
 mod factors;
@@ -114,5 +115,9 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
         ]
         .concat(),
     };
-    text + &sentences::blocks(findings)
+    let closing = match view {
+        View::Suite | View::ColdStart => closing::render(findings),
+        View::Phases | View::EnginePairs | View::Duel => String::new(),
+    };
+    text + &sentences::blocks(findings) + &closing
 }
