@@ -19,15 +19,18 @@ pub enum Artifact {
     /// The service as a core module on WasmEdge's sockets. Its arguments are the address to listen
     /// on and, to have it return, the number of answers to give.
     HttpSockets,
+    /// All workloads as an image that a virtual machine boots; its command line says which.
+    Unikernel,
 }
 
 impl Artifact {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Hello,
         Self::CpuHash,
         Self::HttpComponent,
         Self::HttpSockets,
+        Self::Unikernel,
     ];
 
     /// The file's name in the folder of artifacts.
@@ -37,6 +40,7 @@ impl Artifact {
             Self::CpuHash => "cpu-hash.wasm",
             Self::HttpComponent => "http.component.wasm",
             Self::HttpSockets => "http-sockets.wasm",
+            Self::Unikernel => "unikernel.elf",
         }
     }
 
@@ -46,6 +50,7 @@ impl Artifact {
             Self::Hello | Self::CpuHash => Form::CoreModule,
             Self::HttpComponent => Form::HttpComponent,
             Self::HttpSockets => Form::SocketsModule,
+            Self::Unikernel => Form::BootImage,
         }
     }
 

@@ -63,6 +63,8 @@ pub enum Form {
     /// A core module for WASI preview 1, with `_start`, that listens by itself on the sockets which
     /// WasmEdge adds.
     SocketsModule,
+    /// Machine code for x86-64 that a virtual machine enters by the PVH protocol, with nothing below it.
+    BootImage,
 }
 
 /// How a system lets a program serve HTTP.

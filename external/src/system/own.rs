@@ -156,7 +156,9 @@ impl Takes {
             Self::Program => Contents::Program,
             Self::Guest(dialect) => match workload.artifact_for(dialect).map(Artifact::form) {
                 Some(Form::HttpComponent) => Contents::Component,
-                Some(Form::CoreModule | Form::SocketsModule) | None => Contents::Module,
+                Some(Form::CoreModule | Form::SocketsModule | Form::BootImage) | None => {
+                    Contents::Module
+                }
             },
         }
     }

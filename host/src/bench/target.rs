@@ -75,7 +75,9 @@ impl Target {
                 interfaces: Interfaces::default(),
                 serves: true,
             },
-            Form::CoreModule | Form::HttpComponent => inspect::inspect(&artifact.path(), &bytes)?,
+            Form::CoreModule | Form::HttpComponent | Form::BootImage => {
+                inspect::inspect(&artifact.path(), &bytes)?
+            }
         };
         Ok(Self {
             name: workload.name().to_owned(),
