@@ -174,6 +174,34 @@ parameter! {
     None = "none",
 }
 
+parameter! {
+    /// What executes a virtual machine's instructions.
+    Virtualisation:
+    /// The processor, in all rings.
+    Hardware = "hardware",
+    /// The processor in ring 3; in ring 0, where kernels are, the machine's KVM, which interprets.
+    InterpretedRing0 = "interpreted-ring0",
+    /// A program.
+    Emulated = "emulated",
+}
+
+impl Virtualisation {
+    /// Why figures of such machines are not compared with others; nothing if they are.
+    pub const fn incomparable(self) -> Option<&'static str> {
+        match self {
+            Self::Hardware => None,
+            Self::InterpretedRing0 => Some(
+                "this machine's KVM has no hardware below it and interprets what a guest runs in ring 0, an \
+                    instruction at a time, which no machine with virtualisation does",
+            ),
+            Self::Emulated => Some(
+                "every instruction of the guest is translated by a program, which no machine with \
+                    virtualisation does",
+            ),
+        }
+    }
+}
+
 /// What a start is without, as the value of [`Param::Without`].
 pub mod left_out {
     /// All work: the program begins and ends.
@@ -206,5 +234,6 @@ mod tests {
         names_lead_back::<PageCache>();
         names_lead_back::<Interrupt>();
         names_lead_back::<Build>();
+        names_lead_back::<Virtualisation>();
     }
 }

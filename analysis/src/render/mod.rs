@@ -22,6 +22,7 @@ mod ranking;
 mod requests;
 mod scaling;
 mod starts;
+mod virtual_machines;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +36,7 @@ pub fn document(findings: &Findings) -> Document {
         .into_iter()
         .chain(kinds_of_cold::render(findings))
         .chain(starts::render(findings))
+        .chain(virtual_machines::render(findings))
         .chain(acquisition::render(findings))
         .chain(pool_slots::render(findings))
         .chain(levers::render(findings))

@@ -13,6 +13,7 @@ mod sentences;
 mod starts;
 mod table;
 mod tabular;
+mod virtual_machines;
 mod waterfall;
 
 use campaign::run::Format;
@@ -80,6 +81,7 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
         .join("\n"),
         View::Suite => [
             starts::render(findings),
+            virtual_machines::render(findings),
             load_curve::render(findings),
             instances::scaling(findings),
             instances::density(findings),
@@ -107,6 +109,7 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
         .concat(),
         View::ColdStart => [
             layers::render(findings, style),
+            virtual_machines::render(findings),
             factors::render(findings),
             waterfall::legend(findings, style),
             sentences::biases(findings),

@@ -16,6 +16,7 @@ pub use lateness::{Lateness, shifted, widened};
 pub use measure::Measure;
 pub use names::Names;
 
+use results::values::{Named as _, Virtualisation};
 use results::{Cell, Param};
 
 /// The cell under its system's first name.
@@ -58,7 +59,7 @@ pub fn is_unobserved(cell: &Cell) -> bool {
 
 /// Whether a cell is of the system as people would use it: nothing left out, no build of a person's
 /// own in place of the workload, all CPUs that its scenario gives, no firewall in its way, no network
-/// in between. A container's bridge is a network in any case: its clients are at the other end of it.
+/// in between, and no virtual machine that only an interpreter or an emulator runs. A container's bridge is a network in any case: its clients are at the other end of it.
 pub fn is_plain(cell: &Cell) -> bool {
     let params = &cell.params;
     let is_near = params.get(Param::Path).is_none_or(|it| it == "loopback");
@@ -67,6 +68,14 @@ pub fn is_plain(cell: &Cell) -> bool {
     !params.contains_key(Param::Without)
         && !params.contains_key(Param::Build)
         && !params.contains_key(Param::Cpus)
+        && stands_apart(cell).is_none()
         && params.get(Param::Firewall).is_none_or(|it| it == "off")
         && (is_near || is_bridge && !is_held)
+}
+
+/// What executes a cell's virtual machine, where that makes its figures incomparable with any others.
+pub fn stands_apart(cell: &Cell) -> Option<Virtualisation> {
+    let name = cell.params.get(Param::Virtualisation)?;
+    let known = Virtualisation::from_name(name)?;
+    known.incomparable().map(|_| known)
 }

@@ -26,3 +26,4 @@ pub mod requests;
 pub mod scaling;
 pub mod starts;
 pub mod state;
+pub mod virtual_machines;

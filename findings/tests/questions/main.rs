@@ -10,6 +10,7 @@ mod memory;
 mod objectives;
 mod selection;
 mod simulated;
+mod virtual_machines;
 
 use builder::{Builder, cell, findings};
 use findings::Measure;
