@@ -11,6 +11,7 @@ const CRATES: &[&str] = &[
     "workloads",
     "campaign",
     "host",
+    "external/bare-monitor",
     "external/docker-engine",
     "external",
     "findings",

@@ -13,6 +13,7 @@ mod instancing;
 mod launch_spec;
 mod launched;
 pub mod managed;
+pub mod microvm;
 mod native;
 mod oci;
 mod own;

@@ -9,7 +9,7 @@ use std::sync::{PoisonError, RwLock};
 use campaign::{Error, Exit};
 
 use super::described::{self, Described};
-use super::{Adapter, containerd, docker, oci, wasmcloud, wasmedge, wasmtime};
+use super::{Adapter, containerd, docker, microvm, oci, wasmcloud, wasmedge, wasmtime};
 
 /// A system, by its adapter. Two are the same if their adapters have the same name; they are
 /// ordered as in tables.
@@ -17,7 +17,7 @@ use super::{Adapter, containerd, docker, oci, wasmcloud, wasmedge, wasmtime};
 pub struct System(&'static dyn Adapter);
 
 /// Those that are code; no order is meant.
-static ADAPTERS: [&dyn Adapter; 9] = [
+static ADAPTERS: [&dyn Adapter; 12] = [
     &wasmtime::WasmtimeEmbedded,
     &wasmedge::WasmEdgeEmbedded,
     &wasmtime::WasmtimeCli,
@@ -27,6 +27,9 @@ static ADAPTERS: [&dyn Adapter; 9] = [
     &oci::runtime::Runtime { program: "runc" },
     &oci::runtime::Runtime { program: "crun" },
     &wasmcloud::WasmCloud,
+    &microvm::MicroVm::BARE,
+    &microvm::MicroVm::QEMU,
+    &microvm::MicroVm::FIRECRACKER,
 ];
 
 /// Those that a person described to this process.

@@ -10,6 +10,7 @@
 mod containerd;
 mod docker;
 mod look;
+mod microvm;
 mod native;
 mod oci;
 mod usual;
@@ -143,7 +144,7 @@ const fn look(colour: &'static str, marker: Marker, hollow: bool) -> Look {
 }
 
 /// All of them, in the order of tables.
-static KNOWN: [&[Known]; 7] = [
+static KNOWN: [&[Known]; 8] = [
     &native::KNOWN,
     &wasmtime::KNOWN,
     &wasmedge::KNOWN,
@@ -151,6 +152,7 @@ static KNOWN: [&[Known]; 7] = [
     &oci::KNOWN,
     &containerd::KNOWN,
     &docker::KNOWN,
+    &microvm::KNOWN,
 ];
 
 fn known() -> impl Iterator<Item = &'static Known> {
