@@ -123,7 +123,7 @@ impl Instance for Machine<'_> {
     }
 
     fn processes(&mut self) -> Vec<u32> {
-        usage::members(self.running.pid())
+        usage::tree(self.running.pid())
     }
 
     fn ended(&mut self) -> Option<String> {
