@@ -158,9 +158,11 @@ impl Instance for Machine<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
+        let entered_ns = self.seen(milestone::ENTERED)?;
         let mut ends = vec![
-            (Phase::Spawn, self.executed_ns),
-            (Phase::Vmm, self.seen(milestone::ENTERED)?),
+            // Its parent may be told late that it was executed.
+            (Phase::Spawn, self.executed_ns.min(entered_ns)),
+            (Phase::Vmm, entered_ns),
             (Phase::Boot, self.seen(milestone::MEMORY)?),
         ];
         if first.is_some() {
