@@ -61,6 +61,11 @@ pub fn is_unobserved(cell: &Cell) -> bool {
 /// own in place of the workload, all CPUs that its scenario gives, no firewall in its way, no network
 /// in between, and no virtual machine that only an interpreter or an emulator runs. A container's bridge is a network in any case: its clients are at the other end of it.
 pub fn is_plain(cell: &Cell) -> bool {
+    stands_apart(cell).is_none() && is_as_used(cell)
+}
+
+/// The same, whatever executes its virtual machine.
+pub(crate) fn is_as_used(cell: &Cell) -> bool {
     let params = &cell.params;
     let is_near = params.get(Param::Path).is_none_or(|it| it == "loopback");
     let is_held = params.contains_key(Param::DelayMs) || params.contains_key(Param::RateMbit);
@@ -68,7 +73,6 @@ pub fn is_plain(cell: &Cell) -> bool {
     !params.contains_key(Param::Without)
         && !params.contains_key(Param::Build)
         && !params.contains_key(Param::Cpus)
-        && stands_apart(cell).is_none()
         && params.get(Param::Firewall).is_none_or(|it| it == "off")
         && (is_near || is_bridge && !is_held)
 }

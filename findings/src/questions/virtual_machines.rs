@@ -7,7 +7,7 @@ use results::record::Scenario;
 use results::values::Virtualisation;
 use serde::Serialize;
 
-use crate::cells::{CellFacts, Measure, is_unobserved, stands_apart};
+use crate::cells::{CellFacts, Measure, is_as_used, is_unobserved, stands_apart};
 use crate::facts::{Facts, compared_by};
 
 /// The machines of one kind in a workload and a scenario.
@@ -48,7 +48,7 @@ pub fn compute(facts: &Facts) -> Vec<Apart> {
         let Some(virtualisation) = stands_apart(&cell.cell) else {
             continue;
         };
-        if cell.is_twin() || !is_unobserved(&cell.cell) {
+        if cell.is_twin() || !is_unobserved(&cell.cell) || !is_as_used(&cell.cell) {
             continue;
         }
         let key = (&cell.cell.workload, cell.cell.scenario, virtualisation);
