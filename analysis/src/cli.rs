@@ -30,10 +30,11 @@ pub struct Arguments {
 /// Where runs are, and where reports go.
 #[derive(Debug, Args)]
 pub struct Folders {
-    /// The folder with the runs [default: results/raw of this checkout]
+    /// The folder with the runs [default: results/raw of the checkout; installed: ./results/raw]
     #[arg(long = "in", global = true, value_name = "FOLDER")]
     pub raw: Option<PathBuf>,
-    /// The folder for the reports [default: results/processed of this checkout]
+    /// The folder for the reports [default: results/processed of the checkout; installed:
+    /// ./results/processed]
     #[arg(long = "out", global = true, value_name = "FOLDER")]
     pub processed: Option<PathBuf>,
 }
@@ -52,7 +53,9 @@ pub enum Command {
         objective: Vec<String>,
     },
     /// Check whether a build is slower than an earlier one, from one run of each or several; the exit
-    /// code says so too
+    /// code says so too. Systems beside each other: `external compare`
+    // Its name is no other program's: behind the front door they are one.
+    #[command(name = "compare-runs", alias = "compare")]
     Compare(CompareArguments),
     /// Keep runs under a name, to compare later ones with
     Baseline {

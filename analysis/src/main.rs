@@ -7,11 +7,13 @@ use analysis::cli::{
     Arguments, BaselineAction, Command, CompareArguments, CompareForm, ImportArguments,
 };
 use analysis::command::{self, Error, Exit, Meaning, Runs};
+use campaign::front_door::Manner;
 use campaign::terminal;
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use findings::Options;
 use findings::planning::Target;
 use findings::questions::objectives;
+use results::installation::Installation;
 
 /// Data goes to standard output, everything else to standard error.
 fn print(text: &str) -> Result<(), Error> {
@@ -19,8 +21,9 @@ fn print(text: &str) -> Result<(), Error> {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(&arguments) {
+    let command = Manner::here().reword_help(analysis::cli::command());
+    let arguments = Arguments::from_arg_matches(&command.get_matches());
+    match run(&arguments.unwrap_or_else(|error| error.exit())) {
         Ok(exit) => exit.into(),
         Err(error) => {
             terminal::say(&error.to_string());
@@ -30,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Exit, Error> {
-    let results = results::checkout::root().join("results");
+    let results = Installation::here().results();
     let raw = arguments
         .folders
         .raw
@@ -143,7 +146,7 @@ fn sides(raw: &Path, arguments: &CompareArguments) -> Result<(Runs, Runs), Error
         (None, [], after) if !before.is_empty() => Ok((here(before), here(after))),
         _ => Err(
             Error::new(Exit::Usage, "it is not said which runs are compared").hint(
-                "`compare EARLIER LATER`, `compare --baseline NAME [LATER]`, or --before and --after \
+                "`analysis compare-runs EARLIER LATER`, `analysis compare-runs --baseline NAME`, or --before and --after \
                     with several runs each",
             ),
         ),
@@ -172,7 +175,7 @@ fn baseline(raw: &Path, action: &BaselineAction) -> Result<Exit, Error> {
         } => {
             let kept = command::save_baseline(raw, name, runs, *replace)?;
             terminal::say(&format!(
-                "{} is kept as `{}`; `compare --baseline {}` compares the latest run with it",
+                "{} is kept as `{}`; `analysis compare-runs --baseline {}` compares the latest run with it",
                 kept.runs.join(", "),
                 kept.name,
                 kept.name

@@ -11,7 +11,7 @@ use findings::{Findings, Options};
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
 use results::names::Evidence;
-use results::record::{Requests, Series};
+use results::record::{RequestOfSequence, Requests, Series};
 use results::{Sample, latency};
 use summary::{Style, View};
 use support::{Draw, Shape};
@@ -59,6 +59,19 @@ fn requests(draw: &mut Draw) -> Requests {
             window_ns: number(draw).unwrap_or(0),
             answers: vec![ok],
             latency_sum_ns: vec![number(draw).unwrap_or(0)],
+        }),
+        by_request: (draw.next().is_multiple_of(8)).then(|| {
+            let (one, other) = (
+                number(draw).unwrap_or(0),
+                ok.wrapping_sub(number(draw).unwrap_or(0)),
+            );
+            let request = |ok| RequestOfSequence {
+                name: "GET /".to_owned(),
+                ok,
+                failed,
+                latency_hdr: None,
+            };
+            vec![request(one), request(other)]
         }),
     }
 }

@@ -42,6 +42,7 @@ fn bars() -> Picture {
     let bar = |(index, system): (usize, &&str)| Bar {
         label: LABEL.to_owned(),
         system: (*system).to_owned(),
+        group: if index < 2 { "native" } else { "others" },
         value: index as f64 * 3e6,
         is_lower_bound: index % 2 == 1,
         interval: Some((index as f64 * 2e6, index as f64 * 5e6)),

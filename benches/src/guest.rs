@@ -74,7 +74,7 @@ impl Guest {
         let artifact: Artifact = workload.artifact().expect("it is built in");
         let kind = match artifact.form() {
             Form::HttpComponent => Kind::Component,
-            Form::CoreModule | Form::SocketsModule => Kind::Module,
+            Form::CoreModule | Form::SocketsModule | Form::BootImage => Kind::Module,
         };
         let call = match workload.call() {
             workloads::Call::Run(arguments) => Call::Run(

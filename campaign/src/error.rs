@@ -89,7 +89,7 @@ impl Exit {
             row(
                 Self::Ok,
                 Analysis,
-                "done, and nothing is wrong; `compare`: no regression",
+                "done, and nothing is wrong; `compare-runs`: no regression",
             ),
             row(
                 Self::Internal,
@@ -147,7 +147,7 @@ impl Exit {
             row(
                 Self::Regression,
                 Analysis,
-                "`compare`: at least one cell is slower than it was",
+                "`compare-runs`: at least one cell is slower than it was",
             ),
             row(
                 Self::Inconclusive,
@@ -158,12 +158,12 @@ impl Exit {
             row(
                 Self::Inconclusive,
                 Analysis,
-                "`compare`: no cell is known to be slower, but not every cell could be judged",
+                "`compare-runs`: no cell is known to be slower, but not every cell could be judged",
             ),
             row(
                 Self::NotComparable,
                 Analysis,
-                "`compare`: the two runs must not be compared",
+                "`compare-runs`: the two runs must not be compared",
             ),
             row(
                 Self::Interrupted,

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use results::installation::Installation;
+
 /// A name for a run that begins now: `YYYYMMDDTHHMMSSZ-` and 4 hexadecimal digits drawn from `seed`
 /// and this process, so that two runs begun in the same second do not meet.
 pub fn new_run_name(seed: u64) -> String {
@@ -12,6 +14,14 @@ pub fn new_run_name(seed: u64) -> String {
         format!("{seed}/{}/{}", std::process::id(), machine::clock::now_ns()).as_bytes(),
     );
     format!("{now}-{}", &draw[..4])
+}
+
+/// Commit and dirty state of what a program was built from.
+pub fn source(installation: &Installation) -> (Option<String>, Option<bool>) {
+    match installation {
+        Installation::Checkout { root } => checkout(root),
+        Installation::Package(package) => (package.commit.clone(), package.dirty),
+    }
 }
 
 /// Commit and dirty state of the checkout at `folder`; nothing where there is no checkout or no

@@ -13,6 +13,8 @@
 //! | [`argument`] | arguments that every program takes alike |
 //! | [`call`] | a person's own request, and what is expected of its answer |
 //! | [`duration`] | durations as people write and read them |
+//! | [`front_door`] | how this program was called, and what its words call commands |
+//! | [`report_offer`] | the report of a run that has ended: its command, and the offer to open it |
 //! | [`sibling`] | programs that cargo builds beside this one |
 
 pub mod argument;
@@ -20,12 +22,14 @@ pub mod call;
 pub mod duration;
 pub mod errno;
 mod error;
+pub mod front_door;
 pub mod identity;
 pub mod manifest;
 pub mod mask;
 mod order;
 mod patience;
 mod progress;
+pub mod report_offer;
 pub mod run;
 pub mod schedule;
 pub mod sibling;

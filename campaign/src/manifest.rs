@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use machine::{clock, facts};
+use results::installation::Installation;
 use results::manifest::{ArtifactFact, Manifest, Order, Origin, Setting, System};
-use results::{Cell, SCHEMA_VERSION, checkout, mask};
+use results::{Cell, SCHEMA_VERSION, mask};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -37,7 +38,7 @@ impl From<Measured> for Manifest {
     /// With what every run records: its name, the command line, commit, build and machine. Without
     /// credentials, and without where this user's home is.
     fn from(measured: Measured) -> Self {
-        let (commit, dirty) = identity::checkout(checkout::root());
+        let (commit, dirty) = identity::source(Installation::here());
         let artifacts = measured.artifacts.into_iter().map(|fact| ArtifactFact {
             path: mask::shorten(&fact.path),
             ..fact

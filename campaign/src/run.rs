@@ -10,15 +10,16 @@ use crate::schedule::{Bench, Campaign, Ended, Plan};
 use clap::ValueEnum;
 use machine::clock;
 use results::Sample;
+use results::installation::Installation;
 use results::ledger::Ledger;
 use results::manifest::{Build, Manifest, System};
 use results::record::Outcome;
 use results::run_folder::{self, RunFolder};
 
-use crate::errno;
 use crate::error::{Error, Exit};
 use crate::progress::Progress;
 use crate::terminal::{print, say, terminal};
+use crate::{errno, front_door, report_offer};
 
 /// Different reasons for unusable samples that are printed: the ledger has all.
 const REASONS_SHOWN: usize = 8;
@@ -53,14 +54,9 @@ pub fn refuse_debug_build(debug_assertions: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// The checkout that this program belongs to.
-pub fn workspace() -> &'static Path {
-    results::checkout::root()
-}
-
-/// The checkout's own folder of runs.
+/// The folder of runs where nobody names one.
 pub fn default_results() -> PathBuf {
-    workspace().join("results/raw")
+    Installation::here().results().join("raw")
 }
 
 /// A seed for a run that was told none. Small enough to be copied by hand.
@@ -198,6 +194,7 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>, Error> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::flag;
     let stop = Arc::new(AtomicBool::new(false));
+    survive_hangup()?;
     for signal in [SIGINT, SIGTERM] {
         flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop))
             .and_then(|_| flag::register(signal, Arc::clone(&stop)))
@@ -206,6 +203,30 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>, Error> {
             })?;
     }
     Ok(stop)
+}
+
+/// A terminal that is closed does not end a run: what was begun was asked for, it ends by itself, and
+/// nothing of it depends on somebody looking. What is said from then on is heard by nobody; the record
+/// is complete, and a report shows it. Who started this with SIGHUP ignored keeps that, also for what it
+/// starts.
+fn survive_hangup() -> Result<(), Error> {
+    use signal_hook::consts::SIGHUP;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if ignores(&status, SIGHUP) {
+        return Ok(());
+    }
+    // A handler and not `SIG_IGN`: that would be handed on to what is measured.
+    let unread = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGHUP, unread)
+        .map(drop)
+        .map_err(|error| Error::new(Exit::Internal, format!("cannot watch for signals: {error}")))
+}
+
+/// Whether a process ignores a signal, by its `/proc/PID/status`.
+fn ignores(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 /// What a person or a program is shown of a run.
@@ -228,11 +249,18 @@ pub fn finish(
     resume: &str,
 ) -> Result<Exit, Error> {
     let (width, colour) = terminal();
-    print(&render(samples, format, width, colour))?;
-    let path = folder.path().display();
+    let text = render(samples, format, width, colour);
+    let place = format!(
+        "run: {}\nreport: {}",
+        folder.path().display(),
+        report_offer::command(folder)
+    );
     match format {
-        Format::Table => print(&format!("\nrun: {path}\n"))?,
-        Format::Json | Format::Csv => say(&format!("run: {path}")),
+        Format::Table => print(&format!("{}\n{place}\n", front_door::reword(&text)))?,
+        Format::Json | Format::Csv => {
+            print(&text)?;
+            say(&place);
+        }
     }
     let unusable = samples
         .iter()
@@ -302,6 +330,14 @@ mod tests {
     fn a_build_with_debug_assertions_refuses_to_measure() {
         assert!(refuse_debug_build(false).is_ok());
         assert_eq!(refuse_debug_build(true).unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn what_is_ignored_is_read_from_the_kernels_mask() {
+        let status = "Name:\tx\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000000002\n";
+        assert!(ignores(status, 1));
+        assert!(!ignores(status, 2));
+        assert!(!ignores("", 1));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Programs that lie beside this one and are built from the same source.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use results::installation::Installation;
 
 use crate::terminal::say;
 
@@ -28,22 +30,60 @@ pub struct Package {
 pub struct Flags {
     /// The folder in the target folder.
     pub variant: &'static str,
-    /// What `RUSTFLAGS` is set to.
+    /// What `RUSTFLAGS` is set to, if there are any.
     pub rustflags: &'static str,
     /// The target, if it must be named: flags that only concern the programs are then kept from
     /// what runs while building.
     pub target: Option<&'static str>,
 }
 
+/// Where a package is built.
+struct Place {
+    /// What cargo calls the target folder.
+    target: PathBuf,
+    /// The folder in it in which the programs of a profile lie.
+    folder: PathBuf,
+    /// The name of the profile's folder.
+    profile: OsString,
+}
+
 impl Package {
-    /// The program `name` of the package, which is built first if cargo started this program.
+    /// The program `name` of the package: beside this one in an installed coldphase; in a checkout it is
+    /// built first if cargo started this program.
     ///
     /// Cargo sets `CARGO` for what it runs. Building anew each time keeps all programs at the same
     /// source, and takes a fraction of a second when there is nothing to do.
     ///
     /// # Errors
-    /// Why it cannot be had. [`Self::command`] is what mends it, unless that is what failed.
+    /// Why it cannot be had. [`Self::remedy`] is what mends it, unless that is what failed.
     pub fn program(&self, name: &str) -> Result<PathBuf, String> {
+        if let Some(package) = Installation::here().package() {
+            return self.installed(&package.programs, name);
+        }
+        let place = self.place()?;
+        let path = place.folder.join(name);
+        if std::env::var_os("CARGO").is_some() {
+            self.build(&place, &path)?;
+        } else if !path.exists() {
+            return Err(format!(
+                "{} is not there, and only `cargo run` builds it on the way",
+                path.display()
+            ));
+        }
+        Ok(path)
+    }
+
+    /// Whether the program `name` of the package has been built.
+    pub fn is_built(&self, name: &str) -> bool {
+        if let Some(package) = Installation::here().package() {
+            return self.installed(&package.programs, name).is_ok();
+        }
+        self.place()
+            .is_ok_and(|place| place.folder.join(name).exists())
+    }
+
+    /// Where its programs are built: with the profile that this one was built with.
+    fn place(&self) -> Result<Place, String> {
         let this = std::env::current_exe()
             .map_err(|error| format!("cannot find this program: {error}"))?;
         let folder = this.parent().ok_or("this program lies in no folder")?;
@@ -66,16 +106,31 @@ impl Package {
             .flags
             .and_then(|flags| flags.target)
             .unwrap_or_default();
-        let path = target.join(triple).join(profile).join(name);
-        if std::env::var_os("CARGO").is_some() {
-            self.build(&target, profile, &path)?;
-        } else if !path.exists() {
-            return Err(format!(
-                "{} is not there, and only `cargo run` builds it on the way",
-                path.display()
-            ));
+        Ok(Place {
+            folder: target.join(triple).join(profile),
+            profile: profile.to_owned(),
+            target,
+        })
+    }
+
+    /// The program as a package has it.
+    fn installed(&self, programs: &Path, name: &str) -> Result<PathBuf, String> {
+        let variant = self.flags.map_or("", |flags| flags.variant);
+        let path = programs.join(variant).join(name);
+        if path.is_file() {
+            return Ok(path);
         }
-        Ok(path)
+        Err(format!("{name} is no part of this package"))
+    }
+
+    /// What mends that a program of it is missing.
+    pub fn remedy(&self) -> String {
+        match Installation::here() {
+            Installation::Checkout { .. } => format!("`{}` builds it", self.command()),
+            Installation::Package(_) => "a package made where its libraries are installed has it: \
+                `cargo run -p xtask -- package` in a checkout"
+                .to_owned(),
+        }
     }
 
     /// The command that builds it.
@@ -85,10 +140,12 @@ impl Package {
             .iter()
             .fold(String::new(), |text, argument| text + " " + argument);
         let flags = self.flags.map_or_else(String::new, |flags| {
-            format!(
-                "RUSTFLAGS='{}' CARGO_TARGET_DIR=target/{} ",
-                flags.rustflags, flags.variant
-            )
+            let rustflags = if flags.rustflags.is_empty() {
+                String::new()
+            } else {
+                format!("RUSTFLAGS='{}' ", flags.rustflags)
+            };
+            format!("{rustflags}CARGO_TARGET_DIR=target/{} ", flags.variant)
         });
         let triple = self.flags.and_then(|flags| flags.target);
         let triple = triple.map_or_else(String::new, |triple| format!(" --target {triple}"));
@@ -96,12 +153,12 @@ impl Package {
     }
 
     /// Builds with the profile that this program was built with.
-    fn build(&self, target: &Path, profile: &OsStr, path: &Path) -> Result<(), String> {
+    fn build(&self, place: &Place, path: &Path) -> Result<(), String> {
         // The folder of cargo's `dev` profile has a name of its own.
-        let profile = if profile == "debug" {
+        let profile = if place.profile == "debug" {
             OsStr::new("dev")
         } else {
-            profile
+            &*place.profile
         };
         if !path.exists() {
             say(self.first_build);
@@ -116,14 +173,16 @@ impl Package {
             .args(self.arguments);
         command
             .arg("--target-dir")
-            .arg(target)
+            .arg(&place.target)
             .arg("--profile")
             .arg(profile);
         command
             .current_dir(results::checkout::root())
             .stdin(Stdio::null());
         if let Some(flags) = self.flags {
-            command.env("RUSTFLAGS", flags.rustflags);
+            if !flags.rustflags.is_empty() {
+                command.env("RUSTFLAGS", flags.rustflags);
+            }
             command.args(flags.target.iter().flat_map(|triple| ["--target", triple]));
         }
         let output = command

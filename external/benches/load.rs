@@ -118,6 +118,7 @@ fn ours(url: &str, setting: &Setting) -> Result<(f64, Option<f64>), Failure> {
         also: Vec::new(),
         request,
         expected: Workload::HttpHello.expected(1),
+        sequence: Vec::new(),
         pace: Pace::Closed,
         connections: setting.connections,
         keep_alive: true,

@@ -1,7 +1,7 @@
 //! Removes what a killed run left behind: called by the reaper, with the words that were given to
 //! [`crate::process::cleanup`].
 
-use crate::network::{firewall, link};
+use crate::network::{firewall, link, tap};
 use crate::system;
 
 /// Removes what a killed run left in an engine, in the network or in the firewall.
@@ -11,6 +11,7 @@ use crate::system;
 pub fn run(words: &[String]) -> Result<(), String> {
     match words {
         [namespace, name, device] if namespace == link::CLEANUP => link::remove_left(name, device),
+        [device, name, owner] if device == tap::CLEANUP => tap::remove_left(name, owner),
         [firewall, owner] if firewall == firewall::CLEANUP => firewall::remove_left(owner),
         [product, words @ ..] => system::cleanup(product, words),
         [] => Err(format!(

@@ -11,9 +11,10 @@ use crate::suite::compare::{self, CompareArguments};
 use crate::suite::duel::{self, DuelArguments};
 use crate::suite::{self, ScaleArguments, SuiteArguments, SystemArguments, settings};
 use crate::system::System;
+use campaign::front_door::Manner;
 use campaign::terminal::say;
 use campaign::{Error, Exit, Programs};
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Systems from outside: as people launch them, from launch to first answer, and under load.
 #[derive(Debug, Parser)]
@@ -25,6 +26,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Report which systems can be measured here, and how this machine affects results.
+    Doctor(DoctorArguments),
     /// Measure every system: cold and prepared starts, latency and throughput when warm.
     Suite(Box<SuiteArguments>),
     /// Measure the throughput and memory of several instances at once; as the suite, with another
@@ -33,8 +36,6 @@ enum Command {
     /// Measure how many instances fit: memory, and the time to start one more; as the suite, with
     /// another profile.
     Density(Box<SuiteArguments>),
-    /// Report which systems can be measured here, and how this machine affects results.
-    Doctor(DoctorArguments),
     /// Try a description of a system of your own.
     System(SystemArguments),
     /// Compare systems where they do the same work.
@@ -62,7 +63,9 @@ pub fn main() -> ExitCode {
         }
         _ => {}
     }
-    match run(Cli::parse().command) {
+    let command = Manner::here().reword_help(command());
+    let cli = Cli::from_arg_matches(&command.get_matches());
+    match run(cli.unwrap_or_else(|error| error.exit()).command) {
         Ok(exit) => exit.into(),
         Err(error) => {
             say(&error.to_string());

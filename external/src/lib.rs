@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`observe`] | milestones of a start, by seccomp user notification | – |
 //! | [`process`] | launching, stopping and reaping processes | `observe` |
+//! | `document` | TOML of a person's, read with places | – |
 //! | [`network`] | what packets go through: a firewall, a virtual link | `process` |
 //! | [`client`] | the first answer, and load | `network` |
 //! | [`system`] | one adapter a product: find, prepare, launch | all above |
@@ -18,6 +19,7 @@ pub mod cleanup;
 pub mod cli;
 pub mod client;
 pub mod doctor;
+pub mod document;
 mod fds;
 #[cfg(fuzzing)]
 pub mod fuzzing;

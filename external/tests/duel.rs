@@ -55,6 +55,12 @@ fn native() -> PathBuf {
     native.find().unwrap().program
 }
 
+/// The program that embeds Wasmtime, as the suite finds it.
+fn host() -> PathBuf {
+    let embedded = System::from_name("wasmtime-embedded").unwrap();
+    embedded.find().unwrap().program
+}
+
 /// A custom section with nothing in it but its name, `x`.
 const SECTION: [u8; 4] = [0, 2, 1, b'x'];
 
@@ -66,7 +72,7 @@ fn path(path: &Path) -> &str {
 fn is_recorded(out: &Path, [a, b]: &[PathBuf; 2], per_cell: usize) {
     let (manifest, samples) = run_of(out);
     let digests = [a, b].map(|build| sha256_file(build).unwrap());
-    let recorded = manifest.artifacts.iter();
+    let recorded = manifest.artifacts.iter().filter(|it| it.build.is_some());
     let recorded: Vec<_> = recorded
         .map(|it| (it.build.as_deref(), it.sha256.as_str()))
         .collect();
@@ -159,6 +165,39 @@ fn two_guests_are_compiled_each_for_itself() {
 }
 
 #[test]
+fn two_builds_of_the_host_run_the_same_guest() {
+    let out = folder();
+    let builds = two_builds(&host(), out.path(), b"another build");
+    let [a, b] = builds.each_ref().map(|build| path(build));
+    let runs = out.path().join("runs");
+    let hosts = ["--host-a", a, "--host-b", b];
+    let few = ["--samples", "2", "--scenario", "warm-disk,warm"];
+    let (output, stdout, stderr) = duel(&runs, &[hosts, few].concat());
+    assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
+    is_recorded(&runs, &builds, 4);
+    assert!(!stderr.contains("A/A run"), "{stderr}");
+    for said in [
+        "Both are builds of the program that runs the workload",
+        "wasmtime-embedded deserialize_file, http-hello warm-disk",
+    ] {
+        assert!(stdout.contains(said), "{said}:\n{stdout}");
+    }
+    // What was measured is told of: build A, and the guest that both ran.
+    let (manifest, _) = run_of(&runs);
+    assert_eq!(
+        manifest.systems[0].sha256,
+        Some(sha256_file(&builds[0]).unwrap())
+    );
+    let guests = manifest.artifacts.iter().filter(|it| it.build.is_none());
+    assert!(guests.count() > 0, "{:?}", manifest.artifacts);
+    let (output, _, stderr) = duel(&runs, &["--resume", "latest"]);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    fs::copy(&builds[0], &builds[1]).unwrap();
+    let (output, _, stderr) = duel(&runs, &["--resume", "latest"]);
+    assert_eq!(output.status.code(), Some(7), "{stderr}");
+}
+
+#[test]
 fn the_same_build_twice_is_allowed_and_said() {
     let out = folder();
     let native = native();
@@ -201,6 +240,8 @@ fn what_cannot_be_measured_is_one_message_with_a_way_out() {
         .unwrap()
         .path();
     let (component, module) = (path(&component), path(&module));
+    let host = host();
+    let host = path(&host);
     let text = out.path().join("text");
     fs::write(&text, "no build").unwrap();
     let runs = out.path().join("runs");
@@ -230,6 +271,32 @@ fn what_cannot_be_measured_is_one_message_with_a_way_out() {
             &["--a", component, "--b", component, "--system", "docker"],
             2,
             "--system takes native, wasmtime-embedded",
+        ),
+        (&["--host-a", host], 2, "--host-b <PATH>"),
+        (
+            &["--host-a", host, "--host-b", host, "--a", component],
+            2,
+            "cannot be used with",
+        ),
+        (
+            &["--host-a", component, "--host-b", component],
+            3,
+            "a build of `host` is a program",
+        ),
+        (
+            &["--host-a", "/bin/true", "--host-b", host],
+            3,
+            "is no build of `host`",
+        ),
+        (
+            &["--host-a", host, "--host-b", "/bin/true"],
+            3,
+            "is no build of `host`",
+        ),
+        (
+            &["--host-a", host, "--host-b", host, "--system", "native"],
+            2,
+            "--system takes wasmtime-embedded",
         ),
         (
             &[

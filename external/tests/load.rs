@@ -106,6 +106,7 @@ fn load(server: &Server) -> Load {
         also: Vec::new(),
         request: Request::get("/"),
         expected: Expectation::status(200).with_body("hello"),
+        sequence: Vec::new(),
         pace: Pace::Closed,
         connections: 4,
         keep_alive: true,
@@ -200,6 +201,60 @@ fn bodies_are_sent_and_chunks_are_read() {
         (50, 50, 0)
     );
     assert_eq!(server.counts(), (4, 70));
+}
+
+#[test]
+fn a_sequence_goes_over_each_connection_in_order_and_begins_anew_after_a_failure() {
+    let step = |name: &str, target: &str, status| workloads::target::Step {
+        name: name.to_owned(),
+        request: Request::get(target),
+        expected: Expectation::status(status),
+    };
+    let server = Server::start(|_| right());
+    let sequence = vec![
+        step("one", "/1", 200),
+        step("two", "/2", 200),
+        step("three", "/3", 200),
+    ];
+    let loaded = run(&Load {
+        connections: 2,
+        warm_up: 3,
+        sequence: sequence.clone(),
+        amount: Amount::Requests(12),
+        ..load(&server)
+    })
+    .unwrap();
+    let each = |loaded: &Loaded| -> Vec<(String, u64, u64)> {
+        let all = loaded.requests.by_request.iter().flatten();
+        all.map(|it| (it.name.clone(), it.ok, it.failed)).collect()
+    };
+    let counted = each(&loaded);
+    assert_eq!(counted.iter().map(|it| it.1).sum::<u64>(), 12);
+    let latencies = loaded.requests.by_request.iter().flatten().map(|it| {
+        let text = it.latency_hdr.as_deref().unwrap();
+        (histogram::decode(text).unwrap().len(), it.ok)
+    });
+    assert!(latencies.into_iter().all(|(kept, ok)| kept == ok));
+    // What follows the one that fails is never asked.
+    let loaded = run(&Load {
+        connections: 1,
+        warm_up: 0,
+        sequence: vec![
+            sequence[0].clone(),
+            step("wrong", "/2", 204),
+            sequence[2].clone(),
+        ],
+        amount: Amount::Requests(6),
+        ..load(&server)
+    })
+    .unwrap();
+    let wanted = [("one", 3, 0), ("wrong", 0, 3), ("three", 0, 0)];
+    assert_eq!(
+        each(&loaded),
+        wanted.map(|(name, ok, failed)| (name.to_owned(), ok, failed))
+    );
+    // One request has no parts.
+    assert_eq!(run(&load(&server)).unwrap().requests.by_request, None);
 }
 
 #[test]

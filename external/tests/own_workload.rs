@@ -153,6 +153,50 @@ fn a_service_is_measured_where_it_can_run_and_each_other_system_says_what_it_wou
 }
 
 #[test]
+fn a_sequence_is_played_in_order_and_each_request_is_counted_by_itself() {
+    let ground = Ground::new();
+    let file = ground.describe(
+        r#"
+        [workload.shop]
+        native = ["MOCK", "answers", "{address}"]
+        requests = [
+            { name = "login", method = "POST", path = "/login", expect = "body-contains:Hello" },
+            "GET /items?page=1",
+        ]
+        "#,
+    );
+    let only = "system=native";
+    let ran = ground.measure(&["--target", &file, "--only", only]);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let (_, samples) = ground.recorded();
+    for sample in samples.iter().filter(|it| !it.cell.scenario.starts()) {
+        assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
+        let requests = sample.requests.as_ref().unwrap();
+        let each = requests.by_request.as_ref().unwrap();
+        let found: Vec<_> = each
+            .iter()
+            .map(|it| (&*it.name, it.ok, it.failed))
+            .collect();
+        assert_eq!(found, [("login", 10, 0), ("GET /items", 10, 0)]);
+    }
+    // What is wrong with a later request is one message, and nothing is recorded.
+    let file = ground.describe(
+        r#"
+        [workload.shop]
+        native = ["MOCK", "answers", "{address}"]
+        requests = ["GET /", { name = "items", expect = 201 }]
+        "#,
+    );
+    let ran = ground.measure(&["--target", &file, "--only", only]);
+    assert_eq!(ran.code, Some(3), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stderr.contains("1 of them `items`") && ran.stderr.contains("expected 201"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn a_command_is_measured_to_its_end_beside_a_workload_that_is_built_in() {
     let ground = Ground::new();
     let file = ground.describe(

@@ -2,6 +2,9 @@
 //! back first, and nothing of what was ordered stays. `./setup docker` installs an engine; without it
 //! these tests fail and say so.
 
+#[path = "support/waiting.rs"]
+mod waiting;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -10,8 +13,7 @@ use machine::clock::now_ns;
 use results::record::Outcome;
 use results::{ledger, run_folder};
 
-/// What takes longer hangs.
-const HANG_NS: u64 = 180_000_000_000;
+use waiting::HANG_NS;
 
 fn found() -> Found {
     let docker = System::from_name("docker").unwrap();

@@ -216,7 +216,7 @@ fn what_is_impossible_is_one_message_with_a_way_out() {
     let out = folder();
     for (arguments, code, said) in [
         (
-            &["--only", "system=podman"][..],
+            &["--only", "system=systemd-nspawn"][..],
             2,
             "system is one of native, native-soft-sha",
         ),
@@ -230,12 +230,12 @@ fn what_is_impossible_is_one_message_with_a_way_out() {
                 "--only",
                 "workload=hello",
                 "--require",
-                "podman",
+                "systemd-nspawn",
                 "--samples",
                 "1",
             ],
             2,
-            "--require podman",
+            "--require systemd-nspawn",
         ),
         (&["--resume", "20200101T000000Z-0000"], 2, "there is no run"),
         (

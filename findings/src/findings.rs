@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::input::Run;
 use crate::questions::{
-    acquisition, blocks, break_even, clocks, container_layers, controls, density, duel,
+    acquisition, blocks, break_even, carry_over, clocks, container_layers, controls, density, duel,
     engine_pairs, factors, headline, kinds_of_cold, levers, lifecycles, limits, load_curve,
     network_path, objectives, observer, pool_slots, ranking, requests, scaling, starts, state,
+    virtual_machines,
 };
 use crate::statistics::CONFIDENCE;
 
@@ -74,6 +75,8 @@ pub struct Findings {
     pub network_path: Option<network_path::NetworkPath>,
     /// Where state is kept.
     pub state: state::State,
+    /// Virtual machines that no hardware runs, apart from everything else.
+    pub virtual_machines: Vec<virtual_machines::Apart>,
     /// Where a slower start pays.
     pub break_even: Vec<break_even::BreakEven>,
     /// Which systems meet what was asked for.
@@ -88,6 +91,8 @@ pub struct Findings {
     pub observer: Option<observer::Observer>,
     /// Whether the blocks of the run are alike.
     pub blocks: blocks::Blocks,
+    /// What systems with an engine of their own leave behind for the start after them.
+    pub carry_over: Option<carry_over::CarryOver>,
     /// What cannot be said.
     pub limits: limits::Limits,
 }
@@ -123,6 +128,7 @@ impl Findings {
             variations: factors::compute(&facts),
             network_path: network_path::compute(&facts),
             state: state::compute(&facts),
+            virtual_machines: virtual_machines::compute(&facts),
             break_even: break_even::compute(&facts),
             objectives: objectives::compute(&facts, &options.objectives),
             rankings: ranking::compute(&facts),
@@ -130,6 +136,7 @@ impl Findings {
             controls: controls::compute(&facts),
             observer: observer::compute(&facts),
             blocks: blocks::compute(&facts),
+            carry_over: carry_over::compute(&facts),
             limits: limits::compute(&facts),
             options,
             facts,

@@ -29,7 +29,7 @@ pub mod questions;
 pub mod statistics;
 pub mod units;
 
-pub use cells::{CellFacts, Measure, Names};
+pub use cells::{CellFacts, Measure, Names, RequestFacts};
 pub use facts::Facts;
 pub use findings::{Findings, Options};
 pub use statistics::Estimate;

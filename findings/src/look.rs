@@ -32,6 +32,8 @@ pub const fn phase(phase: Phase) -> PhaseLook {
         Phase::Create => look('n', "p-dark", 146),
         Phase::Start => look('t', "p-sky", 215),
         Phase::Spawn => look('s', "p-grey", 250),
+        Phase::Vmm => look('v', "p-dark", 146),
+        Phase::Boot => look('b', "p-sky", 215),
         Phase::HostReady => look('h', "p-dark", 152),
         Phase::Schedule => look('d', "p-orange", 208),
         Phase::Init => look('i', "p-blue", 110),

@@ -161,10 +161,9 @@ impl Artifact {
             Acquire::DeserializeFile => {
                 C::deserialize_file(engine, &self.descriptor()).map_err(|error| unloadable(&error))
             }
-            Acquire::Interpret | Acquire::Aot | Acquire::Jit => Err(Failure::new(
-                Cause::Harness,
-                "Wasmtime has no such code acquisition mode",
-            )),
+            Acquire::Interpret | Acquire::Aot | Acquire::Jit | Acquire::Source => Err(
+                Failure::new(Cause::Harness, "Wasmtime has no such code acquisition mode"),
+            ),
         }
     }
 

@@ -11,6 +11,8 @@ pub struct Stat {
     pub parent: u32,
     /// Its process group.
     pub group: u32,
+    /// Its session.
+    pub session: u32,
     /// Page faults served without a device.
     pub minor_faults: u64,
     /// Page faults that read from a device.
@@ -33,6 +35,7 @@ impl Stat {
             lives: !matches!(stat.state, 'Z' | 'X' | 'x'),
             parent: stat.ppid.try_into().ok()?,
             group: stat.pgrp.try_into().ok()?,
+            session: stat.session.try_into().ok()?,
             minor_faults: stat.minflt,
             major_faults: stat.majflt,
             began: stat.starttime,
@@ -52,6 +55,28 @@ pub fn numbers() -> Vec<u32> {
 pub fn all() -> Vec<(u32, Stat)> {
     let described = |pid| Some((pid, Stat::of(pid)?));
     numbers().into_iter().filter_map(described).collect()
+}
+
+/// The children of a process that have ended, have sessions other than its own, and were not waited
+/// for: daemons that became its children when their own parents ended.
+pub fn ended_daemons(parent: u32) -> Vec<u32> {
+    let Some(own) = Stat::of(parent) else {
+        return Vec::new();
+    };
+    all()
+        .into_iter()
+        .filter(|(_, it)| it.parent == parent && !it.lives && it.session != own.session)
+        .map(|(pid, _)| pid)
+        .collect()
+}
+
+/// The processes whose command lines contain these bytes: a path, a name that is nobody else's.
+pub fn called_with(bytes: &[u8]) -> Vec<u32> {
+    let is_called = |pid: &u32| {
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        words.windows(bytes.len()).any(|it| it == bytes)
+    };
+    numbers().into_iter().filter(is_called).collect()
 }
 
 /// The living members of a process group.
@@ -97,6 +122,7 @@ mod tests {
             lives: true,
             parent: 1,
             group: 7,
+            session: 7,
             minor_faults: 11,
             major_faults: 13,
             began: 999,

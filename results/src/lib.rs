@@ -16,13 +16,15 @@
 //! | [`ledger`] | the append-only file of samples |
 //! | [`run_folder`] | where a run lives, and the lock that keeps a second writer out |
 //! | [`folder`], [`text`] | files and words of others: nothing leads out of a folder, nothing acts upon a terminal |
-//! | [`checkout`], [`digest`] | where the checkout is; digests of files |
+//! | [`installation`], [`checkout`] | where what belongs to a program is: in a package, or in a checkout |
+//! | [`digest`] | digests of files |
 //! | [`schema`] | JSON Schemas of the two records |
 
 pub mod checkout;
 mod differences;
 pub mod digest;
 pub mod folder;
+pub mod installation;
 pub mod latency;
 pub mod ledger;
 pub mod levers;

@@ -174,6 +174,8 @@ pub enum SystemKind {
     Wasm,
     /// A container.
     Container,
+    /// A runtime of JavaScript.
+    Isolate,
     /// What this version does not know.
     #[serde(other)]
     Unknown,

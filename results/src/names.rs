@@ -413,6 +413,17 @@ vocabulary! {
     Engine = "engine",
     /// Whether each of many instances has answered a request: `yes`, `no`.
     Touched = "touched",
+    /// When an interpreter translates functions into code of its own: when they are first called
+    /// (`lazy_translation`, Wasmi's own), with the module (`eager`), or when they are first called and
+    /// unvalidated until then (`lazy`).
+    Translation = "translation",
+    /// How a sandbox intercepts the system calls of what runs in it: `systrap`, `ptrace`.
+    Platform = "platform",
+    /// What a virtual machine runs: `unikernel`, where the workload is the kernel.
+    Guest = "guest",
+    /// What executes a virtual machine's instructions: `hardware`, `interpreted-ring0` (KVM without hardware
+    /// below it, which interprets kernels), `emulated` (a program).
+    Virtualisation = "virtualisation",
 }
 
 vocabulary! {
@@ -670,6 +681,24 @@ vocabulary! {
     PassingCpuNs = "passing_cpu_ns",
     /// Packets that a container's own network device received under load.
     ContainerPackets = "container_packets",
+    /// When an interpreter translates functions into code of its own, as its engine says.
+    Translation = "translation",
+    /// What compiles, as the engine says: `cranelift`, `singlepass`.
+    Compiler = "compiler",
+    /// Parts of a container's configuration that its runtime took and did not apply: in these it is
+    /// another container than the one with the same digest.
+    ConfigurationNotApplied = "configuration_not_applied",
+    /// Whether an engine of containers ran without root.
+    Rootless = "rootless",
+    /// What a virtual machine's guest had reached how long after the launch of its monitor, as it said over its
+    /// serial port, by name.
+    GuestMilestonesNs = "guest_milestones_ns",
+    /// How long an instruction takes in ring 0 of a tiny guest under this machine's KVM.
+    Ring0InstructionNs = "ring0_instruction_ns",
+    /// How long it takes to leave ring 0 of such a guest and to come back.
+    Ring0ExitNs = "ring0_exit_ns",
+    /// How long an instruction takes in its ring 3.
+    Ring3InstructionNs = "ring3_instruction_ns",
 }
 
 /// What begins the names of evidence that holds the costs of one part of a system.

@@ -26,13 +26,18 @@ pub enum Phase {
     Start,
     /// From outside: launch → exec.
     Spawn,
+    /// Of a virtual machine: the monitor's exec → the guest's first instruction. The machine made, its image
+    /// loaded, firmware if there is one.
+    Vmm,
+    /// Of a virtual machine: the guest's first instruction → it can allocate memory.
+    Boot,
     /// Of an orchestrator's host: exec → it reports that it is ready for workloads.
     HostReady,
     /// Of an orchestrated workload: the order to start it → the answer that it runs. Pulling or
     /// finding its image, compiling, linking.
     Schedule,
     /// From outside: exec → the runtime opens the artifact; of a native program that listens, exec
-    /// → listen.
+    /// → listen; of a virtual machine's guest, booted → listen.
     Init,
     /// From outside: the artifact opened → listen. Reading, compiling or loading code, linking.
     Load,
@@ -87,11 +92,13 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Pull,
         Self::Create,
         Self::Start,
         Self::Spawn,
+        Self::Vmm,
+        Self::Boot,
         Self::HostReady,
         Self::Schedule,
         Self::Init,
@@ -126,6 +133,8 @@ impl Phase {
             Self::Create => "create",
             Self::Start => "start",
             Self::Spawn => "spawn",
+            Self::Vmm => "vmm",
+            Self::Boot => "boot",
             Self::HostReady => "host_ready",
             Self::Schedule => "schedule",
             Self::Init => "init",

@@ -123,6 +123,23 @@ pub struct Requests {
     /// When they were answered, in windows; absent where it was not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub series: Option<Series>,
+    /// What each request of a sequence did, in the order of the sequence; absent where all requests
+    /// are the same one. They add up to `ok` and `failed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_request: Option<Vec<RequestOfSequence>>,
+}
+
+/// What one request of a sequence did, each time that it was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RequestOfSequence {
+    /// Its name: the one that it was given, or its method and path.
+    pub name: String,
+    /// Answered, and the answer was right.
+    pub ok: u64,
+    /// Answered wrongly or not at all.
+    pub failed: u64,
+    /// Its latencies: HDR histogram, V2, deflate, base64.
+    pub latency_hdr: Option<String>,
 }
 
 /// Right answers over time, in windows of equal length from the first send on. A histogram keeps no

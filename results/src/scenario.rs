@@ -206,13 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn prepared_and_unprepared_starts_share_no_mode_but_interpretation() {
+    fn prepared_and_unprepared_starts_share_no_mode_but_those_that_keep_no_code() {
         for mode in Acquire::ALL.iter().copied() {
             let (source, prepared) = (
                 Scenario::CodeCold.takes(mode),
                 Scenario::DiskCold.takes(mode),
             );
-            assert_eq!(source && prepared, mode == Acquire::Interpret, "{mode:?}");
+            let keeps_none = matches!(mode, Acquire::Interpret | Acquire::Source);
+            assert_eq!(source && prepared, keeps_none, "{mode:?}");
             assert!(source || prepared, "{mode:?}");
         }
     }

@@ -67,6 +67,9 @@ parameter! {
     Interpret = "interpret",
     /// Precompiled to a shared library, and loaded by the dynamic linker.
     Aot = "aot",
+    /// Source text, of which the runtime compiles as it runs what it finds worth that: nothing is
+    /// prepared, and most of a start is interpreted.
+    Source = "source",
 }
 
 impl Acquire {
@@ -82,7 +85,7 @@ impl Acquire {
 
     /// Whether nothing but the artifact as it was built goes into a start.
     pub const fn from_source(self) -> bool {
-        self.compiles() || matches!(self, Self::Interpret)
+        self.compiles() || matches!(self, Self::Interpret | Self::Source)
     }
 }
 
@@ -134,6 +137,19 @@ parameter! {
     CraneliftNone = "cranelift_none",
     /// Winch, in one pass.
     Winch = "winch",
+    /// Singlepass, in one pass: Wasmer's.
+    Singlepass = "singlepass",
+}
+
+parameter! {
+    /// When an interpreter translates functions into code of its own.
+    Translation:
+    /// When they are first called; the whole module is validated before.
+    LazyTranslation = "lazy_translation",
+    /// With the module: all of them.
+    Eager = "eager",
+    /// When they are first called, and they are not validated before.
+    Lazy = "lazy",
 }
 
 parameter! {
@@ -174,6 +190,43 @@ parameter! {
     None = "none",
 }
 
+parameter! {
+    /// How a sandbox intercepts the system calls of what runs in it.
+    Platform:
+    /// By signals that the kernel sends instead of the calls (`seccomp`), in the process itself.
+    Systrap = "systrap",
+    /// By tracing each process.
+    Ptrace = "ptrace",
+}
+
+parameter! {
+    /// What executes a virtual machine's instructions.
+    Virtualisation:
+    /// The processor, in all rings.
+    Hardware = "hardware",
+    /// The processor in ring 3; in ring 0, where kernels are, the machine's KVM, which interprets.
+    InterpretedRing0 = "interpreted-ring0",
+    /// A program.
+    Emulated = "emulated",
+}
+
+impl Virtualisation {
+    /// Why figures of such machines are not compared with others; nothing if they are.
+    pub const fn incomparable(self) -> Option<&'static str> {
+        match self {
+            Self::Hardware => None,
+            Self::InterpretedRing0 => Some(
+                "this machine's KVM has no hardware below it and interprets what a guest runs in ring 0, an \
+                    instruction at a time, which no machine with virtualisation does",
+            ),
+            Self::Emulated => Some(
+                "every instruction of the guest is translated by a program, which no machine with \
+                    virtualisation does",
+            ),
+        }
+    }
+}
+
 /// What a start is without, as the value of [`Param::Without`].
 pub mod left_out {
     /// All work: the program begins and ends.
@@ -203,8 +256,11 @@ mod tests {
         names_lead_back::<MemoryInit>();
         names_lead_back::<Compiler>();
         names_lead_back::<CompileThreads>();
+        names_lead_back::<Translation>();
         names_lead_back::<PageCache>();
         names_lead_back::<Interrupt>();
         names_lead_back::<Build>();
+        names_lead_back::<Platform>();
+        names_lead_back::<Virtualisation>();
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use results::digest::sha256_hex;
+use results::installation::Installation;
 
 use crate::Form;
 
@@ -19,15 +20,18 @@ pub enum Artifact {
     /// The service as a core module on WasmEdge's sockets. Its arguments are the address to listen
     /// on and, to have it return, the number of answers to give.
     HttpSockets,
+    /// All workloads as an image that a virtual machine boots; its command line says which.
+    Unikernel,
 }
 
 impl Artifact {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Hello,
         Self::CpuHash,
         Self::HttpComponent,
         Self::HttpSockets,
+        Self::Unikernel,
     ];
 
     /// The file's name in the folder of artifacts.
@@ -37,6 +41,7 @@ impl Artifact {
             Self::CpuHash => "cpu-hash.wasm",
             Self::HttpComponent => "http.component.wasm",
             Self::HttpSockets => "http-sockets.wasm",
+            Self::Unikernel => "unikernel.elf",
         }
     }
 
@@ -46,6 +51,7 @@ impl Artifact {
             Self::Hello | Self::CpuHash => Form::CoreModule,
             Self::HttpComponent => Form::HttpComponent,
             Self::HttpSockets => Form::SocketsModule,
+            Self::Unikernel => Form::BootImage,
         }
     }
 
@@ -65,18 +71,27 @@ impl Artifact {
 
 /// The folder of built guests.
 pub(crate) fn folder() -> PathBuf {
-    results::checkout::root().join("workloads/artifacts")
+    Installation::here().guests()
 }
 
 /// The file of digests, in the format of `sha256sum`.
 pub(crate) const SUMS: &str = "SHA256SUMS";
 
+/// What puts the folder right.
+fn remedy() -> &'static str {
+    match Installation::here() {
+        Installation::Checkout { .. } => {
+            "restore it with git, or build all guests with `cargo run -p workloads -- build`"
+        }
+        Installation::Package(_) => "unpack the package again, whole",
+    }
+}
+
 /// Why a built guest cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
     /// A file cannot be read.
-    #[error("cannot read {}: {source}\n  hint: `cargo run -p workloads -- build` builds the \
-        guests", path.display())]
+    #[error("cannot read {}: {source}\n  hint: {}", path.display(), remedy())]
     Io {
         /// Which one.
         path: PathBuf,
@@ -84,7 +99,7 @@ pub enum ArtifactError {
         source: io::Error,
     },
     /// The file of digests does not name it.
-    #[error("{} has no line for {file}\n  hint: `cargo run -p workloads -- build` writes it", sums.display())]
+    #[error("{} has no line for {file}\n  hint: {}", sums.display(), remedy())]
     NotListed {
         /// The file of digests.
         sums: PathBuf,
@@ -94,8 +109,9 @@ pub enum ArtifactError {
     /// The digest is another.
     #[error(
         "{} is not the guest that was built: its digest is {found}, recorded is {recorded}\n  \
-            hint: restore it with git, or build all guests with `cargo run -p workloads -- build`",
-        path.display()
+            hint: {}",
+        path.display(),
+        remedy()
     )]
     Damaged {
         /// Which one.

@@ -8,11 +8,13 @@ mod artifact;
 #[cfg(feature = "builder")]
 pub mod builder;
 mod request;
+mod script;
 pub mod target;
 
 pub use answer::{Answer, Expectation};
 pub use artifact::{Artifact, ArtifactError, VerifyError, verify};
 pub use request::{Request, RequestError};
+pub use script::{Script, ScriptError, Serving, Sha256};
 pub use target::Target;
 
 use std::sync::LazyLock;
@@ -63,6 +65,8 @@ pub enum Form {
     /// A core module for WASI preview 1, with `_start`, that listens by itself on the sockets which
     /// WasmEdge adds.
     SocketsModule,
+    /// Machine code for x86-64 that a virtual machine enters by the PVH protocol, with nothing below it.
+    BootImage,
 }
 
 /// How a system lets a program serve HTTP.
@@ -166,6 +170,11 @@ impl Workload {
         }
     }
 
+    /// What a load asks on each connection, in order; nothing where it is always the same.
+    pub fn sequence(self) -> Vec<target::Step> {
+        self.own().map_or_else(Vec::new, |own| own.sequence.clone())
+    }
+
     /// What the `nth` call (from 1) on one instance must answer.
     pub fn expected(self, nth: u64) -> Expectation {
         match self {
@@ -217,6 +226,8 @@ mod tests {
             name: name.to_owned(),
             call: Call::Http(Request::get("/x")),
             expected: Expectation::status(204),
+            sequence: Vec::new(),
+            arguments: None,
             ready: None,
             native: None,
             component: None,

@@ -21,6 +21,9 @@ pub struct Target {
     pub call: Call,
     /// What it must answer, each time.
     pub expected: Expectation,
+    /// What a load asks of it on each connection, in order, of which `call` is the first; nothing
+    /// where it is always the same.
+    pub sequence: Vec<Step>,
     /// What a service is asked until it answers 200, before it is asked what is measured; nothing
     /// where that is the same.
     pub ready: Option<Request>,
@@ -29,7 +32,7 @@ pub struct Target {
     /// It as a component.
     pub component: Option<Component>,
     /// It as a core module.
-    pub module: Option<OwnFile>,
+    pub module: Option<Module>,
     /// It as the image of a container.
     pub image: Option<Image>,
     /// Its environment, which has nothing else. Values may hold placeholders.
@@ -38,12 +41,26 @@ pub struct Target {
     pub folders: Vec<Folder>,
     /// The port that it listens on, whatever it is told; nothing where it listens where it is told to.
     pub port: Option<u16>,
+    /// What a guest that is a service is told, after its name; the address where nothing is said. May
+    /// hold placeholders.
+    pub arguments: Option<Vec<String>>,
     /// The folder that its relative paths are relative to, and that its native command runs in.
     pub folder: PathBuf,
     /// The file that describes it; nothing of what a command line describes.
     pub file: Option<OwnFile>,
     /// What of all that is a credential, and is kept in no record.
     pub secrets: Vec<String>,
+}
+
+/// One request of a sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its name in records and reports.
+    pub name: String,
+    /// The request.
+    pub request: Request,
+    /// What it must be answered.
+    pub expected: Expectation,
 }
 
 /// A file of a person's own, as it was when it was read.
@@ -73,6 +90,28 @@ pub struct Component {
     pub file: OwnFile,
     /// Whether it exports a handler of `wasi:http`, and so is called for each request.
     pub handles_http: bool,
+    /// Whether it imports the sockets of `wasi:sockets`, and so may listen by itself.
+    pub opens_sockets: bool,
+}
+
+/// A core module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Module {
+    /// Its file.
+    pub file: OwnFile,
+    /// What it may listen on, by its imports.
+    pub sockets: Sockets,
+}
+
+/// What a core module may listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sockets {
+    /// Nothing: it imports no such functions.
+    None,
+    /// A socket that it is handed, which listens already: WASI preview 1 has nothing else.
+    Handed,
+    /// Sockets that it opens, by the functions that WasmEdge adds.
+    Opened,
 }
 
 /// The image of a container.

@@ -25,6 +25,14 @@ pub(crate) const ROOTS: &[Root] = &[
         group: Some("analysis"),
         shared: BOTH,
     },
+    // The front door: what it leads to is built by a cargo of its own.
+    Root {
+        command: "cargo run",
+        arguments: &["--package", "coldphase"],
+        tests: false,
+        group: None,
+        shared: BOTH,
+    },
     Root {
         command: "cargo build -p host-wasmedge --features wasmedge",
         arguments: &["--package", "host-wasmedge", "--features", "wasmedge"],
@@ -37,6 +45,20 @@ pub(crate) const ROOTS: &[Root] = &[
         arguments: &["--package", "host-wasmedge", "--features", "wasmedge"],
         tests: true,
         group: Some("host-wasmedge-tests"),
+        shared: BOTH,
+    },
+    Root {
+        command: "cargo build -p host-wasmi --features wasmi",
+        arguments: &["--package", "host-wasmi", "--features", "wasmi"],
+        tests: false,
+        group: Some("host-wasmi"),
+        shared: BOTH,
+    },
+    Root {
+        command: "cargo test -p host-wasmi --features wasmi",
+        arguments: &["--package", "host-wasmi", "--features", "wasmi"],
+        tests: true,
+        group: Some("host-wasmi-tests"),
         shared: BOTH,
     },
     // The native programs are measured: they are linked with the features that they need, not with

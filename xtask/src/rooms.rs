@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 /// The crates that are looked at, by their folders.
 const CRATES: &[&str] = &[
+    "front",
     "results",
     "machine",
     "workloads",
     "campaign",
     "host",
+    "host/command",
+    "external/bare-monitor",
     "external/docker-engine",
     "external",
     "findings",

@@ -117,7 +117,7 @@ fn several_against_several(before: &Runs, after: &Runs, control: &str) -> Result
             ),
         )
         .hint(format!(
-            "`compare EARLIER LATER` compares one run of each; a verdict on absolute times takes \
+            "`analysis compare-runs EARLIER LATER` compares one run of each; a verdict on absolute times takes \
                 {LEAST_RUNS} a side"
         )));
     }

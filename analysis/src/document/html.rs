@@ -22,6 +22,13 @@ const FORM: Form = Form {
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
+/// A family of systems that the page can be filtered by.
+#[derive(Serialize)]
+struct Choices {
+    family: &'static str,
+    systems: Vec<Choice>,
+}
+
 /// A system that the page can be filtered by.
 #[derive(Serialize)]
 struct Choice {
@@ -53,7 +60,7 @@ pub fn html(document: &Document) -> String {
         environment.add_global("style_digest", safe(&style_digest));
         environment.add_global("script_digest", safe(&script_digest));
         environment.add_global("workloads", Value::from(workloads(document)));
-        environment.add_global("systems", Value::from(Serde(choices(document))));
+        environment.add_global("families", Value::from(Serde(choices(document))));
         environment.add_filter("plain", |text: &str| words(text));
         environment.add_filter("originals", |names: Serde<Vec<String>>| {
             originals(names.0.iter())
@@ -74,8 +81,8 @@ fn workloads(document: &Document) -> Vec<String> {
     about.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The systems that parts of the document are about, in the order of tables.
-fn choices(document: &Document) -> Vec<Choice> {
+/// The systems that parts of the document are about, by families, in the order of tables.
+fn choices(document: &Document) -> Vec<Choices> {
     let names = originals(abouts(document).flat_map(|(_, systems)| systems));
     let mut systems: Vec<_> = names.into_iter().map(System::from).collect();
     systems.sort_by_key(systems::rank);
@@ -87,7 +94,16 @@ fn choices(document: &Document) -> Vec<Choice> {
             .unwrap_or_else(|| systems::describe(&system).label),
         name: system.to_string(),
     };
-    systems.into_iter().map(choice).collect()
+    let family = |system: &System| {
+        let own = document.families.get(system.as_str());
+        own.map_or_else(|| systems::describe(system).family, |own| *own)
+    };
+    let families = systems::in_families(systems, family).into_iter();
+    let choices = families.map(|(family, systems)| Choices {
+        family: family.label(),
+        systems: systems.into_iter().map(choice).collect(),
+    });
+    choices.collect()
 }
 
 /// What each part of the document is about.

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 
 use results::names::FileName;
 use serde::{Deserialize, Serialize};
+use systems::Family;
 
 use crate::plot::Picture;
 
@@ -35,6 +36,8 @@ pub struct Document {
     pub sections: Vec<Section>,
     /// What people call the systems that do not come with the program, by their names.
     pub labels: BTreeMap<String, String>,
+    /// The families that these stand in.
+    pub families: BTreeMap<String, Family>,
 }
 
 /// A part with a heading.

@@ -19,6 +19,8 @@ pub struct Bar {
     pub label: String,
     /// The system whose look it has.
     pub system: String,
+    /// The heading that it stands under, beside those with others; empty for none.
+    pub group: &'static str,
     /// How long it is.
     pub value: f64,
     /// Whether it is at least so long, and perhaps longer.
@@ -34,8 +36,39 @@ const ROW: f64 = 25.0;
 /// Half of a bar's height, in rows.
 const HALF: f64 = 0.3;
 
-/// Draws bars one below the other. `what` is what the axis counts.
+/// A line of the picture.
+enum Line<'a> {
+    /// The name of the bars below it.
+    Heading(&'static str),
+    Bar(&'a Bar),
+}
+
+impl<'a> Line<'a> {
+    /// Bars in their order, each run of one group under its name, where there are several groups.
+    fn of(bars: &'a [Bar]) -> Vec<Self> {
+        let mut lines = Vec::new();
+        let groups = bars.chunk_by(|one, next| one.group == next.group);
+        let has_headings = groups.clone().count() > 1;
+        for group in groups {
+            let heading = group.first().map(|bar| bar.group);
+            let heading = heading.filter(|it| has_headings && !it.is_empty());
+            lines.extend(heading.map(Self::Heading));
+            lines.extend(group.iter().map(Self::Bar));
+        }
+        lines
+    }
+
+    fn label(&self) -> &str {
+        match self {
+            Self::Heading(_) => "",
+            Self::Bar(bar) => &bar.label,
+        }
+    }
+}
+
+/// Draws bars one below the other, by groups. `what` is what the axis counts.
 pub fn draw_bars(rows: &[Bar], unit: Unit, what: &str) -> Picture {
+    let lines = Line::of(rows);
     let room = label_room(rows.iter().map(|row| row.label.as_str()), 380.0);
     let note = rows
         .iter()
@@ -50,16 +83,12 @@ pub fn draw_bars(rows: &[Bar], unit: Unit, what: &str) -> Picture {
         .iter()
         .map(|row| format!("{}: {}", row.label, value_of(row, unit)));
     let summary = format!("Bars. {}", values.collect::<Vec<_>>().join("; "));
-    Picture::draw(height_of_rows(rows.len(), ROW), summary, |area| {
+    Picture::draw(height_of_rows(lines.len(), ROW), summary, |area| {
         let axis = Axis::lying(scale, unit, what, sides.frame_width());
-        let mut chart = draw_row_frame(area, axis, rows.len(), sides)?;
-        draw_labels(
-            &mut chart,
-            rows.iter().map(|row| row.label.as_str()),
-            22.0,
-            room + 6.0,
-        )?;
-        draw_rows(&mut chart, rows, unit)
+        let mut chart = draw_row_frame(area, axis, lines.len(), sides)?;
+        draw_labels(&mut chart, lines.iter().map(Line::label), 22.0, room + 6.0)?;
+        draw_headings(&mut chart, &lines)?;
+        draw_rows(&mut chart, &lines, unit)
     })
 }
 
@@ -79,13 +108,35 @@ fn end_of(row: &Bar) -> f64 {
         .map_or(row.value, |(_, high)| high.max(row.value))
 }
 
-fn draw_rows(chart: &mut RowChart, rows: &[Bar], unit: Unit) -> Drawn {
+/// Writes the names of groups before the frame, lower in their lines: nearer to their bars.
+fn draw_headings(chart: &mut RowChart, lines: &[Line<'_>]) -> Drawn {
+    let headings = lines.iter().enumerate().filter_map(|(index, line)| {
+        let Line::Heading(name) = line else {
+            return None;
+        };
+        let style = Paint::from(Role::Muted).text(11.0, HPos::Right);
+        let place = EmptyElement::at((0.0, index as f64 + 0.7));
+        Some(place + Text::new((*name).to_owned(), (steps(-22.0), 0), style))
+    });
+    chart.draw_series(headings)?;
+    Ok(())
+}
+
+fn draw_rows(chart: &mut RowChart, lines: &[Line<'_>], unit: Unit) -> Drawn {
     let middle = |index: usize| index as f64 + 0.5;
-    chart.draw_series(rows.iter().enumerate().map(|(index, row)| {
+    let rows: Vec<(usize, &Bar)> = lines
+        .iter()
+        .enumerate()
+        .filter_map(|(index, line)| match line {
+            Line::Heading(_) => None,
+            Line::Bar(bar) => Some((index, *bar)),
+        })
+        .collect();
+    chart.draw_series(rows.iter().map(|&(index, row)| {
         let look = palette::system(&row.system);
         EmptyElement::at((0.0, middle(index))) + Mark::new((steps(-11.0), 0), look)
     }))?;
-    chart.draw_series(rows.iter().enumerate().map(|(index, row)| {
+    chart.draw_series(rows.iter().map(|&(index, row)| {
         let colour = palette::system(&row.system).colour;
         let corners = [
             (0.0, middle(index) - HALF),
@@ -94,12 +145,12 @@ fn draw_rows(chart: &mut RowChart, rows: &[Bar], unit: Unit) -> Drawn {
         let title = format!("{}: {}", row.label, value_of(row, unit));
         TitledRectangle::new(corners, Role::Bar.in_colour(colour), title)
     }))?;
-    chart.draw_series(rows.iter().enumerate().filter_map(|(index, row)| {
+    chart.draw_series(rows.iter().filter_map(|&(index, row)| {
         let (low, high) = row.interval?;
         let ends = [(low, middle(index)), (high, middle(index))];
         Some(Interval::new(ends, Lie::OnBar))
     }))?;
-    chart.draw_series(rows.iter().enumerate().map(|(index, row)| {
+    chart.draw_series(rows.iter().map(|&(index, row)| {
         let style = Paint::from(Role::Ink).text(11.0, HPos::Left);
         EmptyElement::at((end_of(row), middle(index)))
             + Text::new(value_of(row, unit), (steps(7.0), 0), style)

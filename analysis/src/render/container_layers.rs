@@ -1,5 +1,6 @@
 //! A container peeled: the same program in each layer, and in each the work of the one inside it.
 
+use findings::comparison::Comparison;
 use findings::questions::container_layers::{ContainerLayers, Layer};
 use findings::units::{Unit, percent};
 use findings::{CellFacts, Findings, Measure};
@@ -44,22 +45,54 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     Some(section)
 }
 
+/// A layer, or what stands in the place of one, as it is shown.
+struct Row<'a> {
+    layer: &'a Layer,
+    cell: &'a CellFacts,
+    /// What it does, as a step.
+    step: String,
+    /// It against the layer inside it.
+    added: Option<&'a Comparison>,
+}
+
+/// All of them from the inside, each followed by what stands in its place.
+fn rows<'a>(findings: &'a Findings, of: &'a ContainerLayers) -> Vec<Row<'a>> {
+    let mut rows = Vec::new();
+    let row = |layer: &'a Layer, step: String, added| {
+        let cell = findings.facts.cell(&layer.cell)?;
+        Some(Row {
+            layer,
+            cell,
+            step,
+            added,
+        })
+    };
+    for (at, layer) in of.layers.iter().enumerate() {
+        rows.extend(row(layer, layer.step.to_owned(), of.added(at)));
+        let instead = of.instead.iter();
+        let instead = instead.filter(|it| it.of.as_ref() == Some(&layer.cell));
+        rows.extend(instead.filter_map(|it| {
+            let step = format!("{}, in its place", layer.step);
+            row(&it.layer, step, it.added(of))
+        }));
+    }
+    let of_none = of.instead.iter().filter(|it| it.of.is_none());
+    rows.extend(of_none.filter_map(|it| row(&it.layer, it.layer.step.to_owned(), it.added(of))));
+    rows
+}
+
 fn figure(findings: &Findings, of: &ContainerLayers) -> Figure {
     let (workload, scenario) = (&of.workload, of.scenario.name());
-    let cells: Vec<(usize, &Layer, &CellFacts)> = of
-        .layers
-        .iter()
-        .enumerate()
-        .filter_map(|(at, layer)| Some((at, layer, findings.facts.cell(&layer.cell)?)))
-        .collect();
-    let added = |at: usize| of.added(at).and_then(|it| it.shift);
-    let bar = |(at, layer, cell): &(usize, &Layer, &CellFacts)| Bar {
-        label: layer.name.clone(),
-        system: cell.cell.system.to_string(),
-        value: layer.total_ns,
+    let rows = rows(findings, of);
+    let shift = |row: &Row<'_>| row.added.and_then(|it| it.shift);
+    let bar = |row: &Row<'_>| Bar {
+        label: row.layer.name.clone(),
+        system: row.cell.cell.system.to_string(),
+        group: "",
+        value: row.layer.total_ns,
         is_lower_bound: false,
-        interval: cell.interval(Measure::TotalNs).map(pair),
-        mark: added(*at).map_or_else(String::new, |it| it.difference_text(Unit::Nanoseconds)),
+        interval: row.cell.interval(Measure::TotalNs).map(pair),
+        mark: shift(row).map_or_else(String::new, |it| it.difference_text(Unit::Nanoseconds)),
     };
     let title = format!("{workload}, {scenario}: what does each layer of a container add?");
     let columns = [
@@ -76,38 +109,40 @@ fn figure(findings: &Findings, of: &ContainerLayers) -> Figure {
     ];
     let mut table = Table::new(title.clone(), &columns);
     let whole = of.layers.last().map_or(f64::NAN, |layer| layer.total_ns);
-    for (at, layer, cell) in &cells {
-        let verdict = of.added(*at);
-        let shift = added(*at);
-        let share = shift.map_or(layer.total_ns, |it| it.estimate) / whole;
+    for row in &rows {
+        let shift = shift(row);
+        let share = shift.map_or(row.layer.total_ns, |it| it.estimate) / whole;
         let fields = [
-            format!("[{}](#{})", layer.name, layer.cell),
-            layer.step.to_owned(),
-            median(cell, Measure::TotalNs),
-            interval(cell, Measure::TotalNs),
+            format!("[{}](#{})", row.layer.name, row.layer.cell),
+            row.step.clone(),
+            median(row.cell, Measure::TotalNs),
+            interval(row.cell, Measure::TotalNs),
             or_dash(shift.map(|it| it.difference_text(Unit::Nanoseconds))),
             or_dash(shift.map(|it| it.difference_interval_text(Unit::Nanoseconds))),
             or_dash(share.is_finite().then(|| percent(share))),
-            or_dash(verdict.map(findings::comparison::Comparison::ratio_text)),
-            verdict.map_or_else(
-                || NOTHING.to_owned(),
-                findings::comparison::Comparison::label,
-            ),
-            layer.work.to_owned(),
+            or_dash(row.added.map(Comparison::ratio_text)),
+            row.added
+                .map_or_else(|| NOTHING.to_owned(), Comparison::label),
+            row.layer.work.to_owned(),
         ];
-        table.row_about(workload, &[cell.system()], fields);
+        table.row_about(workload, &[row.cell.system()], fields);
     }
-    let all: Vec<&CellFacts> = cells.iter().map(|(.., cell)| *cell).collect();
+    let all: Vec<&CellFacts> = rows.iter().map(|row| row.cell).collect();
+    let behind = if of.instead.is_empty() {
+        "behind each, what it adds to the one above"
+    } else {
+        "behind each, what it adds to the layer inside it: that of what stands in the place of another \
+            is the same as that one's"
+    };
     Figure {
         id: FileName::of(&format!("{workload}-{scenario}-layers")),
         title,
         caption: format!(
-            "Medians of whole starts with their 95 % intervals; behind each, what it adds to the \
-                one above ({}).",
+            "Medians of whole starts with their 95 % intervals; {behind} ({}).",
             of.family.method()
         ),
         picture: draw_bars(
-            &cells.iter().map(bar).collect::<Vec<_>>(),
+            &rows.iter().map(bar).collect::<Vec<_>>(),
             Unit::Nanoseconds,
             "launch to first answer, median",
         ),

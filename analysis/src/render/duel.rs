@@ -23,6 +23,9 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     if duel.is_same {
         section.text("Both builds are the same file: what differs is noise.");
     }
+    if let Some(sentence) = duel.of.sentence() {
+        section.text(sentence);
+    }
     section.list(files(duel));
     for round in &duel.rounds {
         section.table(table(findings, round));

@@ -26,7 +26,16 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     );
     section.list(kinds.to_vec());
     for of in all {
-        section.blocks.push(Block::Figure(figure(findings, of)));
+        let title = format!("{}: starts in every kind of cold", of.workload);
+        let dots = dots(of);
+        // Nothing is drawn of ratios that there are none of: one system alone, or no native program.
+        if dots.is_empty() {
+            section.table(table(findings, of, title));
+        } else {
+            section
+                .blocks
+                .push(Block::Figure(figure(findings, of, title, &dots)));
+        }
     }
     Some(section)
 }
@@ -57,8 +66,7 @@ fn title(findings: &Findings, of: &KindsOfCold) -> String {
     }
 }
 
-fn figure(findings: &Findings, of: &KindsOfCold) -> Figure {
-    let title = format!("{}: starts in every kind of cold", of.workload);
+fn figure(findings: &Findings, of: &KindsOfCold, title: String, dots: &[DotRow]) -> Figure {
     Figure {
         id: FileName::of(&format!("{}-kinds-of-cold", of.workload)),
         caption: format!(
@@ -70,7 +78,7 @@ fn figure(findings: &Findings, of: &KindsOfCold) -> Figure {
                 .as_ref()
                 .map_or_else(String::new, |family| format!(" ({})", family.method())),
         ),
-        picture: draw_dots(&dots(of), "times the native program's time"),
+        picture: draw_dots(dots, "times the native program's time"),
         table: table(findings, of, title.clone()),
         title,
         workload: Some(of.workload.to_string()),

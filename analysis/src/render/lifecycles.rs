@@ -4,9 +4,9 @@ use findings::questions::lifecycles::{Group, Lifecycles};
 use findings::{CellFacts, Findings, Measure};
 use results::names::FileName;
 
-use super::cells_of;
 use super::format::{interval, linked, median, names, systems};
 use super::starts::{marks_against, measure_bars, verdict_fields};
+use super::{cells_by_family, cells_of};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::draw_bars;
 
@@ -52,7 +52,7 @@ fn title(first: &Lifecycles) -> String {
 }
 
 fn figure(findings: &Findings, of: &Lifecycles, group: &Group) -> Figure {
-    let cells = cells_of(findings, &group.cells);
+    let cells = cells_by_family(findings, &group.cells);
     let names = names(&cells);
     let measure = Measure::RequestCpuNs;
     let (workload, scenario) = (&of.workload, of.scenario.name());
@@ -72,7 +72,7 @@ fn figure(findings: &Findings, of: &Lifecycles, group: &Group) -> Figure {
             family.map_or_else(String::new, |family| marks_against(family, &base))
         ),
         picture: draw_bars(
-            &measure_bars(&cells, &names, family, measure),
+            &measure_bars(findings, &cells, &names, family, measure),
             measure.unit(),
             "CPU time of a request, median",
         ),

@@ -1,7 +1,7 @@
 //! Latency at parts of the capacity.
 
-use findings::questions::load_curve::{LoadCurve, LoadCurves};
-use findings::units::{Unit, percent};
+use findings::questions::load_curve::{LoadAt, LoadCurve, LoadCurves};
+use findings::units::Unit;
 use findings::{CellFacts, Findings, Measure, Names};
 use results::names::FileName;
 
@@ -84,17 +84,15 @@ fn figure(findings: &Findings, of: &LoadCurves, cells: &[&CellFacts]) -> Figure 
 }
 
 fn curve(findings: &Findings, of: &LoadCurve, names: &Names) -> Curve {
-    let point = |part: f64, id: &str| {
-        let cell = findings.facts.cell(id)?;
+    let point = |load: LoadAt<'_>| {
+        let cell = findings.facts.cell(load.cell)?;
         let ends = cell.interval(Measure::P50Ns).map(pair);
-        Some((part, cell.median(Measure::P50Ns)?, ends))
+        Some((load.part, cell.median(Measure::P50Ns)?, ends))
     };
-    let alone = of.alone.iter().filter_map(|id| point(0.0, id));
-    let points = of.points.iter().filter_map(|it| point(it.part, &it.cell));
     Curve {
         label: names.name(&of.cell),
         system: of.cell.system.to_string(),
-        points: alone.chain(points).collect(),
+        points: of.loads().filter_map(point).collect(),
         is_reference: false,
     }
 }
@@ -113,20 +111,16 @@ fn table(findings: &Findings, title: &str, of: &LoadCurves, names: &Names) -> Ta
     ];
     let mut table = Table::new(title, &columns);
     for curve in &of.curves {
-        let alone = curve.alone.iter();
-        let alone = alone.map(|id| ("one at a time".to_owned(), id, ""));
-        let points = curve.points.iter();
-        let points = points.map(|point| (percent(point.part), &point.cell, point.sign()));
-        for (load, id, sign) in alone.chain(points) {
-            let Some(cell) = findings.facts.cell(id) else {
+        for load in curve.loads() {
+            let Some(cell) = findings.facts.cell(load.cell) else {
                 continue;
             };
             let fields = [
                 format!("[{}](#{})", names.name(&curve.cell), cell.id),
-                load,
+                load.label(),
                 cell.counted(),
                 median(cell, Measure::PerSecond),
-                format!("{sign}{}", with_interval(cell, Measure::P50Ns)),
+                format!("{}{}", load.sign, with_interval(cell, Measure::P50Ns)),
                 with_interval(cell, Measure::P90Ns),
                 with_interval(cell, Measure::P99Ns),
                 median(cell, Measure::GeneratorLateNs),

@@ -22,10 +22,12 @@ mod ranking;
 mod requests;
 mod scaling;
 mod starts;
+mod virtual_machines;
 
 use std::collections::BTreeMap;
 
 use findings::{CellFacts, Findings};
+use systems::{Description, Family, in_families};
 
 use crate::document::{Document, Section, literal};
 
@@ -35,6 +37,7 @@ pub fn document(findings: &Findings) -> Document {
         .into_iter()
         .chain(kinds_of_cold::render(findings))
         .chain(starts::render(findings))
+        .chain(virtual_machines::render(findings))
         .chain(acquisition::render(findings))
         .chain(pool_slots::render(findings))
         .chain(levers::render(findings))
@@ -70,19 +73,31 @@ pub fn document(findings: &Findings) -> Document {
             format::count(facts.workloads().len() as u64, "workload"),
         ),
         sections: std::iter::once(opening).chain(sections).collect(),
-        labels: labels(findings),
+        labels: own(findings, |described| described.label),
+        families: own(findings, |described| described.family),
     }
 }
 
-/// What a run's manifest calls the systems that a person described.
-fn labels(findings: &Findings) -> BTreeMap<String, String> {
+/// Something of the systems that a person described, as a run's manifest has it.
+fn own<T>(findings: &Findings, of: impl Fn(Description) -> T) -> BTreeMap<String, T> {
     let systems = findings.facts.manifest.iter().flat_map(|it| &it.systems);
-    let label = |system: &results::manifest::System| {
+    let described = systems.filter(|system| system.description.is_some());
+    let described = described.map(|system| {
         let described = findings.facts.describe(&system.name.as_str().into());
-        system.description.as_ref()?;
-        Some((described.name.original_name().to_owned(), described.label))
-    };
-    systems.filter_map(label).collect()
+        (described.name.original_name().to_owned(), of(described))
+    });
+    described.collect()
+}
+
+/// The family of a cell's system, by this program or by the run's manifest.
+fn family_of(findings: &Findings, cell: &CellFacts) -> Family {
+    findings.facts.describe(&cell.cell.system).family
+}
+
+/// The cells with these ids by the families of their systems, and within one in their order.
+fn cells_by_family<'a>(findings: &'a Findings, ids: &[String]) -> Vec<&'a CellFacts> {
+    let families = in_families(cells_of(findings, ids), |cell| family_of(findings, cell));
+    families.into_iter().flat_map(|(_, cells)| cells).collect()
 }
 
 /// The cells with these ids, in their order.

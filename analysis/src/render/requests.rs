@@ -2,12 +2,12 @@
 
 use findings::questions::requests::Requests;
 use findings::units::{Unit, grouped};
-use findings::{CellFacts, Findings, Measure, Names};
+use findings::{CellFacts, Estimate, Findings, Measure, Names};
 use results::names::FileName;
 
-use super::cells_of;
 use super::format::{self, interval, linked, median, names, span, systems};
 use super::starts::{left_out, marks, meaning, measure_bars, quoted, verdict_fields};
+use super::{cells_by_family, cells_of};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Steps, draw_bars, draw_ecdf};
 
@@ -32,7 +32,7 @@ pub(super) fn render(findings: &Findings) -> Vec<Section> {
 fn section(findings: &Findings, requests: &Requests) -> Section {
     let (workload, measure) = (&requests.workload, requests.measure);
     let scenario = requests.scenario.name();
-    let cells = cells_of(findings, &requests.cells);
+    let cells = cells_by_family(findings, &requests.cells);
     let names = names(&cells);
     let id = format!("{workload}-{scenario}");
     let mut section = Section::new(&id, title(findings, requests, &names));
@@ -95,7 +95,7 @@ fn section(findings: &Findings, requests: &Requests) -> Section {
             marks(family),
         ),
         picture: draw_bars(
-            &measure_bars(&cells, &names, family, measure),
+            &measure_bars(findings, &cells, &names, family, measure),
             measure.unit(),
             axis,
         ),
@@ -107,6 +107,7 @@ fn section(findings: &Findings, requests: &Requests) -> Section {
     section
         .blocks
         .extend(distributions(requests, &usual, &names).map(Block::Figure));
+    section.blocks.extend(by_request(requests, &cells, &names));
     if measure.is_rate() {
         let memory = memory(findings, requests);
         section.blocks.extend(memory.map(Block::Figure));
@@ -140,7 +141,7 @@ fn title(findings: &Findings, requests: &Requests, names: &Names) -> String {
 fn memory(findings: &Findings, requests: &Requests) -> Option<Figure> {
     let (workload, scenario) = (&requests.workload, requests.scenario.name());
     let measure = Measure::PssBytes;
-    let cells = cells_of(findings, &requests.by_memory);
+    let cells = cells_by_family(findings, &requests.by_memory);
     if cells.len() < 2 {
         return None;
     }
@@ -179,7 +180,7 @@ fn memory(findings: &Findings, requests: &Requests) -> Option<Figure> {
             marks(family)
         ),
         picture: draw_bars(
-            &measure_bars(&cells, &names, family, measure),
+            &measure_bars(findings, &cells, &names, family, measure),
             measure.unit(),
             "memory, median",
         ),
@@ -236,6 +237,52 @@ fn table(findings: &Findings, requests: &Requests, cells: &[&CellFacts]) -> Tabl
         table.row_about(workload, &[cell.system()], fields);
     }
     table
+}
+
+/// The requests of sequences, each by itself.
+fn by_request(requests: &Requests, cells: &[&CellFacts], names: &Names) -> Option<Block> {
+    let (workload, scenario) = (&requests.workload, requests.scenario.name());
+    let columns = [
+        "system",
+        "request",
+        ">answered",
+        ">p50 (95 %)",
+        ">p90 (95 %)",
+        ">p99 (95 %)",
+    ];
+    let title = format!(
+        "{workload}, {scenario}: each request of the sequence, which every connection plays in order"
+    );
+    let mut table = Table::new(title, &columns);
+    for cell in cells {
+        for request in &cell.by_request {
+            let fields = [
+                linked(names, cell),
+                format!("`{}`", request.name),
+                grouped(request.answered as f64),
+                estimate(request.p50_ns),
+                estimate(request.p90_ns),
+                estimate(request.p99_ns),
+            ];
+            table.row_about(workload, &[cell.system()], fields);
+        }
+    }
+    (!table.rows.is_empty()).then_some(Block::Table(table))
+}
+
+/// A latency with its interval.
+fn estimate(latency: Option<Estimate>) -> String {
+    let Some(latency) = latency else {
+        return format::value(None, Unit::Nanoseconds);
+    };
+    let ends = latency.interval;
+    let ends = ends.map_or_else(String::new, |it| {
+        format!(" ({})", span(it, Unit::Nanoseconds))
+    });
+    format!(
+        "{}{ends}",
+        format::value(Some(latency.value), Unit::Nanoseconds)
+    )
 }
 
 /// The median over processes of their quantiles, with its interval.

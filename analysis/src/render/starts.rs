@@ -9,8 +9,8 @@ use results::names::FileName;
 use results::record::Scenario;
 use systems::BASELINE;
 
-use super::cells_of;
 use super::format::{self, interval, linked, list, median, names, pair, systems};
+use super::{cells_by_family, cells_of, family_of};
 use crate::document::{Block, Figure, Section, Table};
 use crate::plot::{Bar, Segment, Stack, Steps, draw_bars, draw_ecdf, draw_overview};
 
@@ -62,7 +62,7 @@ pub(super) fn render(findings: &Findings) -> Vec<Section> {
 fn section(findings: &Findings, starts: &Starts) -> Section {
     let (workload, scenario) = (&starts.workload, starts.scenario);
     let name = scenario.name();
-    let cells = cells_of(findings, &starts.cells);
+    let cells = cells_by_family(findings, &starts.cells);
     let names = names(&cells);
     let mut section = Section::new(
         &format!("{workload}-{name}"),
@@ -90,7 +90,7 @@ fn section(findings: &Findings, starts: &Starts) -> Section {
             title: format!("How long does a {name} start of {workload} take?"),
             caption: format!("Medians with their 95 % intervals. {}", marks(family)),
             picture: draw_bars(
-                &measure_bars(&cells, &names, family, Measure::TotalNs),
+                &measure_bars(findings, &cells, &names, family, Measure::TotalNs),
                 Unit::Nanoseconds,
                 "launch to first answer, median",
             ),
@@ -157,8 +157,9 @@ pub(super) fn marks_against(family: &Family, base: &str) -> String {
     )
 }
 
-/// Bars of the medians of a measure.
+/// Bars of the medians of a measure, under the families of their systems.
 pub(super) fn measure_bars(
+    findings: &Findings,
     cells: &[&CellFacts],
     names: &Names,
     family: Option<&Family>,
@@ -169,6 +170,7 @@ pub(super) fn measure_bars(
         Some(Bar {
             label: names.name(&cell.cell),
             system: cell.cell.system.to_string(),
+            group: family_of(findings, cell).label(),
             value: cell.median(measure)?,
             is_lower_bound: cell.is_lower_bound(measure),
             interval: cell.interval(measure).map(pair),

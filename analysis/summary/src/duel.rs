@@ -34,7 +34,9 @@ fn files(duel: &Duel) -> String {
         format!("{name}  {digest}  {}\n", file.path)
     };
     let lines: String = ["A", "B"].into_iter().zip(files).map(line).collect();
-    lines + "\n"
+    let of = duel.of.sentence();
+    let of = of.map_or_else(String::new, |sentence| format!("{sentence}\n"));
+    lines + &of + "\n"
 }
 
 /// One row for each comparison.

@@ -54,6 +54,25 @@ fn layers(of: &ContainerLayers) -> String {
             layer.work,
         ));
     }
+    for instead in &of.instead {
+        let shift = instead.added(of).and_then(|it| it.shift);
+        let adds = shift.map_or_else(String::new, |it| it.difference_text(Unit::Nanoseconds));
+        let against = instead.against(of);
+        let against = against.map_or_else(String::new, |it| {
+            let name = of
+                .layers
+                .iter()
+                .find(|it| Some(&it.cell) == instead.of.as_ref());
+            let name = name.map_or("that", |it| it.name.as_str());
+            format!("; {} {name}", it.ratio_text())
+        });
+        text.push_str(&format!(
+            "  {:<23} {:>8}  adds {adds:>9} in the place of the {}{against}\n",
+            instead.layer.name,
+            nanoseconds(instead.layer.total_ns),
+            instead.layer.step,
+        ));
+    }
     if let Some(whole) = of.whole() {
         text.push_str(&format!(
             "  in all {} the program alone\n",

@@ -1,6 +1,7 @@
 //! Findings as text for a terminal, and as JSON and CSV: what the programs that measure print at the
 //! end of a run. Every number is the one that the report has.
 
+mod closing;
 mod duel;
 mod engine_pairs;
 mod factors;
@@ -13,6 +14,7 @@ mod sentences;
 mod starts;
 mod table;
 mod tabular;
+mod virtual_machines;
 mod waterfall;
 
 use campaign::run::Format;
@@ -80,6 +82,7 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
         .join("\n"),
         View::Suite => [
             starts::render(findings),
+            virtual_machines::render(findings),
             load_curve::render(findings),
             instances::scaling(findings),
             instances::density(findings),
@@ -107,6 +110,7 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
         .concat(),
         View::ColdStart => [
             layers::render(findings, style),
+            virtual_machines::render(findings),
             factors::render(findings),
             waterfall::legend(findings, style),
             sentences::biases(findings),
@@ -114,5 +118,9 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
         ]
         .concat(),
     };
-    text + &sentences::blocks(findings)
+    let closing = match view {
+        View::Suite | View::ColdStart => closing::render(findings),
+        View::Phases | View::EnginePairs | View::Duel => String::new(),
+    };
+    text + &sentences::blocks(findings) + &closing
 }

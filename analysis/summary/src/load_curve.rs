@@ -1,6 +1,5 @@
 //! Latency at parts of the capacity.
 
-use findings::units::percent;
 use findings::{Findings, Measure, Names};
 
 use super::starts::with_interval;
@@ -13,20 +12,16 @@ pub(crate) fn render(findings: &Findings) -> String {
         let names = Names::new(of.curves.iter().map(|it| &it.cell));
         let mut rows = Vec::new();
         for curve in &of.curves {
-            let alone = curve.alone.iter();
-            let alone = alone.map(|id| ("one at a time".to_owned(), id, ""));
-            let points = curve.points.iter();
-            let points = points.map(|point| (percent(point.part), &point.cell, point.sign()));
-            for (load, id, sign) in alone.chain(points) {
-                let Some(cell) = findings.facts.cell(id) else {
+            for load in curve.loads() {
+                let Some(cell) = findings.facts.cell(load.cell) else {
                     continue;
                 };
                 rows.push(vec![
                     names.name(&curve.cell),
-                    load,
+                    load.label(),
                     cell.counted(),
                     median(cell, Measure::PerSecond),
-                    format!("{sign}{}", with_interval(cell, Measure::P50Ns)),
+                    format!("{}{}", load.sign, with_interval(cell, Measure::P50Ns)),
                     with_interval(cell, Measure::P90Ns),
                     with_interval(cell, Measure::P99Ns),
                     median(cell, Measure::GeneratorLateNs),

@@ -1,6 +1,7 @@
 //! Findings as sentences.
 
 use findings::questions::acquisition::Acquisition;
+use findings::questions::carry_over::CarryOver;
 use findings::questions::headline::{Entry, Headline};
 use findings::statistics::Verdict;
 use findings::units::{Unit, nanoseconds, percent, three_digits};
@@ -124,9 +125,12 @@ pub(crate) fn controls(findings: &Findings) -> String {
     )
 }
 
-/// What blocks of the run have in common, and where it stood still.
+/// What blocks of the run have in common, where it stood still, and what samples leave behind for
+/// those after them.
 pub(crate) fn blocks(findings: &Findings) -> String {
     let sentences = findings.blocks.sentences().into_iter();
+    let carry_over = findings.carry_over.as_ref().and_then(CarryOver::sentence);
+    let sentences = sentences.chain(carry_over);
     sentences.map(|sentence| sentence + "\n").collect()
 }
 

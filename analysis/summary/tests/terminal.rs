@@ -245,6 +245,78 @@ fn nothing_is_found_in_nothing() {
     assert!(text.contains("0 of 1"), "{text}");
 }
 
+/// Starts without phases, as the suite takes them.
+fn suite_cell(system: &str, total_us: u64, scenario: Scenario) -> Vec<Sample> {
+    let start = |sample: Sample| Sample {
+        cell: Cell {
+            scenario,
+            params: match system {
+                "docker" => Params::from([(Param::Network, "bridge")]),
+                _ => Params::new(),
+            },
+            ..sample.cell.clone()
+        },
+        total_ns: Some((total_us + u64::from(sample.block) * 5) * MICRO),
+        residual_ns: None,
+        phases: Vec::new(),
+        ..sample
+    };
+    cell(system, Phase::Compile, "hot", 0)
+        .into_iter()
+        .map(start)
+        .collect()
+}
+
+fn suite(mut samples: Vec<Sample>) -> String {
+    samples.sort_by_key(|sample| sample.block);
+    for (order, sample) in (0..).zip(&mut samples) {
+        sample.order = order;
+    }
+    let style = Style {
+        width: 110,
+        colour: false,
+    };
+    render(&found(&samples), View::Suite, style)
+}
+
+#[test]
+fn the_suite_ends_with_what_was_found_and_what_is_not_known() {
+    let text = suite(
+        [
+            suite_cell("native", 2_000, Scenario::DiskCold),
+            suite_cell("native-aa", 2_003, Scenario::DiskCold),
+            suite_cell("docker", 150_000, Scenario::DiskCold),
+            suite_cell("native", 1_000, Scenario::WarmDisk),
+        ]
+        .concat(),
+    );
+    let last: Vec<_> = text.lines().rev().take(2).collect();
+    let found =
+        "Found: a disk-cold start of http-hello takes 2.03 ms with `native`; 150 ms with `docker";
+    assert!(
+        last[1].starts_with(found) && last[1].ends_with(" the cost."),
+        "{text}"
+    );
+    assert_eq!(last[0], "Not known: how it is on another machine.");
+}
+
+#[test]
+fn the_suites_end_says_what_kept_it_from_saying_more() {
+    let mut few = [
+        suite_cell("native", 2_000, Scenario::DiskCold),
+        suite_cell("docker", 150_000, Scenario::DiskCold),
+    ]
+    .concat();
+    few.retain(|sample| sample.block < 3);
+    let text = suite(few);
+    let last = text.lines().next_back().unwrap();
+    assert!(
+        last.starts_with("Not known: which differences are noise (there is no A/A control); one of these comparisons"),
+        "{text}"
+    );
+    assert!(suite(Vec::new()).ends_with("Nothing could be measured.\n"));
+}
+
 #[test]
 fn totals_and_phases_as_csv() {
     let text = String::from_utf8(cells_csv(&found(&run()))).unwrap();

@@ -12,7 +12,7 @@ use campaign::Error;
 use campaign::terminal::print;
 use clap::{Parser, ValueEnum};
 
-use simulation::{between, curves, pages, plans};
+use simulation::{after, between, curves, pages, plans, promises};
 
 /// Simulated runs whose truth is known, and what the analysis says of them.
 #[derive(Debug, Parser)]
@@ -20,9 +20,12 @@ struct Arguments {
     /// Pages of each world: whole findings of one simulated run
     #[arg(long, value_name = "N", default_value_t = 200)]
     pages: u64,
-    /// Samples of each cell on pages
-    #[arg(long, value_name = "N", default_value_t = plans::QUICK)]
-    samples: u32,
+    /// The profile whose cells pages have
+    #[arg(long, value_enum, default_value_t)]
+    profile: Profile,
+    /// Samples of each cell on pages [default: by profile]
+    #[arg(long, value_name = "N")]
+    samples: Option<u32>,
     /// The first seed: the next page has the next one
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -37,6 +40,15 @@ struct Arguments {
     only: Vec<Experiment>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Profile {
+    /// Few cells, seven samples of each
+    #[default]
+    Quick,
+    /// Every cell that people choose between, ten samples of each
+    Standard,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Experiment {
     /// False verdicts and coverage by world
@@ -45,35 +57,47 @@ enum Experiment {
     Power,
     /// Two runs compared
     Compare,
+    /// What samples leave behind for those after them
+    CarryOver,
+    /// Plans by a pilot, kept
+    Plans,
     /// Memory over instances
     Density,
 }
 
 fn main() -> Result<(), Error> {
     let arguments = Arguments::parse();
-    let cells = arguments
-        .workload
-        .as_deref()
-        .map_or_else(plans::quick, plans::of_workload);
+    let (mut cells, samples) = match arguments.profile {
+        Profile::Quick => (plans::quick(), plans::QUICK),
+        Profile::Standard => (plans::standard(), plans::STANDARD),
+    };
+    if let Some(workload) = &arguments.workload {
+        cells.retain(|cell| cell.workload == **workload);
+    }
+    let samples = arguments.samples.unwrap_or(samples);
     let (pages, seed) = (arguments.pages, arguments.seed);
     let is_asked = |it| arguments.only.is_empty() || arguments.only.contains(&it);
     if is_asked(Experiment::Errors) {
         let world = arguments.world.as_deref();
-        print(&pages::errors(
-            &cells,
-            arguments.samples,
-            pages,
-            seed,
-            world,
-        ))?;
+        print(&pages::errors(&cells, samples, pages, seed, world))?;
     }
     if is_asked(Experiment::Power) {
-        let plans = [plans::QUICK, plans::STANDARD];
-        print(&pages::power(&cells, &plans, pages.div_ceil(4), seed))?;
+        // Hundreds of comparisons, each under ten thousand patterns of signs, take hours.
+        let plans: &[u32] = match arguments.profile {
+            Profile::Quick => &[samples, plans::MANY],
+            Profile::Standard => &[samples],
+        };
+        print(&pages::power(&cells, plans, pages.div_ceil(4), seed))?;
     }
     if is_asked(Experiment::Compare) {
         let starts = plans::starts(plans::of_workload("http-hello"));
         print(&between::table(&starts, pages, seed))?;
+    }
+    if is_asked(Experiment::CarryOver) {
+        print(&after::table(&cells, samples, pages, seed))?;
+    }
+    if is_asked(Experiment::Plans) {
+        print(&promises::table(pages, seed))?;
     }
     if is_asked(Experiment::Density) {
         print(&curves::table(&plans::density(), pages, seed))?;

@@ -1,6 +1,7 @@
 //! Run folders as nobody should make them: from one that is right, by changes that know its structure.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -419,7 +420,10 @@ fn around(place: &Place<'_>, draw: &mut Draw) {
             ];
             let lines = names.iter().map(|it| format!("{digest}  {it}\n"));
             let lines = lines.collect::<Vec<_>>().concat();
-            fs::write(base.join("SHA256SUMS"), lines + "oops\n").unwrap();
+            // Where an earlier mutation has put a FIFO, writing would wait for a reader.
+            if let Ok(mut file) = File::create_new(base.join("SHA256SUMS")) {
+                file.write_all((lines + "oops\n").as_bytes()).unwrap();
+            }
             let _ = mkfifo(&base.join("fifo"), Mode::S_IRWXU);
             let _ = symlink(&keys, base.join("link"));
         }

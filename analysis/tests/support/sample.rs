@@ -68,6 +68,7 @@ fn requests(
         wall_ns,
         latency_hdr,
         series: None,
+        by_request: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use benches::{Compiled, Guest, HostFunctions};
 use criterion::{BatchSize, Criterion};
 use host::engine::wasmtime::new_engine;
-use host_probe::settings::{CompileThreads, Compiler, EngineSettings, Named as _};
+use host_probe::settings::{CompileThreads, Engine, EngineSettings, Named as _};
 use results::Phase;
 
 use crate::group;
@@ -18,7 +18,7 @@ pub(crate) fn compile(criterion: &mut Criterion) {
         .sample_size(10)
         .measurement_time(Duration::from_millis(500));
     for guest in Guest::all() {
-        for &compiler in Compiler::ALL {
+        for &compiler in Engine::Wasmtime.compilers() {
             for &compile_threads in CompileThreads::ALL {
                 let settings = EngineSettings {
                     compiler,

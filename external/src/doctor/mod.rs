@@ -13,6 +13,7 @@ mod processor;
 mod root;
 mod system;
 mod text;
+mod virtualisation;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use campaign::{Error, Exit};
 use machine::clock::now_ns;
 use nix::errno::Errno;
 use results::machine::Machine;
+use results::values::Virtualisation;
 use serde::Serialize;
 
 pub use activity::{Activity, Background, NoiseSources, Reading};
@@ -32,6 +34,8 @@ pub use memory::PageCache;
 pub use system::SystemState;
 
 use root::Root;
+
+use crate::system::microvm::{KvmFound, kvm};
 
 /// The time between the two readings of the kernel's counters. They count in ticks of 10 ms: this
 /// is 2 % of a core.
@@ -51,7 +55,7 @@ pub struct DoctorArguments {
     #[arg(long, value_name = "FILE", value_parser = campaign::argument::path())]
     pub system: Vec<PathBuf>,
     /// The folder that runs will be kept in, where the page cache is tried [default: results/raw of
-    /// the checkout]
+    /// the checkout; installed: ./results/raw]
     #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
     pub out: Option<PathBuf>,
 }
@@ -73,6 +77,8 @@ pub struct Trials {
     pub network_namespace: Result<(), Errno>,
     /// Whether system calls can be watched, or why not.
     pub observer: Result<(), String>,
+    /// What executes virtual machines, or why there can be none.
+    pub virtualisation: Result<Virtualisation, String>,
 }
 
 impl Trials {
@@ -92,6 +98,7 @@ impl Trials {
             page_cache: PageCache::try_in(results),
             network_namespace: permissions::try_network_namespace(),
             observer,
+            virtualisation: kvm().as_ref().map(KvmFound::kind).map_err(Clone::clone),
         }
     }
 }
@@ -169,6 +176,7 @@ fn examine(root: Root, machine: &Machine, trials: &Trials) -> Vec<Finding> {
     findings.extend(clock::timer_slack(root));
     findings.push(permissions::namespaces(root, trials.network_namespace));
     findings.push(permissions::observer(&trials.observer));
+    findings.push(virtualisation::kind(&trials.virtualisation));
     findings.extend(permissions::open_files(root));
     findings.extend(permissions::address_layout(root));
     findings

@@ -1,6 +1,7 @@
 //! A system, as its adapter found it here.
 
 use serde::{Serialize, Serializer};
+use systems::Family;
 
 use crate::system::Unavailable;
 
@@ -9,6 +10,8 @@ use crate::system::Unavailable;
 pub struct SystemState {
     /// Its name in cells.
     pub name: &'static str,
+    /// Where it stands among many.
+    pub family: Family,
     /// Its version, where it can be found.
     pub version: Option<String>,
     /// That it can be measured, or why not. In JSON it is `unavailable`, which is `null` where it

@@ -1,7 +1,9 @@
 //! The report for people: systems as a table, findings from the worst to the best. Words and
 //! symbols carry the meaning; there is no colour to miss.
 
+use campaign::front_door::reword;
 use results::machine::Machine;
+use systems::in_families;
 
 use super::Report;
 use super::finding::{Finding, Severity};
@@ -60,7 +62,8 @@ fn one(finding: &Finding, width: usize) -> String {
     text
 }
 
-/// Three columns; in the last one stands what does not fit into a word.
+/// Three columns, under the names of families where there are several; in the last one stands what
+/// does not fit into a word.
 fn systems(systems: &[SystemState], width: usize) -> String {
     if systems.is_empty() {
         return String::new();
@@ -79,13 +82,15 @@ fn systems(systems: &[SystemState], width: usize) -> String {
             .map(|system| version(system).chars().count())
             .chain(["version".len()]),
     );
+    let families = in_families(systems, |system| system.family);
+    let inner = if families.len() > 1 { 4 } else { 2 };
     let row = |name: &str, version: &str, here: &str| {
-        let head = format!("  {name:names$}  {version:versions$}  ");
+        let head = format!("{:inner$}{name:names$}  {version:versions$}  ", "");
         // Where the columns leave no room for sentences, these go below.
         let indent = if width >= names + versions + 36 {
-            names + versions + 6
+            names + versions + inner + 4
         } else {
-            6
+            inner + 4
         };
         let mut lines = here.lines();
         let mut text = paragraph(
@@ -106,19 +111,37 @@ fn systems(systems: &[SystemState], width: usize) -> String {
     };
     let mut text = row("system", "version", "can be measured here");
     text.push_str(&format!("  {}\n", "─".repeat(width - 2)));
-    for system in systems {
-        let mut here = match &system.state {
-            Ok(()) => "✓ yes".to_owned(),
-            Err(unavailable) => format!("✗ no: {}\n→ {}", unavailable.reason, unavailable.remedy),
-        };
-        system
-            .notes
+    for (family, systems) in &families {
+        if families.len() > 1 {
+            text.push_str(&format!("  {}\n", family.label()));
+        }
+        systems
             .iter()
-            .for_each(|note| here.push_str(&format!("\n· {note}")));
-        text.push_str(&row(system.name, &version(system), &here));
+            .for_each(|system| text.push_str(&of_system(system, &version, &row)));
     }
     text.push('\n');
     text
+}
+
+/// The rows of a system.
+fn of_system(
+    system: &SystemState,
+    version: &impl Fn(&SystemState) -> String,
+    row: &impl Fn(&str, &str, &str) -> String,
+) -> String {
+    let mut here = match &system.state {
+        Ok(()) => "✓ yes".to_owned(),
+        Err(unavailable) => format!(
+            "✗ no: {}\n→ {}",
+            reword(&unavailable.reason),
+            reword(&unavailable.remedy)
+        ),
+    };
+    system
+        .notes
+        .iter()
+        .for_each(|note| here.push_str(&format!("\n· {note}")));
+    row(system.name, &version(system), &here)
 }
 
 fn machine(machine: &Machine) -> String {

@@ -2,4 +2,5 @@
 
 pub mod firewall;
 pub mod link;
+pub mod tap;
 pub mod tun;

@@ -17,7 +17,8 @@ use super::confine::{Confinement, Prepared};
 use super::launcher::on_launcher;
 use super::namespace::NetworkNamespace;
 use super::output::{Bounds, Output};
-use super::running::Running;
+use super::running::{Printed, Running};
+use super::stamped::Stamped;
 use crate::observe::{Observed, Observer};
 
 /// A program to start: as a process group of its own, which dies with this process, with no input
@@ -59,6 +60,8 @@ pub enum Stdout {
     Log,
     /// To [`Running::stdout`], up to 16 MiB.
     Captured,
+    /// It is a virtual machine's serial port: to [`Running::milestone`] and [`Running::stdout`].
+    Stamped,
 }
 
 /// Why a program could not be launched.
@@ -138,7 +141,12 @@ impl Launch {
             Stdout::Captured => {
                 let (captured, answer) = io::pipe()?;
                 command.stdout(answer);
-                Some(Output::read(captured, Bounds::ANSWER, None)?)
+                Some(Printed::Text(Output::read(captured, Bounds::ANSWER, None)?))
+            }
+            Stdout::Stamped => {
+                let (port, serial) = io::pipe()?;
+                command.stdout(serial);
+                Some(Printed::Serial(Stamped::read(port)?))
             }
         };
         let output = Output::read(output, Bounds::LOG, Some(log))?;

@@ -41,6 +41,7 @@ mod namespace;
 mod output;
 pub mod reaper;
 mod running;
+mod stamped;
 mod trial;
 
 pub use launch::{Launch, LaunchError, Stdout};

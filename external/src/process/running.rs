@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use results::record::Resources;
 
 use super::output::{Captured, Output};
+use super::stamped::Stamped;
 use crate::fds::ready;
 use crate::observe::{Milestones, Observer, open_process};
 use machine::processes::{Stat, descendants, members};
@@ -30,10 +31,22 @@ pub struct Running {
     launched_ns: u64,
     handle: OwnedFd,
     log: Output,
-    stdout: Option<Output>,
+    stdout: Option<Printed>,
     observer: Option<Observer>,
     end: Option<End>,
 }
+
+/// What reads a process's standard output.
+#[derive(Debug)]
+pub(super) enum Printed {
+    /// It is text.
+    Text(Output),
+    /// It is a serial port.
+    Serial(Stamped),
+}
+
+/// How long a serial port may take to say its last after its machine has ended.
+const LAST_BYTES_NS: u64 = 500_000_000;
 
 /// How a process ended, and what it had cost. Neither code nor signal is known if the system did
 /// not report it.
@@ -66,7 +79,7 @@ impl Running {
         pid: u32,
         launched_ns: u64,
         log: Output,
-        stdout: Option<Output>,
+        stdout: Option<Printed>,
         observer: Option<Observer>,
     ) -> io::Result<Self> {
         if let Some(observer) = &observer {
@@ -163,13 +176,39 @@ impl Running {
     /// What it printed to standard output, if that is captured; waits for it to be over, so call it
     /// after the end.
     pub fn stdout(&mut self) -> Captured {
-        self.stdout.as_mut().map_or(
-            Captured {
+        match &mut self.stdout {
+            Some(Printed::Text(output)) => output.finish(),
+            Some(Printed::Serial(port)) => {
+                if self.end.is_some() {
+                    port.wait_over(now_ns() + LAST_BYTES_NS);
+                }
+                Captured {
+                    bytes: port.text(),
+                    dropped: 0,
+                }
+            }
+            None => Captured {
                 bytes: Vec::new(),
                 dropped: 0,
             },
-            Output::finish,
-        )
+        }
+    }
+
+    fn serial(&self) -> Option<&Stamped> {
+        match &self.stdout {
+            Some(Printed::Serial(port)) => Some(port),
+            _ => None,
+        }
+    }
+
+    /// When a byte that is no text came over the serial port, on the clock.
+    pub(crate) fn milestone(&self, byte: u8) -> Option<u64> {
+        self.serial()?.instant(byte)
+    }
+
+    /// Waits until such a byte comes, as far as `until_ns`: when it came.
+    pub(crate) fn wait_milestone(&self, byte: u8, until_ns: u64) -> Option<u64> {
+        self.serial()?.wait(byte, until_ns)
     }
 
     /// The last of what is in its log, for the reason of a failure: at most 2 kB, whole lines, no

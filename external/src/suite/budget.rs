@@ -10,16 +10,15 @@ use std::str::FromStr;
 
 use results::values::Named as _;
 use results::{Param, Scenario};
-use serde::{Deserialize, Serialize};
 use workloads::Workload;
 
+use super::as_text::as_text;
 use super::plan::Planned;
 use super::profile::Profile;
 use crate::system::{Acquire, listens};
 
 /// How long measuring may take, in seconds: `90s`, `30m`, `4h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget(u64);
 
 impl Budget {
@@ -61,19 +60,7 @@ impl fmt::Display for Budget {
     }
 }
 
-impl TryFrom<String> for Budget {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Budget> for String {
-    fn from(budget: Budget) -> Self {
-        budget.to_string()
-    }
-}
+as_text!(Budget);
 
 /// How dispensable a cell is, the most dispensable last. Cells that are compared with each other
 /// have one rank, or the one that needs the other the higher.

@@ -14,22 +14,26 @@ use summary::View;
 use workloads::Workload;
 
 use super::described;
+use super::own_workloads;
 use super::plan::{self, Observer, Planned, Without};
 use super::settings::{self, Settings};
 use super::{Campaign, Systems};
 use crate::client::load::Amount;
 use crate::system::{Acquire, System};
+use crate::target::{self, TargetArguments};
 
 /// The command line of `external compare`.
 #[derive(Debug, Clone, Args)]
 pub struct CompareArguments {
-    /// What is compared with what
+    /// What is compared with what; runs are compared by `analysis compare-runs`
     #[arg(value_enum)]
     comparison: Comparison,
     /// With `cold-start`: a TOML file that describes a system of your own, to be measured too
     /// (repeatable)
     #[arg(long, value_name = "FILE", value_parser = campaign::argument::path())]
     system: Vec<PathBuf>,
+    #[command(flatten)]
+    own: TargetArguments,
     /// Samples of each cell
     #[arg(
         long,
@@ -44,7 +48,7 @@ pub struct CompareArguments {
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = ["samples", "seed", "system"])]
     resume: Option<String>,
-    /// The folder that runs are kept in [default: results/raw of the checkout]
+    /// The folder that runs are kept in [default: results/raw of the checkout; installed: ./results/raw]
     #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
     out: Option<PathBuf>,
     /// How to print the result
@@ -91,9 +95,21 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
             "`compare cold-start --system FILE` measures a described system beside all others",
         ));
     }
+    let targets = arguments.own.described()?;
+    if matches!(comparison, Comparison::EmbeddedVsCli) && !targets.is_empty() {
+        let message =
+            "`embedded-vs-cli` is about what is built in, as every difference is added to it";
+        return Err(Error::new(Exit::Usage, message).hint(
+            "`compare cold-start --target FILE` and `external suite --target FILE` measure your own",
+        ));
+    }
     let own = described::register(&arguments.system)?;
     let mut settings = match (&resume, comparison) {
-        (Some(run), _) => settings::read_run(&out.join(run))?,
+        (Some(run), _) => {
+            let settings = settings::read_run(&out.join(run))?;
+            target::load(&settings.targets)?;
+            settings
+        }
         (None, Comparison::EmbeddedVsCli) => {
             Settings::for_comparison(arguments.samples, arguments.seed)
         }
@@ -104,6 +120,7 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
             arguments.seed,
         ),
     };
+    own_workloads::ask_for(targets, &mut settings)?;
     described::ask_for(&arguments.system, &own, &mut settings)?;
     let cells = match comparison {
         Comparison::EmbeddedVsCli => cells(),
@@ -111,13 +128,14 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
     };
     let systems = Systems::find_for(
         resume.as_ref().map(|run| out.join(run)).as_deref(),
-        cells.iter().map(|planned| planned.system),
+        own_workloads::needed(&cells),
     )?;
     let campaign = Campaign {
         settings: &settings,
         origins: &settings::Origins::new(),
         cells: &cells,
         systems: &systems,
+        is_step: false,
     };
     let view = match comparison {
         Comparison::EmbeddedVsCli => View::EnginePairs,
@@ -129,17 +147,21 @@ pub fn command(arguments: &CompareArguments) -> Result<Exit, Error> {
             resume.as_deref(),
             arguments.format,
             view,
-            &format!("external compare {}", comparison.name()),
+            &format!("compare {}", comparison.name()),
         )
         .map(|(exit, _)| exit)
 }
 
-/// Both systems of every engine that is there embedded and as a command line.
+/// Both systems of every engine that is there embedded and as a command line, and serves as both.
 fn pairs() -> impl Iterator<Item = (System, System)> {
     systems::engine_pairs()
         .into_iter()
         .filter_map(|(_, embedded, cli)| {
             Some((System::from_name(&embedded)?, System::from_name(&cli)?))
+        })
+        .filter(|(embedded, cli)| {
+            let serves = |system: &System| system.supports(Workload::HttpHello);
+            serves(embedded) && serves(cli)
         })
 }
 

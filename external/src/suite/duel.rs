@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use campaign::run::{self, Format};
 use campaign::terminal::say;
@@ -15,7 +14,6 @@ use campaign::{Error, Exit};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use findings::questions::duel::Outcome;
-use results::Param;
 use results::manifest::Origin;
 use results::record::Scenario;
 use results::scenario::RENAMED;
@@ -23,13 +21,16 @@ use results::values::{Build, Named as _};
 use summary::View;
 use workloads::Workload;
 
+use super::builds;
+pub(super) use super::builds::crossed;
+pub use super::builds::{OwnBuild, Role};
 use super::described;
-use super::plan::{self, Planned};
+use super::plan;
 use super::renamed;
 use super::settings::{self, Origins, Settings};
 use super::{Campaign, Systems};
 use crate::nearest::nearest;
-use crate::system::{OwnArtifact, System, listens};
+use crate::system::{Contents, OwnArtifact, System, listens};
 
 /// The command line of `external duel`.
 #[derive(Debug, Clone, Args)]
@@ -38,7 +39,7 @@ pub struct DuelArguments {
     #[arg(
         long,
         value_name = "PATH",
-        required_unless_present = "resume",
+        required_unless_present_any = ["resume", "target", "host_a", "host_b"],
         value_parser = campaign::argument::path()
     )]
     a: Option<PathBuf>,
@@ -46,10 +47,32 @@ pub struct DuelArguments {
     #[arg(
         long,
         value_name = "PATH",
-        required_unless_present = "resume",
+        required_unless_present_any = ["resume", "target", "host_a", "host_b"],
         value_parser = campaign::argument::path()
     )]
     b: Option<PathBuf>,
+    /// In place of --a: a build of the program `host` or `host-wasmedge`, which runs the workload as
+    /// it is built here
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "host_b",
+        conflicts_with_all = ["a", "b"],
+        value_parser = campaign::argument::path()
+    )]
+    host_a: Option<PathBuf>,
+    /// In place of --b: the build of that program that is judged
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "host_a",
+        conflicts_with_all = ["a", "b"],
+        value_parser = campaign::argument::path()
+    )]
+    host_b: Option<PathBuf>,
+    /// Nothing that a duel takes: what is said of it helps more than what a parser would say
+    #[arg(long, hide = true, value_name = "FILE")]
+    target: Option<PathBuf>,
     /// The system that runs both, or the file that describes it [default: wasmtime-embedded; native
     /// for programs]
     #[arg(long, value_name = "SYSTEM|FILE", long_help = system_help())]
@@ -76,10 +99,12 @@ pub struct DuelArguments {
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["a", "b", "system", "workload", "scenario", "samples", "seed"]
+        conflicts_with_all = [
+            "a", "b", "host_a", "host_b", "system", "workload", "scenario", "samples", "seed"
+        ]
     )]
     resume: Option<String>,
-    /// The folder that runs are kept in [default: results/raw of the checkout]
+    /// The folder that runs are kept in [default: results/raw of the checkout; installed: ./results/raw]
     #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
     out: Option<PathBuf>,
     /// End with 10 if B is slower than A by time, and with 11 if that cannot be told
@@ -101,15 +126,6 @@ const SCENARIOS: [Scenario; 5] = [
     Scenario::Warm,
     Scenario::Throughput,
 ];
-
-/// A build of a person's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnBuild {
-    /// Which of the two.
-    pub build: Build,
-    /// Its file.
-    pub artifact: Arc<OwnArtifact>,
-}
 
 /// The systems that run a person's own builds.
 fn takers() -> Vec<&'static str> {
@@ -154,7 +170,7 @@ fn runner(named: &str) -> Result<(System, Option<PathBuf>), Error> {
     };
     if system.takes().is_none() {
         return Err(unknown(format!(
-            "{} runs nobody's own builds",
+            "a duel cannot give {} a build of yours: it runs what coldphase builds",
             system.name()
         )));
     }
@@ -179,6 +195,14 @@ fn scenarios() -> PossibleValuesParser {
 /// A build cannot be measured, or what keeps a run from beginning or from recording.
 pub fn command(arguments: &DuelArguments) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
+    if arguments.target.is_some() {
+        let message =
+            "a duel is of two builds of a workload that is built in, whose answers are known";
+        return Err(Error::new(Exit::Usage, message).hint(
+            "`external suite --target FILE` measures your own; two of its builds are two workloads of one \
+                file, which stand in every block",
+        ));
+    }
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
     let resume = run::resolve_resumed(&out, arguments.resume.as_deref())?;
     let (settings, origins) = match &resume {
@@ -186,10 +210,11 @@ pub fn command(arguments: &DuelArguments) -> Result<Exit, Error> {
         None => settings(arguments)?,
     };
     let cells = plan::cells(&settings)?;
-    if let Some(sentence) = same_file(&cells) {
-        say(&sentence);
-    }
-    let systems = Systems::find(cells.iter().map(|planned| planned.system));
+    builds::notes(&cells)?.iter().for_each(|note| say(note));
+    let systems = match builds::host(&cells)? {
+        Some((system, found)) => Systems::known(system, found),
+        None => Systems::find(cells.iter().map(|planned| planned.system)),
+    };
     let measured: Vec<_> = cells.iter().map(|planned| planned.system).collect();
     systems.require(&measured)?;
     let campaign = Campaign {
@@ -197,13 +222,14 @@ pub fn command(arguments: &DuelArguments) -> Result<Exit, Error> {
         origins: &origins,
         cells: &cells,
         systems: &systems,
+        is_step: false,
     };
     let (exit, findings) = campaign.run(
         arguments.out.as_deref(),
         resume.as_deref(),
         arguments.format,
         View::Duel,
-        "external duel",
+        "duel",
     )?;
     let outcome = findings.duel.map(|duel| duel.outcome);
     Ok(if arguments.fail_on_slower {
@@ -226,7 +252,7 @@ fn judged(exit: Exit, outcome: Option<Outcome>) -> Exit {
 /// The settings of a run that was begun.
 fn read_run(folder: &Path) -> Result<Settings, Error> {
     let settings = settings::read_run(folder)?;
-    if settings.builds.is_empty() {
+    if settings.builds.is_empty() && settings.hosts.is_empty() {
         let message = "the run does not measure two builds against each other";
         return Err(Error::new(Exit::Resume, message)
             .hint("it is resumed by the command that began it, which its manifest has"));
@@ -236,27 +262,30 @@ fn read_run(folder: &Path) -> Result<Settings, Error> {
 
 /// The settings of a new run, and where they came from.
 fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
-    let builds = [(Build::A, &arguments.a), (Build::B, &arguments.b)];
+    let are_hosts = arguments.host_a.is_some();
+    let named = if are_hosts {
+        [&arguments.host_a, &arguments.host_b]
+    } else {
+        [&arguments.a, &arguments.b]
+    };
     let mut files = BTreeMap::new();
-    for (build, path) in builds {
+    for (build, path) in [Build::A, Build::B].into_iter().zip(named) {
         let path = path.as_deref().expect("the command line requires both");
         files.insert(build.name().to_owned(), described::recorded(path)?);
     }
-    let contents = [Build::A, Build::B].map(|build| {
-        OwnArtifact::open(Path::new(&files[build.name()])).map(|artifact| artifact.contents)
-    });
-    let [a, b] = contents;
-    let (a, b) = (a?, b?);
-    if a != b {
-        return Err(Error::new(
-            Exit::Usage,
-            format!("--a holds {a} and --b holds {b}: that is no comparison of two builds"),
-        )
-        .hint("`external compare` and `external suite` compare systems"));
-    }
-    let (system, file) = runner(arguments.system.as_deref().unwrap_or(a.usual_system()))?;
+    let usual = if are_hosts {
+        Contents::Component.usual_system()
+    } else {
+        contents(&files)?.usual_system()
+    };
+    let (system, file) = runner(arguments.system.as_deref().unwrap_or(usual))?;
     let mut settings = Settings::from_toml("duel", DUEL, arguments.samples, arguments.seed);
-    settings.builds = files;
+    let (key, builds) = if are_hosts {
+        ("hosts", &mut settings.hosts)
+    } else {
+        ("builds", &mut settings.builds)
+    };
+    *builds = files;
     if let Some(file) = file {
         described::ask_for(&[file], &[system], &mut settings)?;
     }
@@ -273,7 +302,7 @@ fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
         notes.iter().for_each(|note| say(note));
         check_scenarios(&arguments.workload, &values.scenarios)?;
     }
-    let mut origins = Origins::from([("builds".to_owned(), Origin::CommandLine)]);
+    let mut origins = Origins::from([(key.to_owned(), Origin::CommandLine)]);
     let mut given = |key: &str, is_given: bool, otherwise| {
         let origin = if is_given {
             Origin::CommandLine
@@ -286,6 +315,22 @@ fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
     given("systems", arguments.system.is_some(), Origin::Default);
     given("scenarios", !arguments.scenario.is_empty(), Origin::Profile);
     Ok((settings, origins))
+}
+
+/// What both builds hold.
+fn contents(files: &BTreeMap<String, String>) -> Result<Contents, Error> {
+    let of = |build: Build| {
+        OwnArtifact::open(Path::new(&files[build.name()])).map(|artifact| artifact.contents)
+    };
+    let (a, b) = (of(Build::A)?, of(Build::B)?);
+    if a == b {
+        return Ok(a);
+    }
+    Err(Error::new(
+        Exit::Usage,
+        format!("--a holds {a} and --b holds {b}: that is no comparison of two builds"),
+    )
+    .hint("`external compare` and `external suite` compare systems"))
 }
 
 /// A command takes no requests after its start.
@@ -303,63 +348,6 @@ fn check_scenarios(workload: &str, scenarios: &[String]) -> Result<(), Error> {
         .hint("--scenario disk-cold, code-cold and warm-disk measure its starts")),
         _ => Ok(()),
     }
-}
-
-/// Each cell with the first build, with the second, and with the first again under the system's
-/// second name. Where no builds are named, the cells as they are.
-///
-/// # Errors
-/// A build cannot be measured.
-pub(super) fn crossed(
-    cells: Vec<Planned>,
-    builds: &BTreeMap<String, String>,
-) -> Result<Vec<Planned>, Error> {
-    if builds.is_empty() {
-        return Ok(cells);
-    }
-    let [a, b] = [open(builds, Build::A)?, open(builds, Build::B)?];
-    let mut crossed = Vec::new();
-    for cell in cells {
-        for own in [&a, &b] {
-            own.artifact.check_taken(cell.workload, cell.system)?;
-        }
-        let with = |own: &OwnBuild| {
-            let mut cell = cell.clone();
-            cell.cell.params.insert(Param::Build, own.build.name());
-            cell.own = Some(own.clone());
-            cell
-        };
-        crossed.extend([with(&a), with(&b), with(&a).twin()]);
-    }
-    Ok(crossed)
-}
-
-fn open(builds: &BTreeMap<String, String>, build: Build) -> Result<OwnBuild, Error> {
-    let name = build.name();
-    let path = builds.get(name).ok_or_else(|| {
-        Error::new(Exit::Resume, format!("the run has no build `{name}`"))
-            .hint("its manifest was changed; start a new run")
-    })?;
-    Ok(OwnBuild {
-        build,
-        artifact: Arc::new(OwnArtifact::open(Path::new(path))?),
-    })
-}
-
-/// A warning where both builds are the same file: then nothing but noise can differ.
-fn same_file(cells: &[Planned]) -> Option<String> {
-    let of = |build| {
-        let mut own = cells.iter().filter_map(|planned| planned.own.as_ref());
-        own.find(|own| own.build == build)
-    };
-    let (a, b) = (of(Build::A)?, of(Build::B)?);
-    (a.artifact.sha256 == b.artifact.sha256).then(|| {
-        format!(
-            "warning: both builds have the digest {}: this is an A/A run, and what differs in it is \
-                noise",
-            a.artifact.sha256
-        )
-    })
 }
 
 #[cfg(test)]

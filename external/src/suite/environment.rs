@@ -334,7 +334,7 @@ mod tests {
         assert_eq!(variables.without_effect(), [""; 0]);
 
         let refused = |name, value| resolve(&Variables::from_pairs([(name, value)])).unwrap_err();
-        assert!(refused("RUNTIME", "podman").contains("RUNTIME is `podman`"));
+        assert!(refused("RUNTIME", "systemd-nspawn").contains("RUNTIME is `systemd-nspawn`"));
         let contradiction = [("FIREWALL", "off"), ("FIREWALL_MODE", "both")];
         let refused = resolve(&Variables::from_pairs(contradiction));
         // What is off is not set.

@@ -8,18 +8,17 @@ use campaign::{Error, Exit};
 use results::Params;
 use results::record::Scenario;
 use results::{Cell, Param};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use workloads::Workload;
 
+use super::as_text::as_text;
 use super::plan::Planned;
 use super::profile::Profile;
 use crate::client::load::{Amount, Pace};
 use crate::system::listens;
 
 /// A part of the rate that a system was found to answer at most: `50%`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate(u8);
 
 impl Rate {
@@ -50,19 +49,7 @@ impl fmt::Display for Rate {
     }
 }
 
-impl TryFrom<String> for Rate {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Rate> for String {
-    fn from(rate: Rate) -> Self {
-        rate.to_string()
-    }
-}
+as_text!(Rate);
 
 /// Below this a load is too short to conclude from, in seconds. What the machine does to a rate
 /// comes in bursts of some tens of milliseconds: over a tenth of a second two rates of the same

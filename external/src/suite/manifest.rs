@@ -7,8 +7,9 @@ use campaign::{Error, Exit};
 use results::digest::{sha256_file, sha256_hex};
 use results::manifest::{ArtifactFact, Manifest};
 use results::values::Named as _;
-use workloads::Dialect;
+use workloads::{Dialect, Script};
 
+use super::duel::OwnBuild;
 use super::own_workloads;
 use super::plan::{self, Planned};
 use super::settings::{Origins, Settings};
@@ -52,16 +53,29 @@ pub(super) fn build(
     }))
 }
 
-/// What a person's own builds are, if they are measured; else each built guest once, with the
-/// workloads that it serves.
+/// What a person's own builds are, if they are measured; else, and where these run what is built here,
+/// each built guest once, with the workloads that it serves.
 fn artifacts(cells: &[Planned], systems: &Systems) -> Result<Vec<ArtifactFact>, Error> {
     let own = own_builds(cells);
-    if !own.is_empty() {
+    let are_hosts = || {
+        let mut own = cells.iter().filter_map(|planned| planned.own.as_ref());
+        own.any(OwnBuild::is_host)
+    };
+    if !own.is_empty() && !are_hosts() {
         return Ok(own);
     }
-    let mut facts = own_workloads::artifacts(cells, systems);
+    let mut facts = [own, own_workloads::artifacts(cells, systems)].concat();
     let of_guests = cells.iter().filter(|planned| planned.acquire.is_some());
-    for (planned, dialect) in of_guests.flat_map(|planned| {
+    let (scripts, of_guests): (Vec<_>, Vec<_>) =
+        of_guests.partition(|planned| planned.system.script(planned.workload).is_some());
+    for planned in scripts {
+        let script = planned.system.script(planned.workload);
+        for (_, path) in script.into_iter().flat_map(Script::modules) {
+            let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+            add(&mut facts, planned, &path, &bytes);
+        }
+    }
+    for (planned, dialect) in of_guests.into_iter().flat_map(|planned| {
         [
             (planned, Dialect::WasiHttp),
             (planned, Dialect::WasmEdgeSockets),
@@ -70,27 +84,33 @@ fn artifacts(cells: &[Planned], systems: &Systems) -> Result<Vec<ArtifactFact>, 
         let Some(artifact) = planned.workload.artifact_for(dialect) else {
             continue;
         };
-        let (path, workload) = (
-            artifact.path().display().to_string(),
-            planned.workload.name().to_owned(),
-        );
-        match facts.iter_mut().find(|fact| fact.path == path) {
-            Some(fact) if fact.workloads.contains(&workload) => {}
-            Some(fact) => fact.workloads.push(workload),
-            None => {
-                let bytes = artifact.read()?;
-                let sha256 = sha256_hex(&bytes);
-                facts.push(ArtifactFact {
-                    workloads: vec![workload],
-                    path,
-                    bytes: bytes.len() as u64,
-                    sha256,
-                    build: None,
-                });
-            }
-        }
+        add(&mut facts, planned, &artifact.path(), &artifact.read()?);
     }
     Ok(facts)
+}
+
+/// Adds a file that serves a cell's workload: each is listed once, with all that it serves.
+fn add(facts: &mut Vec<ArtifactFact>, planned: &Planned, path: &Path, bytes: &[u8]) {
+    let (path, workload) = (
+        path.display().to_string(),
+        planned.workload.name().to_owned(),
+    );
+    match facts.iter_mut().find(|fact| fact.path == path) {
+        Some(fact) if fact.workloads.contains(&workload) => {}
+        Some(fact) => fact.workloads.push(workload),
+        None => facts.push(ArtifactFact {
+            workloads: vec![workload],
+            path,
+            bytes: bytes.len() as u64,
+            sha256: sha256_hex(bytes),
+            build: None,
+        }),
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    let message = format!("cannot read {}: {error}", path.display());
+    Error::new(Exit::Artifact, message).hint("it comes with the checkout: git restores it")
 }
 
 /// Each of a person's own builds once.

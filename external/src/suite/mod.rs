@@ -1,8 +1,10 @@
 //! The suite: plan → doctor → prepare → campaign → summary.
 
+mod as_text;
 mod asked;
 pub mod bench;
 pub mod budget;
+mod builds;
 mod check;
 pub mod compare;
 mod described;
@@ -26,10 +28,11 @@ pub mod variables;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::systems::in_families;
 use campaign::duration::{format_estimate, parse_seconds};
 use campaign::run::{self, Format, NoBench};
 use campaign::terminal::{print, say};
-use campaign::{Error, Exit, errno};
+use campaign::{Error, Exit, errno, front_door, report_offer};
 use clap::Args;
 use findings::Findings;
 use results::values::PageCache;
@@ -123,7 +126,7 @@ pub struct SuiteArguments {
     /// Seed of the order of samples [default: random]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// The folder that runs are kept in [default: results/raw of the checkout]
+    /// The folder that runs are kept in [default: results/raw of the checkout; installed: ./results/raw]
     #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`
@@ -212,18 +215,18 @@ fn measure(
         origins: &origins,
         cells: &cells,
         systems: &systems,
+        is_step: false,
     };
     if let Some(most) = most {
         return search::search(&campaign, arguments, most);
     }
-    let command = format!("external {name}");
     campaign
         .run(
             arguments.out.as_deref(),
             resume.as_deref(),
             arguments.format,
             View::Suite,
-            &command,
+            name,
         )
         .map(|(exit, _)| exit)
 }
@@ -234,11 +237,13 @@ pub(crate) struct Campaign<'a> {
     pub(crate) origins: &'a Origins,
     pub(crate) cells: &'a [Planned],
     pub(crate) systems: &'a Systems,
+    /// Whether this is one run of several, between which nobody is asked anything.
+    pub(crate) is_step: bool,
 }
 
 impl Campaign<'_> {
-    /// From a run's folder to its summary, with what was found. `command` is what a person types to
-    /// resume it.
+    /// From a run's folder to its summary, with what was found. `command` is the command that resumes
+    /// it, without its program's name.
     pub(crate) fn run(
         &self,
         out: Option<&Path>,
@@ -261,6 +266,9 @@ impl Campaign<'_> {
         if let Some(notice) = firewall::notice() {
             say(&notice);
         }
+        if resume.is_none() {
+            say(&self.announcement());
+        }
         let reaper = start_reaper()?;
         let manifest = manifest::build(self.settings, self.origins, self.cells, self.systems)?;
         let (folder, manifest) = run::open(resume, &results, manifest)?;
@@ -273,8 +281,8 @@ impl Campaign<'_> {
             Ok::<_, NoBench>(NetworkBench::new(bench.until_begun(unbegun)))
         })?;
         let place = out.map_or_else(String::new, |out| format!(" --out {}", out.display()));
-        let command = command.replacen("external ", "cargo run -p external -- ", 1);
         let resume = format!("{command} --resume {}{place}", folder.run());
+        let resume = front_door::command("external", &resume);
         let findings = summary::findings(&manifest, &samples);
         let exit = run::finish(
             format,
@@ -286,7 +294,25 @@ impl Campaign<'_> {
             },
             &resume,
         )?;
+        if !self.is_step && format == Format::Table {
+            report_offer::offer(&folder, exit);
+        }
         Ok((exit, findings))
+    }
+}
+
+impl Campaign<'_> {
+    /// How much there is to do, and about how long it takes.
+    fn announcement(&self) -> String {
+        let values = &self.settings.values;
+        let samples = u64::from(values.samples) * self.cells.len() as u64;
+        let ms = budget::block_ms(self.cells, values) * f64::from(values.samples);
+        format!(
+            "measuring {samples} samples of {} cells: about {} on two cores like the authors', after \
+                what is built first; Ctrl-C ends it after a sample, and `--resume latest` goes on",
+            self.cells.len(),
+            format_estimate(ms / 1000.0)
+        )
     }
 }
 
@@ -326,6 +352,15 @@ pub(crate) fn start_reaper() -> Result<Reaper, Error> {
 }
 
 fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
+    let of_families = in_families(cells, |planned| planned.system.family());
+    let of_families = of_families.iter().map(|(family, cells)| {
+        let mut names: Vec<_> = cells.iter().map(|planned| planned.system).collect();
+        names.sort();
+        names.dedup();
+        let names: Vec<_> = names.iter().map(|system| system.name()).collect();
+        let (family, n) = (family.label(), cells.len());
+        format!("{family}: {n} cells of {}\n", names.join(", "))
+    });
     let ms = budget::block_ms(cells, &settings.values);
     let samples = settings.values.samples;
     let time = format_estimate(ms * f64::from(samples) / 1000.0);
@@ -333,6 +368,7 @@ fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
     for planned in cells {
         text.push_str(&format!("{}\n", planned.cell));
     }
+    text.extend(of_families);
     text.push_str(&format!(
         "{} cells × {samples} samples = {}, seed {}; about {time} on two cores like the authors', \
             after what is built first\n",

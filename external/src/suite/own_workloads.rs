@@ -3,13 +3,13 @@
 use campaign::terminal::say;
 use campaign::{Error, Exit};
 use results::manifest::{ArtifactFact, Origin};
-use results::{Scenario, Skip, SkipKind};
+use results::{Skip, SkipKind};
 use workloads::target::{ImageSource, OwnFile};
 use workloads::{Target, Workload};
 
 use super::bench::SystemBench;
 use super::plan::Planned;
-use super::settings::Layers;
+use super::settings::{Layers, Settings};
 use super::systems::Systems;
 use crate::system::{System, image_id};
 use crate::target::{self, Described, TargetArguments};
@@ -34,6 +34,20 @@ pub(super) fn add(arguments: &TargetArguments, layers: &mut Layers) -> Result<()
             &mut it.values.workloads
         });
     }
+    Ok(())
+}
+
+/// The same for a profile that nothing is laid above.
+///
+/// # Errors
+/// Something of a description is wrong.
+pub(super) fn ask_for(described: Vec<Described>, settings: &mut Settings) -> Result<(), Error> {
+    if described.is_empty() {
+        return Ok(());
+    }
+    let own = target::load(&described)?;
+    settings.targets = described;
+    settings.values.workloads = own.iter().map(|it| it.name().to_owned()).collect();
     Ok(())
 }
 
@@ -67,12 +81,6 @@ pub(super) fn why_not(planned: &Planned, otherwise: Skip) -> Skip {
     let own = planned.workload.own();
     let lacks = own.and_then(|target| planned.system.check_own(target).err());
     lacks.unwrap_or(otherwise)
-}
-
-/// Whether a start would pull a person's own image: it is in the engine, and in no registry.
-pub(super) fn pulls_image(system: System, workload: Workload, scenario: Scenario) -> bool {
-    let has_modes = !system.acquire_modes().is_empty();
-    scenario == Scenario::ImageCold && workload.own().is_some() && !has_modes
 }
 
 /// One cell of each system that has nothing of an own workload to run: it says what would be needed,
@@ -131,7 +139,7 @@ pub(super) fn artifacts(cells: &[Planned], systems: &Systems) -> Vec<ArtifactFac
             target.file.as_ref(),
             native,
             component,
-            target.module.as_ref(),
+            target.module.as_ref().map(|it| &it.file),
             archive,
         ];
         for file in files.into_iter().flatten() {

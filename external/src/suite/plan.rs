@@ -323,7 +323,7 @@ fn all_cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
             cells.extend(systems.flat_map(|system| crossed(settings, system, workload, scenario)));
         }
     }
-    let cells = duel::crossed(cells, &settings.builds)?;
+    let cells = duel::crossed(cells, settings)?;
     let mut cells = network::crossed(cells, values);
     cells.extend(pinned_starts(&cells));
     let own = own_workloads::controls(&cells, &values.controls);
@@ -418,12 +418,13 @@ fn pinned_starts(cells: &[Planned]) -> Vec<Planned> {
         }
         ways
     };
-    // Interpreted code is never prepared.
+    // Interpreted code is never prepared, nor is that of what compiles at each start.
     let is_prepared = |planned: &&Planned| {
         let scenario = planned.cell.scenario;
-        let interpreted = planned.acquire == Some(Acquire::Interpret);
+        let unprepared = planned.acquire == Some(Acquire::Interpret)
+            || planned.system.lacks(Scenario::WarmDisk).is_some();
         planned.page_cache == PageCache::Hot
-            && (scenario == Scenario::WarmDisk || scenario == Scenario::CodeCold && interpreted)
+            && (scenario == Scenario::WarmDisk || scenario == Scenario::CodeCold && unprepared)
     };
     let starts = cells.iter().filter(is_usual).filter(is_prepared);
     let pinned = |start: &Planned| {
@@ -494,7 +495,7 @@ fn crossed(
     workload: Workload,
     scenario: Scenario,
 ) -> Vec<Planned> {
-    if system.lacks(scenario).is_some() || own_workloads::pulls_image(system, workload, scenario) {
+    if system.lacks(scenario).is_some() {
         return Vec::new();
     }
     let values = &settings.values;
@@ -553,11 +554,13 @@ fn acquires(settings: &Settings, system: System, scenario: Scenario) -> Vec<Opti
         return vec![None];
     }
     let names = settings.values.modes(scenario);
+    // Of one there is nothing to choose.
+    let is_only = modes.len() == 1;
     let is_chosen = |mode: &Acquire| match settings.acquire_of.get(system.name()) {
         Some(chosen) => mode == chosen,
         None => match settings.modes_of.get(system.name()) {
             Some(own) => own.contains(mode),
-            None => names.iter().any(|name| name == mode.name()),
+            None => is_only || names.iter().any(|name| name == mode.name()),
         },
     };
     let taken = modes.iter().copied().filter(|mode| scenario.takes(*mode));
@@ -693,22 +696,24 @@ mod tests {
 
     /// `UPDATE_PLAN=1 cargo nextest run -p external referee` writes it anew.
     #[test]
-    fn the_referee_of_the_analysis_simulates_the_cells_of_quick() {
-        let file = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../analysis/tests/referee/quick.json"
-        );
-        let cells = planned(&SuiteArguments::default()).unwrap();
-        let cells: Vec<_> = cells.into_iter().map(|planned| planned.cell).collect();
-        let lines: Vec<_> = cells
-            .iter()
-            .map(|cell| serde_json::to_string(cell).unwrap())
-            .collect();
-        let text = format!("[\n{}\n]\n", lines.join(",\n"));
-        if std::env::var_os("UPDATE_PLAN").is_some() {
-            std::fs::write(file, &text).unwrap();
+    fn the_referee_of_the_analysis_simulates_the_cells_of_quick_and_standard() {
+        for profile in ["quick", "standard"] {
+            let folder = env!("CARGO_MANIFEST_DIR");
+            let file = format!("{folder}/../analysis/tests/referee/{profile}.json");
+            let arguments = SuiteArguments {
+                profile: Some(profile.to_owned()),
+                ..SuiteArguments::default()
+            };
+            let cells = planned(&arguments).unwrap().into_iter();
+            let lines: Vec<_> = cells
+                .map(|planned| serde_json::to_string(&planned.cell).unwrap())
+                .collect();
+            let text = format!("[\n{}\n]\n", lines.join(",\n"));
+            if std::env::var_os("UPDATE_PLAN").is_some() {
+                std::fs::write(&file, &text).unwrap();
+            }
+            assert!(std::fs::read_to_string(&file).unwrap() == text, "{file}");
         }
-        assert!(std::fs::read_to_string(file).unwrap() == text, "{file}");
     }
 
     #[test]
@@ -792,7 +797,7 @@ mod tests {
             .collect();
         assert_eq!(systems, ["native", "wasmedge-cli", "native-aa"]);
         assert!(
-            only(&["system=podman"])
+            only(&["system=systemd-nspawn"])
                 .unwrap_err()
                 .contains("system is one of native, native-soft-sha, ")
         );
@@ -820,7 +825,17 @@ mod tests {
             cells.unwrap_or_else(|error| panic!("{profile} {pairs:?}: {error}"))
         };
         for (profile, _) in PROFILES {
-            for system in System::all() {
+            let arguments = SuiteArguments {
+                profile: Some(profile.into()),
+                ..Default::default()
+            };
+            let (settings, _) =
+                settings::resolve(&arguments, &Variables::none(), None, settings::DEFAULT).unwrap();
+            let takes_any = |system: &System| {
+                let mut workloads = settings.values.workloads.iter();
+                workloads.any(|it| system.supports(Workload::from_name(it).unwrap()))
+            };
+            for system in System::all().into_iter().filter(takes_any) {
                 let cells = named(profile, &[&format!("system={}", system.name())]);
                 assert!(cells.iter().all(|planned| planned.system == system));
             }

@@ -88,6 +88,7 @@ pub(super) fn search(
         let cells = cells_of(campaign, &tried);
         let step = Campaign {
             cells: &cells,
+            is_step: true,
             ..*campaign
         };
         let (ended, findings) = step.run(
@@ -95,7 +96,7 @@ pub(super) fn search(
             None,
             arguments.format,
             View::Suite,
-            "external scale",
+            "scale",
         )?;
         if ended == Exit::Interrupted {
             return Ok(ended);

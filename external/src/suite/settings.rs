@@ -57,6 +57,9 @@ pub struct Settings {
     /// The files of two builds that are measured against each other, by the builds' names in cells.
     #[serde(default)]
     pub builds: BTreeMap<String, String>,
+    /// The same of two builds of the program that runs the workload.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, String>,
     /// Descriptions of persons' own workloads.
     #[serde(default)]
     pub targets: Vec<Described>,
@@ -84,6 +87,7 @@ impl Settings {
             keep_to: None,
             scaling_systems: Vec::new(),
             builds: BTreeMap::new(),
+            hosts: BTreeMap::new(),
             targets: Vec::new(),
             evict_always: false,
             seed: seed.unwrap_or_else(run::draw_seed),
@@ -273,6 +277,7 @@ pub(super) fn read_run(folder: &Path) -> Result<Settings, Error> {
     settings.targets = own_workloads::expanded(settings.targets)?;
     // A record does not say where a home is.
     let builds = settings.builds.values_mut();
+    let builds = builds.chain(settings.hosts.values_mut());
     for path in builds.chain(&mut settings.system_files) {
         *path = mask::expand(path);
     }

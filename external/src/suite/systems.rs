@@ -50,6 +50,11 @@ impl Systems {
         Ok(Self::find(systems))
     }
 
+    /// One that is known already.
+    pub fn known(system: System, found: Found) -> Self {
+        Self(BTreeMap::from([(system, Ok(found))]))
+    }
+
     /// One of them.
     ///
     /// # Errors
@@ -76,6 +81,7 @@ impl Systems {
     pub fn states(&self) -> Vec<SystemState> {
         let state = |(system, found): (&System, &Result<Found, Unavailable>)| SystemState {
             name: system.name(),
+            family: system.family(),
             version: found.as_ref().ok().map(|found| found.version.clone()),
             state: found.as_ref().map(|_| ()).map_err(Clone::clone),
             notes: self.notes(*system),

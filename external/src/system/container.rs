@@ -74,10 +74,7 @@ impl Instants {
             let milestones = ServiceMilestones::read(file, now_ns() + REPORT_NS)?;
             return milestones.phases(self, answered_ns);
         }
-        let mut ends = vec![
-            (Phase::Create, self.created_ns),
-            (Phase::Start, self.started_ns),
-        ];
+        let mut ends = self.of_engine(self.started_ns);
         ends.extend(match first {
             Some(first) => vec![
                 (Phase::Connect, first.connected_ns),
@@ -86,6 +83,14 @@ impl Instants {
             None => vec![(Phase::Run, answered_ns)],
         });
         partition(self.launched_ns, &ends)
+    }
+
+    /// The phases until a container runs, each with its end. An engine that creates and starts in one
+    /// order has no first one, and one that is followed to the end of its command neither.
+    fn of_engine(&self, started_ns: u64) -> Vec<(Phase, u64)> {
+        let ends = [(Phase::Create, self.created_ns), (Phase::Start, started_ns)];
+        let took = ends.into_iter().filter(|(_, at)| *at != self.launched_ns);
+        took.collect()
     }
 
     /// Phases with what came before them: the image was ordered to be pulled at `pulling_ns`.
@@ -145,13 +150,12 @@ impl ServiceMilestones {
     /// # Errors
     /// As [`partition`].
     fn phases(&self, engine: &Instants, answered_ns: u64) -> Result<Vec<PhaseTime>, String> {
-        let ends = [
-            (Phase::Create, engine.created_ns),
-            (Phase::Start, self.first_statement_ns),
+        let mut ends = engine.of_engine(self.first_statement_ns);
+        ends.extend([
             (Phase::Init, self.listening_ns),
             (Phase::Connect, self.first_accepted_ns),
             (Phase::Respond, answered_ns),
-        ];
+        ]);
         partition(engine.launched_ns, &ends)
     }
 }
@@ -380,6 +384,9 @@ mod tests {
             (ns.as_slice(), ns.iter().sum::<u64>()),
             (&[20, 30, 5, 20, 15][..], 90)
         );
+        // Of an order that does both.
+        let phases = milestones.phases(&engine(10), 100).unwrap();
+        assert_eq!((phases[0].name, phases[0].ns), (Phase::Start, 50));
         let early = milestones.phases(&engine(70), 100).unwrap_err();
         assert!(
             early.contains("start ended 10 ns before it began"),

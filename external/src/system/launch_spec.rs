@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use host_probe::pool::PoolSettings;
 
-use super::described::{IP, PORT};
+use super::placeholders::{Values, fill};
 use super::{Adapter, Untimed};
 
 /// What stands for IP and port in the arguments of a service.
@@ -90,17 +90,12 @@ impl LaunchSpec {
 
     /// The arguments of a start that listens on `address`, or of a command.
     pub fn arguments(&self, address: Option<SocketAddr>) -> Vec<OsString> {
-        let Some(address) = address else {
-            return self.arguments.iter().map(Into::into).collect();
+        let values = Values {
+            address,
+            ..Values::default()
         };
-        let filled = |argument: &String| {
-            argument
-                .replace(ADDRESS, &address.to_string())
-                .replace(IP, &address.ip().to_string())
-                .replace(PORT, &address.port().to_string())
-                .into()
-        };
-        self.arguments.iter().map(filled).collect()
+        let filled = self.arguments.iter().map(|it| fill(it, &values).into());
+        filled.collect()
     }
 
     /// The program, doing nothing but to begin and to end.
@@ -142,7 +137,7 @@ mod tests {
                 "--addr".into(),
                 ADDRESS.into(),
                 "-p{port}".into(),
-                IP.into(),
+                "{ip}".into(),
             ],
             ..LaunchSpec::new("server".into(), String::new())
         };

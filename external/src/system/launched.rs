@@ -3,6 +3,7 @@
 use results::values::Named as _;
 use workloads::Workload;
 
+use super::placeholders::Placeholder;
 use super::{ADDRESS, Acquire, BuildRequest, Commands, Paths, System};
 
 /// The command lines of a system in one of its modes.
@@ -14,10 +15,10 @@ pub struct Launched {
     pub acquire: Option<&'static str>,
     /// What compiles the guest, once for all starts; nothing where nothing does.
     pub compile: Option<String>,
-    /// A start of a service.
-    pub service: String,
-    /// A start of a command.
-    pub command: String,
+    /// A start of a service, if it has any.
+    pub service: Option<String>,
+    /// A start of a command, if it has any.
+    pub command: Option<String>,
     /// What of it [can be left out](super::Adapter::differences) to be like the same engine used the
     /// other way, each with the command line of a service that is without it and all before it.
     pub without: Vec<(&'static str, String)>,
@@ -53,8 +54,9 @@ fn one(system: System, acquire: Option<Acquire>) -> Option<Launched> {
         };
         system.commands(&build, &paths)
     };
-    let service = commands(Workload::HttpHello, &[])?;
-    let command = commands(Workload::Hello, &[])?;
+    let service = commands(Workload::HttpHello, &[]);
+    let command = commands(Workload::Hello, &[]);
+    let any = service.as_ref().or(command.as_ref())?;
     let differences = system.differences(acquire);
     let without = (1..=differences.len()).filter_map(|n| {
         let commands = commands(Workload::HttpHello, &differences[..n])?;
@@ -63,10 +65,10 @@ fn one(system: System, acquire: Option<Acquire>) -> Option<Launched> {
     Some(Launched {
         system: system.name(),
         acquire: acquire.map(Acquire::name),
-        compile: service.compile.as_ref().map(|it| line(&service, it)),
+        compile: any.compile.as_ref().map(|it| line(any, it)),
         without: without.collect(),
-        service: line(&service, &service.launch),
-        command: line(&command, &command.launch),
+        service: service.map(|it| line(&it, &it.launch)),
+        command: command.map(|it| line(&it, &it.launch)),
     })
 }
 
@@ -79,7 +81,9 @@ fn line(commands: &Commands, arguments: &[String]) -> String {
     line.push_str(&commands.program);
     for argument in arguments {
         line.push(' ');
-        line.push_str(&argument.replace(ADDRESS, "IP:PORT"));
+        let argument = argument.replace(ADDRESS, "IP:PORT");
+        let argument = argument.replace(Placeholder::Ip.written(), "IP");
+        line.push_str(&argument.replace(Placeholder::Port.written(), "PORT"));
     }
     line
 }
@@ -92,10 +96,11 @@ mod tests {
     fn what_is_launched_is_what_the_page_says() {
         let page = include_str!("../../../docs/src/systems.md");
         for it in launched() {
-            let compile = it
-                .compile
-                .map_or_else(|| "–".to_owned(), |it| format!("`{it}`"));
-            let row = format!("| {compile} | `{}` | `{}` |", it.service, it.command);
+            let shown = |line: Option<String>| {
+                line.map_or_else(|| "–".to_owned(), |line| format!("`{line}`"))
+            };
+            let [compile, service, command] = [it.compile, it.service, it.command].map(shown);
+            let row = format!("| {compile} | {service} | {command} |");
             assert!(page.contains(&row), "{} {:?}: {row}", it.system, it.acquire);
         }
     }
@@ -108,11 +113,15 @@ mod tests {
         assert!(modes.contains(&("wasmedge-cli", Some("jit"))));
         assert!(modes.iter().all(|(system, _)| *system != "docker"));
         for it in &launched {
-            let mut before = &it.service;
+            let mut before = it.service.as_ref();
             for (name, line) in &it.without {
                 // How much is optimised ahead of time shows in what compiles alone.
-                assert!(line != before || *name == "o3", "{} {name}", it.system);
-                before = line;
+                assert!(
+                    Some(line) != before || *name == "o3",
+                    "{} {name}",
+                    it.system
+                );
+                before = Some(line);
             }
         }
     }

@@ -199,6 +199,9 @@ pub struct Preparation {
     pub sha256: String,
     /// Evidence that the start is what its cell says.
     pub attested: Attested,
+    /// The port of the machine's network that its service listens on whatever it is told; nothing where
+    /// there can be several.
+    pub fixed_port: Option<u16>,
 }
 
 /// What runs, from its launch to its removal. Dropping it removes it too.

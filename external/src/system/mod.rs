@@ -9,16 +9,20 @@ mod containerd;
 mod described;
 mod docker;
 mod given;
+mod host_program;
 mod instancing;
 mod launch_spec;
 mod launched;
 pub mod managed;
+pub mod microvm;
 mod native;
 mod oci;
 mod own;
+mod own_image;
 pub mod own_milestones;
 pub mod own_workload;
 pub mod placeholders;
+mod podman;
 mod programs;
 mod pull;
 mod registry;
@@ -35,10 +39,11 @@ use results::values::Lifecycle;
 use results::{Skip, SkipKind};
 use serde::Serialize;
 use workloads::target::OwnFile;
-use workloads::{Artifact, Call, Dialect, Target, Workload};
+use workloads::{Artifact, Call, Dialect, Script, Target, Workload};
 
 pub use self::described::{Described, DescriptionError, Untimed};
 pub use self::docker::image_id;
+pub use self::host_program::HostProgram;
 pub use self::instancing::Instancing;
 use self::launch_spec::{ADDRESS, MILESTONES};
 pub use self::launch_spec::{LaunchSpec, Mapped};
@@ -194,6 +199,12 @@ pub trait Adapter: Sync {
     /// The way in which its service of a workload meets requests unless another is asked for: what
     /// is to keep its state needs an instance that lives on.
     fn usual_instancing(&self, workload: Workload) -> Instancing {
+        if let Some(target) = workload.own()
+            && self.gives_sockets()
+            && own_workload::listens_itself(target)
+        {
+            return Instancing::PROCESS;
+        }
         let all = self.instancings();
         let keeps = all
             .iter()
@@ -229,9 +240,25 @@ pub trait Adapter: Sync {
         true
     }
 
+    /// The JavaScript that a workload is on it; nothing where it runs something else.
+    fn script(&self, _: Workload) -> Option<Script> {
+        None
+    }
+
     /// What of a person's own it runs in place of what is built here; nothing if it takes none.
     fn takes(&self) -> Option<Takes> {
         None
+    }
+
+    /// The program of this project that runs guests in it, of which another build may be measured in
+    /// place of the usual one; nothing where that is somebody else's product.
+    fn host_program(&self) -> Option<HostProgram> {
+        None
+    }
+
+    /// Whether it gives guests sockets of WASI's to listen on by themselves.
+    fn gives_sockets(&self) -> bool {
+        false
     }
 
     /// Whether it runs a person's own workload as that is built.
@@ -239,7 +266,7 @@ pub trait Adapter: Sync {
     /// # Errors
     /// What would be needed.
     fn check_own(&self, target: &Target) -> Result<(), Skip> {
-        own_workload::usual_check(self.name(), self.takes(), target)
+        own_workload::usual_check(self.name(), self.takes(), self.gives_sockets(), target)
     }
 
     /// How it is started if an engine of its own does that; nothing if it is a program that is
@@ -309,6 +336,11 @@ fn lacks(
         Scenario::CodeCold if !modes.iter().any(|mode| mode.from_source()) => {
             Some("nothing of it is compiled, so they would be those of warm-disk")
         }
+        Scenario::DiskCold | Scenario::WarmDisk
+            if !modes.is_empty() && modes.iter().all(|mode| mode.compiles()) =>
+        {
+            Some("it keeps nothing of what it compiles, so each start is one of code-cold")
+        }
         Scenario::ImageCold if managed.is_none_or(|it| it.variants(true, scenario).is_empty()) => {
             Some("it pulls no image from a registry")
         }
@@ -377,7 +409,12 @@ pub(crate) fn cleanup(product: &str, words: &[String]) -> Result<(), String> {
     match (product, words) {
         (docker::CLEANUP, [socket, owner]) => docker::remove_all(socket.into(), owner),
         (containerd::CLEANUP, [socket, id]) => containerd::remove(Path::new(socket), id),
-        (name, [program, state, id]) if oci::runtime::PROGRAMS.contains(&name) => {
+        (podman::CLEANUP, [program, root, state]) => {
+            let removed = podman::remove_left(program, root, state);
+            oci::remove_groups();
+            removed
+        }
+        (oci::CLEANUP, [program, state, id]) => {
             oci::caller::delete(program.into(), state.into(), id)
         }
         _ => Err(format!("nothing can be cleaned up of `{product}`")),

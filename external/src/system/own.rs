@@ -156,7 +156,9 @@ impl Takes {
             Self::Program => Contents::Program,
             Self::Guest(dialect) => match workload.artifact_for(dialect).map(Artifact::form) {
                 Some(Form::HttpComponent) => Contents::Component,
-                Some(Form::CoreModule | Form::SocketsModule) | None => Contents::Module,
+                Some(Form::CoreModule | Form::SocketsModule | Form::BootImage) | None => {
+                    Contents::Module
+                }
             },
         }
     }
@@ -216,7 +218,7 @@ impl OwnArtifact {
     }
 
     /// Copies it: the run owns the pages that it evicts.
-    pub(super) fn copy_to(&self, copy: &Path) -> Result<(), String> {
+    pub(crate) fn copy_to(&self, copy: &Path) -> Result<(), String> {
         let from = self.path.display();
         std::fs::copy(&self.path, copy).map_err(|error| format!("cannot copy {from}: {error}"))?;
         let copied = sha256_file(copy).map_err(|error| error.to_string())?;

@@ -49,7 +49,7 @@ impl OwnMilestones {
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
         let acquiring = match acquire {
-            Acquire::Compile | Acquire::Jit => Phase::Compile,
+            Acquire::Compile | Acquire::Jit | Acquire::Source => Phase::Compile,
             Acquire::CacheMiss => Phase::CacheMiss,
             Acquire::CacheHit => Phase::CacheHit,
             Acquire::Deserialize => Phase::Deserialize,

@@ -1,63 +1,146 @@
-//! What stands in a person's commands for what is known only when they are launched.
+//! What stands in commands for what is known only when they are launched: those of persons, and those
+//! of this program.
 
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::nearest::nearest;
 
-/// All of them.
-const NAMES: [&str; 5] = ["address", "ip", "port", "artifact", "work"];
+/// What stands for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placeholder {
+    /// IP and port that a service listens on.
+    Address,
+    /// The one of both.
+    Ip,
+    /// The other.
+    Port,
+    /// The file that was built: the module, component or program.
+    Artifact,
+    /// What is made of it before all starts.
+    Out,
+    /// A folder of the start's own.
+    Work,
+    /// The arguments that a command's call gives it, each by itself.
+    Arguments,
+}
 
-/// What takes the place of each.
-#[derive(Debug, Clone, Copy)]
+impl Placeholder {
+    /// What a person's own workload may be told.
+    pub const OF_WORKLOADS: &'static [Self] = &[
+        Self::Address,
+        Self::Ip,
+        Self::Port,
+        Self::Artifact,
+        Self::Work,
+    ];
+
+    /// Those of paths.
+    pub(super) const PATHS: &'static [Self] = &[Self::Artifact, Self::Out, Self::Work];
+
+    /// Those of what a description launches.
+    pub(super) const LAUNCH: &'static [Self] = &[
+        Self::Artifact,
+        Self::Out,
+        Self::Work,
+        Self::Address,
+        Self::Ip,
+        Self::Port,
+        Self::Arguments,
+    ];
+
+    /// Where a service is to listen, by any of these.
+    pub(super) const LISTEN: &'static [Self] = &[Self::Address, Self::Ip, Self::Port];
+
+    /// As it is written, in braces.
+    pub const fn written(self) -> &'static str {
+        match self {
+            Self::Address => super::ADDRESS,
+            Self::Ip => "{ip}",
+            Self::Port => "{port}",
+            Self::Artifact => "{artifact}",
+            Self::Out => "{out}",
+            Self::Work => "{work}",
+            Self::Arguments => "{arguments}",
+        }
+    }
+
+    /// Whether a text holds it.
+    pub fn is_in(self, text: &str) -> bool {
+        text.contains(self.written())
+    }
+
+    /// The one that a word in braces is.
+    fn from_word(word: &str) -> Option<Self> {
+        Self::LAUNCH.iter().copied().find(|it| it.word() == word)
+    }
+
+    fn word(self) -> &'static str {
+        self.written().trim_matches(['{', '}'])
+    }
+}
+
+/// What takes the place of each. What is not known stays as it is written.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Values<'a> {
     /// Where a service listens; nothing of a command.
     pub address: Option<SocketAddr>,
-    /// The file that was built: the program, or the guest.
+    /// The file that was built.
     pub artifact: Option<&'a Path>,
-    /// A folder of the start's own, empty.
+    /// What is made of it.
+    pub out: Option<&'a Path>,
+    /// A folder of the start's own.
     pub work: Option<&'a Path>,
+}
+
+impl Values<'_> {
+    /// Where a service listens, and nothing else.
+    pub const fn address(address: SocketAddr) -> Self {
+        Self {
+            address: Some(address),
+            artifact: None,
+            out: None,
+            work: None,
+        }
+    }
+
+    fn of(&self, placeholder: Placeholder) -> Option<String> {
+        let shown = |path: &Path| path.display().to_string();
+        match placeholder {
+            Placeholder::Address => self.address.map(|it| it.to_string()),
+            Placeholder::Ip => self.address.map(|it| it.ip().to_string()),
+            Placeholder::Port => self.address.map(|it| it.port().to_string()),
+            Placeholder::Artifact => self.artifact.map(shown),
+            Placeholder::Out => self.out.map(shown),
+            Placeholder::Work => self.work.map(shown),
+            Placeholder::Arguments => None,
+        }
+    }
 }
 
 /// Puts values in their places. What is not known stays as it is written.
 pub fn fill(text: &str, values: &Values<'_>) -> String {
-    fn shown(it: impl Display) -> String {
-        it.to_string()
-    }
-    let value = |name: &str| match name {
-        "address" => values.address.map(shown),
-        "ip" => values.address.map(|it| shown(it.ip())),
-        "port" => values.address.map(|it| shown(it.port())),
-        "artifact" => values.artifact.map(|it| shown(it.display())),
-        "work" => values.work.map(|it| shown(it.display())),
-        _ => None,
-    };
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, name, after)) = next(rest) {
+    while let Some((before, word, after)) = next(rest) {
         filled.push_str(before);
-        match value(name) {
+        match Placeholder::from_word(word).and_then(|it| values.of(it)) {
             Some(value) => filled.push_str(&value),
-            None => filled.push_str(&format!("{{{name}}}")),
+            None => filled.push_str(&format!("{{{word}}}")),
         }
         rest = after;
     }
     filled + rest
 }
 
-/// Whether a text holds a placeholder.
-pub fn has(text: &str, name: &str) -> bool {
-    text.contains(&format!("{{{name}}}"))
-}
-
 /// The text up to the first word in braces, that word, and what follows. Braces around something else,
 /// as in JSON, are nothing of ours.
 fn next(text: &str) -> Option<(&str, &str, &str)> {
+    let is_of_word = |it: char| it.is_ascii_lowercase() || it == '-';
     let mut from = 0;
     loop {
         let at = from + text[from..].find('{')?;
-        let end = text[at + 1..].find(|it: char| !it.is_ascii_lowercase());
+        let end = text[at + 1..].find(|it| !is_of_word(it));
         let word = &text[at + 1..at + 1 + end.unwrap_or(text.len() - at - 1)];
         let after = &text[at + 1 + word.len()..];
         if let (false, Some(after)) = (word.is_empty(), after.strip_prefix('}')) {
@@ -67,24 +150,32 @@ fn next(text: &str) -> Option<(&str, &str, &str)> {
     }
 }
 
-/// Checks that a text has no word in braces that is nearly a placeholder: left as it is, it would be
-/// a service that listens nowhere.
+/// The words in braces of a text.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (_, word, after) = next(rest)?;
+        rest = after;
+        Some(word)
+    })
+}
+
+/// Checks that a text has no word in braces that is nearly one of these: left as it is, it would be a
+/// service that listens nowhere. Other words in braces are the program's own.
 ///
 /// # Errors
 /// Which word, and what was meant.
-pub fn check(text: &str) -> Result<(), (String, String)> {
-    let mut rest = text;
-    while let Some((_, name, after)) = next(rest) {
-        rest = after;
-        if NAMES.contains(&name) {
-            continue;
-        }
-        if let Some(near) = nearest(name, NAMES) {
-            let message = format!("there is no placeholder {{{name}}}");
-            return Err((message, format!("did you mean {{{near}}}?")));
-        }
+pub fn check(text: &str, allowed: &[Placeholder]) -> Result<(), (String, String)> {
+    let known: Vec<_> = allowed.iter().map(|it| it.word()).collect();
+    let unknown = words(text).filter(|word| !known.contains(word));
+    let mut slips = unknown.filter_map(|word| Some((word, nearest(word, known.iter().copied())?)));
+    match slips.next() {
+        Some((word, near)) => Err((
+            format!("there is no placeholder {{{word}}}"),
+            format!("did you mean {{{near}}}?"),
+        )),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -94,15 +185,15 @@ mod tests {
     #[test]
     fn each_is_put_in_its_place_once_and_other_braces_stay() {
         let values = Values {
-            address: Some(([127, 0, 0, 1], 80).into()),
-            artifact: None,
             work: Some(Path::new("/w/{port}")),
+            ..Values::address(([127, 0, 0, 1], 80).into())
         };
         for (text, filled) in [
             ("--listen={address}", "--listen=127.0.0.1:80"),
             ("{ip} {port}", "127.0.0.1 80"),
             ("{work}/x", "/w/{port}/x"),
             ("{artifact}", "{artifact}"),
+            ("{out} {arguments}", "{out} {arguments}"),
             ("{\"port\": {port}}", "{\"port\": 80}"),
             ("{{port}}", "{80}"),
             ("{", "{"),
@@ -116,11 +207,20 @@ mod tests {
 
     #[test]
     fn a_misspelt_one_is_refused_and_other_words_are_not() {
+        let check = |text| check(text, Placeholder::OF_WORKLOADS);
         assert!(check("{address} {x} {name} {\"a\":1}").is_ok());
         let (message, hint) = check("{adress}").unwrap_err();
         assert!(
             message.contains("{adress}") && hint.contains("{address}"),
             "{message} {hint}"
         );
+    }
+
+    #[test]
+    fn every_one_is_known_by_its_word() {
+        for placeholder in Placeholder::LAUNCH {
+            let word = placeholder.word();
+            assert_eq!(Placeholder::from_word(word), Some(*placeholder), "{word}");
+        }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
+use machine::clock::now_ns;
 use results::digest::sha256_file;
 
 use super::{Found, Unavailable, find_program};
+use crate::process::wait_for_end;
 
 /// Runs a program to its end for what it does to files.
 pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String> {
@@ -27,9 +29,21 @@ pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String
     ))
 }
 
+/// Waits until a command has ended; one that has not by `until_ns` is killed. Whether it has ended by
+/// itself.
+pub(super) fn ends_by(child: &mut Child, until_ns: u64) -> bool {
+    wait_for_end(child.id(), until_ns);
+    if now_ns() < until_ns || matches!(child.try_wait(), Ok(Some(_))) {
+        return true;
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    false
+}
+
 /// Where `./setup` puts a program that it downloads. For root that is a folder of root's: in the home
 /// of somebody who has called `sudo`, they could put another in its place.
-fn installed_by_setup(name: &str) -> Option<PathBuf> {
+pub(super) fn installed_by_setup(name: &str) -> Option<PathBuf> {
     if is_root() {
         let program = docker_engine::state().join(name);
         return docker_engine::is_roots(&program).then_some(program);
@@ -98,6 +112,21 @@ mod tests {
     use std::path::Path;
 
     use docker_engine::is_roots;
+
+    #[test]
+    fn what_does_not_end_in_time_is_killed() {
+        let launch = |seconds: &str| {
+            std::process::Command::new("/bin/sleep")
+                .arg(seconds)
+                .spawn()
+        };
+        let mut quick = launch("0").unwrap();
+        assert!(super::ends_by(&mut quick, u64::MAX));
+        assert!(quick.wait().unwrap().success());
+        let mut slow = launch("1000").unwrap();
+        assert!(!super::ends_by(&mut slow, super::now_ns()));
+        assert!(slow.try_wait().unwrap().is_some());
+    }
 
     #[test]
     fn only_what_nobody_else_can_replace_is_roots() {

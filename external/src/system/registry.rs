@@ -7,9 +7,10 @@ use std::ops::Deref;
 use std::sync::{PoisonError, RwLock};
 
 use campaign::{Error, Exit};
+use systems::Family;
 
 use super::described::{self, Described};
-use super::{Adapter, containerd, docker, oci, wasmcloud, wasmedge, wasmtime};
+use super::{Adapter, containerd, docker, microvm, oci, podman, wasmcloud, wasmedge, wasmtime};
 
 /// A system, by its adapter. Two are the same if their adapters have the same name; they are
 /// ordered as in tables.
@@ -17,16 +18,22 @@ use super::{Adapter, containerd, docker, oci, wasmcloud, wasmedge, wasmtime};
 pub struct System(&'static dyn Adapter);
 
 /// Those that are code; no order is meant.
-static ADAPTERS: [&dyn Adapter; 9] = [
+static ADAPTERS: [&dyn Adapter; 15] = [
     &wasmtime::WasmtimeEmbedded,
     &wasmedge::WasmEdgeEmbedded,
     &wasmtime::WasmtimeCli,
     &docker::Docker { wasmtime: false },
     &docker::Docker { wasmtime: true },
     &containerd::Containerd,
-    &oci::runtime::Runtime { program: "runc" },
-    &oci::runtime::Runtime { program: "crun" },
+    &oci::runtime::Runtime(oci::product::RUNC),
+    &oci::runtime::Runtime(oci::product::CRUN),
+    &oci::runtime::Runtime(oci::product::YOUKI),
+    &oci::runtime::Runtime(oci::product::GVISOR),
+    &podman::Podman,
     &wasmcloud::WasmCloud,
+    &microvm::MicroVm::BARE,
+    &microvm::MicroVm::QEMU,
+    &microvm::MicroVm::FIRECRACKER,
 ];
 
 /// Those that a person described to this process.
@@ -93,6 +100,11 @@ impl System {
         self.name().into()
     }
 
+    /// The family that it is shown in.
+    pub fn family(self) -> Family {
+        systems::describe_as(&self.recorded(), self.description().as_ref()).family
+    }
+
     fn key(self) -> (usize, &'static str) {
         (systems::rank(&self.recorded()), self.name())
     }
@@ -149,7 +161,7 @@ mod tests {
             assert_eq!(System::from_name(system.name()), Some(system));
             assert!(described.contains(&system.recorded()), "{system:?}");
         }
-        assert_eq!(System::from_name("podman"), None);
+        assert_eq!(System::from_name("nothing"), None);
         for described in described::SYSTEMS.iter() {
             let shown = systems::describe(&described.name().into());
             assert_eq!(described.label(), shown.label);

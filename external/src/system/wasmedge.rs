@@ -11,9 +11,9 @@ use workloads::Dialect;
 
 use super::programs::unavailable;
 use super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, LaunchSpec, Mapped,
-    ONE_INSTANCE, Paths, Takes, Unavailable, call_arguments, copy_guest, found, listens, run, text,
-    words,
+    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, HostProgram, LaunchSpec,
+    Mapped, ONE_INSTANCE, Paths, Takes, Unavailable, call_arguments, copy_guest, listens, run,
+    text, words,
 };
 
 /// The engine as a library.
@@ -24,6 +24,12 @@ const HOST: Package = Package {
     arguments: &["--features", "wasmedge"],
     flags: None,
     first_build: "building the program that embeds WasmEdge: once, about two minutes",
+};
+
+const PROGRAM: HostProgram = HostProgram {
+    name: HOST.name,
+    version: &["--version"],
+    says: "WasmEdge",
 };
 
 /// What it can start with: interpreting, or code that was compiled ahead. The library takes the run mode
@@ -45,9 +51,11 @@ impl Adapter for WasmEdgeEmbedded {
         let remedy = "`./setup wasmedge` installs the library that it is built with";
         let unavailable = unavailable(remedy);
         let program = HOST.program(HOST.name).map_err(&unavailable)?;
-        let printed = run(&program, &["--version".to_owned()]).map_err(&unavailable)?;
-        let version = printed.rsplit(' ').next().unwrap_or(&printed).to_owned();
-        found(program, version, remedy)
+        PROGRAM.identify(program).map_err(&unavailable)
+    }
+
+    fn host_program(&self) -> Option<HostProgram> {
+        Some(PROGRAM)
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use results::digest::sha256_file;
 use wasmparser::{Parser, Payload};
-use workloads::target::{Component, OwnFile};
+use workloads::target::{Component, Module, OwnFile, Sockets};
 
 use crate::system::{Contents, OwnArtifact};
 
@@ -18,6 +18,9 @@ const LONGEST_BODY: u64 = 64 * 1024 * 1024;
 
 /// The interface by which a component is called for each request.
 const HANDLER: &str = "wasi:http/incoming-handler";
+
+/// The interface by which a component listens by itself.
+const SOCKETS: &str = "wasi:sockets/tcp";
 
 /// The file of a program: by its path, where the name has a slash, or on the path of programs.
 pub(super) fn program(name: &str, folder: &Path) -> Result<OwnFile, Wrong> {
@@ -38,22 +41,33 @@ pub(super) fn program(name: &str, folder: &Path) -> Result<OwnFile, Wrong> {
     Ok(file)
 }
 
-/// A component, and whether it handles requests by itself.
+/// A component, and how its service may be reached.
 pub(super) fn component(path: &Path) -> Result<Component, Wrong> {
     const HINT: &str = "`component` takes a component; a core module goes into `module`";
     let file = guest(path, Contents::Component, HINT)?;
-    let bytes = std::fs::read(path).map_err(|error| (error.to_string(), HINT))?;
-    let handles_http = exports(&bytes, HANDLER).map_err(|error| {
-        let message = format!("{} is no whole component: {error}", path.display());
-        (message, "build it anew")
-    })?;
-    Ok(Component { file, handles_http })
+    let names = outer_names(path, "component")?;
+    let is_of = |name: &String, interface: &str| name.split('@').next() == Some(interface);
+    Ok(Component {
+        file,
+        handles_http: names.exports.iter().any(|it| is_of(it, HANDLER)),
+        opens_sockets: names.imports.iter().any(|it| is_of(it, SOCKETS)),
+    })
 }
 
-/// A core module.
-pub(super) fn module(path: &Path) -> Result<OwnFile, Wrong> {
+/// A core module, and what it may listen on.
+pub(super) fn module(path: &Path) -> Result<Module, Wrong> {
     const HINT: &str = "`module` takes a core module; a component goes into `component`";
-    guest(path, Contents::Module, HINT)
+    let file = guest(path, Contents::Module, HINT)?;
+    let names = outer_names(path, "core module")?;
+    let has = |name: &str| names.imports.iter().any(|it| it == name);
+    let sockets = if has("sock_listen") || has("sock_open") {
+        Sockets::Opened
+    } else if has("sock_accept") {
+        Sockets::Handed
+    } else {
+        Sockets::None
+    };
+    Ok(Module { file, sockets })
 }
 
 fn guest(path: &Path, wanted: Contents, hint: &'static str) -> Result<OwnFile, Wrong> {
@@ -102,18 +116,43 @@ pub(super) fn own_file(path: &Path) -> Result<OwnFile, String> {
     })
 }
 
-/// Whether a component exports an interface, of any version. What is nested in it does not count.
-fn exports(bytes: &[u8], interface: &str) -> Result<bool, wasmparser::BinaryReaderError> {
+/// What a guest imports and exports, by name. What is nested in it does not count.
+#[derive(Debug, Default)]
+struct Names {
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+fn outer_names(path: &Path, what: &str) -> Result<Names, Wrong> {
+    const HINT: &str = "build it anew";
+    let wrong = |error: &dyn std::fmt::Display| {
+        let message = format!("{} is no whole {what}: {error}", path.display());
+        (message, HINT)
+    };
+    let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
+    names_in(&bytes).map_err(|error| wrong(&error))
+}
+
+fn names_in(bytes: &[u8]) -> Result<Names, wasmparser::BinaryReaderError> {
     let mut depth = 0_usize;
-    let mut found = false;
+    let mut found = Names::default();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
-                    let name = export?.name.name;
-                    found |= name.split('@').next() == Some(interface);
+                    found.exports.push(export?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    found.imports.push(import?.name.name.to_owned());
+                }
+            }
+            Payload::ImportSection(section) if depth == 0 => {
+                for import in section.into_imports() {
+                    found.imports.push(import?.name.to_owned());
                 }
             }
             _ => {}
@@ -142,7 +181,11 @@ mod tests {
         let (message, hint) = component(&Artifact::Hello.path()).unwrap_err();
         assert!(message.contains("holds a core module"), "{message}");
         assert!(hint.contains("goes into `module`"), "{hint}");
-        assert!(module(&Artifact::Hello.path()).is_ok());
+        let hello = module(&Artifact::Hello.path()).unwrap();
+        assert_eq!(hello.sockets, Sockets::None);
+        let listens = Workload::HttpHello.artifact_for(Dialect::WasmEdgeSockets);
+        let listens = module(&listens.unwrap().path()).unwrap();
+        assert_eq!(listens.sockets, Sockets::Opened);
         let folder = tempfile::tempdir().unwrap();
         let cut = folder.path().join("cut.wasm");
         let bytes = http.read().unwrap();

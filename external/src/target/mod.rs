@@ -4,14 +4,13 @@
 //! workloads that are built in.
 
 mod call;
-mod document;
 mod files;
 mod parse;
 mod short;
 
 use std::path::Path;
 
-use campaign::{Error, Exit};
+use campaign::{Error, Exit, errno};
 use results::mask;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -19,8 +18,8 @@ use workloads::Workload;
 
 pub use short::TargetArguments;
 
-use self::document::Source;
 use self::parse::Place;
+use crate::document::{self, Source, UnreadableDocument};
 
 /// A description as a run's record keeps it: by its file, or whole where a command line has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,7 +148,14 @@ pub(crate) fn load(all: &[Described]) -> Result<Vec<Workload>, Error> {
 }
 
 fn of_file(path: &Path) -> Result<Vec<workloads::Target>, Error> {
-    let text = document::read(path)?;
+    let text = document::read(path).map_err(|error| {
+        let hint = match &error {
+            UnreadableDocument::Io { source, .. } => errno::hint(source),
+            _ => None,
+        };
+        let usual = "--target takes a TOML file, and the paths of artifacts stand in it";
+        Error::new(Exit::Usage, error.to_string()).hint(hint.unwrap_or(usual))
+    })?;
     let unreadable = |message: String| Error::new(Exit::Usage, message);
     let file = files::own_file(path).map_err(unreadable)?;
     let folder = file.path.parent().unwrap_or(Path::new("/")).to_owned();

@@ -5,7 +5,6 @@ use std::path::Path;
 use workloads::target::ImageSource;
 use workloads::{Answer, Call, Request, Target};
 
-use super::document::Source;
 use super::parse::{Place, targets};
 use super::*;
 
@@ -60,7 +59,7 @@ fn a_service_is_all_that_its_description_says() {
     "#;
     let error = parsed(ground.path(), text).unwrap_err().to_string();
     assert!(
-        error.contains("x.toml:17: `workload.page.native[0]`"),
+        error.contains("x.toml:17: workload.page.native[0]: "),
         "{error}"
     );
     let text = text.replace("serve-not-here-is-sh-on-path", "sh");
@@ -126,34 +125,101 @@ fn a_command_has_arguments_and_an_exit_code() {
     assert!(matches!(archive, ImageSource::Archive(file) if file.bytes == 10));
 }
 
+#[test]
+fn requests_of_a_sequence_have_names_and_answers_of_their_own() {
+    let ground = ground();
+    let text = r#"
+        [workload.shop]
+        native = ["sh"]
+        requests = [
+            { name = "login", method = "POST", path = "/login", body = "me", expect = 204 },
+            "GET /items?page=1",
+            { path = "/items?page=2", expect = { status = 200, body-contains = "2" } },
+        ]
+        [workload.one]
+        native = ["sh"]
+        requests = [{ path = "/x", expect = 404 }]
+    "#;
+    let all = parsed(ground.path(), text).unwrap();
+    let names: Vec<_> = all[0].sequence.iter().map(|it| &*it.name).collect();
+    assert_eq!(names, ["login", "GET /items", "GET /items (2)"]);
+    let login = &all[0].sequence[0];
+    assert_eq!(all[0].call, Call::Http(login.request.clone()));
+    assert_eq!(
+        (&*login.request.method, &*login.request.body),
+        ("POST", &b"me"[..])
+    );
+    assert_eq!(all[0].expected, workloads::Expectation::status(204));
+    let last = &all[0].sequence[2].expected;
+    assert!(last.check(&Answer::new(200, "page 2".into())).is_ok());
+    assert!(last.check(&Answer::new(200, "page 1".into())).is_err());
+    // One alone is always the same.
+    assert_eq!(all[1].call, Call::Http(Request::get("/x")));
+    assert!(all[1].sequence.is_empty());
+    for (line, said) in [
+        (
+            "request = \"GET /\"",
+            "x.toml:4: workload.x.request: each of `requests` says",
+        ),
+        (
+            "expect = 200",
+            "x.toml:4: workload.x.expect: each of `requests` says",
+        ),
+        ("kind = \"command\"", "a command runs to its end"),
+    ] {
+        let text = format!("[workload.x]\nnative = [\"sh\"]\nrequests = [\"GET /\"]\n{line}");
+        let error = parsed(ground.path(), &text).unwrap_err().to_string();
+        assert!(error.contains(said), "{line}: {error}");
+    }
+}
+
+#[test]
+fn a_token_in_the_path_of_a_request_is_in_no_name() {
+    let ground = ground();
+    let text = "[workload.x]\nnative = [\"sh\"]\nrequests = [{ headers = { authorization = \"Bearer \
+        tr0ub4dor-and-3\" }, path = \"/tr0ub4dor-and-3/x\" }, \"GET /y\"]";
+    let target = &parsed(ground.path(), text).unwrap()[0];
+    assert!(
+        !target.sequence[0].name.contains("tr0ub4dor"),
+        "{:?}",
+        target.sequence[0].name
+    );
+}
+
 /// Lines of a description, each with the key that is wrong in it, what is said, and what is advised.
 const WRONG: &str = r#"
-requst = 1 | requst | no such key | did you mean `request`?
-zzz = 1 | zzz | no such key | there are kind, request
-kind = "servce" | kind | `servce` is nothing | did you mean `service`?
-kind = 3 | kind | expected a text, found integer | 
+requst = 1 | requst | is no key | did you mean `request`?
+zzz = 1 | zzz | is no key | there are kind, request
+kind = "servce" | kind | `servce` is no kind | did you mean `service`?
+kind = 3 | kind | a text is expected | 
 request = "get /" | request | is no request | method in capitals
 request = { path = "/a b" } | request.path | no blanks | %20
 request = { path = "x" } | request | is no request | 
-request = { mehod = "GET" } | request.mehod | no such key | did you mean `method`?
+request = { mehod = "GET" } | request.mehod | is no key | did you mean `method`?
 request = { body = "a", body-file = "b" } | request.body-file | two bodies | 
 request = { body-file = "gone" } | request.body-file | cannot read | 
 request = { headers = { "a b" = "c" } } | request.headers.a b | is no header | 
 request = { headers = { content-length = "1" } } | request.headers.content-length | follows from the body | leave it out
-expect = { staus = 200 } | expect.staus | no such key | did you mean `status`?
-expect = { status = 1000 } | expect.status | from 0 to 999, found 1000 | 
+requests = [] | requests | the list is empty | 
+requests = "GET /" | requests | a list of requests is expected | 
+requests = [{ pth = "/" }] | requests[0].pth | is no key | did you mean `path`?
+requests = ["GET /", "get /x"] | requests[1] | is no request | method in capitals
+requests = [{ name = "a" }, { name = "a" }] | requests[1].name | two requests are called `a` | 
+requests = [{ expect = { staus = 1 } }] | requests[0].expect.staus | is no key | did you mean `status`?
+expect = { staus = 200 } | expect.staus | is no key | did you mean `status`?
+expect = { status = 1000 } | expect.status | this is 1000, and a whole number from 0 to 999 | 
 expect = { body-sha256 = "12" } | expect.body-sha256 | is no digest | 64 hexadecimal
 expect = { header = "a b" } | expect.header | names no header | 
-expect = [200, true] | expect[1] | expected a text | 
+expect = [200, true] | expect[1] | a text is expected | 
 ready = "health" | ready | is no path | /health
-native = "./serve" | native | expected a list | 
+native = "./serve" | native | a list of texts is expected | 
 native = [] | native | there is no program | {address}
 native = ["./gone"] | native[0] | cannot read | relative to the file
 native = ["./order.json"] | native[0] | not executable | chmod +x
 native = ["./fixtures"] | native[0] | is no file | 
 native = ["no-such-program-here"] | native[0] | no program | PATH
 native = ["sh", "{adress}"] | native[1] | no placeholder {adress} | {address}
-native = ["sh", 1] | native[1] | expected a text | 
+native = ["sh", 1] | native[1] | a text is expected | 
 image = "-v /:/x" | image | no name of an image | docker save
 image = "./gone.tar" | image | cannot read | docker save
 component = "hello.wasm" | component | holds a core module | goes into `module`
@@ -162,15 +228,15 @@ module = "http.component.wasm" | module | holds a component | goes into `compone
 module = "order.json" | module | neither WebAssembly | 
 arguments = ["x"] | arguments | nothing is given them | image's command
 environment = { "A=B" = "c" } | environment.A=B | no name of a variable | 
-environment = { A = 1 } | environment.A | expected a text | 
+environment = { A = 1 } | environment.A | a text is expected | 
 environment = { A = "{prot}" } | environment.A | {prot} | {port}
 folders = { data = "fixtures" } | folders.data | no absolute path | what a guest calls
 folders = { "/d" = "gone" } | folders./d | cannot open | 
 folders = { "/d" = "serve" } | folders./d | is no folder | 
-folders = { "/d" = { path = "fixtures", wirte = true } } | folders./d.wirte | no such key | `write`
+folders = { "/d" = { path = "fixtures", wirte = true } } | folders./d.wirte | is no key | `write`
 folders = { "/d" = { path = "fixtures", write = 1 } } | folders./d.write | true or false | 
-port = 0 | port | from 1 to 65535, found 0 | 
-port = 70000 | port | found 70000 | 
+port = 0 | port | this is 0, and a whole number from 1 to 65535 | 
+port = 70000 | port | this is 70000 | 
 "#;
 
 #[test]
@@ -189,7 +255,7 @@ fn whatever_is_wrong_is_named_by_line_and_key_with_what_was_meant() {
         let text = format!("# a comment\n[workload.x]\n{line}\n{runs}");
         let error = parsed(ground.path(), &text).unwrap_err();
         let shown = error.to_string();
-        let place = format!("x.toml:3: `workload.x.{key}");
+        let place = format!("x.toml:3: workload.x.{key}");
         assert!(
             shown.contains(&place) && shown.contains(said) && shown.contains(hint),
             "{line}: {shown}"
@@ -214,7 +280,7 @@ fn what_is_no_description_says_what_one_is() {
         ("[workloads.x]", "did you mean `workload`?"),
         (
             "[workload]\nx = 1",
-            "x.toml:2: `workload.x`: expected a table",
+            "x.toml:2: workload.x: this is a number, and a table is expected",
         ),
         ("workload = [", "x.toml:1: "),
         ("[workload.x]", "there is nothing to run"),
@@ -248,7 +314,7 @@ fn a_file_that_is_none_is_refused() {
     for (described, said) in [
         (at("gone.toml"), "cannot read"),
         (at("fixtures"), "is no file"),
-        (at("long.toml"), "is longer than"),
+        (at("long.toml"), "more than"),
         (at("bytes.toml"), "is no text"),
         (
             Described::File {

@@ -2,12 +2,13 @@
 
 use results::Param;
 
-use super::{Kind, Known, Layer, Marker, look};
+use super::{Family, Kind, Known, Layer, Marker, look};
 
 pub(super) const KNOWN: [Known; 1] = [Known {
     name: "containerd",
     label: "containerd",
     kind: Kind::Container,
+    family: Family::Container,
     engine: None,
     usual: &[(Param::Network, &["host", "none"])],
     look: look("purple", Marker::Plus, false),

@@ -3,7 +3,7 @@
 use results::Param;
 
 use super::usual::Usual;
-use super::{Embedding, Kind, Known, Layer, Marker, look};
+use super::{Embedding, Family, Kind, Known, Layer, Marker, look};
 
 /// `docker run` puts a container on the bridge.
 const USUAL: [Usual; 1] = [(Param::Network, &["bridge", "host", "none"])];
@@ -13,6 +13,7 @@ pub(super) const KNOWN: [Known; 2] = [
         name: "docker",
         label: "Docker",
         kind: Kind::Container,
+        family: Family::Container,
         engine: None,
         usual: &USUAL,
         look: look("green", Marker::Diamond, false),
@@ -21,6 +22,7 @@ pub(super) const KNOWN: [Known; 2] = [
         name: "docker-wasmtime",
         label: "Wasmtime in Docker",
         kind: Kind::Container,
+        family: Family::Container,
         engine: Some(("wasmtime", Embedding::Within)),
         usual: &USUAL,
         look: look("mint", Marker::Diamond, true),

@@ -7,20 +7,30 @@
 //! Which system stands for its kind, and which of a system's cells for the system, is settled here
 //! too, beforehand and whatever is measured: [`standing`] and [`usual()`].
 
+mod command_lines;
 mod containerd;
 mod docker;
+mod family;
+mod javascript;
 mod look;
+mod microvm;
 mod native;
 mod oci;
+mod podman;
 mod usual;
 mod wasmcloud;
 mod wasmedge;
+mod wasmer;
+mod wasmi;
 mod wasmtime;
+
+use std::sync::LazyLock;
 
 use results::System;
 use results::manifest::{self, SystemKind};
 use serde::Serialize;
 
+pub use family::{Family, in_families};
 pub use usual::{by_use, representatives, standing, usual};
 
 /// What a system is shown as, and what kind of thing it is.
@@ -32,6 +42,8 @@ pub struct Description {
     pub label: String,
     /// What runs the workload.
     pub kind: Kind,
+    /// Where it stands among many.
+    pub family: Family,
     /// The engine of WebAssembly in it, and how that is used.
     pub engine: Option<(&'static str, Embedding)>,
     /// How it looks in pictures.
@@ -48,6 +60,10 @@ pub enum Kind {
     Wasm,
     /// A container.
     Container,
+    /// A runtime of JavaScript.
+    Isolate,
+    /// A virtual machine for one program.
+    MicroVm,
     /// Something that nobody described.
     Unknown,
 }
@@ -124,10 +140,28 @@ pub const CONTAINER_LAYERS: [Layer; 7] = [
     docker::LAYERS[2],
 ];
 
+/// What stands in the place of a layer: another way to do what that does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instead {
+    /// As a layer. Its step is that of the one that it stands in the place of.
+    pub layer: Layer,
+    /// The step of the outermost layer inside it.
+    pub around: &'static str,
+}
+
+/// What stands in the place of the layers of a container.
+pub const INSTEAD_OF_LAYERS: [Instead; 4] = [
+    oci::INSTEAD[0],
+    oci::INSTEAD[1],
+    oci::INSTEAD[2],
+    podman::INSTEAD,
+];
+
 struct Known {
     name: &'static str,
     label: &'static str,
     kind: Kind,
+    family: Family,
     engine: Option<(&'static str, Embedding)>,
     /// Its parameters of which there is a choice, each with its values, the usual one first.
     usual: &'static [usual::Usual],
@@ -142,19 +176,31 @@ const fn look(colour: &'static str, marker: Marker, hollow: bool) -> Look {
     }
 }
 
-/// All of them, in the order of tables.
-static KNOWN: [&[Known]; 7] = [
+/// All of them, one file a product. Tables have them by family, and within one in this order.
+static KNOWN: [&[Known]; 13] = [
     &native::KNOWN,
     &wasmtime::KNOWN,
     &wasmedge::KNOWN,
+    &wasmer::KNOWN,
+    &wasmi::KNOWN,
+    &command_lines::KNOWN,
+    &javascript::KNOWN,
     &wasmcloud::KNOWN,
     &oci::KNOWN,
     &containerd::KNOWN,
     &docker::KNOWN,
+    &podman::KNOWN,
+    &microvm::KNOWN,
 ];
 
+/// All of them, in the order of tables.
 fn known() -> impl Iterator<Item = &'static Known> {
-    KNOWN.into_iter().flatten()
+    static ORDERED: LazyLock<Vec<&Known>> = LazyLock::new(|| {
+        let mut all: Vec<_> = KNOWN.into_iter().flatten().collect();
+        all.sort_by_key(|known| known.family);
+        all
+    });
+    ORDERED.iter().copied()
 }
 
 impl From<&Known> for Description {
@@ -163,6 +209,7 @@ impl From<&Known> for Description {
             name: known.name.into(),
             label: known.label.to_owned(),
             kind: known.kind,
+            family: known.family,
             engine: known.engine,
             look: known.look,
         }
@@ -178,10 +225,12 @@ pub fn describe(system: &System) -> Description {
 /// The same where a person may have described it: a run's manifest has that.
 pub fn describe_as(system: &System, own: Option<&manifest::Description>) -> Description {
     let name = system.original_name();
+    let kind = own.map_or(Kind::Unknown, |own| own.kind.into());
     let undescribed = || Description {
         name: name.into(),
         label: own.map_or(name, |own| &own.label).to_owned(),
-        kind: own.map_or(Kind::Unknown, |own| own.kind.into()),
+        kind,
+        family: kind.into(),
         engine: None,
         look: look::of_name(name),
     };
@@ -196,6 +245,7 @@ impl From<SystemKind> for Kind {
             SystemKind::Native => Self::Native,
             SystemKind::Wasm => Self::Wasm,
             SystemKind::Container => Self::Container,
+            SystemKind::Isolate => Self::Isolate,
             SystemKind::Unknown => Self::Unknown,
         }
     }
@@ -307,6 +357,14 @@ mod tests {
     }
 
     #[test]
+    fn tables_have_systems_by_family() {
+        let families: Vec<_> = all().map(|description| description.family).collect();
+        assert!(families.is_sorted());
+        let ranks: Vec<_> = all().map(|description| rank(&description.name)).collect();
+        assert!(ranks.is_sorted());
+    }
+
+    #[test]
     fn no_two_look_alike() {
         let looks: Vec<_> = all().map(|description| description.look).collect();
         for (index, look) in looks.iter().enumerate() {
@@ -319,6 +377,7 @@ mod tests {
         let unknown = System::from("qemu");
         assert_eq!(describe(&unknown).label, "qemu");
         assert_eq!(describe(&unknown).kind, Kind::Unknown);
+        assert_eq!(describe(&unknown).family, Family::Other);
         assert_eq!(rank(&unknown), usize::MAX);
     }
 
@@ -331,8 +390,8 @@ mod tests {
         };
         let described = describe_as(&"mine-aa".into(), Some(&own));
         assert_eq!(
-            (&*described.label, described.kind),
-            ("My engine", Kind::Wasm)
+            (&*described.label, described.kind, described.family),
+            ("My engine", Kind::Wasm, Family::CommandLine)
         );
         assert_eq!(described.look, describe(&"mine".into()).look);
         assert_eq!(describe_as(&"native".into(), Some(&own)).label, "native");
@@ -344,7 +403,7 @@ mod tests {
             .into_iter()
             .map(|(engine, ..)| engine)
             .collect();
-        assert_eq!(names, ["wasmtime", "wasmedge"]);
+        assert_eq!(names, ["wasmtime", "wasmedge", "wasmi"]);
     }
 
     #[test]

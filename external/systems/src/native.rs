@@ -1,12 +1,13 @@
 //! Machine code, launched as it is.
 
-use super::{Kind, Known, Layer, Marker, look};
+use super::{Family, Kind, Known, Layer, Marker, look};
 
 pub(super) const KNOWN: [Known; 3] = [
     Known {
         name: "native",
         label: "native",
         kind: Kind::Native,
+        family: Family::Native,
         engine: None,
         usual: &[],
         look: look("native", Marker::Circle, false),
@@ -15,6 +16,7 @@ pub(super) const KNOWN: [Known; 3] = [
         name: "native-soft-sha",
         label: "native, SHA-256 in software",
         kind: Kind::Native,
+        family: Family::Native,
         engine: None,
         usual: &[],
         look: look("grey", Marker::Circle, true),
@@ -23,6 +25,7 @@ pub(super) const KNOWN: [Known; 3] = [
         name: "native-static",
         label: "native, statically linked",
         kind: Kind::Native,
+        family: Family::Native,
         engine: None,
         usual: &[],
         look: look("native", Marker::Circle, true),

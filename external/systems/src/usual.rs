@@ -20,7 +20,8 @@ pub(super) type Usual = (Param, &'static [&'static str]);
 /// The systems that stand for a kind, the first choice first: the engine that both this project and
 /// most others embed, and the engine of containers that most people run.
 ///
-/// `native-soft-sha` and `docker-wasmtime` stand for nothing but themselves.
+/// `native-soft-sha`, `docker-wasmtime` and the isolates that compute SHA-256 in JavaScript stand for
+/// nothing but themselves.
 pub const fn representatives(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Native => &["native"],
@@ -29,9 +30,23 @@ pub const fn representatives(kind: Kind) -> &'static [&'static str] {
             "wasmtime-cli",
             "wasmedge-embedded",
             "wasmedge-cli",
+            "wasmer-embedded",
+            "wasmi-embedded",
             "wasmcloud",
+            "wasmi-cli",
+            "jco",
         ],
-        Kind::Container => &["docker", "containerd", "runc", "crun"],
+        Kind::Container => &[
+            "docker",
+            "podman",
+            "containerd",
+            "runc",
+            "crun",
+            "youki",
+            "gvisor",
+        ],
+        Kind::Isolate => &["workerd", "bun", "deno", "node"],
+        Kind::MicroVm => &["firecracker", "qemu-vm", "bare-vm"],
         Kind::Unknown => &[],
     }
 }
@@ -139,7 +154,14 @@ mod tests {
 
     #[test]
     fn every_representative_is_described_and_of_its_kind() {
-        for kind in [Kind::Native, Kind::Wasm, Kind::Container] {
+        let kinds = [
+            Kind::Native,
+            Kind::Wasm,
+            Kind::Container,
+            Kind::Isolate,
+            Kind::MicroVm,
+        ];
+        for kind in kinds {
             for name in representatives(kind) {
                 assert_eq!(describe(&(*name).into()).kind, kind, "{name}");
                 assert!(all().any(|it| it.name == *name), "{name}");

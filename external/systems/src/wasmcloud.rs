@@ -3,7 +3,7 @@
 use results::Param;
 
 use super::usual::Usual;
-use super::{Embedding, Kind, Known, Marker, look};
+use super::{Embedding, Family, Kind, Known, Marker, look};
 
 /// A host that was launched for the workload, with what runs around it running.
 const USUAL: [Usual; 5] = [
@@ -18,6 +18,7 @@ pub(super) const KNOWN: [Known; 1] = [Known {
     name: "wasmcloud",
     label: "wasmCloud",
     kind: Kind::Wasm,
+    family: Family::Orchestrator,
     engine: Some(("wasmtime", Embedding::Within)),
     usual: &USUAL,
     look: look("olive", Marker::Cross, false),

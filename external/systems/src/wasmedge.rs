@@ -3,7 +3,7 @@
 use results::Param;
 
 use super::usual::Usual;
-use super::{Embedding, Kind, Known, Marker, look};
+use super::{Embedding, Family, Kind, Known, Marker, look};
 
 /// Compiled ahead of time where something may be prepared, and interpreted otherwise.
 const USUAL: [Usual; 1] = [(Param::Acquire, &["aot", "interpret", "jit", "compile"])];
@@ -13,6 +13,7 @@ pub(super) const KNOWN: [Known; 2] = [
         name: "wasmedge-embedded",
         label: "WasmEdge embedded",
         kind: Kind::Wasm,
+        family: Family::Embedded,
         engine: Some(("wasmedge", Embedding::Library)),
         usual: &USUAL,
         look: look("vermilion", Marker::Up, false),
@@ -21,6 +22,7 @@ pub(super) const KNOWN: [Known; 2] = [
         name: "wasmedge-cli",
         label: "WasmEdge command line",
         kind: Kind::Wasm,
+        family: Family::CommandLine,
         engine: Some(("wasmedge", Embedding::CommandLine)),
         usual: &USUAL,
         look: look("orange", Marker::Up, true),

@@ -3,7 +3,7 @@
 use results::Param;
 
 use super::usual::Usual;
-use super::{Embedding, Kind, Known, Marker, look};
+use super::{Embedding, Family, Kind, Known, Marker, look};
 
 /// A precompiled file where something may be prepared; the engine's own defaults in all else, and
 /// epochs, so that a guest cannot hang. Each request of a WASI 0.2 component gets an instance of its
@@ -41,6 +41,7 @@ pub(super) const KNOWN: [Known; 2] = [
         name: "wasmtime-embedded",
         label: "Wasmtime embedded",
         kind: Kind::Wasm,
+        family: Family::Embedded,
         engine: Some(("wasmtime", Embedding::Library)),
         usual: &EMBEDDED,
         look: look("blue", Marker::Square, false),
@@ -49,6 +50,7 @@ pub(super) const KNOWN: [Known; 2] = [
         name: "wasmtime-cli",
         label: "Wasmtime command line",
         kind: Kind::Wasm,
+        family: Family::CommandLine,
         engine: Some(("wasmtime", Embedding::CommandLine)),
         usual: &CLI,
         look: look("sky", Marker::Square, true),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use crate::support::{Suite, not_ok, number, random};
+use crate::support::{Suite, number, random};
 
 /// Programs, containers of an engine that is restarted for each start, and an infrastructure of several
 /// servers: everything that leaves something behind in a way of its own.
@@ -48,14 +48,6 @@ fn kills_at_random_moments_lose_nothing_and_leave_nothing() {
 
 /// Goes on with a run to its end, and checks what is there then.
 fn end(suite: &mut Suite) {
-    let output = suite.finish();
-    let samples = suite.assert_complete();
-    assert_eq!(
-        not_ok(&samples),
-        [""; 0],
-        "{:?}: {}",
-        output.status,
-        suite.said()
-    );
+    suite.finish_all_ok();
     suite.assert_nothing_left();
 }

@@ -15,3 +15,5 @@ mod engines;
 mod kills;
 mod room;
 mod support;
+#[path = "../support/waiting.rs"]
+mod waiting;

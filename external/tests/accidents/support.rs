@@ -15,8 +15,7 @@ use results::record::Outcome;
 use results::{FailureKind, Sample, ledger, run_folder};
 use tempfile::TempDir;
 
-/// What takes longer hangs.
-pub(crate) const HANG_NS: u64 = 180_000_000_000;
+use crate::waiting::HANG_NS;
 
 /// How often something is looked for.
 const LOOK: Duration = Duration::from_millis(5);
@@ -125,6 +124,14 @@ impl Suite {
     pub(crate) fn finish(&mut self) -> Output {
         let child = self.launch();
         child.wait_with_output().unwrap()
+    }
+
+    /// Goes on with it to its end: everything that was planned was measured, once and well.
+    pub(crate) fn finish_all_ok(&mut self) {
+        let output = self.finish();
+        let samples = self.assert_complete();
+        let (status, said) = (output.status, self.said());
+        assert_eq!(not_ok(&samples), [""; 0], "{status:?}: {said}");
     }
 
     /// What the last process that measured said.
@@ -245,7 +252,7 @@ fn mounts_below(folder: &Path) -> Vec<String> {
 
 /// What did not end well, as a message shows it. One start in some hundreds is interrupted between two
 /// phases where others use the machine, and fails by the sum rule, as it should.
-pub(crate) fn not_ok(samples: &[Sample]) -> Vec<String> {
+fn not_ok(samples: &[Sample]) -> Vec<String> {
     let wrong = samples.iter().filter(|it| it.outcome != Outcome::Ok);
     let wrong = wrong.filter(|it| it.failure_kind() != Some(FailureKind::SumRule));
     wrong

@@ -6,7 +6,7 @@ use machine::ports;
 use results::{Attested, Evidence};
 use workloads::Workload;
 
-use crate::support::{Run, answered, request};
+use crate::support::{Run, answered, is_there, request};
 
 /// What the evidence of a start of a layer is, with what is checked of the process that answers.
 fn evidence(layer: &str, workload: Workload, network: &str) -> Attested {
@@ -28,10 +28,12 @@ fn evidence(layer: &str, workload: Workload, network: &str) -> Attested {
 
 #[test]
 fn every_layer_starts_the_same_container() {
-    let layers = ["runc", "crun", "containerd", "docker"];
+    let layers = ["runc", "crun", "youki", "containerd", "docker"];
+    let layers: Vec<_> = layers.into_iter().filter(|it| is_there(it)).collect();
     let found: BTreeMap<_, _> = layers
-        .map(|layer| (layer, evidence(layer, Workload::HttpHello, "host")))
-        .into();
+        .iter()
+        .map(|layer| (*layer, evidence(layer, Workload::HttpHello, "host")))
+        .collect();
     for layer in layers {
         for what in [
             Evidence::BundleSha256,
@@ -51,6 +53,23 @@ fn every_layer_starts_the_same_container() {
         found["runc"][Evidence::CgroupV2Hidden],
         found["crun"][Evidence::CgroupV2Hidden]
     );
+}
+
+#[test]
+fn a_sandbox_is_given_the_same_container_and_says_what_it_does_not_apply() {
+    if !is_there("gvisor") {
+        return;
+    }
+    let [runc, gvisor] =
+        ["runc", "gvisor"].map(|layer| evidence(layer, Workload::HttpHello, "host"));
+    for what in [Evidence::BundleSha256, Evidence::NetworkNamespace] {
+        assert_eq!(runc[&what], gvisor[&what], "{what}");
+    }
+    let not_applied = gvisor[Evidence::ConfigurationNotApplied]
+        .as_array()
+        .unwrap();
+    assert!(not_applied.iter().any(|it| it == "linux.seccomp"));
+    assert!(runc.get(Evidence::ConfigurationNotApplied).is_none());
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! What tests of the layers below Docker have in common.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use external::client::readiness;
+use external::system::System;
 use external::system::managed::{Engine, Instance, StartRequest};
 use machine::clock::now_ns;
 use results::values::PageCache;
@@ -15,6 +17,21 @@ use crate::ground::{self, Ground, HANG_NS};
 
 /// One at a time in a process: containers are named after it.
 static ONE: Mutex<()> = Mutex::new(());
+
+/// Whether a system is on this machine, of those that `./setup` installs only where they are named.
+pub(crate) fn is_there(name: &str) -> bool {
+    // It is given what an engine gives its runtime.
+    docker_engine::start().expect("`./setup docker` installs it");
+    let named = ["youki", "gvisor", "podman"];
+    let found = System::from_name(name).unwrap().find();
+    match found {
+        Err(absent) if named.contains(&name) => {
+            let _ = writeln!(std::io::stdout(), "not run: {absent}");
+            false
+        }
+        _ => true,
+    }
+}
 
 /// A system with a folder of its own.
 pub(crate) struct Run {

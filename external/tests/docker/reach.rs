@@ -96,6 +96,7 @@ fn what_passes_on_a_published_port_is_kept_on_the_systems_core_and_charged() {
         also: Vec::new(),
         request: hello,
         expected: Workload::HttpHello.expected_of_any(),
+        sequence: Vec::new(),
         pace: external::client::load::Pace::Closed,
         connections: 10,
         keep_alive: true,

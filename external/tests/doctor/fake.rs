@@ -7,6 +7,7 @@ use external::doctor::{
 };
 use results::machine::Machine;
 use results::noise::Noise;
+use results::values::Virtualisation;
 
 /// A machine on which nothing is wrong, to be made worse one file or trial at a time.
 pub(crate) struct Fake {
@@ -45,6 +46,7 @@ impl Fake {
             page_cache: PageCache::Controlled,
             network_namespace: Ok(()),
             observer: Ok(()),
+            virtualisation: Ok(Virtualisation::Hardware),
         };
         let mut fake = Self {
             root: tempfile::tempdir().unwrap(),

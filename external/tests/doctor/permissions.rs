@@ -3,6 +3,7 @@
 use external::doctor::ClockCost;
 use external::doctor::Severity::{Bad, Good, Note, Warning};
 use nix::errno::Errno;
+use results::values::Virtualisation;
 
 use crate::fake::{Fake, LIMITS, remedy};
 
@@ -119,4 +120,16 @@ fn one_layout_for_all_processes_is_a_warning() {
     Fake::good()
         .file("proc/sys/kernel/randomize_va_space", "0\n")
         .finds("address layout", Warning, "the same");
+}
+
+#[test]
+fn what_executes_virtual_machines_is_said_with_what_it_means() {
+    Fake::good().finds("virtualisation", Good, "hardware");
+    let interpreted = Fake::good()
+        .trial(|trials| trials.virtualisation = Ok(Virtualisation::InterpretedRing0))
+        .finds("virtualisation", Note, "interpreted-ring0");
+    assert!(interpreted.effect.contains("compared with nothing"));
+    Fake::good()
+        .trial(|trials| trials.virtualisation = Err("no /dev/kvm".to_owned()))
+        .finds("virtualisation", Note, "no /dev/kvm");
 }

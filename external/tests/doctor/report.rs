@@ -40,9 +40,14 @@ fn a_machine_that_shows_nothing_still_gets_a_report() {
     assert!(report.text(80).contains("the kernel does not say"));
 }
 
+fn family(name: &str) -> systems::Family {
+    systems::describe(&name.into()).family
+}
+
 fn present(name: &'static str) -> SystemState {
     SystemState {
         name,
+        family: family(name),
         version: Some("48.0.2".to_owned()),
         state: Ok(()),
         notes: Vec::new(),
@@ -56,6 +61,7 @@ fn absent(name: &'static str) -> SystemState {
     };
     SystemState {
         name,
+        family: family(name),
         version: None,
         state: Err(unavailable),
         notes: Vec::new(),

@@ -1,5 +1,8 @@
 //! What tests of systems with an engine of their own have in common.
 
+#[path = "waiting.rs"]
+mod waiting;
+
 use std::path::Path;
 
 use external::process::reaper::Reaper;
@@ -10,9 +13,7 @@ use results::Params;
 use results::values::PageCache;
 use workloads::Workload;
 
-/// What takes longer hangs. No test is about how long this is: a busy machine needs seconds for
-/// what an idle one does at once.
-pub(crate) const HANG_NS: u64 = 180_000_000_000;
+pub(crate) use waiting::HANG_NS;
 
 /// What an engine is made with, and what must outlive it.
 pub(crate) struct Ground {

@@ -19,6 +19,7 @@
 mod conditions;
 mod one_each;
 mod several;
+mod spread;
 mod trial;
 
 use results::record::Scenario;
@@ -34,8 +35,10 @@ use crate::units::Unit;
 pub use conditions::{different_plans, obstacles};
 pub use one_each::one_each;
 pub use several::{Order, order, several};
+pub use spread::Spread;
 
-/// By how much a ratio to a control within a run may differ between two runs of one build: 10 %.
+/// By how much a ratio to a control within a run may differ between two runs of one build: 10 %, or more
+/// where the two runs themselves show it ([`Spread`]).
 ///
 /// Measured on the authors' two-core machine between idle runs of one commit: `host serve` ÷ native
 /// 1.78 and 1.72, Docker ÷ native 83.5 and 89.5, 8 % at most.
@@ -113,6 +116,8 @@ pub struct Family {
 pub struct BetweenRuns {
     /// Whether sides are of several runs.
     pub is_of_several: bool,
+    /// Of one run a side: by how much cells moved between the two, and what follows for ratios.
+    pub spread: Option<Spread>,
     /// The families.
     pub families: Vec<Family>,
     /// By how much an A/A control's own ratio changed, of those that changed beyond the allowance.

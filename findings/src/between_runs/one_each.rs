@@ -1,12 +1,13 @@
 //! One run a side: ratios to a control within each run, and times only where they differ by more
 //! than single runs do.
 
+use super::spread::{Moved, Sides, Spread};
 use super::trial::{Trial, judge};
 use super::{
     ABSOLUTE_ALLOWANCE, Basis, BetweenRuns, Change, Question, RATIO_ALLOWANCE, SHARED_BYTES,
     controls, log_ratios, not_judged, questions,
 };
-use crate::cells::{CellFacts, Measure, original};
+use crate::cells::{CellFacts, Measure, is_plain, is_unobserved, original};
 use crate::comparison::Sample;
 use crate::facts::{Facts, compared_by};
 use crate::statistics::{Policy, Verdict, relative_difference};
@@ -22,7 +23,8 @@ pub fn one_each(before: &Facts, after: &Facts, control: &str) -> BetweenRuns {
         after,
         control,
     };
-    let twins_moved = both.twins_moved();
+    let spread = both.spread();
+    let twins_moved = both.twins_moved(&spread);
     let aa = twins_moved
         .iter()
         .filter_map(|change| change.ratio)
@@ -31,7 +33,7 @@ pub fn one_each(before: &Facts, after: &Facts, control: &str) -> BetweenRuns {
     let mut families = Vec::new();
     for question in questions(before) {
         for measure in question.times() {
-            let ratios = both.ratios(&question, measure, aa);
+            let ratios = both.ratios(&question, measure, (&spread, aa));
             families.extend(question.family(measure, Basis::ToControl, ratios));
             let times = both.times(&question, measure);
             families.extend(question.family(measure, Basis::Absolute, times));
@@ -44,6 +46,7 @@ pub fn one_each(before: &Facts, after: &Facts, control: &str) -> BetweenRuns {
     let (set_aside, only_before, only_after) = not_judged(&[before], &[after]);
     BetweenRuns {
         is_of_several: false,
+        spread: Some(spread),
         families,
         twins_moved,
         set_aside,
@@ -57,6 +60,19 @@ struct Both<'a> {
     before: &'a Facts,
     after: &'a Facts,
     control: &'a str,
+}
+
+impl<'a> Question<'a> {
+    /// The cells of it, those under second names too.
+    fn with_twins(&self, facts: &'a Facts) -> impl Iterator<Item = &'a CellFacts> {
+        let (workload, scenario, plain) = (self.workload, self.scenario, self.is_plain);
+        facts.cells.iter().filter(move |cell| {
+            cell.cell.workload == *workload
+                && cell.cell.scenario == scenario
+                && is_plain(&cell.cell) == plain
+                && is_unobserved(&cell.cell)
+        })
+    }
 }
 
 impl<'a> Both<'a> {
@@ -76,9 +92,48 @@ impl<'a> Both<'a> {
             .find_map(|other| self.cell(&other.id, measure))
     }
 
-    fn ratios(&self, question: &Question<'a>, measure: Measure, aa: f64) -> Vec<Change> {
+    /// By how much the cells of both runs moved against each other, twins among them.
+    fn spread(&self) -> Spread {
+        let (mut families, mut comparisons) = (Vec::new(), 0);
+        for question in questions(self.before) {
+            let others = question.cells.iter();
+            let others = others.filter(|cell| cell.cell.system != *self.control);
+            comparisons += others.count() * question.times().count();
+            let Some(measure) = question.times().next() else {
+                continue;
+            };
+            let cells = question.with_twins(self.before);
+            let cells = cells.filter_map(|cell| self.cell(&cell.id, measure));
+            let cells: Vec<_> = cells
+                .filter(|cells| at_the_limit(cells, measure).is_none())
+                .collect();
+            let moved = |one: &[&CellFacts; 2], two: &[&CellFacts; 2]| {
+                let ratios: Sides = [0, 1].map(|run| log_ratios(one[run], two[run], measure));
+                Moved::measured(&ratios)
+            };
+            let pairs = cells.iter().enumerate().flat_map(|(at, one)| {
+                let rest = cells[at + 1..].iter();
+                rest.filter_map(|two| moved(one, two)).collect::<Vec<_>>()
+            });
+            families.push((cells.len(), pairs.collect()));
+        }
+        Spread::estimate(&families, comparisons)
+    }
+
+    fn ratios(
+        &self,
+        question: &Question<'a>,
+        measure: Measure,
+        (spread, aa): (&Spread, f64),
+    ) -> Vec<Change> {
         let policy = Policy {
-            threshold: RATIO_ALLOWANCE,
+            threshold: spread.allowance,
+            // What the samples say of a cell within 10 % is then not what another run would say.
+            margin: if spread.is_wide() {
+                0.0
+            } else {
+                RATIO_ALLOWANCE
+            },
             floor: aa,
             ..Policy::default()
         };
@@ -154,9 +209,9 @@ impl<'a> Both<'a> {
 
     /// A/A controls whose own ratio changed beyond the allowance: where one did, the allowance is
     /// too small for these two runs.
-    fn twins_moved(&self) -> Vec<Change> {
+    fn twins_moved(&self, spread: &Spread) -> Vec<Change> {
         let policy = Policy {
-            threshold: RATIO_ALLOWANCE,
+            threshold: spread.allowance,
             ..Policy::default()
         };
         let twins = self.before.cells.iter().filter(|cell| cell.is_twin());

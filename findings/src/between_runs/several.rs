@@ -41,6 +41,7 @@ pub fn several(before: &[&Facts], after: &[&Facts], control: &str) -> BetweenRun
     let (set_aside, only_before, only_after) = not_judged(before, after);
     BetweenRuns {
         is_of_several: true,
+        spread: None,
         families,
         twins_moved: Vec::new(),
         set_aside,

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Measure;
 use super::latencies::latencies;
 use super::lateness::{self, Lateness};
+use super::sequence::{self, RequestFacts};
 use crate::input::{CellData, Fact, Point};
 use crate::statistics::{
     self, Course, Description, Estimate, Interval, Order, Steadiness, describe,
@@ -174,6 +175,9 @@ pub struct CellFacts {
     /// Whether its loads were as fast at their beginning as later; nothing without a closed loop, or
     /// where no series was kept.
     pub steadiness: Option<Steadiness>,
+    /// What each request of its sequence did; nothing where all are the same one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_request: Vec<RequestFacts>,
     /// The phases of each start that was taken apart.
     #[serde(skip)]
     pub starts: Vec<StartPhases>,
@@ -247,6 +251,7 @@ impl CellFacts {
                     phases: point.phases.clone(),
                 })
                 .collect(),
+            by_request: sequence::requests(&good),
             latencies: latencies(&good),
         }
     }

@@ -6,6 +6,7 @@ mod latencies;
 mod lateness;
 mod measure;
 mod names;
+mod sequence;
 
 pub use cell::{
     CellFacts, GENERATOR_LIMIT, Measured, NEAR_LIMIT, PartFacts, PhaseFacts, StartPhases,
@@ -15,7 +16,9 @@ pub(crate) use lateness::of_starts;
 pub use lateness::{Lateness, shifted, widened};
 pub use measure::Measure;
 pub use names::Names;
+pub use sequence::RequestFacts;
 
+use results::values::{Named as _, Virtualisation};
 use results::{Cell, Param};
 
 /// The cell under its system's first name.
@@ -58,8 +61,13 @@ pub fn is_unobserved(cell: &Cell) -> bool {
 
 /// Whether a cell is of the system as people would use it: nothing left out, no build of a person's
 /// own in place of the workload, all CPUs that its scenario gives, no firewall in its way, no network
-/// in between. A container's bridge is a network in any case: its clients are at the other end of it.
+/// in between, and no virtual machine that only an interpreter or an emulator runs. A container's bridge is a network in any case: its clients are at the other end of it.
 pub fn is_plain(cell: &Cell) -> bool {
+    stands_apart(cell).is_none() && is_as_used(cell)
+}
+
+/// The same, whatever executes its virtual machine.
+pub(crate) fn is_as_used(cell: &Cell) -> bool {
     let params = &cell.params;
     let is_near = params.get(Param::Path).is_none_or(|it| it == "loopback");
     let is_held = params.contains_key(Param::DelayMs) || params.contains_key(Param::RateMbit);
@@ -69,4 +77,11 @@ pub fn is_plain(cell: &Cell) -> bool {
         && !params.contains_key(Param::Cpus)
         && params.get(Param::Firewall).is_none_or(|it| it == "off")
         && (is_near || is_bridge && !is_held)
+}
+
+/// What executes a cell's virtual machine, where that makes its figures incomparable with any others.
+pub fn stands_apart(cell: &Cell) -> Option<Virtualisation> {
+    let name = cell.params.get(Param::Virtualisation)?;
+    let known = Virtualisation::from_name(name)?;
+    known.incomparable().map(|_| known)
 }

@@ -10,9 +10,10 @@ use super::{Facts, representatives::one_per_system};
 use crate::cells::{CellFacts, Measure, without};
 
 /// Parameters in which a start and the requests after it must agree.
-const ALIKE: [Param; 5] = [
+const ALIKE: [Param; 6] = [
     Param::Acquire,
     Param::Network,
+    Param::Platform,
     Param::Image,
     Param::Host,
     Param::Allocator,

@@ -4,10 +4,32 @@ use results::record::Series;
 use results::sum_rule::{residual_bound_ns, sum_rule};
 use results::{Outcome, Sample};
 
-use super::Load;
+use super::{Load, LoadOfRequest};
+
+/// What is wrong with the figures of a sample.
+pub(super) struct Wrong {
+    /// What was found.
+    pub(super) found: String,
+    /// Whether no sample can have such a figure, so that this one is left out.
+    pub(super) is_impossible: bool,
+}
+
+/// What is wrong with the figures of a sample, if anything is.
+pub(super) fn wrong(sample: &Sample, load: Option<&Load>) -> Option<Wrong> {
+    if let Some(found) = impossible(sample, load) {
+        return Some(Wrong {
+            found: format!("{found}; this one is left out"),
+            is_impossible: true,
+        });
+    }
+    contradiction(sample, load).map(|found| Wrong {
+        found,
+        is_impossible: false,
+    })
+}
 
 /// What a sample that counts contradicts itself in.
-pub(super) fn contradiction(sample: &Sample, load: Option<&Load>) -> Option<String> {
+fn contradiction(sample: &Sample, load: Option<&Load>) -> Option<String> {
     if sample.outcome != Outcome::Ok {
         return None;
     }
@@ -52,7 +74,7 @@ const MOST_BYTES: u64 = 1 << 49;
 
 /// A figure that no sample can have, whatever it measured and however it ended: whoever reads a table would
 /// take it for one, so that the sample is left out.
-pub(super) fn impossible(sample: &Sample, load: Option<&Load>) -> Option<String> {
+fn impossible(sample: &Sample, load: Option<&Load>) -> Option<String> {
     let used = &sample.resources;
     let times = [
         ("total", sample.total_ns),
@@ -90,8 +112,10 @@ pub(super) fn impossible(sample: &Sample, load: Option<&Load>) -> Option<String>
         return Some(format!("the {what} is more than any machine has"));
     }
     let load = load?;
-    let counts = [load.sent, load.dropped, load.late];
-    if counts.into_iter().any(|count| count > MOST_REQUESTS) {
+    let counts = [load.sent, load.dropped, load.late, load.ok, load.failed];
+    let of_sequence = load.by_request.iter().flat_map(|it| [it.ok, it.failed]);
+    let mut counts = counts.into_iter().chain(of_sequence);
+    if counts.any(|count| count > MOST_REQUESTS) {
         return Some("its requests are more than any generator counts".to_owned());
     }
     let load = (load.wall_ns > 0 && load.ok > load.wall_ns).then_some(load)?;
@@ -124,7 +148,23 @@ fn counts(load: &Load) -> Option<String> {
             "{ok} right answers, but {recorded} latencies in the histogram"
         ));
     }
-    load.series.as_ref().and_then(|it| windows(load, it))
+    requests_of_sequence(load).or_else(|| load.series.as_ref().and_then(|it| windows(load, it)))
+}
+
+/// Whether the requests of a sequence are those that are counted.
+fn requests_of_sequence(load: &Load) -> Option<String> {
+    let sum = |of: fn(&LoadOfRequest) -> u64| {
+        let each = load.by_request.iter().map(of);
+        each.fold(0, u64::saturating_add)
+    };
+    let (ok, failed) = (sum(|it| it.ok), sum(|it| it.failed));
+    let is_same = load.by_request.is_empty() || (ok, failed) == (load.ok, load.failed);
+    (!is_same).then(|| {
+        format!(
+            "{} right and {} wrong answers, but {ok} and {failed} of the requests of its sequence",
+            load.ok, load.failed
+        )
+    })
 }
 
 /// Whether a series is of the requests that are counted: two ways of counting the same answers.
@@ -180,6 +220,7 @@ mod tests {
             wall_ns: 1_000_000,
             latencies: vec![(10_000, 100)],
             series: None,
+            by_request: Vec::new(),
         };
         let series = |answers: [u64; 2], latency_sum_ns: [u64; 2], window_ns| Series {
             window_ns,
@@ -202,5 +243,30 @@ mod tests {
         let long = found(&series([50, 50], half, 2_000_000));
         assert!(long.contains("are more than the 1000000 ns"), "{long}");
         assert!(found(&series([50, 50], half, 0)).contains("are none"));
+    }
+
+    #[test]
+    fn requests_of_a_sequence_are_those_that_are_counted() {
+        let request = |ok, failed| LoadOfRequest {
+            name: "GET /".into(),
+            ok,
+            failed,
+            latencies: Vec::new(),
+        };
+        let load = |by_request| Load {
+            sent: 5,
+            ok: 4,
+            failed: 1,
+            dropped: 0,
+            late: 0,
+            wall_ns: 1,
+            latencies: Vec::new(),
+            series: None,
+            by_request,
+        };
+        assert_eq!(counts(&load(Vec::new())), None);
+        assert_eq!(counts(&load(vec![request(2, 1), request(2, 0)])), None);
+        let wrong = counts(&load(vec![request(2, 1), request(1, 0)])).unwrap();
+        assert!(wrong.contains("but 3 and 1 of the requests"), "{wrong}");
     }
 }

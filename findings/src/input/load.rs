@@ -1,7 +1,7 @@
 //! The requests of one sample, with its histogram taken apart.
 
 use results::latency;
-use results::record::{Requests, Series};
+use results::record::{RequestOfSequence, Requests, Series};
 
 /// What the requests of a sample did.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,29 +22,61 @@ pub struct Load {
     pub latencies: Vec<(u64, u64)>,
     /// When they were answered, if that was kept.
     pub series: Option<Series>,
+    /// The same of each request of a sequence; nothing where all are the same one.
+    pub by_request: Vec<LoadOfRequest>,
+}
+
+/// What one request of a sequence did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadOfRequest {
+    /// Its name.
+    pub name: Box<str>,
+    /// Answered rightly.
+    pub ok: u64,
+    /// Answered wrongly or not at all.
+    pub failed: u64,
+    /// The values of its histogram in ascending order, each with how often it occurred.
+    pub latencies: Vec<(u64, u64)>,
+}
+
+impl LoadOfRequest {
+    fn decode(request: &RequestOfSequence) -> Result<Self, String> {
+        Ok(Self {
+            name: results::text::line(&request.name).into(),
+            ok: request.ok,
+            failed: request.failed,
+            latencies: counted(request.latency_hdr.as_deref())?,
+        })
+    }
+
+    /// The quantile `at` of its latencies in nanoseconds, as [`Load::quantile_ns`].
+    pub fn quantile_ns(&self, at: f64) -> Option<f64> {
+        quantile(&self.latencies, at)
+    }
+}
+
+/// The values of a histogram in ascending order, each with how often it occurred.
+fn counted(histogram: Option<&str>) -> Result<Vec<(u64, u64)>, String> {
+    let decoded = histogram.map(latency::decode).transpose()?;
+    Ok(decoded.map_or_else(Vec::new, |histogram| {
+        let counts = histogram.iter_recorded();
+        counts
+            .map(|at| (at.value_iterated_to(), at.count_at_value()))
+            .collect()
+    }))
 }
 
 impl Load {
     /// From a record; with a sentence if its histogram cannot be read.
     pub fn decode(requests: &Requests) -> (Self, Option<String>) {
-        let decoded = requests
-            .latency_hdr
-            .as_deref()
-            .map(latency::decode)
-            .transpose();
-        let (latencies, wrong) = match decoded {
-            Ok(Some(histogram)) => {
-                let counts = histogram.iter_recorded();
-                (
-                    counts
-                        .map(|at| (at.value_iterated_to(), at.count_at_value()))
-                        .collect(),
-                    None,
-                )
-            }
-            Ok(None) => (Vec::new(), None),
-            Err(reason) => (Vec::new(), Some(reason)),
-        };
+        let each = requests.by_request.iter().flatten();
+        let by_request: Result<Vec<_>, _> = each.map(LoadOfRequest::decode).collect();
+        let decoded = counted(requests.latency_hdr.as_deref());
+        let wrong = decoded
+            .as_ref()
+            .err()
+            .or(by_request.as_ref().err())
+            .cloned();
         let Requests {
             sent,
             ok,
@@ -63,11 +95,24 @@ impl Load {
                 dropped,
                 late,
                 wall_ns,
-                latencies,
+                latencies: decoded.unwrap_or_default(),
                 series: series.clone(),
+                by_request: by_request.unwrap_or_default(),
             },
             wrong,
         )
+    }
+
+    /// How many numbers its histograms are kept in.
+    pub(super) fn kept(&self) -> usize {
+        let of_requests = self.by_request.iter().map(|it| it.latencies.len());
+        self.latencies.len() + of_requests.sum::<usize>()
+    }
+
+    /// Forgets its latencies.
+    pub(super) fn forget_latencies(&mut self) {
+        self.latencies = Vec::new();
+        self.by_request = Vec::new();
     }
 
     /// Latencies in the histogram.
@@ -134,6 +179,7 @@ mod tests {
             wall_ns: 1_000_000_000,
             latency_hdr: Some(latency::encode(&histogram)),
             series: None,
+            by_request: None,
         };
         let (load, wrong) = Load::decode(&requests);
         assert_eq!(

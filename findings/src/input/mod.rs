@@ -11,6 +11,6 @@ mod run;
 
 pub use damage::{Damage, Kind};
 pub use lines::{LONGEST_LINE, Line, Lines};
-pub use load::Load;
+pub use load::{Load, LoadOfRequest};
 pub use point::{Fact, Part, Point};
 pub use run::{CellData, InputError, Run, cell_id};

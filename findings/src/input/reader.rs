@@ -10,7 +10,7 @@ use results::{Cell, SCHEMA_VERSION, Sample, ledger, run_folder, text};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::contradiction::{contradiction, impossible};
+use super::contradiction::wrong;
 use super::run::{LEDGER, MANIFEST};
 use super::{Damage, Kind, Line, Lines, Load, Point};
 
@@ -232,19 +232,18 @@ impl<'a> Reader<'a> {
             self.note(line, Kind::BadHistogram, found);
         }
         if let Some(load) = &mut load {
-            self.latencies = self.latencies.saturating_add(load.latencies.len());
+            self.latencies = self.latencies.saturating_add(load.kept());
             if self.latencies > MOST_LATENCIES {
-                load.latencies = Vec::new();
+                load.forget_latencies();
                 let found = "the run has more different latencies than are read";
                 self.note(line, Kind::BadHistogram, found);
             }
         }
-        if let Some(found) = impossible(&sample, load.as_ref()) {
-            let found = format!("{found}; this one is left out");
-            return self.note(line, Kind::Contradiction, found);
-        }
-        if let Some(found) = contradiction(&sample, load.as_ref()) {
-            self.note(line, Kind::Contradiction, found);
+        if let Some(wrong) = wrong(&sample, load.as_ref()) {
+            self.note(line, Kind::Contradiction, wrong.found);
+            if wrong.is_impossible {
+                return;
+            }
         }
         self.samples += 1;
         let point_cell = sample.cell.clone();

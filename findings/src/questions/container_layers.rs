@@ -3,7 +3,7 @@
 use results::record::Scenario;
 use results::{Param, Workload};
 use serde::Serialize;
-use systems::{CONTAINER_LAYERS, usual};
+use systems::{CONTAINER_LAYERS, INSTEAD_OF_LAYERS, usual};
 
 use crate::cells::{CellFacts, Measure};
 use crate::comparison::{self, Family, Pair};
@@ -24,6 +24,17 @@ pub struct Layer {
     pub total_ns: f64,
 }
 
+/// What stands in the place of a layer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Instead {
+    /// As a layer.
+    pub layer: Layer,
+    /// The cell of the layer that it stands in the place of, if that was measured.
+    pub of: Option<String>,
+    /// The cell of the layer inside it.
+    pub inside: String,
+}
+
 /// The layers of a workload's containers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ContainerLayers {
@@ -33,7 +44,10 @@ pub struct ContainerLayers {
     pub scenario: Scenario,
     /// The layers, from the inside.
     pub layers: Vec<Layer>,
-    /// Each layer against the one inside it, and the outermost against the innermost.
+    /// What stands in the place of some of them.
+    pub instead: Vec<Instead>,
+    /// Each layer against the one inside it, and the outermost against the innermost; what stands in
+    /// the place of one against the one inside it, and against that one.
     pub family: Family,
 }
 
@@ -51,6 +65,18 @@ impl ContainerLayers {
     }
 }
 
+impl Instead {
+    /// It against the layer inside it.
+    pub fn added<'a>(&self, of: &'a ContainerLayers) -> Option<&'a comparison::Comparison> {
+        of.family.between(&self.layer.cell, &self.inside)
+    }
+
+    /// It against the layer that it stands in the place of.
+    pub fn against<'a>(&self, of: &'a ContainerLayers) -> Option<&'a comparison::Comparison> {
+        of.family.between(&self.layer.cell, self.of.as_ref()?)
+    }
+}
+
 /// Every container that was measured in at least two layers.
 pub fn compute(facts: &Facts) -> Vec<ContainerLayers> {
     let scenarios = Scenario::ALL.into_iter().filter(|it| it.starts());
@@ -62,40 +88,57 @@ pub fn compute(facts: &Facts) -> Vec<ContainerLayers> {
         .collect()
 }
 
+/// A layer as it was measured, if it was: the usual one of its cells.
+fn measured<'a>(cells: &[&'a CellFacts], layer: &systems::Layer) -> Option<(&'a CellFacts, Layer)> {
+    let is_layer = |cell: &&CellFacts| {
+        cell.system() == layer.system && cell.cell.params.get(Param::Network) == layer.network
+    };
+    let own = cells.iter().copied().filter(is_layer);
+    let cell = usual(own, |it| &it.cell)?;
+    let network = layer.network.map(|it| format!(" {it}")).unwrap_or_default();
+    let found = Layer {
+        cell: cell.id.clone(),
+        name: format!("{}{network}", layer.system),
+        step: layer.step,
+        work: layer.work,
+        total_ns: cell.median(Measure::TotalNs)?,
+    };
+    Some((cell, found))
+}
+
 fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option<ContainerLayers> {
     let cells = facts.comparable_by(workload, scenario, Measure::TotalNs);
-    let mut found: Vec<(&CellFacts, Layer)> = Vec::new();
     let is_there = |system: &str| cells.iter().any(|cell| cell.system() == system);
-    for layer in &CONTAINER_LAYERS {
-        if layer.unless.is_some_and(is_there) {
-            continue;
-        }
-        let is_layer = |cell: &&CellFacts| {
-            cell.system() == layer.system && cell.cell.params.get(Param::Network) == layer.network
-        };
-        let own = cells.iter().copied().filter(is_layer);
-        let Some(cell) = usual(own, |it| &it.cell) else {
-            continue;
-        };
-        let network = layer.network.map(|it| format!(" {it}")).unwrap_or_default();
-        let total_ns = cell.median(Measure::TotalNs)?;
-        found.push((
-            cell,
-            Layer {
-                cell: cell.id.clone(),
-                name: format!("{}{network}", layer.system),
-                step: layer.step,
-                work: layer.work,
-                total_ns,
-            },
-        ));
-    }
+    let is_layer = |layer: &&systems::Layer| !layer.unless.is_some_and(is_there);
+    let layers = CONTAINER_LAYERS.iter().filter(is_layer);
+    let found: Vec<(&CellFacts, Layer)> =
+        layers.filter_map(|layer| measured(&cells, layer)).collect();
     let mut pairs: Vec<Pair<'_>> = found
         .windows(2)
         .map(|pair| Pair::new(pair[1].0, pair[0].0))
         .collect();
     if let ([(first, _), .., (last, _)], true) = (found.as_slice(), found.len() > 2) {
         pairs.push(Pair::new(last, first));
+    }
+    let mut instead = Vec::new();
+    for known in &INSTEAD_OF_LAYERS {
+        let Some((cell, layer)) = measured(&cells, &known.layer) else {
+            continue;
+        };
+        let of = found.iter().find(|(_, it)| it.step == layer.step);
+        let Some((inside, _)) = found
+            .iter()
+            .rfind(|(_, it)| is_within(it.step, known.around))
+        else {
+            continue;
+        };
+        pairs.push(Pair::new(cell, inside));
+        pairs.extend(of.map(|(of, _)| Pair::new(cell, of)));
+        instead.push(Instead {
+            layer,
+            of: of.map(|(of, _)| of.id.clone()),
+            inside: inside.id.clone(),
+        });
     }
     let family = comparison::judge(
         format!("{workload} {} container layers", scenario.name()),
@@ -107,6 +150,13 @@ fn of_workload(facts: &Facts, workload: &Workload, scenario: Scenario) -> Option
         workload: workload.clone(),
         scenario,
         layers: found.into_iter().map(|(_, layer)| layer).collect(),
+        instead,
         family,
     })
+}
+
+/// Whether a layer's step is another's, or one inside it.
+fn is_within(step: &str, outermost: &str) -> bool {
+    let place = |of: &str| CONTAINER_LAYERS.iter().position(|it| it.step == of);
+    place(step) <= place(outermost)
 }

@@ -18,6 +18,8 @@ use crate::statistics::Verdict;
 /// Two builds measured against each other.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Duel {
+    /// What they are builds of.
+    pub of: Subject,
     /// Both files, as far as the manifest has them.
     pub files: Option<[File; 2]>,
     /// Whether they are the same file: then nothing but noise differs.
@@ -27,6 +29,19 @@ pub struct Duel {
     /// What they say together.
     pub outcome: Outcome,
 }
+
+/// What two builds are builds of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// The workload.
+    Workload,
+    /// The program that runs it.
+    Host,
+}
+
+/// The key of a run's configuration that names two builds of the program that runs the workload.
+const HOSTS: &str = "hosts";
 
 /// The file of a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -100,7 +115,14 @@ pub fn compute(facts: &Facts) -> Option<Duel> {
     }
     let rounds = [rounds(facts, &pairs, true), rounds(facts, &pairs, false)].concat();
     let files = files(facts);
+    let manifest = facts.manifest.as_ref();
+    let of = if manifest.is_some_and(|it| it.config.contains_key(HOSTS)) {
+        Subject::Host
+    } else {
+        Subject::Workload
+    };
     Some(Duel {
+        of,
         is_same: files.as_ref().is_some_and(|[a, b]| a.sha256 == b.sha256),
         files,
         outcome: outcome(&rounds),
@@ -176,6 +198,18 @@ fn outcome(rounds: &[Round]) -> Outcome {
         Outcome::Faster
     } else {
         Outcome::Unchanged
+    }
+}
+
+impl Subject {
+    /// What has to be said of it; nothing of what is usual.
+    pub const fn sentence(self) -> Option<&'static str> {
+        match self {
+            Self::Workload => None,
+            Self::Host => Some(
+                "Both are builds of the program that runs the workload, which is the same for both.",
+            ),
+        }
     }
 }
 

@@ -49,10 +49,42 @@ pub struct LoadCurves {
     pub representatives: Vec<String>,
 }
 
-impl LoadPoint {
+/// A load of a curve, from one request at a time to the highest rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoadAt<'a> {
+    /// The part of the capacity: 0 of one request at a time.
+    pub part: f64,
+    /// The cell's id.
+    pub cell: &'a str,
     /// What stands before its latencies.
-    pub const fn sign(&self) -> &'static str {
-        if self.generator_limited { "≤ " } else { "" }
+    pub sign: &'static str,
+}
+
+impl LoadAt<'_> {
+    /// What it is called.
+    pub fn label(&self) -> String {
+        if self.part > 0.0 {
+            percent(self.part)
+        } else {
+            "one at a time".to_owned()
+        }
+    }
+}
+
+impl LoadCurve {
+    /// Its loads, the lowest first.
+    pub fn loads(&self) -> impl Iterator<Item = LoadAt<'_>> {
+        let alone = self.alone.iter().map(|cell| LoadAt {
+            part: 0.0,
+            cell,
+            sign: "",
+        });
+        let points = self.points.iter().map(|point| LoadAt {
+            part: point.part,
+            cell: &point.cell,
+            sign: if point.generator_limited { "≤ " } else { "" },
+        });
+        alone.chain(points)
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod acquisition;
 pub mod blocks;
 pub mod break_even;
+pub mod carry_over;
 pub mod clocks;
 pub mod container_layers;
 pub mod controls;
@@ -26,3 +27,4 @@ pub mod requests;
 pub mod scaling;
 pub mod starts;
 pub mod state;
+pub mod virtual_machines;

@@ -23,6 +23,7 @@
 
 mod bound;
 mod break_even;
+mod carry_over;
 mod contrast;
 mod describe;
 mod dip;
@@ -48,10 +49,12 @@ mod welch;
 
 pub use bound::{Bounds, largest, quantile_bounds, values_for_bound};
 pub use break_even::{Answer, BreakEven, RequestRange, break_even, rate_for};
+pub use carry_over::{CarryOver, Taken, carry_over};
 pub use contrast::{Contrast, contrast};
+pub(crate) use describe::mean_and_sd;
 pub use describe::{Description, Drift, Order, Outliers, Warning, describe};
 pub use dip::{Dip, dip};
-pub(crate) use distribution::normal_quantile;
+pub(crate) use distribution::{normal_quantile, t_quantile};
 pub use error::DataError;
 pub use family::holm;
 pub use friedman::{Friedman, PageTrend, column_effects, friedman, page};

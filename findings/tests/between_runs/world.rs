@@ -94,6 +94,6 @@ impl World {
     clippy::cast_sign_loss,
     reason = "invented values are positive"
 )]
-fn whole(value: f64) -> u64 {
+pub(crate) fn whole(value: f64) -> u64 {
     value.round() as u64
 }

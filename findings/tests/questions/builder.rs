@@ -5,7 +5,7 @@ use findings::{Findings, Options};
 use results::names::{Attested, Evidence, Params};
 use results::noise::Noise;
 use results::reason::SkipKind;
-use results::record::{Requests, Resources, Scenario, Series};
+use results::record::{RequestOfSequence, Requests, Resources, Scenario, Series};
 use results::{Cell, Outcome, Phase, PhaseTime, SCHEMA_VERSION, Sample};
 use serde_json::Value;
 
@@ -78,6 +78,7 @@ impl Builder {
             wall_ns: 1_000_000_000,
             latency_hdr: None,
             series: None,
+            by_request: None,
         });
         self
     }
@@ -94,6 +95,24 @@ impl Builder {
                 answers: windows.to_vec(),
                 latency_sum_ns: windows.iter().map(|answers| answers * latency_ns).collect(),
             });
+        }
+        self
+    }
+
+    /// Of these the requests of a sequence: each with so many right answers of such a latency.
+    pub(crate) fn by_request(mut self, each: &[(&str, u64, u64)]) -> Self {
+        let request = |(name, ok, latency_ns): &(&str, u64, u64)| {
+            let mut histogram = results::latency::empty();
+            (0..*ok).for_each(|_| results::latency::count(&mut histogram, *latency_ns));
+            RequestOfSequence {
+                name: (*name).to_owned(),
+                ok: *ok,
+                failed: 0,
+                latency_hdr: Some(results::latency::encode(&histogram)),
+            }
+        };
+        if let Some(requests) = &mut self.0.requests {
+            requests.by_request = Some(each.iter().map(request).collect());
         }
         self
     }

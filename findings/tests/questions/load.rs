@@ -3,7 +3,6 @@
 
 use findings::Measure;
 use findings::comparison::Bound;
-use findings::questions::load_curve::LoadPoint;
 use findings::questions::scaling::Limit;
 use results::record::Scenario;
 use results::{Cell, Evidence, Sample};
@@ -37,6 +36,30 @@ fn loads(cell: &Cell, answers: u64, latency_ns: u64, generator: u64) -> Vec<Samp
             .build()
     };
     (0..8).map(sample).collect()
+}
+
+#[test]
+fn requests_of_a_sequence_are_told_apart() {
+    let cell = cell("native", Scenario::Warm, &WARM);
+    let sample = |block: u32| {
+        let own = 100_000 + 1_000 * u64::from(block);
+        Builder::new(&cell, block)
+            .answers(2_000)
+            .by_request(&[("login", 1_000, 10 * own), ("read", 1_000, own)])
+            .build()
+    };
+    let found = findings((0..8).map(sample).collect());
+    let cell = found.facts.find(&cell).unwrap();
+    let [login, read] = &cell.by_request[..] else {
+        panic!("{:?}", cell.by_request)
+    };
+    assert_eq!((&*login.name, login.answered), ("login", 8_000));
+    let (slow, fast) = (login.p50_ns.unwrap(), read.p50_ns.unwrap());
+    assert!(
+        (slow.value / fast.value - 10.0).abs() < 0.1,
+        "{slow} {fast}"
+    );
+    assert!(fast.interval.is_some() && read.p99_ns.is_some());
 }
 
 #[test]
@@ -156,7 +179,7 @@ fn an_open_loop_whose_generator_is_at_its_limit_says_nothing_of_latency() {
     let found = findings(samples);
     let curves = &found.load_curves[0];
     let native = curves.curves.iter().find(|it| *it.cell.system == *"native");
-    let signs: Vec<_> = native.unwrap().points.iter().map(LoadPoint::sign).collect();
+    let signs: Vec<_> = native.unwrap().loads().map(|load| load.sign).collect();
     assert_eq!(signs, ["", "≤ "]);
     assert!(curves.bounds_words().unwrap().contains("an upper bound"));
     let first = found.facts.find(&paced("native", "50%")).unwrap();

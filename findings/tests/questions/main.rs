@@ -2,6 +2,7 @@
 
 mod blocks;
 mod builder;
+mod carry_over;
 mod duel;
 mod levers;
 mod lifecycles;
@@ -10,6 +11,7 @@ mod memory;
 mod objectives;
 mod selection;
 mod simulated;
+mod virtual_machines;
 
 use builder::{Builder, cell, findings};
 use findings::Measure;
@@ -290,6 +292,42 @@ fn layers_are_compared_with_the_one_inside_and_the_whole_with_the_innermost() {
     close(of.added(1).unwrap().shift.unwrap().estimate, 38e6);
     close(of.added(2).unwrap().shift.unwrap().estimate, 260e6);
     assert!((of.whole().unwrap().ratio.unwrap().estimate - 150.0).abs() < 0.01);
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_layer_is_held_against_it_and_against_what_is_inside() {
+    let host = [("network", "host")];
+    let sandbox = |platform| [("network", "host"), ("platform", platform)];
+    let cells = [
+        (cell("native-static", Scenario::WarmDisk, &[]), 2),
+        (cell("runc", Scenario::WarmDisk, &host), 40),
+        (cell("docker", Scenario::WarmDisk, &host), 300),
+        (cell("youki", Scenario::WarmDisk, &host), 30),
+        (cell("gvisor", Scenario::WarmDisk, &sandbox("ptrace")), 500),
+        (cell("gvisor", Scenario::WarmDisk, &sandbox("systrap")), 200),
+    ];
+    let mut samples = Vec::new();
+    for block in 0..12 {
+        for (cell, ms) in &cells {
+            let ns = ms * 1_000_000 + u64::from(block);
+            samples.push(Builder::new(cell, block).total(ns).build());
+        }
+    }
+    let found = findings(samples);
+    let of = &found.container_layers[0];
+    let layers: Vec<_> = of.layers.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(layers, ["native-static", "runc host", "docker host"]);
+    let names: Vec<_> = of.instead.iter().map(|it| it.layer.name.as_str()).collect();
+    assert_eq!(names, ["youki host", "gvisor host"]);
+    assert!(of.instead.iter().all(|it| it.layer.step == "OCI runtime"));
+    let [youki, gvisor] = of.instead.as_slice() else {
+        panic!("{:?}", of.instead)
+    };
+    close(youki.added(of).unwrap().shift.unwrap().estimate, 28e6);
+    close(youki.against(of).unwrap().shift.unwrap().estimate, -10e6);
+    // On its usual platform.
+    close(gvisor.added(of).unwrap().shift.unwrap().estimate, 198e6);
+    assert!((gvisor.against(of).unwrap().ratio.unwrap().estimate - 5.0).abs() < 0.01);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod calibration;
+mod carry_over;
 mod decisions;
 mod dips;
 mod intervals;

@@ -90,6 +90,7 @@ impl Spec {
             place(self.settings.interrupt),
             place(self.kind),
             place(self.world),
+            place(self.settings.translation),
         ]
         .iter()
         .collect();
@@ -156,6 +157,7 @@ impl Spec {
                 interrupt: at(digits, 5)?,
                 pool: pool.to_str()?.parse().ok()?,
                 levers: Positions::from_digits(levers.to_str()?)?,
+                translation: at(digits, 8)?,
             },
             kind: at(digits, 6)?,
             world: at(digits, 7)?,

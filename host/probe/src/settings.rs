@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use results::values::{
     Acquire, Allocator, CompileThreads, Compiler, Interrupt, MemoryInit, Named, PageCache,
-    Parameter,
+    Parameter, Translation,
 };
 
 /// What `--select` calls the choice of a system, which is no parameter of a cell.
@@ -22,15 +22,21 @@ pub enum Engine {
     Wasmtime,
     /// `WasmEdge`, as a library.
     WasmEdge,
+    /// Wasmer, as a library.
+    Wasmer,
+    /// Wasmi, as a library.
+    Wasmi,
 }
 
 impl Named for Engine {
-    const ALL: &'static [Self] = &[Self::Wasmtime, Self::WasmEdge];
+    const ALL: &'static [Self] = &[Self::Wasmtime, Self::WasmEdge, Self::Wasmer, Self::Wasmi];
 
     fn name(self) -> &'static str {
         match self {
             Self::Wasmtime => "wasmtime-embedded",
             Self::WasmEdge => "wasmedge-embedded",
+            Self::Wasmer => "wasmer-embedded",
+            Self::Wasmi => "wasmi-embedded",
         }
     }
 }
@@ -46,13 +52,61 @@ impl Engine {
         match self {
             Self::Wasmtime => "wasmtime",
             Self::WasmEdge => "wasmedge",
+            Self::Wasmer => "wasmer",
+            Self::Wasmi => "wasmi",
+        }
+    }
+
+    /// Whether its program serves. Others run commands only: their guests have no sockets.
+    pub const fn serves(self) -> bool {
+        matches!(self, Self::Wasmtime | Self::WasmEdge)
+    }
+
+    /// Those whose programs serve.
+    pub fn serving() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|engine| engine.serves())
+    }
+
+    /// Whether it is measured, and its program built, without being named where a run is to be
+    /// short: of other engines the program alone takes a while to build.
+    pub const fn is_usual(self) -> bool {
+        matches!(self, Self::Wasmtime | Self::WasmEdge)
+    }
+
+    /// Whether a selection asks for it: by its name, or by a value that no usual engine has.
+    pub fn is_named_by(self, selected: &[Value]) -> bool {
+        let has = |engine: Self, value| Configuration::baseline(engine).with(value).is_some();
+        let usual = |value| {
+            let mut usual = Self::ALL.iter().filter(|engine| engine.is_usual());
+            usual.any(|engine| has(*engine, value))
+        };
+        selected
+            .iter()
+            .any(|value| has(self, *value) && !usual(*value))
+    }
+
+    /// Whether it has no compiled code at all.
+    pub const fn only_interprets(self) -> bool {
+        matches!(self, Self::Wasmi)
+    }
+
+    /// What it can compile with, if there is a choice.
+    pub const fn compilers(self) -> &'static [Compiler] {
+        match self {
+            Self::Wasmtime => &[
+                Compiler::Cranelift,
+                Compiler::CraneliftNone,
+                Compiler::Winch,
+            ],
+            Self::Wasmer => &[Compiler::Cranelift, Compiler::Singlepass],
+            Self::WasmEdge | Self::Wasmi => &[],
         }
     }
 
     /// Its code acquisition modes, in the order of its starts from slow to fast.
     pub const fn acquire_modes(self) -> &'static [Acquire] {
         match self {
-            Self::Wasmtime => &[
+            Self::Wasmtime | Self::Wasmer => &[
                 Acquire::Compile,
                 Acquire::CacheMiss,
                 Acquire::CacheHit,
@@ -60,6 +114,7 @@ impl Engine {
                 Acquire::DeserializeFile,
             ],
             Self::WasmEdge => &[Acquire::Compile, Acquire::Interpret, Acquire::Aot],
+            Self::Wasmi => &[Acquire::Interpret],
         }
     }
 }
@@ -81,6 +136,8 @@ pub struct EngineSettings {
     pub pool: PoolSettings,
     /// What else of the engine is moved.
     pub levers: Positions,
+    /// When functions are translated; of an interpreter that translates them.
+    pub translation: Translation,
 }
 
 /// One point of the matrix.
@@ -90,7 +147,7 @@ pub struct Configuration {
     pub engine: Engine,
     /// How its code is acquired.
     pub acquire: Acquire,
-    /// What of it is Wasmtime's; of no effect elsewhere.
+    /// What of it engines have; what one has not is of no effect there.
     pub settings: EngineSettings,
     /// Whether the files that a start reads are in the page cache.
     pub page_cache: PageCache,
@@ -110,6 +167,7 @@ impl Configuration {
             interrupt: Interrupt::Epoch,
             pool: PoolSettings::DEFAULT,
             levers: Positions::DEFAULT,
+            translation: Translation::LazyTranslation,
         },
         page_cache: PageCache::Hot,
     };
@@ -118,7 +176,11 @@ impl Configuration {
     pub const fn baseline(engine: Engine) -> Self {
         match engine {
             Engine::Wasmtime => Self::BASELINE,
-            Engine::WasmEdge => Self {
+            Engine::Wasmer => Self {
+                engine,
+                ..Self::BASELINE
+            },
+            Engine::WasmEdge | Engine::Wasmi => Self {
                 engine,
                 acquire: Acquire::Interpret,
                 ..Self::BASELINE
@@ -145,8 +207,17 @@ impl Configuration {
         if self.page_cache != self.scenario().page_cache() {
             params.extend([entry(self.page_cache)]);
         }
-        if self.engine == Engine::WasmEdge {
-            return params;
+        match self.engine {
+            Engine::Wasmtime => {}
+            Engine::WasmEdge => return params,
+            Engine::Wasmer => {
+                params.extend([entry(self.settings.compiler)]);
+                return params;
+            }
+            Engine::Wasmi => {
+                params.extend([entry(self.settings.translation)]);
+                return params;
+            }
         }
         params.extend([
             entry(self.settings.allocator),
@@ -217,16 +288,23 @@ impl Configuration {
             }
             Value::PageCache(value) => self.page_cache = value,
             Value::Engine(value) if value == self.engine => {}
+            Value::Translation(value) if self.engine == Engine::Wasmi => {
+                self.settings.translation = value;
+            }
+            Value::Compiler(value) if self.engine.compilers().contains(&value) => {
+                self.settings.compiler = value;
+            }
             _ if self.engine != Engine::Wasmtime => return None,
             Value::Allocator(value) => self.settings.allocator = value,
             Value::MemoryInit(value) => self.settings.memory_init = value,
-            Value::Compiler(value) => self.settings.compiler = value,
             Value::CompileThreads(value) => self.settings.compile_threads = value,
             Value::Interrupt(value) => self.settings.interrupt = value,
             Value::Lever(lever, place) => {
                 self.settings.levers = self.settings.levers.with(lever, place);
             }
-            Value::Acquire(_) | Value::Engine(_) => return None,
+            Value::Acquire(_) | Value::Engine(_) | Value::Compiler(_) | Value::Translation(_) => {
+                return None;
+            }
         }
         Some(self)
     }
@@ -251,6 +329,8 @@ pub enum Value {
     PageCache(PageCache),
     /// Of [`Interrupt`].
     Interrupt(Interrupt),
+    /// Of [`Translation`].
+    Translation(Translation),
     /// Of a lever: its place in [`LEVERS`], and that of its position.
     Lever(usize, u8),
 }
@@ -285,6 +365,7 @@ pub fn parameters() -> Vec<(&'static str, Vec<Value>)> {
         row(CompileThreads::ALL, Value::CompileThreads),
         row(PageCache::ALL, Value::PageCache),
         row(Interrupt::ALL, Value::Interrupt),
+        row(Translation::ALL, Value::Translation),
     ];
     all.extend(levers);
     all
@@ -302,6 +383,7 @@ impl Value {
             Self::CompileThreads(_) => CompileThreads::PARAM.name(),
             Self::PageCache(_) => PageCache::PARAM.name(),
             Self::Interrupt(_) => Interrupt::PARAM.name(),
+            Self::Translation(_) => Translation::PARAM.name(),
             Self::Lever(lever, _) => LEVERS[lever].param.name(),
         }
     }
@@ -317,6 +399,7 @@ impl Value {
             Self::CompileThreads(value) => value.name(),
             Self::PageCache(value) => value.name(),
             Self::Interrupt(value) => value.name(),
+            Self::Translation(value) => value.name(),
             Self::Lever(lever, place) => LEVERS[lever].values[usize::from(place)],
         }
     }
@@ -387,14 +470,14 @@ mod tests {
         assert_eq!(
             Value::parse("compilr=winch").unwrap_err(),
             "there is no parameter `compilr`; there are system, acquire, allocator, memory_init, \
-                compiler, compile_threads, page_cache, interrupt, cow_image, thread_init, \
+                compiler, compile_threads, page_cache, interrupt, translation, cow_image, thread_init, \
                 memory_reservation, memory_guard, guard_before, memory_may_move, signal_traps, \
                 table_init, memory_image_in, address_map, unwind_info, concurrency, \
                 incremental_compilation, register_allocator, inlining, code_memory, code_file, calls"
         );
         assert_eq!(
             Value::parse("compiler=llvm").unwrap_err(),
-            "`compiler` has no value `llvm`; it has cranelift, cranelift_none, winch"
+            "`compiler` has no value `llvm`; it has cranelift, cranelift_none, winch, singlepass"
         );
         assert_eq!(
             Value::parse("winch").unwrap_err(),

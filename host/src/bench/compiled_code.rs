@@ -35,8 +35,10 @@ impl Key {
             pool,
             levers,
             compile_threads: _,
+            translation: _,
         } = self.settings;
         let names = [
+            self.engine.product(),
             compiler.name(),
             allocator.name(),
             memory_init.name(),
@@ -128,9 +130,11 @@ impl CompiledCode {
     /// whatever lies there with it.
     fn compile(&self, key: Key, source: Source<'_>) -> Result<Compiled, Skip> {
         let path = self.folder.join(match key.engine {
-            Engine::Wasmtime => format!("{}.cwasm", key.file_stem()),
             // By that ending the SDK distinguishes a shared library from Wasm.
             Engine::WasmEdge => format!("{}.so", key.target),
+            Engine::Wasmtime | Engine::Wasmer | Engine::Wasmi => {
+                format!("{}.cwasm", key.file_stem())
+            }
         });
         let draft = path.with_extension("draft");
         self.run_child(key, source, Destination::File(draft.clone()))?;

@@ -236,6 +236,7 @@ fn evaluate(target: &Target, params: DensityParams, report: &InstanceSetReport) 
             wall_ns: report.answers_ns,
             latency_hdr: None,
             series: None,
+            by_request: None,
         }),
         attested: Attested::from([
             (Evidence::Instances, Some(instances)),

@@ -133,8 +133,13 @@ impl<'a> Embedded<'a> {
             configuration.acquire,
             self.subjects.targets[start.target].too_much_for_interpreters,
         ) {
-            return Err(Skip::new(SkipKind::NotApplicable, reason)
-                .remedy("`--select acquire=aot` measures it compiled"));
+            let remedy = match configuration.engine {
+                Engine::WasmEdge => "`--select acquire=aot` measures it compiled",
+                _ => {
+                    "`--artifact workloads/artifacts/cpu-hash.wasm --arg 1000` measures fewer rounds"
+                }
+            };
+            return Err(Skip::new(SkipKind::NotApplicable, reason).remedy(remedy));
         }
         let code = self.compile_ahead(&start)?;
         let cache = self.prepare_cache(&start, planned)?;
@@ -196,7 +201,8 @@ impl<'a> Embedded<'a> {
         let (key, wasm) = (key(start), self.wasm(start.target));
         let loads = start.configuration.loads_precompiled();
         let source = self.subjects.source(start, &wasm)?;
-        if !loads && key.settings == Configuration::BASELINE.settings {
+        let is_usual = key.settings == Configuration::BASELINE.settings;
+        if !loads && (is_usual || key.engine.only_interprets()) {
             return Ok(None);
         }
         let code = self.compiled_code.file(key, source)?;
@@ -207,12 +213,12 @@ impl<'a> Embedded<'a> {
     fn prepare_cache(&mut self, start: &Start, planned: &Planned) -> Result<Option<PathBuf>, Skip> {
         let folder = self.empty_cache(planned);
         match (start.configuration.engine, start.configuration.acquire) {
-            (Engine::Wasmtime, Acquire::CacheHit) => {
+            (Engine::Wasmtime | Engine::Wasmer, Acquire::CacheHit) => {
                 let wasm = self.wasm(start.target);
                 let source = self.subjects.source(start, &wasm)?;
                 return self.compiled_code.cache(key(start), source).map(Some);
             }
-            (Engine::Wasmtime, Acquire::CacheMiss) => remove_folder(&folder)?,
+            (Engine::Wasmtime | Engine::Wasmer, Acquire::CacheMiss) => remove_folder(&folder)?,
             (Engine::WasmEdge, Acquire::Compile) => {
                 remove_folder(&folder)?;
                 std::fs::create_dir(&folder)

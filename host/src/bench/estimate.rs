@@ -18,12 +18,15 @@ pub(crate) fn estimate_ms(start: &Start, targets: &[Target]) -> f64 {
             60.0
         };
     }
+    if start.configuration.engine.only_interprets() {
+        return LAUNCH_PREPARE_WAIT_APPEND_MS;
+    }
     let compile_ms = match (
         start.configuration.settings.compiler,
         start.configuration.settings.compile_threads,
     ) {
         _ if !start.configuration.compiles() => 0.0,
-        (Compiler::Winch, _) => 0.25 * kilobytes,
+        (Compiler::Winch | Compiler::Singlepass, _) => 0.25 * kilobytes,
         (Compiler::CraneliftNone, _) => 0.5 * kilobytes,
         (Compiler::Cranelift, CompileThreads::Parallel) => 0.7 * kilobytes,
         (Compiler::Cranelift, CompileThreads::Single) => 1.2 * kilobytes,

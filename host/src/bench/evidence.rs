@@ -1,7 +1,7 @@
 //! Whether a start was what its cell describes: every parameter, by what the engine and the kernel
 //! reported.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use host_probe::settings::{
     Acquire, CompileThreads, Compiler, Configuration, Engine, Interrupt, MemoryInit, Named as _,
@@ -22,6 +22,8 @@ pub(crate) fn check(configuration: &Configuration, attested: &Attested) -> Resul
     match configuration.engine {
         Engine::Wasmtime => check_wasmtime(configuration, attested),
         Engine::WasmEdge => check_wasmedge(configuration, attested),
+        Engine::Wasmer => check_wasmer(configuration, attested),
+        Engine::Wasmi => check_wasmi(configuration, attested),
     }
 }
 
@@ -39,9 +41,40 @@ fn check_wasmedge(configuration: &Configuration, attested: &Attested) -> Result<
     )
 }
 
-fn expect(attested: &Attested, expected: &[(Evidence, Value)]) -> Result<(), Failure> {
+fn check_wasmer(configuration: &Configuration, attested: &Attested) -> Result<(), Failure> {
+    let compiler = configuration.settings.compiler.name();
+    expect(
+        attested,
+        &[
+            (Evidence::Compiler, json!(compiler)),
+            (Evidence::Cache, json!(cache(configuration.acquire))),
+        ],
+    )
+}
+
+/// What the engine's cache should have done.
+const fn cache(acquire: Acquire) -> &'static str {
+    match acquire {
+        Acquire::CacheHit => "hit",
+        Acquire::CacheMiss => "miss",
+        _ => "none",
+    }
+}
+
+fn check_wasmi(configuration: &Configuration, attested: &Attested) -> Result<(), Failure> {
+    let translation = configuration.settings.translation.name();
+    expect(
+        attested,
+        &[
+            (Evidence::RunMode, json!("interpreter")),
+            (Evidence::Translation, json!(translation)),
+        ],
+    )
+}
+
+fn expect(attested: &Attested, expected: &[(Evidence, serde_json::Value)]) -> Result<(), Failure> {
     for (key, expected) in expected {
-        let found = attested.get(key).unwrap_or(&Value::Null);
+        let found = attested.get(key).unwrap_or(&serde_json::Value::Null);
         if found != expected {
             return Err(not_as_planned(&format!(
                 "{key} should be {expected} and was {found}"
@@ -59,14 +92,14 @@ fn not_as_planned(difference: &str) -> Failure {
 }
 
 /// The levers that should be found moved, or nothing.
-fn levers_moved(configuration: &Configuration) -> Value {
+fn levers_moved(configuration: &Configuration) -> serde_json::Value {
     let moved = configuration.normal().settings.levers;
     let moved = moved.moved().filter(|(lever, _)| is_shown(lever.param));
     let moved: Vec<_> = moved
         .map(|(lever, value)| format!("{}={value}", lever.param))
         .collect();
     if moved.is_empty() {
-        Value::Null
+        serde_json::Value::Null
     } else {
         moved.join(",").into()
     }
@@ -74,17 +107,12 @@ fn levers_moved(configuration: &Configuration) -> Value {
 
 fn check_wasmtime(configuration: &Configuration, attested: &Attested) -> Result<(), Failure> {
     let settings = configuration.settings;
-    let cache = match configuration.acquire {
-        Acquire::CacheHit => "hit",
-        Acquire::CacheMiss => "miss",
-        _ => "none",
-    };
     let cow = settings.memory_init == MemoryInit::Cow;
     let epoch = settings.interrupt == Interrupt::Epoch;
     let winch = settings.compiler == Compiler::Winch;
     let mut expected = vec![
         (Evidence::EngineMajor, json!(MAJOR)),
-        (Evidence::Cache, json!(cache)),
+        (Evidence::Cache, json!(cache(configuration.acquire))),
         (Evidence::Allocator, json!(settings.allocator.name())),
         (Evidence::MemoryInitCow, json!(cow)),
         (Evidence::EpochInterruption, json!(epoch)),
@@ -93,8 +121,8 @@ fn check_wasmtime(configuration: &Configuration, attested: &Attested) -> Result<
     match settings.compiler {
         Compiler::Cranelift => expected.push((Evidence::OptLevel, json!("speed"))),
         Compiler::CraneliftNone => expected.push((Evidence::OptLevel, json!("none"))),
-        // Its code generator has no levels.
-        Compiler::Winch => {}
+        // Their code generators have no levels.
+        Compiler::Winch | Compiler::Singlepass => {}
     }
     expected.push((Evidence::LeversMoved, levers_moved(configuration)));
     // A guest without initialised memory has no image.
@@ -129,7 +157,7 @@ fn check_wasmtime(configuration: &Configuration, attested: &Attested) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_probe::settings::parameters;
+    use host_probe::settings::{Translation, Value, parameters};
     use results::levers::LEVERS;
 
     fn baseline() -> Attested {
@@ -158,10 +186,8 @@ mod tests {
                 let attested = other.normal() != Configuration::BASELINE
                     && !other.loads_precompiled()
                     && match value {
-                        host_probe::settings::Value::PageCache(_) => false,
-                        host_probe::settings::Value::Lever(lever, _) => {
-                            is_shown(LEVERS[lever].param)
-                        }
+                        Value::PageCache(_) => false,
+                        Value::Lever(lever, _) => is_shown(LEVERS[lever].param),
                         _ => true,
                     };
                 assert_eq!(check(&other, &baseline()).is_err(), attested, "{value}");
@@ -194,6 +220,33 @@ mod tests {
         let interpret = Configuration::baseline(Engine::WasmEdge);
         assert_eq!(check(&interpret, &found("interpreter", false)), Ok(()));
         assert!(check(&interpret, &found("interpreter", true)).is_err());
+    }
+
+    #[test]
+    fn another_compiler_and_a_cache_that_did_something_else_are_detected() {
+        let found = |compiler: &str, cache: &str| {
+            serde_json::from_value(json!({"compiler": compiler, "cache": cache})).unwrap()
+        };
+        let compiled = Configuration::baseline(Engine::Wasmer);
+        let hit = compiled.with(Value::Acquire(Acquire::CacheHit)).unwrap();
+        assert_eq!(check(&compiled, &found("cranelift", "none")), Ok(()));
+        assert_eq!(check(&hit, &found("cranelift", "hit")), Ok(()));
+        assert!(check(&compiled, &found("singlepass", "none")).is_err());
+        assert!(check(&hit, &found("cranelift", "miss")).is_err());
+    }
+
+    #[test]
+    fn another_moment_of_translation_is_detected() {
+        let found = |translation: &str| {
+            let found = json!({"run_mode": "interpreter", "translation": translation});
+            serde_json::from_value(found).unwrap()
+        };
+        let lazy = Configuration::baseline(Engine::Wasmi);
+        let eager = lazy.with(Value::Translation(Translation::Eager)).unwrap();
+        assert_eq!(check(&lazy, &found("lazy_translation")), Ok(()));
+        assert_eq!(check(&eager, &found("eager")), Ok(()));
+        assert!(check(&lazy, &found("eager")).is_err());
+        assert!(check(&eager, &Attested::new()).is_err());
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(crate) fn run<T: DeserializeOwned>(
     let called_ns = now_ns();
     let launched = input(message.input.as_deref()).and_then(|input| {
         command.stdin(input);
-        // This program's guests have no sockets; those of the other engine have real ones.
+        // This program's guests have no sockets; those of WasmEdge's have real ones.
         if is_this(program) {
             isolation::launch_here(command)
         } else {

@@ -10,7 +10,7 @@ use host_probe::pool::PoolSettings;
 use host_probe::request::{Call, Kind};
 use host_probe::settings::{
     Acquire, Allocator, CompileThreads, Compiler, Configuration, Engine, Interrupt, MemoryInit,
-    Named, PageCache, Value,
+    Named, PageCache, Translation, Value,
 };
 use results::levers::{LEVERS, Lever, When};
 
@@ -59,7 +59,8 @@ pub(crate) fn starts(
                 configuration: *configuration,
             };
             let system = engine.system();
-            if unavailable.contains(engine) {
+            let cannot = target.inspected.serves && !engine.serves();
+            if cannot || unavailable.contains(engine) {
                 starts.extend(configurations.first().map(|one| start(&system, one)));
                 continue;
             }
@@ -110,6 +111,8 @@ fn controlled(configurations: &[Configuration]) -> impl Iterator<Item = &Configu
         Configuration::BASELINE,
         loaded(Engine::Wasmtime),
         loaded(Engine::WasmEdge),
+        Configuration::baseline(Engine::Wasmer),
+        loaded(Engine::Wasmer),
     ];
     let mut found: Vec<_> = configurations
         .iter()
@@ -124,8 +127,10 @@ fn controlled(configurations: &[Configuration]) -> impl Iterator<Item = &Configu
 /// The start that loads a precompiled file, all else being as usual.
 fn loaded(engine: Engine) -> Configuration {
     let acquire = match engine {
-        Engine::Wasmtime => Acquire::DeserializeFile,
+        Engine::Wasmtime | Engine::Wasmer => Acquire::DeserializeFile,
         Engine::WasmEdge => Acquire::Aot,
+        // It has nothing that could be loaded.
+        Engine::Wasmi => Acquire::Interpret,
     };
     Configuration {
         acquire,
@@ -148,7 +153,11 @@ fn configurations(engine: Engine, profile: Profile, selected: &[Value]) -> Vec<C
     for value in selected {
         by_key.entry(value.key()).or_default().push(*value);
     }
-    let mut all = profile_configurations(engine, profile);
+    let mut all = if takes_part(engine, profile, selected) {
+        profile_configurations(engine, profile)
+    } else {
+        Vec::new()
+    };
     for values in by_key.values() {
         all = all
             .iter()
@@ -162,6 +171,12 @@ fn configurations(engine: Engine, profile: Profile, selected: &[Value]) -> Vec<C
         }
     }
     once
+}
+
+/// Whether a profile has an engine. The short one has only those that people measure first, and others
+/// where they are asked for: `--select system=…`.
+fn takes_part(engine: Engine, profile: Profile, selected: &[Value]) -> bool {
+    profile != Profile::Quick || engine.is_usual() || engine.is_named_by(selected)
 }
 
 fn profile_configurations(engine: Engine, profile: Profile) -> Vec<Configuration> {
@@ -182,8 +197,25 @@ fn profile_configurations(engine: Engine, profile: Profile) -> Vec<Configuration
             loaded(engine),
         ],
         (Engine::Wasmtime, Profile::Slots) => slots(),
-        // It has no pool, and none of these settings.
-        (Engine::WasmEdge, Profile::Slots | Profile::Levers) => Vec::new(),
+        (Engine::Wasmer, Profile::Quick) => {
+            let modes = engine.acquire_modes().iter();
+            let modes = modes.filter(|mode| **mode != Acquire::CacheMiss);
+            modes
+                .flat_map(|mode| {
+                    let compilers = values(engine.compilers(), Value::Compiler);
+                    let with = move |value: Value| acquire(*mode).with(value);
+                    compilers.into_iter().filter_map(with)
+                })
+                .collect()
+        }
+        (Engine::Wasmi, Profile::Quick) => values(Translation::ALL, Value::Translation)
+            .into_iter()
+            .filter_map(|value| base.with(value))
+            .collect(),
+        // They have no pool, and none of these settings.
+        (Engine::WasmEdge | Engine::Wasmer | Engine::Wasmi, Profile::Slots | Profile::Levers) => {
+            Vec::new()
+        }
         (_, Profile::Standard) => {
             let bases = engine.acquire_modes().iter().map(|value| acquire(*value));
             bases
@@ -204,6 +236,7 @@ fn profile_configurations(engine: Engine, profile: Profile) -> Vec<Configuration
                 values(MemoryInit::ALL, Value::MemoryInit),
                 values(Compiler::ALL, Value::Compiler),
                 values(CompileThreads::ALL, Value::CompileThreads),
+                values(Translation::ALL, Value::Translation),
                 values(&[PageCache::Hot, PageCache::EvictedAll], Value::PageCache),
             ];
             for values in crossed {
@@ -330,13 +363,16 @@ fn values<N: Named>(all: &[N], wrap: fn(N) -> Value) -> Vec<Value> {
 }
 
 /// Every value that is not the baseline's, but for `acquire` and `interrupt`.
-fn others() -> [Value; 6] {
+fn others() -> [Value; 9] {
     [
         Value::Allocator(Allocator::Pooling),
         Value::MemoryInit(MemoryInit::Copy),
         Value::Compiler(Compiler::CraneliftNone),
         Value::Compiler(Compiler::Winch),
+        Value::Compiler(Compiler::Singlepass),
         Value::CompileThreads(CompileThreads::Single),
+        Value::Translation(Translation::Eager),
+        Value::Translation(Translation::Lazy),
         Value::PageCache(PageCache::EvictedAll),
     ]
 }
@@ -539,6 +575,51 @@ mod tests {
             [loaded(Engine::WasmEdge)]
         );
         assert_eq!(configurations(Engine::Wasmtime, Profile::Quick, &aot), []);
+    }
+
+    #[test]
+    fn an_engine_that_takes_a_while_to_build_is_in_the_short_profile_where_it_is_named() {
+        let named = [Value::Engine(Engine::Wasmi)];
+        assert_eq!(configurations(Engine::Wasmi, Profile::Quick, &[]), []);
+        assert_eq!(
+            keys(&configurations(Engine::Wasmi, Profile::Quick, &named)),
+            [
+                "acquire=interpret translation=lazy_translation",
+                "acquire=interpret translation=eager",
+                "acquire=interpret translation=lazy",
+            ]
+        );
+        let standard = configurations(Engine::Wasmi, Profile::Standard, &[]);
+        assert_eq!(standard.len(), 4, "and evicted");
+        assert_eq!(configurations(Engine::Wasmi, Profile::Full, &[]).len(), 6);
+        assert_eq!(configurations(Engine::Wasmer, Profile::Quick, &[]), []);
+        let singlepass = [Value::Compiler(Compiler::Singlepass)];
+        assert_eq!(
+            configurations(Engine::Wasmer, Profile::Quick, &singlepass).len(),
+            4,
+            "no other engine has it"
+        );
+        let named = [Value::Engine(Engine::Wasmer)];
+        assert_eq!(
+            configurations(Engine::Wasmer, Profile::Quick, &named).len(),
+            4 * 2
+        );
+        assert_eq!(
+            configurations(Engine::Wasmer, Profile::Full, &[]).len(),
+            5 * 2 * 2
+        );
+    }
+
+    #[test]
+    fn an_engine_whose_program_runs_commands_keeps_a_row_for_each_service() {
+        let targets = Target::from_workload(Workload::HttpHello).unwrap();
+        let starts = starts(Profile::Standard, &[], &targets, &[]);
+        let of = |engine| {
+            let starts = starts.iter();
+            starts.filter(move |start| start.configuration.engine == engine)
+        };
+        assert_eq!(of(Engine::Wasmi).count(), 1);
+        assert!(of(Engine::WasmEdge).count() > 1);
     }
 
     #[test]

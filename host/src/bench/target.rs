@@ -54,9 +54,12 @@ impl Target {
         if component == sockets {
             return Ok(vec![Self::new(workload, component, Engine::ALL.to_vec())?]);
         }
+        // Those that cannot run it are rows that say so, with the form that they come nearest to.
+        let others = Engine::ALL.iter().copied();
+        let others = others.filter(|engine| *engine != Engine::Wasmtime);
         Ok(vec![
             Self::new(workload, component, vec![Engine::Wasmtime])?,
-            Self::new(workload, sockets, vec![Engine::WasmEdge])?,
+            Self::new(workload, sockets, others.collect())?,
         ])
     }
 
@@ -75,7 +78,9 @@ impl Target {
                 interfaces: Interfaces::default(),
                 serves: true,
             },
-            Form::CoreModule | Form::HttpComponent => inspect::inspect(&artifact.path(), &bytes)?,
+            Form::CoreModule | Form::HttpComponent | Form::BootImage => {
+                inspect::inspect(&artifact.path(), &bytes)?
+            }
         };
         Ok(Self {
             name: workload.name().to_owned(),
@@ -137,8 +142,8 @@ impl Target {
             (false, false) => run(&name, &artifact.arguments),
         };
         let (bytes, sha256) = (bytes.len() as u64, sha256_hex(&bytes));
-        // WasmEdge's component model is experimental and without wasi:http; a module is a command,
-        // which both run.
+        // WasmEdge's component model is experimental and without wasi:http, and the others have none;
+        // a module is a command, which all of them run.
         let engines = match inspected.kind {
             Kind::Module => Engine::ALL.to_vec(),
             Kind::Component => vec![Engine::Wasmtime],

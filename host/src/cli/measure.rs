@@ -23,10 +23,10 @@ pub(crate) struct Phases {
     /// Set a parameter in every cell (repeatable; the same key twice measures both values)
     #[arg(long, value_name = "KEY=VALUE", value_parser = Value::parse, long_help = select_help())]
     pub(crate) select: Vec<Value>,
-    /// Samples for each cell [default: by profile]
+    /// Samples of each cell [default: by profile]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) samples: Option<u32>,
-    /// Seed of the order of samples [default: drawn]
+    /// Seed of the order of samples [default: random]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// A guest of one's own.
@@ -43,10 +43,10 @@ pub(crate) struct Phases {
     /// `pagemap_scan`, `warm_slots`, `decommit_batch`; or all of them: `tuned`, `default`
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) pool: Vec<String>,
-    /// Folder that runs are kept in [default: results/raw of the checkout]
+    /// The folder that runs are kept in [default: results/raw of the checkout; installed: ./results/raw]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Resume an interrupted run: its name, or `latest`. What its record masks of an own artifact's call, and
+    /// Go on with an interrupted run: its name, or `latest`. What its record masks of an own artifact's call, and
     /// of what it is given, is given again: --request, --header, --env, …
     #[arg(
         long,
@@ -57,10 +57,10 @@ pub(crate) struct Phases {
         ]
     )]
     pub(crate) resume: Option<String>,
-    /// Print the plan and an estimate of its time, and measure nothing
+    /// Print what would be measured and about how long it would take, and measure nothing
     #[arg(long)]
     pub(crate) list: bool,
-    /// Format of the result
+    /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }
@@ -81,23 +81,23 @@ pub(crate) struct Density {
     /// A service of one's own.
     #[command(flatten)]
     pub(crate) own: OwnArguments,
-    /// Samples for each cell [default: 5]
+    /// Samples of each cell [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) samples: Option<u32>,
-    /// Seed of the order of samples [default: drawn]
+    /// Seed of the order of samples [default: random]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Folder that runs are kept in [default: results/raw of the checkout]
+    /// The folder that runs are kept in [default: results/raw of the checkout; installed: ./results/raw]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Resume an interrupted run: its name, or `latest`
+    /// Go on with an interrupted run: its name, or `latest`
     #[arg(
         long,
         value_name = "RUN",
         conflicts_with_all = ["instances", "workload", "samples", "seed", "artifact"]
     )]
     pub(crate) resume: Option<String>,
-    /// Format of the result
+    /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }

@@ -9,10 +9,11 @@ mod own;
 
 use std::ffi::OsString;
 
+use campaign::front_door::Manner;
 use campaign::{Error, Exit, Programs};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use host_probe::settings::{Engine, Named as _};
+use host_probe::settings::Engine;
 
 use self::args::{CompileArgs, RunArgs, ServeArgs};
 pub(crate) use self::measure::{Density, Overhead, Phases, Profile};
@@ -32,7 +33,9 @@ pub(crate) enum Command {
     /// Measure cold starts of embedded engines, phase by phase.
     Phases(Box<Phases>),
     /// Measure one process with one to ten thousand instances: memory of each, and the time to
-    /// start one more.
+    /// start one more. Several processes: `external density`.
+    // Its name is no other program's: behind the front door they are one.
+    #[command(name = "density-embedded", alias = "density")]
     Density(Box<Density>),
     /// Measure the harness itself: a probe's launch beside that of a program that returns at once.
     Overhead(Overhead),
@@ -72,7 +75,7 @@ pub(crate) enum Parsed {
 /// Every command of the program with all its flags: the source of `--help`, of shell completions
 /// and of man pages.
 pub fn command() -> clap::Command {
-    let engines = PossibleValuesParser::new(Engine::ALL.iter().map(|engine| engine.product()));
+    let engines = PossibleValuesParser::new(Engine::serving().map(Engine::product));
     let engine = Arg::new("engine")
         .long("engine")
         .value_name("NAME")
@@ -98,7 +101,8 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Parsed, Error> {
 }
 
 fn parse_with_clap(arguments: Vec<OsString>) -> Parsed {
-    let parsed = command()
+    let parsed = Manner::here()
+        .reword_help(command())
         .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
@@ -128,7 +132,14 @@ mod tests {
     #[test]
     fn help_lists_every_command() {
         let help = command().render_long_help().to_string();
-        for name in ["phases", "density", "overhead", "serve", "run", "compile"] {
+        for name in [
+            "phases",
+            "density-embedded",
+            "overhead",
+            "serve",
+            "run",
+            "compile",
+        ] {
             assert!(help.contains(&format!("\n  {name} ")), "{help}");
         }
     }

@@ -1,9 +1,10 @@
-//! `host density`: how many instances fit into one process, and what each takes.
+//! `host density-embedded`: how many instances fit into one process, and what each takes.
 
 use std::path::Path;
 
 use campaign::manifest::Measured;
-use campaign::{Error, Exit, run};
+use campaign::run::Format;
+use campaign::{Error, Exit, report_offer, run};
 use host_probe::settings::{
     Acquire, Allocator, Configuration, Engine, EngineSettings, MemoryInit, Named, Parameter,
 };
@@ -68,7 +69,7 @@ pub(super) fn run(arguments: &Density) -> Result<Exit, Error> {
         Ok::<_, std::io::Error>(density::Density::new(work, &program, &target, &cells))
     })?;
     let findings = summary::findings(&manifest, &samples);
-    run::finish(
+    let exit = run::finish(
         arguments.format,
         &folder,
         &manifest.systems,
@@ -76,8 +77,12 @@ pub(super) fn run(arguments: &Density) -> Result<Exit, Error> {
         &|_, format, width, colour| {
             summary::format(&findings, format, View::Suite, Style { width, colour })
         },
-        &resume_command("density", folder.run(), arguments.out.as_ref()),
-    )
+        &resume_command("density-embedded", folder.run(), arguments.out.as_ref()),
+    )?;
+    if arguments.format == Format::Table {
+        report_offer::offer(&folder, exit);
+    }
+    Ok(exit)
 }
 
 impl Options {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use campaign::{Error, Exit};
+use campaign::{Error, Exit, front_door};
 use results::manifest::{ArtifactFact, Origin, Setting};
 use results::run_folder;
 use serde::Serialize;
@@ -99,7 +99,7 @@ fn artifact_facts(targets: &[Target]) -> Vec<ArtifactFact> {
 /// The command line that goes on with a run.
 fn resume_command(command: &str, run: &str, out: Option<&PathBuf>) -> String {
     let out = out.map_or_else(String::new, |out| format!(" --out {}", out.display()));
-    format!("cargo run -p host -- {command} --resume {run}{out}")
+    front_door::command("host", &format!("{command} --resume {run}{out}"))
 }
 
 #[cfg(test)]

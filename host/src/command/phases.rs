@@ -6,8 +6,9 @@ mod rehearsals;
 use std::time::Duration;
 
 use campaign::manifest::{Identity, Measured};
-use campaign::terminal::print;
-use campaign::{Error, Exit, duration, run};
+use campaign::run::Format;
+use campaign::terminal::{print, say};
+use campaign::{Error, Exit, duration, report_offer, run};
 use host_probe::settings::{Engine, Named as _};
 use results::Skip;
 use results::manifest::{Manifest, Order, System};
@@ -44,8 +45,9 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
     if arguments.list {
         return list(&options, &all, &targets);
     }
-    let programs =
-        Programs::find(|engine| all.iter().any(|start| start.configuration.engine == engine))?;
+    let programs = Programs::find(&selected, |engine| {
+        all.iter().any(|start| start.configuration.engine == engine)
+    })?;
     let mut unavailable = Engine::ALL.to_vec();
     unavailable.retain(|engine| programs.get(*engine).is_err());
     let mut starts = plan::starts(options.profile, &selected, &targets, &unavailable);
@@ -61,6 +63,12 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
         time: Duration::from_millis(options.time_limit_ms),
         memory_bytes: options.memory_limit_bytes,
     };
+    if resume.is_none() {
+        say(&format!(
+            "measuring {}; Ctrl-C ends it after a sample, and `--resume latest` goes on",
+            amount(&options, &starts, &targets)
+        ));
+    }
     let unsupported = rehearsals::rehearse(Cast {
         targets: &targets,
         starts: &starts,
@@ -87,7 +95,7 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
         Embedded::new(work, subjects, starts, limits)
     })?;
     let findings = summary::findings(&manifest, &samples);
-    run::finish(
+    let exit = run::finish(
         arguments.format,
         &folder,
         &manifest.systems,
@@ -96,30 +104,38 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
             summary::format(&findings, format, View::Phases, Style { width, colour })
         },
         &resume_command("phases", folder.run(), arguments.out.as_ref()),
-    )
+    )?;
+    if arguments.format == Format::Table {
+        report_offer::offer(&folder, exit);
+    }
+    Ok(exit)
 }
 
 fn list(options: &Options, starts: &[Start], targets: &[Target]) -> Result<Exit, Error> {
-    let ms: f64 = starts
-        .iter()
-        .map(|start| estimate::estimate_ms(start, targets))
-        .sum::<f64>()
-        * f64::from(options.samples);
     let mut text = String::new();
     for start in starts {
         text.push_str(&format!("{}\n", start.cell));
     }
+    text.push_str(&amount(options, starts, targets));
+    text.push('\n');
+    print(&text)?;
+    Ok(Exit::Ok)
+}
+
+/// How much there is to do, and about how long it takes.
+fn amount(options: &Options, starts: &[Start], targets: &[Target]) -> String {
+    let ms = starts
+        .iter()
+        .map(|start| estimate::estimate_ms(start, targets));
+    let ms = ms.sum::<f64>() * f64::from(options.samples);
     let samples = starts.len() as u64 * u64::from(options.samples);
-    text.push_str(&format!(
-        "{} cells × {} samples = {samples} starts, seed {}; about {} on two cores like the \
-            authors'\n",
+    format!(
+        "{} cells × {} samples = {samples} starts, seed {}; about {} on two cores like the authors'",
         starts.len(),
         options.samples,
         options.seed,
         duration::format_estimate(ms / 1000.0),
-    ));
-    print(&text)?;
-    Ok(Exit::Ok)
+    )
 }
 
 /// Each system that has cells, under each of its names.

@@ -4,11 +4,9 @@ use std::ffi::OsString;
 
 use campaign::{Error, Exit};
 
+use crate::bench::programs::WASMEDGE;
 use crate::cli::args::ServeArgs;
 use crate::{error, server};
-
-/// The program in which `WasmEdge` is, beside this one.
-const WASMEDGE_PROGRAM: &str = "host-wasmedge";
 
 /// Serves until SIGTERM or Ctrl-C. `began_ns` is when `main` began.
 pub(super) fn run(arguments: &ServeArgs, began_ns: u64) -> Result<Exit, Error> {
@@ -20,7 +18,7 @@ pub(super) fn become_wasmedge(arguments: &[OsString]) -> Error {
     use std::os::unix::process::CommandExt as _;
 
     let program = match std::env::current_exe() {
-        Ok(this) => this.with_file_name(WASMEDGE_PROGRAM),
+        Ok(this) => this.with_file_name(WASMEDGE.name),
         Err(error) => return error::machine_limit("cannot find this program's folder", &error),
     };
     let error = std::process::Command::new(&program)
@@ -31,8 +29,8 @@ pub(super) fn become_wasmedge(arguments: &[OsString]) -> Error {
         Exit::Nothing,
         format!("cannot run {}: {error}", program.display()),
     )
-    .hint(
-        "WasmEdge is a program of its own: `./setup wasmedge` installs the library, `cargo build \
-            -p host-wasmedge --features wasmedge` builds it",
-    )
+    .hint(format!(
+        "WasmEdge is a program of its own: `./setup wasmedge` installs the library; {}",
+        WASMEDGE.remedy()
+    ))
 }

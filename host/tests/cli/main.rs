@@ -6,6 +6,7 @@ mod bad_input;
 mod built;
 #[path = "../support/endless.rs"]
 mod endless;
+mod engines;
 #[path = "../support/given.rs"]
 mod given;
 mod levers;

@@ -18,11 +18,16 @@ const HELLO: [&str; 6] = [
 /// Starts a run and returns when its ledger has at least `lines` lines.
 fn begun(host: &Host, arguments: &[&str], lines: usize) -> Child {
     let mut command = host.command(arguments);
-    let mut child = command
+    let child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    until_begun(host, child, lines)
+}
+
+/// Returns when the ledger of a run has at least `lines` lines.
+fn until_begun(host: &Host, mut child: Child, lines: usize) -> Child {
     loop {
         let ledger = host.runs().first().map(|run| run.join("samples.jsonl"));
         let text = ledger
@@ -99,6 +104,56 @@ fn an_interrupt_ends_the_run_after_a_sample_and_says_how_to_go_on() {
         13 * 8,
         "a finished run has nothing left to do"
     );
+}
+
+/// Waits until the only run has all its samples and has removed its private folder.
+fn until_complete(host: &Host) {
+    let run = host.runs()[0].clone();
+    let until_ns = machine::clock::now_ns() + 120_000_000_000;
+    let lines = || {
+        std::fs::read_to_string(run.join("samples.jsonl"))
+            .unwrap()
+            .lines()
+            .count()
+    };
+    while lines() < 13 * 8 || run.join("work").exists() {
+        let in_time = machine::clock::now_ns() < until_ns;
+        assert!(in_time, "{} of {} samples, and no more", lines(), 13 * 8);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// The terminal is one of `script`'s, which is killed: to the run it is one whose window was closed.
+#[test]
+fn a_run_whose_terminal_is_closed_goes_on_to_its_end() {
+    let Ok(script) = machine::programs::command("script") else {
+        let _ = std::io::Write::write_all(&mut std::io::stdout(), b"not run: there is no script\n");
+        return;
+    };
+    let host = Host::new();
+    let run = host.command(&HELLO);
+    let words = std::iter::once(run.get_program()).chain(run.get_args());
+    let words: Vec<_> = words
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    let mut terminal = script;
+    terminal
+        .args(["--quiet", "--command", &words.join(" "), "/dev/null"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    let mut terminal = until_begun(&host, terminal.spawn().unwrap(), 5);
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    until_complete(&host);
+    let samples = host.samples();
+    assert_eq!(orders(&samples), (0..13 * 8).collect::<Vec<_>>());
+    let hung_up = |sample: &&Sample| {
+        sample
+            .reason
+            .as_ref()
+            .is_some_and(|reason| reason.contains("SIGHUP"))
+    };
+    assert_eq!(samples.iter().filter(hung_up).count(), 0);
 }
 
 #[test]

@@ -1,4 +1,6 @@
-use std::fmt::Write as _;
+use alloc::format;
+use alloc::string::String;
+use core::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 

@@ -1,7 +1,12 @@
 //! The work itself.
 //!
 //! Every build of a workload — native, core module, component — is a thin shell around this crate,
-//! so that a difference between two systems is never a difference between two programs.
+//! so that a difference between two systems is never a difference between two programs. It needs an
+//! allocator and no operating system: one build of it has none.
+
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
 
 mod hash;
 #[cfg(feature = "http1")]

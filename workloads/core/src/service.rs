@@ -1,4 +1,7 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{DEFAULT_ITERATIONS, HELLO, cpu_hash_hex, parse_iterations};
 

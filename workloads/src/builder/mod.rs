@@ -14,7 +14,7 @@ use wit_component::ComponentEncoder;
 use crate::artifact::SUMS;
 use crate::{Artifact, Form};
 
-pub use toolchain::{Crt, Toolchain, ToolchainError};
+pub use toolchain::{Kind, Toolchain, ToolchainError};
 
 /// Why the guests could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +56,7 @@ fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> BuildError {
 /// Where guests come from and go to.
 #[derive(Debug, Clone)]
 pub struct Folders {
-    /// The guests' sources.
+    /// The folder of the guests' sources: the workspace of the Wasm ones, and the image's.
     pub sources: PathBuf,
     /// Cargo's target folder for them.
     pub target: PathBuf,
@@ -73,10 +73,10 @@ pub fn build(toolchain: &Toolchain, folders: &Folders) -> Result<(), BuildError>
         .map_err(io(format!("making {}", folders.artifacts.display())))?;
     let mut sums = String::new();
     for artifact in Artifact::ALL {
-        let module = build_module(toolchain, folders, artifact)?;
+        let built = build_one(toolchain, folders, artifact)?;
         let bytes = match artifact.form() {
-            Form::CoreModule | Form::SocketsModule => module,
-            Form::HttpComponent => component(package(artifact), &module)?,
+            Form::CoreModule | Form::SocketsModule | Form::BootImage => built,
+            Form::HttpComponent => component(package(artifact), &built)?,
         };
         let path = folders.artifacts.join(artifact.file_name());
         std::fs::write(&path, &bytes).map_err(io(format!("writing {}", path.display())))?;
@@ -100,26 +100,29 @@ const fn package(artifact: Artifact) -> &'static str {
         Artifact::CpuHash => "guest-cpu-hash",
         Artifact::HttpComponent => "guest-http",
         Artifact::HttpSockets => "guest-http-sockets",
+        Artifact::Unikernel => "unikernel",
     }
 }
 
 /// A command has `main` and is called once; a component's module is a reactor, which is initialised
 /// and then called.
-const fn crt(artifact: Artifact) -> Crt {
+const fn kind(artifact: Artifact) -> Kind {
     match artifact.form() {
-        Form::CoreModule | Form::SocketsModule => Crt::Command,
-        Form::HttpComponent => Crt::Reactor,
+        Form::CoreModule | Form::SocketsModule => Kind::Command,
+        Form::HttpComponent => Kind::Reactor,
+        Form::BootImage => Kind::Image,
     }
 }
 
-fn build_module(
+/// What cargo makes of an artifact's package.
+fn build_one(
     toolchain: &Toolchain,
     folders: &Folders,
     artifact: Artifact,
 ) -> Result<Vec<u8>, BuildError> {
     let package = package(artifact);
     let status = toolchain
-        .cargo_rustc(package, crt(artifact), folders)
+        .cargo_rustc(package, kind(artifact), folders)
         .and_then(|mut cargo| cargo.status())
         .map_err(io(format!("starting cargo to build {package}")))?;
     if !status.success() {
@@ -128,10 +131,11 @@ fn build_module(
     let file = match artifact.form() {
         Form::CoreModule | Form::SocketsModule => format!("{package}.wasm"),
         Form::HttpComponent => format!("{}.wasm", package.replace('-', "_")),
+        Form::BootImage => package.to_owned(),
     };
     let path = folders
         .target
-        .join(toolchain::TARGET)
+        .join(kind(artifact).target())
         .join("release")
         .join(file);
     std::fs::read(&path).map_err(io(format!("reading {}", path.display())))
@@ -164,7 +168,7 @@ impl Folders {
             |target| PathBuf::from(target).join("guests"),
         );
         Self {
-            sources: here.join("guests"),
+            sources: here.clone(),
             target,
             artifacts: here.join("artifacts"),
         }

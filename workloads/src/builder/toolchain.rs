@@ -9,25 +9,40 @@ use machine::programs;
 
 use super::{BuildError, Folders, io};
 
-/// The target of all guests. Components are made from modules for it.
-pub(super) const TARGET: &str = "wasm32-wasip1";
+/// The target of all modules. Components are made from modules for it.
+const MODULES: &str = "wasm32-wasip1";
+
+/// The target of the image: no operating system, and no floating point in registers.
+const IMAGE: &str = "x86_64-unknown-none";
 
 /// The separator of `CARGO_ENCODED_RUSTFLAGS`, which can carry paths with spaces.
 const UNIT_SEPARATOR: &str = "\u{1f}";
 
-/// How a module begins to run.
+/// What is built, by how it begins to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Crt {
-    /// `_start` runs it to its end.
+pub enum Kind {
+    /// A module that `_start` runs to its end.
     Command,
-    /// `_initialize` prepares it for calls.
+    /// A module that `_initialize` prepares for calls.
     Reactor,
+    /// An image that a virtual machine boots.
+    Image,
 }
 
-/// A toolchain that builds for [`TARGET`].
+impl Kind {
+    /// The target that it is built for.
+    pub(super) const fn target(self) -> &'static str {
+        match self {
+            Self::Command | Self::Reactor => MODULES,
+            Self::Image => IMAGE,
+        }
+    }
+}
+
+/// A toolchain that builds for both targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Toolchain {
-    /// `rustup target add wasm32-wasip1`: complete in itself.
+    /// `rustup target add wasm32-wasip1 x86_64-unknown-none`: complete in itself.
     Rustup,
     /// Debian's `rustc-web`, `cargo-web`, `rust-web-src` and `wasi-libc`. Builds the standard
     /// library from source, and takes the linker from the rustup toolchain, whose folders these
@@ -41,8 +56,8 @@ pub enum Toolchain {
 /// Nothing here builds for the target.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no toolchain here builds for {TARGET}: {reason}\n  hint: `rustup target add {TARGET}`; on \
-        Debian without rustup's downloads, `./setup guests`.\n  The built guests in \
+    "no toolchain here builds for {MODULES} and {IMAGE}: {reason}\n  hint: `rustup target add \
+        {MODULES} {IMAGE}`; on Debian without rustup's downloads, `./setup guests`.\n  The built guests in \
         workloads/artifacts can be used without: `cargo run -p workloads -- verify` checks them."
 )]
 pub struct ToolchainError {
@@ -64,7 +79,8 @@ impl Toolchain {
         let sysroot = rustc(&["--print", "sysroot"])
             .map_err(|error| missing(format!("rustc does not run ({error})")))?;
         let rustlib = Path::new(&sysroot).join("lib/rustlib");
-        if rustlib.join(TARGET).join("lib").is_dir() {
+        let has = |target| rustlib.join(target).join("lib").is_dir();
+        if has(MODULES) && has(IMAGE) {
             return Ok(Self::Rustup);
         }
         if let Some(gone) = [DEBIAN_RUSTC, DEBIAN_CARGO, DEBIAN_LIBC, DEBIAN_STD]
@@ -72,7 +88,7 @@ impl Toolchain {
             .find(|path| !Path::new(path).exists())
         {
             return Err(missing(format!(
-                "rustup's target is not installed, and Debian's toolchain lacks {gone}"
+                "rustup's targets are not both installed, and Debian's toolchain lacks {gone}"
             )));
         }
         let host = rustc(&["--print", "host-tuple"])
@@ -94,7 +110,7 @@ impl Toolchain {
     /// [`BuildError::Io`] if the compiler does not run.
     pub fn describe(&self) -> Result<String, BuildError> {
         let (program, origin) = match self {
-            Self::Rustup => ("rustc", "rustup's target"),
+            Self::Rustup => ("rustc", "rustup's targets"),
             Self::Debian { .. } => (
                 DEBIAN_RUSTC,
                 "Debian's rustc-web, its standard library built from source",
@@ -103,7 +119,9 @@ impl Toolchain {
         let version = programs::command(program)
             .and_then(|mut compiler| output(compiler.arg("--version")))
             .map_err(io(format!("running {program}")))?;
-        Ok(format!("{version}\ntarget {TARGET}, {origin}"))
+        Ok(format!(
+            "{version}\ntargets {MODULES} and {IMAGE}, {origin}"
+        ))
     }
 
     /// The command that builds one guest.
@@ -113,7 +131,7 @@ impl Toolchain {
     pub(super) fn cargo_rustc(
         &self,
         package: &str,
-        crt: Crt,
+        kind: Kind,
         folders: &Folders,
     ) -> std::io::Result<Command> {
         let mut command = match self {
@@ -131,14 +149,24 @@ impl Toolchain {
                     // Building the standard library from source is an unstable option of a stable
                     // compiler.
                     .env("RUSTC_BOOTSTRAP", "1")
-                    .arg("-Zbuild-std=std,panic_abort");
+                    .args(match kind {
+                        Kind::Command | Kind::Reactor => &["-Zbuild-std=std,panic_abort"][..],
+                        // Without a C library, its functions for memory are the compiler's own.
+                        Kind::Image => &[
+                            "-Zbuild-std=core,alloc",
+                            "-Zbuild-std-features=compiler-builtins-mem",
+                        ],
+                    });
                 command
             }
         };
         command
-            .current_dir(&folders.sources)
+            .current_dir(folders.sources.join(match kind {
+                Kind::Command | Kind::Reactor => "guests",
+                Kind::Image => "unikernel",
+            }))
             .env("CARGO_TARGET_DIR", &folders.target)
-            .env("CARGO_ENCODED_RUSTFLAGS", self.flags(folders))
+            .env("CARGO_ENCODED_RUSTFLAGS", self.flags(kind, folders))
             // Set by the rustup shim and by the cargo that runs this program: both would pick
             // another compiler.
             .env_remove("RUSTUP_TOOLCHAIN")
@@ -149,30 +177,30 @@ impl Toolchain {
                 "--locked",
                 "--release",
                 "--target",
-                TARGET,
+                kind.target(),
                 "--package",
                 package,
             ]);
-        if let Self::Debian { .. } = self {
-            let object = match crt {
-                Crt::Command => "crt1-command.o",
-                Crt::Reactor => "crt1-reactor.o",
-            };
-            command
-                .arg("--")
-                .arg(format!("-Clink-arg={DEBIAN_LIBC}/{object}"));
-        }
+        let object = match (self, kind) {
+            (Self::Rustup, _) | (_, Kind::Image) => None,
+            (Self::Debian { .. }, Kind::Command) => {
+                Some(format!("-Clink-arg={DEBIAN_LIBC}/crt1-command.o"))
+            }
+            (Self::Debian { .. }, Kind::Reactor) => {
+                Some(format!("-Clink-arg={DEBIAN_LIBC}/crt1-reactor.o"))
+            }
+        };
+        command.args(object.into_iter().flat_map(|it| ["--".to_owned(), it]));
         Ok(command)
     }
 
     /// Flags for every crate. No path of this machine may reach the guest, or no two people build
     /// the same bytes.
-    fn flags(&self, folders: &Folders) -> OsString {
+    fn flags(&self, kind: Kind, folders: &Folders) -> OsString {
         let home = std::env::var_os("CARGO_HOME").map_or_else(
             || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo"),
             PathBuf::from,
         );
-        let workloads = folders.sources.parent().unwrap_or(&folders.sources);
         let remap = |from: &Path, to: &str| {
             let mut flag = OsString::from("--remap-path-prefix=");
             flag.push(from);
@@ -182,16 +210,26 @@ impl Toolchain {
         };
         let mut flags = vec![
             remap(&home, "/cargo"),
-            remap(workloads, "/workloads"),
+            remap(&folders.sources, "/workloads"),
             remap(&folders.target, "/target"),
         ];
         if let Self::Debian { .. } = self {
             let std = std::fs::canonicalize(DEBIAN_STD).unwrap_or_else(|_| DEBIAN_STD.into());
             flags.extend([remap(&std, "/std"), remap(Path::new(DEBIAN_STD), "/std")]);
-            flags.extend([
+        }
+        match (self, kind) {
+            (_, Kind::Image) => flags.extend([
+                // Entered where it lies, before anybody could move it.
+                "-Crelocation-model=static".into(),
+                // The processor's instructions for SHA-256 are vector instructions, which nobody has
+                // switched on in there.
+                "--cfg=sha2_backend=\"soft\"".into(),
+            ]),
+            (Self::Debian { .. }, _) => flags.extend([
                 format!("-L{DEBIAN_LIBC}").into(),
                 "-Clink-self-contained=no".into(),
-            ]);
+            ]),
+            (Self::Rustup, _) => {}
         }
         let mut encoded = OsString::new();
         for (index, flag) in flags.iter().enumerate() {

@@ -1,6 +1,7 @@
-//! What is generated from the programs: completions, man pages, tables in documents.
+//! What is made of the programs: completions, man pages, tables in documents, a package.
 
 pub(crate) mod manuals;
+mod package;
 pub(crate) mod tables;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +36,8 @@ pub(crate) enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Make one archive that works on a machine without Rust: programs, guests, licences, man pages
+    Package(package::Package),
 }
 
 /// Runs a command, and says what it did.
@@ -45,6 +48,7 @@ pub(crate) fn run(command: Command, workspace: &Path) -> Result<String, String> 
     match command {
         Command::Completions { shells, out } => manuals::completions(&shells, &folder(out)?),
         Command::Man { out } => manuals::man(&folder(out)?),
+        Command::Package(arguments) => package::run(&arguments, workspace, &target_folder()?),
         Command::Tables { check: true } => tables::check(workspace),
         Command::Tables { check: false } => tables::write(workspace),
     }
@@ -55,10 +59,19 @@ fn folder(given: Option<PathBuf>) -> Result<PathBuf, String> {
     if let Some(folder) = given {
         return Ok(folder);
     }
+    Ok(target_folder()?.join(DEFAULT_FOLDER))
+}
+
+/// The target folder that this program lies in.
+fn target_folder() -> Result<PathBuf, String> {
     let program = std::env::current_exe().map_err(|error| format!("no target folder: {error}"))?;
-    let target = program
+    // A test's program lies one folder deeper.
+    let mut folders = program
         .ancestors()
-        .nth(2)
+        .skip(1)
+        .filter(|it| !it.ends_with("deps"));
+    let target = folders
+        .nth(1)
         .ok_or("this program lies in no target folder")?;
-    Ok(target.join(DEFAULT_FOLDER))
+    Ok(target.to_owned())
 }

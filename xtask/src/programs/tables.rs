@@ -273,6 +273,8 @@ fn known_systems() -> String {
         Kind::Native => "native",
         Kind::Wasm => "WebAssembly",
         Kind::Container => "container",
+        Kind::Isolate => "isolate",
+        Kind::MicroVm => "virtual machine",
         Kind::Unknown => "unknown",
     };
     let embedding = |embedding| match embedding {
@@ -288,11 +290,12 @@ fn known_systems() -> String {
         [
             code(&system.name),
             system.label,
+            system.family.label().to_owned(),
             kind(system.kind).to_owned(),
             engine,
         ]
     });
-    render(["System", "Label", "Kind", "Engine"], rows)
+    render(["System", "Label", "Family", "Kind", "Engine"], rows)
 }
 
 /// What is launched for each system that is a program, by its adapter.
@@ -302,8 +305,8 @@ fn launched() -> String {
             code(it.system),
             it.acquire.map_or_else(|| "machine code".to_owned(), code),
             it.compile.as_deref().map_or_else(|| "–".to_owned(), code),
-            code(&it.service),
-            code(&it.command),
+            it.service.as_deref().map_or_else(|| "–".to_owned(), code),
+            it.command.as_deref().map_or_else(|| "–".to_owned(), code),
         ]
     };
     render(

@@ -46,9 +46,8 @@ pub(super) fn one_each(of: &OneEach<'_>) -> String {
     text.push_str(&beware(foreign));
     text.push_str(&differing(plans));
     text.push_str(&format!(
-        "\ntimes as ratios to `{control}` in the same block; no change is one within {}, by which \
-            ratios of one build differ between runs\n",
-        percent(RATIO_ALLOWANCE)
+        "\ntimes as ratios to `{control}` in the same block; {}\n",
+        allowed(found)
     ));
     let bases = |basis: Basis| found.families.iter().filter(move |it| it.basis == basis);
     for family in bases(Basis::ToControl) {
@@ -81,6 +80,24 @@ pub(super) fn one_each(of: &OneEach<'_>) -> String {
     ));
     bases(Basis::Memory).for_each(|family| text.push_str(&block(family)));
     text + "\n" + &closing(found)
+}
+
+/// Which changes of ratios are none, and why.
+fn allowed(found: &BetweenRuns) -> String {
+    match &found.spread {
+        Some(spread) if spread.is_wide() => format!(
+            "these two runs moved cells against each other by {} (standard deviation over {} cells, \
+                beyond their own samples' noise): no change is one within {}, and that there is none \
+                cannot be said of any",
+            percent(spread.sd.exp_m1()),
+            spread.cells,
+            percent(spread.allowance)
+        ),
+        _ => format!(
+            "no change is one within {}, by which ratios of one build differ between runs",
+            percent(RATIO_ALLOWANCE)
+        ),
+    }
 }
 
 pub(super) fn several(of: &Several<'_>) -> String {

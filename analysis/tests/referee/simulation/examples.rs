@@ -8,7 +8,7 @@ use findings::{Findings, Names, Options};
 
 use super::page::{Truths, claim};
 use super::pages::RUN;
-use super::plans::{QUICK, STANDARD, of_workload, plan, starts};
+use super::plans::{MANY, QUICK, of_workload, plan, starts};
 use super::run::Simulated;
 use super::tally::Table;
 use super::world::{Truth, World};
@@ -20,15 +20,15 @@ const RUNS: u64 = 400;
 fn worlds() -> [(u32, World); 4] {
     [
         (QUICK, World::measured(Truth::Mixed)),
-        (STANDARD, World::measured(Truth::Mixed)),
+        (MANY, World::measured(Truth::Mixed)),
         (
-            STANDARD,
+            MANY,
             World {
                 sd: 0.05,
                 ..World::measured(Truth::Mixed)
             },
         ),
-        (STANDARD, World::measured(Truth::Slower(0.8))),
+        (MANY, World::measured(Truth::Slower(0.8))),
     ]
 }
 

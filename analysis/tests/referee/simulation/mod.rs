@@ -8,7 +8,7 @@
 //! | `page` | every claim on a page of findings, held against the truth |
 //! | `plans` | which cells are measured how often |
 //! | `tally` | counts with their uncertainty, and tables of them |
-//! | `pages`, `between`, `curves` | the experiments |
+//! | `pages`, `between`, `after`, `promises`, `curves` | the experiments |
 //! | `examples` | comparisons for the guide |
 
 #![allow(
@@ -18,6 +18,7 @@
     reason = "the tests and the command use other parts of it"
 )]
 
+pub mod after;
 pub mod between;
 pub mod curves;
 pub mod examples;
@@ -25,6 +26,7 @@ pub mod noise;
 pub mod page;
 pub mod pages;
 pub mod plans;
+pub mod promises;
 pub mod run;
 pub mod tally;
 pub mod world;

@@ -160,9 +160,24 @@ pub fn other_claims(findings: &Value) -> BTreeMap<&'static str, u64> {
             "a number of requests that surely pays",
             count(crossings.filter(|it| it["is_certain"] == true).count()),
         ),
+        (
+            "starts that surely take another time after an engine's",
+            count(usize::from(is_carried_over(findings))),
+        ),
         ("cells that drift", count(warned("drifting"))),
         ("cells with several modes", count(warned("multimodal"))),
     ])
+}
+
+/// The interval of how many times as long starts take right after a system with an engine of its own.
+pub fn carry_over(findings: &Value) -> Option<(f64, f64)> {
+    let interval = findings.pointer("/carry_over/ratio/interval")?;
+    interval["low"].as_f64().zip(interval["high"].as_f64())
+}
+
+/// Whether it surely is another time.
+pub fn is_carried_over(findings: &Value) -> bool {
+    carry_over(findings).is_some_and(|(low, high)| low > 1.0 || high < 1.0)
 }
 
 /// Of each pair in which the slower start answers quicker, the interval of the number of requests

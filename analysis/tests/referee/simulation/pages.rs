@@ -3,6 +3,7 @@
 use findings::input::Run;
 use findings::{Findings, Options};
 use results::Cell;
+use results::record::Scenario;
 use serde_json::Value;
 
 use super::page::{Counts, Truths};
@@ -174,22 +175,18 @@ pub fn errors(cells: &[Cell], samples: u32, pages: u64, seed: u64, only: Option<
 
 /// What is found of a true difference.
 pub fn power(cells: &[Cell], plans: &[u32], pages: u64, seed: u64) -> String {
+    let scenarios: Vec<_> = Scenario::ALL
+        .into_iter()
+        .filter(|scenario| cells.iter().any(|cell| cell.scenario == *scenario))
+        .map(Scenario::name)
+        .collect();
     let mut table = Table::new(
         &format!(
             "True differences that are found, pages of {} cells in which every system but native \
                 is slower by the effect; noise as measured; {pages} pages each",
             cells.len()
         ),
-        &[
-            "effect",
-            "n",
-            "disk-cold",
-            "code-cold",
-            "warm-disk",
-            "warm",
-            "throughput",
-            "in headlines",
-        ],
+        &[&["effect", "n"], &scenarios[..], &["in headlines"]].concat(),
     );
     for effect in [1.05, 1.1, 1.2, 1.5] {
         for &samples in plans {
@@ -199,16 +196,13 @@ pub fn power(cells: &[Cell], plans: &[u32], pages: u64, seed: u64) -> String {
                 let share = counts.found.get(scenario).copied();
                 share.map_or_else(|| "–".to_owned(), Share::text)
             };
-            table.row(&[
+            let mut row = vec![
                 format!("{:.0} %", (effect - 1.0) * 100.0),
                 samples.to_string(),
-                of("disk-cold"),
-                of("code-cold"),
-                of("warm-disk"),
-                of("warm"),
-                of("throughput"),
-                counts.found_headlines.text(),
-            ]);
+            ];
+            row.extend(scenarios.iter().map(|scenario| of(scenario)));
+            row.push(counts.found_headlines.text());
+            table.row(&row);
         }
     }
     table.text()

@@ -5,13 +5,23 @@ use results::Cell;
 use results::manifest::Order;
 use results::record::Scenario;
 
+use super::run::is_managed;
+
 /// Samples of each cell under the profiles quick and standard.
 pub const QUICK: u32 = 7;
-pub const STANDARD: u32 = 20;
+pub const STANDARD: u32 = 10;
+
+/// Samples of each cell of a run that is asked for more.
+pub const MANY: u32 = 20;
 
 /// The cells of the profile quick, as the planner has them: a test of `external` compares them.
 pub fn quick() -> Vec<Cell> {
     serde_json::from_str(include_str!("../quick.json")).expect("a test compares it")
+}
+
+/// Those of the profile standard.
+pub fn standard() -> Vec<Cell> {
+    serde_json::from_str(include_str!("../standard.json")).expect("a test compares it")
 }
 
 /// Those of one workload.
@@ -47,7 +57,11 @@ pub fn plan(cells: &[Cell], samples_per_cell: u32, seed: u64) -> Plan {
         samples_per_cell,
         // As `external suite` orders them: systems with an engine of their own end their group.
         order: Order::ByComparison {
-            last: ["docker", "wasmcloud"].map(str::to_owned).into(),
+            last: cells
+                .iter()
+                .filter(|cell| is_managed(cell))
+                .map(|cell| cell.system.original_name().to_owned())
+                .collect(),
         },
         seed,
     }

@@ -1,5 +1,7 @@
 //! The samples of a run in a world.
 
+use std::collections::BTreeMap;
+
 use campaign::schedule::{Plan, Planned};
 use results::manifest::Manifest;
 use results::names::{Attested, Evidence, Param};
@@ -65,6 +67,7 @@ impl Simulated {
             common: world.is_common.then(|| Common::new(seconds, &mut draw)),
             now: 0.0,
             is_after_managed: false,
+            of_cells: of_cells(&plan.cells, world.each_cell, &mut draw),
             draw,
         };
         Self {
@@ -85,7 +88,7 @@ pub fn mean_request_ns() -> f64 {
 }
 
 /// Whether an engine of its own serves a cell's samples.
-fn is_managed(cell: &Cell) -> bool {
+pub fn is_managed(cell: &Cell) -> bool {
     describe(&cell.system).kind == Kind::Container || cell.system.original_name() == "wasmcloud"
 }
 
@@ -104,7 +107,18 @@ struct Machine<'a> {
     common: Option<Common>,
     now: f64,
     is_after_managed: bool,
+    /// What times of each cell are multiplied by, where a run does that.
+    of_cells: BTreeMap<Cell, f64>,
     draw: Draw,
+}
+
+/// What a run does to each cell.
+fn of_cells(cells: &[Cell], sd: f64, draw: &mut Draw) -> BTreeMap<Cell, f64> {
+    if sd <= 0.0 {
+        return BTreeMap::new();
+    }
+    let drawn = |cell: &Cell| (cell.clone(), (sd * draw.normal()).exp());
+    cells.iter().map(drawn).collect()
 }
 
 impl Machine<'_> {
@@ -115,6 +129,7 @@ impl Machine<'_> {
             .as_mut()
             .map_or(0.0, |it| it.at(self.now, &mut self.draw));
         let mut times = scattered(world, world.truth.time(cell), common, &mut self.draw);
+        times *= self.of_cells.get(cell).copied().unwrap_or(1.0);
         times *= self.between * course(world, self.now / self.seconds, planned.block);
         if self.is_after_managed && !is_managed(cell) {
             times *= 1.0 + world.carry_over;
@@ -200,6 +215,7 @@ impl Machine<'_> {
             wall_ns: whole(times * each * sent as f64),
             latency_hdr: Some(histogram(&mut self.draw, sent, latency)),
             series: None,
+            by_request: None,
         }
     }
 }

@@ -54,6 +54,9 @@ pub struct World {
     pub is_common: bool,
     pub law: Law,
     pub course: Course,
+    /// The standard deviation of the logarithm of what a run does to each of its cells, for all
+    /// samples of it alike: another run of the same build draws anew.
+    pub each_cell: f64,
     /// By which part a start takes longer right after one that an engine of its own served.
     pub carry_over: f64,
     /// The part of all samples that fails, whatever they would have been.
@@ -74,6 +77,7 @@ impl World {
             is_common: true,
             law: Law::Multiplicative,
             course: Course::Steady,
+            each_cell: 0.0,
             carry_over: 0.0,
             failing: 0.0,
             survivors: None,
@@ -157,6 +161,9 @@ fn mixed_time(cell: &Cell) -> f64 {
         "wasmtime-cli" => 5.0,
         "wasmedge-embedded" | "wasmedge-cli" => 7.0,
         "docker" => 83.5,
+        "docker-wasmtime" => 95.0,
+        "containerd" => 60.0,
+        "runc" | "crun" => 12.0,
         "wasmcloud" => 200.0,
         _ => native,
     }

@@ -146,6 +146,7 @@ fn planned(arguments: &LoadArguments) -> Result<Load, Error> {
             ..call.request()?
         },
         expected: call.expectation(usual)?,
+        sequence: Vec::new(),
         pace: arguments
             .rate
             .map_or(Pace::Closed, |per_second| Pace::Open { per_second }),

@@ -42,11 +42,31 @@ pub(super) struct PreparedRequest {
 }
 
 impl PreparedRequest {
+    /// The requests of a load, in order.
+    ///
     /// # Errors
-    /// Method, target or host cannot stand in a request.
-    pub(super) fn new(load: &Load, address: SocketAddr, host: &str) -> Result<Self, LoadError> {
+    /// Method, target or host of one cannot stand in a request.
+    pub(super) fn all(
+        load: &Load,
+        address: SocketAddr,
+        host: &str,
+    ) -> Result<Vec<Self>, LoadError> {
+        let place = (address, host);
+        if load.sequence.is_empty() {
+            return Ok(vec![Self::new(load, place, &load.request, &load.expected)?]);
+        }
+        let each = load.sequence.iter();
+        each.map(|step| Self::new(load, place, &step.request, &step.expected))
+            .collect()
+    }
+
+    fn new(
+        load: &Load,
+        (address, host): (SocketAddr, &str),
+        request: &workloads::Request,
+        expected: &Expectation,
+    ) -> Result<Self, LoadError> {
         let bad = |what: &str, text: &str| LoadError::Request(format!("{what} {text:?}"));
-        let Load { request, .. } = load;
         let mut headers = HeaderMap::new();
         let host = request.header("host").unwrap_or(host);
         let host = HeaderValue::from_str(host).map_err(|_| bad("the host", host))?;
@@ -74,7 +94,7 @@ impl PreparedRequest {
             headers,
             body: Bytes::from(request.body.clone()),
             keep_alive: load.keep_alive,
-            expected: load.expected.clone(),
+            expected: expected.clone(),
         })
     }
 

@@ -37,6 +37,7 @@ pub fn generator_limit(connections: usize, cores: Cores, time: Duration) -> Resu
         also: Vec::new(),
         request: Request::get("/"),
         expected: Expectation::status(200).with_body("ok"),
+        sequence: Vec::new(),
         pace: Pace::Closed,
         connections,
         keep_alive: true,

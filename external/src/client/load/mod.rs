@@ -1,6 +1,7 @@
 //! A load generator for loopback.
 //!
-//! It sends one request again and again, over some connections, and checks every answer:
+//! It sends one request again and again, or a sequence of them in order, over some connections, and
+//! checks every answer:
 //!
 //! | pace | the next request follows | latency counts from |
 //! |---|---|---|
@@ -40,6 +41,7 @@ use hdrhistogram::Histogram;
 use machine::clock::now_ns;
 use machine::cores::Kept;
 use results::record::Requests;
+use workloads::target::Step;
 use workloads::{Expectation, Request};
 
 /// How latencies are kept, and which quantiles of them are stated.
@@ -83,6 +85,9 @@ pub struct Load {
     pub request: Request,
     /// What each answer must be. Without a body, any body will do, as for a workload that counts.
     pub expected: Expectation,
+    /// What goes over each connection in order, again and again, in place of `request`; nothing where
+    /// it is always that. Where a request fails, its connection begins anew with the first.
+    pub sequence: Vec<Step>,
     /// Who decides when the next request goes out.
     pub pace: Pace,
     /// How many connections there are: at most as many requests are under way.
@@ -287,7 +292,7 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
         .chain(load.also.iter().map(|it| (it.address, &it.host)));
     let mut clients = Vec::new();
     for (address, host) in places {
-        let prepared = PreparedRequest::new(load, address, host)?;
+        let prepared = PreparedRequest::all(load, address, host)?;
         let shared = Arc::new(Shared::new(
             prepared,
             load.timeout,
@@ -297,7 +302,7 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
         for _ in 0..load.connections {
             let mut client = Client::new(Arc::clone(&shared));
             if load.keep_alive {
-                let opened = client.connection.open(&shared.request).await;
+                let opened = client.connection.open(shared.first()).await;
                 opened.map_err(|error| LoadError::Connect { address, error })?;
             }
             clients.push(client);
@@ -309,7 +314,7 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
         let (warm, how) = warm_up::until_steady(clients, &tally, most).await;
         (clients, warmed_up) = (warm, Some(how));
     }
-    let (warm_up, _, warm_up_failures, _) = take(&tally).finish();
+    let (warm_up, _, warm_up_failures, _) = take(&tally).finish(&[]);
     let (cpu_ns, began_ns) = (thread::cpu_ns(), now_ns());
     match (load.pace, load.amount) {
         (Pace::Open { per_second }, amount) => open(clients, &tally, per_second, amount).await?,
@@ -323,7 +328,7 @@ async fn drive(load: &Load) -> Result<Loaded, LoadError> {
     }
     let cpu_ns = thread::cpu_ns() - cpu_ns;
     let generator_ns = now_ns() - began_ns;
-    let (requests, latency, mut failures, lateness) = take(&tally).finish();
+    let (requests, latency, mut failures, lateness) = take(&tally).finish(&load.sequence);
     if failures.is_empty() {
         failures = warm_up_failures;
     }

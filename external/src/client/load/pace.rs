@@ -38,7 +38,8 @@ pub(super) fn take(of: &Counts) -> Tally {
 /// What the connections to one place share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) request: PreparedRequest,
+    /// In order; one at least.
+    requests: Vec<PreparedRequest>,
     timeout: Duration,
     keep_alive: bool,
     tally: Counts,
@@ -46,17 +47,22 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(
-        request: PreparedRequest,
+        requests: Vec<PreparedRequest>,
         timeout: Duration,
         keep_alive: bool,
         tally: Counts,
     ) -> Self {
         Self {
-            request,
+            requests,
             timeout,
             keep_alive,
             tally,
         }
+    }
+
+    /// The request that a connection begins with.
+    pub(super) fn first(&self) -> &PreparedRequest {
+        &self.requests[0]
     }
 
     fn tally(&self) -> MutexGuard<'_, Tally> {
@@ -70,6 +76,8 @@ pub(super) struct Client {
     shared: Arc<Shared>,
     pub(super) connection: Connection,
     timeout: RequestTimeout,
+    /// Which of the requests is the next.
+    next: usize,
 }
 
 impl Client {
@@ -79,20 +87,23 @@ impl Client {
             shared,
             connection: Connection::new(),
             timeout,
+            next: 0,
         }
     }
 
-    /// Sends the request once, at `sent_ns`, and returns when that ended. The latency counts from
+    /// Sends the next request once, at `sent_ns`, and returns when that ended. The latency counts from
     /// `from_ns`.
     async fn send(&mut self, from_ns: u64, sent_ns: u64) -> u64 {
         let Self {
             shared,
             connection,
             timeout,
+            next,
         } = self;
+        let step = *next;
         let deadline_ns = sent_ns.saturating_add(super::nanos(shared.timeout));
         let outcome = match timeout
-            .limit(deadline_ns, connection.send(&shared.request))
+            .limit(deadline_ns, connection.send(&shared.requests[step]))
             .await
         {
             Some(outcome) => outcome,
@@ -105,9 +116,19 @@ impl Client {
         if outcome.is_err() || !shared.keep_alive {
             connection.close();
         }
-        shared
-            .tally()
-            .end(now_ns, now_ns.saturating_sub(from_ns), outcome);
+        // What follows a request that failed would be asked of a session that there is not.
+        *next = if outcome.is_ok() {
+            (step + 1) % shared.requests.len()
+        } else {
+            0
+        };
+        let latency_ns = now_ns.saturating_sub(from_ns);
+        let mut tally = shared.tally();
+        if shared.requests.len() > 1 {
+            tally.end_of(step, latency_ns, outcome.is_ok());
+        }
+        tally.end(now_ns, latency_ns, outcome);
+        drop(tally);
         now_ns
     }
 

@@ -2,7 +2,8 @@
 
 use hdrhistogram::Histogram;
 use results::Failure;
-use results::record::Requests;
+use results::record::{RequestOfSequence, Requests};
+use workloads::target::Step;
 
 use super::histogram;
 use super::series::Windows;
@@ -42,6 +43,8 @@ pub(super) struct Tally {
     latency: Histogram<u64>,
     windows: Windows,
     failures: Vec<FailedRequests>,
+    /// Of each request of a sequence how many failed, and the latencies of the others.
+    by_request: Vec<(u64, Histogram<u64>)>,
     pub(super) lateness: Lateness,
 }
 
@@ -57,6 +60,7 @@ impl Default for Tally {
             latency: histogram::empty(),
             windows: Windows::default(),
             failures: Vec::new(),
+            by_request: Vec::new(),
             lateness: Lateness {
                 sends: histogram::empty(),
                 own: histogram::empty(),
@@ -103,6 +107,19 @@ impl Tally {
         }
     }
 
+    /// A request of a sequence ended, of which [`Self::end`] is told too.
+    pub(super) fn end_of(&mut self, step: usize, latency_ns: u64, is_ok: bool) {
+        while self.by_request.len() <= step {
+            self.by_request.push((0, histogram::empty()));
+        }
+        let (failed, latency) = &mut self.by_request[step];
+        if is_ok {
+            histogram::count(latency, latency_ns);
+        } else {
+            *failed += 1;
+        }
+    }
+
     fn fail(&mut self, failure: Failure) {
         self.failed += 1;
         let known = self
@@ -122,7 +139,20 @@ impl Tally {
     }
 
     /// The record of it, the latencies, the reasons of failures, and the lateness.
-    pub(super) fn finish(self) -> (Requests, Histogram<u64>, Vec<FailedRequests>, Lateness) {
+    pub(super) fn finish(
+        mut self,
+        sequence: &[Step],
+    ) -> (Requests, Histogram<u64>, Vec<FailedRequests>, Lateness) {
+        self.by_request
+            .resize_with(sequence.len(), || (0, histogram::empty()));
+        let steps = sequence.iter().zip(&self.by_request);
+        let by_request = steps.map(|(step, (failed, latency))| RequestOfSequence {
+            name: step.name.clone(),
+            ok: latency.len(),
+            failed: *failed,
+            latency_hdr: Some(histogram::encode(latency)),
+        });
+        let by_request: Vec<_> = by_request.collect();
         let requests = Requests {
             sent: self.sent,
             ok: self.latency.len(),
@@ -132,6 +162,7 @@ impl Tally {
             wall_ns: self.last_answer_ns.saturating_sub(self.first_send_ns),
             latency_hdr: Some(histogram::encode(&self.latency)),
             series: self.windows.finish(),
+            by_request: (by_request.len() > 1).then_some(by_request),
         };
         (requests, self.latency, self.failures, self.lateness)
     }
@@ -152,7 +183,7 @@ mod tests {
         tally.drop_planned();
         tally.end(40, 30, Ok(()));
         tally.end(50, 30, Err("broken".into()));
-        let (requests, latency, failures, lateness) = tally.finish();
+        let (requests, latency, failures, lateness) = tally.finish(&[]);
         let counts = [
             requests.sent,
             requests.ok,
@@ -179,7 +210,7 @@ mod tests {
             tally.end(1, 1, Err(format!("reason {n}").into()));
         }
         tally.end(1, 1, Err("reason 1".into()));
-        let (requests, _, failures, _) = tally.finish();
+        let (requests, _, failures, _) = tally.finish(&[]);
         assert_eq!(requests.failed, REASONS as u64 + 4);
         assert_eq!(
             (failures.len(), failures[1].count, failures[REASONS].count),

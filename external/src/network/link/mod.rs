@@ -26,6 +26,7 @@ pub use command::{LinkArguments, command, milliseconds};
 pub use error::LinkError;
 pub use namespace::{LinkedNamespace, Means, remove_left};
 pub use probe::Probed;
+pub(super) use programs::ip;
 pub use round_trip::RoundTrips;
 
 /// The first word of a namespace's [`crate::process::cleanup::guard`], before its name and its

@@ -37,7 +37,7 @@ pub(super) fn no_queue(error: LinkError, queue: &str) -> LinkError {
 }
 
 /// Has `ip` do something.
-pub(super) fn ip(words: &str) -> Result<(), LinkError> {
+pub(in crate::network) fn ip(words: &str) -> Result<(), LinkError> {
     run("ip", words)
 }
 

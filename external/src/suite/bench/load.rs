@@ -9,6 +9,7 @@ use results::{Attested, Evidence, Failure, FailureKind};
 use serde_json::json;
 use workloads::{Call, Request, Workload};
 
+use super::super::duel::OwnBuild;
 use super::capacity::Paced;
 use super::start::{FirstRequest, GRACE, Started};
 use super::{Planned, Prepared, SystemBench, log_excerpt};
@@ -174,6 +175,7 @@ impl SystemBench<'_> {
             also: also.to_vec(),
             connections: planned.connections,
             warm_up: values.warm_up,
+            sequence: planned.workload.sequence(),
             until_steady: values.until_steady(),
             amount: values.amount(),
             ..self.load(target, request, planned.workload)
@@ -191,7 +193,8 @@ impl SystemBench<'_> {
         // What a person brings need not count, and what fails is not asked for more.
         let answers = check_load(&loaded).is_ok();
         let head = answers.then(|| head::answer_head(target, &load.request, self.time_limit()));
-        let is_ours = planned.own.is_none() && planned.workload.own().is_none();
+        let is_built_in = planned.own.as_ref().is_none_or(OwnBuild::is_host);
+        let is_ours = is_built_in && planned.workload.own().is_none();
         let counts = answers && is_ours;
         let lifecycle = counts.then(|| self.check_lifecycle(planned.instancing.lifecycle, target));
         Ok(UnderLoad {
@@ -230,13 +233,14 @@ impl SystemBench<'_> {
     }
 
     /// A load of one service, without warm-up.
-    fn load(&self, target: &Target, request: Request, workload: Workload) -> Load {
+    pub(super) fn load(&self, target: &Target, request: Request, workload: Workload) -> Load {
         Load {
             address: target.address,
             host: target.host.clone(),
             also: Vec::new(),
             request,
             expected: workload.expected_of_any(),
+            sequence: Vec::new(),
             pace: Pace::Closed,
             connections: load::CONNECTIONS,
             keep_alive: true,
@@ -343,6 +347,10 @@ pub(super) fn check_load(loaded: &Loaded) -> Result<(), Failure> {
     if requests.failed == 0 && requests.dropped == 0 && loaded.warm_up_failed == 0 {
         return Ok(());
     }
+    let each = requests.by_request.iter().flatten();
+    let failed = each.filter(|it| it.failed > 0);
+    let failed = failed.map(|it| format!(", {} of them `{}`", it.failed, it.name));
+    let of_sequence: String = failed.collect();
     let reasons: Vec<_> = loaded
         .failures
         .iter()
@@ -355,7 +363,7 @@ pub(super) fn check_load(loaded: &Loaded) -> Result<(), Failure> {
     Err(Failure::new(
         kind,
         format!(
-            "{} of {} requests failed, {} were dropped, {} of the warm-up failed: {}",
+            "{} of {} requests failed{of_sequence}, {} were dropped, {} of the warm-up failed: {}",
             requests.failed,
             requests.sent,
             requests.dropped,

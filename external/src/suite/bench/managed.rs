@@ -69,7 +69,11 @@ impl SystemBench<'_> {
         let Preparation {
             sha256,
             attested: prepared,
+            fixed_port,
         } = self.engine(planned.system, 0)?.prepare(&request)?;
+        if let (Some(port), true) = (fixed_port, planned.instances > 1) {
+            return Err(own::one_at_a_port(port));
+        }
         for nth in 1..engines_for(&planned) {
             self.engine(planned.system, nth)?.prepare(&request)?;
         }
@@ -174,7 +178,11 @@ impl SystemBench<'_> {
                     request: &http,
                     port,
                 };
-                first_answer(&self.endpoint, instance, &first, request.deadline_ns)
+                let answered = first_answer(&self.endpoint, instance, &first, request.deadline_ns);
+                answered.and_then(|answered| {
+                    self.try_sequence(&first, &instance.target(first.port))?;
+                    Ok(answered)
+                })
             }
             _ => run_to_end(instance, request),
         };

@@ -330,6 +330,7 @@ impl Sample<'_> {
             wall_ns: fleet.ready_ns().unwrap_or(0),
             latency_hdr: None,
             series: None,
+            by_request: None,
         })
     }
 

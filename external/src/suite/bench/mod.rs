@@ -13,6 +13,7 @@ mod sample;
 mod start;
 mod traps;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
@@ -34,6 +35,7 @@ use self::capacity::Found;
 use self::network::Endpoint;
 pub use self::network::NetworkBench;
 use self::own::Tried;
+use super::duel::OwnBuild;
 use super::plan::{Observer, Planned, Without};
 use super::settings::Settings;
 use super::systems::Systems;
@@ -42,8 +44,7 @@ use crate::process;
 use crate::process::reaper::{Guard, Reaper};
 use crate::system::managed::{Engine, files_in, residency};
 use crate::system::{
-    Acquire, BuildRequest, Instancing, LaunchSpec, OwnArtifact, System, Untimed, listens,
-    own_workload,
+    Acquire, BuildRequest, Instancing, LaunchSpec, System, Untimed, listens, own_workload,
 };
 
 /// Samples of one run, in its private folder.
@@ -73,6 +74,8 @@ pub struct SystemBench<'a> {
     found: Found,
     /// What `prepare` left for `sample`.
     prepared: Option<Prepared>,
+    /// Whether what is started is tried, and is no sample.
+    is_trial: std::cell::Cell<bool>,
     /// Where the services of the sample that is prepared listen.
     endpoint: Endpoint,
     /// The ports of the last sample, to be free again.
@@ -159,6 +162,7 @@ impl<'a> SystemBench<'a> {
             digests: HashMap::new(),
             found: Found::default(),
             prepared: None,
+            is_trial: std::cell::Cell::new(false),
             endpoint: Endpoint::default(),
             ports: Vec::new(),
             after: None,
@@ -203,14 +207,13 @@ impl<'a> SystemBench<'a> {
         if let Some(built) = self.built.get(&key) {
             return built.clone();
         }
-        let own = planned.own.as_ref().map(|own| &*own.artifact);
-        let built = self.build(key, own);
+        let built = self.build(key, planned.own.as_ref());
         self.built.insert(key, built.clone());
         built
     }
 
-    fn build(&self, key: BuildKey, own: Option<&OwnArtifact>) -> Result<LaunchSpec, Skip> {
-        let found = self.systems.get(key.system)?;
+    fn build(&self, key: BuildKey, own: Option<&OwnBuild>) -> Result<LaunchSpec, Skip> {
+        let mut found = Cow::Borrowed(self.systems.get(key.system)?);
         let acquire = key.acquire.map_or("machine-code", Acquire::name);
         let build = key
             .build
@@ -228,6 +231,13 @@ impl<'a> SystemBench<'a> {
         let folder = self.work.join(folder);
         std::fs::create_dir_all(&folder)
             .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+        let own = match own {
+            Some(host) if host.is_host() => {
+                found = Cow::Owned(host.copied_host(key.system, &found, &folder)?);
+                None
+            }
+            own => own.map(|own| &*own.artifact),
+        };
         let build = BuildRequest {
             workload: key.workload,
             acquire: key.acquire,
@@ -236,7 +246,7 @@ impl<'a> SystemBench<'a> {
             left_out: key.left_out,
             folder: &folder,
         };
-        let spec = own_workload::prepare(key.system, found, &build)?;
+        let spec = own_workload::prepare(key.system, &found, &build)?;
         if let Some(cache) = &spec.cache {
             std::fs::create_dir_all(cache)
                 .map_err(|error| format!("cannot make {}: {error}", cache.display()))?;
@@ -249,7 +259,7 @@ impl<'a> SystemBench<'a> {
         };
         let launch = self.launch(&spec, key.workload, port);
         hooks::run("before", spec.before.as_ref())?;
-        let started = self.start(&launch, &spec, key.workload, port);
+        let started = self.as_trial(|it| it.start(&launch, &spec, key.workload, port));
         hooks::run("after", spec.after.as_ref())?;
         let started = started?;
         started

@@ -13,13 +13,15 @@ use results::{Cell, Failure, Skip, SkipKind, mask};
 use serde_json::Value;
 use workloads::{Call, Target, Workload};
 
+use super::load::check_load;
 use super::start::FirstRequest;
 use super::{Observer, Planned, SystemBench, traps};
 use crate::client::listening::Listening;
+use crate::client::load::{self, Amount, Load};
 use crate::client::readiness::{self, FirstAnswer, NoAnswer, RetryPolicy};
 use crate::process::Launch;
 use crate::system::own_workload::uses;
-use crate::system::placeholders::{Values, fill};
+use crate::system::placeholders::{Placeholder, Values, fill};
 use crate::system::{Acquire, System};
 
 /// What is tried once: the starts of one kind.
@@ -83,7 +85,7 @@ impl SystemBench<'_> {
     /// Puts values in the places of a person's placeholders, and has the program run where it is to.
     pub(super) fn fill_in(&self, launch: &mut Launch, target: &Target, port: Option<u16>) {
         static LAUNCHED: AtomicU64 = AtomicU64::new(0);
-        let work = uses(target, "work").then(|| {
+        let work = uses(target, Placeholder::Work).then(|| {
             let nth = LAUNCHED.fetch_add(1, Ordering::Relaxed);
             let folder = self.own_folders().join(nth.to_string());
             // Where it cannot be made, the program says what it lacks.
@@ -92,8 +94,8 @@ impl SystemBench<'_> {
         });
         let values = Values {
             address: self.endpoint.address(port),
-            artifact: None,
             work: work.as_deref(),
+            ..Values::default()
         };
         let texts = launch.arguments.iter_mut();
         let values_of = launch.environment.iter_mut().map(|(_, value)| value);
@@ -124,9 +126,7 @@ impl SystemBench<'_> {
             return Ok(None);
         };
         if instances > 1 {
-            let reason = format!("all instances would listen on port {port}, which one can");
-            return Err(Skip::new(SkipKind::NotApplicable, reason)
-                .remedy("tell it where to listen, by {address} or {port}, and leave `port` out"));
+            return Err(one_at_a_port(port));
         }
         let owners = ports::owner_of(port)
             .map_err(|error| format!("cannot look at the sockets: {error}"))?;
@@ -136,6 +136,38 @@ impl SystemBench<'_> {
         }
         let reason = format!("it listens on port {port}, which processes {pids:?} have");
         Err(Skip::new(SkipKind::NotPermitted, reason).remedy("end them"))
+    }
+
+    /// Plays the requests of a person's own workload once in order, where that is tried: what is wrong
+    /// with a later one is one message then, and would be as many as there are samples.
+    ///
+    /// # Errors
+    /// One is not answered as it should.
+    pub(super) fn try_sequence(
+        &self,
+        first: &FirstRequest<'_>,
+        target: &readiness::Target,
+    ) -> Result<(), Failure> {
+        let sequence = first.workload.sequence();
+        if !self.is_trial.get() || sequence.is_empty() {
+            return Ok(());
+        }
+        let load = Load {
+            connections: 1,
+            amount: Amount::Requests(sequence.len() as u64),
+            sequence,
+            ..self.load(target, first.request.clone(), first.workload)
+        };
+        let loaded = self.endpoint.as_client(|| load::run(&load));
+        check_load(&loaded?.map_err(|error| error.to_string())?)
+    }
+
+    /// Does something as a trial.
+    pub(super) fn as_trial<T>(&self, what: impl FnOnce(&Self) -> T) -> T {
+        self.is_trial.set(true);
+        let done = what(self);
+        self.is_trial.set(false);
+        done
     }
 
     /// Tries every kind of start of a person's own workloads once. What does not work is skipped from
@@ -180,7 +212,9 @@ impl SystemBench<'_> {
             self.prepared = None;
             return Ok(());
         }
+        self.is_trial.set(true);
         let measured = self.measure_prepared();
+        self.is_trial.set(false);
         let cleaned = self.clean_up(cell);
         let verdict = self.masked(cell, measured).verdict;
         verdict.map_err(|failure| {
@@ -220,6 +254,13 @@ impl SystemBench<'_> {
     fn target_of(&self, cell: &Cell) -> Option<&'static Target> {
         self.cells.get(cell)?.workload.own()
     }
+}
+
+/// That several instances of what has a port of its own cannot be.
+pub(super) fn one_at_a_port(port: u16) -> Skip {
+    let reason = format!("all instances would listen on port {port}, which one can");
+    Skip::new(SkipKind::NotApplicable, reason)
+        .remedy("tell it where to listen, by {address} or {port}, and leave `port` out")
 }
 
 /// Whether a service that was ended has left nothing that listens; what it has left is ended too.

@@ -153,7 +153,8 @@ impl SystemBench<'_> {
                 });
                 failure
             })
-            .and_then(|()| check_answer(first.workload, &answer.answer));
+            .and_then(|()| check_answer(first.workload, &answer.answer))
+            .and_then(|()| self.try_sequence(first, &target));
         Started {
             verdict,
             launched_ns: running.launched_ns(),

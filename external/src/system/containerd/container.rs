@@ -34,6 +34,8 @@ pub(super) struct Running<'a> {
     pub(super) configuration: Value,
     /// The machine's address that it is reached at.
     pub(super) address: IpAddr,
+    /// The port that it listens on whatever it is told.
+    pub(super) fixed: Option<u16>,
     pub(super) milestones: Option<PathBuf>,
     /// What it prints to either of its standard streams.
     pub(super) printed: PathBuf,
@@ -49,7 +51,7 @@ impl Instance for Running<'_> {
     }
 
     fn target(&self, port: u16) -> Target {
-        Target::new(SocketAddr::new(self.address, port))
+        Target::new(SocketAddr::new(self.address, self.fixed.unwrap_or(port)))
     }
 
     fn verify(&mut self) -> Result<Attested, Failure> {
@@ -138,7 +140,7 @@ impl Instance for Running<'_> {
     }
 
     fn verify_port(&mut self, port: u16) -> Result<(), Failure> {
-        Ok(ports::held_by(port, self.pid)?)
+        Ok(ports::held_by(self.fixed.unwrap_or(port), self.pid)?)
     }
 
     fn attested(&mut self) -> Attested {

@@ -14,9 +14,9 @@ use workloads::Workload;
 
 use super::super::container::{HOST_NETWORK, Instants, MILESTONES_FILE, empty_milestones};
 use super::super::managed::{Engine, Instance, Preparation, StartRequest};
-use super::super::oci;
 use super::super::oci::bundle::{Place, Templates};
-use super::super::pull::{Pull, Ready, Source};
+use super::super::oci::{self, Root};
+use super::super::pull::{Pull, Pulled, Ready, Source};
 use super::api::{
     self, Any, ById, Client, CommitSnapshot, Container, Containers, CreateNamespace, CreateTask,
     CreatedTask, Empty, ListContainers, Mounts, NAMESPACE, Namespace, OneContainer,
@@ -62,8 +62,7 @@ pub(super) const FILES: &str = "files";
 #[derive(Debug, Clone)]
 pub(super) struct Made {
     snapshot: String,
-    program: PathBuf,
-    sha256: String,
+    root: Root,
 }
 
 impl Daemon {
@@ -114,8 +113,12 @@ impl Daemon {
             return Ok(made.clone());
         }
         // First: a build takes longer than a snapshot should be half made.
-        super::super::native::STATIC.program(super::super::native::program_of(workload))?;
-        let snapshot = format!("{}-{}", self.id, workload.name());
+        if workload.own().is_none() {
+            let program = super::super::native::program_of(workload);
+            super::super::native::STATIC.program(program)?;
+        }
+        // By number: a person's own workload may be called anything.
+        let snapshot = format!("{}-w{}", self.id, self.made.len());
         let mounts = self.runtime.block_on(async {
             // One of a run before this, of a process with the same name: there is none, unless a
             // test has been here.
@@ -139,7 +142,7 @@ impl Daemon {
             .filter(|mount| mount.kind == "bind")
             .map(|mount| PathBuf::from(&mount.source));
         let folder = folder.ok_or("the snapshotter does not keep a first snapshot in a folder")?;
-        let program = oci::lay_out(&folder, workload)?;
+        let root = Root::lay_out(&folder, workload, &self.work)?;
         let request = CommitSnapshot {
             snapshotter: SNAPSHOTTER.to_owned(),
             name: snapshot.clone(),
@@ -153,12 +156,7 @@ impl Daemon {
         self.runtime
             .block_on(commit)
             .map_err(|status| format!("cannot commit a snapshot: {}", status.message()))?;
-        let sha256 = results::digest::sha256_file(&program).map_err(|error| error.to_string())?;
-        let made = Made {
-            snapshot,
-            program,
-            sha256,
-        };
+        let made = Made { snapshot, root };
         self.made.insert(workload, made.clone());
         Ok(made)
     }
@@ -169,14 +167,25 @@ impl Daemon {
     }
 
     /// Has an image in its registry, if the start pulls one, and nothing of it in the daemon.
-    fn prepare_pull(&mut self, request: &StartRequest, program: &Path) -> Result<Attested, String> {
+    fn prepare_pull(&mut self, request: &StartRequest, root: &Root) -> Result<Attested, String> {
         self.remove_pulled()?;
         let Some(pull) = Pull::parse(&request.variant) else {
             return Ok(Attested::new());
         };
         let native = super::super::native::program_of(request.workload);
-        let files = [(PathBuf::from(format!("/{native}")), program.to_owned())];
-        let ready = self.source.ready(pull, native, &files)?;
+        let files = root.files.iter().take(1).cloned();
+        let files: Vec<_> = files
+            .map(|it| (PathBuf::from(format!("/{native}")), it))
+            .collect();
+        let (name, pulled) = match &root.own {
+            // As registries take it: names of persons' workloads may hold anything.
+            Some(own) => (
+                format!("own-{}", &own.sha256[..12]),
+                Pulled::Own(&own.archive),
+            ),
+            None => (native.to_owned(), Pulled::Files(&files)),
+        };
+        let ready = self.source.ready(pull, &name, &pulled)?;
         pull::trust(&self.hosts(), &ready)?;
         let attested = ready.evidence();
         self.ready = Some(ready);
@@ -280,15 +289,13 @@ impl Engine for Daemon {
         let made = self.made(request.workload, &client)?;
         self.keep_on_core(request.core)?;
         empty_milestones(self.milestones_folder())?;
-        let mut attested = self.prepare_pull(request, &made.program)?;
-        let resident = request.place_pages(&made.program)?;
+        let mut attested = self.prepare_pull(request, &made.root)?;
+        attested.extend(made.root.prepare(request)?);
         attested.extend(self.templates.attested(request)?);
-        attested.extend([
-            (Evidence::PagesResident, json!(resident)),
-            (Evidence::EngineVersion, json!(self.version)),
-        ]);
+        attested.insert(Evidence::EngineVersion, json!(self.version));
         Ok(Preparation {
-            sha256: made.sha256,
+            fixed_port: made.root.fixed_port(),
+            sha256: made.root.sha256,
             attested,
         })
     }
@@ -307,7 +314,9 @@ impl Engine for Daemon {
         // The shim writes both streams to the first one's file, whatever the second one's is.
         let printed = self.work.join("printed");
         let _ = std::fs::remove_file(&printed);
+        let process = made.root.process(request, port);
         let place = Place {
+            process: process.as_ref(),
             id: &self.id,
             root: "rootfs",
             files: &self.work.join(FILES),
@@ -336,6 +345,7 @@ impl Engine for Daemon {
                 network: network.to_owned(),
                 configuration,
                 address: request.address,
+                fixed: made.root.fixed_port(),
                 milestones: request
                     .own_milestones
                     .then(|| self.milestones_folder().join(MILESTONES_FILE)),

@@ -15,8 +15,9 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use results::Params;
 use results::record::Scenario;
+use results::{Params, Skip};
+use workloads::Target;
 
 use self::api::{Client, Empty, VERSION, VersionResponse};
 use self::daemon::Daemon;
@@ -128,6 +129,10 @@ impl Adapter for Containerd {
 
     fn reports_milestones(&self) -> bool {
         true
+    }
+
+    fn check_own(&self, target: &Target) -> Result<(), Skip> {
+        oci::check_own(target)
     }
 }
 

@@ -4,15 +4,16 @@
 //! A description says which program is launched with what, and what proves that it went as its cell
 //! says. Its commands are executed with the rights of who names the file.
 
-mod place;
+mod build;
 mod read;
+mod taken;
 mod template;
 #[cfg(test)]
 mod tests;
 mod untimed;
+mod ways;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -21,25 +22,30 @@ use results::digest::{sha256_file, sha256_hex};
 use results::manifest::{Description, SystemKind};
 use results::record::Scenario;
 use results::values::Lifecycle;
-use workloads::{Dialect, Workload};
+use workloads::{Script, Workload};
 
-use self::place::Wrong;
-use self::template::{CommandLine, Placeholder, Template, Values};
-pub(super) use self::template::{IP, PORT};
+use self::taken::{Copied, Taken};
+use self::template::{CommandLine, Template};
 pub use self::untimed::Untimed;
-use super::native::{self, Build};
+use super::native;
+use super::placeholders::{Placeholder, Values};
 use super::programs::unavailable;
 use super::{
     Acquire, Adapter, BuildRequest, Commands, Estimate, Found, Instancing, LaunchSpec, Mapped,
-    ONE_INSTANCE, Paths, REUSED_INSTANCE, Takes, Unavailable, copy_guest, find_program, found,
-    listens, text,
+    Paths, Takes, Unavailable, found, listens,
 };
-
-/// The longest file of descriptions that is read: a hundred of them have as much.
-const LONGEST: u64 = 256 << 10;
+use crate::document::{self, UnreadableDocument, Wrong};
 
 /// The descriptions that come with this program.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 4] = [
+    (
+        "command-lines.toml",
+        include_str!("../../../systems/command-lines.toml"),
+    ),
+    (
+        "javascript.toml",
+        include_str!("../../../systems/javascript.toml"),
+    ),
     ("native.toml", include_str!("../../../systems/native.toml")),
     (
         "wasmedge.toml",
@@ -71,7 +77,11 @@ pub struct Described {
     sha256: String,
     version: Option<CommandLine>,
     install: Option<String>,
+    /// The folder in which `./setup` puts its programs, which are preferred to those on the path.
+    installed_in: Option<String>,
     taken: Taken,
+    /// What lies beside the artifact.
+    files: BTreeMap<String, Template>,
     modes: &'static [Acquire],
     ways: Vec<Way>,
     out_extension: String,
@@ -80,20 +90,6 @@ pub struct Described {
     lifecycle: Lifecycle,
     before: Option<CommandLine>,
     after: Option<CommandLine>,
-}
-
-/// What a system is given to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    /// Workloads as machine code.
-    Program(Build),
-    /// Guests.
-    Guests {
-        /// Core modules that run to their end.
-        commands: bool,
-        /// Services, in this form.
-        services: Option<Dialect>,
-    },
 }
 
 /// One way to start: by its code acquisition mode, if there is a choice.
@@ -158,22 +154,33 @@ impl Way {
         let is_used = |it: &CommandLine| it.mentions(Placeholder::Artifact);
         self.launches.any(Placeholder::Artifact) || self.prepare.as_ref().is_some_and(is_used)
     }
+
+    /// The files that a start reads: what it opens, and what lies beside that. What was copied is
+    /// none of them where something else was made of it.
+    fn files(
+        &self,
+        opens: Option<&PathBuf>,
+        copied: &Copied,
+        written: Vec<PathBuf>,
+    ) -> Vec<PathBuf> {
+        let source = (!self.writes_out || opens.is_none()).then_some(&copied.artifact);
+        let read = opens.into_iter().chain(source).chain(&copied.others);
+        let mut files: Vec<PathBuf> = Vec::new();
+        for file in read.cloned().chain(written) {
+            if file.is_file() && !files.contains(&file) {
+                files.push(file);
+            }
+        }
+        files
+    }
 }
 
 /// Why a file of descriptions cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DescriptionError {
     /// It cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// The error of the file system.
-        source: io::Error,
-    },
-    /// It is longer than descriptions are.
-    #[error("{} has more than {LONGEST} bytes", .0.display())]
-    TooLong(PathBuf),
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableDocument),
     /// Something in it is wrong.
     #[error(transparent)]
     Wrong(#[from] Wrong),
@@ -182,7 +189,7 @@ pub enum DescriptionError {
 impl From<DescriptionError> for Error {
     fn from(error: DescriptionError) -> Self {
         let hint = match &error {
-            DescriptionError::Unreadable { .. } | DescriptionError::TooLong(_) => {
+            DescriptionError::Unreadable(_) => {
                 "give the path of a TOML file that describes systems"
             }
             DescriptionError::Wrong(_) => {
@@ -199,22 +206,7 @@ impl Described {
     /// # Errors
     /// It cannot be read, or something in it is wrong.
     pub fn read(path: &Path) -> Result<Vec<Self>, DescriptionError> {
-        let unreadable = |source| DescriptionError::Unreadable {
-            path: path.to_owned(),
-            source,
-        };
-        // A pipe or a device may have no end, and opening one may wait for ever.
-        if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-            return Err(unreadable(io::Error::other("it is no file")));
-        }
-        let mut text = String::new();
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        file.take(LONGEST + 1)
-            .read_to_string(&mut text)
-            .map_err(unreadable)?;
-        if text.len() as u64 > LONGEST {
-            return Err(DescriptionError::TooLong(path.to_owned()));
-        }
+        let text = document::read(path)?;
         Ok(read::read(path, &text)?)
     }
 
@@ -223,153 +215,7 @@ impl Described {
     pub(super) fn label(&self) -> &str {
         &self.label
     }
-
-    fn way(&self, acquire: Option<Acquire>) -> Result<&Way, String> {
-        let found = self.ways.iter().find(|way| way.acquire == acquire);
-        found.ok_or_else(|| "the description has no such mode".to_owned())
-    }
-
-    /// The file of a program: by a path, or found on the machine.
-    fn program(&self, name: &str) -> Result<PathBuf, String> {
-        if !name.contains('/') {
-            return find_program(name, &[]).ok_or_else(|| format!("there is no program `{name}`"));
-        }
-        let path = self.folder.join(name);
-        if path.is_file() {
-            Ok(path)
-        } else {
-            Err(format!("there is no program {}", path.display()))
-        }
-    }
-
-    /// What mends it that a program is missing.
-    fn remedy(&self) -> String {
-        match (&self.install, self.taken) {
-            (Some(install), _) => format!("`{install}` installs it"),
-            (None, Taken::Program(build)) => {
-                format!(
-                    "`{}` builds the workloads",
-                    native::package(build).command()
-                )
-            }
-            (None, Taken::Guests { .. }) => {
-                "the key `install` of its description would say how it is installed".to_owned()
-            }
-        }
-    }
-
-    /// The programs that are launched, as far as they are there before anything is prepared.
-    fn launched(&self) -> Result<Vec<PathBuf>, String> {
-        let mut found = Vec::new();
-        for line in self.ways.iter().flat_map(|way| way.launches.all()) {
-            let program = match (self.taken, &line.program) {
-                (_, it) if it.mentions(Placeholder::Out) || it.mentions(Placeholder::Work) => {
-                    continue;
-                }
-                (Taken::Program(build), it) if it.mentions(Placeholder::Artifact) => {
-                    native::built(build)?
-                }
-                (Taken::Guests { .. }, it) if it.mentions(Placeholder::Artifact) => continue,
-                (_, it) => self.program(&it.fill(&NOTHING))?,
-            };
-            if !found.contains(&program) {
-                found.push(program);
-            }
-        }
-        Ok(found)
-    }
-
-    fn version(&self) -> Result<String, String> {
-        let Some(line) = &self.version else {
-            return Ok(env!("CARGO_PKG_VERSION").to_owned());
-        };
-        let run = Untimed {
-            limit: untimed::QUICK,
-            ..self.untimed(line, &NOTHING, Path::new("/"))?
-        };
-        let printed = run.run().map_err(|why| format!("version: {why}"))?;
-        untimed::version_in(&printed)
-            .ok_or_else(|| format!("version: `{}` printed nothing", run.line()))
-    }
-
-    /// A command that no start is charged with.
-    fn untimed(
-        &self,
-        line: &CommandLine,
-        values: &Values,
-        folder: &Path,
-    ) -> Result<Untimed, String> {
-        let environment = self.environment(values).into_iter();
-        Ok(Untimed {
-            program: self.program(&line.program.fill(values))?,
-            arguments: line.arguments(values),
-            environment: environment.collect(),
-            folder: folder.to_owned(),
-            limit: untimed::LONG,
-        })
-    }
-
-    fn environment(&self, values: &Values) -> Vec<(String, String)> {
-        let variable = |(name, value): (&String, &Template)| (name.clone(), value.fill(values));
-        self.environment.iter().map(variable).collect()
-    }
-
-    /// The artifact in the folder of what is prepared, and its digest. Of what no command line
-    /// mentions there is none, and the digest is that of what is launched.
-    fn artifact(
-        &self,
-        way: &Way,
-        found: &Found,
-        build: &BuildRequest<'_>,
-    ) -> Result<(PathBuf, String), String> {
-        match self.taken {
-            Taken::Guests { services, .. } => {
-                copy_guest(build, services.unwrap_or(Dialect::WasiHttp))
-            }
-            Taken::Program(_) if !way.needs_artifact() => {
-                let name = native::program_of(build.workload);
-                Ok((build.folder.join(name), found.sha256.clone()))
-            }
-            Taken::Program(package) => native::copy(package, build),
-        }
-    }
-
-    /// Makes what a way's starts find compiled; its digest, if it is one file.
-    fn prepare_code(
-        &self,
-        way: &Way,
-        values: &Values,
-        folder: &Path,
-    ) -> Result<Option<String>, String> {
-        let Some(line) = &way.prepare else {
-            return Ok(None);
-        };
-        let key = way.acquire.map_or_else(
-            || "prepare".to_owned(),
-            |mode| format!("prepare.{}", results::values::Named::name(mode)),
-        );
-        let run = self.untimed(line, values, folder);
-        let run = run.map_err(|why| format!("{key}: {why}"))?;
-        run.run().map_err(|why| format!("{key}: {why}"))?;
-        let out = Path::new(&values.out);
-        if way.writes_out && !out.exists() {
-            return Err(format!(
-                "{key}: `{}` ended well and has not made {}",
-                run.line(),
-                values.out
-            ));
-        }
-        let digest = out.is_file().then(|| sha256_file(out)).transpose();
-        digest.map_err(|error| format!("cannot read {}: {error}", values.out))
-    }
 }
-
-/// Where nothing is built.
-const NOTHING: Values = Values {
-    artifact: String::new(),
-    out: String::new(),
-    work: String::new(),
-};
 
 /// The ways to meet requests of a service whose instances handle one each.
 const PER_REQUEST: [Instancing; 1] = [Instancing {
@@ -417,48 +263,24 @@ impl Adapter for Described {
     }
 
     fn keeps_state(&self) -> Result<&'static str, &'static str> {
-        match (self.lifecycle, self.taken) {
-            (Lifecycle::PerRequest, _) => Err("each request gets an instance of its own"),
-            (_, Taken::Program(_)) => Ok("memory of the process"),
-            (
-                _,
-                Taken::Guests {
-                    services: Some(Dialect::WasiHttp),
-                    ..
-                },
-            ) => Ok(REUSED_INSTANCE),
-            (_, Taken::Guests { .. }) => Ok(ONE_INSTANCE),
+        match self.lifecycle {
+            Lifecycle::PerRequest => Err("each request gets an instance of its own"),
+            Lifecycle::Reused => Ok(self.taken.keeps_state()),
         }
     }
 
     fn supports(&self, workload: Workload) -> bool {
         let service = listens(workload);
-        let is_taken = match self.taken {
-            Taken::Program(_) => true,
-            Taken::Guests { commands, services } => {
-                if service {
-                    services.is_some()
-                } else {
-                    commands
-                }
-            }
-        };
-        is_taken
-            && self
-                .ways
-                .iter()
-                .any(|way| way.launches.of(service).is_some())
+        let mut ways = self.ways.iter();
+        self.taken.has(workload) && ways.any(|way| way.launches.of(service).is_some())
+    }
+
+    fn script(&self, workload: Workload) -> Option<Script> {
+        self.taken.script(workload)
     }
 
     fn takes(&self) -> Option<Takes> {
-        match self.taken {
-            Taken::Program(Build::Usual) => Some(Takes::Program),
-            // How a person's own is built is not for a name to say.
-            Taken::Program(_) => None,
-            Taken::Guests { services, .. } => {
-                Some(Takes::Guest(services.unwrap_or(Dialect::WasiHttp)))
-            }
-        }
+        self.taken.takes()
     }
 
     fn too_much(&self, acquire: Option<Acquire>, workload: Workload) -> bool {
@@ -470,16 +292,19 @@ impl Adapter for Described {
         let way = self.way(build.acquire)?;
         let line = way.launches.of(listens(build.workload));
         let line = line.ok_or("the description has no command line for this kind of workload")?;
-        let (artifact, sha256) = self.artifact(way, found, build)?;
+        let copied = self.artifact(way, found, build)?;
+        let out = copied.artifact.with_extension(&self.out_extension);
         let values = Values {
-            out: text(&artifact.with_extension(&self.out_extension)),
-            artifact: text(&artifact),
-            work: text(build.folder),
+            artifact: Some(&copied.artifact),
+            out: Some(&out),
+            work: Some(build.folder),
+            address: None,
         };
+        let written = self.write_files(&values, build.folder, &copied)?;
         let code_sha256 = self.prepare_code(way, &values, build.folder)?;
         let program = self.program(&line.program.fill(&values))?;
         let opens = way.opens.as_ref().map(|it| PathBuf::from(it.fill(&values)));
-        let pages = opens.clone().unwrap_or(artifact);
+        let files = way.files(opens.as_ref(), &copied, written);
         let cached = matches!(build.acquire, Some(Acquire::CacheMiss | Acquire::CacheHit));
         let cache = self.cache.as_ref().filter(|_| cached);
         let hook = |line: &Option<CommandLine>| {
@@ -493,7 +318,7 @@ impl Adapter for Described {
             artifact: opens,
             code_sha256,
             environment: self.environment(&values),
-            files: Some(pages).filter(|it| it.is_file()).into_iter().collect(),
+            files,
             cache: cache.map(|it| it.fill(&values).into()),
             mapped: way.proof.as_ref().map(|proof| match proof {
                 Proof::Anonymous => Mapped::Anonymous,
@@ -501,21 +326,23 @@ impl Adapter for Described {
             }),
             before: hook(&self.before)?,
             after: hook(&self.after)?,
-            ..LaunchSpec::new(program, sha256)
+            ..LaunchSpec::new(program, copied.sha256)
         })
     }
 
     fn commands(&self, build: &BuildRequest<'_>, paths: &Paths) -> Option<Commands> {
+        let service = listens(build.workload);
         let way = self.way(build.acquire).ok()?;
-        let line = way.launches.of(listens(build.workload))?;
-        let artifact = match self.taken {
-            Taken::Program(_) => native::program_of(build.workload).to_owned(),
-            Taken::Guests { .. } => paths.guest.clone(),
-        };
+        let line = way.launches.of(service)?;
+        if !self.taken.has_kind(service) {
+            return None;
+        }
+        let artifact = self.taken.documented(build.workload, &paths.guest);
         let values = Values {
-            artifact,
-            out: paths.code.clone(),
-            work: "WORK".to_owned(),
+            artifact: Some(Path::new(&artifact)),
+            out: Some(Path::new(&paths.code)),
+            work: Some(Path::new("WORK")),
+            address: None,
         };
         Some(Commands {
             program: line.program.fill(&values),

@@ -7,13 +7,12 @@ use results::digest::sha256_hex;
 use results::manifest::{LONGEST_LABEL, SystemKind, check_label};
 use results::names;
 use results::values::{Lifecycle, Named as _};
-use workloads::{Dialect, Workload};
 
-use super::super::native::Build;
-use super::super::{Acquire, Estimate};
-use super::place::{Fields, Node, Source, Wrong};
-use super::template::{CommandLine, Placeholder, Template};
-use super::{Described, Launches, Proof, Taken, Way};
+use super::super::placeholders::Placeholder;
+use super::taken::Taken;
+use super::template::{CommandLine, Template};
+use super::{Described, Way, ways};
+use crate::document::{Fields, Node, Source, Wrong};
 
 /// The most bytes of a name: it is a part of the names of folders.
 const LONGEST_NAME: usize = 60;
@@ -24,7 +23,9 @@ const KEYS: &[&str] = &[
     "kind",
     "version",
     "install",
+    "installed-in",
     "takes",
+    "files",
     "out-extension",
     "prepare",
     "launch",
@@ -39,31 +40,10 @@ const KEYS: &[&str] = &[
     "after",
 ];
 
-/// The keys of a command line for each kind of workload.
-const KINDS: &[&str] = &["service", "command"];
-
-/// What of coldphase's own a system can take.
-const FORMS: &[&str] = &[
-    "module",
-    "component",
-    "sockets-module",
-    "program",
-    "static-program",
-    "soft-sha-program",
-];
-
-/// How a sample shows which way it went.
-const PROOFS: &[&str] = &["mapped"];
-
-/// Code that is mapped out of no file.
-const ANONYMOUS: &str = "anonymous";
-
-/// How long a start takes of which nobody has said it, in milliseconds.
-const UNKNOWN_MS: f64 = 100.0;
-
 /// Every system that a file describes. A program whose path is relative lies relative to it.
 pub(super) fn read(file: &Path, text: &str) -> Result<Vec<Described>, Wrong> {
-    let source = Source { file, text };
+    let name = file.display().to_string();
+    let source = Source { name: &name, text };
     let parsed = source.parse()?;
     let fields = Fields::of(source, &parsed);
     fields.check_keys(&["system"])?;
@@ -76,16 +56,16 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Vec<Described>, Wrong> {
     }
     let folder = file.parent().unwrap_or_else(|| Path::new("/"));
     let sha256 = sha256_hex(text.as_bytes());
-    let one = |(name, node): (&str, Node<'_>)| system(name, &node, folder, &sha256);
-    systems.into_iter().map(one).collect()
+    let each = systems.iter().map(|node| system(node, folder, &sha256));
+    each.collect()
 }
 
-fn system(name: &str, node: &Node<'_>, folder: &Path, sha256: &str) -> Result<Described, Wrong> {
+fn system(node: &Node<'_>, folder: &Path, sha256: &str) -> Result<Described, Wrong> {
+    let name = node.key;
     check_name(name, node)?;
-    let fields = node.fields()?;
-    fields.check_keys(KEYS)?;
-    let taken = taken(&fields)?;
-    let ways = ways(&fields, &taken)?;
+    let fields = node.known_fields(KEYS)?;
+    let taken = Taken::read(&fields)?;
+    let ways = ways::read(&fields, taken)?;
     let modes: Vec<_> = ways.iter().filter_map(|way| way.acquire).collect();
     let version = fields.get("version");
     let version = version
@@ -97,17 +77,19 @@ fn system(name: &str, node: &Node<'_>, folder: &Path, sha256: &str) -> Result<De
     }
     let before = hook(&fields, "before")?;
     let after = hook(&fields, "after")?;
-    let lifecycle = lifecycle(&fields, &taken)?;
+    let lifecycle = lifecycle(&fields, taken)?;
     Ok(Described {
         // Descriptions are read once and live as long as the program.
         name: Box::leak(name.to_owned().into_boxed_str()),
         label: label(&fields, name)?,
-        kind: kind(&fields, &taken)?,
+        kind: kind(&fields, taken)?,
         known: false,
         folder: folder.to_owned(),
         sha256: sha256.to_owned(),
         version,
         install: text(&fields, "install")?,
+        installed_in: installed_in(&fields)?,
+        files: files(&fields)?,
         taken,
         modes: Box::leak(modes.into_boxed_slice()),
         ways,
@@ -149,16 +131,46 @@ fn text(fields: &Fields<'_>, key: &str) -> Result<Option<String>, Wrong> {
     text.transpose()
 }
 
+/// The folder in which `./setup` puts its programs, below that of all that it puts anywhere.
+fn installed_in(fields: &Fields<'_>) -> Result<Option<String>, Wrong> {
+    let Some(node) = fields.get("installed-in") else {
+        return Ok(None);
+    };
+    let folder = node.text()?;
+    if !is_below(folder) {
+        let what = "a folder below the one of `./setup` is expected: \"bun-1.4.5\"";
+        return Err(node.wrong(what));
+    }
+    Ok(Some(folder.to_owned()))
+}
+
+/// Whether a relative path leads nowhere but down.
+fn is_below(path: &str) -> bool {
+    let mut names = path.split('/');
+    !path.contains('\0') && names.all(|it| !["", ".", ".."].contains(&it))
+}
+
+/// The files that it is given beside the artifact, by their names.
+fn files(fields: &Fields<'_>) -> Result<BTreeMap<String, Template>, Wrong> {
+    let Some(node) = fields.get("files") else {
+        return Ok(BTreeMap::new());
+    };
+    let file = |node: Node<'_>| {
+        let name = node.key;
+        if name.contains('/') || !is_below(name) {
+            return Err(node.wrong("this is no name of a file: each lies in {work}"));
+        }
+        Ok((name.to_owned(), Template::read(&node, Placeholder::PATHS)?))
+    };
+    node.fields()?.all().into_iter().map(file).collect()
+}
+
 /// The folder of compiled code. It is emptied: it is never somebody's.
 fn cache(fields: &Fields<'_>) -> Result<Option<Template>, Wrong> {
     let Some(node) = fields.get("cache") else {
         return Ok(None);
     };
-    let is_own = |below: &str| {
-        let mut names = below.split('/');
-        !below.is_empty() && names.all(|it| !["", ".", ".."].contains(&it))
-    };
-    if !node.text()?.strip_prefix("{work}/").is_some_and(is_own) {
+    if !node.text()?.strip_prefix("{work}/").is_some_and(is_below) {
         let what = "this folder is emptied, so it lies in the system's own: \"{work}/cache\"";
         return Err(node.wrong(what));
     }
@@ -178,304 +190,22 @@ fn label(fields: &Fields<'_>, name: &str) -> Result<String, Wrong> {
     Ok(label.to_owned())
 }
 
-fn kind(fields: &Fields<'_>, taken: &Taken) -> Result<SystemKind, Wrong> {
-    let known = ["native", "wasm", "container"];
+fn kind(fields: &Fields<'_>, taken: Taken) -> Result<SystemKind, Wrong> {
     let Some(node) = fields.get("kind") else {
-        return Ok(match taken {
-            Taken::Program(_) => SystemKind::Native,
-            Taken::Guests { .. } => SystemKind::Wasm,
-        });
+        return Ok(taken.kind());
     };
-    match node.text()? {
-        "native" => Ok(SystemKind::Native),
-        "wasm" => Ok(SystemKind::Wasm),
-        "container" => Ok(SystemKind::Container),
-        other => Err(node.none_of(other, "kind", &known)),
-    }
-}
-
-/// What of coldphase's own the system is given.
-fn taken(fields: &Fields<'_>) -> Result<Taken, Wrong> {
-    let Some(node) = fields.get("takes") else {
-        let what = format!("what it runs, one or two of {}", FORMS.join(", "));
-        return Err(fields.lacks("takes", &what));
-    };
-    let mut forms: Vec<&str> = Vec::new();
-    for node in node.list()? {
-        let form = node.text()?;
-        if !FORMS.contains(&form) {
-            return Err(node.none_of(form, "form of a workload", FORMS));
-        }
-        if forms.contains(&form) {
-            return Err(node.wrong(format!("`{form}` stands here twice")));
-        }
-        forms.push(form);
-    }
-    let program = |form: &&str| match *form {
-        "program" => Some(Build::Usual),
-        "static-program" => Some(Build::Static),
-        "soft-sha-program" => Some(Build::SoftSha),
-        _ => None,
-    };
-    match (forms.iter().find_map(program), forms.as_slice()) {
-        (Some(build), [_]) => return Ok(Taken::Program(build)),
-        (Some(_), _) => {
-            let what = "a system that takes programs of machine code takes one build of them, and \
-                nothing else: describe another system for the rest";
-            return Err(node.wrong(what));
-        }
-        (None, _) => {}
-    }
-    let services = match (
-        forms.contains(&"component"),
-        forms.contains(&"sockets-module"),
-    ) {
-        (true, true) => {
-            let what =
-                "`component` and `sockets-module` are the same services in two forms: take one";
-            return Err(node.wrong(what));
-        }
-        (true, false) => Some(Dialect::WasiHttp),
-        (false, true) => Some(Dialect::WasmEdgeSockets),
-        (false, false) => None,
-    };
-    Ok(Taken::Guests {
-        commands: forms.contains(&"module"),
-        services,
+    let known = ["native", "wasm", "container", "isolate"];
+    Ok(match node.word("kind", &known)? {
+        "native" => SystemKind::Native,
+        "wasm" => SystemKind::Wasm,
+        "isolate" => SystemKind::Isolate,
+        _ => SystemKind::Container,
     })
 }
 
-/// Its ways to start: one for each code acquisition mode, or one for machine code.
-fn ways(fields: &Fields<'_>, taken: &Taken) -> Result<Vec<Way>, Wrong> {
-    let Some(node) = fields.get("launch") else {
-        return Err(fields.lacks("launch", "the command line of a start"));
-    };
-    let is_line = |key: &str| KINDS.contains(&key);
-    let has_modes = node.is_table() && !node.fields()?.all().iter().any(|(key, _)| is_line(key));
-    if let Taken::Program(_) = taken {
-        if has_modes {
-            return Err(node.wrong("machine code has no modes: `launch` is one command line"));
-        }
-        return Ok(vec![way(fields, None, &node, taken)?]);
-    }
-    if !has_modes {
-        let what = format!(
-            "how code is acquired is missing: `launch.MODE`, {}",
-            modes().join(", ")
-        );
-        return Err(node.wrong(what));
-    }
-    for key in ["prepare", "proves"] {
-        check_modes(fields, key, &node.fields()?)?;
-    }
-    let of_modes = node.fields()?.all().into_iter().map(|(key, line)| {
-        let mode = Acquire::from_name(key);
-        let mode = mode.ok_or_else(|| line.none_of(key, "code acquisition mode", &modes()))?;
-        way(fields, Some(mode), &line, taken)
-    });
-    let ways: Vec<Way> = of_modes.collect::<Result<_, _>>()?;
-    if ways.is_empty() {
-        return Err(node.wrong("no mode is described"));
-    }
-    Ok(ways)
-}
-
-fn modes() -> Vec<&'static str> {
-    Acquire::ALL.iter().map(|mode| mode.name()).collect()
-}
-
-/// Checks that what a key says for each mode, it says for modes that there are.
-fn check_modes(fields: &Fields<'_>, key: &str, launches: &Fields<'_>) -> Result<(), Wrong> {
-    let Some(node) = fields.get(key) else {
-        return Ok(());
-    };
-    let described = launches.all();
-    let known: Vec<_> = described.iter().map(|(mode, _)| *mode).collect();
-    for (mode, node) in node.fields()?.all() {
-        if !known.contains(&mode) {
-            return Err(node.none_of(mode, "mode that is launched", &known));
-        }
-    }
-    Ok(())
-}
-
-/// One way to start.
-fn way(
-    fields: &Fields<'_>,
-    acquire: Option<Acquire>,
-    line: &Node<'_>,
-    taken: &Taken,
-) -> Result<Way, Wrong> {
-    let of_mode = |key| of_mode(fields, key, acquire);
-    let prepare = of_mode("prepare")?;
-    let prepare = prepare
-        .map(|node| CommandLine::read(&node, Placeholder::PATHS))
-        .transpose()?;
-    let launches = launches(line, taken)?;
-    let writes_out = prepare
-        .as_ref()
-        .is_some_and(|it| it.mentions(Placeholder::Out));
-    if !writes_out && launches.any(Placeholder::Out) {
-        let mode = acquire.map_or("", Acquire::name);
-        return Err(line.wrong(format!(
-            "{{out}} is made by nothing: `prepare.{mode}` would say by what"
-        )));
-    }
-    if let (Some(acquire), None) = (acquire, &prepare)
-        && acquire.takes_precompiled()
-    {
-        let mode = acquire.name();
-        return Err(line.wrong(format!(
-            "code that was compiled before is compiled by something: `prepare.{mode}` is missing"
-        )));
-    }
-    let cached = matches!(acquire, Some(Acquire::CacheMiss | Acquire::CacheHit));
-    if cached && fields.get("cache").is_none() {
-        let what =
-            "the folder of compiled code, which is emptied or kept, such as \"{work}/cache\"";
-        return Err(fields.lacks("cache", what));
-    }
-    let opens = match (of_mode("opens")?, taken) {
-        (Some(node), _) => Some(Template::read(&node, Placeholder::PATHS)?),
-        (None, Taken::Program(_)) => None,
-        (None, Taken::Guests { .. }) => Some(Template::placeholder(if writes_out {
-            Placeholder::Out
-        } else {
-            Placeholder::Artifact
-        })),
-    };
-    Ok(Way {
-        acquire,
-        prepare,
-        writes_out,
-        launches,
-        opens,
-        proof: of_mode("proves")?.map(|it| proof(&it)).transpose()?,
-        estimate: estimate(of_mode("estimate")?)?,
-        too_much: too_much(of_mode("too-much")?)?,
-    })
-}
-
-/// What a key says for a mode: for this one, or for all of them where it says nothing of modes.
-fn of_mode<'a>(
-    fields: &Fields<'a>,
-    key: &str,
-    acquire: Option<Acquire>,
-) -> Result<Option<Node<'a>>, Wrong> {
-    let Some(node) = fields.get(key) else {
-        return Ok(None);
-    };
-    let known = modes();
-    let of_modes = |node: &Node<'a>| -> Result<bool, Wrong> {
-        Ok(node.is_table()
-            && node
-                .fields()?
-                .all()
-                .iter()
-                .all(|(key, _)| known.contains(key)))
-    };
-    let (Some(acquire), true) = (acquire, of_modes(&node)?) else {
-        // What is for each mode is not for machine code, and what is for all is no command.
-        return Ok(
-            Some(node).filter(|_| acquire.is_none() || !["prepare", "proves"].contains(&key))
-        );
-    };
-    Ok(node.fields()?.get(acquire.name()))
-}
-
-/// The command lines of a way: one for both kinds of workloads, or one for each.
-fn launches(node: &Node<'_>, taken: &Taken) -> Result<Launches, Wrong> {
-    let read = |node: &Node<'_>| CommandLine::read(node, Placeholder::LAUNCH);
-    let (service, command) = if node.is_table() {
-        let fields = node.fields()?;
-        fields.check_keys(KINDS)?;
-        let line = |key| fields.get(key).map(|it| read(&it)).transpose();
-        let service = line("service")?;
-        if service.as_ref().is_some_and(|it| !it.has_address()) {
-            let what = "it is not told where to listen: {address}, or {ip} and {port}, say so";
-            return Err(node.wrong(format!("service: {what}")));
-        }
-        (service, line("command")?)
-    } else {
-        let line = read(node)?;
-        (
-            Some(line.clone()).filter(CommandLine::has_address),
-            Some(line),
-        )
-    };
-    let lines = Launches { service, command };
-    let wanted = match taken {
-        Taken::Program(_) => return Ok(lines),
-        Taken::Guests { commands, services } => [
-            (
-                *commands && lines.command.is_none(),
-                "takes `module`, and has no `command`",
-            ),
-            (
-                services.is_some() && lines.service.is_none(),
-                "takes services, and none is told where to listen: {address}, or {ip} and {port}, \
-                    say so",
-            ),
-        ],
-    };
-    match wanted.into_iter().find(|(is_missing, _)| *is_missing) {
-        Some((_, what)) => Err(node.wrong(format!("the system {what}"))),
-        None => Ok(lines),
-    }
-}
-
-fn proof(node: &Node<'_>) -> Result<Proof, Wrong> {
-    let fields = node.fields()?;
-    fields.check_keys(PROOFS)?;
-    let Some(mapped) = fields.get("mapped") else {
-        return Err(fields.lacks("mapped", "what the kernel maps, such as \"{out}\""));
-    };
-    if mapped.text()? == ANONYMOUS {
-        return Ok(Proof::Anonymous);
-    }
-    Template::read(&mapped, Placeholder::PATHS).map(Proof::File)
-}
-
-fn estimate(node: Option<Node<'_>>) -> Result<Estimate, Wrong> {
-    let unknown = Estimate::start(UNKNOWN_MS);
-    let Some(node) = node else {
-        return Ok(unknown);
-    };
-    let fields = node.fields()?;
-    fields.check_keys(&["start-ms", "request-us"])?;
-    let number = |key| fields.get(key).map(|it| it.number()).transpose();
-    Ok(Estimate {
-        start_ms: number("start-ms")?.unwrap_or(unknown.start_ms),
-        request_us: number("request-us")?.unwrap_or(unknown.request_us),
-    })
-}
-
-fn too_much(node: Option<Node<'_>>) -> Result<Vec<Workload>, Wrong> {
-    let Some(node) = node else {
-        return Ok(Vec::new());
-    };
-    let workload = |node: &Node<'_>| {
-        let name = node.text()?;
-        let known = Workload::ALL.map(Workload::name);
-        Workload::from_name(name).ok_or_else(|| node.none_of(name, "workload", &known))
-    };
-    node.list()?.iter().map(workload).collect()
-}
-
-fn lifecycle(fields: &Fields<'_>, taken: &Taken) -> Result<Lifecycle, Wrong> {
+fn lifecycle(fields: &Fields<'_>, taken: Taken) -> Result<Lifecycle, Wrong> {
     let Some(node) = fields.get("lifecycle") else {
-        let of_requests = matches!(
-            taken,
-            Taken::Guests {
-                services: Some(Dialect::WasiHttp),
-                ..
-            }
-        );
-        return Ok(if of_requests {
-            Lifecycle::PerRequest
-        } else {
-            Lifecycle::Reused
-        });
+        return Ok(taken.lifecycle());
     };
     let name = node.text()?;
     let known: Vec<_> = Lifecycle::ALL.iter().map(|it| it.name()).collect();
@@ -501,7 +231,8 @@ fn environment(fields: &Fields<'_>) -> Result<BTreeMap<String, Template>, Wrong>
     let Some(node) = fields.get("environment") else {
         return Ok(BTreeMap::new());
     };
-    let variable = |(name, node): (&str, Node<'_>)| {
+    let variable = |node: Node<'_>| {
+        let name = node.key;
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(node.wrong("this is no name of a variable"));
         }

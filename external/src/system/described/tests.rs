@@ -104,10 +104,66 @@ fn what_a_system_takes_says_what_it_supports() {
     assert_eq!(supported(r#""module", "sockets-module""#).len(), 6);
     assert!(taking(r#""component""#).keeps_state().is_err());
     assert!(taking(r#""sockets-module""#).keeps_state().is_ok());
+    assert_eq!(supported(r#""javascript""#).len(), 6);
+    assert_eq!(supported(r#""fetch-handler""#).len(), 4);
+    assert_eq!(
+        supported(r#""plain-sha-javascript""#),
+        ["cpu-hash", "http-cpu"]
+    );
+    assert_eq!(supported(r#""plain-sha-fetch-handler""#), ["http-cpu"]);
+    let isolate = taking(r#""javascript""#);
+    assert!(isolate.keeps_state().is_ok() && isolate.takes().is_none());
+    assert_eq!(isolate.description().unwrap().kind, SystemKind::Isolate);
     let program = "[system.a]\ntakes=[\"program\"]\nlaunch={command=[\"{artifact}\"]}";
     let program = read(program).unwrap();
     assert!(program.supports(Workload::Hello) && !program.supports(Workload::HttpHello));
     assert_eq!(program.description().unwrap().kind, SystemKind::Native);
+}
+
+#[test]
+fn files_lie_beside_the_artifact_and_take_none_of_its_names() {
+    let with = |name: &str| {
+        read(&format!(
+            "[system.a]\nversion=[\"a\"]\ntakes=[\"fetch-handler\"]\nfiles.\"{name}\" = \
+                \"run({{artifact}}) {{}}\"\nlaunch.source=[\"/bin/sh\", \"{{work}}/{name}\", \
+                \"{{address}}\"]"
+        ))
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let build = BuildRequest {
+        folder: folder.path(),
+        ..request(Workload::HttpHello, Acquire::Source)
+    };
+    let found = Found {
+        program: "/bin/sh".into(),
+        version: String::new(),
+        engine_version: None,
+        sha256: String::new(),
+    };
+    let spec = with("a.capnp").unwrap().prepare(&found, &build).unwrap();
+    let entry = folder.path().join("fetch.mjs");
+    let written = folder.path().join("a.capnp");
+    assert_eq!(
+        std::fs::read_to_string(&written).unwrap(),
+        format!("run({}) {{}}", entry.display())
+    );
+    assert_eq!(spec.artifact.as_ref(), Some(&entry));
+    // All that a start reads goes in and out of the page cache.
+    let imports = ["service.mjs", "sha256.mjs"].map(|name| folder.path().join(name));
+    assert_eq!(
+        spec.files,
+        [vec![entry], imports.to_vec(), vec![written]].concat()
+    );
+    let refused = with("service.mjs").unwrap().prepare(&found, &build);
+    assert!(
+        refused
+            .unwrap_err()
+            .contains("the workload has a file of that name")
+    );
+    for name in ["../a", "a/b", ".."] {
+        let said = with(name).unwrap_err();
+        assert!(said.contains("this is no name of a file"), "{said}");
+    }
 }
 
 /// What is wrong with [`RIGHT`] once `from` is `to`.
@@ -147,7 +203,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         r#""{out}"]"#,
         r#""{oot}"]"#,
-        ":10: system.mine.prepare.aot: `{oot}` is no placeholder of this key: there are {artifact}, {out}, {work}; did you mean `{out}`?",
+        ":10: system.mine.prepare.aot[4]: `{oot}` is no placeholder of this key: there are {artifact}, {out}, {work}; did you mean `{out}`?",
     ),
     (
         r#""--port={port}""#,
@@ -163,7 +219,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         r#""component"]"#,
         r#""komponent"]"#,
-        ":6: system.mine.takes: `komponent` is no form of a workload",
+        ":6: system.mine.takes[1]: `komponent` is no form of a workload",
     ),
     (
         r#""component"]"#,
@@ -176,6 +232,16 @@ const WRONG: &[(&str, &str, &str)] = &[
         "the same services in two forms",
     ),
     (r#""component"]"#, r#""program"]"#, "and nothing else"),
+    (
+        r#""component"]"#,
+        r#""javascript"]"#,
+        "takes it in one form, and nothing else",
+    ),
+    (
+        "lifecycle =",
+        "installed-in = \"/usr\"\nlifecycle =",
+        "a folder below the one of `./setup`",
+    ),
     (
         r#"takes = ["module", "component"]"#,
         "takes = []",
@@ -306,17 +372,20 @@ fn whatever_is_wrong_is_named_by_file_line_and_key_with_the_nearest_right_word()
 }
 
 #[test]
-fn what_is_no_file_or_too_long_is_not_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let said = |path: &Path| Described::read(path).unwrap_err().to_string();
-    assert!(said(folder.path()).contains("it is no file"));
-    assert!(said(&folder.path().join("none")).contains("No such file"));
-    assert!(said(Path::new("/dev/zero")).contains("it is no file"));
-    let long = folder.path().join("long.toml");
-    std::fs::write(&long, vec![b'#'; 300 << 10]).unwrap();
-    assert!(said(&long).contains("has more than"));
-    std::fs::write(&long, [0xff, 0xfe]).unwrap();
-    assert!(said(&long).contains("UTF-8"));
+fn programs_are_looked_for_where_setup_puts_that_version() {
+    let setup = std::fs::read_to_string(results::checkout::root().join("setup")).unwrap();
+    let mut installed = 0;
+    for described in SYSTEMS.iter() {
+        let Some(folder) = &described.installed_in else {
+            continue;
+        };
+        let folder = folder.split('/').next().unwrap();
+        let (name, version) = folder.split_once('-').unwrap();
+        let line = format!("readonly {}_VERSION={version}\n", name.to_uppercase());
+        assert!(setup.contains(&line), "{line}");
+        installed += 1;
+    }
+    assert!(installed > 0);
 }
 
 #[test]

@@ -25,9 +25,10 @@ use super::super::container::{
 use super::super::managed::{
     Engine, EngineContext, Instance, NEW_ENGINE, Preparation, StartRequest, on_this_thread,
 };
-use super::super::placeholders::Values;
-use super::super::pull::{Pull, Ready, Source};
-use super::super::{ADDRESS, Acquire, Adapter as _, BuildRequest, Instancing, MILESTONES, listens};
+use super::super::own_image::{ImageArchive, check_free};
+use super::super::placeholders::{Values, fill};
+use super::super::pull::{Pull, Pulled, Ready, Source};
+use super::super::{Acquire, Adapter as _, BuildRequest, Instancing, MILESTONES, listens};
 use super::container::{Container, Reach, keep_daemons};
 use super::image::{self, Contents, Image};
 use super::labels::{labelled, remove_labelled, remove_of_the_dead};
@@ -55,6 +56,8 @@ struct Made {
     contents: Contents,
     /// A person's own image, which is started as it is.
     own: Option<OwnImage>,
+    /// What that consists of, where it is pulled.
+    archive: Option<ImageArchive>,
 }
 
 /// One run's view of an engine.
@@ -215,7 +218,7 @@ impl DockerEngine {
             return Ok(made.clone());
         }
         if let (false, Some(target)) = (self.wasmtime, request.workload.own()) {
-            let made = self.made_of_own(target)?;
+            let made = self.made_of_own(target, pulls)?;
             self.made.insert(key, made.clone());
             return Ok(made);
         }
@@ -260,22 +263,35 @@ impl DockerEngine {
             command,
             sha256,
             contents,
+            archive: None,
             own: None,
         };
         self.made.insert(key, made.clone());
         Ok(made)
     }
 
-    fn made_of_own(&self, target: &'static Target) -> Result<Made, String> {
+    fn made_of_own(&self, target: &'static Target, pulls: bool) -> Result<Made, String> {
         let own = self
             .runtime
             .block_on(own_image::ensure(&self.client, target))?;
+        let archive = pulls.then(|| own.archive(&self.work)).transpose()?;
+        // What is pulled is unpacked elsewhere.
+        let image = if pulls {
+            Image {
+                files: Vec::new(),
+                ..own.image.clone()
+            }
+        } else {
+            own.image.clone()
+        };
         Ok(Made {
-            image: own.image.clone(),
+            archive,
+            image,
             command: Vec::new(),
             sha256: own.sha256.clone(),
             contents: Contents {
-                name: target.name.clone(),
+                // As registries take it: names of persons' workloads may hold anything.
+                name: format!("own-{}", &own.sha256[..12.min(own.sha256.len())]),
                 files: Vec::new(),
             },
             own: Some(own),
@@ -291,7 +307,11 @@ impl DockerEngine {
             return Ok(Attested::new());
         };
         let contents = &made.contents;
-        let ready = self.source.ready(pull, &contents.name, &contents.files)?;
+        let pulled = match &made.archive {
+            Some(archive) => Pulled::Own(archive),
+            None => Pulled::Files(&contents.files),
+        };
+        let ready = self.source.ready(pull, &contents.name, &pulled)?;
         let attested = ready.evidence();
         self.ready = Some(ready);
         self.remove_pulled()?;
@@ -360,15 +380,11 @@ impl DockerEngine {
             (HOST_NETWORK, Some(port)) => SocketAddr::new(request.address, port),
             _ => SocketAddr::from((Ipv4Addr::UNSPECIFIED, inside)),
         };
-        let values = Values {
-            address: Some(address),
-            artifact: None,
-            work: None,
-        };
+        let values = Values::address(address);
         let mut command: Vec<_> = made
             .command
             .iter()
-            .map(|argument| argument.replace(ADDRESS, &address.to_string()))
+            .map(|argument| fill(argument, &values))
             .collect();
         let mut host = HostConfig {
             network_mode: Some(network.to_owned()),
@@ -449,7 +465,7 @@ impl Engine for DockerEngine {
         let version = self.bring_up()?;
         let made = self.made(request)?;
         if let (HOST_NETWORK, Some(port)) = (network_of(request), fixed_port(&made)) {
-            own_image::check_free(port)?;
+            check_free(port)?;
         }
         let pulled = self.prepare_pull(request, &made)?;
         if request.variant.is(Param::Engine, NEW_ENGINE) {
@@ -478,9 +494,11 @@ impl Engine for DockerEngine {
         ]);
         attested.extend(pulled);
         attested.extend(place_pages(&made.image.files, request)?);
+        let fixed = fixed_port(&made).filter(|_| network_of(request) == HOST_NETWORK);
         Ok(Preparation {
             sha256: made.sha256,
             attested,
+            fixed_port: fixed,
         })
     }
 

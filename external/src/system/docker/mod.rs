@@ -27,6 +27,7 @@ use self::engine::DockerEngine;
 pub(super) use self::generated::template;
 use self::image::Contents;
 pub use self::own_image::image_id;
+pub(super) use self::own_image::save;
 pub(super) use self::socket::REMEDY;
 use self::socket::Socket;
 use super::container::{HOST_NETWORK, NO_NETWORK};
@@ -141,9 +142,9 @@ impl Adapter for Docker {
 
     fn check_own(&self, target: &Target) -> Result<(), Skip> {
         if self.wasmtime {
-            check_guest(self.name(), Dialect::WasiHttp, target)
+            check_guest(self.name(), Dialect::WasiHttp, false, target)
         } else {
-            own_image::check(target).map(drop)
+            super::own_image::check(target).map(drop)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A person's own image: found in the engine or loaded out of a file, and started as it is.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use bollard::Docker as Client;
@@ -9,13 +9,13 @@ use bollard::models::ImageInspect;
 use bollard::query_parameters::ImportImageOptions;
 use bytes::Bytes;
 use futures_util::{TryStreamExt as _, stream};
-use results::{Skip, SkipKind};
-use workloads::target::{Image as Described, ImageSource, OwnFile};
+use workloads::target::{ImageSource, OwnFile};
 use workloads::{Call, Target};
 
 use super::super::managed::on_this_thread;
+use super::super::own_image::{self, ImageArchive, check, collect, port};
 use super::super::own_workload::check_unchanged;
-use super::super::placeholders::{Values, fill, has};
+use super::super::placeholders::Values;
 use super::image::Image;
 use super::socket::Socket;
 use super::{INSIDE, connect, describe_error};
@@ -37,33 +37,6 @@ pub(super) struct OwnImage {
     /// The port that its service listens on; nothing where it listens where it is told to.
     pub(super) port: Option<u16>,
     target: &'static Target,
-}
-
-/// Whether a target has an image that an engine of containers can start.
-///
-/// # Errors
-/// What would be needed.
-pub(super) fn check(target: &Target) -> Result<&Described, Skip> {
-    let Some(image) = &target.image else {
-        let reason = format!("{} has no image", target.name);
-        return Err(Skip::new(SkipKind::NotApplicable, reason)
-            .remedy("`image = \"orders:dev\"` gives it one"));
-    };
-    let unknown = ["work", "artifact"]
-        .into_iter()
-        .find(|name| texts(target, image).any(|text| has(text, name)));
-    if let Some(name) = unknown {
-        let reason = format!("in a container there is no {{{name}}}");
-        return Err(Skip::new(SkipKind::NotApplicable, reason)
-            .remedy("leave it out of `arguments` and `environment`"));
-    }
-    Ok(image)
-}
-
-/// What is told an image's service: its arguments, and the values of its environment.
-fn texts<'a>(target: &'a Target, image: &'a Described) -> impl Iterator<Item = &'a String> {
-    let arguments = image.arguments.iter().flatten();
-    arguments.chain(target.environment.iter().map(|(_, value)| value))
 }
 
 /// The digest of an image of the engine's, for records.
@@ -90,7 +63,15 @@ pub(super) async fn ensure(client: &Client, target: &'static Target) -> Result<O
     };
     let found = inspect(client, &name).await?;
     let port = match target.call {
-        Call::Http(_) => port(target, image, &found)?,
+        Call::Http(_) => {
+            let config = found.config.as_ref();
+            let exposed = config.and_then(|config| config.exposed_ports.clone());
+            port(
+                target,
+                image,
+                &exposed.into_iter().flatten().collect::<Vec<_>>(),
+            )?
+        }
         Call::Run(_) => None,
     };
     let sha256 = id(&found);
@@ -120,6 +101,29 @@ fn id(found: &ImageInspect) -> String {
     id.strip_prefix("sha256:").unwrap_or(id).to_owned()
 }
 
+/// Has the engine write an image into a file, as `docker save` does.
+///
+/// # Errors
+/// No engine answers, it has none of that name, or the file cannot be written.
+pub(in crate::system) fn save(name: &str, file: &Path) -> Result<(), String> {
+    let socket = Socket::find().map_err(|error| error.to_string())?;
+    let wrong = |error: std::io::Error| format!("cannot write {}: {error}", file.display());
+    let mut to = File::create(file).map_err(wrong)?;
+    on_this_thread(async {
+        let client = connect(&socket)?;
+        inspect(&client, name).await?;
+        let mut pieces = std::pin::pin!(client.export_image(name));
+        while let Some(piece) = pieces
+            .try_next()
+            .await
+            .map_err(|error| format!("the engine cannot save {name}: {}", describe_error(&error)))?
+        {
+            to.write_all(&piece).map_err(wrong)?;
+        }
+        Ok(())
+    })?
+}
+
 /// Has the engine load an image out of a file; its name there.
 async fn load(client: &Client, file: &OwnFile) -> Result<String, String> {
     let path = check_unchanged(file)?;
@@ -145,55 +149,6 @@ async fn load(client: &Client, file: &OwnFile) -> Result<String, String> {
         .ok_or_else(|| format!("the engine loaded no image out of {shown}: {said:?}"))
 }
 
-/// The port that the service of an image listens on; nothing where it listens where it is told to.
-fn port(target: &Target, image: &Described, found: &ImageInspect) -> Result<Option<u16>, String> {
-    let is_told = texts(target, image).any(|text| has(text, "port") || has(text, "address"));
-    if is_told {
-        return Ok(None);
-    }
-    let config = found.config.as_ref();
-    let exposed = config.and_then(|config| config.exposed_ports.as_ref());
-    let tcp = |port: &String| port.strip_suffix("/tcp").unwrap_or(port).parse().ok();
-    let mut ports: Vec<u16> = exposed.into_iter().flatten().filter_map(tcp).collect();
-    ports.sort_unstable();
-    if let Some(said) = target
-        .port
-        .filter(|it| ports.is_empty() || ports.contains(it))
-    {
-        return Ok(Some(said));
-    }
-    // What is said may be the port of the native program.
-    match ports.as_slice() {
-        [one] => Ok(Some(*one)),
-        [] => Err(format!(
-            "the image of {} exposes no port: `port = 80` says which its service listens on",
-            target.name
-        )),
-        several => Err(format!(
-            "the image of {} exposes {several:?}: `port = {}` says which its service listens on",
-            target.name, several[0]
-        )),
-    }
-}
-
-/// Whether nobody listens on a port of the machine's network, which a container will.
-///
-/// # Errors
-/// Who does.
-pub(super) fn check_free(port: u16) -> Result<(), Skip> {
-    let owners = machine::ports::owner_of(port)
-        .map_err(|error| format!("cannot look at the sockets: {error}"))?;
-    let pids: Vec<_> = owners.into_iter().flat_map(|owner| owner.pids).collect();
-    if pids.is_empty() {
-        return Ok(());
-    }
-    let reason = format!(
-        "on the machine's network the image's service listens on port {port}, which processes             {pids:?} have"
-    );
-    Err(Skip::new(SkipKind::NotPermitted, reason)
-        .remedy("end them, or tell the service where to listen: `arguments = [\"{address}\"]`"))
-}
-
 /// The files of an image, where the engine keeps its layers in folders of this machine.
 fn files(found: &ImageInspect) -> Vec<PathBuf> {
     let layers = found.graph_driver.as_ref().map(|driver| &driver.data);
@@ -207,18 +162,6 @@ fn files(found: &ImageInspect) -> Vec<PathBuf> {
     files
 }
 
-/// The files below a folder. No link is followed: those of an image lead to this machine's own files.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => collect(&entry.path(), files),
-            Ok(kind) if kind.is_file() => files.push(entry.path()),
-            _ => {}
-        }
-    }
-}
-
 impl OwnImage {
     /// The port inside a network of the container's own.
     pub(super) fn inside(&self) -> u16 {
@@ -227,15 +170,26 @@ impl OwnImage {
 
     /// What takes the place of the image's command; nothing leaves it.
     pub(super) fn command(&self, values: &Values<'_>) -> Option<Vec<String>> {
-        let arguments = self.target.image.as_ref()?.arguments.as_ref()?;
-        Some(arguments.iter().map(|it| fill(it, values)).collect())
+        own_image::command(self.target, values)
     }
 
     /// Its environment.
     pub(super) fn environment(&self, values: &Values<'_>) -> Vec<String> {
-        let each = self.target.environment.iter();
-        each.map(|(name, value)| format!("{name}={}", fill(value, values)))
-            .collect()
+        own_image::environment(self.target, values)
+    }
+
+    /// What it consists of, as it is put into a registry.
+    ///
+    /// # Errors
+    /// It cannot be had out of the engine, or read.
+    pub(super) fn archive(&self, work: &Path) -> Result<ImageArchive, String> {
+        let described = self.target.image.as_ref().map(|image| &image.source);
+        if let Some(ImageSource::Archive(file)) = described {
+            return ImageArchive::open(&check_unchanged(file)?, work);
+        }
+        let file = work.join(format!("{}.tar", self.sha256));
+        save(&self.image.tag, &file)?;
+        ImageArchive::open(&file, work)
     }
 
     /// The folders that it sees, as the engine takes them.

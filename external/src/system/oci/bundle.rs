@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::super::container::{HOST_NETWORK, MILESTONES_FILE, MILESTONES_FOLDER, NO_NETWORK};
 use super::super::managed::StartRequest;
+use super::super::own_image::Process;
 use super::super::{MILESTONES, call_arguments, listens, native};
 use super::GROUPS;
 
@@ -151,6 +152,8 @@ pub(in crate::system) struct Place<'a> {
     pub(in crate::system) files: &'a Path,
     /// The folder that it writes its milestones into, if the request says so.
     pub(in crate::system) milestones: &'a Path,
+    /// What is started of a person's own image; nothing of the workload's program.
+    pub(in crate::system) process: Option<&'a Process>,
 }
 
 impl Templates {
@@ -167,7 +170,10 @@ impl Templates {
     ) -> Result<Value, String> {
         let (network, template) = self.of(request)?;
         let mut made = template.configuration.clone();
-        made["process"]["args"] = json!(arguments(request, port));
+        match place.process {
+            Some(process) => process.put_into(&mut made),
+            None => made["process"]["args"] = json!(arguments(request, port)),
+        }
         made["root"]["path"] = json!(place.root);
         made["linux"]["cgroupsPath"] = json!(format!("/{GROUPS}/{}", place.id));
         if let Some(core) = request.core {
@@ -193,7 +199,7 @@ impl Templates {
     }
 }
 
-fn arguments(request: &StartRequest, port: Option<u16>) -> Vec<String> {
+pub(in crate::system) fn arguments(request: &StartRequest, port: Option<u16>) -> Vec<String> {
     let mut arguments = vec![format!("/{}", native::program_of(request.workload))];
     if request.own_milestones {
         arguments.extend([
@@ -309,6 +315,7 @@ mod tests {
             root: "rootfs",
             files: &files,
             milestones: Path::new("/work/milestones"),
+            process: None,
         };
         let mut request = request("none");
         let made = templates.configuration(&request, place, Some(80)).unwrap();

@@ -3,14 +3,19 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use machine::clock::now_ns;
+use machine::processes::called_with;
 use nix::sched::{CloneFlags, unshare};
 
 use super::super::container::{Instants, tail};
+use super::super::programs::ends_by;
+use super::layer::Layer;
+use crate::process::cleanup;
 
 /// Deletes the container of a run that was killed.
 ///
@@ -20,20 +25,32 @@ pub(in crate::system) fn delete(program: PathBuf, state: PathBuf, id: &str) -> R
     let caller = Caller {
         program,
         state,
+        flags: Vec::new(),
         hides_unified: hides_unified(),
     };
-    let deleted = caller.within(|caller| {
+    let deleted = caller.within(None, |caller| {
         // A `create` that was under way when its caller was killed goes on for some tens of
-        // milliseconds, and writes its state at its end.
-        for _ in 0..10 {
+        // milliseconds, that of a sandbox for hundreds, and writes its state at its end.
+        for round in 0..LONGEST_ROUNDS {
+            if round >= ROUNDS && !caller.is_called() {
+                break;
+            }
+            // First: a runtime waits for what it deletes, and one of a sandbox for several.
+            super::end_group(id);
             let _ = caller.delete(id);
             std::thread::sleep(Duration::from_millis(50));
         }
         caller.delete(id)
     });
+    super::end_group(id);
     super::remove_groups();
     deleted
 }
+
+/// How often a container is deleted that a killed run may still be creating, and how often at most
+/// while a program is at it: together less than the reaper gives to what it calls.
+const ROUNDS: usize = 10;
+const LONGEST_ROUNDS: usize = 80;
 
 /// Where version 2 of control groups lies beside version 1.
 const UNIFIED: &CStr = c"/sys/fs/cgroup/unified";
@@ -41,7 +58,7 @@ const UNIFIED: &CStr = c"/sys/fs/cgroup/unified";
 /// Whether runtimes have to be kept from seeing version 2 of control groups: `crun` refuses a
 /// machine that has controllers in both versions, and such a machine is not ours to change. All are
 /// called alike, since they are compared.
-pub(super) fn hides_unified() -> bool {
+pub(in crate::system) fn hides_unified() -> bool {
     let controllers = Path::new(&*UNIFIED.to_string_lossy()).join("cgroup.controllers");
     std::fs::read_to_string(controllers).is_ok_and(|names| !names.trim().is_empty())
 }
@@ -50,6 +67,8 @@ pub(super) fn hides_unified() -> bool {
 pub(super) struct Caller {
     pub(super) program: PathBuf,
     pub(super) state: PathBuf,
+    /// What its every command begins with.
+    pub(super) flags: Vec<String>,
     pub(super) hides_unified: bool,
 }
 
@@ -62,19 +81,31 @@ pub(super) struct Launched {
 
 impl Caller {
     /// Does something where the runtime sees what it may: on a thread with a mount namespace of its
-    /// own where version 2 of control groups is hidden. What is launched there is launched as from
-    /// any other thread, and the namespace is there before a clock begins.
+    /// own where version 2 of control groups is hidden, or a layer is mounted. What is launched there
+    /// is launched as from any other thread, and the namespace is there before a clock begins.
     pub(super) fn within<T: Send>(
         &self,
+        layer: Option<&Layer>,
         work: impl FnOnce(&Self) -> Result<T, String> + Send,
     ) -> Result<T, String> {
-        if !self.hides_unified {
+        if !self.hides_unified && layer.is_none() {
             return work(self);
         }
         let hidden = || {
-            hide_unified().map_err(|error| {
-                format!("version 2 of control groups cannot be hidden from it: {error}")
-            })?;
+            own_mounts().map_err(|error| format!("no mount namespace can be made: {error}"))?;
+            if self.hides_unified {
+                hide_unified().map_err(|error| {
+                    format!("version 2 of control groups cannot be hidden from it: {error}")
+                })?;
+            }
+            if let Some(layer) = layer {
+                layer.mount().map_err(|error| {
+                    format!(
+                        "no layer can be mounted over the image: {error}; --out on a file system that \
+                            overlayfs takes, such as ext4"
+                    )
+                })?;
+            }
             work(self)
         };
         std::thread::scope(|scope| {
@@ -86,22 +117,36 @@ impl Caller {
         })
     }
 
+    /// Whether a program of the runtime's was called with this state: a command of it, a sandbox.
+    fn is_called(&self) -> bool {
+        // Those that clean up are called with it too.
+        let cleaning = called_with(cleanup::ARGUMENT.as_bytes());
+        let called = called_with(self.state.as_os_str().as_bytes());
+        called.iter().any(|pid| !cleaning.contains(pid))
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
             .arg("--root")
             .arg(&self.state)
+            .args(&self.flags)
             .env("PATH", machine::programs::search_path())
             .stdin(Stdio::null());
         command
     }
 
-    /// `create` and `start`, timed.
-    pub(super) fn create_and_start(&self, bundle: &Path, id: &str) -> Result<Launched, String> {
+    /// `create` and `start`, timed, and given up at `until_ns`.
+    pub(super) fn create_and_start(
+        &self,
+        bundle: &Path,
+        id: &str,
+        until_ns: u64,
+    ) -> Result<Launched, String> {
         let launched_ns = now_ns();
-        self.create(bundle, id)?;
+        self.create(bundle, id, until_ns)?;
         let created_ns = now_ns();
-        let started = self.run(&["start", id]);
+        let started = self.run(&["start", id], until_ns);
         let instants = Instants {
             launched_ns,
             created_ns,
@@ -117,32 +162,43 @@ impl Caller {
 
     /// `create`, whose standard streams the container inherits, so that they must not be pipes that
     /// this waits on.
-    fn create(&self, bundle: &Path, id: &str) -> Result<(), String> {
+    fn create(&self, bundle: &Path, id: &str, until_ns: u64) -> Result<(), String> {
         let wrong = |error: &dyn std::fmt::Display| format!("cannot create the container: {error}");
         let (printed, log) = (bundle.join("stdout"), bundle.join("stderr"));
         let output = |file: &Path| File::create(file).map_err(|error| wrong(&error));
-        let status = self
-            .command()
+        let mut command = self.command();
+        command
             .args(["create", "--bundle"])
             .arg(bundle)
             .arg("--pid-file")
             .arg(bundle.join("pid"))
             .arg(id)
             .stdout(output(&printed)?)
-            .stderr(output(&log)?)
-            .status();
-        match status {
+            .stderr(output(&log)?);
+        let mut child = command.spawn().map_err(|error| wrong(&error))?;
+        if !ends_by(&mut child, until_ns) {
+            return Err(wrong(&LATE));
+        }
+        match child.wait() {
             Ok(status) if status.success() => Ok(()),
             Ok(_) => Err(wrong(&tail(&log))),
             Err(error) => Err(wrong(&error)),
         }
     }
 
-    /// Has the runtime do something, which it does quickly or not at all.
-    fn run(&self, words: &[&str]) -> Result<(), String> {
-        let output = self.command().args(words).output();
-        let output =
-            output.map_err(|error| format!("cannot run {}: {error}", self.program.display()))?;
+    /// Has the runtime do something, which it does by `until_ns` or not at all.
+    fn run(&self, words: &[&str], until_ns: u64) -> Result<(), String> {
+        let mut command = self.command();
+        command
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let wrong = |error: io::Error| format!("cannot run {}: {error}", self.program.display());
+        let mut child = command.spawn().map_err(wrong)?;
+        if !ends_by(&mut child, until_ns) {
+            return Err(LATE.to_owned());
+        }
+        let output = child.wait_with_output().map_err(wrong)?;
         if output.status.success() {
             Ok(())
         } else {
@@ -151,32 +207,37 @@ impl Caller {
     }
 
     pub(super) fn delete(&self, id: &str) -> Result<(), String> {
-        self.run(&["delete", "--force", id])
+        self.run(&["delete", "--force", id], now_ns() + DELETING_NS)
     }
 }
 
-/// In a mount namespace of the calling thread's own, takes version 2 of control groups away.
-#[expect(unsafe_code, reason = "the standard library has none of these calls")]
-fn hide_unified() -> io::Result<()> {
+/// How long a runtime may take to delete a container.
+const DELETING_NS: u64 = 20_000_000_000;
+
+/// What is said of one that was killed for the time that it took.
+const LATE: &str = "the runtime did not come to an end in time";
+
+/// Gives the calling thread a mount namespace of its own, of which nothing gets out.
+#[expect(unsafe_code, reason = "the standard library has no such call")]
+fn own_mounts() -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
-    let done = |result: libc::c_int| {
-        if result == 0 {
-            Ok(())
-        } else {
-            Err(io::Error::last_os_error())
-        }
-    };
     let (nothing, root) = (std::ptr::null(), c"/".as_ptr());
     let private = libc::MS_REC | libc::MS_PRIVATE;
     // SAFETY: the pointers are to constants, or null where the call takes none.
-    unsafe {
-        done(libc::mount(
-            nothing,
-            root,
-            nothing,
-            private,
-            std::ptr::null(),
-        ))?;
-        done(libc::umount2(UNIFIED.as_ptr(), libc::MNT_DETACH))
+    done(unsafe { libc::mount(nothing, root, nothing, private, std::ptr::null()) })
+}
+
+/// In a mount namespace of the calling thread's own, takes version 2 of control groups away.
+#[expect(unsafe_code, reason = "the standard library has no such call")]
+fn hide_unified() -> io::Result<()> {
+    // SAFETY: the pointer is to a constant.
+    done(unsafe { libc::umount2(UNIFIED.as_ptr(), libc::MNT_DETACH) })
+}
+
+fn done(result: libc::c_int) -> io::Result<()> {
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
     }
 }

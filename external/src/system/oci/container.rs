@@ -14,14 +14,15 @@ use serde_json::Value;
 
 use super::super::container::{Instants, confinement, tail};
 use super::super::managed::{Ended, Instance, Usage, ended_late};
+use super::orphans::{self, Awaited};
 use super::runtime::Bundles;
 use crate::client::readiness::{FirstAnswer, Target};
 
 /// While it lives, orphans of this process's children become its children.
-pub(super) struct Adopting;
+pub(in crate::system) struct Adopting;
 
 impl Adopting {
-    pub(super) fn begin() -> Result<Self, String> {
+    pub(in crate::system) fn begin() -> Result<Self, String> {
         nix::sys::prctl::set_child_subreaper(true).map_err(|error| {
             format!("cannot become the parent of a container's process: {error}")
         })?;
@@ -44,13 +45,19 @@ pub(super) struct Container<'a> {
     pub(super) configuration: Value,
     /// The machine's address that it is reached at.
     pub(super) address: IpAddr,
+    /// The port that it listens on whatever it is told.
+    pub(super) fixed: Option<u16>,
     pub(super) milestones: Option<PathBuf>,
     pub(super) pid: u32,
     pub(super) instants: Instants,
     pub(super) ended: Option<WaitStatus>,
     pub(super) removed: bool,
+    pub(super) _awaited: Awaited,
     pub(super) _adopting: Adopting,
 }
+
+/// Between two looks for processes of a sandbox that have ended.
+const REAPING: Duration = Duration::from_millis(3);
 
 impl Container<'_> {
     /// How its first process ended, if it has.
@@ -67,6 +74,26 @@ impl Container<'_> {
         }
         self.ended
     }
+
+    /// Has the runtime delete it. That of a sandbox waits until each of its processes is gone, most of
+    /// which are children of this process by now.
+    fn delete(&mut self) -> Result<(), String> {
+        let bundles = self.bundles;
+        if !bundles.product.is_sandbox() {
+            return bundles.delete();
+        }
+        let deleted = std::thread::scope(|scope| {
+            let deleting = scope.spawn(|| bundles.delete());
+            while !deleting.is_finished() {
+                self.poll_end();
+                orphans::reap();
+                std::thread::sleep(REAPING);
+            }
+            deleting.join()
+        });
+        orphans::reap();
+        deleted.unwrap_or_else(|_| Err("the thread that deletes it has failed".to_owned()))
+    }
 }
 
 impl Instance for Container<'_> {
@@ -75,11 +102,14 @@ impl Instance for Container<'_> {
     }
 
     fn target(&self, port: u16) -> Target {
-        Target::new(SocketAddr::new(self.address, port))
+        Target::new(SocketAddr::new(self.address, self.fixed.unwrap_or(port)))
     }
 
     fn verify(&mut self) -> Result<Attested, Failure> {
-        confinement(self.pid, &self.network, Some(&self.configuration))
+        // Of a sandbox its first process is a kernel, which is confined otherwise than what it runs.
+        let is_sandbox = self.bundles.product.is_sandbox();
+        let configuration = (!is_sandbox).then_some(&self.configuration);
+        confinement(self.pid, &self.network, configuration)
     }
 
     fn processes(&mut self) -> Vec<u32> {
@@ -139,7 +169,7 @@ impl Instance for Container<'_> {
     }
 
     fn verify_port(&mut self, port: u16) -> Result<(), Failure> {
-        Ok(ports::held_by(port, self.pid)?)
+        Ok(ports::held_by(self.fixed.unwrap_or(port), self.pid)?)
     }
 
     fn attested(&mut self) -> Attested {
@@ -152,7 +182,7 @@ impl Instance for Container<'_> {
 
     fn remove(&mut self) -> Result<u64, String> {
         let before_ns = now_ns();
-        let deleted = self.bundles.delete();
+        let deleted = self.delete();
         let took_ns = now_ns() - before_ns;
         // Reaped, so that no zombie of it is left.
         let until_ns = now_ns() + 1_000_000_000;

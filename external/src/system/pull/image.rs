@@ -1,12 +1,15 @@
 //! An image in the folder of a registry, as the OCI's formats and the registry's own layout have it.
 
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use results::digest::sha256_hex;
-use serde_json::json;
+use results::digest::{sha256_file, sha256_hex};
+use serde_json::{Value, json};
+
+use super::super::own_image::ImageArchive;
 
 /// An image that can be pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,12 +28,20 @@ pub(crate) struct Image {
 
 /// What goes into an image.
 pub(crate) struct Layers<'a> {
-    /// Files: where in the image, and which on this machine.
-    pub(crate) files: &'a [(PathBuf, PathBuf)],
+    /// What it is made of.
+    pub(crate) contents: &'a Pulled<'a>,
     /// The bytes of a layer below that, compressed.
     pub(crate) base_bytes: Option<usize>,
     /// The label that it has in its configuration, with its value.
     pub(crate) label: (&'a str, &'a str),
+}
+
+/// What is pulled.
+pub(crate) enum Pulled<'a> {
+    /// Files in one layer: where in the image, and which on this machine.
+    Files(&'a [(PathBuf, PathBuf)]),
+    /// A person's own image, its layers as they are but for the mark in each.
+    Own(&'a ImageArchive),
 }
 
 /// What the parts of an image are.
@@ -41,9 +52,11 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The tag of every image: there is one of each name.
 pub(crate) const TAG: &str = "latest";
 
-/// A layer, compressed, and the digest of what is in it.
+/// A layer that was written, compressed.
 struct Layer {
-    compressed: Vec<u8>,
+    digest: String,
+    bytes: u64,
+    /// The digest of what is in it.
     diff_id: String,
 }
 
@@ -54,40 +67,49 @@ impl Image {
     /// # Errors
     /// A file cannot be read or written.
     pub(crate) fn store(storage: &Path, name: &str, contents: &Layers<'_>) -> io::Result<Self> {
-        let base = contents
-            .base_bytes
-            .map(|bytes| base_layer(bytes, contents.label.1));
-        let base = base.transpose()?;
-        let layers: Vec<_> = base
-            .into_iter()
-            .chain([workload(contents.files, contents.label.1)?])
-            .collect();
         let storage = Storage {
             blobs: storage.join("docker/registry/v2/blobs/sha256"),
             repository: storage.join("docker/registry/v2/repositories").join(name),
         };
-        let (label, value) = contents.label;
+        let (label, owner) = contents.label;
+        let mut layers = Vec::new();
+        if let Some(bytes) = contents.base_bytes {
+            layers.push(storage.layer(&base_layer(bytes, owner)?[..])?);
+        }
+        let mut configuration = json!({});
+        match contents.contents {
+            Pulled::Files(files) => layers.push(storage.layer(&workload(files, owner)?[..])?),
+            Pulled::Own(archive) => {
+                let parsed: Value = serde_json::from_slice(&archive.configuration)?;
+                configuration["config"] = parsed["config"].clone();
+                for (nth, layer) in archive.layers().enumerate() {
+                    // An archive is its entries one after another: the mark comes first.
+                    let marked = mark(&format!("{owner} {nth}"))?;
+                    layers.push(storage.layer(io::Read::chain(&marked[..], layer?))?);
+                }
+            }
+        }
         let diff_ids: Vec<_> = layers.iter().map(|layer| layer.diff_id.clone()).collect();
-        let configuration = json!({
-            "architecture": architecture(),
-            "os": "linux",
-            "config": { "Labels": { label: value } },
-            "rootfs": { "type": "layers", "diff_ids": diff_ids },
-        });
-        let described = |kind: &str, bytes: &[u8]| -> io::Result<serde_json::Value> {
-            let digest = storage.put(bytes)?;
-            storage.link(&format!("_layers/sha256/{digest}"), &digest)?;
-            Ok(json!({
-                "mediaType": kind, "digest": format!("sha256:{digest}"), "size": bytes.len(),
-            }))
+        configuration["architecture"] = json!(architecture());
+        configuration["os"] = json!("linux");
+        if !configuration["config"].is_object() {
+            configuration["config"] = json!({});
+        }
+        configuration["config"]["Labels"] = json!({ label: owner });
+        configuration["rootfs"] = json!({ "type": "layers", "diff_ids": diff_ids });
+        let configuration = configuration.to_string();
+        let described = |kind: &str, digest: &str, size: u64| -> io::Result<Value> {
+            storage.link(&format!("_layers/sha256/{digest}"), digest)?;
+            Ok(json!({ "mediaType": kind, "digest": format!("sha256:{digest}"), "size": size }))
         };
         let blobs = layers
             .iter()
-            .map(|layer| described(LAYER, &layer.compressed));
+            .map(|layer| described(LAYER, &layer.digest, layer.bytes));
+        let config = storage.put(configuration.as_bytes())?;
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,
-            "config": described(CONFIG, configuration.to_string().as_bytes())?,
+            "config": described(CONFIG, &config, configuration.len() as u64)?,
             "layers": blobs.collect::<io::Result<Vec<_>>>()?,
         });
         let digest = storage.put(manifest.to_string().as_bytes())?;
@@ -97,7 +119,7 @@ impl Image {
             &format!("_manifests/tags/{TAG}/index/sha256/{digest}"),
             &digest,
         )?;
-        let bytes = layers.iter().map(|layer| layer.compressed.len() as u64);
+        let bytes = layers.iter().map(|layer| layer.bytes);
         Ok(Self {
             name: name.to_owned(),
             digest: format!("sha256:{digest}"),
@@ -118,10 +140,35 @@ impl Storage {
     /// Keeps bytes under their digest, which is returned.
     fn put(&self, bytes: &[u8]) -> io::Result<String> {
         let digest = sha256_hex(bytes);
-        let folder = self.blobs.join(&digest[..2]).join(&digest);
+        let folder = self.folder(&digest);
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join("data"), bytes)?;
         Ok(digest)
+    }
+
+    /// Keeps what a reader gives, compressed: layers may be larger than memory should be.
+    fn layer(&self, mut plain: impl io::Read) -> io::Result<Layer> {
+        std::fs::create_dir_all(&self.blobs)?;
+        let (unpacked, packed) = (self.blobs.join("layer"), self.blobs.join("layer.gz"));
+        io::copy(&mut plain, &mut File::create(&unpacked)?)?;
+        let mut compressed = GzEncoder::new(File::create(&packed)?, Compression::default());
+        io::copy(&mut File::open(&unpacked)?, &mut compressed)?;
+        let bytes = compressed.finish()?.metadata()?.len();
+        let diff_id = format!("sha256:{}", sha256_file(&unpacked)?);
+        std::fs::remove_file(&unpacked)?;
+        let digest = sha256_file(&packed)?;
+        let folder = self.folder(&digest);
+        std::fs::create_dir_all(&folder)?;
+        std::fs::rename(&packed, folder.join("data"))?;
+        Ok(Layer {
+            digest,
+            bytes,
+            diff_id,
+        })
+    }
+
+    fn folder(&self, digest: &str) -> PathBuf {
+        self.blobs.join(&digest[..2]).join(digest)
     }
 
     /// Says that the repository has something.
@@ -154,14 +201,23 @@ fn chain_id(diff_ids: &[String]) -> String {
     })
 }
 
-fn workload(files: &[(PathBuf, PathBuf)], owner: &str) -> io::Result<Layer> {
+/// The archive of a layer with these files.
+fn workload(files: &[(PathBuf, PathBuf)], owner: &str) -> io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     append(&mut archive, Path::new(MARK), owner.as_bytes())?;
     for (inside, file) in files {
         let inside = inside.strip_prefix("/").unwrap_or(inside);
         append(&mut archive, inside, &std::fs::read(file)?)?;
     }
-    compress(archive)
+    archive.into_inner()
+}
+
+/// The beginning of an archive: a file that says whose it is.
+fn mark(owner: &str) -> io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    append(&mut archive, Path::new(MARK), owner.as_bytes())?;
+    // Without the zeros that would be its end.
+    Ok(archive.get_ref().clone())
 }
 
 /// A file in each layer that says whose it is: of a layer that an engine has of another run, nothing
@@ -171,9 +227,9 @@ const MARK: &str = ".coldphase";
 /// Of this many files, as a small distribution has some hundreds.
 const BASE_FILES: usize = 512;
 
-/// A layer of about so many bytes, compressed. Its files are as large again and half noise, so that
+/// The archive of a layer of about so many bytes, compressed. Its files are as large again and half noise, so that
 /// it is unpacked about as a layer of programs and libraries is.
-fn base_layer(bytes: usize, owner: &str) -> io::Result<Layer> {
+fn base_layer(bytes: usize, owner: &str) -> io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     append(&mut archive, Path::new(MARK), owner.as_bytes())?;
     let mut noise = Noise(1);
@@ -185,7 +241,7 @@ fn base_layer(bytes: usize, owner: &str) -> io::Result<Layer> {
         let name = format!("base/{:02}/{number}", number / 16);
         append(&mut archive, Path::new(&name), &content)?;
     }
-    compress(archive)
+    archive.into_inner()
 }
 
 /// Bytes without a pattern, always the same.
@@ -208,16 +264,6 @@ fn append(archive: &mut tar::Builder<Vec<u8>>, inside: &Path, bytes: &[u8]) -> i
     archive.append_data(&mut header, inside, bytes)
 }
 
-fn compress(archive: tar::Builder<Vec<u8>>) -> io::Result<Layer> {
-    let bytes = archive.into_inner()?;
-    let mut compressed = GzEncoder::new(Vec::new(), Compression::default());
-    compressed.write_all(&bytes)?;
-    Ok(Layer {
-        compressed: compressed.finish()?,
-        diff_id: format!("sha256:{}", sha256_hex(&bytes)),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,7 +274,7 @@ mod tests {
         let file = folder.path().join("program");
         std::fs::write(&file, "one").unwrap();
         let layers = Layers {
-            files: &[("/program".into(), file)],
+            contents: &Pulled::Files(&[("/program".into(), file)]),
             base_bytes: Some(1 << 20),
             label: ("coldphase", "x"),
         };

@@ -9,7 +9,7 @@ mod image;
 mod registry;
 mod source;
 
-pub(super) use image::architecture;
+pub(super) use image::{Pulled, architecture};
 pub(super) use registry::{Certificate, configuration, find_program};
 pub(super) use source::{Ready, Source};
 

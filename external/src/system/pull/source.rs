@@ -9,7 +9,7 @@ use machine::page_cache::{self, Residency};
 use results::Attested;
 
 use super::super::managed::files_in;
-use super::image::{Image, Layers};
+use super::image::{Image, Layers, Pulled};
 use super::registry::{Registry, storage};
 use super::{BASE_BYTES, Pull, evidence};
 use crate::process::reaper::Reaper;
@@ -55,7 +55,7 @@ impl Source {
         }
     }
 
-    /// An image with these files, in a registry that lives and has it in memory.
+    /// An image of this, in a registry that lives and has it in memory.
     ///
     /// # Errors
     /// It cannot be made, or the registry does not start.
@@ -63,14 +63,14 @@ impl Source {
         &mut self,
         pull: Pull,
         name: &str,
-        files: &[(PathBuf, PathBuf)],
+        contents: &Pulled<'_>,
     ) -> Result<Ready, String> {
         let name = if pull.base {
             format!("{name}-on-base")
         } else {
             name.to_owned()
         };
-        let image = self.image(&name, pull.base, files)?;
+        let image = self.image(&name, pull.base, contents)?;
         let dead = self.registries.get_mut(&pull.tls).and_then(Registry::ended);
         if dead.is_some() {
             self.registries.remove(&pull.tls);
@@ -92,12 +92,7 @@ impl Source {
         })
     }
 
-    fn image(
-        &mut self,
-        name: &str,
-        base: bool,
-        files: &[(PathBuf, PathBuf)],
-    ) -> Result<Image, String> {
+    fn image(&mut self, name: &str, base: bool, contents: &Pulled<'_>) -> Result<Image, String> {
         if let Some(image) = self.images.get(name) {
             return Ok(image.clone());
         }
@@ -107,7 +102,7 @@ impl Source {
         private.recursive(true).mode(0o700);
         private.create(&self.folder).map_err(wrong)?;
         let layers = Layers {
-            files,
+            contents,
             base_bytes: base.then_some(BASE_BYTES),
             label: (self.label.0, &self.label.1),
         };

@@ -332,7 +332,11 @@ impl Engine for Lattice {
         if let Some(host) = &mut self.host {
             host.child.begin();
         }
-        Ok(Preparation { sha256, attested })
+        Ok(Preparation {
+            sha256,
+            attested,
+            ..Preparation::default()
+        })
     }
 
     fn start(

@@ -171,7 +171,7 @@ impl Adapter for WasmCloud {
     }
 
     fn check_own(&self, target: &Target) -> Result<(), Skip> {
-        check_guest(self.name(), Dialect::WasiHttp, target)
+        check_guest(self.name(), Dialect::WasiHttp, false, target)
     }
 
     fn managed(&self) -> Option<&dyn ManagedSystem> {

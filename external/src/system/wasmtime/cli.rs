@@ -6,6 +6,7 @@ use results::record::Scenario;
 use results::values::{Lifecycle, Pool};
 use workloads::Dialect;
 
+use super::super::own_workload;
 use super::super::programs::unavailable;
 use super::super::{
     ADDRESS, Acquire, AcquireVariable, Adapter, BuildRequest, Commands, Estimate, Found,
@@ -76,6 +77,10 @@ impl Adapter for WasmtimeCli {
         Some(Takes::Guest(Dialect::WasiHttp))
     }
 
+    fn gives_sockets(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, found: &Found, build: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
         let (wasm, sha256) = copy_guest(build, Dialect::WasiHttp)?;
         let acquire = build
@@ -132,6 +137,9 @@ fn pool_of(build: &BuildRequest<'_>) -> Option<Pool> {
     build.instancing.pool.filter(|_| listens(build.workload))
 }
 
+/// The options with which a guest listens by itself on the machine's network.
+const SOCKETS: &str = "tcp=y,inherit-network=y,allow-ip-name-lookup=y";
+
 fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     let precompiled = build.acquire == Some(Acquire::DeserializeFile);
     let cached = matches!(build.acquire, Some(Acquire::CacheMiss | Acquire::CacheHit));
@@ -140,8 +148,13 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     } else {
         "cache=n".to_owned()
     };
-    let service = listens(build.workload);
+    let own = build.workload.own();
+    let itself = own.filter(|target| own_workload::listens_itself(target));
+    let service = listens(build.workload) && itself.is_none();
     let mut launch = words(&[if service { "serve" } else { "run" }]);
+    if itself.is_some() {
+        launch.extend(words(&["-S", SOCKETS]));
+    }
     if let Some(option) = pool::flags(pool_of(build)) {
         launch.extend(words(&["-O", &option]));
     }
@@ -160,6 +173,9 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     }
     launch.push(artifact(build.acquire, paths).to_owned());
     launch.extend(call_arguments(build.workload));
+    if let Some(target) = itself {
+        launch.extend(own_workload::listening_arguments(target));
+    }
     let one_thread = ("TOKIO_WORKER_THREADS".to_owned(), "1".to_owned());
     Commands {
         program: "wasmtime".to_owned(),

@@ -8,9 +8,9 @@ use workloads::Dialect;
 
 use super::super::programs::unavailable;
 use super::super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, Instancing, LaunchSpec,
-    Paths, REUSED_INSTANCE, Takes, Unavailable, call_arguments, copy_guest, found, listens, run,
-    words,
+    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, HostProgram, Instancing,
+    LaunchSpec, Paths, REUSED_INSTANCE, Takes, Unavailable, call_arguments, copy_guest, listens,
+    run, words,
 };
 use super::pool::pool_settings;
 use super::{ACQUIRE_MODES, artifact, cache, estimate, paths, per_request};
@@ -23,6 +23,12 @@ const HOST: Package = Package {
     arguments: &["--bin", "host"],
     flags: None,
     first_build: "building the program that embeds Wasmtime: once, some minutes",
+};
+
+const PROGRAM: HostProgram = HostProgram {
+    name: HOST.name,
+    version: &["run", "--version"],
+    says: "wasmtime ",
 };
 
 const CONTROL_PROGRAM: &str = "host-control";
@@ -55,13 +61,14 @@ impl Adapter for WasmtimeEmbedded {
     }
 
     fn find(&self) -> Result<Found, Unavailable> {
-        let remedy = format!("`{}` builds it", HOST.command());
+        let remedy = HOST.remedy();
         let unavailable = unavailable(&remedy);
         let program = HOST.program(HOST.name).map_err(&unavailable)?;
-        let arguments = ["run", "--version"].map(str::to_owned);
-        let printed = run(&program, &arguments).map_err(&unavailable)?;
-        let version = printed.rsplit(' ').next().unwrap_or(&printed).to_owned();
-        found(program, version, &remedy)
+        PROGRAM.identify(program).map_err(&unavailable)
+    }
+
+    fn host_program(&self) -> Option<HostProgram> {
+        Some(PROGRAM)
     }
 
     fn acquire_modes(&self) -> &'static [Acquire] {

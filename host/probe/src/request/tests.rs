@@ -1,6 +1,6 @@
 use super::*;
 use crate::given::{Folder, Interfaces, Variable};
-use crate::settings::Configuration;
+use crate::settings::{Configuration, Engine};
 
 #[test]
 fn a_spec_survives_as_arguments() {
@@ -18,7 +18,8 @@ fn a_spec_survives_as_arguments() {
     ];
     for (_, values) in crate::settings::parameters() {
         for value in values {
-            let Some(configuration) = Configuration::BASELINE.with(value) else {
+            let with = |engine: &Engine| Configuration::baseline(*engine).with(value);
+            let Some(configuration) = Engine::ALL.iter().find_map(with) else {
                 continue;
             };
             for (call, cache) in calls.iter().zip([None, Some("/cache".into()), None]) {
@@ -79,24 +80,24 @@ fn arguments_that_are_no_spec_are_refused() {
     let levers = Positions::DEFAULT.digits();
     for wrong in [
         "",
-        "00000000 P L 1 1 f c",
-        "00000000 P L 1 1 f c walk",
-        "90000000 P L 1 1 f c run",
+        "000000000 P L 1 1 f c",
+        "000000000 P L 1 1 f c walk",
+        "900000000 P L 1 1 f c run",
         "0000 P L 1 1 f c run",
-        "00000000 P L x 1 f c run",
-        "00000000 Q L 1 1 f c run",
-        "00000000 P L 1 1 f c http GET /",
-        "00000000 P L 1 1 f c http GET / 00 header-without-value",
-        "00000000 P L 1 1 f c input",
-        "00000000 P L 1 1 f c env A run",
-        "00000000 P L 1 1 f c env A B",
-        "00000000 P L 1 1 f c dir /x",
-        "00000000 P 0 1 1 f c run",
+        "000000000 P L x 1 f c run",
+        "000000000 Q L 1 1 f c run",
+        "000000000 P L 1 1 f c http GET /",
+        "000000000 P L 1 1 f c http GET / 00 header-without-value",
+        "000000000 P L 1 1 f c input",
+        "000000000 P L 1 1 f c env A run",
+        "000000000 P L 1 1 f c env A B",
+        "000000000 P L 1 1 f c dir /x",
+        "000000000 P 0 1 1 f c run",
     ] {
         let mut wrong = words(&wrong.replace('P', pool).replace('L', &levers));
         assert_eq!(Spec::from_arguments(&mut wrong, || None), None, "{wrong:?}");
     }
-    let mut right = words(&format!("00000000 {pool} {levers} 1 1 f c run"));
+    let mut right = words(&format!("000000000 {pool} {levers} 1 1 f c run"));
     assert!(Spec::from_arguments(&mut right, || None).is_some());
 }
 

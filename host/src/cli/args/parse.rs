@@ -183,9 +183,9 @@ fn without_wasmedge(arguments: &[OsString]) -> Result<Option<Vec<OsString>>, Err
                 continue;
             }
         };
-        let known = Engine::ALL.iter().find(|engine| engine.product() == name);
-        engine = *known.ok_or_else(|| {
-            let names: Vec<_> = Engine::ALL.iter().map(|engine| engine.product()).collect();
+        let known = Engine::serving().find(|engine| engine.product() == name);
+        engine = known.ok_or_else(|| {
+            let names: Vec<_> = Engine::serving().map(Engine::product).collect();
             usage(
                 format!("--engine: `{name}` is no engine"),
                 format!("it is one of {}", names.join(", ")),

@@ -30,6 +30,11 @@ pub(super) fn rehearse(cast: Cast<'_>) -> Result<Unsupported, Error> {
     let mut unsupported = Unsupported::default();
     for (position, target) in cast.targets.iter().enumerate() {
         for engine in &target.engines {
+            if target.inspected.serves && !engine.serves() {
+                let skip = cannot_serve(*engine);
+                unsupported.engines.insert((position, *engine), skip);
+                continue;
+            }
             let Ok(program) = cast.programs.get(*engine) else {
                 continue;
             };
@@ -102,6 +107,16 @@ impl Cast<'_> {
         };
         unsupported.tried.insert(key, tried);
     }
+}
+
+/// A service on an engine whose program runs commands.
+fn cannot_serve(engine: Engine) -> Skip {
+    let reason = format!(
+        "it serves, and the guests of {} have no sockets here: its program runs commands",
+        engine.name()
+    );
+    Skip::new(SkipKind::NotApplicable, reason)
+        .remedy("`--workload hello` and `--workload cpu-hash` are commands")
 }
 
 /// A guest that went on after its answer until it was stopped, compiled so that nothing stops it.

@@ -42,7 +42,7 @@ pub(super) fn acquire<C: Code>(
             timeline.end(Phase::DeserializeFile, begun);
             return code.map_err(|error| not_loaded(&error));
         }
-        Acquire::Interpret | Acquire::Aot | Acquire::Jit => {
+        Acquire::Interpret | Acquire::Aot | Acquire::Jit | Acquire::Source => {
             return Err(Failure::new(
                 Cause::Harness,
                 "Wasmtime has no such code acquisition mode",

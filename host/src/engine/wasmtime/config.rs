@@ -44,6 +44,9 @@ pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<C
             .strategy(Strategy::Cranelift)
             .cranelift_opt_level(OptLevel::None),
         Compiler::Winch => config.strategy(Strategy::Winch),
+        Compiler::Singlepass => {
+            unreachable!("it is Wasmer's: `Engine::compilers` lets no cell of Wasmtime's have it")
+        }
     };
     config.allocation_strategy(match settings.allocator {
         Allocator::OnDemand => InstanceAllocationStrategy::OnDemand,

@@ -1,4 +1,6 @@
-use std::mem;
+use alloc::format;
+use alloc::vec::Vec;
+use core::mem;
 
 use super::head::{self, Head, MAX_HEAD_BYTES, Persistence, Refusal};
 use crate::{Counter, answer};

@@ -1,3 +1,7 @@
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::{String, ToString as _};
+
 use crate::MAX_ECHO_BYTES;
 
 /// The largest request line with header section.
@@ -124,7 +128,7 @@ fn content_length<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<usiz
         ));
     }
     // Digits alone fail to be a number only by being too many.
-    let length = std::str::from_utf8(value)
+    let length = core::str::from_utf8(value)
         .ok()
         .and_then(|digits| digits.parse().ok())
         .unwrap_or(usize::MAX);

@@ -1,0 +1,37 @@
+//! The programs of this project that embed an engine: of such there may be several builds.
+
+use std::path::PathBuf;
+
+use super::{Found, found, run, words};
+
+/// A program of this project that runs guests.
+#[derive(Debug, Clone, Copy)]
+pub struct HostProgram {
+    /// Its name, as cargo makes it.
+    pub name: &'static str,
+    /// The arguments with which it says which engine it embeds.
+    pub(super) version: &'static [&'static str],
+    /// What it begins that with.
+    pub(super) says: &'static str,
+}
+
+impl HostProgram {
+    /// A build of it, which is asked what it is.
+    ///
+    /// # Errors
+    /// It does not run, or is another program.
+    pub fn identify(&self, program: PathBuf) -> Result<Found, String> {
+        let printed = run(&program, &words(self.version))?;
+        let shown = program.display();
+        if !printed.starts_with(self.says) {
+            return Err(format!(
+                "{shown} is no build of `{}`: `{shown} {}` prints `{}`",
+                self.name,
+                self.version.join(" "),
+                printed.lines().next().unwrap_or_default()
+            ));
+        }
+        let version = printed.rsplit(' ').next().unwrap_or(&printed).to_owned();
+        found(program, version, "").map_err(|absent| absent.reason)
+    }
+}

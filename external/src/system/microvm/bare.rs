@@ -1,0 +1,76 @@
+//! Our own monitor, with nothing but what the machine needs: the floor of what any other can reach.
+
+use std::ffi::OsString;
+
+use campaign::sibling::Package;
+use results::values::Virtualisation;
+
+use super::super::programs::unavailable;
+use super::super::{Found, Unavailable, found, is_root};
+use super::monitor::{Guest, MEMORY_MIB, Monitor, Network, Order, Wire};
+use super::virtualisation::{kvm, under_kvm};
+
+const PACKAGE: Package = Package {
+    name: "bare-monitor",
+    arguments: &[],
+    flags: None,
+    first_build: "building the monitor of bare virtual machines: once, some seconds",
+};
+
+pub(in crate::system) struct Bare;
+
+impl Monitor for Bare {
+    fn name(&self) -> &'static str {
+        "bare-vm"
+    }
+
+    fn find(&self) -> Result<Found, Unavailable> {
+        if let Err(reason) = kvm() {
+            return Err(Unavailable {
+                reason: format!("there are no virtual machines here: {reason}"),
+                remedy:
+                    "a machine whose processor has virtualisation, with /dev/kvm open to this user"
+                        .to_owned(),
+            });
+        }
+        if !is_root() {
+            return Err(Unavailable {
+                reason: "its network is a TAP device, which only root can make".to_owned(),
+                remedy: "run it as root".to_owned(),
+            });
+        }
+        let remedy = PACKAGE.command();
+        let program = PACKAGE.program("bare-monitor");
+        let program = program.map_err(unavailable(&remedy))?;
+        found(program, env!("CARGO_PKG_VERSION").to_owned(), &remedy)
+    }
+
+    fn choices(&self) -> Vec<(Virtualisation, Guest)> {
+        vec![(under_kvm(), Guest::Unikernel)]
+    }
+
+    fn wire(&self) -> Wire {
+        Wire::Tap
+    }
+
+    fn arguments(&self, order: &Order) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec![
+            "run".into(),
+            "--image".into(),
+            order.image.clone().into(),
+            "--memory-mib".into(),
+            MEMORY_MIB.to_string().into(),
+            "--command-line".into(),
+            order.command_line.clone().into(),
+        ];
+        if let Some(Network::Tap { device, mac }) = &order.network {
+            arguments.extend(["--tap", device.as_str(), "--mac", mac.as_str()].map(OsString::from));
+        }
+        arguments
+    }
+
+    /// It ends with the guest's own code.
+    fn guests_code(&self, code: i32) -> Option<i64> {
+        Some(code.into())
+    }
+}
