@@ -438,3 +438,14 @@ fn call_arguments(workload: Workload) -> Vec<String> {
 pub fn listens(workload: Workload) -> bool {
     matches!(workload.call(), Call::Http(_))
 }
+
+/// An error with what caused it: the outermost says no more than that something failed.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(&format!(": {inner}"));
+        source = inner.source();
+    }
+    text
+}

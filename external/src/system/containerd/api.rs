@@ -18,6 +18,8 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Request, Status};
 
+use super::super::causes;
+
 /// The namespace of everything that is ours.
 pub(super) const NAMESPACE: &str = "coldphase";
 
@@ -252,15 +254,4 @@ impl Client {
             _ => Ok(()),
         }
     }
-}
-
-/// An error with what caused it: the outermost says no more than that something failed.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(&format!(": {inner}"));
-        source = inner.source();
-    }
-    text
 }

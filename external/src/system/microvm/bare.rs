@@ -6,9 +6,9 @@ use campaign::sibling::Package;
 use results::values::Virtualisation;
 
 use super::super::programs::unavailable;
-use super::super::{Found, Unavailable, found, is_root};
+use super::super::{Found, Unavailable, found};
 use super::monitor::{Guest, MEMORY_MIB, Monitor, Network, Order, Wire};
-use super::virtualisation::{kvm, under_kvm};
+use super::virtualisation::{check_kvm_and_tap, under_kvm};
 
 const PACKAGE: Package = Package {
     name: "bare-monitor",
@@ -25,20 +25,7 @@ impl Monitor for Bare {
     }
 
     fn find(&self) -> Result<Found, Unavailable> {
-        if let Err(reason) = kvm() {
-            return Err(Unavailable {
-                reason: format!("there are no virtual machines here: {reason}"),
-                remedy:
-                    "a machine whose processor has virtualisation, with /dev/kvm open to this user"
-                        .to_owned(),
-            });
-        }
-        if !is_root() {
-            return Err(Unavailable {
-                reason: "its network is a TAP device, which only root can make".to_owned(),
-                remedy: "run it as root".to_owned(),
-            });
-        }
+        check_kvm_and_tap()?;
         let remedy = PACKAGE.command();
         let program = PACKAGE.program("bare-monitor");
         let program = program.map_err(unavailable(&remedy))?;

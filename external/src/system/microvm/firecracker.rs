@@ -14,9 +14,9 @@ use results::values::Virtualisation;
 use serde_json::{Value, json};
 
 use super::super::programs::unavailable;
-use super::super::{Found, Unavailable, found, is_root, named_or_installed, run};
+use super::super::{Found, Unavailable, found, named_or_installed, run};
 use super::monitor::{Guest, MEMORY_MIB, Monitor, Network, Order, Wire};
-use super::virtualisation::{kvm, under_kvm};
+use super::virtualisation::{check_kvm_and_tap, under_kvm};
 
 /// The variable of the environment that names the program.
 const VARIABLE: &str = "FIRECRACKER";
@@ -53,20 +53,7 @@ impl Monitor for Firecracker {
                 format!("Firecracker {version} does not enter an image by the PVH protocol");
             return Err(unavailable(reason));
         }
-        if let Err(reason) = kvm() {
-            return Err(Unavailable {
-                reason: format!("there are no virtual machines here: {reason}"),
-                remedy:
-                    "a machine whose processor has virtualisation, with /dev/kvm open to this user"
-                        .to_owned(),
-            });
-        }
-        if !is_root() {
-            return Err(Unavailable {
-                reason: "its network is a TAP device, which only root can make".to_owned(),
-                remedy: "run it as root".to_owned(),
-            });
-        }
+        check_kvm_and_tap()?;
         found(program, version, remedy)
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub use bare_monitor::Found as KvmFound;
 use results::values::Virtualisation;
 
+use super::super::{Unavailable, is_root};
+
 /// How long the tiny guests may take: tens of milliseconds where all is well. A guest that does not come
 /// back holds up its thread and nobody else.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -37,4 +39,25 @@ pub(super) fn under_kvm() -> Virtualisation {
     kvm()
         .as_ref()
         .map_or(Virtualisation::Hardware, KvmFound::kind)
+}
+
+/// Whether what enters a guest by KVM and reaches it by a TAP device can do so here.
+///
+/// # Errors
+/// What it lacks.
+pub(super) fn check_kvm_and_tap() -> Result<(), Unavailable> {
+    if let Err(reason) = kvm() {
+        return Err(Unavailable {
+            reason: format!("there are no virtual machines here: {reason}"),
+            remedy: "a machine whose processor has virtualisation, with /dev/kvm open to this user"
+                .to_owned(),
+        });
+    }
+    if !is_root() {
+        return Err(Unavailable {
+            reason: "its network is a TAP device, which only root can make".to_owned(),
+            remedy: "run it as root".to_owned(),
+        });
+    }
+    Ok(())
 }

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use workloads::target::{ImageSource, OwnFile};
 use workloads::{Call, Target};
 
-use super::super::docker;
 use super::super::own_workload::check_unchanged;
 use super::super::placeholders::Values;
+use super::super::{causes, docker};
 use super::archive::ImageArchive;
 use super::{Configuration, check, command, environment, port};
 
@@ -92,7 +92,7 @@ impl Unpacked {
             Call::Run(_) => None,
         };
         unpack(&archive, root).map_err(|error| {
-            let why = with_causes(&error);
+            let why = causes(&error);
             format!("the image of {} cannot be unpacked: {why}", target.name)
         })?;
         let mut files = Vec::new();
@@ -208,17 +208,6 @@ impl User {
             )),
         }
     }
-}
-
-/// What an error says with what is behind it: of an archive, the outermost names the file alone.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(&format!(": {inner}"));
-        source = inner.source();
-    }
-    text
 }
 
 /// Unpacks the layers of an image, one over another.
