@@ -39,6 +39,7 @@ mod launch;
 mod launcher;
 mod namespace;
 mod output;
+mod reading;
 pub mod reaper;
 mod running;
 mod stamped;

@@ -53,12 +53,19 @@ const TAIL: usize = 2_000;
     reason = "all are instants, and say their unit"
 )]
 pub(super) struct Instants {
+    /// The image was ordered to be pulled; nothing if it was not.
+    pub(super) pulling_ns: Option<u64>,
     pub(super) launched_ns: u64,
     pub(super) created_ns: u64,
     pub(super) started_ns: u64,
 }
 
 impl Instants {
+    /// When the start began.
+    pub(super) fn began_ns(&self) -> u64 {
+        self.pulling_ns.unwrap_or(self.launched_ns)
+    }
+
     /// The phases of a start, which partition it: by the milestones in the file that the service
     /// reports them in, or by what is seen from outside.
     ///
@@ -82,28 +89,16 @@ impl Instants {
             ],
             None => vec![(Phase::Run, answered_ns)],
         });
-        partition(self.launched_ns, &ends)
+        partition(self.began_ns(), &ends)
     }
 
     /// The phases until a container runs, each with its end. An engine that creates and starts in one
     /// order has no first one, and one that is followed to the end of its command neither.
     fn of_engine(&self, started_ns: u64) -> Vec<(Phase, u64)> {
+        let pull = self.pulling_ns.map(|_| (Phase::Pull, self.launched_ns));
         let ends = [(Phase::Create, self.created_ns), (Phase::Start, started_ns)];
         let took = ends.into_iter().filter(|(_, at)| *at != self.launched_ns);
-        took.collect()
-    }
-
-    /// Phases with what came before them: the image was ordered to be pulled at `pulling_ns`.
-    pub(super) fn phases_with_pull(
-        &self,
-        pulling_ns: Option<u64>,
-        phases: Vec<PhaseTime>,
-    ) -> Vec<PhaseTime> {
-        let pull = pulling_ns.map(|began_ns| PhaseTime {
-            name: Phase::Pull,
-            ns: self.launched_ns - began_ns,
-        });
-        pull.into_iter().chain(phases).collect()
+        pull.into_iter().chain(took).collect()
     }
 
     /// How long the engine took to answer the order to start.
@@ -156,7 +151,7 @@ impl ServiceMilestones {
             (Phase::Connect, self.first_accepted_ns),
             (Phase::Respond, answered_ns),
         ]);
-        partition(engine.launched_ns, &ends)
+        partition(engine.began_ns(), &ends)
     }
 }
 
@@ -374,6 +369,7 @@ mod tests {
         std::fs::write(&file, reported).unwrap();
         let milestones = ServiceMilestones::read(&file, 0).unwrap();
         let engine = |created_ns| Instants {
+            pulling_ns: None,
             launched_ns: 10,
             created_ns,
             started_ns: 0,
@@ -387,6 +383,15 @@ mod tests {
         // Of an order that does both.
         let phases = milestones.phases(&engine(10), 100).unwrap();
         assert_eq!((phases[0].name, phases[0].ns), (Phase::Start, 50));
+        let pulled = Instants {
+            pulling_ns: Some(4),
+            ..engine(30)
+        };
+        let phases = milestones.phases(&pulled, 100).unwrap();
+        assert_eq!(
+            (phases[0].name, phases[0].ns, phases[1].ns),
+            (Phase::Pull, 6, 20)
+        );
         let early = milestones.phases(&engine(70), 100).unwrap_err();
         assert!(
             early.contains("start ended 10 ns before it began"),

@@ -27,8 +27,6 @@ pub(super) struct Running<'a> {
     pub(super) id: String,
     pub(super) pid: u32,
     pub(super) instants: Instants,
-    /// The clock right before its image was pulled, if it was.
-    pub(super) pulling_ns: Option<u64>,
     /// The network of its cell, and what it was started with.
     pub(super) network: String,
     pub(super) configuration: Value,
@@ -47,7 +45,7 @@ pub(super) struct Running<'a> {
 
 impl Instance for Running<'_> {
     fn launched_ns(&self) -> u64 {
-        self.pulling_ns.unwrap_or(self.instants.launched_ns)
+        self.instants.began_ns()
     }
 
     fn target(&self, port: u16) -> Target {
@@ -116,10 +114,8 @@ impl Instance for Running<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
-        let phases = self
-            .instants
-            .phases(self.milestones.as_deref(), first, answered_ns)?;
-        Ok(self.instants.phases_with_pull(self.pulling_ns, phases))
+        self.instants
+            .phases(self.milestones.as_deref(), first, answered_ns)
     }
 
     fn usage(&mut self) -> Usage {

@@ -75,8 +75,6 @@ pub(super) struct Container<'a> {
     /// The engine's proxies for that port, once they were looked for.
     proxies: Option<Vec<u32>>,
     pub(super) instants: Instants,
-    /// The clock right before its image was pulled, if it was.
-    pub(super) pulling_ns: Option<u64>,
     looked_ns: u64,
     removed: bool,
 }
@@ -101,7 +99,6 @@ impl<'a> Container<'a> {
             reach,
             proxies: None,
             instants,
-            pulling_ns: None,
             looked_ns: now_ns(),
             removed: false,
         }
@@ -200,7 +197,7 @@ impl<'a> Container<'a> {
 
 impl Instance for Container<'_> {
     fn launched_ns(&self) -> u64 {
-        self.pulling_ns.unwrap_or(self.instants.launched_ns)
+        self.instants.began_ns()
     }
 
     fn target(&self, port: u16) -> Target {
@@ -312,10 +309,8 @@ impl Instance for Container<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
-        let phases = self
-            .instants
-            .phases(self.milestones.as_deref(), first, answered_ns)?;
-        Ok(self.instants.phases_with_pull(self.pulling_ns, phases))
+        self.instants
+            .phases(self.milestones.as_deref(), first, answered_ns)
     }
 
     fn usage(&mut self) -> Usage {

@@ -453,6 +453,7 @@ async fn create_and_start(
         .await
         .map_err(|error| (START, error))?;
     let instants = Instants {
+        pulling_ns: None,
         launched_ns,
         created_ns,
         started_ns: now_ns(),
@@ -539,11 +540,14 @@ impl Engine for DockerEngine {
                 fixed: fixed_port(&made).filter(|_| network_of(request) == HOST_NETWORK),
             },
         );
-        container.pulling_ns = pulling_ns;
         self.has_run = true;
         match started {
             Ok((instants, id)) => {
-                (container.instants, container.id) = (instants, Some(id));
+                container.instants = Instants {
+                    pulling_ns,
+                    ..instants
+                };
+                container.id = Some(id);
                 Ok(Box::new(container))
             }
             Err((step, error)) => {

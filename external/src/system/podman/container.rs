@@ -73,8 +73,6 @@ pub(super) struct Container<'a> {
     address: IpAddr,
     pub(super) milestones: Option<PathBuf>,
     pub(super) instants: Instants,
-    /// The clock right before its image was pulled, if it was.
-    pub(super) pulling_ns: Option<u64>,
     pub(super) command: Option<Command>,
     pid: u32,
     conmon: Option<u32>,
@@ -100,7 +98,6 @@ impl<'a> Container<'a> {
             address: request.address,
             milestones: None,
             instants: Instants::default(),
-            pulling_ns: None,
             command: None,
             pid: 0,
             conmon: None,
@@ -155,7 +152,7 @@ impl<'a> Container<'a> {
 
 impl Instance for Container<'_> {
     fn launched_ns(&self) -> u64 {
-        self.pulling_ns.unwrap_or(self.instants.launched_ns)
+        self.instants.began_ns()
     }
 
     fn target(&self, port: u16) -> Target {
@@ -223,10 +220,8 @@ impl Instance for Container<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
-        let phases = self
-            .instants
-            .phases(self.milestones.as_deref(), first, answered_ns)?;
-        Ok(self.instants.phases_with_pull(self.pulling_ns, phases))
+        self.instants
+            .phases(self.milestones.as_deref(), first, answered_ns)
     }
 
     fn usage(&mut self) -> Usage {

@@ -279,8 +279,8 @@ impl Engine for PodmanEngine {
         drop(kept);
         let mut child = child.map_err(|error| format!("cannot run podman: {error}"))?;
         let mut container = Container::new(&self.store, name, files, request, adopting);
-        container.pulling_ns = pulling_ns;
         container.instants = Instants {
+            pulling_ns,
             launched_ns,
             created_ns: launched_ns,
             started_ns: launched_ns,
