@@ -13,7 +13,7 @@
 //! on planning, and each request that would have been sent meanwhile is as late as its client would
 //! have found it.
 //!
-//! The generator is one thread with hyper on it. It can be kept on a core of its own, and reports
+//! The generator is one thread. It can be kept on a core of its own, and reports
 //! its CPU time: a load whose generator took its whole core was limited by the generator.
 
 mod command;
@@ -29,7 +29,6 @@ mod target;
 mod thread;
 mod timeout;
 mod timer;
-mod waker;
 mod warm_up;
 
 use std::io;
