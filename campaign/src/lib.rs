@@ -22,6 +22,7 @@ pub mod call;
 pub mod duration;
 pub mod errno;
 mod error;
+mod failures;
 pub mod front_door;
 pub mod identity;
 pub mod manifest;

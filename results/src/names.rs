@@ -699,6 +699,9 @@ vocabulary! {
     Ring0ExitNs = "ring0_exit_ns",
     /// How long an instruction takes in its ring 3.
     Ring3InstructionNs = "ring3_instruction_ns",
+    /// What the sample took beyond its start, from the end of the sample before to its own: writing that one
+    /// down, preparing this one, waiting for quiet, looking, ending it and cleaning up.
+    HarnessNs = "harness_ns",
 }
 
 /// What begins the names of evidence that holds the costs of one part of a system.

@@ -43,7 +43,7 @@ pub(super) fn build(
     }
     Ok(Manifest::from(Measured {
         config: settings.to_config(origins),
-        order: plan::order(cells),
+        order: plan::order(cells, &settings.values),
         seed: settings.seed,
         samples_per_cell: settings.values.samples,
         cells: cells.iter().map(|planned| planned.cell.clone()).collect(),

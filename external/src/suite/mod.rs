@@ -12,6 +12,7 @@ pub mod duel;
 pub mod environment;
 mod eviction;
 mod instancing;
+mod list;
 pub mod loads;
 mod manifest;
 pub mod network;
@@ -28,10 +29,9 @@ pub mod variables;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ::systems::in_families;
-use campaign::duration::{format_estimate, parse_seconds};
+use campaign::duration::parse_seconds;
 use campaign::run::{self, Format, NoBench};
-use campaign::terminal::{print, say};
+use campaign::terminal::say;
 use campaign::{Error, Exit, errno, front_door, report_offer};
 use clap::Args;
 use findings::Findings;
@@ -205,7 +205,7 @@ fn measure(
         ));
     }
     if arguments.list {
-        return list(&cells, &settings);
+        return list::list(&cells, &settings);
     }
     let required = systems::required(&arguments.require, &cells)?;
     let systems = Systems::find_for(folder.as_deref(), own_workloads::needed(&cells))?;
@@ -254,7 +254,7 @@ impl Campaign<'_> {
     ) -> Result<(Exit, Findings), Error> {
         let results = out.map_or_else(run::default_results, Path::to_owned);
         warn(&results);
-        if let Some(notice) = few_samples(self.settings.values.samples) {
+        if let Some(notice) = list::few_samples(self.cells, &self.settings.values) {
             say(&notice);
         }
         if let Some(notice) = loads::too_short(self.cells, &self.settings.values) {
@@ -267,7 +267,7 @@ impl Campaign<'_> {
             say(&notice);
         }
         if resume.is_none() {
-            say(&self.announcement());
+            say(&list::announcement(self.cells, &self.settings.values));
         }
         let reaper = start_reaper()?;
         let manifest = manifest::build(self.settings, self.origins, self.cells, self.systems)?;
@@ -298,21 +298,6 @@ impl Campaign<'_> {
             report_offer::offer(&folder, exit);
         }
         Ok((exit, findings))
-    }
-}
-
-impl Campaign<'_> {
-    /// How much there is to do, and about how long it takes.
-    fn announcement(&self) -> String {
-        let values = &self.settings.values;
-        let samples = u64::from(values.samples) * self.cells.len() as u64;
-        let ms = budget::block_ms(self.cells, values) * f64::from(values.samples);
-        format!(
-            "measuring {samples} samples of {} cells: about {} on two cores like the authors', after \
-                what is built first; Ctrl-C ends it after a sample, and `--resume latest` goes on",
-            self.cells.len(),
-            format_estimate(ms / 1000.0)
-        )
     }
 }
 
@@ -349,67 +334,4 @@ pub(crate) fn start_reaper() -> Result<Reaper, Error> {
             errno::hint(&error).unwrap_or("see ulimit -u")
         ))
     })
-}
-
-fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
-    let of_families = in_families(cells, |planned| planned.system.family());
-    let of_families = of_families.iter().map(|(family, cells)| {
-        let mut names: Vec<_> = cells.iter().map(|planned| planned.system).collect();
-        names.sort();
-        names.dedup();
-        let names: Vec<_> = names.iter().map(|system| system.name()).collect();
-        let (family, n) = (family.label(), cells.len());
-        format!("{family}: {n} cells of {}\n", names.join(", "))
-    });
-    let ms = budget::block_ms(cells, &settings.values);
-    let samples = settings.values.samples;
-    let time = format_estimate(ms * f64::from(samples) / 1000.0);
-    let mut text = String::new();
-    for planned in cells {
-        text.push_str(&format!("{}\n", planned.cell));
-    }
-    text.extend(of_families);
-    text.push_str(&format!(
-        "{} cells × {samples} samples = {}, seed {}; about {time} on two cores like the authors', \
-            after what is built first\n",
-        cells.len(),
-        cells.len() as u64 * u64::from(samples),
-        settings.seed,
-    ));
-    let stated = settings.values.budget;
-    if let Some(stated) = stated.filter(|stated| ms * f64::from(samples) > stated.ms()) {
-        text.push_str(&format!(
-            "that is more than the {stated} that the profile states: --budget {stated} keeps to it\n"
-        ));
-    }
-    let notices = [
-        few_samples(samples),
-        loads::too_short(cells, &settings.values),
-    ];
-    for notice in notices.into_iter().flatten() {
-        text.push_str(&format!("{notice}\n"));
-    }
-    print(&text)?;
-    Ok(Exit::Ok)
-}
-
-/// That so few samples can show no difference, if that is so.
-fn few_samples(samples: u32) -> Option<String> {
-    let least = findings::planning::least_samples();
-    ((samples as usize) < least)
-        .then(|| format!("no difference can be shown with fewer than {least} samples a cell"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plan_that_can_show_nothing_says_so() {
-        assert_eq!(
-            few_samples(5).as_deref(),
-            Some("no difference can be shown with fewer than 6 samples a cell")
-        );
-        assert_eq!(few_samples(6), None);
-    }
 }

@@ -24,24 +24,24 @@ use crate::system::{Acquire, Instancing, System, listens};
 /// The workloads that are built in and that a control measures a second time: one of each kind.
 const CONTROLLED: [Workload; 2] = [Workload::Hello, Workload::HttpHello];
 
-/// What is done before and after each sample, in milliseconds: evicting, waiting for quiet, looking
-/// for what was left, writing it down.
-const OVERHEAD_MS: f64 = 15.0;
+/// What is done before and after each sample, in milliseconds: waiting for quiet, which is half of it,
+/// looking for what was left, writing it down.
+const OVERHEAD_MS: f64 = 8.0;
 
 /// What a service takes beyond a command: finding a port, ending it, looking whether the port is free.
-const SERVICE_MS: f64 = 40.0;
+const SERVICE_MS: f64 = 1.0;
 
-/// What it takes to put the files of a service out of the page cache, written back first.
-const EVICTING_MS: f64 = 40.0;
+/// What it takes to put the files of a service out of the page cache.
+const EVICTING_MS: f64 = 2.0;
 
 /// What a start takes longer that reads everything from a disk, and the evicting before it.
-const READING_MS: f64 = 100.0;
+const READING_MS: f64 = 25.0;
 
 /// What it takes to start an engine of containers anew.
 const RESTART_MS: f64 = 2_100.0;
 
 /// What it takes to pull an image and to remove it again; with a base layer.
-const PULLING_MS: f64 = 500.0;
+const PULLING_MS: f64 = 130.0;
 const PULLING_BASE_MS: f64 = 3_000.0;
 
 /// What comes before each load of one request at a time: the service is left alone for a while.
@@ -448,7 +448,7 @@ fn agree(one: &Params, two: &Params) -> bool {
 
 /// The rule by which samples of these cells are ordered. Systems with an engine of their own come
 /// last: a sample of them takes up to seconds, and leaves work behind.
-pub fn order(cells: &[Planned]) -> Order {
+pub fn order(cells: &[Planned], values: &Profile) -> Order {
     let managed = cells
         .iter()
         .filter(|planned| planned.system.managed().is_some());
@@ -456,6 +456,7 @@ pub fn order(cells: &[Planned]) -> Order {
         last: managed
             .map(|planned| planned.system.name().to_owned())
             .collect(),
+        slow_every: values.slow_every,
     }
 }
 

@@ -96,8 +96,13 @@ impl Adapter for WasmEdgeEmbedded {
         }
     }
 
-    fn estimate(&self, acquire: Option<Acquire>, _: Scenario) -> Estimate {
-        let start = Estimate::start(35.0);
+    fn estimate(&self, acquire: Option<Acquire>, scenario: Scenario) -> Estimate {
+        // Its library links LLVM, over 100 MB, which a start out of the page cache reads from the disk.
+        let start = Estimate::start(if scenario == Scenario::DiskCold {
+            150.0
+        } else {
+            30.0
+        });
         match acquire {
             Some(Acquire::Interpret) => Estimate {
                 request_us: 3_000.0,

@@ -4,6 +4,7 @@ mod blocks;
 mod builder;
 mod carry_over;
 mod duel;
+mod harness;
 mod levers;
 mod lifecycles;
 mod load;

@@ -129,7 +129,7 @@ impl Adapter for Docker {
 
     /// To remove a container takes longer than what is timed.
     fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
-        Estimate::start(400.0)
+        Estimate::start(310.0)
     }
 
     fn managed(&self) -> Option<&dyn ManagedSystem> {

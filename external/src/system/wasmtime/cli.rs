@@ -114,7 +114,7 @@ impl Adapter for WasmtimeCli {
     }
 
     fn estimate(&self, acquire: Option<Acquire>, _: Scenario) -> Estimate {
-        estimate(acquire, 120.0)
+        estimate(acquire, 60.0)
     }
 
     fn differences(&self, _: Option<Acquire>) -> &'static [&'static str] {

@@ -112,7 +112,7 @@ impl Adapter for WasmtimeEmbedded {
     }
 
     fn estimate(&self, acquire: Option<Acquire>, _: Scenario) -> Estimate {
-        estimate(acquire, 100.0)
+        estimate(acquire, 55.0)
     }
 
     fn bare(&self) -> &'static [&'static str] {
