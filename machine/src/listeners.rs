@@ -2,7 +2,7 @@
 //!
 //! The kernel's tables, `/proc/net/tcp` and `/proc/net/tcp6`, list every connection too, and to list
 //! them it walks a hash table that has as many buckets as the machine has memory for: 9 ms for both on the
-//! authors' machine, whoever is asked for. Over netlink it tells of those that listen alone (sock_diag(7)),
+//! authors' machine, whoever is asked for. Over netlink it tells of those that listen alone (`sock_diag(7)`),
 //! which are in a table of their own, in some hundred microseconds. The tables are read where a kernel has no `INET_DIAG`,
 //! and of network namespaces other than the calling thread's: they say the same.
 
@@ -99,7 +99,7 @@ const REQUEST_ALL: u16 = 0x301;
 const HEAD: usize = 16;
 const SOCKET: usize = 72;
 
-/// By sock_diag(7).
+/// By `sock_diag(7)`.
 fn by_netlink(port: Option<u16>) -> io::Result<Vec<Listener>> {
     let netlink = socket(
         AddressFamily::Netlink,
@@ -127,7 +127,7 @@ fn request(family: u8, port: Option<u16>) -> [u8; HEAD + 56] {
     const LISTENING: u32 = 1 << 10;
     const TCP: u8 = 6;
     let mut bytes = [0; HEAD + 56];
-    let length = HEAD as u32 + 56;
+    let length = u32::try_from(bytes.len()).expect("some tens of bytes");
     bytes[0..4].copy_from_slice(&length.to_ne_bytes());
     bytes[4..6].copy_from_slice(&BY_FAMILY.to_ne_bytes());
     bytes[6..8].copy_from_slice(&REQUEST_ALL.to_ne_bytes());

@@ -110,7 +110,7 @@ pub fn descendants(pid: u32) -> Vec<(u32, u64)> {
 }
 
 /// Whether the kernel tells that no thread of a process has a child. A list that it tells of may lack one, if
-/// another ends meanwhile; of one that has any it is never empty (proc_pid_task_children(5)).
+/// another ends meanwhile; of one that has any it is never empty (`proc_pid_task_children(5)`).
 fn is_childless(pid: u32) -> bool {
     let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
         return false;

@@ -123,7 +123,7 @@ impl SystemFiles {
             std::thread::sleep(Duration::from_millis(pause_ms));
             left = look(left.iter(), page_cache::evict)?.resident;
         }
-        let mappers = Mappers::of(&left).map_err(unseen)?;
+        let mappers = Mappers::of(&left).map_err(|error| unseen(&error))?;
         for (file, mappers) in left.iter().zip(mappers) {
             self.check_may_stay(file, &mappers)?;
             likely.0.extend(mappers.pids.first());
@@ -136,7 +136,8 @@ impl SystemFiles {
     fn forget_shared(&self, left: &mut Vec<PathBuf>, likely: &LikelyMappers) -> Result<(), String> {
         left.sort_by_key(|file| self.started.contains(file));
         let shared = left.partition_point(|file| !self.started.contains(file));
-        let mappers = Mappers::among(likely.0.iter().copied(), &left[..shared]).map_err(unseen)?;
+        let mappers = Mappers::among(likely.0.iter().copied(), &left[..shared])
+            .map_err(|error| unseen(&error))?;
         let mut mapped = mappers.iter().map(|it| !it.pids.is_empty());
         // Those that are started come after these, and stay.
         left.retain(|_| !mapped.next().unwrap_or(false));
@@ -226,7 +227,7 @@ fn look<'a>(
     Ok(seen)
 }
 
-fn unseen(error: io::Error) -> String {
+fn unseen(error: &io::Error) -> String {
     format!("cannot look at who has files mapped: {error}")
 }
 

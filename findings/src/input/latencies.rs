@@ -124,8 +124,7 @@ impl Pool {
 
     fn put_in_order(&mut self) {
         self.counted.append(&mut self.added);
-        // Stable, since that makes use of what is in order already: all that each process brought.
-        self.counted.sort();
+        self.counted.sort_unstable();
         self.counted.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {
