@@ -17,29 +17,58 @@ const FIRST_MILESTONE: u8 = 0x80;
 const MILESTONES: usize = 64;
 const TEXT: usize = 256 * 1024;
 
+#[derive(Debug, Clone, Copy)]
+struct Milestone {
+    byte: u8,
+    came_ns: u64,
+    /// How much text was before it.
+    text: usize,
+}
+
 #[derive(Debug, Default)]
 struct Kept {
-    milestones: Vec<(u8, u64)>,
+    milestones: Vec<Milestone>,
     text: Vec<u8>,
+    /// How much of the text had come by when, a read each.
+    came: Vec<(usize, u64)>,
     over: bool,
 }
 
 impl Kept {
     fn take(&mut self, bytes: &[u8], now_ns: u64) {
+        let before = self.text.len();
         for &byte in bytes {
             if byte < FIRST_MILESTONE {
                 if self.text.len() < TEXT {
                     self.text.push(byte);
                 }
             } else if self.milestones.len() < MILESTONES {
-                self.milestones.push((byte, now_ns));
+                self.milestones.push(Milestone {
+                    byte,
+                    came_ns: now_ns,
+                    text: self.text.len(),
+                });
             }
+        }
+        if self.text.len() > before {
+            self.came.push((self.text.len(), now_ns));
         }
     }
 
+    fn first(&self, milestone: u8) -> Option<&Milestone> {
+        self.milestones.iter().find(|it| it.byte == milestone)
+    }
+
     fn instant(&self, milestone: u8) -> Option<u64> {
-        let mut all = self.milestones.iter();
-        all.find(|(byte, _)| *byte == milestone).map(|(_, ns)| *ns)
+        self.first(milestone).map(|it| it.came_ns)
+    }
+
+    fn said(&self, words: &str) -> Option<u64> {
+        let words = words.as_bytes();
+        let mut places = self.text.windows(words.len().max(1));
+        let end = places.position(|it| it == words)? + words.len();
+        let came = self.came.iter().find(|(length, _)| *length >= end);
+        came.map(|(_, ns)| *ns)
     }
 }
 
@@ -114,6 +143,18 @@ impl Stamped {
         self.shared.kept().instant(milestone)
     }
 
+    /// When words of the text had come, if they have.
+    pub(super) fn said(&self, words: &str) -> Option<u64> {
+        self.shared.kept().said(words)
+    }
+
+    /// The text that came after a milestone; nothing if it has not come.
+    pub(super) fn text_after(&self, milestone: u8) -> Option<Vec<u8>> {
+        let kept = self.shared.kept();
+        let first = kept.first(milestone)?;
+        Some(kept.text[first.text..].to_vec())
+    }
+
     /// The text until now.
     pub(super) fn text(&self) -> Vec<u8> {
         self.shared.kept().text.clone()
@@ -170,6 +211,15 @@ mod tests {
         writer.write_all(b"m here\x84\x84").unwrap();
         let first_ns = stamped.wait(0x84, now_ns() + HANG_NS).unwrap();
         assert_eq!(stamped.instant(0x84), Some(first_ns));
+        let said_ns = stamped.said("from").unwrap();
+        assert!(
+            (entered_ns..=first_ns).contains(&said_ns),
+            "words are there when their last letter is"
+        );
+        assert!(stamped.said("Hello").unwrap() <= entered_ns);
+        assert_eq!(stamped.said("from there"), None);
+        assert_eq!(stamped.text_after(0x81).unwrap(), b"from here");
+        assert_eq!(stamped.text_after(0x85), None);
         drop(writer);
         stamped.wait_over(now_ns() + HANG_NS);
         assert_eq!(stamped.text(), b"Hello from here");
