@@ -1,5 +1,5 @@
-//! What is left of a suite with virtual machines that is interrupted or killed in the middle of its samples:
-//! nothing.
+//! What is left of a suite with virtual machines that is killed in the middle of its samples: nothing. Of one that
+//! is interrupted, the folder that it can go on with, and nothing else.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -86,9 +86,12 @@ fn leaves_nothing(name: &str, signal: Signal) {
     wait_for("the end of its devices", || {
         (devices() == before).then_some(())
     });
-    wait_for("the end of its files", || {
-        files_for_machines(out.path()).is_empty().then_some(())
-    });
+    // One that was interrupted can go on: what it has prepared in its run's folder stays for that.
+    if signal == Signal::SIGKILL {
+        wait_for("the end of its files", || {
+            files_for_machines(out.path()).is_empty().then_some(())
+        });
+    }
     wait_for("the end of all that it started", || {
         let lives = |(pid, began): &(u32, u64)| {
             machine::processes::Stat::of(*pid).is_some_and(|it| it.began == *began && it.lives)
@@ -105,7 +108,7 @@ fn a_killed_suite_leaves_no_machine_no_device_and_no_file() {
 }
 
 #[test]
-fn an_interrupted_suite_leaves_no_machine_no_device_and_no_file() {
+fn an_interrupted_suite_leaves_no_machine_and_no_device() {
     for name in systems() {
         leaves_nothing(name, Signal::SIGINT);
     }

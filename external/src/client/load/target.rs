@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use hyper::Uri;
 use hyper::http::uri::Scheme;
 
+use crate::network::{link, tap};
+
 /// A place on this machine's loopback, as a URL names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -67,10 +69,10 @@ impl Target {
     }
 }
 
-/// Whether an address cannot lead to another machine: it is of the loopback, or of a namespace that
-/// was made here.
+/// Whether an address cannot lead to another machine: it is of the loopback, of a namespace that was made
+/// here, or of a virtual machine's guest behind a device that was.
 pub(super) fn is_of_this_machine(address: IpAddr) -> bool {
-    address.is_loopback() || crate::network::link::is_ours(address)
+    address.is_loopback() || link::is_ours(address) || tap::is_ours(address)
 }
 
 /// The addresses of a host on loopback. Names are not looked up: that would ask other machines, and

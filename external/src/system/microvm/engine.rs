@@ -101,8 +101,9 @@ impl Machines {
         if self.monitor.guest() == Guest::Linux
             && virtualisation == Virtualisation::InterpretedRing0
         {
-            let reason = "a Linux kernel does not come through its boot where KVM interprets ring 0: it uses \
-                instructions there that this KVM does not know, and ends with an error of KVM's after minutes";
+            let reason = "a Linux kernel does not come through its boot where KVM interprets ring 0: after a \
+                minute it has not said a word, and where it gets further it meets an instruction that this KVM \
+                does not know";
             return Err(Skip::new(SkipKind::NotApplicable, reason)
                 .remedy("a machine with virtualisation; here `virtualisation=emulated` boots it"));
         }

@@ -133,6 +133,6 @@ impl Guest {
     }
 }
 
-/// What SeaBIOS says before it calls the monitor's code that copies the kernel into memory and enters it: a
+/// What the firmware says before it calls the monitor's code that copies the kernel into memory and enters it: a
 /// kernel says nothing of its entry.
 const HANDED_OVER: Sign = Sign::Words("Booting from");
