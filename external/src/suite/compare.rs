@@ -46,7 +46,12 @@ pub struct CompareArguments {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Go on with an interrupted run: its name, or `latest`
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["samples", "seed", "system"])]
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["samples", "seed", "system"],
+        conflicts_with_all = TargetArguments::NAMES
+    )]
     resume: Option<String>,
     /// The folder that runs are kept in [default: results/raw of the checkout; installed: ./results/raw]
     #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]

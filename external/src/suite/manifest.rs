@@ -62,7 +62,7 @@ fn artifacts(cells: &[Planned], systems: &Systems) -> Result<Vec<ArtifactFact>, 
         own.any(OwnBuild::is_host)
     };
     if !own.is_empty() && !are_hosts() {
-        return Ok(own);
+        return Ok([own, own_workloads::descriptions(cells)].concat());
     }
     let mut facts = [own, own_workloads::artifacts(cells, systems)].concat();
     let of_guests = cells.iter().filter(|planned| planned.acquire.is_some());

@@ -133,9 +133,8 @@ pub struct SuiteArguments {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "profile", "only", "samples", "budget", "warm_up", "duration", "requests", "connections",
         "instances", "variants", "no_observer", "seed", "list", "firewall", "path", "delay", "jitter", "rate",
-        "page_cache", "system", "target", "component", "module", "native", "image", "name",
-        "run_to_end", "arg", "env", "request", "header", "body", "body_file", "expect",
-    ])]
+        "page_cache", "system",
+    ], conflicts_with_all = TargetArguments::NAMES)]
     pub resume: Option<String>,
     /// Print what would be measured and about how long it would take, and measure nothing
     #[arg(long)]

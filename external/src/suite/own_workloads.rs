@@ -103,7 +103,9 @@ pub(super) fn controls(cells: &[Planned], named: &[String]) -> Vec<(System, Work
     let is_named = |system: System| named.iter().any(|name| name == system.name());
     let mut first: Vec<(System, Workload)> = Vec::new();
     let mut controlled: Vec<Workload> = Vec::new();
-    for planned in cells.iter().filter(|it| it.workload.own().is_some()) {
+    // Of two builds the first is its own control.
+    let is_of_suite = |it: &&Planned| it.workload.own().is_some() && it.own.is_none();
+    for planned in cells.iter().filter(is_of_suite) {
         let (system, workload) = (planned.system, planned.workload);
         if !runs(system, workload) {
             continue;
@@ -122,13 +124,7 @@ pub(super) fn controls(cells: &[Planned], named: &[String]) -> Vec<(System, Work
 /// What the own workloads of a plan consist of: their descriptions, and what each is built as.
 pub(super) fn artifacts(cells: &[Planned], systems: &Systems) -> Vec<ArtifactFact> {
     let mut facts: Vec<ArtifactFact> = Vec::new();
-    let mut targets: Vec<&Target> = Vec::new();
-    for target in cells.iter().filter_map(|planned| planned.workload.own()) {
-        if !targets.contains(&target) {
-            targets.push(target);
-        }
-    }
-    for target in targets {
+    for target in targets(cells) {
         let native = target.native.as_ref().map(|it| &it.program);
         let component = target.component.as_ref().map(|it| &it.file);
         let archive = target.image.as_ref().and_then(|it| match &it.source {
@@ -160,6 +156,28 @@ pub(super) fn artifacts(cells: &[Planned], systems: &Systems) -> Vec<ArtifactFac
         }
     }
     facts
+}
+
+/// The descriptions alone, of a plan that runs other builds than they name.
+pub(super) fn descriptions(cells: &[Planned]) -> Vec<ArtifactFact> {
+    let mut facts = Vec::new();
+    for target in targets(cells) {
+        if let Some(file) = &target.file {
+            add_fact(&mut facts, target, fact_of(file));
+        }
+    }
+    facts
+}
+
+/// The own workloads of a plan, each once.
+fn targets(cells: &[Planned]) -> Vec<&'static Target> {
+    let mut targets: Vec<&Target> = Vec::new();
+    for target in cells.iter().filter_map(|planned| planned.workload.own()) {
+        if !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    targets
 }
 
 /// Tries every own workload on every system once, before anything is recorded: what does not work is

@@ -11,6 +11,7 @@ use results::digest::sha256_file;
 use workloads::{Artifact, Dialect, Form, Workload};
 
 use super::System;
+use super::own_workload::guest_contents;
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,14 +153,18 @@ impl Contents {
 impl Takes {
     /// What a workload must be to be run so.
     fn wanted(self, workload: Workload) -> Contents {
-        match self {
-            Self::Program => Contents::Program,
-            Self::Guest(dialect) => match workload.artifact_for(dialect).map(Artifact::form) {
-                Some(Form::HttpComponent) => Contents::Component,
-                Some(Form::CoreModule | Form::SocketsModule | Form::BootImage) | None => {
-                    Contents::Module
-                }
-            },
+        let dialect = match self {
+            Self::Program => return Contents::Program,
+            Self::Guest(dialect) => dialect,
+        };
+        if let Some(target) = workload.own() {
+            return guest_contents(target, dialect).unwrap_or(Contents::Module);
+        }
+        match workload.artifact_for(dialect).map(Artifact::form) {
+            Some(Form::HttpComponent) => Contents::Component,
+            Some(Form::CoreModule | Form::SocketsModule | Form::BootImage) | None => {
+                Contents::Module
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use workloads::target::{OwnFile, Sockets};
 use workloads::{Call, Dialect, Target};
 
 use super::placeholders::{Placeholder, Values, fill};
-use super::{BuildRequest, Found, LaunchSpec, System, Takes, given, text};
+use super::{BuildRequest, Contents, Found, LaunchSpec, System, Takes, given, text};
 
 /// That a system has nothing of a target to run.
 fn without(target: &Target, lacks: &str, remedy: &str) -> Skip {
@@ -159,6 +159,17 @@ pub(super) fn guest(target: &Target, dialect: Dialect) -> Result<&OwnFile, Skip>
     }
 }
 
+/// What the file holds that an engine of this dialect runs; nothing where there is none.
+pub(super) fn guest_contents(target: &Target, dialect: Dialect) -> Option<Contents> {
+    let file = guest(target, dialect).ok()?;
+    let component = target.component.as_ref().map(|it| &it.file);
+    Some(if component == Some(file) {
+        Contents::Component
+    } else {
+        Contents::Module
+    })
+}
+
 /// What a start of a system finds prepared: of a person's own workload, what that is given besides.
 ///
 /// # Errors
@@ -172,7 +183,7 @@ pub fn prepare(
         return Ok(system.prepare(found, build)?);
     };
     if system.takes() == Some(Takes::Program) {
-        return prepare_native(target);
+        return prepare_native(target, build);
     }
     let mut spec = system.prepare(found, build)?;
     let given = given::arguments(system.name(), target).map_err(not_applicable)?;
@@ -182,10 +193,22 @@ pub fn prepare(
     Ok(spec)
 }
 
-/// The person's program where it is: it may find its files by where it lies itself.
-fn prepare_native(target: &Target) -> Result<LaunchSpec, Skip> {
+/// The person's program where it is: it may find its files by where it lies itself. One of two builds is
+/// copied, as all of them are: both lie in one file system.
+fn prepare_native(target: &Target, build: &BuildRequest<'_>) -> Result<LaunchSpec, Skip> {
     let command = native(target)?;
-    let program = check_unchanged(&command.program)?;
+    let (program, sha256) = match build.own {
+        Some(own) => {
+            let name = command.program.path.file_name().unwrap_or_default();
+            let program = build.folder.join(name);
+            own.copy_to(&program)?;
+            (program, own.sha256.clone())
+        }
+        None => {
+            let program = check_unchanged(&command.program)?;
+            (program, command.program.sha256.clone())
+        }
+    };
     let values = Values {
         artifact: Some(&program),
         ..Values::default()
@@ -198,7 +221,7 @@ fn prepare_native(target: &Target) -> Result<LaunchSpec, Skip> {
         environment: environment.collect(),
         files: vec![program.clone()],
         folder: Some(target.folder.clone()),
-        ..LaunchSpec::new(program, command.program.sha256.clone())
+        ..LaunchSpec::new(program, sha256)
     })
 }
 

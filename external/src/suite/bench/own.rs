@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use campaign::schedule::Measurement;
 use machine::ports;
-use results::values::PageCache;
+use results::values::{Build, PageCache};
 use results::{Cell, Failure, Skip, SkipKind, mask};
 use serde_json::Value;
 use workloads::{Call, Target, Workload};
@@ -31,6 +31,7 @@ pub(super) struct Tried {
     workload: Workload,
     acquire: Option<Acquire>,
     observer: Observer,
+    build: Option<Build>,
 }
 
 impl From<&Planned> for Tried {
@@ -40,6 +41,7 @@ impl From<&Planned> for Tried {
             workload: planned.workload,
             acquire: planned.acquire,
             observer: planned.observer,
+            build: planned.own.as_ref().map(|own| own.build),
         }
     }
 }
