@@ -57,7 +57,7 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
     let failed = limits.failed.iter();
     sentences.extend(failed.map(|it| {
         format!(
-            "**{}:** {} failed and in no figure, such as: {}.",
+            "**{}:** {} failed (in no figure), such as: {}.",
             it.system,
             samples(it.samples),
             literal(&it.reason)

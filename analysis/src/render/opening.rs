@@ -241,10 +241,10 @@ fn measured(findings: &Findings) -> String {
         let commit = manifest.commit.as_deref();
         let commit = commit.map(|commit| code(commit.get(..12).unwrap_or(commit)));
         text.push_str(&format!(
-            " Measured from {} on by {}, {} samples a cell, order drawn from seed {}; commit {}.",
+            " Measured from {} on by {}, {} a cell, order drawn from seed {}; commit {}.",
             literal(&manifest.created_at),
             code(&manifest.command_line.join(" ")),
-            manifest.samples_per_cell,
+            count(u64::from(manifest.samples_per_cell), "sample"),
             manifest.seed,
             commit.unwrap_or_else(|| "unknown".to_owned()),
         ));

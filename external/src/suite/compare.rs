@@ -32,8 +32,6 @@ pub struct CompareArguments {
     /// (repeatable)
     #[arg(long, value_name = "FILE", value_parser = campaign::argument::path())]
     system: Vec<PathBuf>,
-    #[command(flatten)]
-    own: TargetArguments,
     /// Samples of each cell
     #[arg(
         long,
@@ -59,6 +57,8 @@ pub struct CompareArguments {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    own: TargetArguments,
 }
 
 /// A comparison.

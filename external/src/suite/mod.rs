@@ -52,6 +52,10 @@ use crate::process;
 use crate::process::reaper::Reaper;
 use crate::target::TargetArguments;
 
+/// Headings in the help of the suite.
+const LOAD: &str = "Load";
+const NETWORK: &str = "Network";
+
 /// The command line of `external suite`.
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = environment_help())]
@@ -78,21 +82,21 @@ pub struct SuiteArguments {
     #[arg(long, value_name = "TIME")]
     pub budget: Option<Budget>,
     /// Requests over each connection before those that are recorded [default: by profile]
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = LOAD, value_name = "N")]
     pub warm_up: Option<u64>,
     /// For how many seconds requests are recorded, of each sample under load [default: by profile]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    #[arg(long, help_heading = LOAD, value_name = "SECONDS", value_parser = parse_seconds)]
     pub duration: Option<Duration>,
     /// How many requests are recorded, whatever time they take
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),
+    #[arg(long, help_heading = LOAD, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),
         conflicts_with = "duration")]
     pub requests: Option<u64>,
     /// Connections at once under `throughput` (repeatable, or with commas) [default: by profile]
-    #[arg(long, value_name = "N", value_delimiter = ',')]
+    #[arg(long, help_heading = LOAD, value_name = "N", value_delimiter = ',')]
     pub connections: Vec<usize>,
-    /// A person's own workloads.
-    #[command(flatten)]
-    pub own: TargetArguments,
+    /// How many seconds a start may take, and a request [default: by profile]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub time_limit: Option<u64>,
     /// What starts find in the page cache (repeatable, or with commas) [default: by scenario]
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = eviction::parser())]
     pub page_cache: Vec<PageCache>,
@@ -105,20 +109,20 @@ pub struct SuiteArguments {
     pub variants: Option<settings::Variants>,
     /// Levels of a firewall in front of services (repeatable, or with commas): off, baseline,
     /// rules:N [default: by profile]
-    #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
+    #[arg(long, help_heading = NETWORK, value_name = "LEVEL", value_delimiter = ',')]
     pub firewall: Vec<Level>,
     /// Network path from client to service (repeatable, or with commas) [default: by profile]
-    #[arg(long, value_enum, value_delimiter = ',')]
+    #[arg(long, help_heading = NETWORK, value_enum, value_delimiter = ',')]
     pub path: Vec<network::PathKind>,
     /// With --path veth or tun: how long each side holds a packet back, such as 10ms (repeatable, or
     /// with commas)
-    #[arg(long, value_name = "MS", value_delimiter = ',')]
+    #[arg(long, help_heading = NETWORK, value_name = "MS", value_delimiter = ',')]
     pub delay: Vec<network::Delay>,
     /// With --delay: by how much it varies either way, such as 2ms; packets do not overtake each other
-    #[arg(long, value_name = "MS")]
+    #[arg(long, help_heading = NETWORK, value_name = "MS")]
     pub jitter: Option<network::Delay>,
     /// With --path veth or tun: how many megabits a second go through, each way
-    #[arg(long, value_name = "MBIT")]
+    #[arg(long, help_heading = NETWORK, value_name = "MBIT")]
     pub rate: Option<u32>,
     /// Skip the phase breakdown of starts: report totals only
     #[arg(long)]
@@ -131,7 +135,7 @@ pub struct SuiteArguments {
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "profile", "only", "samples", "budget", "warm_up", "duration", "requests", "connections",
+        "profile", "only", "samples", "budget", "warm_up", "duration", "requests", "connections", "time_limit",
         "instances", "variants", "no_observer", "seed", "list", "firewall", "path", "delay", "jitter", "rate",
         "page_cache", "system",
     ], conflicts_with_all = TargetArguments::NAMES)]
@@ -142,6 +146,9 @@ pub struct SuiteArguments {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// A person's own workloads: last, since what followed would stand below their heading in the help.
+    #[command(flatten)]
+    pub own: TargetArguments,
 }
 
 fn environment_help() -> String {
@@ -156,12 +163,12 @@ fn environment_help() -> String {
 /// The command line of `external scale`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ScaleArguments {
-    #[command(flatten)]
-    suite: SuiteArguments,
     /// Search for the first number of instances, up to N, at which throughput falls: in several
     /// runs
     #[arg(long, value_name = "N", conflicts_with_all = ["resume", "list", "instances"])]
     search: Option<usize>,
+    #[command(flatten)]
+    suite: SuiteArguments,
 }
 
 /// Runs the suite for several instances at once.

@@ -314,6 +314,9 @@ fn apply_arguments(arguments: &SuiteArguments, layers: &mut Layers) {
         listed(&arguments.connections),
         |it| &mut it.values.connections,
     );
+    layers.set(ORIGIN, "time_limit_s", arguments.time_limit, |it| {
+        &mut it.values.time_limit_s
+    });
     layers.set(ORIGIN, "page_cache", listed(&arguments.page_cache), |it| {
         &mut it.values.page_cache
     });

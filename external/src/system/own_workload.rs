@@ -33,11 +33,6 @@ pub(super) fn usual_check(
     match takes {
         Some(Takes::Program) => native(target).map(drop),
         Some(Takes::Guest(dialect)) => check_guest(name, dialect, gives_sockets, target),
-        None if target.image.is_some() => Err(without(
-            target,
-            &format!("root file system that {name} could start"),
-            "`docker` starts its image",
-        )),
         None => Err(without(
             target,
             &format!("form that {name} runs"),
@@ -88,6 +83,12 @@ pub(super) fn listens_itself(target: &Target) -> bool {
     let component = target.component.as_ref();
     let listens = component.is_some_and(|it| it.opens_sockets && !it.handles_http);
     listens && matches!(target.call, Call::Http(_))
+}
+
+/// Whether the component of a target imports what commands have.
+pub(super) fn uses_command(target: &Target) -> bool {
+    let component = target.component.as_ref();
+    component.is_some_and(|it| it.uses_command)
 }
 
 /// What a guest is told that listens by itself: by its description, or where to.
@@ -277,6 +278,7 @@ mod tests {
                 file: file(),
                 handles_http,
                 opens_sockets,
+                uses_command: opens_sockets,
             }),
             module: module.map(|sockets| Module {
                 file: file(),

@@ -264,6 +264,7 @@ impl<'a> SystemBench<'a> {
         let started = started?;
         started
             .verdict
+            .map_err(|failure| own::name_limit(key.workload, self.time_limit(), failure))
             .map_err(|failure| format!("it was tried once, and {failure}"))?;
         if let (Some(_), Some(port)) = (key.workload.own(), port) {
             own::check_nothing_left(port, started.launched_ns)?;

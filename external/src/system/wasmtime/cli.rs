@@ -155,6 +155,10 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     if itself.is_some() {
         launch.extend(words(&["-S", SOCKETS]));
     }
+    if service && own.is_some_and(own_workload::uses_command) {
+        // Without it, `serve` has the interfaces of `wasi:http/proxy` alone.
+        launch.extend(words(&["-S", "cli=y"]));
+    }
     if let Some(option) = pool::flags(pool_of(build)) {
         launch.extend(words(&["-O", &option]));
     }
