@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use host_probe::limits;
 use machine::clock::now_ns;
 
 use crate::fds::{Stop, wait};
@@ -34,7 +35,7 @@ impl Bounds {
     };
     /// Of an answer that is compared with an expected one: more than any workload prints.
     pub(super) const ANSWER: Self = Self {
-        head: 16 * 1024 * 1024,
+        head: limits::OUTPUT_BYTES,
         tail: 0,
     };
 }

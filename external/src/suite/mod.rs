@@ -376,7 +376,8 @@ fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
         cells.len() as u64 * u64::from(samples),
         settings.seed,
     ));
-    let stated = settings.values.budget;
+    // Whoever asks for a time knows that it is not the profile's.
+    let stated = settings.values.budget.filter(|_| settings.keep_to.is_none());
     if let Some(stated) = stated.filter(|stated| ms * f64::from(samples) > stated.ms()) {
         text.push_str(&format!(
             "that is more than the {stated} that the profile states: --budget {stated} keeps to it\n"

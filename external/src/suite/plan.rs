@@ -1,5 +1,6 @@
 //! From settings to cells.
 
+use campaign::duration::format_estimate;
 use campaign::{Error, Exit};
 use results::manifest::Order;
 use results::record::Scenario;
@@ -353,9 +354,12 @@ fn within_budget(cells: Vec<Planned>, settings: &Settings) -> Result<Fitted, Err
         return Ok(Fitted { cells, left_out });
     };
     budget::fit(budget, values.samples, &cells, values).ok_or_else(|| {
+        let all = budget::block_ms(&cells, values) * f64::from(values.samples) / 1000.0;
         let message = format!(
-            "{} samples of the least that this plan measures do not fit into {budget}",
-            values.samples
+            "{} samples of the least that this plan measures do not fit into {budget}; all of it \
+                takes about {}",
+            values.samples,
+            format_estimate(all)
         );
         Error::new(Exit::Usage, message).hint(
             "a longer --budget, a shorter --duration, fewer --samples, or fewer cells with \
@@ -801,6 +805,16 @@ mod tests {
                 .unwrap_err()
                 .contains("system is one of native, native-soft-sha, ")
         );
+        for (pair, hint) in [
+            ("system=crum", "did you mean crun? system is one of"),
+            ("system=Native", "did you mean native?"),
+            ("scenario=warmdisk", "did you mean warm-disk?"),
+            ("sytem=native", "did you mean system? keys are"),
+            ("system=wasmer-embedded", "is measured by `host phases --select system=wasmer-embedded`"),
+        ] {
+            let refused = only(&[pair]).unwrap_err();
+            assert!(refused.contains(hint), "{pair}: {refused}");
+        }
         assert!(
             only(&["system"])
                 .unwrap_err()

@@ -20,7 +20,12 @@ pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
-    let printed = String::from_utf8_lossy(&output.stderr);
+    // Some complain where others print what was asked for.
+    let mut said = [&output.stderr, &output.stdout]
+        .into_iter()
+        .map(|it| String::from_utf8_lossy(it));
+    let printed = said.find(|it| !it.trim().is_empty());
+    let printed = printed.unwrap_or_default();
     Err(format!(
         "`{} {}` failed: {}",
         program.display(),

@@ -8,7 +8,7 @@ use results::digest::sha256_file;
 use wasmparser::{Parser, Payload};
 use workloads::target::{Component, Module, OwnFile, Sockets};
 
-use crate::system::{Contents, OwnArtifact};
+use crate::system::{Contents, OwnArtifact, OwnArtifactError};
 
 /// What is wrong with a file, and what to do.
 type Wrong = (String, &'static str);
@@ -103,7 +103,7 @@ pub(super) fn own_file(path: &Path) -> Result<OwnFile, String> {
     let cannot = |error| format!("cannot read {}: {error}", path.display());
     let metadata = std::fs::metadata(path).map_err(cannot)?;
     if !metadata.is_file() {
-        return Err(format!("{} is no file", path.display()));
+        return Err(OwnArtifactError::NoFile(path.to_owned()).to_string());
     }
     let absolute = std::path::absolute(path).map_err(cannot)?;
     if absolute.to_str().is_none() {

@@ -35,11 +35,10 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// A name beside `path` that nobody else uses.
+/// A name beside `path` that nobody else uses: of its own, since that of the file may be as long as
+/// names can be.
 fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    name.into()
+    path.with_file_name(format!(".coldphase-{}.part", std::process::id()))
 }
 
 #[cfg(test)]
@@ -73,5 +72,8 @@ mod tests {
         replace(Path::new("/dev/null"), b"nowhere").unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
         assert!(replace(&folder.path().join("no/file"), b"").is_err());
+        let long = folder.path().join("n".repeat(255));
+        replace(&long, b"long").unwrap();
+        assert_eq!(fs::read(&long).unwrap(), b"long");
     }
 }

@@ -286,9 +286,30 @@ impl Sections {
         let ComponentType::Instance(declarations) = ty else {
             return false;
         };
+        // The types that it defines itself, which what it exports is numbered by.
+        let mut own = Vec::new();
         declarations.iter().all(|declaration| match declaration {
-            InstanceTypeDeclaration::Export { ty, .. } => self.sort(*ty) == Sort::Alias,
-            _ => true,
+            InstanceTypeDeclaration::Type(ty) => {
+                own.push(self.is_empty(ty));
+                true
+            }
+            InstanceTypeDeclaration::Alias(alias) => {
+                if adds_a_type(alias) {
+                    own.push(false);
+                }
+                true
+            }
+            InstanceTypeDeclaration::CoreType(_) => true,
+            InstanceTypeDeclaration::Export { ty, .. } => match ty {
+                ComponentTypeRef::Type(TypeBounds::Eq(_)) => {
+                    own.push(false);
+                    true
+                }
+                ComponentTypeRef::Instance(ty) => {
+                    own.get(*ty as usize).copied().unwrap_or(false)
+                }
+                _ => false,
+            },
         })
     }
 

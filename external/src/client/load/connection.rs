@@ -26,7 +26,7 @@ const WRONG_BYTES: usize = 16 * 1024;
 
 /// How much of a body is kept where it can only be told from the whole of it whether it is right:
 /// as much as a guest's answer may have elsewhere.
-const WHOLE_BYTES: usize = 16 * 1024 * 1024;
+const WHOLE_BYTES: usize = host_probe::limits::OUTPUT_BYTES;
 
 /// The request of a load, in the forms that hyper takes without work.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use campaign::schedule::Measurement;
+use host_probe::limits;
 use machine::clock::now_ns;
 use machine::{cores, ports, usage};
 use results::record::Resources;
@@ -174,7 +175,7 @@ impl SystemBench<'_> {
         let verdict = match end.code {
             _ if printed.dropped > 0 => Err(Failure::new(
                 FailureKind::WrongAnswer,
-                format!("it printed {} bytes too many", printed.dropped),
+                limits::too_much("printed to its standard output"),
             )),
             Some(0) if listens(workload) => Ok(()),
             Some(code) => {
