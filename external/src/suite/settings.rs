@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use campaign::{Error, Exit, run};
+use campaign::{Error, Exit, own_word, run};
 use results::manifest::{Origin, Setting};
 use results::record::Scenario;
 use results::values::Named as _;
@@ -262,9 +262,11 @@ fn apply_budget(arguments: &SuiteArguments, layers: &mut Layers) -> Result<(), E
 /// There is no such manifest, or it is another program's.
 pub(super) fn read_run(folder: &Path) -> Result<Settings, Error> {
     let manifest = run_folder::read_manifest(folder)?;
+    own_word::check(&manifest)?;
     let config = manifest
         .config
         .into_iter()
+        .filter(|(key, _)| key != own_word::KEY)
         .map(|(key, setting)| (key, setting.value));
     let read = Settings::from_config(config.collect()).map_err(|error| {
         Error::new(
