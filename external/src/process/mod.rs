@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod adopting;
 pub mod cleanup;
 pub mod confine;
 mod launch;
@@ -44,8 +45,10 @@ mod running;
 mod stamped;
 mod trial;
 
+pub(crate) use adopting::Adopting;
 pub use launch::{Launch, LaunchError, Stdout};
 pub use namespace::{Inside, NetworkNamespace};
 pub use output::Captured;
+pub(crate) use output::LONGEST_ANSWER;
 pub use running::{End, Running, wait_for_end};
 pub use trial::observable;

@@ -39,6 +39,9 @@ impl Bounds {
     };
 }
 
+/// The most bytes that are kept of what is an answer.
+pub(crate) const LONGEST_ANSWER: usize = Bounds::ANSWER.head;
+
 /// What a command printed to its standard output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Captured {

@@ -11,7 +11,9 @@ use results::{Attested, Failure, PhaseTime};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::super::container::{Instants, SHIM, charged, confinement, daemons_since, tail, working};
+use super::super::container::{
+    Instants, SHIM, charged, confinement, daemons_since, printed, tail, working,
+};
 use super::super::managed::{Ended, Instance, Usage, ended_late};
 use super::api::{ById, Client, Waited};
 use crate::client::readiness::{FirstAnswer, Target};
@@ -103,10 +105,9 @@ impl Instance for Running<'_> {
             }
             Ok(Ok(waited)) => i64::from(waited.exit_status),
         };
-        let printed = std::fs::read(&self.printed);
         Ok(Ended {
             code,
-            printed: printed.map_err(|error| format!("what it printed cannot be read: {error}"))?,
+            printed: printed(&self.printed)?,
             seen_ns,
         })
     }

@@ -20,12 +20,14 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::super::container::{
-    Instants, SHIM, charged, confinement, daemons_since, received_packets, working,
+    Instants, SHIM, charged, confinement, daemons_since, received_packets, too_much_printed,
+    working,
 };
 use super::super::managed::{Ended, Instance, Traffic, Usage, ended_late};
 use super::super::oci::bundle;
 use super::{BRIDGE, describe_error, generated, proxy};
 use crate::client::readiness::{FirstAnswer, RetryPolicy, Target};
+use crate::process::LONGEST_ANSWER;
 use machine::{cores, usage};
 
 /// Between two questions to the engine whether the container still runs: each costs it a
@@ -182,19 +184,27 @@ impl<'a> Container<'a> {
         found
     }
 
-    fn log(&self, stderr: bool, tail: &str) -> Vec<u8> {
+    /// Nothing where the engine does not give it.
+    ///
+    /// # Errors
+    /// It is longer than any answer.
+    fn log(&self, stderr: bool, tail: &str) -> Result<Vec<u8>, String> {
         let options = LogsOptionsBuilder::default()
             .stdout(true)
             .stderr(stderr)
             .tail(tail)
             .build();
-        let log: Result<Vec<_>, _> = self
-            .runtime
-            .block_on(self.client.logs(&self.name, Some(options)).try_collect());
-        log.unwrap_or_default()
-            .into_iter()
-            .flat_map(LogOutput::into_bytes)
-            .collect()
+        self.runtime.block_on(async {
+            let mut pieces = self.client.logs(&self.name, Some(options));
+            let mut log = Vec::new();
+            while let Some(Ok(piece)) = pieces.next().await {
+                log.extend(LogOutput::into_bytes(piece));
+                if log.len() > LONGEST_ANSWER {
+                    return Err(too_much_printed());
+                }
+            }
+            Ok(log)
+        })
     }
 }
 
@@ -302,7 +312,7 @@ impl Instance for Container<'_> {
         };
         Ok(Ended {
             code,
-            printed: self.log(false, "all"),
+            printed: self.log(false, "all")?,
             seen_ns,
         })
     }
@@ -386,9 +396,11 @@ impl Instance for Container<'_> {
     }
 
     fn log_tail(&mut self) -> String {
-        String::from_utf8_lossy(&self.log(true, LINES))
-            .trim()
-            .to_owned()
+        let log = self.log(true, LINES);
+        log.map_or_else(
+            |why| why,
+            |log| String::from_utf8_lossy(&log).trim().to_owned(),
+        )
     }
 
     fn remove(&mut self) -> Result<u64, String> {

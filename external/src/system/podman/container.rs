@@ -13,13 +13,14 @@ use results::record::Resources;
 use results::{Attested, Evidence, Failure, Param, PhaseTime};
 use serde_json::{Value, json};
 
-use super::super::container::{HOST_NETWORK, Instants, confinement, tail};
+use super::super::container::{HOST_NETWORK, Instants, confinement, printed, tail};
 use super::super::is_root;
 use super::super::managed::{Ended, Instance, StartRequest, Usage, ended_late};
-use super::super::oci::{Adopting, bundle};
+use super::super::oci::bundle;
 use super::super::programs::ends_by;
 use super::store::Store;
 use crate::client::readiness::{FirstAnswer, Target};
+use crate::process::Adopting;
 use crate::process::wait_for_end;
 
 /// The part of a container's costs that is its companion's.
@@ -293,10 +294,9 @@ impl Container<'_> {
                 status.signal().unwrap_or_default()
             )
         })?;
-        let printed = std::fs::read(&self.files.stdout);
         Ok(Ended {
             code: code.into(),
-            printed: printed.map_err(|error| format!("what it printed cannot be read: {error}"))?,
+            printed: printed(&self.files.stdout)?,
             seen_ns,
         })
     }

@@ -18,16 +18,16 @@ use super::super::container::{
 };
 use super::super::managed::{Engine, EngineContext, Instance, Preparation, StartRequest};
 use super::super::native::{STATIC, program_of};
+use super::super::oci;
 use super::super::oci::bundle::arguments;
-use super::super::oci::{self, Adopting};
 use super::super::programs::ends_by;
 use super::super::pull::{Pull, Pulled, Ready, Source};
 use super::super::{is_root, listens, text};
 use super::container::{Command, Container, Files};
 use super::store::{LATE, Store, limits, state_folder};
 use super::{CLEANUP, LABEL};
-use crate::process::cleanup;
 use crate::process::reaper::Guard;
+use crate::process::{Adopting, cleanup};
 
 /// A workload's image.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl PodmanEngine {
         let store = Store {
             program: context.found.program.clone(),
             root: context.work.join("podman-store"),
-            state: state_folder(&cleanup::owner()),
+            state: state_folder(&cleanup::owner())?,
         };
         let words = [
             OsStr::new(CLEANUP),
