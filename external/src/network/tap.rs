@@ -13,7 +13,7 @@ use crate::process::cleanup;
 use crate::process::reaper::{Guard, Reaper};
 
 /// The first word of a device's [`crate::process::cleanup::guard`], before its name and its owner.
-pub(crate) const CLEANUP: &str = "tap";
+pub(crate) const CLEANUP: &str = "tap-device";
 
 /// What begins the names of all that is made here: with a number behind it, 15 characters at most.
 const NAME: &str = "coldphase-t";

@@ -401,6 +401,15 @@ fn built_in(workload: Workload, dialect: Dialect) -> Result<Artifact, String> {
     artifact.ok_or_else(|| format!("{} is not built here", workload.name()))
 }
 
+/// What the words of guards begin with that [`cleanup`] is for.
+#[cfg(test)]
+pub(crate) const CLEANUPS: [&str; 4] = [
+    docker::CLEANUP,
+    containerd::CLEANUP,
+    podman::CLEANUP,
+    oci::CLEANUP,
+];
+
 /// Removes what a killed run left in a product's engine. The words are those of its guard.
 ///
 /// # Errors

@@ -63,7 +63,7 @@ const BRIDGE: &str = "bridge";
 
 /// The first word of the engine's [`crate::process::cleanup::guard`], before its socket and the
 /// owner.
-pub(super) const CLEANUP: &str = "docker";
+pub(super) const CLEANUP: &str = "docker-objects";
 
 /// Containers of one kind of image.
 pub(super) struct Docker {
