@@ -7,7 +7,7 @@
 //! they count only if they are regular, and up to a length. What is written is written beside its place
 //! and renamed into it: a link that stands there is replaced, and what it leads to is left alone.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -210,7 +210,7 @@ impl Folder {
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    pub fn write(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> io::Result<()> {
         self.write_with(name, |file| file.write_all(bytes))
     }
 
@@ -220,10 +220,12 @@ impl Folder {
     /// The file system refuses, or `write` does.
     pub fn write_with(
         &self,
-        name: &str,
+        name: impl AsRef<OsStr>,
         write: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> io::Result<()> {
-        let draft = format!("{DRAFT}{name}");
+        let name = name.as_ref();
+        let mut draft = OsString::from(DRAFT);
+        draft.push(name);
         let mut file = self.fresh(&draft)?;
         let written = write(&mut file).and_then(|()| {
             let renamed = renameat(&self.descriptor, &*draft, &self.descriptor, name);
@@ -236,7 +238,7 @@ impl Folder {
     }
 
     /// A file that was not there before.
-    fn fresh(&self, name: &str) -> io::Result<File> {
+    fn fresh(&self, name: &OsStr) -> io::Result<File> {
         steps(Path::new(name))?;
         let flags =
             OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -263,7 +265,8 @@ impl Folder {
     ///
     /// # Errors
     /// It is not there, or a folder.
-    pub fn remove(&self, name: &str) -> io::Result<()> {
+    pub fn remove(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        let name = name.as_ref();
         steps(Path::new(name))?;
         Ok(unlinkat(
             &self.descriptor,

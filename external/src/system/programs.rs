@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use host_probe::trust;
 use machine::clock::now_ns;
 use results::digest::sha256_file;
 
@@ -46,7 +47,7 @@ pub(super) fn ends_by(child: &mut Child, until_ns: u64) -> bool {
 pub(super) fn installed_by_setup(name: &str) -> Option<PathBuf> {
     if is_root() {
         let program = docker_engine::state().join(name);
-        return docker_engine::is_roots(&program).then_some(program);
+        return trust::is_roots(&program).then_some(program);
     }
     let data = std::env::var_os("XDG_DATA_HOME")
         .filter(|path| !path.is_empty())
@@ -109,10 +110,6 @@ pub(super) fn unavailable(remedy: &str) -> impl Fn(String) -> Unavailable {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use docker_engine::is_roots;
-
     #[test]
     fn what_does_not_end_in_time_is_killed() {
         let launch = |seconds: &str| {
@@ -126,16 +123,5 @@ mod tests {
         let mut slow = launch("1000").unwrap();
         assert!(!super::ends_by(&mut slow, super::now_ns()));
         assert!(slow.try_wait().unwrap().is_some());
-    }
-
-    #[test]
-    fn only_what_nobody_else_can_replace_is_roots() {
-        assert!(is_roots(Path::new("/usr/bin/env")));
-        assert!(!is_roots(Path::new("/no/such/file")));
-        // Everybody may write to the folder for temporary files, or it is somebody's own.
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("program");
-        std::fs::write(&file, "").unwrap();
-        assert!(!is_roots(&file));
     }
 }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use host_probe::exit;
 use host_probe::given::Given;
 use host_probe::settings::Engine;
+use host_probe::{exit, files};
 use host_wasmedge::vm::{configuration, machine, quiet, wasi};
 use host_wasmedge::words::words;
 use machine::clock::now_ns;
@@ -165,15 +165,11 @@ fn check_free(address: SocketAddr) -> Result<(), Error> {
 
 /// Writes the milestones. Whoever waits for the file sees all of it or nothing.
 fn write_milestones(path: &Path, line: &serde_json::Value) -> Result<(), Error> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".part");
-    std::fs::write(&unfinished, format!("{line}\n"))
-        .and_then(|()| std::fs::rename(&unfinished, path))
-        .map_err(|error| {
-            Error::new(
-                exit::RESULTS,
-                format_args!("cannot write {}: {error}", path.display()),
-                "--milestones FILE needs a folder that exists and is writable",
-            )
-        })
+    files::replace(path, format!("{line}\n").as_bytes()).map_err(|error| {
+        Error::new(
+            exit::RESULTS,
+            format_args!("cannot write {}: {error}", path.display()),
+            "--milestones FILE needs a folder that exists and is writable",
+        )
+    })
 }
