@@ -174,7 +174,7 @@ fn answer(stream: &mut UnixStream) -> std::io::Result<(u16, Vec<u8>)> {
             let length = fields.find(|field| field.name.eq_ignore_ascii_case("content-length"));
             let length =
                 length.and_then(|field| std::str::from_utf8(field.value).ok()?.parse().ok());
-            let end = head + length.unwrap_or(0_usize);
+            let end = head.saturating_add(length.unwrap_or(0_usize));
             if bytes.len() >= end {
                 return Ok((response.code.unwrap_or(0), bytes[head..end].to_vec()));
             }
