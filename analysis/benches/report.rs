@@ -90,6 +90,7 @@ fn main() {
         ("2.5 million requests", "20261125T120000Z-0004", 63),
         ("5 million requests", "20261125T120000Z-0005", 125),
         ("10 million requests", "20261125T120000Z-0006", 250),
+        ("100 million requests", "20261125T120000Z-0007", 2_500),
     ] {
         measure(&mut out, &folder, name, &requests(run, samples));
     }

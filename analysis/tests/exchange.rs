@@ -338,6 +338,38 @@ fn what_hyperfine_did_not_write_is_named_with_its_place() {
 }
 
 #[test]
+fn a_file_of_hyperfines_fills_no_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = folder.path().join("raw");
+    let times = vec![0.001; 200_000];
+    // Two hundred thousand copies of either would be twenty gigabytes and more.
+    let long = "x".repeat(100_000);
+    let parameters: BTreeMap<_, _> = (0..500)
+        .map(|nth| (format!("p{nth}"), "y".repeat(200)))
+        .chain([
+            ("system".to_owned(), "native".to_owned()),
+            ("workload".to_owned(), "hello".to_owned()),
+            ("scenario".to_owned(), "cold".to_owned()),
+        ])
+        .collect();
+    for (command, parameters, why) in [
+        (
+            long.as_str(),
+            BTreeMap::new(),
+            "its command has 100000 bytes",
+        ),
+        ("x", parameters, "longer than what is read of one"),
+    ] {
+        let result = json!({ "command": command, "times": &times, "parameters": parameters });
+        let file = hyperfine_file(folder.path(), &json!([result]));
+        let found = analysis(&raw, &["import", "hyperfine", &file]);
+        ends(&found, Exit::Input);
+        assert!(found.0.contains(why), "{}", found.0);
+        assert!(found.0.len() < 10_000);
+    }
+}
+
+#[test]
 fn what_was_exported_comes_back_as_the_same_cells_and_times() {
     let folder = tempfile::tempdir().unwrap();
     let raw = folder.path().join("raw");
@@ -553,4 +585,34 @@ fn a_comment_says_first_what_is_slower() {
     let details = rest.find("<details>").unwrap();
     assert!(table < details, "{rest}");
     assert_eq!(rest.matches("```").count(), 2);
+}
+
+#[test]
+fn nothing_of_a_strangers_run_acts_in_a_comment() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = folder.path().join("raw");
+    for (run, seed) in [(RUN, 1), (OTHER, 2)] {
+        write(&raw, &starts(run, seed));
+    }
+    let tool = "@everyone <img src=http://e.org/x> ![x](http://e.org/x) ``` [x](http://e.org)";
+    let path = raw.join(RUN).join("manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    manifest["config"]["foreign"] = json!({"value": {"tool": tool}, "origin": "command_line"});
+    fs::write(&path, manifest.to_string()).unwrap();
+    let (comment, _) = analysis(&raw, &["compare", RUN, OTHER, "--format", "markdown"]);
+    let (shown, details) = comment.split_once("<details>").unwrap();
+    assert!(
+        shown.contains("**Beware:**") && shown.contains(r"\@everyone \<img"),
+        "{shown}"
+    );
+    for acting in [" @everyone", "<img", "![x]", "](http:"] {
+        let unescaped = shown.match_indices(acting);
+        let unescaped = unescaped.filter(|(at, _)| !shown[..*at].ends_with('\\'));
+        assert_eq!(unescaped.count(), 0, "{acting}: {shown}");
+    }
+    // What is details away lies between more backticks than it has in a row.
+    assert!(
+        details.contains("\n````text\n") && details.contains("\n````\n"),
+        "{details}"
+    );
 }

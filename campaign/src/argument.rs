@@ -7,7 +7,13 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 /// A path on a command line, made absolute once and here. What is measured runs in folders of its
 /// own: a relative path that gets any further would lead elsewhere there.
 pub fn path() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(std::path::absolute)
+    PathBufValueParser::new().try_map(absolute)
+}
+
+fn absolute(path: PathBuf) -> Result<PathBuf, String> {
+    std::path::absolute(path).map_err(|error| {
+        format!("the folder that this was called in is not there any more: {error}")
+    })
 }
 
 #[cfg(test)]

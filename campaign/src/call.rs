@@ -105,6 +105,10 @@ impl CallRecord {
         let Some(file) = self.body.as_deref().and_then(body_file) else {
             return Ok(self);
         };
+        if self.read.is_some() {
+            // What comes out of a pipe comes once.
+            return Ok(self);
+        }
         let path = std::path::absolute(file).map_err(|error| unreadable(file, &error))?;
         let bytes = std::fs::read(&path).map_err(|error| unreadable(file, &error))?;
         let sha256 = sha256_hex(&bytes);

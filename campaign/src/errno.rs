@@ -16,6 +16,10 @@ pub fn hint(error: &io::Error) -> Option<&'static str> {
         libc::ENOSPC | libc::EDQUOT => {
             "the disk or the quota is full: make room, or choose another folder"
         }
+        libc::EFBIG => {
+            "no file may become so long: `ulimit -f` shows how long, and `ulimit -f unlimited` \
+                lifts it as far as its hard limit"
+        }
         libc::EROFS => "the file system is mounted read-only: choose another folder",
         libc::EACCES | libc::EPERM => {
             "this user may not: look at the owner and the mode, or run it as somebody who may"
@@ -60,6 +64,7 @@ mod tests {
         let of = |errno| hint(&io::Error::from_raw_os_error(errno));
         assert!(of(libc::EMFILE).unwrap().contains("ulimit -n"));
         assert!(of(libc::ENOSPC).unwrap().contains("room"));
+        assert!(of(libc::EFBIG).unwrap().contains("ulimit -f"));
         assert!(of(libc::EROFS).unwrap().contains("read-only"));
         assert_eq!(
             of(libc::ECONNREFUSED),

@@ -13,6 +13,7 @@
 //! | [`argument`] | arguments that every program takes alike |
 //! | [`call`] | a person's own request, and what is expected of its answer |
 //! | [`duration`] | durations as people write and read them |
+//! | [`own_word`] | whose word a run is that names something of a person's own |
 //! | [`front_door`] | how this program was called, and what its words call commands |
 //! | [`report_offer`] | the report of a run that has ended: its command, and the offer to open it |
 //! | [`sibling`] | programs that cargo builds beside this one |
@@ -22,11 +23,13 @@ pub mod call;
 pub mod duration;
 pub mod errno;
 mod error;
+mod failures;
 pub mod front_door;
 pub mod identity;
 pub mod manifest;
 pub mod mask;
 mod order;
+pub mod own_word;
 mod patience;
 mod progress;
 pub mod report_offer;

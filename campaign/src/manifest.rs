@@ -9,9 +9,9 @@ use results::{Cell, SCHEMA_VERSION, mask};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::identity;
 use crate::mask::command_line;
 use crate::run::build;
+use crate::{identity, own_word};
 
 /// What only the program that measures knows of a run.
 #[derive(Debug, Clone)]
@@ -43,12 +43,15 @@ impl From<Measured> for Manifest {
             path: mask::shorten(&fact.path),
             ..fact
         });
+        let run = identity::new_run_name(measured.seed);
+        let mut config = shortened(measured.config);
+        own_word::give(&run, &mut config);
         Self {
             schema: SCHEMA_VERSION,
-            run: identity::new_run_name(measured.seed),
+            run,
             created_at: clock::wall_clock(),
             command_line: mask::arguments(&command_line()),
-            config: shortened(measured.config),
+            config,
             order: measured.order,
             seed: measured.seed,
             samples_per_cell: measured.samples_per_cell,

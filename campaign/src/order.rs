@@ -19,15 +19,25 @@ type Setting<'a> = (&'a Workload, Scenario);
 /// [`Param::CONDITIONS`].
 type Conditions<'a> = [Option<&'a str>; Param::CONDITIONS.len()];
 
-/// Every cell once, in the order of one block.
-pub(crate) fn block(order: &Order, cells: &[Cell], random: &mut ChaCha8Rng) -> Vec<Cell> {
+/// Every cell that a block has once, in its order.
+pub(crate) fn block(
+    order: &Order,
+    block: u32,
+    cells: &[Cell],
+    random: &mut ChaCha8Rng,
+) -> Vec<Cell> {
+    let cells: Vec<Cell> = cells
+        .iter()
+        .filter(|it| order.has(block, it))
+        .cloned()
+        .collect();
     match order {
         Order::Shuffled => {
-            let mut cells = cells.to_vec();
+            let mut cells = cells;
             cells.shuffle(random);
             cells
         }
-        Order::ByComparison { last } => by_comparison(cells, last, random),
+        Order::ByComparison { last, .. } => by_comparison(&cells, last, random),
     }
 }
 

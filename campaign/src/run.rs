@@ -19,7 +19,7 @@ use results::run_folder::{self, RunFolder};
 use crate::error::{Error, Exit};
 use crate::progress::Progress;
 use crate::terminal::{print, say, terminal};
-use crate::{errno, front_door, report_offer};
+use crate::{errno, front_door, identity, report_offer};
 
 /// Different reasons for unusable samples that are printed: the ledger has all.
 const REASONS_SHOWN: usize = 8;
@@ -97,6 +97,7 @@ pub fn open(
     now: Manifest,
 ) -> Result<(RunFolder, Manifest), Error> {
     let Some(run) = resume else {
+        let now = named_last(results, now);
         return Ok((RunFolder::create(results, &now.run)?, now));
     };
     let (folder, then) = RunFolder::open(results, run)?;
@@ -117,6 +118,23 @@ pub fn open(
             .hint("no run of this project does: its manifest is damaged, or somebody wrote it"));
     }
     Ok((folder, then))
+}
+
+/// A new run with a name that makes it the latest one of its folder, and a word about it where this
+/// machine's clock says otherwise.
+fn named_last(results: &Path, mut now: Manifest) -> Manifest {
+    let Some(newest) = run_folder::runs(results).pop() else {
+        return now;
+    };
+    let name = identity::after(&newest, &now.run);
+    if identity::is_set_back(&newest, &now.run) {
+        say(&format!(
+            "this machine's clock has not come as far as {newest}, the newest run here: was it set \
+                back? This run is called {name}, so that it is the latest"
+        ));
+    }
+    now.run = name;
+    now
 }
 
 /// Why a bench was not made.

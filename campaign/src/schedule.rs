@@ -1,6 +1,6 @@
 //! The campaign: plan → order in blocks → prepare → wait for quiet → sample → append.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,24 +15,21 @@ use results::manifest::{Manifest, Order};
 use results::noise::Noise;
 use results::record::{Cell, Outcome, Requests, Resources, Sample};
 use results::sum_rule::sum_rule;
-use results::{
-    Attested, Evidence, Failure, FailureKind, PhaseTime, SCHEMA_VERSION, Skip, SkipKind,
-};
+use results::{Attested, Evidence, Failure, FailureKind, PhaseTime, SCHEMA_VERSION, Skip};
 
+pub use crate::failures::FAILURES_IN_A_ROW;
+use crate::failures::Failures;
 use crate::mask::Secrets;
 use crate::order;
 use crate::patience::Patience;
-
-/// Samples of one cell that may fail in a row before the rest of them are skipped: what fails three
-/// times over will fail again, and thirty time limits of thirty seconds are a quarter of an hour.
-pub const FAILURES_IN_A_ROW: u32 = 3;
 
 /// What is to be measured, and in which order. Fixed before the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Every cell once.
     pub cells: Vec<Cell>,
-    /// How often each is measured: the number of blocks.
+    /// How often each is measured, but for those that the rule of order has in some blocks only: the number of
+    /// blocks.
     pub samples_per_cell: u32,
     /// By which rule they are ordered.
     pub order: Order,
@@ -81,7 +78,7 @@ impl Plan {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut order = Vec::with_capacity(self.cells.len() * self.samples_per_cell as usize);
         for block in 0..self.samples_per_cell {
-            let cells = order::block(&self.order, &self.cells, &mut random);
+            let cells = order::block(&self.order, block, &self.cells, &mut random);
             order.extend(cells.into_iter().map(|cell| (block, cell)));
         }
         (0..)
@@ -138,9 +135,14 @@ pub trait Bench {
 
     /// Holds the sample that is prepared back until nothing else runs on the machine, or `at_most` so
     /// long: what daemons and the kernel still have to do after the sample before must not be part
-    /// of this one. Nothing if the machine does not say.
-    fn wait_for_quiet(&mut self, at_most: Duration) -> Option<Quiet> {
-        quiet::wait(at_most)
+    /// of this one, nor what this program has begun itself, until that is `settled`. Nothing if the
+    /// machine does not say.
+    fn wait_for_quiet(
+        &mut self,
+        at_most: Duration,
+        settled: &mut dyn FnMut() -> bool,
+    ) -> Option<Quiet> {
+        quiet::wait(at_most, settled)
     }
 
     /// Launches one process, collects its milestones and resources, and checks its answer.
@@ -220,19 +222,22 @@ impl Campaign<'_> {
         for planned in order.iter().filter(|it| !done.contains(&it.order)) {
             if self.stop.load(Ordering::Relaxed) {
                 reporter.end();
+                ledger.settle()?;
                 return Ok(Ended::Interrupted);
             }
             reporter.before(planned);
-            let mut sample = session.take_sample(planned, bench);
+            let mut sample = session.take_sample(planned, bench, ledger)?;
+            session.free_since_ns = clock::now_ns();
             session.secrets.mask(&mut sample);
             if sample.outcome != Outcome::Ok {
                 ledger.check_room()?;
             }
-            ledger.append(&sample)?;
+            ledger.write(&sample)?;
             session.failures.note(&sample);
             reporter.after(&sample);
         }
         reporter.end();
+        ledger.settle()?;
         Ok(Ended::Complete)
     }
 }
@@ -245,6 +250,8 @@ struct Session<'a> {
     number: u32,
     failures: Failures,
     patience: Patience,
+    /// The clock at the end of the sample before, however that ended.
+    free_since_ns: u64,
 }
 
 impl<'a> Session<'a> {
@@ -257,23 +264,32 @@ impl<'a> Session<'a> {
             number: last.map_or(0, |last| last.saturating_add(1)),
             failures: Failures::replay(recorded),
             patience: Patience::default(),
+            free_since_ns: clock::now_ns(),
         }
     }
 
-    /// The life of a sample.
-    fn take_sample(&mut self, planned: &Planned, bench: &mut dyn Bench) -> Sample {
+    /// The life of a sample. The disk takes the one before while this one is prepared, and has it before this
+    /// one is launched.
+    fn take_sample(
+        &mut self,
+        planned: &Planned,
+        bench: &mut dyn Bench,
+        ledger: &mut Ledger,
+    ) -> Result<Sample, LedgerError> {
         let proc = Path::new("/proc");
         let mut sample = self.blank(planned);
         if let Some(skip) = self.failures.gave_up(&planned.cell) {
-            return skipped(sample, skip);
+            return Ok(skipped(sample, skip));
         }
         if let Err(skip) = bench.prepare(planned) {
-            return skipped(sample, skip);
+            return Ok(skipped(sample, skip));
         }
         // Only what is prepared has been built.
         sample.artifact_sha256 = bench.artifact_sha256(&planned.cell);
-        let quiet = self.patience.wait(|at_most| bench.wait_for_quiet(at_most));
-        sample.attested.extend(quiet);
+        let mut settled = || ledger.is_settled();
+        let wait = |at_most| bench.wait_for_quiet(at_most, &mut settled);
+        sample.attested.extend(self.patience.wait(wait));
+        ledger.settle()?;
         let census = Census::take();
         let before = Counters::read(proc);
         let started_at = clock::wall_clock();
@@ -290,7 +306,10 @@ impl<'a> Session<'a> {
             noise,
             ..sample
         };
-        evaluate(sample, measured, cleaned)
+        let mut sample = evaluate(sample, measured, cleaned);
+        let spent_ns = clock::now_ns().saturating_sub(self.free_since_ns);
+        sample.attested.extend(around(&sample, spent_ns));
+        Ok(sample)
     }
 
     /// A place of the plan that nothing is known of yet.
@@ -327,6 +346,13 @@ fn skipped(mut sample: Sample, skip: Skip) -> Sample {
     sample
 }
 
+/// What a sample that took so long as a whole took beyond its start: the harness's own time.
+fn around(sample: &Sample, spent_ns: u64) -> Option<(Evidence, u64)> {
+    let is_start = sample.outcome == Outcome::Ok && sample.cell.scenario.starts();
+    let start_ns = sample.total_ns.filter(|_| is_start)?;
+    Some((Evidence::HarnessNs, spent_ns.saturating_sub(start_ns)))
+}
+
 /// Whether it is a measurement: what the bench says, what the phases add up to, what was left.
 fn evaluate(sample: Sample, measured: Measurement, cleaned: Result<(), String>) -> Sample {
     let taken_apart = measured.total_ns.filter(|_| !measured.phases.is_empty());
@@ -356,33 +382,5 @@ fn evaluate(sample: Sample, measured: Measurement, cleaned: Result<(), String>) 
         requests: measured.requests,
         attested,
         ..sample
-    }
-}
-
-/// How often each cell has failed in a row.
-#[derive(Debug, Default)]
-struct Failures(BTreeMap<Cell, u32>);
-
-impl Failures {
-    /// What the samples of an interrupted run say: a resumed run gives up where an uninterrupted
-    /// one would have.
-    fn replay(recorded: &[Sample]) -> Self {
-        let mut failures = Self::default();
-        recorded.iter().for_each(|sample| failures.note(sample));
-        failures
-    }
-
-    fn note(&mut self, sample: &Sample) {
-        match sample.outcome {
-            Outcome::Ok => _ = self.0.remove(&sample.cell),
-            Outcome::Failed => *self.0.entry(sample.cell.clone()).or_default() += 1,
-            Outcome::Skipped => {}
-        }
-    }
-
-    fn gave_up(&self, cell: &Cell) -> Option<Skip> {
-        let reason = || format!("given up: this cell failed {FAILURES_IN_A_ROW} times in a row");
-        (*self.0.get(cell)? >= FAILURES_IN_A_ROW)
-            .then(|| Skip::new(SkipKind::GaveUp, reason()).remedy("see its failed samples"))
     }
 }

@@ -27,6 +27,7 @@ fn setting(cell: &Cell) -> (String, Scenario) {
 fn by_comparison() -> Order {
     Order::ByComparison {
         last: BTreeSet::from(["system-1".to_owned(), "system-3".to_owned()]),
+        slow_every: 1,
     }
 }
 
@@ -223,4 +224,39 @@ fn the_rules_order_as_they_always_did() {
     };
     let digests = [digest(Order::Shuffled), digest(by_comparison())];
     assert_eq!(digests, ["8cc346f15926bdd9", "8a1a8208f7438110"]);
+}
+
+#[test]
+fn cells_that_take_long_are_in_some_blocks_only_and_the_others_in_all() {
+    let is_slow = |cell: &Cell| {
+        cell.scenario == Scenario::Warm
+            || ["system-1", "system-3"].contains(&cell.system.original_name())
+    };
+    for (seed, every) in (0..40).flat_map(|seed| (1..5).map(move |every| (seed, every))) {
+        let mut plan = plan(seed, by_comparison());
+        let Order::ByComparison { slow_every, .. } = &mut plan.order else {
+            unreachable!("it is by comparison");
+        };
+        *slow_every = every;
+        let order = plan.order();
+        for cell in &plan.cells {
+            let of_cell = order.iter().filter(|it| it.cell == *cell);
+            let blocks: Vec<_> = of_cell.map(|it| it.block).collect();
+            let every = if is_slow(cell) { every } else { 1 };
+            let expected: Vec<_> = (0..plan.samples_per_cell).step_by(every as usize).collect();
+            assert_eq!(blocks, expected, "{cell}");
+            let samples = plan.order.samples(plan.samples_per_cell, cell);
+            assert_eq!(samples as usize, blocks.len());
+        }
+        assert!(order.iter().map(|it| it.order).eq(0..order.len() as u64));
+        for (number, block) in order
+            .chunk_by(|one, two| one.block == two.block)
+            .enumerate()
+        {
+            assert!(
+                block.iter().all(|it| it.block as usize == number),
+                "no block is empty"
+            );
+        }
+    }
 }

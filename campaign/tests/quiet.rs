@@ -55,9 +55,10 @@ impl Bench for Disturbed {
         Ok(())
     }
 
-    fn wait_for_quiet(&mut self, at_most: Duration) -> Option<Quiet> {
+    /// A disk takes time that is none of the invented machine's.
+    fn wait_for_quiet(&mut self, at_most: Duration, _: &mut dyn FnMut() -> bool) -> Option<Quiet> {
         self.could_wait.push(at_most);
-        quiet::wait_by(&mut self.machine, at_most)
+        quiet::wait_by(&mut self.machine, at_most, &mut || true)
     }
 
     fn sample(&mut self, planned: &Planned) -> Measurement {
@@ -161,8 +162,12 @@ fn once_it_is_quiet_again_it_is_waited_for_as_long_as_before() {
             self.0.machine.never_quiet = (1..4).contains(&planned.order);
             self.0.prepare(planned)
         }
-        fn wait_for_quiet(&mut self, at_most: Duration) -> Option<Quiet> {
-            self.0.wait_for_quiet(at_most)
+        fn wait_for_quiet(
+            &mut self,
+            at_most: Duration,
+            settled: &mut dyn FnMut() -> bool,
+        ) -> Option<Quiet> {
+            self.0.wait_for_quiet(at_most, settled)
         }
         fn sample(&mut self, planned: &Planned) -> Measurement {
             self.0.sample(planned)

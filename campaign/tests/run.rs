@@ -81,3 +81,17 @@ fn a_run_that_cannot_take_its_first_sample_is_none() {
         runs[0]
     );
 }
+
+#[test]
+fn the_run_that_begins_last_is_the_latest_whatever_the_clock_was_set_to() {
+    let results = tempfile::tempdir().unwrap();
+    let of_the_future = "29991231T235959Z-ffff";
+    std::fs::create_dir(results.path().join(of_the_future)).unwrap();
+    let (folder, manifest) = run::open(None, results.path(), manifest()).unwrap();
+    run::measure(&folder, &manifest, |_| Ok::<_, std::io::Error>(Idle)).unwrap();
+    assert!(manifest.run.starts_with("30000101T000000Z-"));
+    assert_eq!(
+        run_folder::resolve(results.path(), "latest").unwrap(),
+        manifest.run
+    );
+}

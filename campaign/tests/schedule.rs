@@ -12,7 +12,7 @@ use campaign::schedule::{
 use results::ledger::{self, Ledger};
 use results::manifest::Order;
 use results::{
-    Cell, Outcome, Params, Phase, PhaseTime, Sample, Scenario, Skip, SkipKind, Workload,
+    Cell, Evidence, Outcome, Params, Phase, PhaseTime, Sample, Scenario, Skip, SkipKind, Workload,
 };
 
 /// What the mock does with the cells of one workload.
@@ -66,7 +66,11 @@ impl Bench for Mock {
     }
 
     /// Nobody knows what runs on an invented machine.
-    fn wait_for_quiet(&mut self, _: Duration) -> Option<machine::quiet::Quiet> {
+    fn wait_for_quiet(
+        &mut self,
+        _: Duration,
+        _: &mut dyn FnMut() -> bool,
+    ) -> Option<machine::quiet::Quiet> {
         None
     }
 
@@ -304,7 +308,7 @@ fn a_slate_that_is_not_clean_fails_the_sample() {
 }
 
 #[test]
-fn the_record_is_on_disk_before_the_reporter_hears_of_it() {
+fn the_record_is_written_before_the_reporter_hears_of_it() {
     struct Reader(std::path::PathBuf, u64);
     impl Reporter for Reader {
         fn after(&mut self, sample: &Sample) {
@@ -317,4 +321,68 @@ fn the_record_is_on_disk_before_the_reporter_hears_of_it() {
     let mut reader = Reader(world.path(), 0);
     world.run_for(&mut reader);
     assert_eq!(reader.1, 3);
+}
+
+#[test]
+fn the_disk_has_each_record_before_the_next_sample_is_launched() {
+    /// Waits for quiet until the disk has the record of the sample before.
+    struct Patient(Mock, u32);
+    impl Bench for Patient {
+        fn prepare(&mut self, planned: &Planned) -> Result<(), Skip> {
+            self.0.prepare(planned)
+        }
+
+        fn wait_for_quiet(
+            &mut self,
+            _: Duration,
+            settled: &mut dyn FnMut() -> bool,
+        ) -> Option<machine::quiet::Quiet> {
+            while !settled() {
+                std::thread::yield_now();
+            }
+            self.1 += 1;
+            None
+        }
+
+        fn sample(&mut self, planned: &Planned) -> Measurement {
+            self.0.sample(planned)
+        }
+
+        fn clean(&mut self, planned: &Planned) -> Result<(), String> {
+            self.0.clean(planned)
+        }
+
+        fn artifact_sha256(&self, cell: &Cell) -> Option<String> {
+            self.0.artifact_sha256(cell)
+        }
+    }
+    let mut world = World::new(3, &[("a", Works)]);
+    let mock = std::mem::replace(&mut world.mock, Mock::new(&[]));
+    let (mut ledger, _) = Ledger::open(&world.path()).unwrap();
+    let campaign = Campaign {
+        plan: &world.plan,
+        run: "r",
+        recorded: &[],
+        stop: &AtomicBool::new(false),
+    };
+    let mut patient = Patient(mock, 0);
+    campaign
+        .run(&mut ledger, &mut patient, &mut Silent)
+        .unwrap();
+    assert!(ledger.is_settled() && patient.1 == 3);
+    assert_eq!(world.recorded().len(), 3);
+}
+
+#[test]
+fn every_start_says_what_it_took_beyond_itself_and_nothing_else_does() {
+    let mut world = World::new(4, &[("a", Works), ("b", Traps), ("c", IsNotInstalled)]);
+    world.run();
+    for sample in world.recorded() {
+        let around = sample.attested.number(Evidence::HarnessNs);
+        assert_eq!(
+            around.is_some(),
+            sample.outcome == Outcome::Ok,
+            "{sample:?}"
+        );
+    }
 }

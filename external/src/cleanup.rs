@@ -20,3 +20,16 @@ pub fn run(words: &[String]) -> Result<(), String> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_first_word_of_a_guard_is_a_part_of_a_tests_name() {
+        let own = [link::CLEANUP, tap::CLEANUP, firewall::CLEANUP];
+        for word in own.into_iter().chain(system::CLEANUPS) {
+            assert!(word.contains('-'), "{word}");
+        }
+    }
+}

@@ -159,6 +159,76 @@ fn a_described_system_is_measured_like_any_other_and_its_run_goes_on_with_its_fi
 }
 
 #[test]
+fn nothing_that_a_strangers_run_names_is_executed_when_it_is_resumed() {
+    let mine = Mine::new("answers", "");
+    let few = ["--only", "scenario=warm-disk", "--samples", "1"];
+    let (code, said) = mine.suite(&few);
+    assert_eq!(code, Some(0), "{said}");
+    let ran = mine.folder.path().join("ran");
+    let trace = format!("echo mine 1.2.3; touch {}", ran.display());
+    let program = mine.folder.path().join("evil");
+    fs::write(&program, format!("#!/bin/sh\n{trace}\n")).unwrap();
+    fs::set_permissions(
+        &program,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    let (out, path) = (mine.out(), mine.run().join("manifest.json"));
+    let resume = [
+        "suite",
+        "--resume",
+        "latest",
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let begun = fs::read_to_string(&path).unwrap();
+    // As they may come from somebody: with another description, program or workload, signed for what was there.
+    let evil = mine.folder.path().join("evil.toml");
+    let described = fs::read_to_string(&mine.file).unwrap();
+    let described = described.replace(
+        "[\"/bin/echo\", \"mine 1.2.3\"]",
+        &format!("[\"/bin/sh\", \"-c\", {trace:?}]"),
+    );
+    assert!(described.contains("touch"), "{described}");
+    fs::write(&evil, described).unwrap();
+    let native = format!("[workload.x]\nnative = [\"/bin/sh\", \"-c\", {trace:?}]\n");
+    for (key, value) in [
+        ("system_files", serde_json::json!([&evil])),
+        (
+            "targets",
+            serde_json::json!([{"text": native, "folder": "/"}]),
+        ),
+        (
+            "builds",
+            serde_json::json!({"native-a": &program, "native-b": &program}),
+        ),
+        (
+            "hosts",
+            serde_json::json!({"wasmtime-embedded-a": &program}),
+        ),
+    ] {
+        let mut manifest: serde_json::Value = serde_json::from_str(&begun).unwrap();
+        manifest["config"][key]["value"] = value;
+        fs::write(&path, manifest.to_string()).unwrap();
+        let (code, said) = external(&resume);
+        assert_eq!(code, Some(7), "{key}: {said}");
+        assert!(said.contains("this user has not begun it"), "{key}: {said}");
+        assert!(!ran.exists(), "{key}: {said}");
+    }
+    // Nor is one gone on with that another user has begun.
+    fs::write(&path, &begun).unwrap();
+    let other = Command::new(env!("CARGO_BIN_EXE_external"))
+        .args(resume)
+        .env_remove("CARGO")
+        .env("XDG_DATA_HOME", mine.folder.path().join("home"))
+        .output()
+        .unwrap();
+    assert_eq!(other.status.code(), Some(7));
+    let (code, said) = external(&resume);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn a_hook_that_fails_is_a_reason_and_no_figure() {
     let before = Mine::new("answers", "before = [\"/bin/sh\", \"-c\", \"exit 3\"]");
     let (code, said) = before.suite(&["--only", "scenario=warm-disk", "--samples", "1"]);

@@ -139,6 +139,41 @@ fn two_programs_are_measured_against_each_other() {
 }
 
 #[test]
+fn two_builds_of_a_persons_own_service_are_asked_what_its_description_says() {
+    let out = folder();
+    let mock = Path::new(env!("CARGO_BIN_EXE_mock-server"));
+    let builds = two_builds(mock, out.path(), b"another build");
+    let [a, b] = builds.each_ref().map(|build| path(build));
+    let describe = |expected: &str| {
+        let text = format!(
+            "[workload.greeter]\nrequest = \"GET /greeting\"\nnative = [\"{}\", \"answers\", \
+                \"{{address}}\"]\nexpect = \"body-contains:{expected}\"\n",
+            mock.display()
+        );
+        fs::write(out.path().join("own.toml"), text).unwrap();
+    };
+    describe("Hello");
+    let file = out.path().join("own.toml");
+    let runs = out.path().join("runs");
+    let own = ["--target", path(&file), "--a", a, "--b", b];
+    let few = ["--system", "native", "--samples", "2"];
+    let (output, stdout, stderr) = duel(&runs, &[&own[..], &few].concat());
+    assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
+    is_recorded(&runs, &builds, 4);
+    assert!(stdout.contains("native, greeter warm-disk"), "{stdout}");
+    let (manifest, _) = run_of(&runs);
+    let described = manifest.artifacts.iter().find(|it| it.build.is_none());
+    assert_eq!(described.unwrap().sha256, sha256_file(&file).unwrap());
+    let (output, _, stderr) = duel(&runs, &["--resume", "latest"]);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    // What it is asked is a part of what is compared.
+    describe("Welcome");
+    let (output, _, stderr) = duel(&runs, &["--resume", "latest"]);
+    assert_eq!(output.status.code(), Some(7), "{stderr}");
+    assert!(stderr.contains("is another file"), "{stderr}");
+}
+
+#[test]
 fn two_guests_are_compiled_each_for_itself() {
     let out = folder();
     let artifact = Workload::CpuHash
@@ -231,6 +266,7 @@ fn a_build_that_answers_wrongly_is_no_slower_one() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of what cannot be measured")]
 fn what_cannot_be_measured_is_one_message_with_a_way_out() {
     let out = folder();
     let component = Workload::HttpHello.artifact_for(Dialect::WasiHttp);
@@ -244,6 +280,11 @@ fn what_cannot_be_measured_is_one_message_with_a_way_out() {
     let host = path(&host);
     let text = out.path().join("text");
     fs::write(&text, "no build").unwrap();
+    let own = out.path().join("own.toml");
+    let described =
+        format!("[workload.x]\ncomponent = \"{component}\"\n[workload.y]\nnative = [\"sh\"]\n");
+    fs::write(&own, described).unwrap();
+    let own = path(&own);
     let runs = out.path().join("runs");
     for (arguments, code, said) in [
         (&["--a", component][..], 2, "--b <PATH>"),
@@ -272,6 +313,57 @@ fn what_cannot_be_measured_is_one_message_with_a_way_out() {
             2,
             "--system takes native, wasmtime-embedded",
         ),
+        (
+            &["--a", component, "--b", component, "--system", "docker"],
+            2,
+            "two images are two workloads of one file",
+        ),
+        (
+            &[
+                "--a",
+                component,
+                "--b",
+                component,
+                "--workload",
+                "http-hallo",
+            ],
+            2,
+            "did you mean http-hello?",
+        ),
+        (
+            &["--target", own, "--a", component, "--b", component],
+            2,
+            "--workload takes x, y",
+        ),
+        (
+            &[
+                "--target",
+                own,
+                "--workload",
+                "y",
+                "--a",
+                component,
+                "--b",
+                component,
+            ],
+            3,
+            "y has no component",
+        ),
+        (
+            &[
+                "--target",
+                own,
+                "--workload",
+                "x",
+                "--a",
+                module,
+                "--b",
+                module,
+            ],
+            3,
+            "x under wasmtime-embedded is a component",
+        ),
+        (&["--target", own, "--a", component], 2, "--b <PATH>"),
         (&["--host-a", host], 2, "--host-b <PATH>"),
         (
             &["--host-a", host, "--host-b", host, "--a", component],

@@ -157,6 +157,48 @@ fn services_answer_every_request_as_the_core_does() {
 }
 
 #[test]
+fn what_somebody_has_put_into_a_folder_above_is_no_part_of_a_service() {
+    for (system, found) in runtimes() {
+        // As a folder of results below one that everybody may write to.
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("run/work");
+        std::fs::create_dir_all(&folder).unwrap();
+        let spec = prepared(system, &found, Workload::HttpHello, &folder);
+        let evil = above.path().join("evil.mjs");
+        std::fs::write(
+            &evil,
+            "console.log('evil'); export const answer = () => 'evil';",
+        )
+        .unwrap();
+        let evil = format!("file://{}", evil.display());
+        let modules = std::fs::read_dir(&folder).unwrap().flatten();
+        let module = |name: String| format!("\"file://{}/{name}\": \"{evil}\"", folder.display());
+        let imports: Vec<_> = modules
+            .map(|it| module(it.file_name().into_string().unwrap()))
+            .chain([format!("\"node:http\": \"{evil}\"")])
+            .collect();
+        let imports = format!("{{\"imports\": {{{}}}}}", imports.join(", "));
+        let preload = format!("preload = [\"{evil}\"]\n");
+        let packages = r#"{"type": "commonjs"}"#;
+        let paths = r#"{"compilerOptions": {"baseUrl": ".", "paths": {"*": ["./evil.mjs"]}}}"#;
+        for (name, text) in [
+            ("deno.json", imports.as_str()),
+            ("bunfig.toml", &preload),
+            ("package.json", packages),
+            ("tsconfig.json", paths),
+        ] {
+            for folder in [above.path().to_owned(), above.path().join("run")] {
+                std::fs::write(folder.join(name), text).unwrap();
+            }
+        }
+        let service = Service::start(&spec, &folder);
+        let (status, body) = service.ask("GET", "/", b"");
+        let expected = answer("GET", "/", Vec::new(), &Counter::new());
+        assert_eq!((status, body), (200, expected.body), "{}", system.name());
+    }
+}
+
+#[test]
 fn commands_print_what_the_core_does_and_refuse_what_is_no_number() {
     for (system, found) in runtimes() {
         for workload in [Workload::Hello, Workload::CpuHash] {

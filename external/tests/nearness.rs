@@ -81,7 +81,7 @@ fn nearness(profile: &str, is_shuffled: bool, is_such: impl Fn(&Planned) -> bool
     let order = if is_shuffled {
         Order::Shuffled
     } else {
-        plan::order(&cells)
+        plan::order(&cells, &settings.values)
     };
     let plan = Plan {
         cells: cells.iter().map(|it| it.cell.clone()).collect(),
@@ -95,7 +95,8 @@ fn nearness(profile: &str, is_shuffled: bool, is_such: impl Fn(&Planned) -> bool
         .filter(|(candidate, _)| is_such(&cells[*candidate]))
         .collect();
     let (mut kept, mut apart) = (0.0, Vec::new());
-    for block in plan.order().chunks(cells.len()) {
+    let order = plan.order();
+    for block in order.chunk_by(|one, two| one.block == two.block) {
         let (mut now_s, mut began_s) = (0.0, vec![0.0; cells.len()]);
         for planned in block {
             let at: usize = places[&planned.cell];

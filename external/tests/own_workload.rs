@@ -354,3 +354,47 @@ fn a_component_is_measured_on_what_runs_components() {
         assert_eq!(sample.artifact_sha256.as_deref(), Some(&*digest));
     }
 }
+
+/// What lies in `targets`, for people to begin with.
+#[test]
+fn every_example_is_read() {
+    let ground = Ground::new();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("targets");
+    let mut described = Vec::new();
+    for entry in fs::read_dir(&examples).unwrap() {
+        let path = entry.unwrap().path();
+        let copy = ground.at(path.file_name().unwrap().to_str().unwrap());
+        if path.extension().is_some_and(|it| it == "toml") {
+            described.push(copy.clone());
+        }
+        if path.is_file() {
+            fs::copy(&path, &copy).unwrap();
+        }
+    }
+    // What they are built to, and what a machine may lack, stands in for itself here.
+    let component = workloads::Workload::HttpHello.artifact().unwrap().path();
+    for name in ["javascript.wasm", "python.wasm"] {
+        fs::copy(&component, ground.at(name)).unwrap();
+    }
+    let programs = ground.at("programs");
+    fs::create_dir(&programs).unwrap();
+    for name in ["nginx", "python3", "jq", "sqlite3"] {
+        std::os::unix::fs::symlink("/bin/true", programs.join(name)).unwrap();
+    }
+    assert!(described.len() >= 4, "{described:?}");
+    for file in described {
+        let listed = Command::new(env!("CARGO_BIN_EXE_external"))
+            .args(["suite", "--list", "--target"])
+            .arg(&file)
+            .env("PATH", &programs)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&listed.stderr);
+        assert_eq!(
+            listed.status.code(),
+            Some(0),
+            "{}: {stderr}",
+            file.display()
+        );
+    }
+}

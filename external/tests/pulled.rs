@@ -1,26 +1,19 @@
 //! Starts whose image is pulled from a registry on the loopback, as the suite measures them. What they
 //! need is installed by `./setup docker wasmcloud`; without it they fail, and say so.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use results::record::{Outcome, Scenario};
 use results::{Evidence, Param, Phase, Sample, ledger, run_folder};
 
-/// Starts of a system, one of each way in which its image is pulled.
-fn samples(system: &str) -> Vec<Sample> {
+/// Starts of systems, so many of each way in which their images are pulled.
+fn pulled(only: &str, samples: &str) -> Vec<Sample> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let only = format!("system={system},workload=http-hello,scenario=image-cold,observer=none");
+    let only = format!("{only},workload=http-hello,scenario=image-cold,observer=none");
     let ran = Command::new(env!("CARGO_BIN_EXE_external"))
-        .args([
-            "suite",
-            "--only",
-            &only,
-            "--samples",
-            "1",
-            "--variants",
-            "all",
-            "--out",
-        ])
+        .args(["suite", "--only", &only, "--samples", samples])
+        .args(["--variants", "all", "--out"])
         .arg(folder.path())
         .output()
         .unwrap();
@@ -29,8 +22,6 @@ fn samples(system: &str) -> Vec<Sample> {
     let run = runs.first().unwrap_or_else(|| panic!("{text}"));
     let samples = ledger::read(&folder.path().join(run).join("samples.jsonl"));
     let samples = samples.unwrap().samples;
-    let of_system = samples.into_iter().filter(|it| !it.cell.system.is_twin());
-    let samples: Vec<_> = of_system.collect();
     for sample in &samples {
         assert_eq!(
             sample.outcome,
@@ -47,6 +38,13 @@ fn samples(system: &str) -> Vec<Sample> {
         };
         assert!(bytes > least, "{}: {bytes}", sample.cell);
     }
+    samples
+}
+
+/// Starts of a system, one of each way in which its image is pulled.
+fn samples(system: &str) -> Vec<Sample> {
+    let mut samples = pulled(&format!("system={system}"), "1");
+    samples.retain(|it| !it.cell.system.is_twin());
     let of = |name: &str| {
         samples
             .iter()
@@ -74,6 +72,18 @@ fn begins_with_the_pull(sample: &Sample) {
 fn docker_pulls_and_unpacks_in_each_start() {
     docker_engine::start().expect("`./setup docker` installs it");
     samples("docker").iter().for_each(begins_with_the_pull);
+}
+
+#[test]
+fn images_with_a_layer_in_common_are_each_pulled_whole() {
+    docker_engine::start().expect("`./setup docker` installs it");
+    let samples = pulled(
+        "system=docker,system=docker-wasmtime,network=bridge,base_layer=32MiB",
+        "2",
+    );
+    let systems: BTreeSet<&str> = samples.iter().map(|it| it.cell.system.as_str()).collect();
+    assert!(systems.len() > 1, "{systems:?}");
+    samples.iter().for_each(begins_with_the_pull);
 }
 
 #[test]

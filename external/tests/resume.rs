@@ -121,7 +121,7 @@ fn what_a_killed_run_had_ordered_is_removed_even_if_it_comes_later_and_is_never_
     // No process has it: none begins at the first tick with the number of this one.
     let owner = format!("{}-1", std::process::id());
     let address = socket.to_str().unwrap();
-    let mut cleanup = external(&["__cleanup", "docker", address, &owner])
+    let mut cleanup = external(&["__cleanup", "docker-objects", address, &owner])
         .spawn()
         .unwrap();
     std::thread::sleep(std::time::Duration::from_millis(400));

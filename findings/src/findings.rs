@@ -6,9 +6,9 @@ use crate::facts::Facts;
 use crate::input::Run;
 use crate::questions::{
     acquisition, blocks, break_even, carry_over, clocks, container_layers, controls, density, duel,
-    engine_pairs, factors, headline, kinds_of_cold, levers, lifecycles, limits, load_curve,
-    network_path, objectives, observer, pool_slots, ranking, requests, scaling, starts, state,
-    virtual_machines,
+    engine_pairs, factors, harness, headline, kinds_of_cold, levers, lifecycles, limits,
+    load_curve, network_path, objectives, observer, pool_slots, ranking, requests, scaling, starts,
+    state, virtual_machines,
 };
 use crate::statistics::CONFIDENCE;
 
@@ -93,6 +93,9 @@ pub struct Findings {
     pub blocks: blocks::Blocks,
     /// What systems with an engine of their own leave behind for the start after them.
     pub carry_over: Option<carry_over::CarryOver>,
+    /// What a sample takes beyond its start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub harness: Option<harness::Harness>,
     /// What cannot be said.
     pub limits: limits::Limits,
 }
@@ -137,6 +140,7 @@ impl Findings {
             observer: observer::compute(&facts),
             blocks: blocks::compute(&facts),
             carry_over: carry_over::compute(&facts),
+            harness: harness::compute(&facts),
             limits: limits::compute(&facts),
             options,
             facts,

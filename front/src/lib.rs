@@ -29,7 +29,9 @@ pub fn help() -> String {
     let mut text = format!(
         "Where does a cold start go? The same service as a native program, as WebAssembly and in\n\
          containers, each start taken apart into phases, and what can be concluded.\n\n\
-         Usage: {NAME} <COMMAND> [OPTIONS]\n"
+         Usage: {NAME} <COMMAND> [OPTIONS]\n\n\
+         suite, scale, density, compare and duel measure a service or command of your own too, as\n\
+         --target FILE describes it, and under another runtime, as --system FILE describes that.\n"
     );
     for group in COMMANDS {
         text.push_str(&format!("\n{}:\n", group.title));

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,14 +33,18 @@ pub(crate) fn become_it(program: Program, words: &[OsString]) -> String {
                 words
             };
             let error = Command::new(&path).arg0(NAME).args(words).exec();
-            explain(
-                &format!("cannot run {}: {error}", path.display()),
-                &REINSTALL,
-            )
+            let hint = match program {
+                // What is not there then is not the script.
+                Program::Setup if error.kind() == ErrorKind::NotFound => BASH,
+                _ => REINSTALL,
+            };
+            explain(&format!("cannot run {}: {error}", path.display()), &hint)
         }
         Err(text) => text,
     }
 }
+
+const BASH: &str = "it is a script for bash, which is not here: install that first";
 
 const REINSTALL: &str = "unpack the package again, whole: its folders belong together";
 

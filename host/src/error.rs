@@ -44,6 +44,8 @@ pub(crate) fn machine_limit(what: &str, error: &std::io::Error) -> Error {
 pub(crate) struct Advice {
     artifact: &'static str,
     guest: &'static str,
+    /// What has come of it where a limit was reached, before what allows more.
+    limit: &'static str,
 }
 
 impl Advice {
@@ -52,23 +54,27 @@ impl Advice {
         artifact: "is it built for WASI 0.1 (core module) or WASI 0.2 (component)?",
         guest: "nothing was recorded; run the guest alone, or set the expected answer with \
             --expect",
+        limit: "nothing was recorded; ",
     };
     /// Of `host run`.
     pub(crate) const RUN: Self = Self {
         artifact: "a core module with `_start`, or a component that exports wasi:cli/run, is run; \
             `host compile` makes a precompiled one for this very version",
         guest: "it started and then failed by itself; what it printed is above",
+        limit: "",
     };
     /// Of `host serve`.
     pub(crate) const SERVED: Self = Self {
         artifact: "a component that exports wasi:http/incoming-handler is served; `host compile` \
             makes a precompiled one for this very version",
         guest: "it was loaded and then failed by itself",
+        limit: "",
     };
     /// Of `host compile`.
     pub(crate) const COMPILED: Self = Self {
         artifact: "a core module or a component is compiled",
         guest: Self::SERVED.guest,
+        limit: "",
     };
 }
 
@@ -90,12 +96,19 @@ pub(crate) fn failed(subject: &str, failure: &Failure, advice: Advice) -> Error 
     match failure.cause {
         Cause::Artifact => error.hint(advice.artifact),
         Cause::Guest => error.hint(advice.guest),
-        Cause::TimeLimit => error.hint("nothing was recorded; --time-limit SECONDS allows more"),
-        Cause::MemoryLimit => error.hint("nothing was recorded; --memory-limit MIB allows more"),
-        Cause::OutputLimit => error.hint(
-            "nothing was recorded; the output of a guest is its answer, and an answer that is cut \
-                would be a wrong one: print less",
-        ),
+        Cause::TimeLimit => error.hint(format!(
+            "{}--time-limit SECONDS allows more",
+            advice.limit
+        )),
+        Cause::MemoryLimit => error.hint(format!(
+            "{}--memory-limit MIB allows more",
+            advice.limit
+        )),
+        Cause::OutputLimit => error.hint(format!(
+            "{}the output of a guest is its answer, and an answer that is cut would be a wrong one: \
+                print less",
+            advice.limit
+        )),
         Cause::Machine => error.hint(machine::limits::hint()),
         Cause::Harness => {
             error.hint("this is a fault of the harness: please report it with the command line")

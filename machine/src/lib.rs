@@ -18,6 +18,7 @@ pub mod clock;
 pub mod cores;
 pub mod facts;
 pub mod limits;
+mod listeners;
 pub mod mappings;
 pub mod memory;
 pub mod noise;

@@ -28,39 +28,118 @@ fn soft(resource: Resource) -> Option<u64> {
 /// What to do where the machine did not give what a start needs: names the limits that are set, and
 /// what lifts them.
 pub fn hint() -> String {
-    let mut found = Vec::new();
-    if let Some(bytes) = address_space_bytes() {
-        found.push(format!(
-            "`ulimit -v` is {} KiB, and an engine reserves 4 GiB of addresses for each memory of a \
-                guest: `ulimit -v unlimited` lifts it",
-            bytes / 1024
-        ));
-    }
-    if let Some(bytes) = soft(Resource::RLIMIT_DATA) {
-        found.push(format!(
-            "`ulimit -d` is {} KiB: `ulimit -d unlimited` lifts it",
-            bytes / 1024
-        ));
-    }
-    // What is usual is no news; what is less than any login gets may be what was run into.
-    if let Some(files) = soft(Resource::RLIMIT_NOFILE).filter(|files| *files < 256) {
-        found.push(format!(
-            "`ulimit -n` is {files}: `ulimit -n 1024` allows more"
-        ));
-    }
-    if let Some(processes) = soft(Resource::RLIMIT_NPROC).filter(|processes| *processes < 1024) {
-        found.push(format!(
-            "`ulimit -u` is {processes}: `ulimit -u 4096` allows more"
-        ));
-    }
-    if found.is_empty() {
+    in_the_way().unwrap_or_else(|| {
         "no ulimit is in the way: see free memory, the limits of the control group and \
             vm.max_map_count"
             .to_owned()
-    } else {
-        found.join("; ")
+    })
+}
+
+/// The limits of this process that are less than any login gets, and what lifts each; nothing if there
+/// is none.
+pub fn in_the_way() -> Option<String> {
+    let found: Vec<String> = WATCHED.iter().filter_map(Watched::found).collect();
+    (!found.is_empty()).then(|| found.join("; "))
+}
+
+/// Whether a thread's stack is smaller than programs are written for.
+pub fn stack_is_small() -> bool {
+    soft(Resource::RLIMIT_STACK).is_some_and(|bytes| bytes < LEAST_STACK)
+}
+
+/// Room for the stack of a program that translates or runs a guest, in bytes.
+const LEAST_STACK: u64 = 1 << 20;
+
+/// A limit that a start may run into.
+struct Watched {
+    resource: Resource,
+    /// What the shell calls it.
+    flag: char,
+    /// As much of it, in the kernel's unit, is no news.
+    enough: u64,
+    /// The shell's unit in the kernel's, and its name.
+    unit: (u64, &'static str),
+    /// What a start wants with it.
+    why: &'static str,
+    /// What lifts it.
+    lifted: &'static str,
+}
+
+impl Watched {
+    fn found(&self) -> Option<String> {
+        let value = soft(self.resource).filter(|value| *value < self.enough)?;
+        let (flag, (size, unit)) = (self.flag, self.unit);
+        Some(format!(
+            "`ulimit -{flag}` is {}{unit}{}: `ulimit -{flag} {}` lifts it",
+            value / size,
+            self.why,
+            self.lifted
+        ))
     }
 }
+
+/// Any number at all.
+const ANY: u64 = u64::MAX;
+
+/// What starts run into, where it is less than usual.
+const WATCHED: [Watched; 7] = [
+    Watched {
+        resource: Resource::RLIMIT_AS,
+        flag: 'v',
+        enough: ANY,
+        unit: (1024, " KiB"),
+        why: ", and an engine reserves 4 GiB of addresses for each memory of a guest",
+        lifted: "unlimited",
+    },
+    Watched {
+        resource: Resource::RLIMIT_DATA,
+        flag: 'd',
+        enough: ANY,
+        unit: (1024, " KiB"),
+        why: "",
+        lifted: "unlimited",
+    },
+    Watched {
+        resource: Resource::RLIMIT_STACK,
+        flag: 's',
+        enough: LEAST_STACK,
+        unit: (1024, " KiB"),
+        why: ", and programs are written for 8192",
+        lifted: "8192",
+    },
+    Watched {
+        resource: Resource::RLIMIT_CPU,
+        flag: 't',
+        enough: ANY,
+        unit: (1, " s"),
+        why: " of CPU time, after which a process is killed",
+        lifted: "unlimited",
+    },
+    Watched {
+        resource: Resource::RLIMIT_FSIZE,
+        flag: 'f',
+        enough: ANY,
+        unit: (1024, " KiB"),
+        why: ", and no file can be longer",
+        lifted: "unlimited",
+    },
+    Watched {
+        resource: Resource::RLIMIT_NOFILE,
+        flag: 'n',
+        enough: 256,
+        unit: (1, ""),
+        why: "",
+        lifted: "1024",
+    },
+    Watched {
+        resource: Resource::RLIMIT_NPROC,
+        flag: 'u',
+        enough: 1024,
+        unit: (1, ""),
+        why: "",
+        lifted: "4096",
+    },
+];
 
 #[cfg(test)]
 mod tests {
@@ -70,5 +149,23 @@ mod tests {
     fn the_kernel_tells_its_limits() {
         assert!(max_mappings().is_some_and(|mappings| mappings > 1_000));
         assert!(!hint().is_empty());
+    }
+
+    #[test]
+    fn a_limit_is_named_as_the_shell_does_and_what_is_usual_is_not() {
+        let of = |enough| Watched {
+            resource: Resource::RLIMIT_NOFILE,
+            flag: 'n',
+            enough,
+            unit: (1, ""),
+            why: "",
+            lifted: "1024",
+        };
+        assert_eq!(of(1).found(), None);
+        // However many this process may have.
+        if let Some(files) = soft(Resource::RLIMIT_NOFILE) {
+            let said = format!("`ulimit -n` is {files}: `ulimit -n 1024` lifts it");
+            assert_eq!(of(ANY).found(), Some(said));
+        }
     }
 }

@@ -5,11 +5,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd as _;
-use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use procfs::net::{TcpNetEntries, TcpNetEntry, TcpState};
-use procfs::{FromReadSI as _, ProcError, current_system_info};
+use procfs::net::TcpState;
 
 use crate::clock::now_ns;
 use nix::errno::Errno;
@@ -17,6 +15,7 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, bind, setsockopt, socket, sockopt,
 };
 
+use super::listeners::{self, Listener, OWN_TABLES};
 use super::processes::{Stat, all};
 
 /// Where ports are taken from if the range of outgoing connections leaves room there; what people
@@ -95,36 +94,15 @@ pub fn ranges(ports: &[u16]) -> Vec<RangeInclusive<u16>> {
 /// # Errors
 /// The system's error.
 pub fn open_to_others() -> io::Result<HashSet<u16>> {
-    let open = listeners("/proc/net")?
+    let open = listeners::own(None)?
         .into_iter()
-        .filter(|listener| !is_loopback(listener.local_address.ip()));
-    Ok(open.map(|listener| listener.local_address.port()).collect())
+        .filter(|listener| !is_loopback(listener.address.ip()));
+    Ok(open.map(|listener| listener.address.port()).collect())
 }
 
 /// Whether an address is of the loopback, also as seen through IPv6.
 fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
-}
-
-/// The listening TCP sockets in the kernel's tables in `folder`.
-fn listeners(folder: &str) -> io::Result<Vec<TcpNetEntry>> {
-    let mut found = entries(folder)?;
-    found.retain(|entry| entry.state == TcpState::Listen);
-    Ok(found)
-}
-
-/// The TCP sockets in the kernel's tables in `folder`.
-fn entries(folder: &str) -> io::Result<Vec<TcpNetEntry>> {
-    let mut found = Vec::new();
-    for table in ["tcp", "tcp6"] {
-        match TcpNetEntries::from_file(format!("{folder}/{table}"), current_system_info()) {
-            Ok(entries) => found.extend(entries.0),
-            // A kernel without IPv6 has no table of it.
-            Err(ProcError::NotFound(_)) if table == "tcp6" => {}
-            Err(error) => return Err(io::Error::other(error)),
-        }
-    }
-    Ok(found)
 }
 
 /// How many connections to a TCP port of the calling thread's network namespace its server has not
@@ -133,15 +111,13 @@ fn entries(folder: &str) -> io::Result<Vec<TcpNetEntry>> {
 /// # Errors
 /// The system's error.
 pub fn connections_to(port: u16) -> io::Result<usize> {
-    let open = entries("/proc/thread-self/net")?
-        .into_iter()
-        .filter(|entry| {
-            entry.local_address.port() == port
-                && matches!(
-                    entry.state,
-                    TcpState::Established | TcpState::SynRecv | TcpState::CloseWait
-                )
-        });
+    let open = listeners::entries(OWN_TABLES)?.into_iter().filter(|entry| {
+        entry.local_address.port() == port
+            && matches!(
+                entry.state,
+                TcpState::Established | TcpState::SynRecv | TcpState::CloseWait
+            )
+    });
     Ok(open.count())
 }
 
@@ -151,23 +127,18 @@ pub fn connections_to(port: u16) -> io::Result<usize> {
 /// # Errors
 /// The system's error. Holders of other users that may not be looked at are left out.
 pub fn owner_of(port: u16) -> io::Result<Vec<Owner>> {
-    owner_in("/proc/thread-self/net", port)
+    Ok(owners(&listeners::own(Some(port))?))
 }
 
-/// The same, of the network namespace whose tables lie in a folder of the kernel's.
-fn owner_in(folder: &str, port: u16) -> io::Result<Vec<Owner>> {
-    let inodes: Vec<_> = listeners(folder)?
-        .into_iter()
-        .filter(|listener| listener.local_address.port() == port)
-        .map(|listener| listener.inode)
-        .collect();
-    if inodes.is_empty() {
-        return Ok(Vec::new());
+/// Who holds these sockets.
+fn owners(listeners: &[Listener]) -> Vec<Owner> {
+    if listeners.is_empty() {
+        return Vec::new();
     }
-    let mut owners: Vec<_> = inodes
-        .into_iter()
-        .map(|inode| Owner {
-            inode,
+    let mut owners: Vec<_> = listeners
+        .iter()
+        .map(|listener| Owner {
+            inode: listener.inode,
             pids: Vec::new(),
         })
         .collect();
@@ -178,18 +149,13 @@ fn owner_in(folder: &str, port: u16) -> io::Result<Vec<Owner>> {
             .filter(|owner| held.contains(&owner.inode))
             .for_each(|owner| owner.pids.push(pid));
     }
-    Ok(owners)
+    owners
 }
 
-/// The kernel's tables of the network namespace that a process is in; of this thread's if it is no
-/// more.
-fn tables_of(pid: u32) -> String {
-    let folder = format!("/proc/{pid}/net");
-    if Path::new(&folder).join("tcp").exists() {
-        folder
-    } else {
-        "/proc/thread-self/net".to_owned()
-    }
+/// Whether a process holds all of these sockets.
+fn holds(pid: u32, listeners: &[Listener]) -> bool {
+    let held = sockets(pid);
+    listeners.iter().all(|it| held.contains(&it.inode))
 }
 
 /// Checks that who listens on `port` is of the process group `group`, and nobody else, in the
@@ -198,12 +164,13 @@ fn tables_of(pid: u32) -> String {
 /// # Errors
 /// Who listens instead.
 pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
-    let owners = owner_in(&tables_of(group), port)
-        .map_err(|error| format!("cannot find out who listens on port {port}: {error}"))?;
-    if owners.is_empty() {
-        return Err(format!("no process listens on port {port}"));
-    }
+    let listeners = listening_on(port, listeners::of_process(group, Some(port)))?;
     let of_group = |pid: &u32| Stat::of(*pid).is_some_and(|stat| stat.group == group);
+    // Mostly its leader does, and nobody else has to be looked at.
+    if of_group(&group) && holds(group, &listeners) {
+        return Ok(());
+    }
+    let owners = owners(&listeners);
     match owners.iter().find(|owner| !owner.pids.iter().any(of_group)) {
         None => Ok(()),
         Some(owner) if owner.pids.is_empty() => Err(format!(
@@ -221,17 +188,28 @@ pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
 /// # Errors
 /// Who listens instead.
 pub fn held_by(port: u16, pid: u32) -> Result<(), String> {
-    let held = sockets(pid);
-    let owners = owner_of(port)
-        .map_err(|error| format!("cannot find out who listens on port {port}: {error}"))?;
-    match owners.iter().find(|owner| !held.contains(&owner.inode)) {
-        None if owners.is_empty() => Err(format!("no process listens on port {port}")),
-        None => Ok(()),
-        Some(owner) => Err(format!(
+    let listeners = listening_on(port, listeners::own(Some(port)))?;
+    if holds(pid, &listeners) {
+        return Ok(());
+    }
+    let owners = owners(&listeners);
+    let other = owners.iter().find(|owner| !owner.pids.contains(&pid));
+    other.map_or(Ok(()), |owner| {
+        Err(format!(
             "another process listens on port {port}: {:?}",
             owner.pids
-        )),
+        ))
+    })
+}
+
+/// The sockets that listen on a port: one at least.
+fn listening_on(port: u16, found: io::Result<Vec<Listener>>) -> Result<Vec<Listener>, String> {
+    let found =
+        found.map_err(|error| format!("cannot find out who listens on port {port}: {error}"))?;
+    if found.is_empty() {
+        return Err(format!("no process listens on port {port}"));
     }
+    Ok(found)
 }
 
 /// The TCP ports that a process group listens on, in order.
@@ -244,10 +222,10 @@ pub fn of_group(group: u32) -> io::Result<Vec<u16>> {
         .filter(|(_, stat)| stat.group == group)
         .collect();
     let held: HashSet<u64> = members.iter().flat_map(|(pid, _)| sockets(*pid)).collect();
-    let mut ports: Vec<_> = listeners(&tables_of(group))?
+    let mut ports: Vec<_> = listeners::of_process(group, None)?
         .into_iter()
         .filter(|listener| held.contains(&listener.inode))
-        .map(|listener| listener.local_address.port())
+        .map(|listener| listener.address.port())
         .collect();
     ports.sort_unstable();
     ports.dedup();

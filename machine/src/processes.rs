@@ -91,6 +91,10 @@ pub fn members(group: u32) -> Vec<u32> {
 /// The living descendants of a process, with when each began. One whose parent has ended before it
 /// is none any more.
 pub fn descendants(pid: u32) -> Vec<(u32, u64)> {
+    // Most have none, and all processes need not be looked at for that.
+    if is_childless(pid) {
+        return Vec::new();
+    }
     let all = all();
     let (mut found, mut parents) = (Vec::new(), vec![pid]);
     while let Some(parent) = parents.pop() {
@@ -103,6 +107,18 @@ pub fn descendants(pid: u32) -> Vec<(u32, u64)> {
         }
     }
     found
+}
+
+/// Whether the kernel tells that no thread of a process has a child. A list that it tells of may lack one, if
+/// another ends meanwhile; of one that has any it is never empty (`proc_pid_task_children(5)`).
+fn is_childless(pid: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return false;
+    };
+    let mut lists = threads.map(|thread| std::fs::read(thread?.path().join("children")));
+    // A kernel without such lists (`CONFIG_PROC_CHILDREN`) tells nothing, and neither does a thread
+    // that ends meanwhile.
+    lists.all(|children| children.is_ok_and(|children| children.is_empty()))
 }
 
 #[cfg(test)]

@@ -21,6 +21,10 @@ const RELIED_ON: [Signal; 3] = [Signal::SIGALRM, Signal::SIGCHLD, Signal::SIGTER
 pub fn establish() {
     // Neither can fail for signals and actions that exist.
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+    // A file that may not become any longer is an error of the write, which has words. By default the
+    // process is killed without any.
+    // SAFETY: as below.
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
     for relied_on in RELIED_ON {
         // SAFETY: the default action is no handler: nothing of ours runs in a signal's context.
         let _ = unsafe { signal(relied_on, SigHandler::SigDfl) };

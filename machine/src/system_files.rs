@@ -1,10 +1,11 @@
 //! A system's own programs and libraries, put out of the page cache for a start.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use results::{Attested, Evidence, Failure, FailureKind};
 
@@ -55,9 +56,9 @@ fn with_libraries(program: &Path) -> Vec<PathBuf> {
 /// What the dynamic linker reads to find libraries.
 const LINKER_CACHE: &str = "/etc/ld.so.cache";
 
-/// How often files are put out of the page cache until they are: a process that just ended may still
-/// have had them mapped.
-const ATTEMPTS: usize = 3;
+/// How long is waited before each further attempt to put files out of the page cache, in milliseconds: a
+/// process that is just ending may still have them mapped.
+const PAUSES_MS: [u64; 5] = [0, 1, 4, 16, 64];
 
 /// A system's own files, which a start finds out of the page cache.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +67,17 @@ pub struct SystemFiles {
     started: Vec<PathBuf>,
     /// Libraries, and programs that live on: what others have mapped stays.
     shared: Vec<PathBuf>,
+}
+
+/// Processes that are looked at first when somebody must have a file mapped: this one, and those that had one
+/// before. What they have mapped is looked at each time.
+#[derive(Debug)]
+pub struct LikelyMappers(BTreeSet<u32>);
+
+impl Default for LikelyMappers {
+    fn default() -> Self {
+        Self(BTreeSet::from([std::process::id()]))
+    }
 }
 
 /// What of files is in the page cache.
@@ -101,19 +113,34 @@ impl SystemFiles {
     ///
     /// # Errors
     /// One cannot be read, or stays although it may not.
-    pub fn evict(&self) -> Result<(), String> {
-        let mut left = Vec::new();
-        for _ in 0..ATTEMPTS {
-            left = self.look(page_cache::evict)?.resident;
+    pub fn evict(&self, likely: &mut LikelyMappers) -> Result<(), String> {
+        let mut left = self.look(page_cache::evict)?.resident;
+        self.forget_shared(&mut left, likely)?;
+        for pause_ms in PAUSES_MS {
             if left.is_empty() {
                 return Ok(());
             }
+            std::thread::sleep(Duration::from_millis(pause_ms));
+            left = look(left.iter(), page_cache::evict)?.resident;
         }
-        let mappers = Mappers::of(&left)
-            .map_err(|error| format!("cannot look at who has files mapped: {error}"))?;
+        let mappers = Mappers::of(&left).map_err(|error| unseen(&error))?;
         for (file, mappers) in left.iter().zip(mappers) {
             self.check_may_stay(file, &mappers)?;
+            likely.0.extend(mappers.pids.first());
         }
+        Ok(())
+    }
+
+    /// Takes out of files that stay those that may, because one of the likely processes has them mapped:
+    /// such as the C library, which this process has.
+    fn forget_shared(&self, left: &mut Vec<PathBuf>, likely: &LikelyMappers) -> Result<(), String> {
+        left.sort_by_key(|file| self.started.contains(file));
+        let shared = left.partition_point(|file| !self.started.contains(file));
+        let mappers = Mappers::among(likely.0.iter().copied(), &left[..shared])
+            .map_err(|error| unseen(&error))?;
+        let mut mapped = mappers.iter().map(|it| !it.pids.is_empty());
+        // Those that are started come after these, and stay.
+        left.retain(|_| !mapped.next().unwrap_or(false));
         Ok(())
     }
 
@@ -173,24 +200,35 @@ impl SystemFiles {
     }
 
     fn look(&self, pages_of: impl Fn(&Path) -> io::Result<Pages>) -> Result<Seen, String> {
-        let mut seen = Seen {
-            pages: Pages::NONE,
-            resident: Vec::new(),
-            unknown: Vec::new(),
-        };
-        for file in self.all() {
-            let pages = pages_of(file).map_err(|error| {
-                format!("cannot look at the pages of {}: {error}", file.display())
-            })?;
-            seen.pages += pages;
-            match pages.resident {
-                Some(0) => {}
-                Some(_) => seen.resident.push(file.clone()),
-                None => seen.unknown.push(file.clone()),
-            }
-        }
-        Ok(seen)
+        look(self.all(), pages_of)
     }
+}
+
+/// Looks at the pages of files.
+fn look<'a>(
+    files: impl Iterator<Item = &'a PathBuf>,
+    pages_of: impl Fn(&Path) -> io::Result<Pages>,
+) -> Result<Seen, String> {
+    let mut seen = Seen {
+        pages: Pages::NONE,
+        resident: Vec::new(),
+        unknown: Vec::new(),
+    };
+    for file in files {
+        let pages = pages_of(file)
+            .map_err(|error| format!("cannot look at the pages of {}: {error}", file.display()))?;
+        seen.pages += pages;
+        match pages.resident {
+            Some(0) => {}
+            Some(_) => seen.resident.push(file.clone()),
+            None => seen.unknown.push(file.clone()),
+        }
+    }
+    Ok(seen)
+}
+
+fn unseen(error: &io::Error) -> String {
+    format!("cannot look at who has files mapped: {error}")
 }
 
 #[cfg(test)]
@@ -214,7 +252,8 @@ mod tests {
         let this = std::env::current_exe().unwrap();
         let mut libraries = Libraries::default();
         let lives_on = SystemFiles::find(&mut libraries, &[], std::slice::from_ref(&this));
-        lives_on.evict().unwrap();
+        let mut likely = LikelyMappers::default();
+        lives_on.evict(&mut likely).unwrap();
         let attested = lives_on.check().unwrap();
         let in_use = attested
             .get(Evidence::SystemFilesInUse)
@@ -224,12 +263,41 @@ mod tests {
         assert!(attested.number(Evidence::SystemFiles) > Some(1));
 
         let started = SystemFiles::find(&mut libraries, &[this], &[]);
-        let refused = started.evict().unwrap_err();
+        let refused = started.evict(&mut likely).unwrap_err();
         let pid = std::process::id().to_string();
         assert!(
             refused.contains(&pid) && refused.contains("end them"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn who_had_a_file_mapped_is_asked_first_and_believed_only_as_long_as_it_has() {
+        let folder = tempfile::tempdir_in(results::checkout::root()).unwrap();
+        let program = folder.path().join("program");
+        std::fs::copy("/bin/sleep", &program).unwrap();
+        let mut runs = std::process::Command::new(&program)
+            .arg("100")
+            .spawn()
+            .unwrap();
+        let files = SystemFiles {
+            started: Vec::new(),
+            shared: vec![program],
+        };
+        let mut likely = LikelyMappers::default();
+        files.evict(&mut likely).unwrap();
+        assert!(likely.0.contains(&runs.id()), "{likely:?}");
+        let mut left = files.shared.clone();
+        files.forget_shared(&mut left, &likely).unwrap();
+        assert!(left.is_empty());
+        runs.kill().unwrap();
+        runs.wait().unwrap();
+        let mut left = files.shared.clone();
+        files.forget_shared(&mut left, &likely).unwrap();
+        assert_eq!(left, files.shared);
+        files.evict(&mut likely).unwrap();
+        let attested = files.check().unwrap();
+        assert_eq!(attested.number(Evidence::SystemPagesResident), Some(0));
     }
 
     #[test]
@@ -241,7 +309,8 @@ mod tests {
             started: vec![program.clone()],
             shared: Vec::new(),
         };
-        files.evict().unwrap();
+        let mut likely = LikelyMappers::default();
+        files.evict(&mut likely).unwrap();
         let attested = files.check().unwrap();
         assert_eq!(attested.number(Evidence::SystemPagesResident), Some(0));
         std::fs::read(&program).unwrap();
@@ -249,6 +318,6 @@ mod tests {
         assert!(failure.reason.contains("brought it back"), "{failure:?}");
 
         std::fs::remove_file(&program).unwrap();
-        assert!(files.evict().unwrap_err().contains("program"));
+        assert!(files.evict(&mut likely).unwrap_err().contains("program"));
     }
 }

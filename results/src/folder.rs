@@ -7,8 +7,9 @@
 //! they count only if they are regular, and up to a length. What is written is written beside its place
 //! and renamed into it: a link that stands there is replaced, and what it leads to is left alone.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Component, Path, PathBuf};
@@ -20,6 +21,9 @@ use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 
 /// What begins the name of a file that is being written.
 const DRAFT: &str = ".coldphase-draft-";
+
+/// How long a name can be, in bytes: what Linux file systems allow.
+const MAX_NAME: usize = 255;
 
 /// A folder that is open.
 #[derive(Debug)]
@@ -210,7 +214,7 @@ impl Folder {
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    pub fn write(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> io::Result<()> {
         self.write_with(name, |file| file.write_all(bytes))
     }
 
@@ -220,10 +224,11 @@ impl Folder {
     /// The file system refuses, or `write` does.
     pub fn write_with(
         &self,
-        name: &str,
+        name: impl AsRef<OsStr>,
         write: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> io::Result<()> {
-        let draft = format!("{DRAFT}{name}");
+        let name = name.as_ref();
+        let draft = draft_of(name);
         let mut file = self.fresh(&draft)?;
         let written = write(&mut file).and_then(|()| {
             let renamed = renameat(&self.descriptor, &*draft, &self.descriptor, name);
@@ -236,7 +241,7 @@ impl Folder {
     }
 
     /// A file that was not there before.
-    fn fresh(&self, name: &str) -> io::Result<File> {
+    fn fresh(&self, name: &OsStr) -> io::Result<File> {
         steps(Path::new(name))?;
         let flags =
             OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -263,7 +268,8 @@ impl Folder {
     ///
     /// # Errors
     /// It is not there, or a folder.
-    pub fn remove(&self, name: &str) -> io::Result<()> {
+    pub fn remove(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        let name = name.as_ref();
         steps(Path::new(name))?;
         Ok(unlinkat(
             &self.descriptor,
@@ -283,7 +289,7 @@ impl Folder {
     /// # Errors
     /// The file system refuses, or has no links.
     pub fn write_link(&self, name: &str, target: &str) -> io::Result<()> {
-        let draft = format!("{DRAFT}{name}");
+        let draft = draft_of(OsStr::new(name));
         let _ = self.remove(&draft);
         symlinkat(target, &self.descriptor, &*draft)?;
         let renamed = renameat(&self.descriptor, &*draft, &self.descriptor, name);
@@ -292,6 +298,20 @@ impl Folder {
         }
         Ok(renamed?)
     }
+}
+
+/// The name of what becomes the file of that name: its own with something before it, unless names cannot be as
+/// long as that.
+fn draft_of(name: &OsStr) -> OsString {
+    let mut draft = OsString::from(DRAFT);
+    if draft.len() + name.len() <= MAX_NAME {
+        draft.push(name);
+    } else {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        draft.push(format!("{:016x}", hasher.finish()));
+    }
+    draft
 }
 
 /// The folder of a path's last step.

@@ -1,11 +1,15 @@
 //! Latencies, kept whole.
 
+mod counts;
+
 use std::io::{Cursor, Read as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
+
+pub use counts::counts;
 
 /// Three significant digits: a value is off by less than 0.1 %, whatever its size.
 const DIGITS: u8 = 3;

@@ -1,5 +1,9 @@
 //! The append-only file of samples: one JSON object a line, each on disk before the next sample
-//! begins.
+//! is launched.
+
+mod disk;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -9,6 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 use serde::Deserialize;
 
+use self::disk::Disk;
 use crate::SCHEMA_VERSION;
 use crate::folder::Folder;
 use crate::record::Sample;
@@ -149,6 +154,7 @@ pub struct Ledger {
     path: PathBuf,
     file: File,
     length: u64,
+    disk: Disk,
 }
 
 impl Ledger {
@@ -176,6 +182,7 @@ impl Ledger {
         Ok((
             Self {
                 path: path.to_owned(),
+                disk: Disk::of(&file).map_err(fail("open"))?,
                 file,
                 length,
             },
@@ -186,27 +193,54 @@ impl Ledger {
     /// Appends one sample, and returns when the disk has it.
     ///
     /// # Errors
-    /// [`LedgerError::Io`], for example on a full disk. What had been written of the line is taken
-    /// back, so that the ledger ends with a whole line.
+    /// As [`Self::write`] and [`Self::settle`].
     pub fn append(&mut self, sample: &Sample) -> Result<(), LedgerError> {
+        self.write(sample)?;
+        self.settle()
+    }
+
+    /// Writes one sample, which everybody can read from then on. That it is still there after a failure of
+    /// the power is for [`Self::settle`] to wait for, and that has begun.
+    ///
+    /// # Errors
+    /// [`LedgerError::Io`], for example on a full disk. What had been written of the line is taken
+    /// back, so that the ledger ends with a whole line. The same for the sample before, if the disk did not
+    /// take that.
+    pub fn write(&mut self, sample: &Sample) -> Result<(), LedgerError> {
+        self.settle()?;
         let mut line =
             serde_json::to_vec(sample).expect("a sample is plain data: it always serialises");
         line.push(b'\n');
-        let written = self
-            .file
-            .write_all(&line)
-            .and_then(|()| self.file.sync_data());
-        if let Err(source) = written {
-            // If this fails too, the next reader meets a torn line and reports it.
-            let _ = self.file.set_len(self.length);
-            return Err(LedgerError::Io {
-                action: "append to",
-                path: self.path.clone(),
-                source,
-            });
-        }
-        self.length += line.len() as u64;
+        let (file, bytes) = (&mut self.file, line.len() as u64);
+        let written = file.write_all(&line).and_then(|()| self.disk.begin(bytes));
+        written.map_err(|source| self.take_back(source))
+    }
+
+    /// Whether the disk has everything that was written, or has refused it: then [`Self::settle`] waits for
+    /// nothing.
+    pub fn is_settled(&mut self) -> bool {
+        self.disk.has_answered()
+    }
+
+    /// Waits until the disk has everything that was written.
+    ///
+    /// # Errors
+    /// [`LedgerError::Io`]: it does not take the last sample, which is taken back.
+    pub fn settle(&mut self) -> Result<(), LedgerError> {
+        let settled = self.disk.wait();
+        self.length += settled.map_err(|source| self.take_back(source))?;
         Ok(())
+    }
+
+    /// Cuts off what comes after the last line that the disk has.
+    fn take_back(&self, source: io::Error) -> LedgerError {
+        // If this fails too, the next reader meets a torn line and reports it.
+        let _ = self.file.set_len(self.length);
+        LedgerError::Io {
+            action: "append to",
+            path: self.path.clone(),
+            source,
+        }
     }
 
     /// Checks that the disk has room for more, by taking some. A sample that fails may have failed for want
@@ -218,7 +252,8 @@ impl Ledger {
     pub fn check_room(&self) -> Result<(), LedgerError> {
         /// As long as any line of a sample is, or its log.
         const ROOM: i64 = 1 << 18;
-        let length = i64::try_from(self.length).unwrap_or(i64::MAX - ROOM);
+        let written = self.length + self.disk.asked_bytes();
+        let length = i64::try_from(written).unwrap_or(i64::MAX - ROOM);
         let keep = FallocateFlags::FALLOC_FL_KEEP_SIZE;
         match fallocate(&self.file, keep, length, ROOM) {
             Err(errno @ (Errno::ENOSPC | Errno::EDQUOT)) => Err(LedgerError::Io {
@@ -232,164 +267,9 @@ impl Ledger {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::phase::{Phase, PhaseTime};
-    use crate::record::{Outcome, Resources, Scenario};
-    use crate::{Cell, noise::Noise};
-
-    fn sample(order: u64, reason: Option<String>) -> Sample {
-        Sample {
-            schema: SCHEMA_VERSION,
-            run: "20261123T074200Z-3f9a".into(),
-            order,
-            block: 0,
-            cell: Cell {
-                system: "s".into(),
-                workload: "w".into(),
-                scenario: Scenario::DiskCold,
-                params: crate::Params::new(),
-            },
-            outcome: if reason.is_some() {
-                Outcome::Failed
-            } else {
-                Outcome::Ok
-            },
-            reason,
-            started_at: "2026-11-23T07:42:01.123456Z".into(),
-            total_ns: Some(order + 1),
-            residual_ns: Some(-3),
-            phases: vec![PhaseTime {
-                name: Phase::Engine,
-                ns: order,
-            }],
-            resources: Resources::default(),
-            noise: Noise::default(),
-            requests: None,
-            artifact_sha256: None,
-            attested: crate::Attested::from([(crate::Evidence::Cache, "miss")]),
-        }
-    }
-
-    fn written(samples: &[Sample]) -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("samples.jsonl");
-        let (mut ledger, _) = Ledger::open(&path).unwrap();
-        samples
-            .iter()
-            .for_each(|sample| ledger.append(sample).unwrap());
-        (folder, path)
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
-        fn any_cut_leaves_a_readable_prefix_that_can_be_continued(
-            reasons in prop::collection::vec(prop::option::of(".{0,40}"), 1..8),
-            cut in any::<prop::sample::Index>(),
-        ) {
-            let samples: Vec<_> = (0..).zip(reasons).map(|(order, reason)| sample(order, reason)).collect();
-            let (_folder, path) = written(&samples);
-            let length = std::fs::read(&path).unwrap().len();
-            let cut = cut.index(length + 1);
-            std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(cut as u64).unwrap();
-
-            let contents = read(&path).unwrap();
-            let kept = contents.samples.len();
-            prop_assert_eq!(&contents.samples[..], &samples[..kept]);
-            prop_assert!(kept == samples.len() || cut < length);
-            prop_assert_eq!(contents.torn.is_some(), cut as u64 != contents.whole_bytes);
-
-            let (mut ledger, _) = Ledger::open(&path).unwrap();
-            ledger.append(&sample(99, None)).unwrap();
-            let mended = read(&path).unwrap();
-            prop_assert_eq!(mended.torn, None);
-            prop_assert_eq!(mended.samples.len(), kept + 1);
-            prop_assert_eq!(mended.samples.last().unwrap().order, 99);
-        }
-    }
-
-    #[test]
-    fn refuses_an_unknown_version_even_with_other_fields() {
-        let (_folder, path) = written(&[sample(0, None)]);
-        let mut text = std::fs::read_to_string(&path).unwrap();
-        text.push_str("{\"schema\":2,\"brand_new\":true}\n");
-        std::fs::write(&path, text).unwrap();
-        let error = read(&path).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                LedgerError::UnknownSchema {
-                    line: 2,
-                    found: 2,
-                    ..
-                }
-            ),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn names_the_line_that_is_no_sample() {
-        let (_folder, path) = written(&[sample(0, None)]);
-        let text = format!(
-            "{}oops\n{}",
-            std::fs::read_to_string(&path).unwrap(),
-            "{\"sch"
-        );
-        std::fs::write(&path, text).unwrap();
-        let error = read(&path).unwrap_err();
-        assert!(
-            matches!(error, LedgerError::Corrupt { line: 2, .. }),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_ledger_that_is_not_there_is_empty() {
-        let folder = tempfile::tempdir().unwrap();
-        let contents = read(&folder.path().join("samples.jsonl")).unwrap();
-        assert!(contents.samples.is_empty() && contents.torn.is_none());
-    }
-
-    #[test]
-    fn a_ledger_that_is_a_link_is_neither_read_nor_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let (target, path) = (
-            folder.path().join("keys"),
-            folder.path().join("samples.jsonl"),
-        );
-        std::fs::write(&target, "a key\nand half of one").unwrap();
-        std::os::unix::fs::symlink(&target, &path).unwrap();
-        let refused = [read(&path).unwrap_err(), Ledger::open(&path).unwrap_err()];
-        for error in refused {
-            let LedgerError::Io { source, .. } = error else {
-                panic!("{error}");
-            };
-            assert!(source.to_string().contains("symbolic link"), "{source}");
-        }
-        assert_eq!(std::fs::read(&target).unwrap(), b"a key\nand half of one");
-    }
-
-    #[test]
-    fn a_full_disk_is_an_error_and_not_a_lost_sample() {
-        // /dev/full takes every open and fails every write with ENOSPC.
-        let file = std::fs::OpenOptions::new()
-            .append(true)
-            .open("/dev/full")
-            .unwrap();
-        let mut ledger = Ledger {
-            path: "/dev/full".into(),
-            file,
-            length: 0,
-        };
-        let error = ledger.append(&sample(0, None)).unwrap_err();
-        assert!(
-            matches!(&error, LedgerError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull),
-            "{error}"
-        );
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // Whoever has to know whether the disk took it has asked.
+        let _ = self.settle();
     }
 }

@@ -27,7 +27,8 @@ pub struct Manifest {
     pub order: Order,
     /// What the order of the samples is drawn from.
     pub seed: u64,
-    /// Samples for each cell, fixed before the run.
+    /// Samples for each cell, fixed before the run: the number of blocks. Cells that [`Self::order`] has in
+    /// some of them only have so many fewer.
     pub samples_per_cell: u32,
     /// All cells, in the order in which they were planned (not that in which they are measured).
     pub cells: Vec<Cell>,
@@ -73,7 +74,23 @@ pub enum Order {
         /// The systems that come last in their groups: a sample of them takes so long that others,
         /// with it between them, would have little in common.
         last: BTreeSet<String>,
+        /// Cells whose samples take long, those of these systems and those under load, are in every n-th
+        /// block only, from the first on: the time of one is that of ten starts.
+        #[serde(default = "each", skip_serializing_if = "is_each")]
+        slow_every: u32,
     },
+}
+
+const fn each() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "it is how serde calls it"
+)]
+const fn is_each(every: &u32) -> bool {
+    *every <= 1
 }
 
 impl Order {
@@ -81,7 +98,29 @@ impl Order {
     pub const fn by_comparison() -> Self {
         Self::ByComparison {
             last: BTreeSet::new(),
+            slow_every: each(),
         }
+    }
+
+    /// In how many blocks from one to the next a cell is measured.
+    fn every(&self, cell: &Cell) -> u32 {
+        match self {
+            Self::Shuffled => 1,
+            Self::ByComparison { last, slow_every } => {
+                let is_slow = !cell.scenario.starts() || last.contains(cell.system.original_name());
+                if is_slow { (*slow_every).max(1) } else { 1 }
+            }
+        }
+    }
+
+    /// Whether a block, from 0, has a sample of a cell.
+    pub fn has(&self, block: u32, cell: &Cell) -> bool {
+        block.is_multiple_of(self.every(cell))
+    }
+
+    /// How many samples of a cell so many blocks have.
+    pub fn samples(&self, blocks: u32, cell: &Cell) -> u32 {
+        blocks.div_ceil(self.every(cell))
     }
 }
 

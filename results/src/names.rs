@@ -419,7 +419,8 @@ vocabulary! {
     Translation = "translation",
     /// How a sandbox intercepts the system calls of what runs in it: `systrap`, `ptrace`.
     Platform = "platform",
-    /// What a virtual machine runs: `unikernel`, where the workload is the kernel.
+    /// What a virtual machine runs: `unikernel`, where the workload is the kernel, or `linux`, where it is the
+    /// native program on a Linux kernel.
     Guest = "guest",
     /// What executes a virtual machine's instructions: `hardware`, `interpreted-ring0` (KVM without hardware
     /// below it, which interprets kernels), `emulated` (a program).
@@ -699,6 +700,11 @@ vocabulary! {
     Ring0ExitNs = "ring0_exit_ns",
     /// How long an instruction takes in its ring 3.
     Ring3InstructionNs = "ring3_instruction_ns",
+    /// The kernel of a virtual machine's guest that is not the workload itself: its release and its digest.
+    GuestKernel = "guest_kernel",
+    /// What the sample took beyond its start, from the end of the sample before to its own: writing that one
+    /// down, preparing this one, waiting for quiet, looking, ending it and cleaning up.
+    HarnessNs = "harness_ns",
 }
 
 /// What begins the names of evidence that holds the costs of one part of a system.

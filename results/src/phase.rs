@@ -29,7 +29,8 @@ pub enum Phase {
     /// Of a virtual machine: the monitor's exec → the guest's first instruction. The machine made, its image
     /// loaded, firmware if there is one.
     Vmm,
-    /// Of a virtual machine: the guest's first instruction → it can allocate memory.
+    /// Of a virtual machine: the guest's first instruction → it can allocate memory; of a Linux kernel, →
+    /// its first program.
     Boot,
     /// Of an orchestrator's host: exec → it reports that it is ready for workloads.
     HostReady,
@@ -37,9 +38,10 @@ pub enum Phase {
     /// finding its image, compiling, linking.
     Schedule,
     /// From outside: exec → the runtime opens the artifact; of a native program that listens, exec
-    /// → listen; of a virtual machine's guest, booted → listen.
+    /// → listen; of a virtual machine's guest, booted → listen, or → the exec of its program.
     Init,
-    /// From outside: the artifact opened → listen. Reading, compiling or loading code, linking.
+    /// From outside: the artifact opened → listen. Reading, compiling or loading code, linking. Of a program
+    /// on a guest's kernel, exec → listen.
     Load,
     /// From outside: listen → the first connection accepted.
     Connect,

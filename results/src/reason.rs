@@ -70,6 +70,12 @@ kinds! {
     SystemFailed = "system_failed",
 }
 
+/// A reason without its numbers: what differs in those alone, such as a port or a count of attempts, went wrong
+/// in one way.
+pub fn without_numbers(reason: &str) -> String {
+    reason.chars().filter(|it| !it.is_ascii_digit()).collect()
+}
+
 /// Why a sample was not begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skip {

@@ -92,6 +92,9 @@ pub struct Component {
     pub handles_http: bool,
     /// Whether it imports the sockets of `wasi:sockets`, and so may listen by itself.
     pub opens_sockets: bool,
+    /// Whether it imports more of WASI than the world `wasi:http/proxy` has, such as the environment and
+    /// files of a command: the standard libraries of languages do.
+    pub uses_command: bool,
 }
 
 /// A core module.

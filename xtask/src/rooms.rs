@@ -10,6 +10,7 @@ const CRATES: &[&str] = &[
     "results",
     "machine",
     "workloads",
+    "workloads/linux-guest",
     "campaign",
     "host",
     "host/command",

@@ -211,6 +211,47 @@ fn setup_wasmtime(folder: &Path, builds: &str) -> Output {
 }
 
 #[test]
+fn root_runs_no_program_out_of_a_folder_that_is_somebody_elses() {
+    if !fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0) {
+        let _ = writeln!(std::io::stdout(), "not run: this needs root");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("lib/coldphase");
+    let ran = folder.path().join("ran");
+    let trap = format!(
+        "#!/bin/sh\necho ran >>{}\necho wasmi 2.0.0\n",
+        ran.display()
+    );
+    write_program(&data.join("wasmi-2.0.0/wasmi"), &trap);
+    let check = || {
+        let mut command = Command::new("unshare");
+        let source =
+            "mount --bind \"$T/lib\" /var/lib && \"$SETUP\" wasmi --check; \"$SETUP\" wasmi";
+        command.args(["--mount", "bash", "-c", source]);
+        command
+            .env("T", folder.path())
+            .env("SETUP", checkout().join("setup"))
+            .env("PATH", "/usr/bin:/bin")
+            .stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        String::from_utf8(text).unwrap()
+    };
+    std::os::unix::fs::chown(&data, Some(65_534), None).unwrap();
+    let said = check();
+    assert!(!ran.exists(), "{said}");
+    assert!(
+        said.contains("wasmi 2.0.0"),
+        "it is said to be missing: {said}"
+    );
+    // Root's own is run.
+    std::os::unix::fs::chown(&data, Some(0), None).unwrap();
+    let said = check();
+    assert!(ran.exists() && said.contains("nothing to do"), "{said}");
+}
+
+#[test]
 fn the_command_line_of_the_embedded_version_is_built_once_and_outside_of_the_checkout() {
     let cargo = fs::read_to_string(checkout().join("Cargo.toml")).unwrap();
     let (_, rest) = cargo.split_once("\nwasmtime = { version = \"=").unwrap();

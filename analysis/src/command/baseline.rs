@@ -66,7 +66,7 @@ pub fn save_baseline(
 ) -> Result<Kept, Error> {
     let name = checked(name)?;
     let folder = place(raw).join(name);
-    if folder.exists() && !replace {
+    if folder.symlink_metadata().is_ok() && !replace {
         return Err(
             Error::new(Exit::Usage, format!("there is a baseline `{name}` already"))
                 .hint("--replace replaces it; `baseline list` shows all"),
@@ -106,8 +106,8 @@ pub fn save_baseline(
         kept.push(read.name);
     }
     kept.sort();
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).map_err(|error| unwritable(&error))?;
+    if folder.symlink_metadata().is_ok() {
+        remove_kept(&folder)?;
     }
     std::fs::rename(made.keep(), &folder).map_err(|error| unwritable(&error))?;
     Ok(Kept {
@@ -181,17 +181,75 @@ pub fn remove_baseline(raw: &Path, name: &str) -> Result<(), Error> {
     if !is_folder {
         return Err(none(raw, name));
     }
-    std::fs::remove_dir_all(&folder).map_err(|error| {
-        Error::new(
-            Exit::Output,
-            format!("cannot remove {}: {error}", folder.display()),
-        )
-    })
+    remove_kept(&folder)
+}
+
+/// Removes a baseline's folder, if it holds what a baseline does and nothing else: a person may have a folder of
+/// that name, or have put something of their own into it.
+fn remove_kept(folder: &Path) -> Result<(), Error> {
+    let cannot = |why: &dyn std::fmt::Display| {
+        let message = format!("cannot remove {}: {why}", folder.display());
+        Error::new(Exit::Output, message)
+    };
+    let other = something_else(folder).map_err(|error| cannot(&error))?;
+    if let Some(other) = other {
+        let why = format!("`{}` in it is nothing that a baseline has", other.display());
+        return Err(cannot(&why).hint("it was left as it is: move it away, or remove the folder"));
+    }
+    std::fs::remove_dir_all(folder).map_err(|error| cannot(&error))
+}
+
+/// What is in a folder and in no baseline.
+fn something_else(folder: &Path) -> std::io::Result<Option<PathBuf>> {
+    let kept = Folder::open_itself(folder)?;
+    for run in kept.names()? {
+        let name = PathBuf::from(&run);
+        let is_run = run.to_str().is_some_and(run_folder::is_run_name);
+        let Some(files) = kept.folder(&name).ok().filter(|_| is_run) else {
+            return Ok(Some(name));
+        };
+        let is_ours = |file: &std::ffi::OsString| FILES.iter().any(|(ours, _)| file == ours);
+        if let Some(other) = files.names()?.into_iter().find(|it| !is_ours(it)) {
+            return Ok(Some(name.join(other)));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_of_somebody_elses_is_not_removed_for_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let raw = folder.path().join("raw");
+        let kept = folder.path().join("baselines/main");
+        let run = kept.join("20261123T074200Z-3f9a");
+        for (file, is_ours) in [
+            ("notes.txt", false),
+            ("20261123T074200Z-3f9a/thesis.tex", false),
+            ("20261123T074200Z-3f9a/manifest.json", true),
+        ] {
+            std::fs::create_dir_all(&run).unwrap();
+            std::fs::create_dir_all(&raw).unwrap();
+            std::fs::write(kept.join(file), "mine").unwrap();
+            let removed = remove_baseline(&raw, "main");
+            assert_eq!(
+                (removed.is_ok(), kept.exists()),
+                (is_ours, !is_ours),
+                "{file}"
+            );
+            if !is_ours {
+                std::fs::remove_file(kept.join(file)).unwrap();
+            }
+        }
+        // Nor is what a link of that name leads to.
+        std::fs::create_dir_all(folder.path().join("mine")).unwrap();
+        std::os::unix::fs::symlink("../mine", &kept).unwrap();
+        assert!(remove_baseline(&raw, "main").is_err());
+        assert!(folder.path().join("mine").exists() && kept.symlink_metadata().is_ok());
+    }
 
     #[test]
     fn names_lead_nowhere_else() {

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use results::folder::Folder;
 use results::manifest::{Build, FOREIGN, Manifest, Order, Origin, Setting, System};
@@ -73,8 +74,9 @@ pub struct Imported {
 
 /// One figure of a file.
 struct Figure {
-    /// What was timed: a cell, or a command by its words.
-    what: What,
+    /// What was timed: a cell, or a command by its words. All figures of one have it in common: a file may have
+    /// a long one and a million times of it.
+    what: Rc<What>,
     /// How long it took, in seconds.
     seconds: f64,
     max_rss_bytes: Option<u64>,
@@ -91,7 +93,6 @@ pub fn params(text: &str) -> Result<Params, String> {
 }
 
 /// What a figure is of.
-#[derive(Clone)]
 enum What {
     /// A cell of ours.
     Cell(Cell),
@@ -218,7 +219,7 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn new(figures: &'a [Figure], meaning: &Meaning) -> Result<Self, Error> {
         let mut systems: BTreeMap<&str, (results::System, bool)> = BTreeMap::new();
-        let commands = figures.iter().filter_map(|figure| match &figure.what {
+        let commands = figures.iter().filter_map(|figure| match &*figure.what {
             What::Named {
                 command, is_name, ..
             } => Some((command.as_str(), *is_name)),
@@ -312,7 +313,7 @@ fn samples(
     })?;
     let started_at = format!("{modified:.6}");
     let sample = |(order, figure): (usize, &Figure)| {
-        let cell = match &figure.what {
+        let cell = match &*figure.what {
             What::Cell(cell) => cell.clone(),
             What::Named {
                 command,

@@ -72,7 +72,8 @@ fn with_redacted<T>(
         .permissions(fs::Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|error| unwritable(&std::env::temp_dir(), &error))?;
-    let manifest = run_folder::read_manifest(&folder)?;
+    let manifest = run_folder::read_manifest(&folder)
+        .map_err(|error| Error::new(Exit::Input, error.to_string()))?;
     let run = manifest.run.clone();
     if !run_folder::is_run_name(&run) {
         return Err(Error::new(

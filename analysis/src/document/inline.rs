@@ -13,14 +13,21 @@ pub enum Span<'a> {
     Link(&'a str, &'a str),
 }
 
-/// Words of somebody else within prose: they may name code, and neither link nor shout.
+/// Words of somebody else within prose: they may name code, and neither link nor shout. What stands in code is
+/// no mark, and a backslash before it would be seen.
 pub fn literal(words: &str) -> String {
     let mut literal = String::with_capacity(words.len());
-    for character in words.chars() {
+    let mut rest = words;
+    while let Some(character) = rest.chars().next() {
+        let length = match mark(rest) {
+            Some((Span::Code(_), length)) => length,
+            _ => character.len_utf8(),
+        };
         if matches!(character, '\\' | '*' | '[' | ']') {
             literal.push('\\');
         }
-        literal.push(character);
+        literal.push_str(&rest[..length]);
+        rest = &rest[length..];
     }
     literal
 }
@@ -103,7 +110,7 @@ mod tests {
 
     #[test]
     fn words_of_others_are_neither_links_nor_strong() {
-        let words = "see [this](#there) **now** \\ `x`";
+        let words = "see [this](#there) **now** \\ `x = [\"a\", **]` [ `";
         let written = literal(words);
         let found = spans(&written).into_iter().map(|span| match span {
             Span::Plain(text) => text.to_owned(),

@@ -52,7 +52,7 @@ fn written(text: &str, in_table: bool) -> String {
 }
 
 /// Code between more backticks than it has in a row.
-fn code(text: &str, in_table: bool) -> String {
+pub(crate) fn code(text: &str, in_table: bool) -> String {
     let text = text.replace(['\n', '\r'], " ");
     // A table is taken apart at its pipes before anything else is.
     let text = if in_table {
@@ -69,7 +69,7 @@ fn code(text: &str, in_table: bool) -> String {
 
 /// A text of which nothing is a mark, a tag, an entity, a formula or an address that a reader would make a
 /// link of.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut before = ' ';
     for (at, character) in text.char_indices() {

@@ -8,7 +8,7 @@ mod html;
 mod inline;
 mod latex;
 mod links;
-mod markdown;
+pub(crate) mod markdown;
 mod template;
 
 pub use html::html;

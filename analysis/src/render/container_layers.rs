@@ -23,9 +23,10 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
     });
     let title = match claims.next() {
         Some((layers, last, ratio)) => format!(
-            "A container, peeled: {} takes {} the program alone ({}, {})",
+            "A container, peeled: {} takes {} {} ({}, {})",
             last.name,
             ratio.ratio_text(),
+            layers.innermost(),
             layers.workload,
             layers.scenario.name()
         ),
@@ -53,31 +54,46 @@ struct Row<'a> {
     step: String,
     /// It against the layer inside it.
     added: Option<&'a Comparison>,
+    /// What it adds, in nanoseconds: the innermost all that it takes.
+    adds_ns: Option<f64>,
 }
 
 /// All of them from the inside, each followed by what stands in its place.
 fn rows<'a>(findings: &'a Findings, of: &'a ContainerLayers) -> Vec<Row<'a>> {
     let mut rows = Vec::new();
-    let row = |layer: &'a Layer, step: String, added| {
+    let row = |layer: &'a Layer, step: String, added: Option<&'a Comparison>, adds_ns| {
         let cell = findings.facts.cell(&layer.cell)?;
         Some(Row {
             layer,
             cell,
             step,
             added,
+            adds_ns,
         })
     };
     for (at, layer) in of.layers.iter().enumerate() {
-        rows.extend(row(layer, layer.step.to_owned(), of.added(at)));
+        rows.extend(row(
+            layer,
+            layer.step.to_owned(),
+            of.added(at),
+            of.adds_ns(at),
+        ));
         let instead = of.instead.iter();
         let instead = instead.filter(|it| it.of.as_ref() == Some(&layer.cell));
         rows.extend(instead.filter_map(|it| {
             let step = format!("{}, in its place", layer.step);
-            row(&it.layer, step, it.added(of))
+            row(&it.layer, step, it.added(of), it.adds_ns(of))
         }));
     }
     let of_none = of.instead.iter().filter(|it| it.of.is_none());
-    rows.extend(of_none.filter_map(|it| row(&it.layer, it.layer.step.to_owned(), it.added(of))));
+    rows.extend(of_none.filter_map(|it| {
+        row(
+            &it.layer,
+            it.layer.step.to_owned(),
+            it.added(of),
+            it.adds_ns(of),
+        )
+    }));
     rows
 }
 
@@ -111,7 +127,7 @@ fn figure(findings: &Findings, of: &ContainerLayers) -> Figure {
     let whole = of.layers.last().map_or(f64::NAN, |layer| layer.total_ns);
     for row in &rows {
         let shift = shift(row);
-        let share = shift.map_or(row.layer.total_ns, |it| it.estimate) / whole;
+        let share = row.adds_ns.map(|ns| ns / whole);
         let fields = [
             format!("[{}](#{})", row.layer.name, row.layer.cell),
             row.step.clone(),
@@ -119,7 +135,7 @@ fn figure(findings: &Findings, of: &ContainerLayers) -> Figure {
             interval(row.cell, Measure::TotalNs),
             or_dash(shift.map(|it| it.difference_text(Unit::Nanoseconds))),
             or_dash(shift.map(|it| it.difference_interval_text(Unit::Nanoseconds))),
-            or_dash(share.is_finite().then(|| percent(share))),
+            or_dash(share.filter(|it| it.is_finite()).map(percent)),
             or_dash(row.added.map(Comparison::ratio_text)),
             row.added
                 .map_or_else(|| NOTHING.to_owned(), Comparison::label),

@@ -3,6 +3,7 @@
 use findings::cells::{GENERATOR_LIMIT, NEAR_LIMIT};
 use findings::comparison::FURTHER_LEVEL;
 use findings::questions::carry_over::CarryOver;
+use findings::questions::harness::Harness;
 use findings::questions::limits::{Floor, Late, Limits, WARNINGS};
 use findings::units::{nanoseconds, percent};
 use findings::{Findings, Measure};
@@ -26,6 +27,7 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
     sentences.extend(findings.blocks.sentences());
     let carry_over = findings.carry_over.as_ref();
     sentences.extend(carry_over.and_then(CarryOver::sentence));
+    sentences.extend(findings.harness.as_ref().map(Harness::sentence));
     let damage = &findings.facts.damage;
     let some = damage.iter().take(DAMAGE);
     sentences
@@ -57,7 +59,7 @@ pub(super) fn render(findings: &Findings) -> Vec<String> {
     let failed = limits.failed.iter();
     sentences.extend(failed.map(|it| {
         format!(
-            "**{}:** {} failed and in no figure, such as: {}.",
+            "**{}:** {} failed (in no figure), such as: {}.",
             it.system,
             samples(it.samples),
             literal(&it.reason)

@@ -241,15 +241,30 @@ fn measured(findings: &Findings) -> String {
         let commit = manifest.commit.as_deref();
         let commit = commit.map(|commit| code(commit.get(..12).unwrap_or(commit)));
         text.push_str(&format!(
-            " Measured from {} on by {}, {} samples a cell, order drawn from seed {}; commit {}.",
+            " Measured from {} on by {}, {}, order drawn from seed {}; commit {}.",
             literal(&manifest.created_at),
             code(&manifest.command_line.join(" ")),
-            manifest.samples_per_cell,
+            samples_per_cell(manifest),
             manifest.seed,
             commit.unwrap_or_else(|| "unknown".to_owned()),
         ));
     }
     text
+}
+
+/// How many samples cells have: those that take long may have fewer.
+fn samples_per_cell(manifest: &Manifest) -> String {
+    let most = manifest.samples_per_cell;
+    let of_cells = manifest
+        .cells
+        .iter()
+        .map(|cell| manifest.order.samples(most, cell));
+    match of_cells.min() {
+        Some(few) if few < most => {
+            format!("{most} samples a cell, {few} of cells whose samples take long")
+        }
+        _ => format!("{} a cell", count(u64::from(most), "sample")),
+    }
 }
 
 fn machine(manifest: Option<&Manifest>) -> String {

@@ -1,7 +1,7 @@
 //! Throughput over instances, and how efficiently.
 
 use findings::comparison::Bound;
-use findings::questions::scaling::{Limit, Scaling, ScalingStep};
+use findings::questions::scaling::{Scaling, ScalingStep};
 use findings::statistics::Interval;
 use findings::units::{Unit, percent};
 use findings::{CellFacts, Findings, Measure, Names};
@@ -45,7 +45,7 @@ pub(super) fn render(findings: &Findings) -> Option<Section> {
         section
             .blocks
             .push(Block::Figure(efficiency_figure(workload, &some, &names)));
-        let limit = |it: &&Scaling| format!("{}: {}", names.name(&it.cell), limit(&it.limit));
+        let limit = |it: &&Scaling| format!("{}: {}.", names.name(&it.cell), it.limit);
         section.list(some.iter().map(limit).collect());
     }
     Some(section)
@@ -76,25 +76,6 @@ fn title(findings: &Findings) -> String {
         list(&kept.collect::<Vec<_>>()),
         failed.join("; ")
     )
-}
-
-/// Where scaling ends, in words.
-fn limit(limit: &Limit) -> String {
-    match limit {
-        Limit::Fails {
-            instances,
-            failed,
-            of,
-        } => format!(
-            "the limit is below {instances} instances: {failed} of {of} samples failed there."
-        ),
-        Limit::Falls { instances } => format!("throughput falls from {instances} instances on."),
-        Limit::Generator { instances } => format!(
-            "the load generator is at its limit from {instances} instances on: what they could do \
-                is not known."
-        ),
-        Limit::NotReached { instances } => format!("no limit found up to {instances} instances."),
-    }
 }
 
 fn systems(of: &[&Scaling]) -> Vec<String> {

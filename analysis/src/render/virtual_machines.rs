@@ -10,11 +10,12 @@ use super::format::{interval, median, or_dash};
 use crate::document::{Section, Table};
 
 /// The phases that a column each is given.
-const PHASES: [Phase; 6] = [
+const PHASES: [Phase; 7] = [
     Phase::Spawn,
     Phase::Vmm,
     Phase::Boot,
     Phase::Init,
+    Phase::Load,
     Phase::Connect,
     Phase::Respond,
 ];

@@ -2,7 +2,7 @@
 
 use findings::comparison::signed;
 use findings::questions::density::Density;
-use findings::questions::scaling::{Limit, Scaling};
+use findings::questions::scaling::Scaling;
 use findings::statistics::Fit;
 use findings::units::{Unit, bytes, three_digits};
 use findings::{Findings, Measure, Names};
@@ -42,33 +42,13 @@ pub(crate) fn scaling(findings: &Findings) -> String {
         }
         for it in &some {
             let name = names.name(&it.cell);
-            text.push_str(&format!("{name}: {}\n", limit(&it.limit)));
+            text.push_str(&format!("{name}: {}\n", it.limit));
         }
         if !some.is_empty() {
             text.push('\n');
         }
     }
     text
-}
-
-fn limit(limit: &Limit) -> String {
-    match limit {
-        Limit::Fails {
-            instances,
-            failed,
-            of,
-        } => {
-            format!(
-                "the limit is below {instances} instances: {failed} of {of} samples failed there"
-            )
-        }
-        Limit::Falls { instances } => format!("throughput falls from {instances} instances on"),
-        Limit::Generator { instances } => format!(
-            "the load generator is at its limit from {instances} instances on: what they could do \
-                is not known"
-        ),
-        Limit::NotReached { instances } => format!("no limit found up to {instances} instances"),
-    }
 }
 
 fn scaling_rows(findings: &Findings, names: &Names, of: &Scaling) -> Vec<Vec<String>> {

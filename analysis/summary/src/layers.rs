@@ -5,6 +5,7 @@ use findings::questions::starts::Starts;
 use findings::units::{Unit, nanoseconds, percent};
 use findings::{CellFacts, Findings};
 
+use super::table::NOTHING;
 use super::{Style, starts, waterfall};
 
 /// Starts, their picture and their layers.
@@ -39,18 +40,20 @@ fn layers(of: &ContainerLayers) -> String {
     for (at, layer) in of.layers.iter().enumerate() {
         let added = of.added(at);
         let shift = added.and_then(|it| it.shift);
-        let share = shift.map_or(layer.total_ns, |it| it.estimate) / whole;
-        let adds = shift.map_or_else(
-            || nanoseconds(layer.total_ns),
-            |it| it.difference_text(Unit::Nanoseconds),
-        );
+        let share = of.adds_ns(at);
+        let share = share.map_or_else(|| NOTHING.to_owned(), |ns| percent(ns / whole));
+        let adds = match shift {
+            Some(shift) => shift.difference_text(Unit::Nanoseconds),
+            None if at == 0 => nanoseconds(layer.total_ns),
+            None => NOTHING.to_owned(),
+        };
         let doubt = added.filter(|it| !it.is_difference());
         let doubt = doubt.map_or_else(String::new, |it| format!("; {}", it.label()));
         text.push_str(&format!(
             "  {:<23} {:>8}  adds {adds:>9} ({:>6}): {}{doubt}\n",
             layer.name,
             nanoseconds(layer.total_ns),
-            percent(share),
+            share,
             layer.work,
         ));
     }
@@ -75,8 +78,9 @@ fn layers(of: &ContainerLayers) -> String {
     }
     if let Some(whole) = of.whole() {
         text.push_str(&format!(
-            "  in all {} the program alone\n",
-            whole.ratio_text()
+            "  in all {} {}\n",
+            whole.ratio_text(),
+            of.innermost()
         ));
     }
     text.push('\n');

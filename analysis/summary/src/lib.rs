@@ -92,6 +92,7 @@ pub fn render(findings: &Findings, view: View, style: Style) -> String {
             sentences::sessions(findings),
             waterfall::render(findings, style),
             sentences::observer(findings),
+            sentences::harness(findings),
             sentences::biases(findings),
             sentences::controls(findings),
         ]

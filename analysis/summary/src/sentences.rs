@@ -2,6 +2,7 @@
 
 use findings::questions::acquisition::Acquisition;
 use findings::questions::carry_over::CarryOver;
+use findings::questions::harness::Harness;
 use findings::questions::headline::{Entry, Headline};
 use findings::statistics::Verdict;
 use findings::units::{Unit, nanoseconds, percent, three_digits};
@@ -149,6 +150,12 @@ pub(crate) fn observer(findings: &Findings) -> String {
         percent(observer.least),
         percent(observer.most),
     )
+}
+
+/// What the harness itself took.
+pub(crate) fn harness(findings: &Findings) -> String {
+    let harness = findings.harness.as_ref().map(Harness::sentence);
+    harness.map_or_else(String::new, |sentence| sentence + "\n")
 }
 
 /// Cells whose figures are those of survivors, by how much starts may have been seen late, and which

@@ -77,10 +77,14 @@ impl World {
         self.base.path().join("a/b/c/d").join(name)
     }
 
-    /// Everything but what is in `out`.
+    /// Everything but what is in `out`, and the folder of baselines, but not what is in that; nor when it came to the folder
+    /// that it is in.
     fn look(&self) -> BTreeMap<PathBuf, String> {
         let mut found = BTreeMap::new();
         look(self.base.path(), &self.at("out"), &mut found);
+        let baselines = self.at("baselines");
+        found.remove(&baselines);
+        found.remove(baselines.parent().unwrap());
         found
     }
 }
@@ -113,7 +117,8 @@ fn analysis(world: &World, arguments: &[&str]) -> Output {
     program.output().unwrap()
 }
 
-const COMMANDS: [&[&str]; 8] = [
+/// Every command that reads a run. Baselines stand beside the runs, and what is kept there is removed again.
+const COMMANDS: [&[&str]; 19] = [
     &[
         "report",
         RUN,
@@ -126,7 +131,18 @@ const COMMANDS: [&[&str]; 8] = [
     &["export", RUN, "--format", "parquet"],
     &["compare", RUN, OTHER],
     &["compare", OTHER, RUN],
+    &["compare", RUN, OTHER, "--format", "markdown"],
     &["plan", RUN, "--samples", "10"],
+    &["bundle", RUN, "--redact"],
+    &["export", RUN, "--redact"],
+    &["export", RUN, "--format", "hyperfine"],
+    &["export", RUN, "--format", "bencher"],
+    &["export", RUN, "--format", "github"],
+    &["export", RUN, "--format", "openmetrics"],
+    &["baseline", "save", "kept", RUN],
+    &["baseline", "list"],
+    &["compare", "--baseline", "kept", OTHER],
+    &["baseline", "remove", "kept"],
 ];
 
 /// Runs every command over a run; what is wrong with one is told with `what`.
@@ -154,6 +170,9 @@ fn try_all(world: &World, what: &str) {
             !printed.contains(SECRET) && !said.contains(SECRET),
             "{told}"
         );
+        if arguments.contains(&"markdown") {
+            acts_not(&marks_of(&printed), "md", &told);
+        }
     }
     let after = world.look();
     for (path, state) in &after {
@@ -192,32 +211,37 @@ fn published(folder: &Path, what: &str) {
         if ending == "md" {
             words = marks_of(&words).into();
         }
-        let acting: &[&str] = match ending {
-            "md" => &[
-                "<script",
-                "<img",
-                "<iframe",
-                "](http",
-                "](javascript",
-                "![x]",
-                " http://",
-            ],
-            "tex" => &["\\input{", "\\write18", "\\immediate"],
-            "svg" => &["<script", "onload=", "href="],
-            "html" => &[
-                "<img",
-                "<iframe",
-                "<base",
-                "<script>document",
-                "javascript:document.title='pwned')\"",
-            ],
-            "csv" => &["\n=", ",=", "\n@", ",@", ",+", "\n+"],
-            _ => &[],
-        };
-        for act in acting {
-            let is_shown = ending == "svg" && words.contains(&format!("{act}&"));
-            assert!(!words.contains(act) || is_shown, "{told} has {act}");
-        }
+        acts_not(&words, ending, &told);
+    }
+}
+
+/// Nothing in a file with this ending does anything where it is read.
+fn acts_not(words: &str, ending: &str, told: &str) {
+    let acting: &[&str] = match ending {
+        "md" => &[
+            "<script",
+            "<img",
+            "<iframe",
+            "](http",
+            "](javascript",
+            "![x]",
+            " http://",
+        ],
+        "tex" => &["\\input{", "\\write18", "\\immediate"],
+        "svg" => &["<script", "onload=", "href="],
+        "html" => &[
+            "<img",
+            "<iframe",
+            "<base",
+            "<script>document",
+            "javascript:document.title='pwned')\"",
+        ],
+        "csv" => &["\n=", ",=", "\n@", ",@", ",+", "\n+"],
+        _ => &[],
+    };
+    for act in acting {
+        let is_shown = ending == "svg" && words.contains(&format!("{act}&"));
+        assert!(!words.contains(act) || is_shown, "{told} has {act}");
     }
 }
 
@@ -324,6 +348,9 @@ fn no_run_folder_harms_who_reads_it() {
             run: RUN,
         };
         let done = mutate::mutate(&place, &mut Draw::new(seed));
+        if seed % 2 == 0 {
+            mutate::foreign(&place, seed);
+        }
         let what = format!("seed {seed} ({})", done.join(", "));
         let began = now_ns();
         try_all(&world, &what);

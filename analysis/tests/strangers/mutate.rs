@@ -85,6 +85,17 @@ pub(crate) fn mutate(place: &Place<'_>, draw: &mut Draw) -> Vec<&'static str> {
     done
 }
 
+/// Another tool has taken the samples, says the manifest: which, is a text of a stranger's.
+pub(crate) fn foreign(place: &Place<'_>, seed: u64) {
+    let tool = TEXTS[usize::try_from(seed / 2).unwrap() % TEXTS.len()];
+    manifest(place, |manifest| {
+        if manifest["config"].is_object() {
+            manifest["config"]["foreign"] =
+                json!({"value": {"tool": tool, "file": tool}, "origin": "command_line"});
+        }
+    });
+}
+
 /// The samples, changed each in its own way.
 fn samples(place: &Place<'_>, mut change: impl FnMut(&mut Value)) {
     let Ok(text) = fs::read_to_string(place.ledger()) else {

@@ -84,6 +84,7 @@ impl Network {
 
     /// The guest reads a register.
     pub(crate) fn read(&self, offset: u64, bytes: &mut [u8]) {
+        bytes.fill(0);
         let registers = self.registers();
         let value = match offset {
             0x000 => 0x7472_6976,

@@ -41,11 +41,11 @@ impl Queue {
     /// nonsense gets nothing.
     pub(crate) fn take(&mut self, memory: &Memory) -> Option<(u16, Vec<Piece>)> {
         let is_whole = self.ready && self.size > 0 && self.size <= LARGEST;
-        if !is_whole || memory.load(self.available + 2)? == self.taken {
+        if !is_whole || memory.load(self.available.checked_add(2)?)? == self.taken {
             return None;
         }
         let place = u64::from(self.taken % self.size);
-        let head = memory.load(self.available + 4 + 2 * place)?;
+        let head = memory.load(self.available.checked_add(4 + 2 * place)?)?;
         self.taken = self.taken.wrapping_add(1);
         Some((head, self.chain(memory, head)?))
     }
@@ -55,9 +55,8 @@ impl Queue {
         // No chain is longer than the queue, whatever the driver says.
         for _ in 0..self.size {
             let mut bytes = [0; 16];
-            if index >= self.size
-                || !memory.read(self.descriptors + 16 * u64::from(index), &mut bytes)
-            {
+            let at = self.descriptors.checked_add(16 * u64::from(index))?;
+            if index >= self.size || !memory.read(at, &mut bytes) {
                 return None;
             }
             let (address, rest) = bytes.split_first_chunk()?;
@@ -79,9 +78,10 @@ impl Queue {
 
     /// Hands a chain back, with how many bytes were written to it.
     pub(crate) fn give_back(&self, memory: &Memory, head: u16, written: u32) -> Option<()> {
-        let index = memory.shared(self.used + 2)?;
+        let index = memory.shared(self.used.checked_add(2)?)?;
         let next = index.load(Ordering::Relaxed);
-        let place = self.used + 4 + 8 * u64::from(next % self.size);
+        let place = 4 + 8 * u64::from(next.checked_rem(self.size)?);
+        let place = self.used.checked_add(place)?;
         let mut element = [0; 8];
         element[..4].copy_from_slice(&u32::from(head).to_le_bytes());
         element[4..].copy_from_slice(&written.to_le_bytes());
@@ -102,6 +102,53 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_driver_that_says_nonsense_gets_nothing() {
+        let memory = Memory::new(4096).unwrap();
+        memory.write(66, &[1, 0, 0, 0]);
+        let queue = Queue {
+            size: 2,
+            descriptors: 0,
+            available: 64,
+            used: 128,
+            ready: true,
+            taken: 0,
+        };
+        let places = [u64::MAX, u64::MAX - 1, u64::MAX - 5, 4095, 4096, 1 << 63];
+        for place in places {
+            for nonsense in [
+                Queue {
+                    descriptors: place,
+                    ..queue
+                },
+                Queue {
+                    available: place,
+                    ..queue
+                },
+            ] {
+                assert!({ nonsense }.take(&memory).is_none(), "{nonsense:?}");
+            }
+            let nonsense = Queue {
+                used: place,
+                ..queue
+            };
+            assert!(nonsense.give_back(&memory, 0, 0).is_none(), "{place:#x}");
+            nonsense.decline_notifications(&memory);
+        }
+        for size in [0, LARGEST + 1, u16::MAX] {
+            let mut nonsense = Queue { size, ..queue };
+            assert!(nonsense.take(&memory).is_none(), "{size}");
+        }
+        assert!(
+            Queue { size: 0, ..queue }
+                .give_back(&memory, 0, 0)
+                .is_none()
+        );
+        // A descriptor that the queue does not have.
+        memory.write(68, &7_u16.to_le_bytes());
+        assert!({ queue }.take(&memory).is_none());
+    }
 
     #[test]
     fn a_chain_comes_and_goes_and_a_loop_ends() {

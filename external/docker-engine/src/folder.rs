@@ -64,11 +64,6 @@ fn own(folder: &Path, mode: u32) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Whether a file, and every folder that it lies in, is root's and nobody else may write to it.
-pub fn is_roots(file: &Path) -> bool {
-    file.ancestors().all(|part| look(part).is_ok())
-}
-
 /// Looks at what a path leads to.
 fn look(path: &Path) -> Result<(), EngineError> {
     let metadata = fs::metadata(path).map_err(unusable(path))?;

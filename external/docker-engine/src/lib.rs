@@ -19,6 +19,5 @@ mod place;
 mod programs;
 
 pub use error::EngineError;
-pub use folder::is_roots;
 pub use lifecycle::{restart, running, start, stop};
 pub use place::{containerd_socket, folder, is_ours, socket, state};

@@ -119,6 +119,40 @@ stat -c '== mode %a %u %n' /var/lib/coldphase $D
     assert!(printed.contains("== mode 700 0 /var/lib/coldphase/docker\n"));
 }
 
+/// Whoever may talk to an engine, or to what is below it, may have it mount what is root's.
+#[test]
+fn another_user_orders_nothing_of_the_engine() {
+    let script = r#"
+"$E" start
+for socket in $(find $D -type s); do
+    setpriv --reuid 65534 --regid 65534 --clear-groups python3 -I -c '
+import socket, sys
+try:
+    socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+    print("connected:", sys.argv[1])
+except OSError as error:
+    print("refused:", error.errno, sys.argv[1])
+' "$socket"
+done
+python3 -I -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' $D/docker.sock
+ss -Hltn >"$T/listening" || true
+[ ! -s "$T/listening" ] || cat "$T/listening" | sed 's/^/port: /'
+"$E" stop
+"#;
+    let Some(printed) = inside(script) else {
+        return;
+    };
+    assert!(!printed.contains("connected: "), "{printed}");
+    assert!(
+        !printed.contains("port: "),
+        "nothing listens on the network: {printed}"
+    );
+    for socket in ["docker.sock", "containerd.sock"] {
+        let refused = |line: &str| line.starts_with("refused: 13 ") && line.contains(socket);
+        assert!(printed.lines().any(refused), "{socket}: {printed}");
+    }
+}
+
 #[test]
 fn a_number_or_words_do_not_make_a_process_ours() {
     let script = r#"

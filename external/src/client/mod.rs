@@ -13,11 +13,12 @@ pub(crate) fn answer_of<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
     max_body: usize,
 ) -> Result<Option<workloads::Answer>, String> {
-    let mut incoming = http::Incoming::new(max_body);
+    let request = workloads::Request::get("/");
+    let mut incoming = http::Incoming::new(&request, max_body);
     for piece in pieces {
         if let Some(answer) = incoming.piece(piece)? {
             return Ok(Some(answer));
         }
     }
-    incoming.over()
+    Ok(incoming.over())
 }

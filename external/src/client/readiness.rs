@@ -141,7 +141,7 @@ pub fn first_answer_heard(
     mut listening: Option<&mut Listening>,
     has_ended: &mut dyn FnMut() -> bool,
 ) -> Result<FirstAnswer, NoAnswer> {
-    let request = bytes(request, &target.host, After::Closed);
+    let bytes = bytes(request, &target.host, After::Closed);
     // Without it the kernel may wake us 50 µs late, as long as the whole period. A kernel that
     // refuses only costs resolution.
     let _ = set_timerslack(1);
@@ -153,7 +153,7 @@ pub fn first_answer_heard(
     loop {
         let began_ns = now_ns();
         attempts += 1;
-        let last = match attempt(target.address, &request, policy, &connected) {
+        let last = match attempt(target.address, (request, &bytes), policy, &connected) {
             Ok((connected_ns, answered_ns, answer)) => {
                 let resolution_ns = previous_ns.map(|previous| began_ns - previous);
                 return Ok(FirstAnswer {
@@ -204,7 +204,7 @@ pub fn first_answer_heard(
 
 fn attempt(
     address: SocketAddr,
-    request: &[u8],
+    request: (&Request, &[u8]),
     policy: &RetryPolicy,
     connected: &Cell<bool>,
 ) -> Result<(u64, u64, Answer), Failed> {
@@ -251,13 +251,13 @@ fn connect(address: SocketAddr, policy: &RetryPolicy) -> Result<TcpStream, Faile
 
 fn exchange(
     mut stream: TcpStream,
-    request: &[u8],
+    (request, bytes): (&Request, &[u8]),
     policy: &RetryPolicy,
 ) -> Result<(u64, Answer), Failed> {
-    let mut incoming = Incoming::new(policy.max_body);
+    let mut incoming = Incoming::new(request, policy.max_body);
     let sent = stream.set_nodelay(true).and_then(|()| {
         stream.set_write_timeout(Some(policy.left()))?;
-        stream.write_all(request)
+        stream.write_all(bytes)
     });
     let mut piece = [0; 16 * 1024];
     loop {
@@ -266,7 +266,7 @@ fn exchange(
             .and_then(|()| stream.read(&mut piece));
         let read_ns = now_ns();
         let (answer, over) = match read {
-            Ok(0) => (incoming.over(), true),
+            Ok(0) => (Ok(incoming.over()), true),
             Ok(read) => (incoming.piece(&piece[..read]), false),
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(broken(&incoming, &error, policy)),

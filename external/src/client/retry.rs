@@ -75,7 +75,7 @@ impl RetryPolicy {
             retry_resets: false,
             retry_statuses: false,
             status: 200,
-            max_body: 16 * 1024 * 1024,
+            max_body: host_probe::limits::OUTPUT_BYTES,
         }
     }
 

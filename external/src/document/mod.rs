@@ -57,7 +57,9 @@ pub enum UnreadableDocument {
         source: io::Error,
     },
     /// A folder, a pipe, a device.
-    #[error("cannot read {0}: it is no file")]
+    #[error(
+        "cannot read {0}: it is no file; a run that is resumed reads it again, which no pipe allows"
+    )]
     NoFile(String),
     /// It is longer than descriptions are.
     #[error("cannot read {0}: it has more than {LONGEST} bytes, and descriptions are shorter")]

@@ -88,3 +88,24 @@ fn what_is_no_file_or_too_long_or_no_text_is_not_read() {
     std::fs::write(&long, [0xff, 0xfe]).unwrap();
     assert!(said(&long).contains("no text in UTF-8"));
 }
+
+#[test]
+fn what_is_nested_without_end_is_refused_and_fills_no_stack() {
+    let n = usize::try_from(super::LONGEST).unwrap() / 4;
+    for text in [
+        format!("{}a = 1\n", "a.".repeat(n)),
+        format!("[{}a]\n", "a.".repeat(n)),
+        format!("a = {}1{}\n", "[".repeat(n), "]".repeat(n)),
+        format!("a = {}1{}\n", "{a = ".repeat(n / 2), "}".repeat(n / 2)),
+    ] {
+        // The stack that a thread has.
+        let parsed = std::thread::spawn(move || {
+            let source = Source {
+                name: "evil.toml",
+                text: &text,
+            };
+            source.parse().is_err()
+        });
+        assert!(parsed.join().unwrap());
+    }
+}

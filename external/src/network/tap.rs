@@ -13,13 +13,16 @@ use crate::process::cleanup;
 use crate::process::reaper::{Guard, Reaper};
 
 /// The first word of a device's [`crate::process::cleanup::guard`], before its name and its owner.
-pub(crate) const CLEANUP: &str = "tap";
+pub(crate) const CLEANUP: &str = "tap-device";
 
 /// What begins the names of all that is made here: with a number behind it, 15 characters at most.
 const NAME: &str = "coldphase-t";
 
 /// Blocks of four addresses: the device's is the second, the guest's the third.
 const BLOCKS: u16 = 10_000;
+
+/// The guest's place in its block.
+const GUEST: u16 = 2;
 
 /// The device. Dropping it removes it.
 #[derive(Debug)]
@@ -74,7 +77,7 @@ impl Tap {
 
     /// The guest's address.
     pub fn guests_end(&self) -> IpAddr {
-        IpAddr::V4(address(self.block, 2))
+        IpAddr::V4(address(self.block, GUEST))
     }
 
     /// The guest's address of Ethernet: one that is nobody's.
@@ -94,6 +97,18 @@ impl Drop for Tap {
     fn drop(&mut self) {
         let _ = remove_left(&self.name(), &self.owner);
     }
+}
+
+/// Whether an address is of a guest behind a device that was made here, on this machine.
+pub fn is_ours(address: IpAddr) -> bool {
+    let IpAddr::V4(address) = address else {
+        return false;
+    };
+    let [198, 18, high, low] = address.octets() else {
+        return false;
+    };
+    let number = u16::from_be_bytes([high, low]);
+    number % 4 == GUEST && exists(&device(number / 4))
 }
 
 fn exists(name: &str) -> bool {
@@ -138,6 +153,20 @@ mod tests {
         assert!(device(last).len() <= 15);
         assert_eq!(address(0, 2), Ipv4Addr::new(198, 18, 0, 2));
         assert_eq!(address(last, 2), Ipv4Addr::new(198, 18, 156, 62));
+    }
+
+    #[test]
+    fn an_address_is_ours_only_behind_a_device_of_ours() {
+        // No device has the number of a block that there is not, and no guest the machine's place.
+        for foreign in [
+            "198.18.255.254",
+            "198.18.0.1",
+            "198.19.0.2",
+            "10.0.0.2",
+            "::1",
+        ] {
+            assert!(!is_ours(foreign.parse().unwrap()), "{foreign}");
+        }
     }
 
     #[test]

@@ -16,7 +16,9 @@ pub(crate) fn owner() -> String {
     format!("{this}-{}", machine::usage::began(this).unwrap_or(0))
 }
 
-/// Has the reaper call this program with these words after a kill.
+/// Has the reaper call this program with these words after a kill. The first says what they are about, and has a
+/// dash in it: where a test has made the guard, this program is that test's, which takes words for parts of names
+/// of tests to run, and no name of a test has a dash.
 pub(crate) fn guard(reaper: &Reaper, words: &[&OsStr]) -> Result<Guard, String> {
     let wrong =
         |error: &dyn std::fmt::Display| format!("nothing would clean up after a kill: {error}");

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use machine::clock::now_ns;
@@ -126,7 +126,7 @@ impl Launch {
     /// [`LaunchError`]. Nothing of the program is left then, and no milestone is missed silently:
     /// what was to be observed and cannot be is an error.
     pub fn launch(&self) -> Result<Running, LaunchError> {
-        let log = File::create(&self.log).map_err(|source| LaunchError::Log {
+        let log = empty_file(&self.log).map_err(|source| LaunchError::Log {
             path: self.log.clone(),
             source,
         })?;
@@ -249,6 +249,16 @@ impl Launch {
         cores.set(core)?;
         Ok(cores)
     }
+}
+
+/// An empty file. One that is there is removed and not cut off: of a file that was cut off, some file systems
+/// write what it gets to the disk as soon as it is closed (`auto_da_alloc` of ext4(5)), in the
+/// middle of the next start. A device stays.
+fn empty_file(path: &Path) -> io::Result<File> {
+    if path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+        std::fs::remove_file(path)?;
+    }
+    File::create(path)
 }
 
 #[cfg(test)]

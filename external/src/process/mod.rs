@@ -33,19 +33,23 @@
 //! # }
 //! ```
 
+mod adopting;
 pub mod cleanup;
 pub mod confine;
 mod launch;
 mod launcher;
 mod namespace;
 mod output;
+mod reading;
 pub mod reaper;
 mod running;
 mod stamped;
 mod trial;
 
+pub(crate) use adopting::Adopting;
 pub use launch::{Launch, LaunchError, Stdout};
 pub use namespace::{Inside, NetworkNamespace};
 pub use output::Captured;
+pub(crate) use output::LONGEST_ANSWER;
 pub use running::{End, Running, wait_for_end};
 pub use trial::observable;

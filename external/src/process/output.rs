@@ -3,15 +3,12 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, PipeReader, Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::io::{self, PipeReader, Write as _};
 
+use host_probe::limits;
 use machine::clock::now_ns;
 
-use crate::fds::{Stop, wait};
+use super::reading::{Keep, Reading};
 
 /// How long the last words of a process that has ended may take to arrive. Its end closes the pipe,
 /// but for descendants that hold it too.
@@ -34,10 +31,13 @@ impl Bounds {
     };
     /// Of an answer that is compared with an expected one: more than any workload prints.
     pub(super) const ANSWER: Self = Self {
-        head: 16 * 1024 * 1024,
+        head: limits::OUTPUT_BYTES,
         tail: 0,
     };
 }
+
+/// The most bytes that are kept of what is an answer.
+pub(crate) const LONGEST_ANSWER: usize = Bounds::ANSWER.head;
 
 /// What a command printed to its standard output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,27 +48,27 @@ pub struct Captured {
     pub dropped: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
+    bounds: Bounds,
     head: Vec<u8>,
     tail: VecDeque<u8>,
     dropped: u64,
-    over: bool,
+    file: Option<File>,
 }
 
 impl Kept {
-    /// Takes a piece in; what of it belongs to the head.
-    fn take<'a>(&mut self, bounds: Bounds, piece: &'a [u8]) -> &'a [u8] {
-        let (head, rest) = piece.split_at(piece.len().min(bounds.head - self.head.len()));
-        self.head.extend_from_slice(head);
-        self.tail.extend(rest);
-        let surplus = self.tail.len().saturating_sub(bounds.tail);
-        self.tail.drain(..surplus);
-        self.dropped += surplus as u64;
-        head
+    const fn new(bounds: Bounds, file: Option<File>) -> Self {
+        Self {
+            bounds,
+            head: Vec::new(),
+            tail: VecDeque::new(),
+            dropped: 0,
+            file,
+        }
     }
 
-    /// What of a log is not in its file yet: the tail, after a line that says what is missing.
+    /// What of a log is not in its file before its end: the tail, after a line that says what is missing.
     fn ending(&self) -> Vec<u8> {
         let (front, back) = self.tail.as_slices();
         let gap = if self.dropped == 0 {
@@ -82,160 +82,6 @@ impl Kept {
     fn text(&self) -> String {
         String::from_utf8_lossy(&[&self.head[..], &self.ending()].concat()).into_owned()
     }
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    kept: Mutex<Kept>,
-    changed: Condvar,
-}
-
-impl Shared {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        // A thread that panicked while it held bytes leaves bytes.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A thread that reads a pipe to its end.
-#[derive(Debug)]
-pub(super) struct Output {
-    shared: Arc<Shared>,
-    reading: Option<(Stop, JoinHandle<()>)>,
-}
-
-impl Output {
-    /// Reads `pipe`, keeps what `bounds` allow, and writes it to `file` if there is one.
-    pub(super) fn read(pipe: PipeReader, bounds: Bounds, file: Option<File>) -> io::Result<Self> {
-        let (stop, stopped) = Stop::new()?;
-        let shared = Arc::new(Shared::default());
-        let reader = Reader {
-            pipe,
-            stopped,
-            shared: Arc::clone(&shared),
-            bounds,
-            file,
-        };
-        let thread = thread::Builder::new()
-            .name("output".into())
-            .spawn(move || reader.run())?;
-        Ok(Self {
-            shared,
-            reading: Some((stop, thread)),
-        })
-    }
-
-    /// What is kept, as text.
-    pub(super) fn text(&self) -> String {
-        self.shared.kept().text()
-    }
-
-    /// Waits until a whole line holds `needle`, and gives the line; nothing if that has not
-    /// happened by `until_ns` or the output has ended.
-    pub(super) fn line_with(&self, needle: &str, until_ns: u64) -> Option<String> {
-        let mut kept = self.shared.kept();
-        loop {
-            let text = kept.text();
-            let whole = if kept.over {
-                &text[..]
-            } else {
-                text.rsplit_once('\n').map_or("", |(whole, _)| whole)
-            };
-            if let Some(line) = whole.lines().find(|line| line.contains(needle)) {
-                return Some(line.to_owned());
-            }
-            let left = until_ns.saturating_sub(now_ns());
-            if kept.over || left == 0 {
-                return None;
-            }
-            let waited = self
-                .shared
-                .changed
-                .wait_timeout(kept, Duration::from_nanos(left));
-            kept = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// Waits for the last words of a process that has ended, and gives what is kept.
-    pub(super) fn finish(&mut self) -> Captured {
-        if let Some((stop, thread)) = self.reading.take() {
-            self.wait_over(now_ns() + LAST_WORDS_NS);
-            stop.now();
-            // A reader that panicked has kept what it had read.
-            let _ = thread.join();
-        }
-        let kept = self.shared.kept();
-        Captured {
-            bytes: kept.head.clone(),
-            dropped: kept.dropped + kept.tail.len() as u64,
-        }
-    }
-
-    fn wait_over(&self, until_ns: u64) {
-        let mut kept = self.shared.kept();
-        while !kept.over {
-            let left = until_ns.saturating_sub(now_ns());
-            if left == 0 {
-                return;
-            }
-            let waited = self
-                .shared
-                .changed
-                .wait_timeout(kept, Duration::from_nanos(left));
-            kept = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.reading.take() {
-            stop.now();
-            let _ = thread.join();
-        }
-    }
-}
-
-struct Reader {
-    pipe: PipeReader,
-    stopped: OwnedFd,
-    shared: Arc<Shared>,
-    bounds: Bounds,
-    file: Option<File>,
-}
-
-impl Reader {
-    fn run(mut self) {
-        let mut piece = vec![0; 64 * 1024];
-        while let Ok(ready) = wait(&[self.pipe.as_fd(), self.stopped.as_fd()], None) {
-            // First what was printed, then the order to stop: what is in the pipe already is read.
-            if ready[0].is_empty() {
-                break;
-            }
-            match self.pipe.read(&mut piece) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(0) | Err(_) => break,
-                Ok(read) => self.keep(&piece[..read]),
-            }
-            // A descendant that goes on printing for ever must not keep the thread.
-            if !ready[1].is_empty() {
-                break;
-            }
-        }
-        let ending = {
-            let mut kept = self.shared.kept();
-            kept.over = true;
-            kept.ending()
-        };
-        self.write(&ending);
-        self.shared.changed.notify_all();
-    }
-
-    fn keep(&mut self, piece: &[u8]) {
-        let head = self.shared.kept().take(self.bounds, piece);
-        self.write(head);
-        self.shared.changed.notify_all();
-    }
 
     /// A log is for people. One that cannot be written, on a full disk, is no reason to stop
     /// reading, which would stop the process.
@@ -243,6 +89,62 @@ impl Reader {
         if let Some(file) = &mut self.file {
             let _ = file.write_all(bytes);
         }
+    }
+}
+
+impl Keep for Kept {
+    fn take(&mut self, bytes: &[u8], _now_ns: u64) {
+        let (head, rest) = bytes.split_at(bytes.len().min(self.bounds.head - self.head.len()));
+        self.head.extend_from_slice(head);
+        self.tail.extend(rest);
+        let surplus = self.tail.len().saturating_sub(self.bounds.tail);
+        self.tail.drain(..surplus);
+        self.dropped += surplus as u64;
+        self.write(head);
+    }
+
+    fn end(&mut self) {
+        self.write(&self.ending());
+    }
+}
+
+/// A thread that reads a pipe to its end.
+#[derive(Debug)]
+pub(super) struct Output(Reading<Kept>);
+
+impl Output {
+    /// Reads `pipe`, keeps what `bounds` allow, and writes it to `file` if there is one.
+    pub(super) fn read(pipe: PipeReader, bounds: Bounds, file: Option<File>) -> io::Result<Self> {
+        Reading::start("output", pipe, Kept::new(bounds, file)).map(Self)
+    }
+
+    /// What is kept, as text.
+    pub(super) fn text(&self) -> String {
+        self.0.look(Kept::text)
+    }
+
+    /// Waits until a whole line holds `needle`, and gives the line; nothing if that has not
+    /// happened by `until_ns` or the output has ended.
+    pub(super) fn line_with(&self, needle: &str, until_ns: u64) -> Option<String> {
+        self.0.wait(until_ns, |kept, over| {
+            let text = kept.text();
+            let whole = if over {
+                &text[..]
+            } else {
+                text.rsplit_once('\n').map_or("", |(whole, _)| whole)
+            };
+            let line = whole.lines().find(|line| line.contains(needle));
+            line.map(str::to_owned)
+        })
+    }
+
+    /// Waits for the last words of a process that has ended, and gives what is kept.
+    pub(super) fn finish(&mut self) -> Captured {
+        self.0.finish(now_ns() + LAST_WORDS_NS);
+        self.0.look(|kept| Captured {
+            bytes: kept.head.clone(),
+            dropped: kept.dropped + kept.tail.len() as u64,
+        })
     }
 }
 
@@ -254,11 +156,14 @@ mod tests {
 
     #[test]
     fn keeps_how_it_began_and_how_it_ended() {
-        let mut kept = Kept::default();
-        assert_eq!(kept.take(SMALL, b"ab"), b"ab");
-        assert_eq!(kept.take(SMALL, b"cdef"), b"cd");
-        assert_eq!(kept.text(), "abcdef");
-        assert_eq!(kept.take(SMALL, b"ghijklmn"), b"");
+        let mut kept = Kept::new(SMALL, None);
+        kept.take(b"ab", 0);
+        kept.take(b"cdef", 0);
+        assert_eq!(
+            (&kept.head[..], kept.text()),
+            (&b"abcd"[..], "abcdef".into())
+        );
+        kept.take(b"ghijklmn", 0);
         assert_eq!(kept.text(), "abcd\n… 6 bytes left out …\nklmn");
         assert_eq!(kept.dropped, 6);
     }

@@ -206,6 +206,20 @@ impl Running {
         self.serial()?.instant(byte)
     }
 
+    /// When words of the text over the serial port had come, on the clock.
+    pub(crate) fn said(&self, words: &str) -> Option<u64> {
+        self.serial()?.said(words)
+    }
+
+    /// The text that came over the serial port after such a byte; once it has ended, all of it.
+    pub(crate) fn text_after(&self, byte: u8) -> Option<Vec<u8>> {
+        let serial = self.serial()?;
+        if self.end.is_some() {
+            serial.wait_over(now_ns() + LAST_BYTES_NS);
+        }
+        serial.text_after(byte)
+    }
+
     /// Waits until such a byte comes, as far as `until_ns`: when it came.
     pub(crate) fn wait_milestone(&self, byte: u8, until_ns: u64) -> Option<u64> {
         self.serial()?.wait(byte, until_ns)

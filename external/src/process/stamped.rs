@@ -1,14 +1,8 @@
 //! What a virtual machine's serial port says: milestones, each dated when it comes, and text.
 
-use std::io::{self, PipeReader, Read as _};
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::io::{self, PipeReader};
 
-use machine::clock::now_ns;
-
-use crate::fds::{Stop, wait};
+use super::reading::{Keep, Reading};
 
 /// The first byte that is a milestone and no text.
 const FIRST_MILESTONE: u8 = 0x80;
@@ -17,142 +11,111 @@ const FIRST_MILESTONE: u8 = 0x80;
 const MILESTONES: usize = 64;
 const TEXT: usize = 256 * 1024;
 
+#[derive(Debug, Clone, Copy)]
+struct Milestone {
+    byte: u8,
+    came_ns: u64,
+    /// How much text was before it.
+    text: usize,
+}
+
 #[derive(Debug, Default)]
 struct Kept {
-    milestones: Vec<(u8, u64)>,
+    milestones: Vec<Milestone>,
     text: Vec<u8>,
-    over: bool,
+    /// How much of the text had come by when, a read each.
+    came: Vec<(usize, u64)>,
 }
 
 impl Kept {
+    fn first(&self, milestone: u8) -> Option<&Milestone> {
+        self.milestones.iter().find(|it| it.byte == milestone)
+    }
+
+    fn instant(&self, milestone: u8) -> Option<u64> {
+        self.first(milestone).map(|it| it.came_ns)
+    }
+
+    fn said(&self, words: &str) -> Option<u64> {
+        let words = words.as_bytes();
+        let mut places = self.text.windows(words.len().max(1));
+        let end = places.position(|it| it == words)? + words.len();
+        let came = self.came.iter().find(|(length, _)| *length >= end);
+        came.map(|(_, ns)| *ns)
+    }
+}
+
+impl Keep for Kept {
     fn take(&mut self, bytes: &[u8], now_ns: u64) {
+        let before = self.text.len();
         for &byte in bytes {
             if byte < FIRST_MILESTONE {
                 if self.text.len() < TEXT {
                     self.text.push(byte);
                 }
             } else if self.milestones.len() < MILESTONES {
-                self.milestones.push((byte, now_ns));
+                self.milestones.push(Milestone {
+                    byte,
+                    came_ns: now_ns,
+                    text: self.text.len(),
+                });
             }
         }
-    }
-
-    fn instant(&self, milestone: u8) -> Option<u64> {
-        let mut all = self.milestones.iter();
-        all.find(|(byte, _)| *byte == milestone).map(|(_, ns)| *ns)
-    }
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    kept: Mutex<Kept>,
-    changed: Condvar,
-}
-
-impl Shared {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        // A thread that panicked while it held bytes leaves bytes.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        if self.text.len() > before {
+            self.came.push((self.text.len(), now_ns));
+        }
     }
 }
 
 /// A thread that reads a serial port to its end.
 #[derive(Debug)]
-pub(super) struct Stamped {
-    shared: Arc<Shared>,
-    reading: Option<(Stop, JoinHandle<()>)>,
-}
+pub(super) struct Stamped(Reading<Kept>);
 
 impl Stamped {
     /// Reads `pipe`.
-    pub(super) fn read(mut pipe: PipeReader) -> io::Result<Self> {
-        let (stop, stopped) = Stop::new()?;
-        let shared = Arc::new(Shared::default());
-        let theirs = Arc::clone(&shared);
-        let reading = move || {
-            run(&mut pipe, &stopped, &theirs);
-            theirs.kept().over = true;
-            theirs.changed.notify_all();
-        };
-        let thread = thread::Builder::new()
-            .name("serial".into())
-            .spawn(reading)?;
-        Ok(Self {
-            shared,
-            reading: Some((stop, thread)),
-        })
+    pub(super) fn read(pipe: PipeReader) -> io::Result<Self> {
+        Reading::start("serial", pipe, Kept::default()).map(Self)
     }
 
     /// Waits for a milestone: when it came; nothing if it has not by `until_ns`, or nothing more comes.
     pub(super) fn wait(&self, milestone: u8, until_ns: u64) -> Option<u64> {
-        self.wait_until(until_ns, |kept| kept.instant(milestone))
+        self.0.wait(until_ns, |kept, _| kept.instant(milestone))
     }
 
     /// Waits until the port is closed, as far as `until_ns`.
     pub(super) fn wait_over(&self, until_ns: u64) {
-        self.wait_until(until_ns, |_| None::<()>);
-    }
-
-    fn wait_until<T>(&self, until_ns: u64, seen: impl Fn(&Kept) -> Option<T>) -> Option<T> {
-        let mut kept = self.shared.kept();
-        loop {
-            let found = seen(&kept);
-            let left = until_ns.saturating_sub(now_ns());
-            if found.is_some() || kept.over || left == 0 {
-                return found;
-            }
-            let waited = self
-                .shared
-                .changed
-                .wait_timeout(kept, Duration::from_nanos(left));
-            kept = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        self.0.wait_over(until_ns);
     }
 
     /// When a milestone came, if it has.
     pub(super) fn instant(&self, milestone: u8) -> Option<u64> {
-        self.shared.kept().instant(milestone)
+        self.0.look(|kept| kept.instant(milestone))
+    }
+
+    /// When words of the text had come, if they have.
+    pub(super) fn said(&self, words: &str) -> Option<u64> {
+        self.0.look(|kept| kept.said(words))
+    }
+
+    /// The text that came after a milestone; nothing if it has not come.
+    pub(super) fn text_after(&self, milestone: u8) -> Option<Vec<u8>> {
+        self.0.look(|kept| {
+            let first = kept.first(milestone)?;
+            Some(kept.text[first.text..].to_vec())
+        })
     }
 
     /// The text until now.
     pub(super) fn text(&self) -> Vec<u8> {
-        self.shared.kept().text.clone()
-    }
-}
-
-impl Drop for Stamped {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.reading.take() {
-            stop.now();
-            let _ = thread.join();
-        }
-    }
-}
-
-fn run(pipe: &mut PipeReader, stopped: &OwnedFd, shared: &Shared) {
-    let mut piece = [0; 4096];
-    while let Ok(ready) = wait(&[pipe.as_fd(), stopped.as_fd()], None) {
-        if ready[0].is_empty() {
-            return;
-        }
-        match pipe.read(&mut piece) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Ok(0) | Err(_) => return,
-            Ok(read) => {
-                let now_ns = now_ns();
-                shared.kept().take(&piece[..read], now_ns);
-                shared.changed.notify_all();
-            }
-        }
-        if !ready[1].is_empty() {
-            return;
-        }
+        self.0.look(|kept| kept.text.clone())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
+
+    use machine::clock::now_ns;
 
     use super::*;
 
@@ -170,6 +133,15 @@ mod tests {
         writer.write_all(b"m here\x84\x84").unwrap();
         let first_ns = stamped.wait(0x84, now_ns() + HANG_NS).unwrap();
         assert_eq!(stamped.instant(0x84), Some(first_ns));
+        let said_ns = stamped.said("from").unwrap();
+        assert!(
+            (entered_ns..=first_ns).contains(&said_ns),
+            "words are there when their last letter is"
+        );
+        assert!(stamped.said("Hello").unwrap() <= entered_ns);
+        assert_eq!(stamped.said("from there"), None);
+        assert_eq!(stamped.text_after(0x81).unwrap(), b"from here");
+        assert_eq!(stamped.text_after(0x85), None);
         drop(writer);
         stamped.wait_over(now_ns() + HANG_NS);
         assert_eq!(stamped.text(), b"Hello from here");

@@ -13,7 +13,7 @@ use results::{Param, Scenario};
 use workloads::Workload;
 
 use super::as_text::as_text;
-use super::plan::Planned;
+use super::plan::{self, Planned};
 use super::profile::Profile;
 use crate::system::{Acquire, listens};
 
@@ -183,32 +183,40 @@ pub struct Fitted {
     pub left_out: Vec<(&'static str, usize)>,
 }
 
-/// About how long each of these cells takes once, in milliseconds.
-pub fn block_ms(cells: &[Planned], values: &Profile) -> f64 {
-    cells
-        .iter()
-        .map(|planned| planned.estimate_ms(values))
-        .sum()
+/// About how long so many blocks of these cells take, in milliseconds.
+pub fn estimate_ms(cells: &[Planned], samples: u32, values: &Profile) -> f64 {
+    let order = plan::order(cells, values);
+    let of_cell = |planned: &Planned| {
+        planned.estimate_ms(values) * f64::from(order.samples(samples, &planned.cell))
+    };
+    cells.iter().map(of_cell).sum()
+}
+
+/// How many samples these are in so many blocks.
+pub fn samples(cells: &[Planned], blocks: u32, values: &Profile) -> u64 {
+    let order = plan::order(cells, values);
+    let of_cell = |planned: &Planned| u64::from(order.samples(blocks, &planned.cell));
+    cells.iter().map(of_cell).sum()
 }
 
 /// The most samples of a cell that a budget is filled with: more narrow an interval by little.
 const MOST_SAMPLES: u32 = 60;
 
-/// How many samples of each cell a budget has room for: as many as it takes to show a difference,
-/// and of fewer cells if they are too many for that.
+/// How many samples of each cell a budget has room for, the same of all: as many as it takes to show a
+/// difference, and of fewer cells if they are too many for that.
 pub fn samples_within(budget: Budget, cells: &[Planned], values: &Profile) -> u32 {
     let least = least_samples();
     let steps = steps(cells, values);
     let rooms = steps
         .iter()
-        .map(|step| whole(budget.ms() / block_ms(&step.cells, values)));
+        .map(|step| whole(budget.ms() / estimate_ms(&step.cells, 1, values)));
     let fits = rooms.into_iter().find(|room| *room >= least);
     fits.unwrap_or(least).min(MOST_SAMPLES)
 }
 
 /// The cells that so many samples of fit into a budget; nothing if not even the core does.
 pub fn fit(budget: Budget, samples: u32, cells: &[Planned], values: &Profile) -> Option<Fitted> {
-    let fits = |step: &Fitted| block_ms(&step.cells, values) * f64::from(samples) <= budget.ms();
+    let fits = |step: &Fitted| estimate_ms(&step.cells, samples, values) <= budget.ms();
     steps(cells, values).into_iter().find(fits)
 }
 
@@ -254,7 +262,7 @@ const fn whole(number: f64) -> u32 {
 mod tests {
     use super::*;
     use crate::suite::SuiteArguments;
-    use crate::suite::plan::{self, Observer};
+    use crate::suite::plan::Observer;
     use crate::suite::profile::PROFILES;
     use crate::suite::settings::{self, Settings};
     use crate::suite::variables::Variables;
@@ -298,7 +306,7 @@ mod tests {
                 .budget
                 .unwrap_or_else(|| panic!("{name} states none"));
             let cells = plan::cells(&settings).unwrap();
-            let takes = block_ms(&cells, values) * f64::from(values.samples);
+            let takes = estimate_ms(&cells, values.samples, values);
             assert!(takes <= stated.ms(), "{name} takes {takes} ms of {stated}");
             assert!(
                 takes > stated.ms() / 3.0,
@@ -327,7 +335,7 @@ mod tests {
                         continue;
                     }
                 };
-                let takes = block_ms(&cells, values) * f64::from(values.samples);
+                let takes = estimate_ms(&cells, values.samples, values);
                 assert!(takes <= budget(text).ms(), "{profile} {text}: {takes}");
                 assert!((least_samples()..=MOST_SAMPLES).contains(&values.samples));
                 let has = |cell: &results::Cell| cells.iter().any(|it| it.cell == *cell);

@@ -12,6 +12,7 @@ use workloads::Workload;
 use super::plan::Planned;
 use super::settings::Settings;
 use crate::system::{Contents, Found, HostProgram, OwnArtifact, System};
+use crate::target;
 
 /// What two builds are builds of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,9 @@ impl OwnBuild {
 
     fn check_taken(&self, workload: Workload, system: System) -> Result<(), Error> {
         if self.role == Role::Workload {
+            if let Some(target) = workload.own() {
+                target::check_build(target, system, &self.artifact)?;
+            }
             return Ok(self.artifact.check_taken(workload, system)?);
         }
         let program = host_program(system)?;

@@ -32,8 +32,6 @@ pub struct CompareArguments {
     /// (repeatable)
     #[arg(long, value_name = "FILE", value_parser = campaign::argument::path())]
     system: Vec<PathBuf>,
-    #[command(flatten)]
-    own: TargetArguments,
     /// Samples of each cell
     #[arg(
         long,
@@ -46,7 +44,12 @@ pub struct CompareArguments {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Go on with an interrupted run: its name, or `latest`
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["samples", "seed", "system"])]
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["samples", "seed", "system"],
+        conflicts_with_all = TargetArguments::NAMES
+    )]
     resume: Option<String>,
     /// The folder that runs are kept in [default: results/raw of the checkout; installed: ./results/raw]
     #[arg(long, value_name = "FOLDER", value_parser = campaign::argument::path())]
@@ -54,6 +57,8 @@ pub struct CompareArguments {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    own: TargetArguments,
 }
 
 /// A comparison.

@@ -25,12 +25,14 @@ use super::builds;
 pub(super) use super::builds::crossed;
 pub use super::builds::{OwnBuild, Role};
 use super::described;
+use super::own_workloads;
 use super::plan;
 use super::renamed;
 use super::settings::{self, Origins, Settings};
 use super::{Campaign, Systems};
 use crate::nearest::nearest;
 use crate::system::{Contents, OwnArtifact, System, listens};
+use crate::target::{self, Described};
 
 /// The command line of `external duel`.
 #[derive(Debug, Clone, Args)]
@@ -39,7 +41,7 @@ pub struct DuelArguments {
     #[arg(
         long,
         value_name = "PATH",
-        required_unless_present_any = ["resume", "target", "host_a", "host_b"],
+        required_unless_present_any = ["resume", "host_a", "host_b"],
         value_parser = campaign::argument::path()
     )]
     a: Option<PathBuf>,
@@ -47,7 +49,7 @@ pub struct DuelArguments {
     #[arg(
         long,
         value_name = "PATH",
-        required_unless_present_any = ["resume", "target", "host_a", "host_b"],
+        required_unless_present_any = ["resume", "host_a", "host_b"],
         value_parser = campaign::argument::path()
     )]
     b: Option<PathBuf>,
@@ -70,16 +72,18 @@ pub struct DuelArguments {
         value_parser = campaign::argument::path()
     )]
     host_b: Option<PathBuf>,
-    /// Nothing that a duel takes: what is said of it helps more than what a parser would say
-    #[arg(long, hide = true, value_name = "FILE")]
+    /// The TOML file that describes your own workload, which both are builds of: they take the place of
+    /// the guest or program that it names, and are asked what it says
+    #[arg(long, value_name = "FILE.toml", value_parser = campaign::argument::path())]
     target: Option<PathBuf>,
     /// The system that runs both, or the file that describes it [default: wasmtime-embedded; native
     /// for programs]
     #[arg(long, value_name = "SYSTEM|FILE", long_help = system_help())]
     system: Option<String>,
-    /// The workload that both are builds of: it is checked what they answer
-    #[arg(long, value_name = "NAME", default_value = "http-hello", value_parser = workloads())]
-    workload: String,
+    /// The workload that both are builds of: it is checked what they answer [default: http-hello; that of
+    /// --target]
+    #[arg(long, value_name = "NAME")]
+    workload: Option<String>,
     /// What is measured (repeatable, or with commas) [default: warm-disk and warm]
     #[arg(long, value_name = "SCENARIO", value_delimiter = ',', value_parser = scenarios())]
     scenario: Vec<String>,
@@ -100,7 +104,7 @@ pub struct DuelArguments {
         long,
         value_name = "RUN",
         conflicts_with_all = [
-            "a", "b", "host_a", "host_b", "system", "workload", "scenario", "samples", "seed"
+            "a", "b", "host_a", "host_b", "target", "system", "workload", "scenario", "samples", "seed"
         ]
     )]
     resume: Option<String>,
@@ -169,16 +173,55 @@ fn runner(named: &str) -> Result<(System, Option<PathBuf>), Error> {
         None => return Err(unknown(format!("there is no system `{named}`"))),
     };
     if system.takes().is_none() {
-        return Err(unknown(format!(
-            "a duel cannot give {} a build of yours: it runs what coldphase builds",
+        let message = format!(
+            "a duel cannot give {} a build of yours: it runs what coldphase builds, or an image",
             system.name()
+        );
+        return Err(Error::new(Exit::Usage, message).hint(format!(
+            "--system takes {}; two images are two workloads of one file, which `external suite --target` \
+                measures in the same blocks",
+            takers().join(", ")
         )));
     }
     Ok((system, file))
 }
 
-fn workloads() -> PossibleValuesParser {
-    PossibleValuesParser::new(Workload::ALL.map(Workload::name))
+/// The workload that both are builds of: of a file, the one that it describes or the one that is named.
+///
+/// # Errors
+/// There is none of that name, or a file describes several and none is named.
+fn workload(arguments: &DuelArguments, settings: &mut Settings) -> Result<Workload, Error> {
+    let among: Vec<Workload> = match &arguments.target {
+        None => Workload::ALL.to_vec(),
+        Some(path) => {
+            let file = Described::of_file(path)?;
+            own_workloads::ask_for(vec![file], settings)?;
+            let names = settings.values.workloads.iter();
+            names.filter_map(|it| Workload::from_name(it)).collect()
+        }
+    };
+    let names = || among.iter().map(|it| it.name());
+    let usual = match (&arguments.target, among.as_slice()) {
+        (None, _) => Some(Workload::HttpHello),
+        (Some(_), [only]) => Some(*only),
+        (Some(_), _) => None,
+    };
+    let asked = match &arguments.workload {
+        Some(name) => among.iter().copied().find(|it| it.name() == name),
+        None => usual,
+    };
+    asked.ok_or_else(|| {
+        let message = match &arguments.workload {
+            Some(name) => {
+                let meant = nearest(name, names());
+                let meant = meant.map_or_else(String::new, |it| format!("; did you mean {it}?"));
+                format!("there is no workload `{name}`{meant}")
+            }
+            None => "the file describes several workloads, and a duel is of one".to_owned(),
+        };
+        let names: Vec<_> = names().collect();
+        Error::new(Exit::Usage, message).hint(format!("--workload takes {}", names.join(", ")))
+    })
 }
 
 fn scenarios() -> PossibleValuesParser {
@@ -195,14 +238,6 @@ fn scenarios() -> PossibleValuesParser {
 /// A build cannot be measured, or what keeps a run from beginning or from recording.
 pub fn command(arguments: &DuelArguments) -> Result<Exit, Error> {
     run::refuse_debug_build(cfg!(debug_assertions))?;
-    if arguments.target.is_some() {
-        let message =
-            "a duel is of two builds of a workload that is built in, whose answers are known";
-        return Err(Error::new(Exit::Usage, message).hint(
-            "`external suite --target FILE` measures your own; two of its builds are two workloads of one \
-                file, which stand in every block",
-        ));
-    }
     let out = arguments.out.clone().unwrap_or_else(run::default_results);
     let resume = run::resolve_resumed(&out, arguments.resume.as_deref())?;
     let (settings, origins) = match &resume {
@@ -257,6 +292,7 @@ fn read_run(folder: &Path) -> Result<Settings, Error> {
         return Err(Error::new(Exit::Resume, message)
             .hint("it is resumed by the command that began it, which its manifest has"));
     }
+    target::load(&settings.targets)?;
     Ok(settings)
 }
 
@@ -289,9 +325,10 @@ fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
     if let Some(file) = file {
         described::ask_for(&[file], &[system], &mut settings)?;
     }
+    let workload = workload(arguments, &mut settings)?;
     let values = &mut settings.values;
     values.systems = vec![system.name().to_owned()];
-    values.workloads = vec![arguments.workload.clone()];
+    values.workloads = vec![workload.name().to_owned()];
     if !arguments.scenario.is_empty() {
         values.scenarios.clone_from(&arguments.scenario);
         let notes: Vec<_> = values
@@ -300,7 +337,7 @@ fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
             .filter_map(renamed::rename_one)
             .collect();
         notes.iter().for_each(|note| say(note));
-        check_scenarios(&arguments.workload, &values.scenarios)?;
+        check_scenarios(workload, &values.scenarios)?;
     }
     let mut origins = Origins::from([(key.to_owned(), Origin::CommandLine)]);
     let mut given = |key: &str, is_given: bool, otherwise| {
@@ -313,6 +350,9 @@ fn settings(arguments: &DuelArguments) -> Result<(Settings, Origins), Error> {
     };
     given("seed", arguments.seed.is_some(), Origin::Drawn);
     given("systems", arguments.system.is_some(), Origin::Default);
+    given("targets", arguments.target.is_some(), Origin::Default);
+    let is_named = arguments.workload.is_some() || arguments.target.is_some();
+    given("workloads", is_named, Origin::Default);
     given("scenarios", !arguments.scenario.is_empty(), Origin::Profile);
     Ok((settings, origins))
 }
@@ -334,8 +374,8 @@ fn contents(files: &BTreeMap<String, String>) -> Result<Contents, Error> {
 }
 
 /// A command takes no requests after its start.
-fn check_scenarios(workload: &str, scenarios: &[String]) -> Result<(), Error> {
-    let ends = Workload::from_name(workload).is_some_and(|workload| !listens(workload));
+fn check_scenarios(workload: Workload, scenarios: &[String]) -> Result<(), Error> {
+    let ends = !listens(workload);
     let starts = |name: &&String| {
         let mut starts = SCENARIOS.into_iter().filter(|scenario| scenario.starts());
         starts.any(|scenario| scenario.name() == *name)
@@ -343,7 +383,7 @@ fn check_scenarios(workload: &str, scenarios: &[String]) -> Result<(), Error> {
     match scenarios.iter().find(|scenario| !starts(scenario)) {
         Some(scenario) if ends => Err(Error::new(
             Exit::Usage,
-            format!("{workload} runs to its end: it has no {scenario}"),
+            format!("{} runs to its end: it has no {scenario}", workload.name()),
         )
         .hint("--scenario disk-cold, code-cold and warm-disk measure its starts")),
         _ => Ok(()),

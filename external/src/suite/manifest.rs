@@ -43,7 +43,7 @@ pub(super) fn build(
     }
     Ok(Manifest::from(Measured {
         config: settings.to_config(origins),
-        order: plan::order(cells),
+        order: plan::order(cells, &settings.values),
         seed: settings.seed,
         samples_per_cell: settings.values.samples,
         cells: cells.iter().map(|planned| planned.cell.clone()).collect(),
@@ -62,7 +62,7 @@ fn artifacts(cells: &[Planned], systems: &Systems) -> Result<Vec<ArtifactFact>, 
         own.any(OwnBuild::is_host)
     };
     if !own.is_empty() && !are_hosts() {
-        return Ok(own);
+        return Ok([own, own_workloads::descriptions(cells)].concat());
     }
     let mut facts = [own, own_workloads::artifacts(cells, systems)].concat();
     let of_guests = cells.iter().filter(|planned| planned.acquire.is_some());

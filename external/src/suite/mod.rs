@@ -12,6 +12,7 @@ pub mod duel;
 pub mod environment;
 mod eviction;
 mod instancing;
+mod list;
 pub mod loads;
 mod manifest;
 pub mod network;
@@ -28,10 +29,9 @@ pub mod variables;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ::systems::in_families;
-use campaign::duration::{format_estimate, parse_seconds};
+use campaign::duration::parse_seconds;
 use campaign::run::{self, Format, NoBench};
-use campaign::terminal::{print, say};
+use campaign::terminal::say;
 use campaign::{Error, Exit, errno, front_door, report_offer};
 use clap::Args;
 use findings::Findings;
@@ -51,6 +51,10 @@ use crate::network::firewall::{self, Level};
 use crate::process;
 use crate::process::reaper::Reaper;
 use crate::target::TargetArguments;
+
+/// Headings in the help of the suite.
+const LOAD: &str = "Load";
+const NETWORK: &str = "Network";
 
 /// The command line of `external suite`.
 #[derive(Debug, Clone, Default, Args)]
@@ -78,21 +82,21 @@ pub struct SuiteArguments {
     #[arg(long, value_name = "TIME")]
     pub budget: Option<Budget>,
     /// Requests over each connection before those that are recorded [default: by profile]
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = LOAD, value_name = "N")]
     pub warm_up: Option<u64>,
     /// For how many seconds requests are recorded, of each sample under load [default: by profile]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    #[arg(long, help_heading = LOAD, value_name = "SECONDS", value_parser = parse_seconds)]
     pub duration: Option<Duration>,
     /// How many requests are recorded, whatever time they take
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),
+    #[arg(long, help_heading = LOAD, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),
         conflicts_with = "duration")]
     pub requests: Option<u64>,
     /// Connections at once under `throughput` (repeatable, or with commas) [default: by profile]
-    #[arg(long, value_name = "N", value_delimiter = ',')]
+    #[arg(long, help_heading = LOAD, value_name = "N", value_delimiter = ',')]
     pub connections: Vec<usize>,
-    /// A person's own workloads.
-    #[command(flatten)]
-    pub own: TargetArguments,
+    /// How many seconds a start may take, and a request [default: by profile]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub time_limit: Option<u64>,
     /// What starts find in the page cache (repeatable, or with commas) [default: by scenario]
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = eviction::parser())]
     pub page_cache: Vec<PageCache>,
@@ -105,20 +109,20 @@ pub struct SuiteArguments {
     pub variants: Option<settings::Variants>,
     /// Levels of a firewall in front of services (repeatable, or with commas): off, baseline,
     /// rules:N [default: by profile]
-    #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
+    #[arg(long, help_heading = NETWORK, value_name = "LEVEL", value_delimiter = ',')]
     pub firewall: Vec<Level>,
     /// Network path from client to service (repeatable, or with commas) [default: by profile]
-    #[arg(long, value_enum, value_delimiter = ',')]
+    #[arg(long, help_heading = NETWORK, value_enum, value_delimiter = ',')]
     pub path: Vec<network::PathKind>,
     /// With --path veth or tun: how long each side holds a packet back, such as 10ms (repeatable, or
     /// with commas)
-    #[arg(long, value_name = "MS", value_delimiter = ',')]
+    #[arg(long, help_heading = NETWORK, value_name = "MS", value_delimiter = ',')]
     pub delay: Vec<network::Delay>,
     /// With --delay: by how much it varies either way, such as 2ms; packets do not overtake each other
-    #[arg(long, value_name = "MS")]
+    #[arg(long, help_heading = NETWORK, value_name = "MS")]
     pub jitter: Option<network::Delay>,
     /// With --path veth or tun: how many megabits a second go through, each way
-    #[arg(long, value_name = "MBIT")]
+    #[arg(long, help_heading = NETWORK, value_name = "MBIT")]
     pub rate: Option<u32>,
     /// Skip the phase breakdown of starts: report totals only
     #[arg(long)]
@@ -131,11 +135,10 @@ pub struct SuiteArguments {
     pub out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "profile", "only", "samples", "budget", "warm_up", "duration", "requests", "connections",
+        "profile", "only", "samples", "budget", "warm_up", "duration", "requests", "connections", "time_limit",
         "instances", "variants", "no_observer", "seed", "list", "firewall", "path", "delay", "jitter", "rate",
-        "page_cache", "system", "target", "component", "module", "native", "image", "name",
-        "run_to_end", "arg", "env", "request", "header", "body", "body_file", "expect",
-    ])]
+        "page_cache", "system",
+    ], conflicts_with_all = TargetArguments::NAMES)]
     pub resume: Option<String>,
     /// Print what would be measured and about how long it would take, and measure nothing
     #[arg(long)]
@@ -143,6 +146,9 @@ pub struct SuiteArguments {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// A person's own workloads: last, since what followed would stand below their heading in the help.
+    #[command(flatten)]
+    pub own: TargetArguments,
 }
 
 fn environment_help() -> String {
@@ -157,12 +163,12 @@ fn environment_help() -> String {
 /// The command line of `external scale`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ScaleArguments {
-    #[command(flatten)]
-    suite: SuiteArguments,
     /// Search for the first number of instances, up to N, at which throughput falls: in several
     /// runs
     #[arg(long, value_name = "N", conflicts_with_all = ["resume", "list", "instances"])]
     search: Option<usize>,
+    #[command(flatten)]
+    suite: SuiteArguments,
 }
 
 /// Runs the suite for several instances at once.
@@ -205,7 +211,7 @@ fn measure(
         ));
     }
     if arguments.list {
-        return list(&cells, &settings);
+        return list::list(&cells, &settings);
     }
     let required = systems::required(&arguments.require, &cells)?;
     let systems = Systems::find_for(folder.as_deref(), own_workloads::needed(&cells))?;
@@ -254,7 +260,7 @@ impl Campaign<'_> {
     ) -> Result<(Exit, Findings), Error> {
         let results = out.map_or_else(run::default_results, Path::to_owned);
         warn(&results);
-        if let Some(notice) = few_samples(self.settings.values.samples) {
+        if let Some(notice) = list::few_samples(self.cells, &self.settings.values) {
             say(&notice);
         }
         if let Some(notice) = loads::too_short(self.cells, &self.settings.values) {
@@ -267,7 +273,7 @@ impl Campaign<'_> {
             say(&notice);
         }
         if resume.is_none() {
-            say(&self.announcement());
+            say(&list::announcement(self.cells, &self.settings.values));
         }
         let reaper = start_reaper()?;
         let manifest = manifest::build(self.settings, self.origins, self.cells, self.systems)?;
@@ -298,21 +304,6 @@ impl Campaign<'_> {
             report_offer::offer(&folder, exit);
         }
         Ok((exit, findings))
-    }
-}
-
-impl Campaign<'_> {
-    /// How much there is to do, and about how long it takes.
-    fn announcement(&self) -> String {
-        let values = &self.settings.values;
-        let samples = u64::from(values.samples) * self.cells.len() as u64;
-        let ms = budget::block_ms(self.cells, values) * f64::from(values.samples);
-        format!(
-            "measuring {samples} samples of {} cells: about {} on two cores like the authors', after \
-                what is built first; Ctrl-C ends it after a sample, and `--resume latest` goes on",
-            self.cells.len(),
-            format_estimate(ms / 1000.0)
-        )
     }
 }
 
@@ -349,67 +340,4 @@ pub(crate) fn start_reaper() -> Result<Reaper, Error> {
             errno::hint(&error).unwrap_or("see ulimit -u")
         ))
     })
-}
-
-fn list(cells: &[Planned], settings: &Settings) -> Result<Exit, Error> {
-    let of_families = in_families(cells, |planned| planned.system.family());
-    let of_families = of_families.iter().map(|(family, cells)| {
-        let mut names: Vec<_> = cells.iter().map(|planned| planned.system).collect();
-        names.sort();
-        names.dedup();
-        let names: Vec<_> = names.iter().map(|system| system.name()).collect();
-        let (family, n) = (family.label(), cells.len());
-        format!("{family}: {n} cells of {}\n", names.join(", "))
-    });
-    let ms = budget::block_ms(cells, &settings.values);
-    let samples = settings.values.samples;
-    let time = format_estimate(ms * f64::from(samples) / 1000.0);
-    let mut text = String::new();
-    for planned in cells {
-        text.push_str(&format!("{}\n", planned.cell));
-    }
-    text.extend(of_families);
-    text.push_str(&format!(
-        "{} cells × {samples} samples = {}, seed {}; about {time} on two cores like the authors', \
-            after what is built first\n",
-        cells.len(),
-        cells.len() as u64 * u64::from(samples),
-        settings.seed,
-    ));
-    let stated = settings.values.budget;
-    if let Some(stated) = stated.filter(|stated| ms * f64::from(samples) > stated.ms()) {
-        text.push_str(&format!(
-            "that is more than the {stated} that the profile states: --budget {stated} keeps to it\n"
-        ));
-    }
-    let notices = [
-        few_samples(samples),
-        loads::too_short(cells, &settings.values),
-    ];
-    for notice in notices.into_iter().flatten() {
-        text.push_str(&format!("{notice}\n"));
-    }
-    print(&text)?;
-    Ok(Exit::Ok)
-}
-
-/// That so few samples can show no difference, if that is so.
-fn few_samples(samples: u32) -> Option<String> {
-    let least = findings::planning::least_samples();
-    ((samples as usize) < least)
-        .then(|| format!("no difference can be shown with fewer than {least} samples a cell"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plan_that_can_show_nothing_says_so() {
-        assert_eq!(
-            few_samples(5).as_deref(),
-            Some("no difference can be shown with fewer than 6 samples a cell")
-        );
-        assert_eq!(few_samples(6), None);
-    }
 }

@@ -1,8 +1,13 @@
 //! Persons' own workloads in a plan: beside or in place of those that are built in.
 
+use std::collections::HashSet;
+use std::io::Read as _;
+use std::path::Path;
+
 use campaign::terminal::say;
 use campaign::{Error, Exit};
 use results::manifest::{ArtifactFact, Origin};
+use results::reason::without_numbers;
 use results::{Skip, SkipKind};
 use workloads::target::{ImageSource, OwnFile};
 use workloads::{Target, Workload};
@@ -26,6 +31,7 @@ pub(super) fn add(arguments: &TargetArguments, layers: &mut Layers) -> Result<()
         return Ok(());
     }
     let own = target::load(&described)?;
+    say_scripts(&own);
     layers.set(ORIGIN, "targets", Some(described), |it| &mut it.targets);
     let names: Vec<_> = own.iter().map(|it| it.name().to_owned()).collect();
     let workloads = &layers.settings.values.workloads;
@@ -46,6 +52,7 @@ pub(super) fn ask_for(described: Vec<Described>, settings: &mut Settings) -> Res
         return Ok(());
     }
     let own = target::load(&described)?;
+    say_scripts(&own);
     settings.targets = described;
     settings.values.workloads = own.iter().map(|it| it.name().to_owned()).collect();
     Ok(())
@@ -97,38 +104,31 @@ pub(super) fn once_where_it_cannot_run(cells: Vec<Planned>) -> Vec<Planned> {
     kept
 }
 
-/// What is measured a second time of own workloads that no system runs which the profile names for that:
-/// each on the first system that does.
+/// What is measured a second time of own workloads besides what the profile names for that: each on the
+/// first system that runs it. A system that is named may not be there, and is known to be missing only
+/// once cells are planned; the first ones come with the program.
 pub(super) fn controls(cells: &[Planned], named: &[String]) -> Vec<(System, Workload)> {
     let is_named = |system: System| named.iter().any(|name| name == system.name());
     let mut first: Vec<(System, Workload)> = Vec::new();
-    let mut controlled: Vec<Workload> = Vec::new();
-    for planned in cells.iter().filter(|it| it.workload.own().is_some()) {
+    // Of two builds the first is its own control.
+    let is_of_suite = |it: &&Planned| it.workload.own().is_some() && it.own.is_none();
+    for planned in cells.iter().filter(is_of_suite) {
         let (system, workload) = (planned.system, planned.workload);
         if !runs(system, workload) {
             continue;
-        }
-        if is_named(system) {
-            controlled.push(workload);
         }
         if first.iter().all(|(_, known)| *known != workload) {
             first.push((system, workload));
         }
     }
-    first.retain(|(_, workload)| !controlled.contains(workload));
+    first.retain(|(system, _)| !is_named(*system));
     first
 }
 
 /// What the own workloads of a plan consist of: their descriptions, and what each is built as.
 pub(super) fn artifacts(cells: &[Planned], systems: &Systems) -> Vec<ArtifactFact> {
     let mut facts: Vec<ArtifactFact> = Vec::new();
-    let mut targets: Vec<&Target> = Vec::new();
-    for target in cells.iter().filter_map(|planned| planned.workload.own()) {
-        if !targets.contains(&target) {
-            targets.push(target);
-        }
-    }
-    for target in targets {
+    for target in targets(cells) {
         let native = target.native.as_ref().map(|it| &it.program);
         let component = target.component.as_ref().map(|it| &it.file);
         let archive = target.image.as_ref().and_then(|it| match &it.source {
@@ -162,6 +162,61 @@ pub(super) fn artifacts(cells: &[Planned], systems: &Systems) -> Vec<ArtifactFac
     facts
 }
 
+/// The descriptions alone, of a plan that runs other builds than they name.
+pub(super) fn descriptions(cells: &[Planned]) -> Vec<ArtifactFact> {
+    let mut facts = Vec::new();
+    for target in targets(cells) {
+        if let Some(file) = &target.file {
+            add_fact(&mut facts, target, fact_of(file));
+        }
+    }
+    facts
+}
+
+/// Says which programs are scripts: what reads one is a part of each start, which those who name a program
+/// by a shell's word for it may not know (`pyenv` puts such scripts into `PATH`).
+fn say_scripts(own: &[Workload]) {
+    for target in own.iter().filter_map(|it| it.own()) {
+        let Some(native) = &target.native else {
+            continue;
+        };
+        if let Some(reader) = interpreter(&native.program.path) {
+            let program = native.program.path.display();
+            say(&format!(
+                "{}: {program} is a script, and each start has `{reader}` in it, which reads it; name the \
+                    program that it starts if that is what you mean",
+                target.name
+            ));
+        }
+    }
+}
+
+/// What reads a script, as its first line says; nothing of what is none.
+fn interpreter(path: &Path) -> Option<String> {
+    let mut head = Vec::new();
+    std::fs::File::open(path)
+        .ok()?
+        .take(256)
+        .read_to_end(&mut head)
+        .ok()?;
+    let line = head
+        .strip_prefix(b"#!")?
+        .split(|byte| *byte == b'\n')
+        .next()?;
+    Some(String::from_utf8_lossy(line).trim().to_owned())
+}
+
+/// The own workloads of a plan, each once.
+fn targets(cells: &[Planned]) -> Vec<&'static Target> {
+    let mut targets: Vec<&Target> = Vec::new();
+    for target in cells.iter().filter_map(|planned| planned.workload.own()) {
+        if !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    targets
+}
+
 /// Tries every own workload on every system once, before anything is recorded: what does not work is
 /// said, and skipped.
 ///
@@ -170,14 +225,13 @@ pub(super) fn artifacts(cells: &[Planned], systems: &Systems) -> Vec<ArtifactFac
 pub(super) fn try_all(bench: &mut SystemBench<'_>, cells: &[Planned]) -> Result<(), Error> {
     let (refused, worked) = bench.try_own(cells);
     let unable = |skip: &Skip| skip.kind == SkipKind::NotApplicable;
-    let mut said: Vec<String> = Vec::new();
-    for (planned, skip) in &refused {
-        let sentence = format!(
-            "{} on {}: cannot be measured: {skip}",
-            planned.workload.name(),
-            planned.system.name()
-        );
-        if !said.contains(&sentence) {
+    let (mut said, mut known) = (Vec::new(), HashSet::new());
+    for refused in &refused {
+        let sentence = refusal(refused);
+        let (planned, skip) = refused;
+        let reason = without_numbers(&skip.to_string());
+        // Once for each way in which it goes wrong, not for each mode and number of attempts.
+        if known.insert((planned.workload, planned.system, reason)) {
             said.push(sentence);
         }
     }
@@ -186,13 +240,25 @@ pub(super) fn try_all(bench: &mut SystemBench<'_>, cells: &[Planned]) -> Result<
         return Ok(());
     }
     // What was tried says more than what there was nothing to be tried of.
-    let tried = refused.iter().position(|(_, skip)| !unable(skip));
-    let first = said.get(tried.unwrap_or(0)).cloned().unwrap_or_default();
+    let tried = refused.iter().find(|(_, skip)| !unable(skip));
+    let first = match tried.or(refused.first()) {
+        Some(refused) => refusal(refused),
+        None => String::new(),
+    };
     for sentence in said.iter().filter(|sentence| **sentence != first) {
         say(sentence);
     }
     let hint = "nothing was recorded; `external doctor` says which systems are there";
     Err(Error::new(Exit::Artifact, first).hint(hint))
+}
+
+/// What is said of a start that did not work.
+fn refusal((planned, skip): &(Planned, Skip)) -> String {
+    format!(
+        "{} on {}: cannot be measured: {skip}",
+        planned.workload.name(),
+        planned.system.name()
+    )
 }
 
 /// Whether an engine that is there is to start the target's image.
@@ -223,5 +289,29 @@ fn add_fact(facts: &mut Vec<ArtifactFact>, target: &Target, fact: ArtifactFact) 
             workloads: vec![name],
             ..fact
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_known_by_its_first_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x");
+        for (bytes, reader) in [
+            (
+                &b"#!/usr/bin/env bash\nexec y\n"[..],
+                Some("/usr/bin/env bash"),
+            ),
+            (b"#! /bin/sh", Some("/bin/sh")),
+            (b"\x7fELF", None),
+            (b"", None),
+        ] {
+            std::fs::write(&file, bytes).unwrap();
+            assert_eq!(interpreter(&file).as_deref(), reader, "{bytes:?}");
+        }
+        assert_eq!(interpreter(Path::new("/no/such/file")), None);
     }
 }

@@ -31,6 +31,10 @@ pub const DEFAULT: &str = "quick";
 pub struct Profile {
     /// Samples of each cell.
     pub samples: u32,
+    /// Cells whose samples take long, those under load and those of systems with an engine of their own, are
+    /// measured in every n-th block only.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub slow_every: u32,
     /// How long measuring takes at most, as the profile is: what a person can count on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
@@ -125,6 +129,18 @@ pub struct Profile {
     pub rate_mbit: Option<u32>,
 }
 
+const fn one() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "it is how serde calls it"
+)]
+const fn is_one(value: &u32) -> bool {
+    *value == 1
+}
+
 const fn half_a_second() -> f64 {
     0.5
 }
@@ -203,6 +219,7 @@ impl Profile {
     pub(super) fn empty(samples: u32) -> Self {
         Self {
             samples,
+            slow_every: 1,
             budget: None,
             systems: Vec::new(),
             workloads: Vec::new(),

@@ -8,6 +8,7 @@ use results::values::Named as _;
 use workloads::Workload;
 
 use super::plan::Planned;
+use crate::nearest::nearest;
 use crate::system::System;
 
 /// The cells with these properties. Values of one key are alternatives, keys add up.
@@ -80,11 +81,37 @@ fn hint(cells: &[Planned], key: &str, value: &str) -> String {
             "{key}={value} exists, and no workload and scenario of this profile can be measured \
                 so: name a profile with --profile, or another workload or scenario too"
         ),
-        None if known.is_empty() => "keys are system, workload, scenario and the parameters of \
-            cells; `--list` shows them"
-            .to_owned(),
-        None => format!("{key} is one of {}", known.join(", ")),
+        None if known.is_empty() => format!(
+            "{}keys are system, workload, scenario and the parameters of cells; `--list` shows them",
+            meant(key, keys(cells).iter().map(String::as_str))
+        ),
+        None => elsewhere(key, value).unwrap_or_else(|| {
+            let meant = meant(value, known.iter().map(String::as_str));
+            format!("{meant}{key} is one of {}", known.join(", "))
+        }),
     }
+}
+
+/// What may have been meant, as the beginning of a hint.
+fn meant<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    // Of numbers, any may be meant.
+    let is_word = word.parse::<f64>().is_err();
+    let found = nearest(word, known).filter(|_| is_word);
+    found.map_or_else(String::new, |meant| format!("did you mean {meant}? "))
+}
+
+/// Every key that some cell has.
+fn keys(cells: &[Planned]) -> Vec<String> {
+    let own = ["system", "workload", "scenario"].map(str::to_owned);
+    let params = cells.iter().flat_map(|planned| planned.cell.params.iter());
+    let params = params.map(|(key, _)| key.name().to_owned());
+    own.into_iter().chain(params).collect()
+}
+
+/// Where a system is measured that is none of the suite's: a program of its own embeds it.
+fn elsewhere(key: &str, value: &str) -> Option<String> {
+    let is_embedded = key == "system" && systems::all().any(|one| one.name == value);
+    is_embedded.then(|| format!("{value} is measured by `host phases --select system={value}`"))
 }
 
 /// Every value that a key can have: of what exists apart from any plan, and of what is planned.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use campaign::{Error, Exit, run};
+use campaign::{Error, Exit, own_word, run};
 use results::manifest::{Origin, Setting};
 use results::record::Scenario;
 use results::values::Named as _;
@@ -226,6 +226,7 @@ pub fn resolve(
     layers.origins.insert("seed".to_owned(), seed);
     environment::apply(variables, &mut layers)?;
     apply_arguments(arguments, &mut layers);
+    apply_to_slow(arguments, &mut layers);
     if !own.is_empty() {
         described::ask_for(&arguments.system, &own, &mut layers.settings)?;
         let set = described::KEYS.map(|key| (key.to_owned(), Origin::CommandLine));
@@ -237,6 +238,18 @@ pub fn resolve(
     check(&layers.settings)?;
     apply_budget(arguments, &mut layers)?;
     Ok((layers.settings, layers.origins))
+}
+
+/// Whoever says how many samples there are to be says so of every cell, and so does a budget, which chooses them.
+fn apply_to_slow(arguments: &SuiteArguments, layers: &mut Layers) {
+    let origin = layers.origins.get("samples").copied();
+    let chosen = arguments.budget.map(|_| Origin::CommandLine);
+    let origin = origin.filter(|it| *it != Origin::Profile).or(chosen);
+    if let (Some(origin), 2..) = (origin, layers.settings.values.slow_every) {
+        layers.set(origin, "slow_every", Some(1), |it| {
+            &mut it.values.slow_every
+        });
+    }
 }
 
 /// Lays the budget of the command line above the rest: it chooses the samples, unless somebody else
@@ -262,9 +275,11 @@ fn apply_budget(arguments: &SuiteArguments, layers: &mut Layers) -> Result<(), E
 /// There is no such manifest, or it is another program's.
 pub(super) fn read_run(folder: &Path) -> Result<Settings, Error> {
     let manifest = run_folder::read_manifest(folder)?;
+    own_word::check(&manifest)?;
     let config = manifest
         .config
         .into_iter()
+        .filter(|(key, _)| key != own_word::KEY)
         .map(|(key, setting)| (key, setting.value));
     let read = Settings::from_config(config.collect()).map_err(|error| {
         Error::new(
@@ -314,6 +329,9 @@ fn apply_arguments(arguments: &SuiteArguments, layers: &mut Layers) {
         listed(&arguments.connections),
         |it| &mut it.values.connections,
     );
+    layers.set(ORIGIN, "time_limit_s", arguments.time_limit, |it| {
+        &mut it.values.time_limit_s
+    });
     layers.set(ORIGIN, "page_cache", listed(&arguments.page_cache), |it| {
         &mut it.values.page_cache
     });
@@ -383,6 +401,7 @@ fn check(settings: &Settings) -> Result<(), Error> {
     let least = |numbers: &[usize]| numbers.iter().copied().min().unwrap_or(0) as u64;
     let positive = [
         ("samples", u64::from(values.samples)),
+        ("slow_every", u64::from(values.slow_every)),
         ("requests", values.requests.unwrap_or(1)),
         ("time_limit_s", values.time_limit_s),
         ("connections", least(&values.connections)),
@@ -493,7 +512,7 @@ mod tests {
                 .contains("there is no system `nativ`")
         );
         assert!(
-            refusal_of_text(&quick.replace("samples = 7", "samples = 0"))
+            refusal_of_text(&quick.replace("samples = 21", "samples = 0"))
                 .contains("samples must be at least 1")
         );
         assert!(

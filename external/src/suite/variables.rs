@@ -185,7 +185,8 @@ fn nearest(name: &str) -> Option<&'static str> {
         // `HTTP` alone is the first word of a proxy's too.
         let family = known.rsplit_once('_').map(|(family, _)| family);
         let family = family.filter(|it| it.len() > 5 && !FOREIGN.contains(it));
-        distance(known) <= 2 && known.len() > 5
+        let most = usize::from(known.len() > 4) + usize::from(known.len() > 5);
+        distance(known) <= most && most > 0
             || family.is_some_and(|family| {
                 let rest = name.strip_prefix(family);
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
@@ -228,6 +229,7 @@ mod tests {
             ("WARMUP_REQS", "WARMUP_REQ"),
             ("WARMUP", "WARMUP_REQ"),
             ("RUNTIMES", "RUNTIME"),
+            ("N_RUNS", "N_RUN"),
             ("CLEAR_CACHE_BETWEEN_RUN", "CLEAR_CACHE_BETWEEN_RUNS"),
         ] {
             let said = said(name);

@@ -2,6 +2,8 @@
 //! between them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::managed::partition;
 use crate::client::readiness::FirstAnswer;
+use crate::process::LONGEST_ANSWER;
 
 /// Where the folder that a container writes its own milestones into lies in the container.
 pub(super) const MILESTONES_FOLDER: &str = "/coldphase";
@@ -44,7 +47,7 @@ pub(super) fn without_a_bridge(service: bool) -> Vec<Params> {
 const REPORT_NS: u64 = 1_000_000_000;
 
 /// Bytes of its log that a failure shows.
-const TAIL: usize = 2_000;
+const TAIL: u64 = 2_000;
 
 /// When the engine had done which step, on the clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,12 +56,19 @@ const TAIL: usize = 2_000;
     reason = "all are instants, and say their unit"
 )]
 pub(super) struct Instants {
+    /// The image was ordered to be pulled; nothing if it was not.
+    pub(super) pulling_ns: Option<u64>,
     pub(super) launched_ns: u64,
     pub(super) created_ns: u64,
     pub(super) started_ns: u64,
 }
 
 impl Instants {
+    /// When the start began.
+    pub(super) fn began_ns(&self) -> u64 {
+        self.pulling_ns.unwrap_or(self.launched_ns)
+    }
+
     /// The phases of a start, which partition it: by the milestones in the file that the service
     /// reports them in, or by what is seen from outside.
     ///
@@ -82,28 +92,16 @@ impl Instants {
             ],
             None => vec![(Phase::Run, answered_ns)],
         });
-        partition(self.launched_ns, &ends)
+        partition(self.began_ns(), &ends)
     }
 
     /// The phases until a container runs, each with its end. An engine that creates and starts in one
     /// order has no first one, and one that is followed to the end of its command neither.
     fn of_engine(&self, started_ns: u64) -> Vec<(Phase, u64)> {
+        let pull = self.pulling_ns.map(|_| (Phase::Pull, self.launched_ns));
         let ends = [(Phase::Create, self.created_ns), (Phase::Start, started_ns)];
         let took = ends.into_iter().filter(|(_, at)| *at != self.launched_ns);
-        took.collect()
-    }
-
-    /// Phases with what came before them: the image was ordered to be pulled at `pulling_ns`.
-    pub(super) fn phases_with_pull(
-        &self,
-        pulling_ns: Option<u64>,
-        phases: Vec<PhaseTime>,
-    ) -> Vec<PhaseTime> {
-        let pull = pulling_ns.map(|began_ns| PhaseTime {
-            name: Phase::Pull,
-            ns: self.launched_ns - began_ns,
-        });
-        pull.into_iter().chain(phases).collect()
+        pull.into_iter().chain(took).collect()
     }
 
     /// How long the engine took to answer the order to start.
@@ -156,7 +154,7 @@ impl ServiceMilestones {
             (Phase::Connect, self.first_accepted_ns),
             (Phase::Respond, answered_ns),
         ]);
-        partition(engine.launched_ns, &ends)
+        partition(engine.began_ns(), &ends)
     }
 }
 
@@ -291,17 +289,59 @@ pub(super) fn empty_milestones(folder: PathBuf) -> Result<(), String> {
     super::managed::make_empty(folder).map(drop)
 }
 
-/// The end of a file that something printed into.
+/// The end of a file that something printed into, which may have made it as long as it liked.
 pub(super) fn tail(file: &Path) -> String {
-    let printed = std::fs::read(file).unwrap_or_default();
-    String::from_utf8_lossy(&printed[printed.len().saturating_sub(TAIL)..])
-        .trim()
-        .to_owned()
+    let mut end = Vec::new();
+    // What cannot be read says nothing.
+    let _ = File::open(file).and_then(|mut file| {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        file.take(TAIL).read_to_end(&mut end)
+    });
+    String::from_utf8_lossy(&end).trim().to_owned()
+}
+
+/// What a command in a container printed into a file. The file is its standard output: it can be of any length.
+///
+/// # Errors
+/// It cannot be read, or is longer than any answer.
+pub(super) fn printed(file: &Path) -> Result<Vec<u8>, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("what it printed cannot be read: {error}");
+    let mut bytes = Vec::new();
+    let most = LONGEST_ANSWER as u64;
+    File::open(file)
+        .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
+        .map_err(|error| wrong(&error))?;
+    if bytes.len() > LONGEST_ANSWER {
+        return Err(wrong(&too_much_printed()));
+    }
+    Ok(bytes)
+}
+
+/// That somebody printed more than is kept.
+pub(super) fn too_much_printed() -> String {
+    format!("it has more than {LONGEST_ANSWER} bytes, and no answer has")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_fills_no_memory_with_what_it_prints() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("stdout");
+        std::fs::write(&file, "an answer\n").unwrap();
+        assert_eq!(printed(&file).unwrap(), b"an answer\n");
+        assert_eq!(tail(&file), "an answer");
+        // The container has the file open, and may say that it has a terabyte.
+        let open = File::options().write(true).open(&file).unwrap();
+        open.set_len(1 << 40).unwrap();
+        let error = printed(&file).unwrap_err();
+        assert!(error.contains("more than 16777216 bytes"), "{error}");
+        assert!(tail(&file).len() <= 2_000);
+        assert_eq!(tail(&folder.path().join("none")), "");
+    }
 
     #[test]
     fn a_container_that_is_not_confined_as_it_was_configured_is_noticed() {
@@ -374,6 +414,7 @@ mod tests {
         std::fs::write(&file, reported).unwrap();
         let milestones = ServiceMilestones::read(&file, 0).unwrap();
         let engine = |created_ns| Instants {
+            pulling_ns: None,
             launched_ns: 10,
             created_ns,
             started_ns: 0,
@@ -387,6 +428,15 @@ mod tests {
         // Of an order that does both.
         let phases = milestones.phases(&engine(10), 100).unwrap();
         assert_eq!((phases[0].name, phases[0].ns), (Phase::Start, 50));
+        let pulled = Instants {
+            pulling_ns: Some(4),
+            ..engine(30)
+        };
+        let phases = milestones.phases(&pulled, 100).unwrap();
+        assert_eq!(
+            (phases[0].name, phases[0].ns, phases[1].ns),
+            (Phase::Pull, 6, 20)
+        );
         let early = milestones.phases(&engine(70), 100).unwrap_err();
         assert!(
             early.contains("start ended 10 ns before it began"),

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Found, found, run, words};
+use workloads::Workload;
+
+use super::{ADDRESS, Found, Paths, call_arguments, found, listens, run, words};
 
 /// A program of this project that runs guests.
 #[derive(Debug, Clone, Copy)]
@@ -34,4 +36,25 @@ impl HostProgram {
         let version = printed.rsplit(' ').next().unwrap_or(&printed).to_owned();
         found(program, version, "").map_err(|absent| absent.reason)
     }
+}
+
+/// The arguments with which these programs compile a guest ahead.
+pub(super) fn compiling(paths: &Paths) -> Vec<String> {
+    words(&[
+        "compile",
+        "--artifact",
+        &paths.guest,
+        "--output",
+        &paths.code,
+    ])
+}
+
+/// Their arguments that tell a service where to listen, or give a command its own.
+pub(super) fn calling(workload: Workload) -> Vec<String> {
+    if listens(workload) {
+        return words(&["--addr", ADDRESS]);
+    }
+    let mut arguments = words(&["--"]);
+    arguments.extend(call_arguments(workload));
+    arguments
 }

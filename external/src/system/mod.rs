@@ -365,20 +365,30 @@ fn copy_artifact(artifact: Artifact, folder: &Path) -> Result<(PathBuf, String),
 fn copy_guest(build: &BuildRequest<'_>, dialect: Dialect) -> Result<(PathBuf, String), String> {
     if let Some(target) = build.workload.own() {
         let file = own_workload::guest(target, dialect).map_err(|skip| skip.to_string())?;
-        return copy_own(file, build.folder);
+        return match build.own {
+            Some(own) => copy_build(own, &build.folder.join(OWN_GUEST)),
+            None => copy_own(file, build.folder),
+        };
     }
     let artifact = built_in(build.workload, dialect)?;
     let Some(own) = build.own else {
         return copy_artifact(artifact, build.folder);
     };
-    let path = build.folder.join(artifact.file_name());
-    own.copy_to(&path)?;
-    Ok((path, own.sha256.clone()))
+    copy_build(own, &build.folder.join(artifact.file_name()))
 }
+
+/// One of two builds, copied.
+fn copy_build(own: &OwnArtifact, copy: &Path) -> Result<(PathBuf, String), String> {
+    own.copy_to(copy)?;
+    Ok((copy.to_owned(), own.sha256.clone()))
+}
+
+/// What a person's own guest is called where it is copied to.
+const OWN_GUEST: &str = "guest.wasm";
 
 /// A person's own guest, copied.
 fn copy_own(file: &OwnFile, folder: &Path) -> Result<(PathBuf, String), String> {
-    let path = folder.join("guest.wasm");
+    let path = folder.join(OWN_GUEST);
     std::fs::copy(own_workload::check_unchanged(file)?, &path)
         .map_err(|error| format!("cannot copy {}: {error}", file.path.display()))?;
     Ok((path, file.sha256.clone()))
@@ -400,6 +410,15 @@ fn built_in(workload: Workload, dialect: Dialect) -> Result<Artifact, String> {
     let artifact = workload.artifact_for(dialect);
     artifact.ok_or_else(|| format!("{} is not built here", workload.name()))
 }
+
+/// What the words of guards begin with that [`cleanup`] is for.
+#[cfg(test)]
+pub(crate) const CLEANUPS: [&str; 4] = [
+    docker::CLEANUP,
+    containerd::CLEANUP,
+    podman::CLEANUP,
+    oci::CLEANUP,
+];
 
 /// Removes what a killed run left in a product's engine. The words are those of its guard.
 ///

@@ -11,6 +11,7 @@ use results::digest::sha256_file;
 use workloads::{Artifact, Dialect, Form, Workload};
 
 use super::System;
+use super::own_workload::guest_contents;
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,12 @@ pub enum OwnArtifactError {
         /// The error of the file system.
         source: io::Error,
     },
+    /// A folder, a pipe, a device.
+    #[error(
+        "{} is no file; it is started again and again, and what comes out of a pipe comes once",
+        .0.display()
+    )]
+    NoFile(PathBuf),
     /// It is neither WebAssembly nor a program.
     #[error("{} is neither WebAssembly nor a program for Linux", .0.display())]
     Unknown(PathBuf),
@@ -94,6 +101,7 @@ impl From<OwnArtifactError> for Error {
             OwnArtifactError::NoProgram(_) => {
                 "give the .wasm that it was made from: each is compiled in the run's own folder"
             }
+            OwnArtifactError::NoFile(_) => "put what it holds into a file first, and give that",
             OwnArtifactError::NotExecutable(_) => "`chmod +x` makes it so",
             OwnArtifactError::NotTaken { .. } => {
                 "--system chooses what runs it: native runs programs, wasmtime-embedded and \
@@ -152,14 +160,18 @@ impl Contents {
 impl Takes {
     /// What a workload must be to be run so.
     fn wanted(self, workload: Workload) -> Contents {
-        match self {
-            Self::Program => Contents::Program,
-            Self::Guest(dialect) => match workload.artifact_for(dialect).map(Artifact::form) {
-                Some(Form::HttpComponent) => Contents::Component,
-                Some(Form::CoreModule | Form::SocketsModule | Form::BootImage) | None => {
-                    Contents::Module
-                }
-            },
+        let dialect = match self {
+            Self::Program => return Contents::Program,
+            Self::Guest(dialect) => dialect,
+        };
+        if let Some(target) = workload.own() {
+            return guest_contents(target, dialect).unwrap_or(Contents::Module);
+        }
+        match workload.artifact_for(dialect).map(Artifact::form) {
+            Some(Form::HttpComponent) => Contents::Component,
+            Some(Form::CoreModule | Form::SocketsModule | Form::BootImage) | None => {
+                Contents::Module
+            }
         }
     }
 }
@@ -174,6 +186,11 @@ impl OwnArtifact {
             path: path.to_owned(),
             source,
         };
+        // Before it is opened: that waits where a pipe has no writer.
+        let kind = std::fs::metadata(path).map_err(unreadable)?.file_type();
+        if !kind.is_file() {
+            return Err(OwnArtifactError::NoFile(path.to_owned()));
+        }
         let mut head = Vec::new();
         let file = std::fs::File::open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
@@ -259,6 +276,13 @@ mod tests {
         assert_eq!(opened("x", &component), Ok(Contents::Component));
         let module = [0, b'a', b's', b'm', 1, 0, 0, 0, 7];
         assert_eq!(opened("x.exe", &module), Ok(Contents::Module));
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for no_file in [pipe.as_path(), folder.path()] {
+            let refused = Error::from(OwnArtifact::open(no_file).unwrap_err()).to_string();
+            assert!(refused.contains("into a file first"), "{refused}");
+        }
         let text = opened("x.wasm", b"(module)").unwrap_err();
         assert!(text.contains("neither WebAssembly nor a program"), "{text}");
         let program = opened("x", &elf(0, 3)).unwrap_err();

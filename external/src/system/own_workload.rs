@@ -8,7 +8,7 @@ use workloads::target::{OwnFile, Sockets};
 use workloads::{Call, Dialect, Target};
 
 use super::placeholders::{Placeholder, Values, fill};
-use super::{BuildRequest, Found, LaunchSpec, System, Takes, given, text};
+use super::{BuildRequest, Contents, Found, LaunchSpec, System, Takes, given, text};
 
 /// That a system has nothing of a target to run.
 fn without(target: &Target, lacks: &str, remedy: &str) -> Skip {
@@ -33,11 +33,6 @@ pub(super) fn usual_check(
     match takes {
         Some(Takes::Program) => native(target).map(drop),
         Some(Takes::Guest(dialect)) => check_guest(name, dialect, gives_sockets, target),
-        None if target.image.is_some() => Err(without(
-            target,
-            &format!("root file system that {name} could start"),
-            "`docker` starts its image",
-        )),
         None => Err(without(
             target,
             &format!("form that {name} runs"),
@@ -88,6 +83,12 @@ pub(super) fn listens_itself(target: &Target) -> bool {
     let component = target.component.as_ref();
     let listens = component.is_some_and(|it| it.opens_sockets && !it.handles_http);
     listens && matches!(target.call, Call::Http(_))
+}
+
+/// Whether the component of a target imports what commands have.
+pub(super) fn uses_command(target: &Target) -> bool {
+    let component = target.component.as_ref();
+    component.is_some_and(|it| it.uses_command)
 }
 
 /// What a guest is told that listens by itself: by its description, or where to.
@@ -159,6 +160,17 @@ pub(super) fn guest(target: &Target, dialect: Dialect) -> Result<&OwnFile, Skip>
     }
 }
 
+/// What the file holds that an engine of this dialect runs; nothing where there is none.
+pub(super) fn guest_contents(target: &Target, dialect: Dialect) -> Option<Contents> {
+    let file = guest(target, dialect).ok()?;
+    let component = target.component.as_ref().map(|it| &it.file);
+    Some(if component == Some(file) {
+        Contents::Component
+    } else {
+        Contents::Module
+    })
+}
+
 /// What a start of a system finds prepared: of a person's own workload, what that is given besides.
 ///
 /// # Errors
@@ -172,7 +184,7 @@ pub fn prepare(
         return Ok(system.prepare(found, build)?);
     };
     if system.takes() == Some(Takes::Program) {
-        return prepare_native(target);
+        return prepare_native(target, build);
     }
     let mut spec = system.prepare(found, build)?;
     let given = given::arguments(system.name(), target).map_err(not_applicable)?;
@@ -182,10 +194,19 @@ pub fn prepare(
     Ok(spec)
 }
 
-/// The person's program where it is: it may find its files by where it lies itself.
-fn prepare_native(target: &Target) -> Result<LaunchSpec, Skip> {
+/// The person's program where it is: it may find its files by where it lies itself. One of two builds is
+/// copied, as all of them are: both lie in one file system.
+fn prepare_native(target: &Target, build: &BuildRequest<'_>) -> Result<LaunchSpec, Skip> {
     let command = native(target)?;
-    let program = check_unchanged(&command.program)?;
+    let (program, sha256) = if let Some(own) = build.own {
+        let name = command.program.path.file_name().unwrap_or_default();
+        let program = build.folder.join(name);
+        own.copy_to(&program)?;
+        (program, own.sha256.clone())
+    } else {
+        let program = check_unchanged(&command.program)?;
+        (program, command.program.sha256.clone())
+    };
     let values = Values {
         artifact: Some(&program),
         ..Values::default()
@@ -198,7 +219,7 @@ fn prepare_native(target: &Target) -> Result<LaunchSpec, Skip> {
         environment: environment.collect(),
         files: vec![program.clone()],
         folder: Some(target.folder.clone()),
-        ..LaunchSpec::new(program, command.program.sha256.clone())
+        ..LaunchSpec::new(program, sha256)
     })
 }
 
@@ -254,6 +275,7 @@ mod tests {
                 file: file(),
                 handles_http,
                 opens_sockets,
+                uses_command: opens_sockets,
             }),
             module: module.map(|sockets| Module {
                 file: file(),

@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use host_probe::trust;
 use machine::clock::now_ns;
 use results::digest::sha256_file;
 
@@ -20,7 +21,12 @@ pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
-    let printed = String::from_utf8_lossy(&output.stderr);
+    // Some complain where others print what was asked for.
+    let mut said = [&output.stderr, &output.stdout]
+        .into_iter()
+        .map(|it| String::from_utf8_lossy(it));
+    let printed = said.find(|it| !it.trim().is_empty());
+    let printed = printed.unwrap_or_default();
     Err(format!(
         "`{} {}` failed: {}",
         program.display(),
@@ -46,7 +52,7 @@ pub(super) fn ends_by(child: &mut Child, until_ns: u64) -> bool {
 pub(super) fn installed_by_setup(name: &str) -> Option<PathBuf> {
     if is_root() {
         let program = docker_engine::state().join(name);
-        return docker_engine::is_roots(&program).then_some(program);
+        return trust::is_roots(&program).then_some(program);
     }
     let data = std::env::var_os("XDG_DATA_HOME")
         .filter(|path| !path.is_empty())
@@ -109,10 +115,6 @@ pub(super) fn unavailable(remedy: &str) -> impl Fn(String) -> Unavailable {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use docker_engine::is_roots;
-
     #[test]
     fn what_does_not_end_in_time_is_killed() {
         let launch = |seconds: &str| {
@@ -126,16 +128,5 @@ mod tests {
         let mut slow = launch("1000").unwrap();
         assert!(!super::ends_by(&mut slow, super::now_ns()));
         assert!(slow.try_wait().unwrap().is_some());
-    }
-
-    #[test]
-    fn only_what_nobody_else_can_replace_is_roots() {
-        assert!(is_roots(Path::new("/usr/bin/env")));
-        assert!(!is_roots(Path::new("/no/such/file")));
-        // Everybody may write to the folder for temporary files, or it is somebody's own.
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("program");
-        std::fs::write(&file, "").unwrap();
-        assert!(!is_roots(&file));
     }
 }

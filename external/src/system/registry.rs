@@ -18,7 +18,7 @@ use super::{Adapter, containerd, docker, microvm, oci, podman, wasmcloud, wasmed
 pub struct System(&'static dyn Adapter);
 
 /// Those that are code; no order is meant.
-static ADAPTERS: [&dyn Adapter; 15] = [
+static ADAPTERS: [&dyn Adapter; 16] = [
     &wasmtime::WasmtimeEmbedded,
     &wasmedge::WasmEdgeEmbedded,
     &wasmtime::WasmtimeCli,
@@ -33,6 +33,7 @@ static ADAPTERS: [&dyn Adapter; 15] = [
     &wasmcloud::WasmCloud,
     &microvm::MicroVm::BARE,
     &microvm::MicroVm::QEMU,
+    &microvm::MicroVm::QEMU_LINUX,
     &microvm::MicroVm::FIRECRACKER,
 ];
 

@@ -9,11 +9,11 @@ use campaign::sibling::Package;
 use results::record::Scenario;
 use workloads::Dialect;
 
+use super::host_program::{calling, compiling};
 use super::programs::unavailable;
 use super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, HostProgram, LaunchSpec,
-    Mapped, ONE_INSTANCE, Paths, Takes, Unavailable, call_arguments, copy_guest, listens, run,
-    text, words,
+    Acquire, Adapter, BuildRequest, Commands, Estimate, Found, HostProgram, LaunchSpec, Mapped,
+    ONE_INSTANCE, Paths, Takes, Unavailable, copy_guest, listens, run, text, words,
 };
 
 /// The engine as a library.
@@ -96,8 +96,13 @@ impl Adapter for WasmEdgeEmbedded {
         }
     }
 
-    fn estimate(&self, acquire: Option<Acquire>, _: Scenario) -> Estimate {
-        let start = Estimate::start(35.0);
+    fn estimate(&self, acquire: Option<Acquire>, scenario: Scenario) -> Estimate {
+        // Its library links LLVM, over 100 MB, which a start out of the page cache reads from the disk.
+        let start = Estimate::start(if scenario == Scenario::DiskCold {
+            150.0
+        } else {
+            30.0
+        });
         match acquire {
             Some(Acquire::Interpret) => Estimate {
                 request_us: 3_000.0,
@@ -114,8 +119,11 @@ impl Adapter for WasmEdgeEmbedded {
 
 fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     let ahead = build.acquire == Some(Acquire::Aot);
-    let service = listens(build.workload);
-    let command = if service { "serve" } else { "run" };
+    let command = if listens(build.workload) {
+        "serve"
+    } else {
+        "run"
+    };
     let mut launch = words(&[command, "--artifact", artifact(build.acquire, paths)]);
     launch.extend(words(&[
         "--acquire",
@@ -125,19 +133,8 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
         // All that 32 bits address.
         launch.extend(words(&["--memory-limit", "4096"]));
     }
-    if service {
-        launch.extend(words(&["--addr", ADDRESS]));
-    } else {
-        launch.push("--".to_owned());
-    }
-    launch.extend(call_arguments(build.workload));
-    let mut compile = words(&[
-        "compile",
-        "--artifact",
-        &paths.guest,
-        "--output",
-        &paths.code,
-    ]);
+    launch.extend(calling(build.workload));
+    let mut compile = compiling(paths);
     if build.leaves_out(O3) {
         compile.extend(words(&["--optimize", "2"]));
     }

@@ -8,7 +8,7 @@ use results::digest::sha256_file;
 use wasmparser::{Parser, Payload};
 use workloads::target::{Component, Module, OwnFile, Sockets};
 
-use crate::system::{Contents, OwnArtifact};
+use crate::system::{Contents, OwnArtifact, OwnArtifactError};
 
 /// What is wrong with a file, and what to do.
 type Wrong = (String, &'static str);
@@ -51,7 +51,19 @@ pub(super) fn component(path: &Path) -> Result<Component, Wrong> {
         file,
         handles_http: names.exports.iter().any(|it| is_of(it, HANDLER)),
         opens_sockets: names.imports.iter().any(|it| is_of(it, SOCKETS)),
+        uses_command: names.imports.iter().any(|it| is_of_command(it)),
     })
+}
+
+/// Whether an interface is one that commands have and `wasi:http/proxy` has not.
+fn is_of_command(name: &str) -> bool {
+    const STREAMS: [&str; 3] = ["stdin", "stdout", "stderr"];
+    let interface = name.split('@').next().unwrap_or_default();
+    match interface.split_once('/') {
+        Some(("wasi:cli", of)) => !STREAMS.contains(&of),
+        Some((package, _)) => matches!(package, "wasi:filesystem" | "wasi:sockets"),
+        None => false,
+    }
 }
 
 /// A core module, and what it may listen on.
@@ -103,7 +115,7 @@ pub(super) fn own_file(path: &Path) -> Result<OwnFile, String> {
     let cannot = |error| format!("cannot read {}: {error}", path.display());
     let metadata = std::fs::metadata(path).map_err(cannot)?;
     if !metadata.is_file() {
-        return Err(format!("{} is no file", path.display()));
+        return Err(OwnArtifactError::NoFile(path.to_owned()).to_string());
     }
     let absolute = std::path::absolute(path).map_err(cannot)?;
     if absolute.to_str().is_none() {
@@ -178,6 +190,15 @@ mod tests {
     fn what_a_component_is_called_by_is_in_its_exports() {
         let http = Workload::HttpHello.artifact_for(Dialect::WasiHttp).unwrap();
         assert!(component(&http.path()).unwrap().handles_http);
+        for (name, is_more) in [
+            ("wasi:cli/environment@0.2.9", true),
+            ("wasi:cli/stdout@0.2.12", false),
+            ("wasi:filesystem/types@0.2.0", true),
+            ("wasi:http/types@0.2.0", false),
+            ("own:thing/x", false),
+        ] {
+            assert_eq!(is_of_command(name), is_more, "{name}");
+        }
         let (message, hint) = component(&Artifact::Hello.path()).unwrap_err();
         assert!(message.contains("holds a core module"), "{message}");
         assert!(hint.contains("goes into `module`"), "{hint}");

@@ -14,12 +14,13 @@ use campaign::{Error, Exit, errno};
 use results::mask;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
-use workloads::Workload;
+use workloads::{Target, Workload};
 
 pub use short::TargetArguments;
 
 use self::parse::Place;
 use crate::document::{self, Source, UnreadableDocument};
+use crate::system::{Contents, OwnArtifact, System};
 
 /// A description as a run's record keeps it: by its file, or whole where a command line has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,15 @@ pub enum Described {
 }
 
 impl Described {
+    /// That in a file, by its absolute path.
+    ///
+    /// # Errors
+    /// The path is no text.
+    pub(crate) fn of_file(path: &Path) -> Result<Self, Error> {
+        let file = short::absolute(path)?;
+        Ok(Self::File { file })
+    }
+
     /// As a record keeps it: without what may be a credential.
     fn recorded(self) -> Self {
         match self {
@@ -147,7 +157,48 @@ pub(crate) fn load(all: &[Described]) -> Result<Vec<Workload>, Error> {
     Ok(loaded)
 }
 
-fn of_file(path: &Path) -> Result<Vec<workloads::Target>, Error> {
+/// Checks that a build can take the place of what a description names, on a system that runs that: it is
+/// reached in the same way.
+///
+/// # Errors
+/// The system has nothing of the description to run, or the build is called otherwise.
+pub(crate) fn check_build(
+    target: &Target,
+    system: System,
+    build: &OwnArtifact,
+) -> Result<(), Error> {
+    system.check_own(target).map_err(|skip| {
+        let remedy = skip.remedy.unwrap_or_default();
+        Error::new(Exit::Artifact, skip.reason).hint(remedy)
+    })?;
+    let wrong = |(message, hint): (String, &str)| Error::new(Exit::Artifact, message).hint(hint);
+    let path = &build.path;
+    let is_alike = match (build.contents, &target.component, &target.module) {
+        (Contents::Component, Some(named), _) => {
+            let found = files::component(path).map_err(wrong)?;
+            (found.handles_http, found.opens_sockets) == (named.handles_http, named.opens_sockets)
+        }
+        (Contents::Module, _, Some(named)) => {
+            files::module(path).map_err(wrong)?.sockets == named.sockets
+        }
+        // What it should be is said by whoever gives it to the system.
+        _ => true,
+    };
+    if is_alike {
+        return Ok(());
+    }
+    let message = format!(
+        "{} does not get its requests as the guest of {} does: one handles `wasi:http`, or opens sockets, and \
+            the other does not",
+        path.display(),
+        target.name
+    );
+    Err(Error::new(Exit::Artifact, message).hint(
+        "a description that names it as its guest can be measured with `external suite --target`",
+    ))
+}
+
+fn of_file(path: &Path) -> Result<Vec<Target>, Error> {
     let text = document::read(path).map_err(|error| {
         let hint = match &error {
             UnreadableDocument::Io { source, .. } => errno::hint(source),

@@ -52,17 +52,32 @@ pub struct TargetArguments {
 }
 
 impl TargetArguments {
+    /// All of them by their names: a run that goes on has what they said.
+    pub const NAMES: [&'static str; 14] = [
+        "target",
+        "component",
+        "module",
+        "native",
+        "image",
+        "name",
+        "run_to_end",
+        "arg",
+        "env",
+        "request",
+        "header",
+        "body",
+        "body_file",
+        "expect",
+    ];
+
     /// The descriptions: those in files, and that of the flags if they describe one.
     ///
     /// # Errors
     /// The flags describe none, and say something of it; or they cannot be recorded.
     pub(crate) fn described(&self) -> Result<Vec<Described>, Error> {
-        let file = |path: &PathBuf| {
-            Ok(Described::File {
-                file: absolute(path)?,
-            })
-        };
-        let mut all: Vec<_> = self.target.iter().map(file).collect::<Result<_, Error>>()?;
+        let files = self.target.iter();
+        let files = files.map(|path| Described::of_file(path));
+        let mut all: Vec<_> = files.collect::<Result<_, _>>()?;
         if self.has_artifact() {
             all.push(self.described_by_flags()?);
         } else if self.says_anything() {
@@ -222,7 +237,7 @@ fn list(texts: &[String]) -> Value {
 }
 
 /// A path from anywhere, as a record keeps it.
-fn absolute(path: &Path) -> Result<String, Error> {
+pub(super) fn absolute(path: &Path) -> Result<String, Error> {
     let text = std::path::absolute(path).ok();
     let text = text.and_then(|path| path.to_str().map(str::to_owned));
     text.ok_or_else(|| {

@@ -471,3 +471,14 @@ mod flags {
         }
     }
 }
+
+#[test]
+fn the_flags_that_a_resumed_run_has_already_are_all_of_them() {
+    use clap::Args as _;
+    let command = TargetArguments::augment_args(clap::Command::new("x"));
+    let flags: Vec<_> = command
+        .get_arguments()
+        .map(|it| it.get_id().as_str())
+        .collect();
+    assert_eq!(flags, TargetArguments::NAMES);
+}

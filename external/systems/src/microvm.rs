@@ -5,16 +5,17 @@ use results::Param;
 use super::usual::Usual;
 use super::{Family, Kind, Known, Marker, look};
 
-/// What executes the guest is what the machine has; the workload as its own kernel is the smallest guest.
+/// What executes the guest is what the machine has; the workload as its own kernel is the smallest
+/// guest.
 const USUAL: [Usual; 2] = [
     (
         Param::Virtualisation,
         &["hardware", "interpreted-ring0", "emulated"],
     ),
-    (Param::Guest, &["unikernel"]),
+    (Param::Guest, &["unikernel", "linux"]),
 ];
 
-pub(super) const KNOWN: [Known; 3] = [
+pub(super) const KNOWN: [Known; 4] = [
     Known {
         name: "bare-vm",
         label: "KVM alone",
@@ -32,6 +33,15 @@ pub(super) const KNOWN: [Known; 3] = [
         engine: None,
         usual: &USUAL,
         look: look("olive", Marker::Cross, true),
+    },
+    Known {
+        name: "qemu-linux",
+        label: "QEMU, Linux",
+        kind: Kind::MicroVm,
+        family: Family::MicroVm,
+        engine: None,
+        usual: &USUAL,
+        look: look("olive", Marker::Circle, false),
     },
     Known {
         name: "firecracker",

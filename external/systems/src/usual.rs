@@ -46,7 +46,7 @@ pub const fn representatives(kind: Kind) -> &'static [&'static str] {
             "gvisor",
         ],
         Kind::Isolate => &["workerd", "bun", "deno", "node"],
-        Kind::MicroVm => &["firecracker", "qemu-vm", "bare-vm"],
+        Kind::MicroVm => &["firecracker", "qemu-vm", "bare-vm", "qemu-linux"],
         Kind::Unknown => &[],
     }
 }

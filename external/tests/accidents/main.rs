@@ -1,5 +1,5 @@
 //! Accidents in the middle of a run, at moments that nobody chose: the suite killed with SIGKILL, the
-//! results' disk full, what a managed system consists of killed under it. Whatever was measured
+//! results' disk full, what a managed system consists of killed under it, the clock set. Whatever was measured
 //! is kept, nothing is measured twice, and nothing is left on the machine.
 //!
 //! These are the short forms. `COLDPHASE_KILLS=100 cargo nextest run -p external --test accidents kills`
@@ -11,6 +11,7 @@
     reason = "what a run that fails is repeated with is told before it fails"
 )]
 
+mod clock;
 mod engines;
 mod kills;
 mod room;

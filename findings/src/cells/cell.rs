@@ -7,7 +7,6 @@ use results::{Cell, Outcome, Param, Phase, PhaseTime};
 use serde::Serialize;
 
 use super::Measure;
-use super::latencies::latencies;
 use super::lateness::{self, Lateness};
 use super::sequence::{self, RequestFacts};
 use crate::input::{CellData, Fact, Point};
@@ -108,6 +107,28 @@ pub struct PartFacts {
     pub pss_bytes: Option<Estimate>,
 }
 
+/// The harness's own time, at the median of samples.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct HarnessTime {
+    /// What a sample takes beyond its start, in nanoseconds.
+    pub around_ns: f64,
+    /// How long of that it waits until nothing else runs; 0 where that is not waited for.
+    pub quiet_ns: f64,
+}
+
+impl HarnessTime {
+    fn of_points(points: &[&Point]) -> Option<Self> {
+        let at_median = |fact: Fact| {
+            let values: Vec<f64> = points.iter().filter_map(|it| it.fact(fact)).collect();
+            statistics::median(&values).ok()
+        };
+        Some(Self {
+            around_ns: at_median(Fact::HarnessNs)?,
+            quiet_ns: at_median(Fact::QuietWaitNs).unwrap_or(0.0),
+        })
+    }
+}
+
 /// The phases of one start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StartPhases {
@@ -154,6 +175,9 @@ pub struct CellFacts {
     pub parts: Vec<PartFacts>,
     /// By how much its starts may have been seen late; nothing where each answered at once.
     pub late: Option<Lateness>,
+    /// What its samples took beyond their starts; nothing where their records do not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub harness: Option<HarnessTime>,
     /// The largest time that is in no phase, without its sign.
     pub max_residual_ns: Option<u64>,
     /// Requests that went out, over all samples that count.
@@ -226,6 +250,7 @@ impl CellFacts {
             phases: phases.filter_map(|it| phase_facts(&good, it)).collect(),
             parts: parts(&good),
             late: lateness::of_points(&good),
+            harness: HarnessTime::of_points(&good),
             max_residual_ns: residuals.map(i64::unsigned_abs).max(),
             requests: sent.fold(0, u64::saturating_add),
             link_means: good
@@ -252,7 +277,7 @@ impl CellFacts {
                 })
                 .collect(),
             by_request: sequence::requests(&good),
-            latencies: latencies(&good),
+            latencies: data.latencies.clone(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::input::{Fact, Point};
+use crate::input::{Fact, Point, Quantile};
 use crate::units::Unit;
 
 macro_rules! measures {
@@ -165,17 +165,17 @@ impl Measure {
                 .fact(Fact::FirewallPackets)
                 .filter(|packets| *packets > 0.0),
             Self::PerSecond => load?.per_second(),
-            Self::RequestNs => load?.mean_ns(),
+            Self::RequestNs => load?.latencies.mean_ns(),
             Self::RequestCpuNs => {
                 let requests = load?.sent as f64 + point.fact(Fact::WarmUp)?;
                 let cpu_ns = point.fact(Fact::LoadCpuNs)?;
                 (requests > 0.0).then(|| cpu_ns / requests)
             }
-            Self::P50Ns => load?.quantile_ns(0.5),
-            Self::P90Ns => load?.quantile_ns(0.9),
-            Self::P95Ns => load?.quantile_ns(0.95),
-            Self::P99Ns => load?.quantile_ns(0.99),
-            Self::P999Ns => load?.quantile_ns(0.999),
+            Self::P50Ns => load?.latencies.quantile_ns(Quantile::P50),
+            Self::P90Ns => load?.latencies.quantile_ns(Quantile::P90),
+            Self::P95Ns => load?.latencies.quantile_ns(Quantile::P95),
+            Self::P99Ns => load?.latencies.quantile_ns(Quantile::P99),
+            Self::P999Ns => load?.latencies.quantile_ns(Quantile::P999),
         }
     }
 }

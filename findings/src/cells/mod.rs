@@ -2,14 +2,14 @@
 
 mod cell;
 mod failures;
-mod latencies;
 mod lateness;
 mod measure;
 mod names;
 mod sequence;
 
 pub use cell::{
-    CellFacts, GENERATOR_LIMIT, Measured, NEAR_LIMIT, PartFacts, PhaseFacts, StartPhases,
+    CellFacts, GENERATOR_LIMIT, HarnessTime, Measured, NEAR_LIMIT, PartFacts, PhaseFacts,
+    StartPhases,
 };
 pub use failures::FAILS_OFTEN;
 pub(crate) use lateness::of_starts;

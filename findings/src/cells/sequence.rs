@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::input::{LoadOfRequest, Point};
+use crate::input::{LoadOfRequest, Point, Quantile};
 use crate::statistics::Estimate;
 
 /// What one request of a cell's sequence did. Requests of one process are not independent of each
@@ -37,16 +37,16 @@ pub(super) fn requests(good: &[&Point]) -> Vec<RequestFacts> {
         RequestFacts {
             name: name.to_owned(),
             answered: each.iter().fold(0, |sum, it| sum.saturating_add(it.ok)),
-            p50_ns: quantile(&each, 0.5),
-            p90_ns: quantile(&each, 0.9),
-            p99_ns: quantile(&each, 0.99),
+            p50_ns: quantile(&each, Quantile::P50),
+            p90_ns: quantile(&each, Quantile::P90),
+            p99_ns: quantile(&each, Quantile::P99),
         }
     };
     names.into_iter().map(facts).collect()
 }
 
 /// Of some processes alone a tail would be one of those that answered most.
-fn quantile(each: &[&LoadOfRequest], at: f64) -> Option<Estimate> {
-    let values: Option<Vec<f64>> = each.iter().map(|it| it.quantile_ns(at)).collect();
+fn quantile(each: &[&LoadOfRequest], at: Quantile) -> Option<Estimate> {
+    let values: Option<Vec<f64>> = each.iter().map(|it| it.latencies.quantile_ns(at)).collect();
     Estimate::of_median(&values?)
 }

@@ -8,7 +8,7 @@ use crate::statistics::{
 
 mod tests;
 
-use tests::{Tested, test};
+use tests::{Tested, is_tested, test};
 
 /// Part of the smaller sample that must be in common blocks for the blocks to match.
 const BLOCKS_MATCH: f64 = 0.75;
@@ -77,7 +77,7 @@ pub fn judge_jointly(tables: Vec<Table<'_>>, alpha: f64) -> Vec<Family> {
         .collect();
     let measured: Vec<Vec<Member>> = tables.iter().map(members).collect();
     let flat: Vec<&Member> = measured.iter().flatten().collect();
-    let corrected_over = flat.iter().filter(|it| it.obstacle.is_none()).count();
+    let corrected_over = flat.iter().filter(|it| is_tested(it)).count();
     let mut tested = test(&flat).into_iter();
     tables
         .iter()

@@ -12,7 +12,7 @@ mod twins;
 use std::collections::BTreeMap;
 
 use results::System;
-use results::manifest::Manifest;
+use results::manifest::{Manifest, Order};
 use results::record::Scenario;
 use serde::Serialize;
 
@@ -79,6 +79,19 @@ impl Facts {
         let named = systems.find(|it| it.name == system.as_str());
         let own = named.and_then(|it| it.description.as_ref());
         systems::describe_as(system, own)
+    }
+
+    /// Whether an engine of its own starts a system: by the run's rule of order, and where that does
+    /// not say it, by what is known of the system.
+    pub fn has_engine(&self, system: &System) -> bool {
+        let manifest = self.manifest.as_ref();
+        if let Some(Order::ByComparison { last, .. }) = manifest.map(|it| &it.order) {
+            return last.contains(system.original_name());
+        }
+        let described = self.describe(system);
+        let engine = described.engine;
+        described.kind == systems::Kind::Container
+            || engine.is_some_and(|(_, embedding)| embedding == systems::Embedding::Within)
     }
 
     /// The versions of the systems, as far as the manifest has them.

@@ -18,8 +18,8 @@ pub struct Pause {
     pub before_block: u32,
     /// The place of that sample in the run's order.
     pub order: u64,
-    /// How long it was, by the wall clock.
-    pub seconds: f64,
+    /// How long it was, by the wall clock: nothing where that was set back over it.
+    pub seconds: Option<f64>,
 }
 
 /// The pauses of a run, in its order.
@@ -40,7 +40,7 @@ fn between(before: &Point, after: &Point) -> Option<Pause> {
         after_block: before.block,
         before_block: after.block,
         order: after.order,
-        seconds: idle as f64 / 1e3,
+        seconds: (idle >= 0).then_some(idle as f64 / 1e3),
     })
 }
 

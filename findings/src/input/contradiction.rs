@@ -142,7 +142,7 @@ fn counts(load: &Load) -> Option<String> {
             "{sent} requests were sent, but {ok} right and {failed} wrong answers are counted"
         ));
     }
-    let recorded = load.recorded();
+    let recorded = load.latencies.recorded();
     if recorded != 0 && recorded != ok {
         return Some(format!(
             "{ok} right answers, but {recorded} latencies in the histogram"
@@ -195,7 +195,10 @@ fn windows(load: &Load, series: &Series) -> Option<String> {
         ));
     }
     // The histogram keeps three digits.
-    let (summed, mean) = (sum(&series.latency_sum_ns) as f64, load.mean_ns()?);
+    let (summed, mean) = (
+        sum(&series.latency_sum_ns) as f64,
+        load.latencies.mean_ns()?,
+    );
     let counted = mean * answers as f64;
     ((summed - counted).abs() > counted * 0.01).then(|| {
         format!(
@@ -208,6 +211,7 @@ fn windows(load: &Load, series: &Series) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::Latencies;
 
     #[test]
     fn windows_are_of_the_answers_and_latencies_that_are_counted() {
@@ -218,7 +222,7 @@ mod tests {
             dropped: 0,
             late: 0,
             wall_ns: 1_000_000,
-            latencies: vec![(10_000, 100)],
+            latencies: Latencies::of(&[(10_000, 100)]),
             series: None,
             by_request: Vec::new(),
         };
@@ -251,7 +255,7 @@ mod tests {
             name: "GET /".into(),
             ok,
             failed,
-            latencies: Vec::new(),
+            latencies: Latencies::default(),
         };
         let load = |by_request| Load {
             sent: 5,
@@ -260,7 +264,7 @@ mod tests {
             dropped: 0,
             late: 0,
             wall_ns: 1,
-            latencies: Vec::new(),
+            latencies: Latencies::default(),
             series: None,
             by_request,
         };

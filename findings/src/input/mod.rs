@@ -3,6 +3,7 @@
 
 mod contradiction;
 mod damage;
+mod latencies;
 mod lines;
 mod load;
 mod point;
@@ -10,7 +11,8 @@ mod reader;
 mod run;
 
 pub use damage::{Damage, Kind};
+pub use latencies::{Counted, Latencies, Quantile};
 pub use lines::{LONGEST_LINE, Line, Lines};
-pub use load::{Load, LoadOfRequest};
+pub use load::{Decoded, Load, LoadOfRequest};
 pub use point::{Fact, Part, Point};
 pub use run::{CellData, InputError, Run, cell_id};

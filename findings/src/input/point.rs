@@ -46,10 +46,14 @@ pub enum Fact {
     FirewallPackets,
     /// From the attempt to connect before the successful one to that one.
     ConnectResolutionNs,
+    /// What the sample took beyond its start.
+    HarnessNs,
+    /// How long of that it was held back until nothing else ran.
+    QuietWaitNs,
 }
 
 impl Fact {
-    const EVIDENCE: [(Self, &[Evidence]); 18] = [
+    const EVIDENCE: [(Self, &[Evidence]); 20] = [
         (Self::ReadyNs, &[Evidence::ReadyNs]),
         (Self::PrivateBytes, &[Evidence::PrivateBytes]),
         (Self::PssBytes, &[Evidence::PssBytes]),
@@ -70,6 +74,8 @@ impl Fact {
         (Self::GeneratorLateNs, &[Evidence::GeneratorLateNs]),
         (Self::WarmUpSteady, &[Evidence::WarmUpSteady]),
         (Self::ConnectResolutionNs, &[Evidence::ConnectResolutionNs]),
+        (Self::HarnessNs, &[Evidence::HarnessNs]),
+        (Self::QuietWaitNs, &[Evidence::QuietWaitNs]),
         (
             Self::FirewallPackets,
             &[

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::contradiction::wrong;
-use super::run::{LEDGER, MANIFEST};
-use super::{Damage, Kind, Line, Lines, Load, Point};
+use super::run::{Gathered, LEDGER, MANIFEST};
+use super::{Counted, Damage, Decoded, Kind, Line, Lines, Load, Point};
 
 /// How much of the ledger is in memory as text at a time: so many bytes, and no more lines than that even
 /// if each of them is of a sample with all the latencies that there can be.
@@ -24,7 +24,7 @@ const BATCH_LINES: usize = 256;
 const MOST_LINES: u64 = 2_000_000;
 const MOST_CELLS: usize = 4_096;
 const MOST_DAMAGE: usize = 1_000;
-/// Different latencies of all samples together: 16 bytes each.
+/// Different latencies of all cells together: 16 bytes each.
 const MOST_LATENCIES: usize = 32_000_000;
 
 /// A manifest of which every text is one that can be shown. Names in it are checked when it is read.
@@ -51,19 +51,18 @@ fn shown(manifest: &Manifest) -> Option<Manifest> {
 /// A line after it was understood, or what is wrong with it.
 struct Parsed {
     line: u64,
-    result: Result<(Box<Sample>, Option<Load>), (Kind, String)>,
-    wrong_histogram: Option<String>,
+    result: Result<(Box<Sample>, Option<Decoded>), (Kind, String)>,
 }
 
 pub(super) struct Reader<'a> {
     run: &'a str,
     orders: HashSet<u64>,
-    cells: BTreeMap<Cell, Vec<Point>>,
+    cells: BTreeMap<Cell, Gathered>,
     damage: Vec<Damage>,
     /// What is wrong beyond what is kept of it.
     further: u64,
     samples: u64,
-    /// Different latencies of all samples.
+    /// In how many numbers the latencies of all cells are kept.
     latencies: usize,
 }
 
@@ -138,7 +137,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The cells, what is wrong in the order of the files, and how many samples there are.
-    pub(super) fn end(self) -> (BTreeMap<Cell, Vec<Point>>, Vec<Damage>, u64) {
+    pub(super) fn end(self) -> (BTreeMap<Cell, Gathered>, Vec<Damage>, u64) {
         let mut damage = self.damage;
         damage.sort();
         if self.further > 0 {
@@ -197,12 +196,8 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, parsed: Parsed) {
-        let Parsed {
-            line,
-            result,
-            wrong_histogram,
-        } = parsed;
-        let (sample, mut load) = match result {
+        let Parsed { line, result } = parsed;
+        let (sample, decoded) = match result {
             Ok(understood) => understood,
             Err((kind, found)) => return self.note(line, kind, found),
         };
@@ -228,17 +223,7 @@ impl<'a> Reader<'a> {
             let found = format!("its cell is one more than the {MOST_CELLS} that are read");
             return self.note(line, Kind::TooMuch, found);
         }
-        if let Some(found) = wrong_histogram {
-            self.note(line, Kind::BadHistogram, found);
-        }
-        if let Some(load) = &mut load {
-            self.latencies = self.latencies.saturating_add(load.kept());
-            if self.latencies > MOST_LATENCIES {
-                load.forget_latencies();
-                let found = "the run has more different latencies than are read";
-                self.note(line, Kind::BadHistogram, found);
-            }
-        }
+        let (load, latencies) = self.look_at(line, decoded);
         if let Some(wrong) = wrong(&sample, load.as_ref()) {
             self.note(line, Kind::Contradiction, wrong.found);
             if wrong.is_impossible {
@@ -246,11 +231,32 @@ impl<'a> Reader<'a> {
             }
         }
         self.samples += 1;
-        let point_cell = sample.cell.clone();
-        self.cells
-            .entry(point_cell)
-            .or_default()
-            .push(Point::new(*sample, line, load));
+        let gathered = self.cells.entry(sample.cell.clone()).or_default();
+        let before = gathered.kept();
+        gathered.add(Point::new(*sample, line, load), &latencies);
+        self.latencies = (self.latencies + gathered.kept()).saturating_sub(before);
+    }
+
+    /// What there is of a sample's requests, within the bounds of what is kept.
+    fn look_at(&mut self, line: u64, decoded: Option<Decoded>) -> (Option<Load>, Counted) {
+        let Some(decoded) = decoded else {
+            return (None, Counted::new());
+        };
+        let Decoded {
+            mut load,
+            mut latencies,
+            wrong,
+        } = decoded;
+        if let Some(found) = wrong {
+            self.note(line, Kind::BadHistogram, found);
+        }
+        if self.latencies.saturating_add(latencies.len()) > MOST_LATENCIES {
+            load.forget_latencies();
+            latencies = Counted::new();
+            let found = "the run has more different latencies than are read";
+            self.note(line, Kind::BadHistogram, found);
+        }
+        (Some(load), latencies)
     }
 }
 
@@ -279,7 +285,6 @@ fn parse(line: u64, text: &[u8]) -> Parsed {
     let bad = |kind, found: String| Parsed {
         line,
         result: Err((kind, found)),
-        wrong_histogram: None,
     };
     // The sample first, since nearly all lines are one. Only if it is none, the version alone says
     // whether it is another's.
@@ -307,10 +312,9 @@ fn parse(line: u64, text: &[u8]) -> Parsed {
             ),
         );
     }
-    let (load, wrong_histogram) = sample.requests.as_ref().map(Load::decode).unzip();
+    let decoded = sample.requests.as_ref().map(Load::decode);
     Parsed {
         line,
-        result: Ok((Box::new(sample), load)),
-        wrong_histogram: wrong_histogram.flatten(),
+        result: Ok((Box::new(sample), decoded)),
     }
 }

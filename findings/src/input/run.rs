@@ -9,6 +9,7 @@ use results::manifest::Manifest;
 use results::names::FileName;
 use results::{Cell, Sample, digest, ledger, names, run_folder, text};
 
+use super::latencies::{Counted, Pool};
 use super::reader::Reader;
 use super::{Damage, Kind, Load, Point};
 
@@ -40,15 +41,41 @@ pub struct CellData {
     pub cell: Cell,
     /// Its samples, in the order in which they were measured.
     pub points: Vec<Point>,
+    /// The latencies of all those that count.
+    pub latencies: Counted,
+}
+
+/// The samples of a cell, while more may come.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    points: Vec<Point>,
+    latencies: Pool,
+}
+
+impl Gathered {
+    /// Adds a sample, and the latencies of its requests.
+    pub(super) fn add(&mut self, point: Point, latencies: &[(u64, u64)]) {
+        if point.is_good() {
+            self.latencies.add(latencies);
+        }
+        self.points.push(point);
+    }
+
+    /// In how many numbers latencies are kept.
+    pub(super) fn kept(&self) -> usize {
+        self.latencies.kept()
+    }
 }
 
 impl CellData {
-    fn new((cell, mut points): (Cell, Vec<Point>)) -> Self {
+    fn new((cell, gathered): (Cell, Gathered)) -> Self {
+        let mut points = gathered.points;
         points.sort_by_key(|point| point.order);
         Self {
             id: cell_id(&cell),
             cell,
             points,
+            latencies: gathered.latencies.into_counted(),
         }
     }
 }
@@ -115,13 +142,13 @@ impl Run {
 
     /// A run whose samples are in memory, such as one that was just measured.
     pub fn from_samples(manifest: Option<Manifest>, samples: &[Sample]) -> Self {
-        let mut cells: BTreeMap<Cell, Vec<Point>> = BTreeMap::new();
+        let mut cells: BTreeMap<Cell, Gathered> = BTreeMap::new();
         for (line, sample) in (1_u64..).zip(samples) {
-            let load = sample.requests.as_ref().map(|it| Load::decode(it).0);
-            cells
-                .entry(sample.cell.clone())
-                .or_default()
-                .push(Point::new(sample.clone(), line, load));
+            let decoded = sample.requests.as_ref().map(Load::decode);
+            let (load, latencies) = decoded.map(|it| (it.load, it.latencies)).unzip();
+            let point = Point::new(sample.clone(), line, load);
+            let gathered = cells.entry(sample.cell.clone()).or_default();
+            gathered.add(point, &latencies.unwrap_or_default());
         }
         Self {
             name: samples

@@ -303,7 +303,10 @@ fn pause_text(of: &PauseFacts) -> String {
     } else {
         format!("Between blocks {after} and {before}")
     };
-    let long = duration(of.pause.seconds);
+    let long = of.pause.seconds.map_or_else(
+        || "a time that is not known, since the clock was set back".to_owned(),
+        duration,
+    );
     let found = match of.step {
         None => "no cell was measured on both sides of it".to_owned(),
         Some(step) => {
@@ -342,6 +345,7 @@ fn p_text(p: f64) -> String {
 /// A time that people wait for.
 fn duration(seconds: f64) -> String {
     match seconds / 60.0 {
+        minutes if minutes < 1.5 => format!("{seconds:.0} seconds"),
         minutes if minutes < 90.0 => format!("{minutes:.0} minutes"),
         minutes if minutes < 48.0 * 60.0 => format!("{} hours", three_digits(minutes / 60.0)),
         minutes => format!("{} days", three_digits(minutes / 60.0 / 24.0)),

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use results::System;
-use results::manifest::Order;
 use serde::Serialize;
-use systems::{Embedding, Kind};
 
 use crate::cells::{CellFacts, Measure, Measured};
 use crate::comparison::{Effect, LEAST_BLOCKS};
@@ -90,7 +88,7 @@ impl<'a> Places<'a> {
             pauses: facts.pauses.iter().map(|pause| pause.order).collect(),
             engines: systems
                 .into_iter()
-                .filter(|system| has_engine(facts, system))
+                .filter(|system| facts.has_engine(system))
                 .collect(),
         }
     }
@@ -104,19 +102,6 @@ impl<'a> Places<'a> {
     fn has_engine(&self, cell: &CellFacts) -> bool {
         self.engines.contains(&cell.cell.system)
     }
-}
-
-/// Whether an engine of its own starts a system: by the run's rule of order, and where that does not
-/// say it, by what is known of the system.
-fn has_engine(facts: &Facts, system: &System) -> bool {
-    let manifest = facts.manifest.as_ref();
-    if let Some(Order::ByComparison { last }) = manifest.map(|it| &it.order) {
-        return last.contains(system.original_name());
-    }
-    let described = facts.describe(system);
-    let engine = described.engine;
-    described.kind == Kind::Container
-        || engine.is_some_and(|(_, embedding)| embedding == Embedding::Within)
 }
 
 impl CarryOver {

@@ -9,6 +9,9 @@ use crate::cells::{CellFacts, Measure};
 use crate::comparison::{self, Family, Pair};
 use crate::facts::Facts;
 
+/// What the innermost layer does.
+const PROGRAM: &str = "the program alone";
+
 /// A layer of a container.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Layer {
@@ -58,6 +61,25 @@ impl ContainerLayers {
         self.family.between(&last.cell, &first.cell)
     }
 
+    /// What the innermost layer is called: the program alone, unless that was not measured.
+    pub fn innermost(&self) -> &str {
+        let is_program = |it: &&Layer| it.work.starts_with(PROGRAM);
+        let first = self.layers.first();
+        match first.filter(|it| !is_program(it)) {
+            Some(layer) => &layer.name,
+            None => PROGRAM,
+        }
+    }
+
+    /// What a layer adds to the one inside it, in nanoseconds: the innermost all that it takes; nothing where the two
+    /// cannot be compared.
+    pub fn adds_ns(&self, at: usize) -> Option<f64> {
+        match at {
+            0 => self.layers.first().map(|it| it.total_ns),
+            _ => Some(self.added(at)?.shift?.estimate),
+        }
+    }
+
     /// A layer against the one inside it.
     pub fn added(&self, at: usize) -> Option<&comparison::Comparison> {
         let inner = self.layers.get(at.checked_sub(1)?)?;
@@ -69,6 +91,11 @@ impl Instead {
     /// It against the layer inside it.
     pub fn added<'a>(&self, of: &'a ContainerLayers) -> Option<&'a comparison::Comparison> {
         of.family.between(&self.layer.cell, &self.inside)
+    }
+
+    /// What it adds to the layer inside it, in nanoseconds; nothing where the two cannot be compared.
+    pub fn adds_ns(&self, of: &ContainerLayers) -> Option<f64> {
+        Some(self.added(of)?.shift?.estimate)
     }
 
     /// It against the layer that it stands in the place of.

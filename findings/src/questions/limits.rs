@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use results::System;
 use results::manifest::Manifest;
+use results::reason::without_numbers;
 use results::record::Scenario;
 use serde::Serialize;
 use systems::EngineVersions;
@@ -169,8 +170,12 @@ pub fn compute(facts: &Facts) -> Limits {
     let first_names = |cell: &&CellFacts| !cell.is_twin() && !unavailable.contains(cell.system());
     Limits {
         floors: FLOORS.into_iter().filter_map(floor).collect(),
-        skipped: not_counted(facts.cells.iter().filter(first_names), |it| &it.skipped),
-        failed: not_counted(facts.cells.iter(), |it| &it.failed),
+        skipped: not_counted(
+            facts.cells.iter().filter(first_names),
+            |it| &it.skipped,
+            str::to_owned,
+        ),
+        failed: not_counted(facts.cells.iter(), |it| &it.failed, without_numbers),
         fail_often: fail_often(facts),
         ok: facts.cells.iter().map(|cell| cell.orders.len()).sum(),
         noisy: facts.cells.iter().map(|cell| cell.noisy.len()).sum(),
@@ -264,22 +269,28 @@ fn absent(facts: &Facts) -> Vec<Absent> {
         .collect()
 }
 
+/// Samples by system and reason, of which those that `same` makes one text are one: the first stands for
+/// them.
 fn not_counted<'a>(
     cells: impl Iterator<Item = &'a CellFacts>,
     orders: fn(&CellFacts) -> &Vec<u64>,
+    same: fn(&str) -> String,
 ) -> Vec<NotCounted> {
-    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(&str, String), (&str, usize)> = BTreeMap::new();
     for cell in cells.filter(|cell| !orders(cell).is_empty()) {
         let reason = cell
             .reasons
             .keys()
             .next()
             .map_or("no reason is recorded", String::as_str);
-        *counts.entry((&cell.cell.system, reason)).or_default() += orders(cell).len();
+        let known = counts
+            .entry((&cell.cell.system, same(reason)))
+            .or_insert((reason, 0));
+        known.1 += orders(cell).len();
     }
     counts
         .into_iter()
-        .map(|((system, reason), samples)| NotCounted {
+        .map(|((system, _), (reason, samples))| NotCounted {
             system: system.to_owned(),
             reason: reason.to_owned(),
             samples,

@@ -12,6 +12,7 @@ pub mod density;
 pub mod duel;
 pub mod engine_pairs;
 pub mod factors;
+pub mod harness;
 pub mod headline;
 pub mod kinds_of_cold;
 pub mod levers;

@@ -8,6 +8,7 @@
 //! them keeps at two instances says nothing against what another keeps at eight.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use results::record::Scenario;
 use results::{Cell, Param, Workload};
@@ -104,6 +105,35 @@ pub enum Limit {
         /// How many.
         instances: u64,
     },
+}
+
+/// In words, without a point at their end.
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let so_many = |n: u64| format!("{n} instance{}", if n == 1 { "" } else { "s" });
+        match *self {
+            Self::Fails {
+                instances,
+                failed,
+                of,
+            } => write!(
+                f,
+                "the limit is below {}: {failed} of {of} samples failed there",
+                so_many(instances)
+            ),
+            Self::Falls { instances } => {
+                write!(f, "throughput falls from {} on", so_many(instances))
+            }
+            Self::Generator { instances } => write!(
+                f,
+                "the load generator is at its limit from {} on: what they could do is not known",
+                so_many(instances)
+            ),
+            Self::NotReached { instances } => {
+                write!(f, "no limit found up to {}", so_many(instances))
+            }
+        }
+    }
 }
 
 /// Every system that was measured with numbers of instances.

@@ -3,8 +3,8 @@
 use findings::Findings;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use results::Sample;
 use results::record::Scenario;
+use results::{Evidence, Sample};
 
 use crate::builder::{Builder, cell, findings};
 
@@ -128,4 +128,24 @@ fn blocks_that_are_alike_are_not_called_otherwise() {
     // Two tests at 1 %, and what they find must matter: three in a hundred at most, and six by chance.
     let alarms = alarms.count();
     assert!(alarms <= 12, "{alarms} of {trials}");
+}
+
+#[test]
+fn how_long_a_run_stood_still_is_said_where_the_clock_knows() {
+    let cell = cell("native", Scenario::DiskCold, &[]);
+    let sentence = |times: [&str; 2]| {
+        let sample = |(session, time): (u32, &str)| {
+            let start = Builder::new(&cell, session).attest(Evidence::Session, session);
+            start.total(1_000_000).started_at(time).build()
+        };
+        let found = findings((0..).zip(times).map(sample).collect());
+        found.blocks.sentences().join("\n")
+    };
+    let resumed = sentence(["2026-11-20T12:00:00Z", "2026-11-20T12:00:08Z"]);
+    assert!(resumed.contains("stood still for 8 seconds"), "{resumed}");
+    let set_back = sentence(["2026-11-20T12:00:00Z", "2026-11-20T11:00:00Z"]);
+    assert!(
+        set_back.contains("not known, since the clock was set back"),
+        "{set_back}"
+    );
 }

@@ -4,6 +4,8 @@ mod blocks;
 mod builder;
 mod carry_over;
 mod duel;
+mod few_blocks;
+mod harness;
 mod levers;
 mod lifecycles;
 mod load;

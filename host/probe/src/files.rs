@@ -3,7 +3,9 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use results::folder::Folder;
 
 /// Whether two paths lead to one file, by whichever names. A file that does not exist is no other.
 pub fn is_same(one: &Path, other: &Path) -> bool {
@@ -13,8 +15,8 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Writes a file beside its place and renames it: whoever looks finds the old one or the new one,
-/// whole. What is there and is no regular file, such as a pipe or `/dev/null`, is written to.
+/// Writes a file as [`Folder::write`] does, by its path: whoever looks finds the old one or the new one, whole. What is
+/// there and is no regular file, such as a pipe or `/dev/null`, is written to.
 ///
 /// # Errors
 /// Those of the file system.
@@ -26,20 +28,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     // A link stays one, and its target is what is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let unfinished = beside(&path);
-    let written = fs::write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, &path));
-    if written.is_err() {
-        // It may not even be there.
-        let _ = fs::remove_file(&unfinished);
-    }
-    written
-}
-
-/// A name beside `path` that nobody else uses.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    name.into()
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    Folder::open(folder.unwrap_or(Path::new(".")))?.write(name, bytes)
 }
 
 #[cfg(test)]
@@ -73,5 +64,28 @@ mod tests {
         replace(Path::new("/dev/null"), b"nowhere").unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
         assert!(replace(&folder.path().join("no/file"), b"").is_err());
+        let long = folder.path().join("n".repeat(255));
+        replace(&long, b"long").unwrap();
+        assert_eq!(fs::read(&long).unwrap(), b"long");
+    }
+
+    #[test]
+    fn nothing_that_somebody_has_put_beside_it_is_written_through() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let (file, secret) = (folder.path().join("file"), folder.path().join("secret"));
+        fs::write(&secret, "kept").unwrap();
+        // The names that a writer could be known to take.
+        let this = std::process::id();
+        for name in [
+            format!("file.{this}.part"),
+            "file.part".to_owned(),
+            ".coldphase-draft-file".to_owned(),
+        ] {
+            symlink(&secret, folder.path().join(name)).unwrap();
+        }
+        replace(&file, b"new").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(fs::read(&secret).unwrap(), b"kept");
     }
 }

@@ -78,7 +78,7 @@ pub const TABLE: [Row; 12] = [
         flag: None,
     },
     Row {
-        what: "memories together, with tables on Wasmtime",
+        what: "memories together, with tables on Wasmtime and Wasmi; each memory on Wasmer",
         limit: "1 GiB",
         exceeded: "the guest is stopped, and the start fails",
         flag: Some("--memory-limit MIB"),

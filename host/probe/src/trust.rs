@@ -91,7 +91,7 @@ impl Untrusted {
 /// # Errors
 /// [`Untrusted`].
 pub fn check_file(path: &Path, file: &File) -> Result<(), Untrusted> {
-    let (real, there) = walk(path)?;
+    let (real, there) = walk(path, is_trusted)?;
     if !there.is_file() {
         return Err(Untrusted::NoFile(real));
     }
@@ -111,7 +111,7 @@ pub fn check_file(path: &Path, file: &File) -> Result<(), Untrusted> {
 /// # Errors
 /// [`Untrusted`].
 pub fn check_tree(path: &Path) -> Result<(), Untrusted> {
-    let (real, there) = walk(path)?;
+    let (real, there) = walk(path, is_trusted)?;
     if !there.is_dir() {
         return Err(Untrusted::NoFolder(real));
     }
@@ -123,6 +123,13 @@ pub fn check_tree(path: &Path) -> Result<(), Untrusted> {
     check_below(&real)
 }
 
+/// Whether a file is root's, with everything on the way to it, and nobody else may write there: a program that root
+/// runs without having been told to.
+pub fn is_roots(path: &Path) -> bool {
+    let found = walk(path, |user| user == 0);
+    found.is_ok_and(|(real, there)| check_writers(&real, &there).is_ok())
+}
+
 fn check_below(folder: &Path) -> Result<(), Untrusted> {
     let unknown = |source| Untrusted::Unknown {
         path: folder.to_owned(),
@@ -130,7 +137,7 @@ fn check_below(folder: &Path) -> Result<(), Untrusted> {
     };
     for entry in std::fs::read_dir(folder).map_err(unknown)? {
         let path = entry.map_err(unknown)?.path();
-        let found = look(&path)?;
+        let found = look(&path, is_trusted)?;
         if found.is_dir() {
             check_writers(&path, &found)?;
             check_below(&path)?;
@@ -144,8 +151,8 @@ fn check_below(folder: &Path) -> Result<(), Untrusted> {
 }
 
 /// Where a path leads, without any link, and what is there. Every step on the way, links included,
-/// is trusted; what is there belongs to somebody who is.
-fn walk(path: &Path) -> Result<(PathBuf, Metadata), Untrusted> {
+/// belongs to somebody who is trusted, and so does what is there.
+fn walk(path: &Path, is_trusted: fn(u32) -> bool) -> Result<(PathBuf, Metadata), Untrusted> {
     let absolute = std::path::absolute(path).map_err(|source| Untrusted::Unknown {
         path: path.to_owned(),
         source,
@@ -153,17 +160,17 @@ fn walk(path: &Path) -> Result<(PathBuf, Metadata), Untrusted> {
     // What is left of the path, the next step last.
     let mut left = steps(&absolute);
     let mut at = PathBuf::from("/");
-    let mut found = look(&at)?;
+    let mut found = look(&at, is_trusted)?;
     let mut links = 0;
     while let Some(step) = left.pop() {
         if step == ".." {
             at.pop();
-            found = look(&at)?;
+            found = look(&at, is_trusted)?;
             continue;
         }
         check_step(&at, &found)?;
         at.push(step);
-        found = look(&at)?;
+        found = look(&at, is_trusted)?;
         if !found.is_symlink() {
             continue;
         }
@@ -180,7 +187,7 @@ fn walk(path: &Path) -> Result<(PathBuf, Metadata), Untrusted> {
             at = PathBuf::from("/");
         }
         left.extend(steps(&target));
-        found = look(&at)?;
+        found = look(&at, is_trusted)?;
     }
     Ok((at, found))
 }
@@ -195,7 +202,7 @@ fn steps(path: &Path) -> Vec<OsString> {
 }
 
 /// What is there, a link itself and not what it leads to, if a trusted user owns it.
-fn look(path: &Path) -> Result<Metadata, Untrusted> {
+fn look(path: &Path, is_trusted: fn(u32) -> bool) -> Result<Metadata, Untrusted> {
     let found = std::fs::symlink_metadata(path).map_err(|source| Untrusted::Unknown {
         path: path.to_owned(),
         source,
@@ -292,6 +299,36 @@ mod tests {
             check(Path::new("/dev/null")),
             Err(Untrusted::NoFile(_))
         ));
+    }
+
+    #[test]
+    fn only_what_nobody_else_can_replace_is_roots() {
+        assert!(is_roots(Path::new("/usr/bin/env")));
+        assert!(!is_roots(Path::new("/no/such/file")));
+        let (folder, file) = tree();
+        let is_root = geteuid().is_root();
+        assert_eq!(is_roots(&file), is_root, "its owner's");
+        for (of, mode) in [("a/b/code", 0o666), ("a/b", 0o777), ("a", 0o775)] {
+            let path = folder.path().join(of);
+            let before = path.metadata().unwrap().permissions();
+            set_mode(&path, mode);
+            // A group of root's own is root.
+            let is_roots_group = mode == 0o775 && path.metadata().unwrap().gid() == 0;
+            assert_eq!(is_roots(&file), is_root && is_roots_group, "{of}");
+            std::fs::set_permissions(&path, before).unwrap();
+        }
+        if is_root {
+            // A link of root's leads out of what is root's, and a folder on the way is somebody's.
+            let other = folder.path().join("other");
+            std::fs::create_dir(&other).unwrap();
+            std::fs::copy(&file, other.join("code")).unwrap();
+            symlink(other.join("code"), folder.path().join("link")).unwrap();
+            assert!(is_roots(&folder.path().join("link")));
+            chown(&other, Some(65_534), None).unwrap();
+            assert!(!is_roots(&folder.path().join("link")));
+            chown(&file, Some(65_534), None).unwrap();
+            assert!(!is_roots(&file));
+        }
     }
 
     #[test]

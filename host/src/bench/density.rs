@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use campaign::schedule::{Bench, Measurement, Planned};
 use host_probe::limits;
-use host_probe::report::InstanceSetReport;
+use host_probe::report::{Cause, Failure as StartFailure, InstanceSetReport};
 use host_probe::request::{INSTANCES, InstanceSet};
 use host_probe::settings::{Acquire, Configuration, Engine, EngineSettings};
 use results::record::Requests;
@@ -41,6 +41,8 @@ pub(crate) struct Density<'a> {
     target: &'a Target,
     cells: HashMap<Cell, DensityParams>,
     compiled_code: CompiledCode,
+    /// Whether one instance can be measured so.
+    tried: HashMap<(EngineSettings, bool), Result<(), Skip>>,
     /// How the mappings of a process grow with its instances, or why that is not known.
     growth: HashMap<(EngineSettings, bool), Result<Growth, Skip>>,
     /// What `prepare` left for `sample`.
@@ -60,6 +62,7 @@ impl<'a> Density<'a> {
             target,
             cells: cells.iter().cloned().collect(),
             compiled_code: CompiledCode::new(work, PROCESS_TIME_LIMIT),
+            tried: HashMap::new(),
             growth: HashMap::new(),
             prepared: None,
         }
@@ -77,6 +80,26 @@ impl<'a> Density<'a> {
             instances: params.instances,
             touched: params.touched,
         }
+    }
+
+    /// Whether one instance can be measured so, found out once: what can never work is no failure of
+    /// each sample.
+    fn try_one(&mut self, params: DensityParams, file: &Path) -> Result<(), Skip> {
+        let key = (params.settings, params.touched);
+        if let Some(tried) = self.tried.get(&key) {
+            return tried.clone();
+        }
+        let one = DensityParams {
+            instances: 1,
+            ..params
+        };
+        let tried = launch_set(&self.set(one, file.to_owned()))
+            .map_err(|failure| cannot(&failure, params))
+            .and_then(|report| {
+                check_all(self.target, one, &report).map_err(|failure| not_twice(&failure, params))
+            });
+        self.tried.insert(key, tried.clone());
+        tried
     }
 
     /// Whether the machine lets one process hold so many instances.
@@ -106,14 +129,40 @@ impl<'a> Density<'a> {
     }
 }
 
-fn launch_set(set: &InstanceSet) -> Result<InstanceSetReport, Failure> {
+/// Why no instance can be measured so.
+fn cannot(failure: &StartFailure, params: DensityParams) -> Skip {
+    match failure.cause {
+        Cause::Guest => not_twice(failure, params),
+        Cause::Artifact | Cause::MemoryLimit | Cause::OutputLimit => Skip::new(
+            SkipKind::NotApplicable,
+            format!("this configuration cannot run it: {failure}"),
+        ),
+        Cause::Machine => {
+            Skip::new(SkipKind::MachineLimit, failure.to_string()).remedy(machine::limits::hint())
+        }
+        Cause::TimeLimit | Cause::Harness => Skip::new(SkipKind::NotPrepared, failure.to_string()),
+    }
+}
+
+/// An instance that does not answer as it should. The guest has answered once before all this: it is
+/// the second answer that it does not give.
+fn not_twice(failure: &impl std::fmt::Display, params: DensityParams) -> Skip {
+    let why = if params.touched {
+        "an instance that has answered is asked again, which this guest does not bear"
+    } else {
+        "this configuration cannot run it"
+    };
+    Skip::new(SkipKind::NotApplicable, format!("{why}: {failure}"))
+}
+
+fn launch_set(set: &InstanceSet) -> Result<InstanceSetReport, StartFailure> {
     let finished = launch::run::<InstanceSetReport>(
         Path::new(THIS),
         INSTANCES,
         &set.to_message(),
         PROCESS_TIME_LIMIT,
     );
-    Ok(finished.report?)
+    finished.report
 }
 
 /// How the mappings of a process grow with its instances.
@@ -133,7 +182,9 @@ impl Growth {
     /// What may come and go besides: stacks of threads, and pieces of the heap.
     const RESERVE: u64 = 256;
 
-    fn measure(start: impl Fn(u32) -> Result<InstanceSetReport, Failure>) -> Result<Self, Skip> {
+    fn measure(
+        start: impl Fn(u32) -> Result<InstanceSetReport, StartFailure>,
+    ) -> Result<Self, Skip> {
         let mappings = |instances| {
             let report = start(instances).map_err(|failure| {
                 Skip::new(
@@ -191,6 +242,7 @@ impl Bench for Density<'_> {
             wasm: &self.target.path,
         };
         let code = self.compiled_code.file(key, source)?;
+        self.try_one(params, &code.path)?;
         self.check_limits(params, &code.path)?;
         self.prepared = Some((params, code.path));
         Ok(())

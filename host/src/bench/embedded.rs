@@ -9,7 +9,7 @@ use host_probe::report::Report;
 use host_probe::request::PROBE;
 use host_probe::settings::{Acquire, Configuration, Engine, Named as _, PageCache};
 use machine::page_cache::{self, Pages, Residency};
-use machine::system_files::{Libraries, SystemFiles};
+use machine::system_files::{Libraries, LikelyMappers, SystemFiles};
 use results::digest::sha256_file;
 use results::{Cell, Evidence, Failure, FailureKind, Phase, Skip, SkipKind};
 
@@ -54,6 +54,7 @@ pub(crate) struct Embedded<'a> {
     compiled_code: CompiledCode,
     /// What programs are linked with.
     libraries: Libraries,
+    likely: LikelyMappers,
     /// What `prepare` left for `sample`.
     prepared: Option<Prepared>,
 }
@@ -93,6 +94,7 @@ impl<'a> Embedded<'a> {
             limits,
             compiled_code,
             libraries: Libraries::default(),
+            likely: LikelyMappers::default(),
             prepared: None,
         };
         for (index, target) in subjects.targets.iter().enumerate() {
@@ -188,7 +190,7 @@ impl<'a> Embedded<'a> {
                 .map_err(|error| format!("cannot copy {}: {error}", program.display()))?;
         }
         let files = SystemFiles::find(&mut self.libraries, std::slice::from_ref(&copy), &[]);
-        files.evict()?;
+        files.evict(&mut self.likely)?;
         Ok((copy, Some(files)))
     }
 

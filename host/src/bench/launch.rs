@@ -129,7 +129,13 @@ fn no_report(status: ExitStatus, errors: &[u8]) -> Failure {
         ),
         Some(Signal::SIGKILL) => Failure::new(
             Cause::Machine,
-            format!("the start was killed from outside, perhaps for lack of memory{errors}"),
+            format!(
+                "the start was killed from outside, perhaps for lack of memory or by a limit{errors}"
+            ),
+        ),
+        Some(Signal::SIGXCPU) => Failure::new(
+            Cause::Machine,
+            format!("the start was killed by the limit of its CPU time{errors}"),
         ),
         _ if of_machine => Failure::new(
             Cause::Machine,
@@ -158,7 +164,9 @@ fn lacks_memory(status: ExitStatus, errors: &[u8]) -> bool {
         b"Resource temporarily unavailable",
     ];
     let said = |words: &[u8]| errors.windows(words.len()).any(|window| window == words);
-    !status.success() && WORDS.iter().any(|words| said(words))
+    // Nothing of a guest's is on a thread's own stack beyond what the engine allows it.
+    let of_stack = said(b"has overflowed its stack") && machine::limits::stack_is_small();
+    !status.success() && (of_stack || WORDS.iter().any(|words| said(words)))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -137,9 +137,12 @@ fn select_help() -> String {
     let mut help = "Set a parameter in every cell (repeatable; the same key twice measures both \
         values):"
         .to_owned();
-    for (key, values) in host_probe::settings::parameters() {
+    let parameters = host_probe::settings::parameters();
+    let width = parameters.iter().map(|(key, _)| key.len()).max();
+    let width = width.unwrap_or_default();
+    for (key, values) in parameters {
         let names: Vec<_> = values.iter().map(|value| value.name()).collect();
-        let _ = write!(help, "\n  {key:<16} {}", names.join(", "));
+        let _ = write!(help, "\n  {key:<width$}  {}", names.join(", "));
     }
     help
 }

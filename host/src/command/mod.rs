@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use campaign::{Error, Exit, front_door};
+use campaign::{Error, Exit, front_door, own_word};
 use results::manifest::{ArtifactFact, Origin, Setting};
 use results::run_folder;
 use serde::Serialize;
@@ -53,7 +53,9 @@ pub(crate) fn run(parsed: Parsed, began_ns: u64) -> Result<Status, Error> {
 /// The configuration of an earlier run, out of its manifest. The run is not locked yet: the
 /// rehearsal comes before that, and the lock decides who may write.
 fn read_config<T: DeserializeOwned>(folder: &Path) -> Result<T, Error> {
-    let config: serde_json::Map<_, _> = run_folder::read_manifest(folder)?
+    let manifest = run_folder::read_manifest(folder)?;
+    own_word::check(&manifest)?;
+    let config: serde_json::Map<_, _> = manifest
         .config
         .into_iter()
         .map(|(key, setting)| (key, setting.value))

@@ -1,5 +1,7 @@
 //! `host run`: a command run to its end, as a person would embed it.
 
+use std::ffi::OsString;
+
 use campaign::{Error, Exit};
 use host_probe::given::{Given, Interfaces, Variable};
 use host_probe::limits;
@@ -20,10 +22,11 @@ use crate::engine::wasmtime::guest::{
 };
 use crate::engine::wasmtime::state::{self, Stateful};
 use crate::engine::wasmtime::{allow, config, engine_from, new_executor, private_cache};
-use crate::error::{Advice, failed};
+use crate::error::{Advice, failed, usage};
 
 /// Runs the command with this process's standard streams, and returns what it exited with.
 pub(super) fn run(options: &RunArgs) -> Result<Status, Error> {
+    check_arguments(&options.arguments)?;
     let cache = options.cache.as_deref().map(cache_folder).transpose()?;
     // The engine comes before the artifact is opened, as in `wasmtime run`: seen from outside, what
     // follows the opening is the same of both.
@@ -55,6 +58,17 @@ pub(super) fn run(options: &RunArgs) -> Result<Status, Error> {
         }
     };
     run().map_err(|failure| artifact.failed(&failure, Advice::RUN))
+}
+
+/// Whether all can be handed on as they are.
+fn check_arguments(arguments: &[OsString]) -> Result<(), Error> {
+    match arguments.iter().find(|it| it.to_str().is_none()) {
+        None => Ok(()),
+        Some(odd) => Err(usage(
+            format!("the argument {} is no text", odd.display()),
+            "WASI hands on UTF-8 alone: give it otherwise, such as in a file",
+        )),
+    }
 }
 
 /// The data of a store.

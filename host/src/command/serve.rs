@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use campaign::{Error, Exit};
+use host_probe::files;
 
 use crate::bench::programs::WASMEDGE;
 use crate::cli::args::ServeArgs;
@@ -10,6 +11,13 @@ use crate::{error, server};
 
 /// Serves until SIGTERM or Ctrl-C. `began_ns` is when `main` began.
 pub(super) fn run(arguments: &ServeArgs, began_ns: u64) -> Result<Exit, Error> {
+    let milestones = arguments.milestones.as_deref();
+    if let Some(file) = milestones.filter(|it| files::is_same(it, &arguments.artifact)) {
+        return Err(error::usage(
+            format!("--milestones {} is the artifact itself", file.display()),
+            "give another file: what is there is replaced",
+        ));
+    }
     server::serve(arguments, began_ns).map(|()| Exit::Ok)
 }
 

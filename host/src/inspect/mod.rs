@@ -118,6 +118,10 @@ fn check_beginning(bytes: &[u8]) -> Result<(), Refusal> {
             "is cut off: it ends within its header",
             "copy or build it again",
         ),
+        _ if bytes.starts_with(b"version https://git-lfs") => Refusal::new(
+            "is a pointer of Git LFS, and not the file that it stands for",
+            "`git lfs pull` fetches that",
+        ),
         [b'{' | b'<', ..] => Refusal::new(
             "is not Wasm: it begins like a text file",
             "was an error page or a description downloaded in its place?",

@@ -175,7 +175,7 @@ impl Sections {
         match payload {
             Payload::ComponentTypeSection(section) => {
                 for ty in section {
-                    let empty = self.is_empty(&ty?);
+                    let empty = Self::is_empty(&ty?);
                     self.types.push(empty);
                 }
             }
@@ -282,13 +282,32 @@ impl Sections {
     }
 
     /// Whether a type is that of instances that hold nothing but types that are known already.
-    fn is_empty(&self, ty: &ComponentType<'_>) -> bool {
+    fn is_empty(ty: &ComponentType<'_>) -> bool {
         let ComponentType::Instance(declarations) = ty else {
             return false;
         };
+        // The types that it defines itself, which what it exports is numbered by.
+        let mut own = Vec::new();
         declarations.iter().all(|declaration| match declaration {
-            InstanceTypeDeclaration::Export { ty, .. } => self.sort(*ty) == Sort::Alias,
-            _ => true,
+            InstanceTypeDeclaration::Type(ty) => {
+                own.push(Self::is_empty(ty));
+                true
+            }
+            InstanceTypeDeclaration::Alias(alias) => {
+                if adds_a_type(alias) {
+                    own.push(false);
+                }
+                true
+            }
+            InstanceTypeDeclaration::CoreType(_) => true,
+            InstanceTypeDeclaration::Export { ty, .. } => match ty {
+                ComponentTypeRef::Type(TypeBounds::Eq(_)) => {
+                    own.push(false);
+                    true
+                }
+                ComponentTypeRef::Instance(ty) => own.get(*ty as usize).copied().unwrap_or(false),
+                _ => false,
+            },
         })
     }
 

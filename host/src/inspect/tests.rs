@@ -39,7 +39,7 @@ fn says_what_a_file_is_instead() {
             message(b"\0as"),
             message(b"\x7fELF and so on"),
             message(b"  (module)"),
-            message(b"#!/bin/sh"),
+            message(b"#!/bin/sh"), message(b"version https://git-lfs.github.com/spec/v1\noid"),
             message(&Artifact::Hello.read().unwrap()[..20_000]),
             message(b"\0asm\x01\0\0\0\xff\xff\xff"),
             message(&wat("(module)")),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use host_probe::files;
 use host_probe::settings::{Acquire, Allocator, Engine, Interrupt, Named as _};
 use results::values::Lifecycle;
 use serde_json::json;
@@ -72,9 +73,6 @@ impl Milestones {
                     times out",
             },
         });
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(".part");
-        std::fs::write(&unfinished, format!("{line}\n"))?;
-        std::fs::rename(&unfinished, path)
+        files::replace(path, format!("{line}\n").as_bytes())
     }
 }

@@ -25,7 +25,7 @@ use super::reports::Reports;
 use crate::cli::args::Limits;
 use crate::engine::wasmtime::budget::{Budget, Charge, TotalReached};
 use crate::engine::wasmtime::exchange::{Head, head_or_return};
-use crate::engine::wasmtime::guest::MemoryLimit;
+use crate::engine::wasmtime::guest::{MemoryLimit, is_of_machine};
 
 /// What all connections share.
 pub(super) struct Service {
@@ -54,6 +54,8 @@ enum Unanswered {
     TimeLimit,
     NoRoom,
     TotalReached,
+    /// The machine has no more of something.
+    Machine(String),
     Failed(String),
 }
 
@@ -205,6 +207,13 @@ impl Service {
             }
             Unanswered::NoRoom => refusal(StatusCode::SERVICE_UNAVAILABLE, "no instance is free"),
             Unanswered::TotalReached => no_memory(),
+            Unanswered::Machine(reason) => {
+                self.reports.tell(&reason);
+                refusal(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the machine has no room for an instance",
+                )
+            }
             Unanswered::Failed(reason) => {
                 self.reports.tell(&reason);
                 refusal(StatusCode::INTERNAL_SERVER_ERROR, "the guest failed")
@@ -257,6 +266,13 @@ fn classify(error: &wasmtime::Error) -> Unanswered {
     }
     if error.downcast_ref::<TotalReached>().is_some() {
         return Unanswered::TotalReached;
+    }
+    if is_of_machine(error) {
+        return Unanswered::Machine(format!(
+            "the machine does not give what an instance needs: {}; {}",
+            error.root_cause(),
+            machine::limits::hint()
+        ));
     }
     Unanswered::Failed(format!("the guest failed: {}", error.root_cause()))
 }

@@ -148,6 +148,14 @@ fn wasmi_survives_what_guests_do() {
         let grow = guest("", "(loop (drop (memory.grow (i32.const 16))) (br 0))");
         let said = refused(&WASMI, &grow, &["--memory-limit", "8"]);
         assert!(said.contains("the limit is 8388608 bytes"), "{said}");
+        // So is what the host keeps for a table: of this one 64 GiB, out of some bytes.
+        let table = r#"(module (table 0xffffffff funcref) (func (export "_start")))"#;
+        let said = refused(
+            &WASMI,
+            &wat::parse_str(table).unwrap(),
+            &["--memory-limit", "8"],
+        );
+        assert!(said.contains("the limit is 8388608 bytes"), "{said}");
     }
 }
 

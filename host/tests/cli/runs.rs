@@ -219,6 +219,43 @@ fn nothing_that_lies_in_a_run_folder_is_run_when_it_is_resumed() {
 }
 
 #[test]
+fn a_run_that_somebody_else_has_written_opens_no_folder_to_a_guest() {
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "path_open"
+            (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 0) "pwned")
+        (func (export "_start") (drop (call $open (i32.const 3) (i32.const 0) (i32.const 0)
+            (i32.const 5) (i32.const 1) (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 16)))))"#;
+    let (host, folder) = (Host::new(), tempfile::tempdir().unwrap());
+    let home = folder.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    let guest = file(folder.path(), "evil.wasm", wat::parse_str(text).unwrap());
+    let one = ["--samples", "1", "--select", "page_cache=hot"];
+    let system = ["--select", "system=wasmtime-embedded"];
+    let ran = host.phases(&[&["--artifact", &guest][..], &one, &system].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let resume = || host.phases(&["--resume", "latest"]);
+    assert_eq!(resume().code, 0, "it is one's own as it is");
+    // As it may come from somebody, with what was not measured yet.
+    let run = host.runs()[0].clone();
+    std::fs::write(run.join("samples.jsonl"), "").unwrap();
+    let manifest = run.join("manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let mut evil: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let open = format!("{}::/x:rw", home.display());
+    evil["config"]["artifact"]["value"]["folders"] = serde_json::json!([open]);
+    std::fs::write(&manifest, evil.to_string()).unwrap();
+    let ran = resume();
+    assert_eq!(ran.code, 7, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("this user has not begun it"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0);
+}
+
+#[test]
 fn a_working_folder_that_leads_elsewhere_is_not_followed() {
     let host = Host::new();
     let mut child = begun(&host, &HELLO, 1);

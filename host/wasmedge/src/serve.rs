@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use host_probe::exit;
 use host_probe::given::Given;
 use host_probe::settings::Engine;
+use host_probe::{exit, files};
 use host_wasmedge::vm::{configuration, machine, quiet, wasi};
 use host_wasmedge::words::words;
 use machine::clock::now_ns;
@@ -52,6 +52,13 @@ fn parse(flags: &[OsString]) -> Result<Options, Error> {
     let [artifact, address, acquire, memory_limit, milestones] =
         args::values(&flags, names, USAGE)?;
     let file = args::artifact_path(artifact, USAGE)?;
+    let milestones = milestones.map(PathBuf::from);
+    if let Some(path) = milestones.as_deref().filter(|it| files::is_same(it, &file)) {
+        return Err(Error::usage(
+            format_args!("--milestones {} is the artifact itself", path.display()),
+            USAGE,
+        ));
+    }
     let address = address.map_or_else(
         || "127.0.0.1:0".to_owned(),
         |value| value.to_string_lossy().into_owned(),
@@ -61,7 +68,7 @@ fn parse(flags: &[OsString]) -> Result<Options, Error> {
             .parse()
             .map_err(|_| Error::usage(format_args!("`{address}` is no IP:PORT"), USAGE))?,
         memory_limit_bytes: args::memory_limit(memory_limit, USAGE)?,
-        milestones: milestones.map(PathBuf::from),
+        milestones,
         given,
         mode: artifact::mode(acquire.as_deref(), USAGE)?,
         acquire,
@@ -165,15 +172,11 @@ fn check_free(address: SocketAddr) -> Result<(), Error> {
 
 /// Writes the milestones. Whoever waits for the file sees all of it or nothing.
 fn write_milestones(path: &Path, line: &serde_json::Value) -> Result<(), Error> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".part");
-    std::fs::write(&unfinished, format!("{line}\n"))
-        .and_then(|()| std::fs::rename(&unfinished, path))
-        .map_err(|error| {
-            Error::new(
-                exit::RESULTS,
-                format_args!("cannot write {}: {error}", path.display()),
-                "--milestones FILE needs a folder that exists and is writable",
-            )
-        })
+    files::replace(path, format!("{line}\n").as_bytes()).map_err(|error| {
+        Error::new(
+            exit::RESULTS,
+            format_args!("cannot write {}: {error}", path.display()),
+            "--milestones FILE needs a folder that exists and is writable",
+        )
+    })
 }

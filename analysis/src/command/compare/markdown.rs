@@ -5,12 +5,14 @@ use findings::between_runs::{Basis, BetweenRuns, Change, Family};
 use findings::statistics::Verdict;
 
 use super::text::{self, OneEach, Several, closing, ratio, value_of, word};
+use crate::document::markdown::{code, escaped};
 
 /// More changes than this are told by their number: a comment has an end.
 const MOST_ROWS: usize = 100;
 
 pub(super) fn one_each(of: &OneEach<'_>) -> String {
-    let sides = format!("`{}` against `{}`, one run a side", of.after, of.before);
+    let [after, before] = [of.after, of.before].map(|it| code(it, false));
+    let sides = format!("{after} against {before}, one run a side");
     page(
         &sides,
         of.control,
@@ -35,13 +37,15 @@ fn page(
 ) -> String {
     let mut page = format!("### coldphase: {}\n\n{sides}.\n", answer(found));
     for caveat in foreign {
-        page.push_str(&format!("\n> **Beware:** {caveat}.\n"));
+        page.push_str(&format!("\n> **Beware:** {}.\n", escaped(caveat)));
     }
     page.push_str(&table(found, control));
     page.push_str(&format!("\n{}.\n", closing(found).replace('\n', "; ")));
-    // A text of ours may have as many backticks in a row as a fence has nowhere: names have none.
+    // What a stranger's manifest says is in it too.
+    let longest = whole.split(|it| it != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(3.max(longest + 1));
     page.push_str(&format!(
-        "\n<details><summary>Everything</summary>\n\n```text\n{}\n```\n\n</details>\n",
+        "\n<details><summary>Everything</summary>\n\n{fence}text\n{}\n{fence}\n\n</details>\n",
         whole.trim_end()
     ));
     page
@@ -88,14 +92,14 @@ fn table(found: &BetweenRuns, control: &str) -> String {
         .to_owned();
     for (family, change) in rows.into_iter().take(MOST_ROWS) {
         let basis = match family.basis {
-            Basis::ToControl => format!(" ÷ `{}`", cell(control)),
+            Basis::ToControl => format!(" ÷ {}", code(control, true)),
             Basis::Absolute | Basis::Memory => String::new(),
         };
         table.push_str(&format!(
-            "| {} {} | `{}` | `{}`{basis} | {} | {} | {} |\n",
+            "| {} {} | {} | `{}`{basis} | {} | {} | {} |\n",
             mark(change),
             word(change, family.basis),
-            cell(&change.cell.to_string()),
+            code(&change.cell.to_string(), true),
             family.measure.name(),
             value_of(family, change.before),
             value_of(family, change.after),
@@ -114,9 +118,4 @@ const fn mark(change: &Change) -> &'static str {
         Verdict::Faster => "▼",
         _ => "~",
     }
-}
-
-/// A name within a cell of a table.
-fn cell(name: &str) -> String {
-    name.replace('|', "\\|")
 }

@@ -1,14 +1,18 @@
 //! What `hyperfine --export-json` writes.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use results::Cell;
+use results::{Cell, ledger};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Figure, MOST_SAMPLES, Read, What, Wrong, checked};
 
 const HINT: &str = "`hyperfine --export-json FILE` writes it";
+
+/// The longest command that is read, in bytes.
+const LONGEST_COMMAND: usize = 64 << 10;
 
 /// The part of it that is read. What else there is follows from the times.
 #[derive(Deserialize)]
@@ -31,8 +35,15 @@ struct Timed {
 pub(super) fn read(bytes: &[u8]) -> Result<Read, Wrong> {
     let document: Document = serde_json::from_slice(bytes)
         .map_err(|error| Wrong::new(format!("it is nothing of hyperfine's: {error}"), HINT))?;
-    let mut figures = Vec::new();
+    let (mut figures, mut record_bytes) = (Vec::new(), 0);
     for (at, result) in document.results.into_iter().enumerate() {
+        let length = result.command.len();
+        if length > LONGEST_COMMAND {
+            let what = format!(
+                "results[{at}]: its command has {length} bytes, and at most {LONGEST_COMMAND} are read"
+            );
+            return Err(Wrong::new(what, HINT));
+        }
         let place = |what: &str| format!("results[{at}] (`{}`): {what}", result.command);
         let Some(times) = &result.times else {
             return Err(Wrong::new(place("it has no `times`"), HINT));
@@ -53,11 +64,22 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read, Wrong> {
             },
             What::Cell,
         );
+        if let What::Cell(cell) = &what {
+            // Each sample of the run says of which cell it is.
+            record_bytes = (cell.to_string().len() as u64)
+                .saturating_mul(times.len() as u64)
+                .saturating_add(record_bytes);
+            if record_bytes > ledger::LONGEST {
+                let what = "the run would be longer than what is read of one";
+                return Err(Wrong::new(place(what), "import it in parts"));
+            }
+        }
+        let what = Rc::new(what);
         for (run, seconds) in times.iter().enumerate() {
             let seconds = checked(*seconds)
                 .map_err(|error| Wrong::new(place(&format!("times[{run}]: {error}")), HINT))?;
             figures.push(Figure {
-                what: what.clone(),
+                what: Rc::clone(&what),
                 seconds,
                 max_rss_bytes: memory(&result, run),
                 failed: failure(&result.exit_codes, run),

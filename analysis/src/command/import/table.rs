@@ -1,6 +1,8 @@
 //! A table with a row for each sample: what `export --format csv` writes, or any other with a name
 //! and a time in each row.
 
+use std::rc::Rc;
+
 use csv::StringRecord;
 use results::scenario::Scenario;
 use results::{Params, names};
@@ -165,13 +167,13 @@ fn figure(row: &StringRecord, columns: &Columns) -> Result<Row, String> {
             .map_err(|_| format!("`{text}` is no number of bytes"))
     });
     Ok(Row::Figure(Figure {
-        what: What::Named {
+        what: Rc::new(What::Named {
             command: command.to_owned(),
             is_name: columns.is_name,
             workload,
             scenario,
             params: field(columns.params).map_or_else(|| Ok(Params::new()), params)?,
-        },
+        }),
         seconds,
         max_rss_bytes: bytes.transpose()?,
         failed,

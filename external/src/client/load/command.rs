@@ -26,7 +26,8 @@ pub struct LoadArguments {
     #[arg(long, value_name = "N", default_value_t = CONNECTIONS)]
     pub connections: usize,
     /// How many requests
-    #[arg(long, value_name = "N", default_value_t = REQUESTS)]
+    #[arg(long, value_name = "N", default_value_t = REQUESTS,
+        value_parser = clap::value_parser!(u64).range(1..))]
     pub requests: u64,
     /// For how many seconds, rather than how many requests
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, conflicts_with = "requests")]
@@ -306,6 +307,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_a_usage_error() {
         for rest in [
+            "--requests 0",
             "--duration 0",
             "--duration -1",
             "--duration 1 --requests 5",

@@ -3,22 +3,17 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
-use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
-use hyper::http::response::Parts;
-use hyper::{Method, Request, Response, Uri};
-use hyper_util::rt::TokioIo;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Method, Uri};
 use results::{Failure, FailureKind};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
-use workloads::{Answer, Expectation};
+use workloads::{Answer, Expectation, Request};
 
-use super::waker::Muffled;
+use super::super::http::{self, After, Decoder, End, Head, Sink};
 use super::{Load, LoadError};
 
 /// How much of a wrong body is kept for the reason.
@@ -26,17 +21,17 @@ const WRONG_BYTES: usize = 16 * 1024;
 
 /// How much of a body is kept where it can only be told from the whole of it whether it is right:
 /// as much as a guest's answer may have elsewhere.
-const WHOLE_BYTES: usize = 16 * 1024 * 1024;
+const WHOLE_BYTES: usize = host_probe::limits::OUTPUT_BYTES;
 
-/// The request of a load, in the forms that hyper takes without work.
+/// How much is read at once.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// The request of a load, as it goes over the wire.
 #[derive(Debug)]
 pub(super) struct PreparedRequest {
     address: SocketAddr,
-    method: Method,
-    target: Uri,
-    /// All but those that hyper adds.
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
+    bytes: Vec<u8>,
     keep_alive: bool,
     expected: Expectation,
 }
@@ -63,67 +58,60 @@ impl PreparedRequest {
     fn new(
         load: &Load,
         (address, host): (SocketAddr, &str),
-        request: &workloads::Request,
+        request: &Request,
         expected: &Expectation,
     ) -> Result<Self, LoadError> {
-        let bad = |what: &str, text: &str| LoadError::Request(format!("{what} {text:?}"));
-        let mut headers = HeaderMap::new();
         let host = request.header("host").unwrap_or(host);
-        let host = HeaderValue::from_str(host).map_err(|_| bad("the host", host))?;
-        headers.insert(HOST, host);
-        if !load.keep_alive {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        for (name, value) in &request.headers {
-            let name = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| bad("the header's name", name))?;
-            let value =
-                HeaderValue::from_str(value).map_err(|_| bad("the header's value", value))?;
-            if name != HOST {
-                headers.append(name, value);
-            }
-        }
+        check_parts(request, host)?;
+        let after = if load.keep_alive {
+            After::Kept
+        } else {
+            After::Closed
+        };
         Ok(Self {
             address,
-            method: Method::from_bytes(request.method.as_bytes())
-                .map_err(|_| bad("the method", &request.method))?,
-            target: request
-                .target
-                .parse()
-                .map_err(|_| bad("the target", &request.target))?,
-            headers,
-            body: Bytes::from(request.body.clone()),
+            bytes: http::bytes(request, host, after),
+            request: request.clone(),
             keep_alive: load.keep_alive,
             expected: expected.clone(),
         })
     }
+}
 
-    /// The request, with its headers in the memory that an earlier answer's headers were in.
-    fn build(&self, mut headers: HeaderMap) -> Request<Full<Bytes>> {
-        headers.clear();
-        for (name, value) in &self.headers {
-            headers.append(name.clone(), value.clone());
-        }
-        let mut request = Request::new(Full::new(self.body.clone()));
-        request.method_mut().clone_from(&self.method);
-        request.uri_mut().clone_from(&self.target);
-        *request.headers_mut() = headers;
-        request
+/// Whether each part of a request can stand where it is written.
+fn check_parts(request: &Request, host: &str) -> Result<(), LoadError> {
+    let bad = |what: &str, text: &str| LoadError::Request(format!("{what} {text:?}"));
+    HeaderValue::from_str(host).map_err(|_| bad("the host", host))?;
+    for (name, value) in &request.headers {
+        HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("the header's name", name))?;
+        HeaderValue::from_str(value).map_err(|_| bad("the header's value", value))?;
     }
+    Method::from_bytes(request.method.as_bytes())
+        .map_err(|_| bad("the method", &request.method))?;
+    let target = request.target.parse::<Uri>();
+    target.map_err(|_| bad("the target", &request.target))?;
+    Ok(())
 }
 
 /// One of a load's connections: open, or to be opened by the next request.
 #[derive(Debug)]
 pub(super) struct Connection {
-    open: Option<Open>,
-    headers: HeaderMap,
+    open: Option<TcpStream>,
+    decoder: Decoder,
+    piece: Box<[u8]>,
+    /// The last answer's head and what of its body was wrong: memory for the next one's.
+    head: Vec<u8>,
+    wrong: Vec<u8>,
 }
 
 impl Connection {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(request: &PreparedRequest) -> Self {
         Self {
             open: None,
-            headers: HeaderMap::new(),
+            decoder: Decoder::new(&request.request),
+            piece: vec![0; PIECE_BYTES].into(),
+            head: Vec::new(),
+            wrong: Vec::new(),
         }
     }
 
@@ -133,7 +121,15 @@ impl Connection {
     /// The system does not accept it.
     pub(super) async fn open(&mut self, request: &PreparedRequest) -> io::Result<()> {
         if self.open.is_none() {
-            self.open = Some(Open::new(request).await?);
+            let stream = TcpStream::connect(request.address).await?;
+            stream.set_nodelay(true)?;
+            if !request.keep_alive {
+                // Closing is then a reset, which leaves nobody in TIME_WAIT: else the ports of a
+                // minute's connections, 28,000, would be all that there are. By then the whole answer
+                // was read, so the reset loses nothing.
+                stream.set_zero_linger()?;
+            }
+            self.open = Some(stream);
         }
         Ok(())
     }
@@ -148,12 +144,24 @@ impl Connection {
         let mut what = pin!(what);
         poll_fn(|context| {
             let polled = what.as_mut().poll(context);
-            if let (Poll::Pending, Some(open)) = (&polled, &mut self.open) {
-                open.socket.advance(context);
+            if polled.is_pending() {
+                self.close_if_over(context);
             }
             polled
         })
         .await
+    }
+
+    /// Closes the connection if the system has, or says what nobody has asked for. While nothing comes, that
+    /// takes no system call.
+    fn close_if_over(&mut self, context: &mut Context<'_>) {
+        let Some(stream) = &mut self.open else {
+            return;
+        };
+        let mut piece = ReadBuf::new(&mut self.piece);
+        if Pin::new(stream).poll_read(context, &mut piece).is_ready() {
+            self.close();
+        }
     }
 
     /// Sends the request once, over the open connection if there is one that the system has not
@@ -162,177 +170,176 @@ impl Connection {
     /// # Errors
     /// Why there was no answer, or how it was wrong. The connection is of no use after that.
     pub(super) async fn send(&mut self, request: &PreparedRequest) -> Result<(), Failure> {
-        if let Some(open) = &mut self.open
-            && !open.is_ready().await
-        {
-            self.close();
-        }
+        poll_fn(|context| {
+            self.close_if_over(context);
+            Poll::Ready(())
+        })
+        .await;
         self.open(request)
             .await
             .map_err(|error| format!("cannot connect: {error}"))?;
-        let Some(open) = &mut self.open else {
+        let Some(stream) = &mut self.open else {
             return Err("the connection is closed".into());
         };
-        let request_with_headers = request.build(std::mem::take(&mut self.headers));
-        let answer = open
-            .send(request_with_headers)
-            .await
-            .map_err(|error| with_causes(&error))?;
-        let (head, body) = answer.into_parts();
-        let checked = open.check(&head, body, &request.expected).await;
-        self.headers = head.headers;
-        checked?;
+        self.decoder.begin(&request.request);
+        let mut check = Check::new(&request.expected, &mut self.head, &mut self.wrong);
+        let mut exchange = Exchange {
+            stream,
+            unsent: &request.bytes,
+            send_failed: None,
+            received: 0,
+            decoder: &mut self.decoder,
+            piece: &mut self.piece,
+            check: &mut check,
+        };
+        let ended = poll_fn(|context| exchange.poll(context)).await?;
+        let is_sent = exchange.unsent.is_empty();
+        check.finish()?;
+        if !(ended.keeps && is_sent) {
+            self.close();
+        }
         Ok(())
     }
 }
 
-/// An open connection with hyper's two ends of it. Both are driven by the task that sends: a second
-/// task would be woken twice for each request.
-#[derive(Debug)]
-struct Open {
-    sender: http1::SendRequest<Full<Bytes>>,
-    socket: Socket,
+/// A request on its way, and what comes of its answer: both at once, since a server may answer before it
+/// has read everything.
+struct Exchange<'a, 'b> {
+    stream: &'a mut TcpStream,
+    unsent: &'a [u8],
+    send_failed: Option<io::Error>,
+    received: usize,
+    decoder: &'a mut Decoder,
+    piece: &'a mut [u8],
+    check: &'a mut Check<'b>,
 }
 
-impl Open {
-    async fn new(request: &PreparedRequest) -> io::Result<Self> {
-        let stream = TcpStream::connect(request.address).await?;
-        stream.set_nodelay(true)?;
-        if !request.keep_alive {
-            // Closing is then a reset, which leaves nobody in TIME_WAIT: else the ports of a
-            // minute's connections, 28,000, would be all that there are. By then the whole answer
-            // was read, so the reset loses nothing.
-            stream.set_zero_linger()?;
-        }
-        // A request is small: from one buffer it goes out by a cheaper call than from several.
-        let hyper = http1::Builder::new()
-            .writev(false)
-            .handshake(TokioIo::new(stream))
-            .await;
-        let (sender, connection) = hyper.map_err(io::Error::other)?;
-        Ok(Self {
-            sender,
-            socket: Socket {
-                connection: Some(connection),
-                muffled: Muffled::new(),
-            },
-        })
-    }
-
-    /// Whether it takes a request; not if the system has closed it.
-    async fn is_ready(&mut self) -> bool {
-        if self.sender.is_ready() {
-            return true;
-        }
-        poll_fn(|context| {
-            self.socket.advance(context);
-            self.sender.poll_ready(context).map(|ready| ready.is_ok())
-        })
-        .await
-    }
-
-    async fn send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
-        let Self { sender, socket } = self;
-        let answer = socket.muffled.during(|| sender.send_request(request));
-        socket.bring(answer).await
-    }
-
-    /// Reads the body to its end and compares. What is right is never copied.
-    async fn check(
-        &mut self,
-        head: &Parts,
-        mut body: Incoming,
-        expected: &Expectation,
-    ) -> Result<(), Failure> {
-        let code = i64::from(head.status.as_u16());
-        let right_code = expected.code.is_none_or(|expected| expected == code);
-        let needs_headers = expected.needs_headers();
-        let whole = !expected.contained.is_empty() || expected.body_sha256.is_some();
-        let any_body = expected.takes_any_body() && right_code && !needs_headers;
-        let right = expected.body.as_deref().unwrap_or_default();
-        let mut matched = 0;
-        let mut wrong = Vec::new();
-        while !body.is_end_stream() {
-            let Some(frame) = self.socket.bring(body.frame()).await else {
-                break;
+impl Exchange<'_, '_> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<End, Failure>> {
+        self.poll_send(context);
+        loop {
+            let mut piece = ReadBuf::new(self.piece);
+            let read = ready!(Pin::new(&mut *self.stream).poll_read(context, &mut piece));
+            let piece = piece.filled();
+            let reason = match read {
+                Ok(()) if !piece.is_empty() => {
+                    self.received += piece.len();
+                    let taken = self.decoder.take(piece, self.check);
+                    match taken.map_err(|reason| Failure::new(FailureKind::WrongAnswer, reason))? {
+                        Some(end) => return Poll::Ready(Ok(end)),
+                        None => continue,
+                    }
+                }
+                Ok(()) if self.decoder.is_complete_when_closed() => {
+                    return Poll::Ready(Ok(End { keeps: false }));
+                }
+                Ok(()) => "it was closed".to_owned(),
+                Err(error) => error.to_string(),
             };
-            let Ok(data) = frame.map_err(|error| with_causes(&error))?.into_data() else {
-                continue;
-            };
-            if wrong.is_empty() && right[matched..].starts_with(&data) {
-                matched += data.len();
-            } else if !any_body {
-                // Of a body that can only be told from the whole of it, all is kept.
-                let most = if whole { WHOLE_BYTES } else { WRONG_BYTES };
-                wrong.extend_from_slice(&data[..data.len().min(most.saturating_sub(wrong.len()))]);
+            // What became of a request that was not sent whole explains more than the end does.
+            let reason = self.send_failed.take().map_or(reason, |it| it.to_string());
+            let received = self.received;
+            return Poll::Ready(Err(format!(
+                "the connection broke off after {received} bytes of the answer: {reason}"
+            )
+            .into()));
+        }
+    }
+
+    /// Sends as far as it goes. A request that cannot be sent whole may be answered all the same.
+    fn poll_send(&mut self, context: &mut Context<'_>) {
+        while !self.unsent.is_empty() && self.send_failed.is_none() {
+            match Pin::new(&mut *self.stream).poll_write(context, self.unsent) {
+                Poll::Ready(Ok(sent)) => self.unsent = &self.unsent[sent..],
+                Poll::Ready(Err(error)) => self.send_failed = Some(error),
+                Poll::Pending => return,
             }
         }
-        let right_body = wrong.is_empty() && matched == right.len() && !whole;
-        if any_body || (right_body && right_code && !needs_headers) {
+    }
+}
+
+/// An answer that is compared with what is expected while it comes. What is right is never copied.
+struct Check<'a> {
+    expected: &'a Expectation,
+    /// The body that is right, and how much of it has come.
+    right: &'a [u8],
+    matched: usize,
+    /// How much of a body that is not right is kept: nothing where any will do.
+    most: usize,
+    /// Whether it takes the whole body to tell whether it is right.
+    takes_whole: bool,
+    code: i64,
+    head: &'a mut Vec<u8>,
+    wrong: &'a mut Vec<u8>,
+}
+
+impl<'a> Check<'a> {
+    fn new(expected: &'a Expectation, head: &'a mut Vec<u8>, wrong: &'a mut Vec<u8>) -> Self {
+        head.clear();
+        wrong.clear();
+        let takes_whole = !expected.contained.is_empty() || expected.body_sha256.is_some();
+        Self {
+            expected,
+            right: expected.body.as_deref().unwrap_or_default(),
+            matched: 0,
+            most: 0,
+            takes_whole,
+            code: 0,
+            head,
+            wrong,
+        }
+    }
+
+    fn is_code_right(&self) -> bool {
+        self.expected
+            .code
+            .is_none_or(|expected| expected == self.code)
+    }
+
+    /// Whether the answer is right.
+    ///
+    /// # Errors
+    /// How it is wrong.
+    fn finish(self) -> Result<(), Failure> {
+        let any_body = self.expected.takes_any_body();
+        let is_whole = self.wrong.is_empty() && self.matched == self.right.len();
+        let is_body_right = any_body || (is_whole && !self.takes_whole);
+        if is_body_right && self.is_code_right() && !self.expected.needs_headers() {
             return Ok(());
         }
-        let headers = head.headers.iter().map(|(name, value)| {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            (name.as_str().to_owned(), value)
-        });
         let answer = Answer {
-            code,
-            headers: headers.collect(),
-            body: [&right[..matched], &wrong].concat(),
+            code: self.code,
+            headers: http::headers(self.head),
+            body: [&self.right[..self.matched], self.wrong].concat(),
         };
-        expected
-            .check(&answer)
-            .map_err(|reason| Failure::new(FailureKind::WrongAnswer, reason))
+        let checked = self.expected.check(&answer);
+        checked.map_err(|reason| Failure::new(FailureKind::WrongAnswer, reason))
     }
 }
 
-/// The end of a connection at which bytes come and go; nothing once it is closed, for whatever
-/// reason. Dropping it then tells all who wait for something from it that nothing will come.
-#[derive(Debug)]
-struct Socket {
-    connection: Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>,
-    muffled: Muffled,
-}
-
-impl Socket {
-    /// Moves bytes as far as they go.
-    fn advance(&mut self, context: &Context<'_>) {
-        let mut context = self.muffled.context(context);
-        // Without hyper's own shutdown, since a connection that is shut is not reset any more.
-        if self
-            .connection
-            .as_mut()
-            .is_some_and(|open| open.poll_without_shutdown(&mut context).is_ready())
-        {
-            self.connection = None;
+impl Sink for Check<'_> {
+    fn head(&mut self, head: Head, bytes: &[u8]) -> Result<(), String> {
+        self.code = i64::from(head.status);
+        if self.expected.needs_headers() {
+            self.head.extend_from_slice(bytes);
         }
+        // A body of which any will do is kept only to show it, beside a wrong code.
+        self.most = match () {
+            () if self.takes_whole => WHOLE_BYTES,
+            () if self.expected.takes_any_body() && self.is_code_right() => 0,
+            () => WRONG_BYTES,
+        };
+        Ok(())
     }
 
-    /// Waits for something that moving bytes brings about.
-    async fn bring<F: Future>(&mut self, what: F) -> F::Output {
-        let mut what = pin!(what);
-        poll_fn(|context| {
-            // Nothing but moving bytes makes it ready, and it is looked at after each move: it need
-            // not wake anybody.
-            let mut unwoken = Context::from_waker(Waker::noop());
-            // First what is there already: the body mostly comes with the head.
-            if let Poll::Ready(output) = what.as_mut().poll(&mut unwoken) {
-                return Poll::Ready(output);
-            }
-            self.advance(context);
-            what.as_mut().poll(&mut unwoken)
-        })
-        .await
+    fn body(&mut self, bytes: &[u8]) -> Result<(), String> {
+        if self.wrong.is_empty() && self.right[self.matched..].starts_with(bytes) {
+            self.matched += bytes.len();
+        } else {
+            let room = self.most.saturating_sub(self.wrong.len());
+            self.wrong
+                .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+        Ok(())
     }
-}
-
-/// The message of an error of hyper's with those that it came from.
-fn with_causes(error: &hyper::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

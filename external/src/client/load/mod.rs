@@ -13,7 +13,7 @@
 //! on planning, and each request that would have been sent meanwhile is as late as its client would
 //! have found it.
 //!
-//! The generator is one thread with hyper on it. It can be kept on a core of its own, and reports
+//! The generator is one thread. It can be kept on a core of its own, and reports
 //! its CPU time: a load whose generator took its whole core was limited by the generator.
 
 mod command;
@@ -29,7 +29,6 @@ mod target;
 mod thread;
 mod timeout;
 mod timer;
-mod waker;
 mod warm_up;
 
 use std::io;
@@ -206,8 +205,8 @@ impl Loaded {
 pub enum LoadError {
     /// The address is another machine's, or is reached by others.
     #[error(
-        "{0} is not of this machine's loopback, nor of a namespace of ours: load goes to this \
-            machine alone"
+        "{0} is not of this machine's loopback, nor of a namespace or a guest of ours: load goes to \
+            this machine alone"
     )]
     Foreign(SocketAddr),
     /// The load is none: no connections, or a rate that cannot be.
@@ -241,7 +240,7 @@ pub enum LoadError {
 ///
 /// The generator is a thread of its own, in the network namespace of the calling thread. So a
 /// caller that has made a namespace and entered it reaches what listens on loopback there; nothing
-/// is ever reached but a loopback, and namespaces that this program has made on this machine.
+/// is ever reached but a loopback, and namespaces and guests that this program has made on this machine.
 ///
 /// # Errors
 /// The load is for another machine or makes no sense, its core cannot be had, or the system does

@@ -83,9 +83,10 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let timeout = RequestTimeout::new(shared.timeout);
+        let connection = Connection::new(shared.first());
         Self {
             shared,
-            connection: Connection::new(),
+            connection,
             timeout,
             next: 0,
         }

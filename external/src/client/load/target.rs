@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use hyper::Uri;
 use hyper::http::uri::Scheme;
 
+use crate::network::{link, tap};
+
 /// A place on this machine's loopback, as a URL names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -67,20 +69,21 @@ impl Target {
     }
 }
 
-/// Whether an address cannot lead to another machine: it is of the loopback, or of a namespace that
-/// was made here.
+/// Whether an address cannot lead to another machine: it is of the loopback, of a namespace that was made
+/// here, or of a virtual machine's guest behind a device that was.
 pub(super) fn is_of_this_machine(address: IpAddr) -> bool {
-    address.is_loopback() || crate::network::link::is_ours(address)
+    address.is_loopback() || link::is_ours(address) || tap::is_ours(address)
 }
 
 /// The addresses of a host on loopback. Names are not looked up: that would ask other machines, and
-/// `localhost` is the loopback whatever a file says (RFC 6761).
+/// `localhost` is the loopback whatever a file says, with all that ends in it (RFC 6761, 6.3).
 fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     const WHY: &str = "load goes to this machine's loopback alone: 127.0.0.1, [::1], localhost, \
         and namespaces that coldphase has made";
     let addresses = match host.parse::<IpAddr>() {
-        Ok(ip) => vec![ip],
-        Err(_) if host.eq_ignore_ascii_case("localhost") => {
+        // One of IPv4 may be written as one of IPv6.
+        Ok(ip) => vec![ip.to_canonical()],
+        Err(_) if is_localhost(host) => {
             vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
         }
         Err(_) => return Err(format!("{host:?} is refused; {WHY}")),
@@ -92,6 +95,13 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
             .map(|ip| SocketAddr::new(ip, port))
             .collect()),
     }
+}
+
+/// Whether a name is `localhost`, or below it, with or without the dot that ends a whole name.
+fn is_localhost(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let last = host.rsplit('.').next().unwrap_or(host);
+    last.eq_ignore_ascii_case("localhost") && !host.split('.').any(str::is_empty)
 }
 
 #[cfg(test)]
@@ -118,12 +128,12 @@ mod tests {
             (&["[::1]:99".parse().unwrap()][..], "[::1]:99")
         );
         let both = ["127.0.0.1:8000", "[::1]:8000"].map(|text| text.parse().unwrap());
-        assert_eq!(
-            Target::from_url("http://localhost:8000/")
-                .unwrap()
-                .addresses,
-            both
-        );
+        for name in ["localhost", "LocalHost", "localhost.", "shop.localhost"] {
+            let target = Target::from_url(&format!("http://{name}:8000/")).unwrap();
+            assert_eq!(target.addresses, both, "{name}");
+        }
+        let mapped = Target::from_url("http://[::ffff:127.0.0.1]:80/").unwrap();
+        assert_eq!(mapped.addresses, ["127.0.0.1:80".parse().unwrap()]);
     }
 
     #[test]
@@ -154,6 +164,8 @@ mod tests {
             ("http://[::ffff:10.0.0.1]/", "refused"),
             ("http://example.org/", "\"example.org\" is refused"),
             ("http://localhost.example.org/", "refused"),
+            ("http://notlocalhost/", "refused"),
+            ("http://localhost../", "refused"),
             ("http://127.0.0.1.example.org/", "refused"),
             ("https://127.0.0.1/", "does not begin with http://"),
             ("127.0.0.1:80", "does not begin with http://"),

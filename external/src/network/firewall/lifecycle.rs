@@ -9,7 +9,7 @@ use crate::process::reaper::{Guard, Reaper};
 use machine::usage;
 
 /// The first word of a firewall's [`cleanup::guard`], before its owner.
-pub(crate) const CLEANUP: &str = "firewall";
+pub(crate) const CLEANUP: &str = "firewall-table";
 
 /// The owner of a table that was enabled by a person.
 pub(super) const PERSON: &str = "person";

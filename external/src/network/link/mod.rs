@@ -31,7 +31,7 @@ pub use round_trip::RoundTrips;
 
 /// The first word of a namespace's [`crate::process::cleanup::guard`], before its name and its
 /// device.
-pub(crate) const CLEANUP: &str = "namespace";
+pub(crate) const CLEANUP: &str = "link-namespace";
 
 /// What begins the names of all that is made here.
 const NAME: &str = "coldphase-";

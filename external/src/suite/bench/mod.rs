@@ -25,7 +25,7 @@ use machine::clock::now_ns;
 use machine::cores::{self, Cores};
 use machine::page_cache::{self, Pages};
 use machine::ports;
-use machine::system_files::{Libraries, SystemFiles};
+use machine::system_files::{Libraries, LikelyMappers, SystemFiles};
 use results::values::{Build, Named as _, PageCache};
 use results::{Attested, Cell, Evidence, Skip, SkipKind};
 use serde_json::json;
@@ -66,6 +66,8 @@ pub struct SystemBench<'a> {
     listening: RefCell<Option<Listening>>,
     /// What systems' programs are linked with.
     libraries: Libraries,
+    /// Who probably has them mapped.
+    likely: LikelyMappers,
     /// Of persons' own workloads, what does not work, and was tried once.
     refused: HashMap<Tried, Skip>,
     /// The digests of what engines start, by cell.
@@ -158,6 +160,7 @@ impl<'a> SystemBench<'a> {
             engines: HashMap::new(),
             listening: RefCell::new(Listening::open().ok()),
             libraries: Libraries::default(),
+            likely: LikelyMappers::default(),
             refused: HashMap::new(),
             digests: HashMap::new(),
             found: Found::default(),
@@ -264,6 +267,7 @@ impl<'a> SystemBench<'a> {
         let started = started?;
         started
             .verdict
+            .map_err(|failure| own::name_limit(key.workload, self.time_limit(), failure))
             .map_err(|failure| format!("it was tried once, and {failure}"))?;
         if let (Some(_), Some(port)) = (key.workload.own(), port) {
             own::check_nothing_left(port, started.launched_ns)?;
@@ -283,7 +287,7 @@ impl<'a> SystemBench<'a> {
             return Ok(None);
         }
         let files = SystemFiles::find(&mut self.libraries, started, live_on);
-        files.evict()?;
+        files.evict(&mut self.likely)?;
         Ok(Some(files))
     }
 

@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use campaign::schedule::Measurement;
 use machine::ports;
-use results::values::PageCache;
-use results::{Cell, Failure, Skip, SkipKind, mask};
+use results::values::{Build, PageCache};
+use results::{Cell, Failure, FailureKind, Skip, SkipKind, mask};
 use serde_json::Value;
 use workloads::{Call, Target, Workload};
 
@@ -31,6 +32,7 @@ pub(super) struct Tried {
     workload: Workload,
     acquire: Option<Acquire>,
     observer: Observer,
+    build: Option<Build>,
 }
 
 impl From<&Planned> for Tried {
@@ -40,6 +42,7 @@ impl From<&Planned> for Tried {
             workload: planned.workload,
             acquire: planned.acquire,
             observer: planned.observer,
+            build: planned.own.as_ref().map(|own| own.build),
         }
     }
 }
@@ -229,9 +232,11 @@ impl SystemBench<'_> {
         let Some(target) = self.target_of(cell) else {
             return measured;
         };
-        if let Err(failure) = &mut measured.verdict {
-            failure.reason = mask::reason(&failure.reason, &target.secrets);
-        }
+        measured.verdict = measured.verdict.map_err(|failure| {
+            let failure = name_limit(Workload::Own(target), self.time_limit(), failure);
+            let reason = mask::reason(&failure.reason, &target.secrets);
+            Failure { reason, ..failure }
+        });
         for value in measured.attested.values_mut() {
             if let Value::String(text) = value {
                 *text = mask::reason(text, &target.secrets);
@@ -254,6 +259,17 @@ impl SystemBench<'_> {
     fn target_of(&self, cell: &Cell) -> Option<&'static Target> {
         self.cells.get(cell)?.workload.own()
     }
+}
+
+/// A person's own start that took longer than it may: how long that is, and what changes it. A guest of
+/// megabytes compiles for longer than any that is built in.
+pub(super) fn name_limit(workload: Workload, limit: Duration, mut failure: Failure) -> Failure {
+    if failure.kind == FailureKind::TimeLimit && workload.own().is_some() {
+        let limit = limit.as_secs();
+        let said = format!("; it had {limit} s, and --time-limit gives it more");
+        failure.reason.push_str(&said);
+    }
+    failure
 }
 
 /// That several instances of what has a port of its own cannot be.

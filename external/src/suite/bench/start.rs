@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use campaign::schedule::Measurement;
+use host_probe::limits;
 use machine::clock::now_ns;
 use machine::{cores, ports, usage};
 use results::record::Resources;
@@ -16,7 +17,7 @@ use super::load::cpus;
 use super::{Observer, Planned, Prepared, SystemBench, Without, log_excerpt, own, traps};
 use crate::client::readiness::{FirstAnswer, RetryPolicy};
 use crate::observe::Milestones;
-use crate::process::{Launch, Running, Stdout};
+use crate::process::{Adopting, Launch, Running, Stdout};
 use crate::system::managed::ended_late;
 use crate::system::own_milestones::OwnMilestones;
 use crate::system::{LaunchSpec, Mapped, listens};
@@ -77,6 +78,8 @@ impl SystemBench<'_> {
         if let Some(listening) = self.listening.borrow_mut().as_mut() {
             listening.clear();
         }
+        // What a person's service leaves behind is known by being this process's child then.
+        let _adopting = workload.own().map(|_| Adopting::begin()).transpose()?;
         let mut running = launch.launch().map_err(|error| error.to_string())?;
         let guard = self
             .reaper
@@ -174,7 +177,7 @@ impl SystemBench<'_> {
         let verdict = match end.code {
             _ if printed.dropped > 0 => Err(Failure::new(
                 FailureKind::WrongAnswer,
-                format!("it printed {} bytes too many", printed.dropped),
+                limits::too_much("printed to its standard output"),
             )),
             Some(0) if listens(workload) => Ok(()),
             Some(code) => {

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use machine::clock::now_ns;
 use machine::ports;
-use machine::processes::Stat;
+use machine::processes::{Stat, descendants};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use workloads::Answer;
 
@@ -110,32 +111,42 @@ fn says(address: SocketAddr, something: &[u8]) -> Option<Vec<u8>> {
     Some(said)
 }
 
-/// Who listens on the port of a service that has ended, and began after its launch: what the service
-/// left behind, on a port that nobody had. They are ended; nobody else would.
+/// Who listens on the port of a service that has ended, and is what it has left behind: a descendant of this
+/// process's, which adopts what its services orphan, and begun after the launch. They are ended; nobody else would.
+/// Whoever else listens there, a person's own server, is left.
 pub(super) fn left_behind(port: u16, launched_ns: u64) -> Option<Vec<u32>> {
     /// A tick of the kernel's, in nanoseconds.
     const TICK_NS: u64 = 10_000_000;
     let owners = ports::owner_of(port).ok()?;
-    let is_later = |pid: &u32| {
-        Stat::of(*pid).is_some_and(|stat| (stat.began + 1).saturating_mul(TICK_NS) >= launched_ns)
-    };
-    let pids: Vec<_> = owners.into_iter().flat_map(|owner| owner.pids).collect();
-    let pids: Vec<_> = pids.into_iter().filter(is_later).collect();
-    if pids.is_empty() {
+    let owners: Vec<_> = owners.into_iter().flat_map(|owner| owner.pids).collect();
+    let left: Vec<_> = descendants(std::process::id())
+        .into_iter()
+        .filter(|(pid, began)| {
+            owners.contains(pid) && (began + 1).saturating_mul(TICK_NS) >= launched_ns
+        })
+        .collect();
+    if left.is_empty() {
         return None;
     }
+    let lives = |(pid, began): &(u32, u64)| {
+        Stat::of(*pid).is_some_and(|stat| stat.lives && stat.began == *began)
+    };
     let signal = |signal| {
-        for pid in &pids {
+        for (pid, _) in left.iter().filter(|it| lives(it)) {
             let _ = kill(Pid::from_raw(pid.cast_signed()), signal);
         }
     };
     signal(Signal::SIGTERM);
     let until_ns = now_ns() + u64::try_from(PATIENCE.as_nanos()).unwrap_or(u64::MAX);
-    while now_ns() < until_ns && ports::owner_of(port).is_ok_and(|owners| !owners.is_empty()) {
+    while now_ns() < until_ns && left.iter().any(lives) {
         std::thread::sleep(Duration::from_millis(5));
     }
     signal(Signal::SIGKILL);
-    Some(pids)
+    for (pid, _) in &left {
+        // Those that were adopted; the others have parents that wait for them.
+        let _ = waitpid(Pid::from_raw(pid.cast_signed()), Some(WaitPidFlag::WNOHANG));
+    }
+    Some(left.into_iter().map(|(pid, _)| pid).collect())
 }
 
 /// Where an answer leads that is none itself.
@@ -157,6 +168,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::process::Adopting;
 
     fn server(says: &'static [u8]) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -168,6 +180,47 @@ mod tests {
             }
         });
         address
+    }
+
+    /// Listens on a port in a process of another session whose parent ends, and answers nothing.
+    fn daemon(port: u16) -> u32 {
+        let program = "import os, socket, time
+if os.fork(): os._exit(0)
+os.setsid()
+s = socket.create_server(('127.0.0.1', PORT))
+print(os.getpid(), flush=True)
+time.sleep(1000)
+";
+        let output = std::process::Command::new("python3")
+            .args(["-I", "-c", &program.replace("PORT", &port.to_string())])
+            .stdin(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .spawn();
+        let mut child = output.unwrap();
+        let mut said = String::new();
+        let mut printed = std::io::BufReader::new(child.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut printed, &mut said).unwrap();
+        child.wait().unwrap();
+        said.trim().parse().unwrap()
+    }
+
+    #[test]
+    fn only_what_a_service_has_left_behind_is_ended() {
+        let lives = |pid| Stat::of(pid).is_some_and(|stat| stat.lives);
+        // Not ours, and begun later: a person's own server, that has taken the port meanwhile.
+        let (launched_ns, port) = (now_ns(), ports::free_port().unwrap());
+        let persons = daemon(port);
+        assert_eq!(left_behind(port, launched_ns), None);
+        assert!(lives(persons));
+        let _ = kill(Pid::from_raw(persons.cast_signed()), Signal::SIGKILL);
+        let port = ports::free_port().unwrap();
+        let adopting = Adopting::begin().unwrap();
+        let left = daemon(port);
+        assert_eq!(left_behind(port, u64::MAX), None, "it was there before");
+        assert_eq!(left_behind(port, launched_ns), Some(vec![left]));
+        assert!(!lives(left));
+        drop(adopting);
     }
 
     #[test]

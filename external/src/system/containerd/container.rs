@@ -11,7 +11,9 @@ use results::{Attested, Failure, PhaseTime};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::super::container::{Instants, SHIM, charged, confinement, daemons_since, tail, working};
+use super::super::container::{
+    Instants, SHIM, charged, confinement, daemons_since, printed, tail, working,
+};
 use super::super::managed::{Ended, Instance, Usage, ended_late};
 use super::api::{ById, Client, Waited};
 use crate::client::readiness::{FirstAnswer, Target};
@@ -27,8 +29,6 @@ pub(super) struct Running<'a> {
     pub(super) id: String,
     pub(super) pid: u32,
     pub(super) instants: Instants,
-    /// The clock right before its image was pulled, if it was.
-    pub(super) pulling_ns: Option<u64>,
     /// The network of its cell, and what it was started with.
     pub(super) network: String,
     pub(super) configuration: Value,
@@ -47,7 +47,7 @@ pub(super) struct Running<'a> {
 
 impl Instance for Running<'_> {
     fn launched_ns(&self) -> u64 {
-        self.pulling_ns.unwrap_or(self.instants.launched_ns)
+        self.instants.began_ns()
     }
 
     fn target(&self, port: u16) -> Target {
@@ -103,10 +103,9 @@ impl Instance for Running<'_> {
             }
             Ok(Ok(waited)) => i64::from(waited.exit_status),
         };
-        let printed = std::fs::read(&self.printed);
         Ok(Ended {
             code,
-            printed: printed.map_err(|error| format!("what it printed cannot be read: {error}"))?,
+            printed: printed(&self.printed)?,
             seen_ns,
         })
     }
@@ -116,10 +115,8 @@ impl Instance for Running<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
-        let phases = self
-            .instants
-            .phases(self.milestones.as_deref(), first, answered_ns)?;
-        Ok(self.instants.phases_with_pull(self.pulling_ns, phases))
+        self.instants
+            .phases(self.milestones.as_deref(), first, answered_ns)
     }
 
     fn usage(&mut self) -> Usage {

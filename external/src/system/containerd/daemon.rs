@@ -276,6 +276,7 @@ async fn launch(
     let created_ns = now_ns();
     let _: CreatedTask = client.call(START_TASK, ById { id }).await?;
     let instants = Instants {
+        pulling_ns: None,
         launched_ns,
         created_ns,
         started_ns: now_ns(),
@@ -340,8 +341,10 @@ impl Engine for Daemon {
                 client,
                 id: self.id.clone(),
                 pid,
-                instants,
-                pulling_ns,
+                instants: Instants {
+                    pulling_ns,
+                    ..instants
+                },
                 network: network.to_owned(),
                 configuration,
                 address: request.address,
@@ -380,7 +383,9 @@ impl Engine for Daemon {
             Ok(found) if !found.containers.is_empty() => {
                 Err("its container is still there".to_owned())
             }
-            _ => Ok(()),
+            // What the next image has in common with it would not be pulled.
+            Ok(_) => self.remove_pulled(),
+            Err(_) => Ok(()),
         }
     }
 }

@@ -38,7 +38,7 @@ const LABEL: &str = "coldphase";
 const ROOT_LABEL: &str = "containerd.io/gc.root";
 
 /// The first word of the daemon's [`cleanup::guard`], before its socket and the container.
-pub(super) const CLEANUP: &str = "containerd";
+pub(super) const CLEANUP: &str = "containerd-objects";
 
 /// The labels of our containers and snapshots.
 fn labels() -> HashMap<String, String> {

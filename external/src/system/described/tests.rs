@@ -455,6 +455,8 @@ fn an_untimed_command_that_fails_says_why_and_one_that_hangs_is_ended() {
         failed.contains("exited with code 3") && failed.contains("no licence"),
         "{failed}"
     );
+    let printed = run("echo no such proposal; exit 1", untimed::QUICK).unwrap_err();
+    assert!(printed.contains("no such proposal"), "{printed}");
     let hung = run("while :; do sleep 1000; done", std::time::Duration::ZERO).unwrap_err();
     assert!(hung.contains("did not end within"), "{hung}");
 }

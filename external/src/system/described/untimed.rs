@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use host_probe::limits;
 use machine::clock::now_ns;
 use machine::programs::search_path;
 
@@ -55,13 +56,19 @@ impl Untimed {
             return Err(format!("`{}` did not end within {seconds} s", self.line()));
         };
         let said = running.log_tail();
+        let printed = running.stdout().bytes;
+        let printed = String::from_utf8_lossy(&printed).trim().to_owned();
         if end.code == Some(0) {
-            let printed = running.stdout().bytes;
-            let printed = String::from_utf8_lossy(&printed).trim().to_owned();
             return Ok(if printed.is_empty() { said } else { printed });
         }
+        // Some complain where others print what was asked for.
         let said = if said.is_empty() {
-            String::new()
+            ending(&printed)
+        } else {
+            said
+        };
+        let said = if said.is_empty() {
+            said
         } else {
             format!("; it said: {said:?}")
         };
@@ -77,6 +84,13 @@ impl Untimed {
         }
         line
     }
+}
+
+/// The end of what a program printed, as a reason quotes it.
+fn ending(printed: &str) -> String {
+    let from = printed.len().saturating_sub(limits::QUOTED_BYTES);
+    let from = (from..=printed.len()).find(|at| printed.is_char_boundary(*at));
+    printed[from.unwrap_or(0)..].to_owned()
 }
 
 /// The version in what a program prints: the first word that is one, or else the first line.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bollard::Docker as Client;
 use bollard::container::LogOutput;
@@ -20,17 +21,22 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::super::container::{
-    Instants, SHIM, charged, confinement, daemons_since, received_packets, working,
+    Instants, SHIM, charged, confinement, daemons_since, received_packets, too_much_printed,
+    working,
 };
 use super::super::managed::{Ended, Instance, Traffic, Usage, ended_late};
 use super::super::oci::bundle;
 use super::{BRIDGE, describe_error, generated, proxy};
 use crate::client::readiness::{FirstAnswer, RetryPolicy, Target};
+use crate::process::LONGEST_ANSWER;
 use machine::{cores, usage};
 
 /// Between two questions to the engine whether the container still runs: each costs it a
 /// millisecond of a core that the start needs.
 const LOOK_NS: u64 = 250_000_000;
+
+/// How long the engine may take to tell of what it has done.
+const EVENTS: Duration = Duration::from_secs(2);
 
 /// Lines of its log that a failure shows.
 const LINES: &str = "20";
@@ -75,8 +81,6 @@ pub(super) struct Container<'a> {
     /// The engine's proxies for that port, once they were looked for.
     proxies: Option<Vec<u32>>,
     pub(super) instants: Instants,
-    /// The clock right before its image was pulled, if it was.
-    pub(super) pulling_ns: Option<u64>,
     looked_ns: u64,
     removed: bool,
 }
@@ -101,7 +105,6 @@ impl<'a> Container<'a> {
             reach,
             proxies: None,
             instants,
-            pulling_ns: None,
             looked_ns: now_ns(),
             removed: false,
         }
@@ -144,7 +147,8 @@ impl<'a> Container<'a> {
 
     /// What the engine's own record says of the start: when it had created the container, put it
     /// into its network and started it, in nanoseconds from the launch. By the wall clock, which
-    /// may be set meanwhile: a detail, and no phase.
+    /// may be set meanwhile: a detail, and no phase. An engine whose clock is behind waits until the instant that it is
+    /// asked about, which may be tomorrow, and is not waited for.
     fn events(&self) -> BTreeMap<String, i64> {
         let (now_mono, now_wall) = (now_ns(), wall_ns());
         let launched =
@@ -161,11 +165,13 @@ impl<'a> Container<'a> {
             .since(&second(launched - 1_000_000_000))
             .until(&second(now_wall))
             .build();
-        let events: Result<Vec<_>, _> = self
-            .runtime
-            .block_on(self.client.events(Some(options)).try_collect());
+        let events = self.runtime.block_on(async {
+            let events = self.client.events(Some(options)).try_collect();
+            tokio::time::timeout(EVENTS, events).await
+        });
+        let events: Vec<_> = events.ok().and_then(Result::ok).unwrap_or_default();
         let mut found = BTreeMap::new();
-        for event in events.unwrap_or_default() {
+        for event in events {
             let attributes = event
                 .actor
                 .as_ref()
@@ -182,25 +188,33 @@ impl<'a> Container<'a> {
         found
     }
 
-    fn log(&self, stderr: bool, tail: &str) -> Vec<u8> {
+    /// Nothing where the engine does not give it.
+    ///
+    /// # Errors
+    /// It is longer than any answer.
+    fn log(&self, stderr: bool, tail: &str) -> Result<Vec<u8>, String> {
         let options = LogsOptionsBuilder::default()
             .stdout(true)
             .stderr(stderr)
             .tail(tail)
             .build();
-        let log: Result<Vec<_>, _> = self
-            .runtime
-            .block_on(self.client.logs(&self.name, Some(options)).try_collect());
-        log.unwrap_or_default()
-            .into_iter()
-            .flat_map(LogOutput::into_bytes)
-            .collect()
+        self.runtime.block_on(async {
+            let mut pieces = self.client.logs(&self.name, Some(options));
+            let mut log = Vec::new();
+            while let Some(Ok(piece)) = pieces.next().await {
+                log.extend(LogOutput::into_bytes(piece));
+                if log.len() > LONGEST_ANSWER {
+                    return Err(too_much_printed());
+                }
+            }
+            Ok(log)
+        })
     }
 }
 
 impl Instance for Container<'_> {
     fn launched_ns(&self) -> u64 {
-        self.pulling_ns.unwrap_or(self.instants.launched_ns)
+        self.instants.began_ns()
     }
 
     fn target(&self, port: u16) -> Target {
@@ -281,7 +295,7 @@ impl Instance for Container<'_> {
         let options = WaitContainerOptionsBuilder::default()
             .condition("not-running")
             .build();
-        let left = std::time::Duration::from_nanos(deadline_ns.saturating_sub(now_ns()));
+        let left = Duration::from_nanos(deadline_ns.saturating_sub(now_ns()));
         let (waited, seen_ns) = self.runtime.block_on(async {
             let mut waiting = self.client.wait_container(&self.name, Some(options));
             let waited = tokio::time::timeout(left, waiting.next()).await;
@@ -302,7 +316,7 @@ impl Instance for Container<'_> {
         };
         Ok(Ended {
             code,
-            printed: self.log(false, "all"),
+            printed: self.log(false, "all")?,
             seen_ns,
         })
     }
@@ -312,10 +326,8 @@ impl Instance for Container<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
-        let phases = self
-            .instants
-            .phases(self.milestones.as_deref(), first, answered_ns)?;
-        Ok(self.instants.phases_with_pull(self.pulling_ns, phases))
+        self.instants
+            .phases(self.milestones.as_deref(), first, answered_ns)
     }
 
     fn usage(&mut self) -> Usage {
@@ -386,9 +398,11 @@ impl Instance for Container<'_> {
     }
 
     fn log_tail(&mut self) -> String {
-        String::from_utf8_lossy(&self.log(true, LINES))
-            .trim()
-            .to_owned()
+        let log = self.log(true, LINES);
+        log.map_or_else(
+            |why| why,
+            |log| String::from_utf8_lossy(&log).trim().to_owned(),
+        )
     }
 
     fn remove(&mut self) -> Result<u64, String> {

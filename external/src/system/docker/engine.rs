@@ -318,7 +318,8 @@ impl DockerEngine {
         Ok(attested)
     }
 
-    /// Removes what the last start has pulled.
+    /// Removes what the last start has pulled: what it is pulled into is the engine's, and the next image that is
+    /// pulled, of whatever system, may have layers in common with it.
     fn remove_pulled(&self) -> Result<(), String> {
         match &self.ready {
             Some(ready) => self
@@ -453,6 +454,7 @@ async fn create_and_start(
         .await
         .map_err(|error| (START, error))?;
     let instants = Instants {
+        pulling_ns: None,
         launched_ns,
         created_ns,
         started_ns: now_ns(),
@@ -539,11 +541,14 @@ impl Engine for DockerEngine {
                 fixed: fixed_port(&made).filter(|_| network_of(request) == HOST_NETWORK),
             },
         );
-        container.pulling_ns = pulling_ns;
         self.has_run = true;
         match started {
             Ok((instants, id)) => {
-                (container.instants, container.id) = (instants, Some(id));
+                container.instants = Instants {
+                    pulling_ns,
+                    ..instants
+                };
+                container.id = Some(id);
                 Ok(Box::new(container))
             }
             Err((step, error)) => {
@@ -571,12 +576,13 @@ impl Engine for DockerEngine {
             return Ok(());
         };
         if left.is_empty() {
-            return Ok(());
+            return self.remove_pulled();
         }
         // That is this sample's failure, and must not be the next one's too.
         let removed = self
             .runtime
             .block_on(remove_labelled(&self.client, &self.owner));
+        let removed = removed.and_then(|()| self.remove_pulled());
         let removed = removed.map_or_else(
             |reason| format!("; {reason}"),
             |()| "; they are removed now".to_owned(),

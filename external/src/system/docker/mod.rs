@@ -63,7 +63,7 @@ const BRIDGE: &str = "bridge";
 
 /// The first word of the engine's [`crate::process::cleanup::guard`], before its socket and the
 /// owner.
-pub(super) const CLEANUP: &str = "docker";
+pub(super) const CLEANUP: &str = "docker-objects";
 
 /// Containers of one kind of image.
 pub(super) struct Docker {
@@ -129,7 +129,7 @@ impl Adapter for Docker {
 
     /// To remove a container takes longer than what is timed.
     fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
-        Estimate::start(400.0)
+        Estimate::start(310.0)
     }
 
     fn managed(&self) -> Option<&dyn ManagedSystem> {

@@ -7,7 +7,7 @@ use results::values::Virtualisation;
 
 use super::super::programs::unavailable;
 use super::super::{Found, Unavailable, found};
-use super::monitor::{Guest, MEMORY_MIB, Monitor, Network, Order, Wire};
+use super::monitor::{MEMORY_MIB, Monitor, Network, Order, Wire};
 use super::virtualisation::{check_kvm_and_tap, under_kvm};
 
 const PACKAGE: Package = Package {
@@ -26,14 +26,14 @@ impl Monitor for Bare {
 
     fn find(&self) -> Result<Found, Unavailable> {
         check_kvm_and_tap()?;
-        let remedy = PACKAGE.command();
+        let remedy = PACKAGE.remedy();
         let program = PACKAGE.program("bare-monitor");
         let program = program.map_err(unavailable(&remedy))?;
         found(program, env!("CARGO_PKG_VERSION").to_owned(), &remedy)
     }
 
-    fn choices(&self) -> Vec<(Virtualisation, Guest)> {
-        vec![(under_kvm(), Guest::Unikernel)]
+    fn choices(&self) -> Vec<Virtualisation> {
+        vec![under_kvm()]
     }
 
     fn wire(&self) -> Wire {

@@ -1,20 +1,24 @@
 //! The machines of a run: one at a time, each with a monitor of its own.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use machine::clock::now_ns;
 use results::values::{Named as _, Virtualisation};
 use results::{Attested, Evidence, Param, Skip, SkipKind};
 use serde_json::json;
-use workloads::{Artifact, Workload};
+use workloads::Workload;
 
+use super::super::listens;
 use super::super::managed::{
     Engine, EngineContext, Instance, Preparation, StartRequest, make_empty,
 };
-use super::super::{call_arguments, copy_artifact, listens};
-use super::instance::{Machine, milestone};
+use super::boot;
+use super::guest::{Address, Boot, Guest};
+use super::instance::Machine;
+use super::milestone;
 use super::monitor::{Monitor, Network, Order, Wire};
-use super::qemu::{GATEWAY, GUEST};
 use super::virtualisation::kvm;
 use crate::network::tap::Tap;
 use crate::process::reaper::Reaper;
@@ -27,7 +31,8 @@ pub(super) struct Machines {
     version: String,
     work: PathBuf,
     reaper: Reaper,
-    image: Option<(PathBuf, String)>,
+    /// What is booted, by workload: written once, so that the run owns the pages that it evicts.
+    boots: BTreeMap<&'static str, Boot>,
     /// The device between this machine and its guests, made when the first of them needs it.
     tap: Option<Tap>,
 }
@@ -44,61 +49,74 @@ impl Machines {
             version: context.found.version.clone(),
             work: make_empty(work)?,
             reaper: context.reaper.clone(),
-            image: None,
+            boots: BTreeMap::new(),
             tap: None,
         })
     }
 
-    /// The image, copied once: the run owns the pages that it evicts.
-    fn image(&mut self) -> Result<(PathBuf, String), String> {
-        if let Some(image) = &self.image {
-            return Ok(image.clone());
+    /// What is booted for a workload.
+    fn boot(&mut self, workload: Workload) -> Result<&Boot, String> {
+        let guest = self.monitor.guest();
+        match self.boots.entry(boot::name(guest, workload)) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => Ok(entry.insert(boot::write(guest, workload, &self.work)?)),
         }
-        let image = copy_artifact(Artifact::Unikernel, &self.work)?;
-        Ok(self.image.insert(image).clone())
     }
 
     /// What the guest is told, and its monitor of its network.
     fn order(&self, request: &StartRequest, port: Option<u16>) -> Result<Order, String> {
-        let (image, _) = self.image.as_ref().ok_or("the image was not prepared")?;
-        let mut words = vec![format!("run={}", work(request.workload))];
-        if let [iterations] = &call_arguments(request.workload)[..] {
-            words.push(format!("iterations={iterations}"));
-        }
-        let mut network = None;
-        if let Some(port) = port {
-            words.push(format!("port={port}"));
-            words.extend(tsc_khz().map(|khz| format!("tsc_khz={khz}")));
-            network = Some(match (self.monitor.wire(), &self.tap) {
-                (Wire::User, _) => {
-                    words.push(format!("ip={GUEST}/24 gateway={GATEWAY}"));
-                    Network::User { port }
-                }
-                (Wire::Tap, Some(tap)) => {
-                    words.push(format!("ip={}/30", tap.guests_end()));
-                    Network::Tap {
-                        device: tap.name(),
-                        mac: tap.guests_mac(),
-                    }
-                }
-                (Wire::Tap, None) => return Err("its network was not prepared".to_owned()),
-            });
-        }
+        let guest = self.monitor.guest();
+        let boot = self.boots.get(boot::name(guest, request.workload));
+        let boot = boot.ok_or("what it boots was not prepared")?;
+        let network = port.map(|port| self.network(port)).transpose()?;
+        let address = match &self.tap {
+            Some(tap) => Address::behind(tap.guests_end()),
+            None => Address::OF_USER,
+        };
+        let at = port.map(|port| (address, port));
+        let command_line = boot::command_line(guest, request.workload, at);
         Ok(Order {
             virtualisation: virtualisation(request),
-            image: image.clone(),
-            command_line: words.join(" "),
+            image: boot.image.clone(),
+            initramfs: boot.initramfs.clone(),
+            command_line,
             network,
         })
     }
-}
 
-/// What the image calls a workload.
-const fn work(workload: Workload) -> &'static str {
-    match workload {
-        Workload::Hello => "hello",
-        Workload::CpuHash => "cpu-hash",
-        _ => "http",
+    fn network(&self, port: u16) -> Result<Network, String> {
+        match (self.monitor.wire(), &self.tap) {
+            (Wire::User, _) => Ok(Network::User { port }),
+            (Wire::Tap, Some(tap)) => Ok(Network::Tap {
+                device: tap.name(),
+                mac: tap.guests_mac(),
+            }),
+            (Wire::Tap, None) => Err("its network was not prepared".to_owned()),
+        }
+    }
+
+    /// Why there are no such machines here, or none that end in time.
+    fn check(&self, request: &StartRequest) -> Result<(), Skip> {
+        let virtualisation = virtualisation(request);
+        if self.monitor.guest() == Guest::Linux
+            && virtualisation == Virtualisation::InterpretedRing0
+        {
+            let reason = "a Linux kernel does not come through its boot where KVM interprets ring 0: after a \
+                minute it has not said a word, and where it gets further it meets an instruction that this KVM \
+                does not know";
+            return Err(Skip::new(SkipKind::NotApplicable, reason)
+                .remedy("a machine with virtualisation; here `virtualisation=emulated` boots it"));
+        }
+        if request.workload == Workload::CpuHash && virtualisation != Virtualisation::Hardware {
+            let reason = format!(
+                "a million rounds of SHA-256 would take a guest longer than a sample may take where {} is \
+                    what executes it",
+                virtualisation.name()
+            );
+            return Err(Skip::new(SkipKind::NotApplicable, reason)
+                .remedy("`http-cpu` computes a thousand rounds"));
+        }
+        Ok(())
     }
 }
 
@@ -109,33 +127,19 @@ fn virtualisation(request: &StartRequest) -> Virtualisation {
         .unwrap_or(Virtualisation::Hardware)
 }
 
-/// How fast the processor's time stamp counter counts, as the kernel says how fast the processor is: timers
-/// of the guest need no more.
-fn tsc_khz() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("cpu MHz"))?;
-    let (mhz, _) = line.split_once(':')?.1.trim().split_once('.')?;
-    Some(mhz.parse::<u64>().ok()? * 1_000)
-}
-
 impl Engine for Machines {
     fn prepare(&mut self, request: &StartRequest) -> Result<Preparation, Skip> {
         let virtualisation = virtualisation(request);
-        if request.workload == Workload::CpuHash && virtualisation != Virtualisation::Hardware {
-            let reason = format!(
-                "a million rounds of SHA-256 would take a guest longer than a sample may take where {} is \
-                    what executes it",
-                virtualisation.name()
-            );
-            return Err(Skip::new(SkipKind::NotApplicable, reason)
-                .remedy("`http-cpu` computes a thousand rounds"));
-        }
-        let (image, sha256) = self.image()?;
+        self.check(request)?;
+        let boot = self.boot(request.workload)?.clone();
         if listens(request.workload) && self.monitor.wire() == Wire::Tap && self.tap.is_none() {
             self.tap = Some(Tap::make(&self.reaper)?);
         }
+        let resident: Result<Vec<_>, String> =
+            boot.files().map(|file| request.place_pages(file)).collect();
+        let resident: Option<usize> = resident?.into_iter().sum();
         let mut attested = Attested::from([
-            (Evidence::PagesResident, json!(request.place_pages(&image)?)),
+            (Evidence::PagesResident, json!(resident)),
             (Evidence::EngineVersion, json!(self.version)),
         ]);
         if let (Ok(found), true) = (kvm(), virtualisation != Virtualisation::Emulated) {
@@ -149,8 +153,9 @@ impl Engine for Machines {
                 .filter_map(|(key, ns)| Some((key, json!(ns?))));
             attested.extend(known);
         }
+        attested.extend(boot.attested);
         Ok(Preparation {
-            sha256,
+            sha256: boot.sha256,
             attested,
             fixed_port: None,
         })

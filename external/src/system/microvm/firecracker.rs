@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::super::programs::unavailable;
 use super::super::{Found, Unavailable, found, named_or_installed, run};
-use super::monitor::{Guest, MEMORY_MIB, Monitor, Network, Order, Wire};
+use super::monitor::{MEMORY_MIB, Monitor, Network, Order, Wire};
 use super::virtualisation::{check_kvm_and_tap, under_kvm};
 
 /// The variable of the environment that names the program.
@@ -57,8 +57,8 @@ impl Monitor for Firecracker {
         found(program, version, remedy)
     }
 
-    fn choices(&self) -> Vec<(Virtualisation, Guest)> {
-        vec![(under_kvm(), Guest::Unikernel)]
+    fn choices(&self) -> Vec<Virtualisation> {
+        vec![under_kvm()]
     }
 
     fn wire(&self) -> Wire {
@@ -174,7 +174,7 @@ fn answer(stream: &mut UnixStream) -> std::io::Result<(u16, Vec<u8>)> {
             let length = fields.find(|field| field.name.eq_ignore_ascii_case("content-length"));
             let length =
                 length.and_then(|field| std::str::from_utf8(field.value).ok()?.parse().ok());
-            let end = head + length.unwrap_or(0_usize);
+            let end = head.saturating_add(length.unwrap_or(0_usize));
             if bytes.len() >= end {
                 return Ok((response.code.unwrap_or(0), bytes[head..end].to_vec()));
             }
@@ -197,6 +197,7 @@ mod tests {
         Order {
             virtualisation: Virtualisation::Hardware,
             image: "/image".into(),
+            initramfs: None,
             command_line: "run=http".into(),
             network: Some(Network::Tap {
                 device: "tap".into(),

@@ -10,37 +10,13 @@ use results::{Attested, Evidence, Failure, FailureKind, Phase, PhaseTime};
 use serde_json::json;
 
 use super::super::managed::{Ended, Instance, Usage, ended_late, partition};
+use super::guest::{Guest, Sign};
+use super::milestone;
 use super::monitor::Monitor;
 use crate::client::readiness::{FirstAnswer, Target};
 use crate::network::tap::Tap;
 use crate::process::reaper::Guard;
 use crate::process::{End, Running};
-
-/// The bytes by which a guest says what it has reached: those of `workloads/unikernel`.
-pub(super) mod milestone {
-    /// Its first instruction.
-    pub(in crate::system::microvm) const ENTERED: u8 = 0x81;
-    /// It can allocate memory.
-    pub(in crate::system::microvm) const MEMORY: u8 = 0x82;
-    /// Its network device works.
-    pub(in crate::system::microvm) const DEVICE: u8 = 0x83;
-    /// It listens.
-    pub(in crate::system::microvm) const LISTENING: u8 = 0x84;
-    /// The first connection is there.
-    pub(in crate::system::microvm) const ACCEPTED: u8 = 0x85;
-    /// The first answer is handed to its device.
-    pub(in crate::system::microvm) const ANSWERED: u8 = 0x86;
-
-    /// All of them with what they are called in sentences.
-    pub(super) const ALL: [(u8, &str); 6] = [
-        (ENTERED, "entered"),
-        (MEMORY, "memory"),
-        (DEVICE, "network device"),
-        (LISTENING, "listening"),
-        (ACCEPTED, "accepted"),
-        (ANSWERED, "answered"),
-    ];
-}
 
 /// How long the last milestone may take to be read after the answer that it is of.
 const READ_NS: u64 = 1_000_000_000;
@@ -72,7 +48,7 @@ impl Machine<'_> {
             Some(end) => format!("its monitor {end}"),
             None => "it is still there".to_owned(),
         };
-        let name = name_of(byte);
+        let name = name_of(self.monitor.guest(), byte);
         let (reached, log) = (self.reached(), self.log_tail());
         Err(format!(
             "the guest did not reach `{name}` in time; {reached}; {end}{}",
@@ -84,29 +60,41 @@ impl Machine<'_> {
         ))
     }
 
+    /// When a sign came, if it has.
+    fn instant(&self, sign: Sign) -> Option<u64> {
+        match sign {
+            Sign::Byte(byte) => self.running.milestone(byte),
+            Sign::Words(words) => self.running.said(words),
+        }
+    }
+
+    /// What the guest has reached, each with when.
+    fn instants(&self) -> impl DoubleEndedIterator<Item = (&'static str, u64)> {
+        let signs = self.monitor.guest().signs().iter();
+        signs.filter_map(|(sign, name)| Some((*name, self.instant(*sign)?)))
+    }
+
     /// How far the guest has come, in words.
     fn reached(&self) -> String {
-        let mut all = milestone::ALL.iter().rev();
-        let last = all.find(|(byte, _)| self.running.milestone(*byte).is_some());
-        last.map_or_else(
+        self.instants().next_back().map_or_else(
             || "it was never entered".to_owned(),
-            |(_, name)| format!("the last that it reached is `{name}`"),
+            |(name, _)| format!("the last that it reached is `{name}`"),
         )
     }
 
-    fn seen(&self, byte: u8) -> Result<u64, String> {
-        self.running.milestone(byte).ok_or_else(|| {
+    fn seen(&self, phase: Phase, sign: Sign) -> Result<u64, String> {
+        self.instant(sign).ok_or_else(|| {
             format!(
-                "the start cannot be divided into phases: the guest did not say `{}`",
-                name_of(byte)
+                "the start cannot be divided into phases: the guest did not say that `{phase}` was over; {}",
+                self.reached()
             )
         })
     }
 }
 
-fn name_of(byte: u8) -> &'static str {
-    let mut all = milestone::ALL.iter();
-    all.find(|(known, _)| *known == byte)
+fn name_of(guest: Guest, byte: u8) -> &'static str {
+    let mut all = guest.signs().iter();
+    all.find(|(sign, _)| matches!(sign, Sign::Byte(known) if *known == byte))
         .map_or("something", |(_, name)| *name)
 }
 
@@ -144,9 +132,17 @@ impl Instance for Machine<'_> {
                 format!("its monitor {end}, and not because the guest had ended; {reached}"),
             ));
         };
+        let printed = match self.monitor.guest() {
+            Guest::Unikernel => self.running.stdout().bytes,
+            // What comes before is its firmware's.
+            Guest::Linux => self
+                .running
+                .text_after(milestone::EXECUTED)
+                .unwrap_or_default(),
+        };
         Ok(Ended {
             code,
-            printed: self.running.stdout().bytes,
+            printed,
             seen_ns,
         })
     }
@@ -158,19 +154,22 @@ impl Instance for Machine<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
-        let entered_ns = self.seen(milestone::ENTERED)?;
-        let mut ends = vec![
-            // Its parent may be told late that it was executed.
-            (Phase::Spawn, self.executed_ns.min(entered_ns)),
-            (Phase::Vmm, entered_ns),
-            (Phase::Boot, self.seen(milestone::MEMORY)?),
-        ];
+        let guest = self.monitor.guest();
+        let own: Result<Vec<_>, String> = guest
+            .phases(first.is_some())
+            .iter()
+            .map(|(phase, sign)| Ok((*phase, self.seen(*phase, *sign)?)))
+            .collect();
+        let own = own?;
+        let entered_ns = own.first().map_or(self.executed_ns, |(_, ns)| *ns);
+        // Its parent may be told late that it was executed.
+        let mut ends = vec![(Phase::Spawn, self.executed_ns.min(entered_ns))];
+        ends.extend(own);
         if first.is_some() {
-            // It was handed to a thread before the answer was, which may be read first.
-            let accepted_ns = self.seen(milestone::ACCEPTED)?.min(answered_ns);
+            let accepted_ns = self.seen(Phase::Connect, Sign::Byte(milestone::ACCEPTED))?;
             ends.extend([
-                (Phase::Init, self.seen(milestone::LISTENING)?),
-                (Phase::Connect, accepted_ns),
+                // It was handed to a thread before the answer was, which may be read first.
+                (Phase::Connect, accepted_ns.min(answered_ns)),
                 (Phase::Respond, answered_ns),
             ]);
         } else {
@@ -218,11 +217,8 @@ impl Instance for Machine<'_> {
 
     fn attested(&mut self) -> Attested {
         let launched_ns = self.running.launched_ns();
-        let instants = milestone::ALL.iter().filter_map(|(byte, name)| {
-            let ns = self.running.milestone(*byte)?;
-            Some((*name, ns.saturating_sub(launched_ns)))
-        });
-        let instants: BTreeMap<_, _> = instants.collect();
+        let after_launch = |(name, ns): (_, u64)| (name, ns.saturating_sub(launched_ns));
+        let instants: BTreeMap<_, _> = self.instants().map(after_launch).collect();
         Attested::from([(Evidence::GuestMilestonesNs, json!(instants))])
     }
 

@@ -1,4 +1,5 @@
-//! Virtual machines that hold one service: monitors that boot the workload as its own kernel.
+//! Virtual machines that hold one service: monitors that boot the workload as its own kernel, or a
+//! Linux kernel with it.
 //!
 //! A monitor is launched for each start and goes with it. What it has beside the guest is made before
 //! anything is timed: the image's copy, and the TAP device where the network is one. What the guest has
@@ -9,11 +10,19 @@
 //! virtualisation, and are not compared.
 
 mod bare;
+mod boot;
 mod engine;
 mod firecracker;
+mod guest;
+mod initramfs;
 mod instance;
+mod linux;
+mod milestone;
+mod modules;
 mod monitor;
 mod qemu;
+mod qemu_linux;
+mod unikernel;
 mod virtualisation;
 
 use results::record::Scenario;
@@ -25,6 +34,7 @@ use self::engine::Machines;
 use self::firecracker::Firecracker;
 use self::monitor::Monitor;
 use self::qemu::Qemu;
+use self::qemu_linux::QemuLinux;
 use super::managed::{Engine, EngineContext, ManagedSystem, Programs};
 use super::{Acquire, Adapter, BuildRequest, Estimate, Found, LaunchSpec, Unavailable};
 
@@ -36,6 +46,7 @@ pub(super) struct MicroVm(&'static dyn Monitor);
 impl MicroVm {
     pub(super) const BARE: Self = Self(&Bare);
     pub(super) const QEMU: Self = Self(&Qemu);
+    pub(super) const QEMU_LINUX: Self = Self(&QemuLinux);
     pub(super) const FIRECRACKER: Self = Self(&Firecracker);
 }
 
@@ -58,7 +69,7 @@ impl Adapter for MicroVm {
 
     fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
         Estimate {
-            start_ms: 150.0,
+            start_ms: self.0.start_ms(),
             request_us: 1_000.0,
         }
     }
@@ -82,10 +93,10 @@ impl ManagedSystem for MicroVm {
             return Vec::new();
         }
         let choices = self.0.choices().into_iter();
-        let params = choices.map(|(virtualisation, guest)| {
+        let params = choices.map(|virtualisation| {
             let mut params = Params::from([
                 (Param::Virtualisation, virtualisation.name()),
-                (Param::Guest, guest.name()),
+                (Param::Guest, self.0.guest().name()),
             ]);
             if service {
                 params.insert(Param::Network, self.0.wire().name());

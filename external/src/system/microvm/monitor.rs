@@ -6,24 +6,13 @@ use std::path::PathBuf;
 use results::values::Virtualisation;
 
 use super::super::{Found, Unavailable};
+use super::guest::Guest;
 
 /// What a machine's memory is, in MiB: what the smallest guest of others needs.
 pub(super) const MEMORY_MIB: u32 = 128;
 
-/// A kind of guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Guest {
-    /// The workload is the kernel.
-    Unikernel,
-}
-
-impl Guest {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Unikernel => "unikernel",
-        }
-    }
-}
+/// The same as QEMU is told it.
+pub(super) const MEMORY: &str = "128M";
 
 /// How a guest is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +38,7 @@ impl Wire {
 pub(super) struct Order {
     pub(super) virtualisation: Virtualisation,
     pub(super) image: PathBuf,
+    pub(super) initramfs: Option<PathBuf>,
     pub(super) command_line: String,
     pub(super) network: Option<Network>,
 }
@@ -70,9 +60,19 @@ pub(super) trait Monitor: Sync {
     /// Finds it.
     fn find(&self) -> Result<Found, Unavailable>;
 
-    /// What its machines can be here, the usual one first: of a machine without KVM those of one that has
+    /// What its machines boot.
+    fn guest(&self) -> Guest {
+        Guest::Unikernel
+    }
+
+    /// About how long a start takes where nothing executes the guest quickly, in milliseconds.
+    fn start_ms(&self) -> f64 {
+        150.0
+    }
+
+    /// What executes its machines here, the usual one first: of a machine without KVM those of one that has
     /// hardware, which are skipped with the reason.
-    fn choices(&self) -> Vec<(Virtualisation, Guest)>;
+    fn choices(&self) -> Vec<Virtualisation>;
 
     /// How its guests are reached.
     fn wire(&self) -> Wire;

@@ -148,6 +148,7 @@ impl Caller {
         let created_ns = now_ns();
         let started = self.run(&["start", id], until_ns);
         let instants = Instants {
+            pulling_ns: None,
             launched_ns,
             created_ns,
             started_ns: now_ns(),

@@ -12,29 +12,12 @@ use nix::unistd::Pid;
 use results::{Attested, Failure, PhaseTime};
 use serde_json::Value;
 
-use super::super::container::{Instants, confinement, tail};
+use super::super::container::{Instants, confinement, printed, tail};
 use super::super::managed::{Ended, Instance, Usage, ended_late};
 use super::orphans::{self, Awaited};
 use super::runtime::Bundles;
 use crate::client::readiness::{FirstAnswer, Target};
-
-/// While it lives, orphans of this process's children become its children.
-pub(in crate::system) struct Adopting;
-
-impl Adopting {
-    pub(in crate::system) fn begin() -> Result<Self, String> {
-        nix::sys::prctl::set_child_subreaper(true).map_err(|error| {
-            format!("cannot become the parent of a container's process: {error}")
-        })?;
-        Ok(Self)
-    }
-}
-
-impl Drop for Adopting {
-    fn drop(&mut self) {
-        let _ = nix::sys::prctl::set_child_subreaper(false);
-    }
-}
+use crate::process::Adopting;
 
 /// The container. Dropping it deletes it.
 pub(super) struct Container<'a> {
@@ -132,12 +115,9 @@ impl Instance for Container<'_> {
             let seen_ns = now_ns();
             match ended {
                 Some(WaitStatus::Exited(_, code)) => {
-                    let printed = std::fs::read(self.bundle.join("stdout"));
-                    let printed = printed
-                        .map_err(|error| format!("what it printed cannot be read: {error}"))?;
                     return Ok(Ended {
                         code: code.into(),
-                        printed,
+                        printed: printed(&self.bundle.join("stdout"))?,
                         seen_ns,
                     });
                 }

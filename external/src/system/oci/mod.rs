@@ -17,7 +17,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-pub(super) use self::container::Adopting;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use results::digest::sha256_file;
@@ -31,8 +30,7 @@ use super::own_image::{self, Process, Unpacked};
 /// The parent of our control groups, in every hierarchy.
 pub(super) const GROUPS: &str = "coldphase";
 
-/// The first word of a runtime's guard, before its program, its state and the container. No name of a
-/// system: a test that is killed is called with these words, which are names of tests to it.
+/// The first word of a runtime's [`crate::process::cleanup::guard`], before its program, its state and the container.
 pub(super) const CLEANUP: &str = "oci-runtime";
 
 /// What containers start, laid out in a folder that is their root file system.
@@ -154,7 +152,9 @@ fn end_below(group: &Path) {
     let folders = entries.filter(|it| it.file_type().is_ok_and(|kind| kind.is_dir()));
     folders.for_each(|it| end_below(&it.path()));
     let members = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    for pid in members.lines().filter_map(|line| line.parse().ok()) {
+    // One of another namespace is 0 here, which as a target is every process of this one's own group.
+    let members = members.lines().filter_map(|line| line.parse().ok());
+    for pid in members.filter(|pid| *pid > 1) {
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
     let _ = std::fs::remove_dir(group);

@@ -26,12 +26,12 @@ use super::super::{
 use super::Root;
 use super::bundle::{CONFIGURATION, Place, Templates};
 use super::caller::{Caller, hides_unified};
-use super::container::{Adopting, Container};
+use super::container::Container;
 use super::layer::Layer;
 use super::orphans::Awaited;
 use super::product::Product;
-use crate::process::cleanup;
 use crate::process::reaper::Guard;
+use crate::process::{Adopting, cleanup};
 
 /// The root file system in a bundle.
 pub(super) const ROOT: &str = "rootfs";

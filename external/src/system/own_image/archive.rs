@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Configuration;
+use super::bounds::{Bounded, LARGEST, Left, MOST_LAYERS};
 
 /// What gzip and zstd begin with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -48,7 +49,7 @@ impl ImageArchive {
     /// Reads one. A file that is compressed as a whole is written uncompressed into a folder first.
     ///
     /// # Errors
-    /// It is none, or cannot be read.
+    /// It is none, cannot be read, or says that it is more than an image is.
     pub(in crate::system) fn open(file: &Path, work: &Path) -> Result<Self, String> {
         let wrong = |error: &dyn std::fmt::Display| {
             format!(
@@ -57,6 +58,9 @@ impl ImageArchive {
             )
         };
         let opened = uncompressed(file, work).map_err(|error| wrong(&error))?;
+        let headers = BufReader::new(File::open(&opened).map_err(|error| wrong(&error))?);
+        let headers = Left::of_an_image().take(headers);
+        headers.map_err(|error| wrong(&error))?;
         let parts = parts(&opened).map_err(|error| wrong(&error))?;
         let bytes_of = |name: &str| -> Result<Vec<u8>, String> {
             let part = parts.get(name).ok_or_else(|| format!("it has no {name}"))?;
@@ -79,11 +83,20 @@ impl ImageArchive {
             let part = parts.get(name.as_str()).copied();
             part.ok_or_else(|| wrong(&format!("it has no {name}")))
         };
-        Ok(Self {
+        if image.layers.len() > MOST_LAYERS {
+            return Err(wrong(&format!("it has more than {MOST_LAYERS} layers")));
+        }
+        let read = Self {
             configuration: bytes_of(&image.config).map_err(|error| wrong(&error))?,
             layers: image.layers.iter().map(layer).collect::<Result<_, _>>()?,
             file: opened,
-        })
+        };
+        let mut left = Left::of_an_image();
+        let mut layers = read.layers();
+        let bounded = layers.try_for_each(|layer| left.take(layer?));
+        bounded.map_err(|error| wrong(&error))?;
+        drop(layers);
+        Ok(read)
     }
 
     /// What its configuration says.
@@ -110,7 +123,7 @@ impl ImageArchive {
                 ));
             }
             Ok(if head.starts_with(&GZIP) {
-                Box::new(MultiGzDecoder::new(reader)) as Box<dyn Read>
+                Box::new(Bounded::new(MultiGzDecoder::new(reader), LARGEST)) as Box<dyn Read>
             } else {
                 Box::new(reader)
             })
@@ -136,7 +149,8 @@ fn uncompressed(file: &Path, work: &Path) -> io::Result<PathBuf> {
     // Several of a run lie beside each other.
     let name = sha256_hex(file.as_os_str().as_encoded_bytes());
     let to = work.join(format!("unpacked-{name}.tar"));
-    let mut reader = MultiGzDecoder::new(BufReader::new(File::open(file)?));
+    let reader = MultiGzDecoder::new(BufReader::new(File::open(file)?));
+    let mut reader = Bounded::new(reader, LARGEST);
     io::copy(&mut reader, &mut File::create(&to)?)?;
     Ok(to)
 }

@@ -2,6 +2,7 @@
 //! layers out of what `docker save` writes.
 
 mod archive;
+mod bounds;
 mod unpacked;
 
 use results::{Skip, SkipKind};

@@ -1,12 +1,13 @@
 //! An image unpacked into a folder, as an engine unpacks it, and what is started in it.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
 use results::digest::sha256_hex;
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use serde_json::{Value, json};
 use workloads::target::{ImageSource, OwnFile};
 use workloads::{Call, Target};
@@ -21,6 +22,9 @@ use super::{Configuration, check, command, environment, port};
 const GONE: &str = ".wh.";
 /// What it has in a folder of which nothing is left of the layers below.
 const ALL_GONE: &str = ".wh..wh..opq";
+
+/// The longest list of users or groups that is read, in bytes.
+const LONGEST_LIST: u64 = 1 << 20;
 
 /// Where programs are looked for in an image that does not say.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -180,7 +184,7 @@ impl User {
         let (user, group) = text.split_once(':').unwrap_or((text, ""));
         // `NAME:x:ID:…`, with the group's after it.
         let line = |file: &str, name: &str| -> Option<Vec<String>> {
-            let text = fs::read_to_string(root.join("etc").join(file)).ok()?;
+            let text = read_within(root, &format!("etc/{file}"))?;
             let fields = |line: &str| line.split(':').map(str::to_owned).collect::<Vec<_>>();
             let mut lines = text.lines().map(fields);
             lines.find(|it| {
@@ -208,6 +212,20 @@ impl User {
             )),
         }
     }
+}
+
+/// A list of an image's, by its path there. A link is followed as the image's own programs follow it, to what is
+/// below the image's root: this is root's process, and another file of the machine's would be read, or a device.
+fn read_within(root: &Path, file: &str) -> Option<String> {
+    let root = File::open(root).ok()?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let opened = openat2(&root, file, flags, Mode::empty(), resolve).ok()?;
+    let opened = File::from(opened);
+    let mut text = String::new();
+    let is_file = opened.metadata().is_ok_and(|it| it.is_file());
+    let read = is_file.then(|| opened.take(LONGEST_LIST).read_to_string(&mut text));
+    read?.ok().map(|_| text)
 }
 
 /// Unpacks the layers of an image, one over another.
@@ -238,17 +256,21 @@ fn unpack_layer(mut layer: tar::Archive<impl io::Read>, root: &Path) -> io::Resu
             continue;
         }
         if let Some(gone) = name.strip_prefix(GONE) {
+            // Of `..` the folder above would be gone, which of the root is not the image's.
+            let mut steps = Path::new(gone).components();
+            if !matches!(
+                (steps.next(), steps.next()),
+                (Some(Component::Normal(_)), None)
+            ) {
+                let why = format!("a layer marks {gone:?} as gone, which is no name of a file");
+                return Err(io::Error::other(why));
+            }
             remove(root, &parent.join(gone))?;
             continue;
         }
         let kind = entry.header().entry_type();
         let is_link = kind.is_symlink() || kind.is_hard_link();
-        if !(kind.is_file()
-            || kind.is_dir()
-            || is_link
-            || kind.is_contiguous()
-            || kind.is_gnu_sparse())
-        {
+        if !(kind.is_file() || kind.is_dir() || is_link || kind.is_contiguous()) {
             // Devices are the runtime's to make.
             continue;
         }
@@ -309,6 +331,8 @@ pub(in crate::system) fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod tests {
     use super::super::archive::tests::saved;
     use super::*;
@@ -340,6 +364,15 @@ mod tests {
         names.sort();
         assert_eq!(names, ["a/y", "b/new", "c"]);
         assert_eq!(fs::read_to_string(root.join("c")).unwrap(), "2");
+        // Neither is the folder that the image is unpacked in its own, nor is `.` a file of it.
+        for marked in [".wh...", "a/.wh...", ".wh..", ".wh."] {
+            let layers: [&[(&str, &str)]; 1] = [&[(marked, "")]];
+            let file = saved(folder.path(), &json!({}), &layers);
+            let archive = ImageArchive::open(&file, folder.path()).unwrap();
+            let error = unpack(&archive, &root).unwrap_err().to_string();
+            assert!(error.contains("no name of a file"), "{marked}: {error}");
+            assert!(outside.exists() && root.join("a/y").exists(), "{marked}");
+        }
         // A link out of the image is not followed by what marks something as gone.
         std::os::unix::fs::symlink("..", root.join("out")).unwrap();
         let layers: [&[(&str, &str)]; 1] = [&[("out/.wh.outside", "")]];

@@ -13,13 +13,14 @@ use results::record::Resources;
 use results::{Attested, Evidence, Failure, Param, PhaseTime};
 use serde_json::{Value, json};
 
-use super::super::container::{HOST_NETWORK, Instants, confinement, tail};
+use super::super::container::{HOST_NETWORK, Instants, confinement, printed, tail};
 use super::super::is_root;
 use super::super::managed::{Ended, Instance, StartRequest, Usage, ended_late};
-use super::super::oci::{Adopting, bundle};
+use super::super::oci::bundle;
 use super::super::programs::ends_by;
 use super::store::Store;
 use crate::client::readiness::{FirstAnswer, Target};
+use crate::process::Adopting;
 use crate::process::wait_for_end;
 
 /// The part of a container's costs that is its companion's.
@@ -73,8 +74,6 @@ pub(super) struct Container<'a> {
     address: IpAddr,
     pub(super) milestones: Option<PathBuf>,
     pub(super) instants: Instants,
-    /// The clock right before its image was pulled, if it was.
-    pub(super) pulling_ns: Option<u64>,
     pub(super) command: Option<Command>,
     pid: u32,
     conmon: Option<u32>,
@@ -100,7 +99,6 @@ impl<'a> Container<'a> {
             address: request.address,
             milestones: None,
             instants: Instants::default(),
-            pulling_ns: None,
             command: None,
             pid: 0,
             conmon: None,
@@ -155,7 +153,7 @@ impl<'a> Container<'a> {
 
 impl Instance for Container<'_> {
     fn launched_ns(&self) -> u64 {
-        self.pulling_ns.unwrap_or(self.instants.launched_ns)
+        self.instants.began_ns()
     }
 
     fn target(&self, port: u16) -> Target {
@@ -223,10 +221,8 @@ impl Instance for Container<'_> {
         first: Option<&FirstAnswer>,
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
-        let phases = self
-            .instants
-            .phases(self.milestones.as_deref(), first, answered_ns)?;
-        Ok(self.instants.phases_with_pull(self.pulling_ns, phases))
+        self.instants
+            .phases(self.milestones.as_deref(), first, answered_ns)
     }
 
     fn usage(&mut self) -> Usage {
@@ -293,10 +289,9 @@ impl Container<'_> {
                 status.signal().unwrap_or_default()
             )
         })?;
-        let printed = std::fs::read(&self.files.stdout);
         Ok(Ended {
             code: code.into(),
-            printed: printed.map_err(|error| format!("what it printed cannot be read: {error}"))?,
+            printed: printed(&self.files.stdout)?,
             seen_ns,
         })
     }

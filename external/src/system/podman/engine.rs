@@ -18,16 +18,16 @@ use super::super::container::{
 };
 use super::super::managed::{Engine, EngineContext, Instance, Preparation, StartRequest};
 use super::super::native::{STATIC, program_of};
+use super::super::oci;
 use super::super::oci::bundle::arguments;
-use super::super::oci::{self, Adopting};
 use super::super::programs::ends_by;
 use super::super::pull::{Pull, Pulled, Ready, Source};
 use super::super::{is_root, listens, text};
 use super::container::{Command, Container, Files};
 use super::store::{LATE, Store, limits, state_folder};
 use super::{CLEANUP, LABEL};
-use crate::process::cleanup;
 use crate::process::reaper::Guard;
+use crate::process::{Adopting, cleanup};
 
 /// A workload's image.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl PodmanEngine {
         let store = Store {
             program: context.found.program.clone(),
             root: context.work.join("podman-store"),
-            state: state_folder(&cleanup::owner()),
+            state: state_folder(&cleanup::owner())?,
         };
         let words = [
             OsStr::new(CLEANUP),
@@ -279,8 +279,8 @@ impl Engine for PodmanEngine {
         drop(kept);
         let mut child = child.map_err(|error| format!("cannot run podman: {error}"))?;
         let mut container = Container::new(&self.store, name, files, request, adopting);
-        container.pulling_ns = pulling_ns;
         container.instants = Instants {
+            pulling_ns,
             launched_ns,
             created_ns: launched_ns,
             started_ns: launched_ns,
@@ -315,6 +315,7 @@ impl Engine for PodmanEngine {
         for id in left.split_whitespace() {
             self.store.remove(id)?;
         }
+        self.remove_pulled()?;
         if left.is_empty() {
             Ok(())
         } else {

@@ -156,7 +156,7 @@ impl Adapter for WasmCloud {
     }
 
     fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
-        Estimate::start(500.0)
+        Estimate::start(200.0)
     }
 
     fn prepare(&self, _: &Found, _: &BuildRequest<'_>) -> Result<LaunchSpec, String> {

@@ -114,7 +114,7 @@ impl Adapter for WasmtimeCli {
     }
 
     fn estimate(&self, acquire: Option<Acquire>, _: Scenario) -> Estimate {
-        estimate(acquire, 120.0)
+        estimate(acquire, 60.0)
     }
 
     fn differences(&self, _: Option<Acquire>) -> &'static [&'static str] {
@@ -154,6 +154,10 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     let mut launch = words(&[if service { "serve" } else { "run" }]);
     if itself.is_some() {
         launch.extend(words(&["-S", SOCKETS]));
+    }
+    if service && own.is_some_and(own_workload::uses_command) {
+        // Without it, `serve` has the interfaces of `wasi:http/proxy` alone.
+        launch.extend(words(&["-S", "cli=y"]));
     }
     if let Some(option) = pool::flags(pool_of(build)) {
         launch.extend(words(&["-O", &option]));

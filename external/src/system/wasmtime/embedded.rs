@@ -6,11 +6,11 @@ use results::record::Scenario;
 use results::values::{Allocator, Lifecycle, Named as _, Pool};
 use workloads::Dialect;
 
+use super::super::host_program::{calling, compiling};
 use super::super::programs::unavailable;
 use super::super::{
-    ADDRESS, Acquire, Adapter, BuildRequest, Commands, Estimate, Found, HostProgram, Instancing,
-    LaunchSpec, Paths, REUSED_INSTANCE, Takes, Unavailable, call_arguments, copy_guest, listens,
-    run, words,
+    Acquire, Adapter, BuildRequest, Commands, Estimate, Found, HostProgram, Instancing, LaunchSpec,
+    Paths, REUSED_INSTANCE, Takes, Unavailable, copy_guest, listens, run, words,
 };
 use super::pool::pool_settings;
 use super::{ACQUIRE_MODES, artifact, cache, estimate, paths, per_request};
@@ -112,7 +112,7 @@ impl Adapter for WasmtimeEmbedded {
     }
 
     fn estimate(&self, acquire: Option<Acquire>, _: Scenario) -> Estimate {
-        estimate(acquire, 100.0)
+        estimate(acquire, 55.0)
     }
 
     fn bare(&self) -> &'static [&'static str] {
@@ -160,8 +160,8 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     if no_epochs {
         launch.extend(words(&["--interrupt", "none"]));
     }
+    launch.extend(calling(build.workload));
     if service {
-        launch.extend(words(&["--addr", ADDRESS]));
         if build.instancing.lifecycle != Lifecycle::PerRequest {
             launch.extend(words(&["--instances", build.instancing.lifecycle.name()]));
         }
@@ -169,17 +169,8 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
             launch.extend(words(&["--allocator", Allocator::Pooling.name()]));
             launch.extend(words(&["--pool", &format!("default,{settings}")]));
         }
-    } else {
-        launch.push("--".to_owned());
     }
-    launch.extend(call_arguments(build.workload));
-    let mut compile = words(&[
-        "compile",
-        "--artifact",
-        &paths.guest,
-        "--output",
-        &paths.code,
-    ]);
+    let mut compile = compiling(paths);
     if no_epochs {
         compile.extend(words(&["--interrupt", "none"]));
     }

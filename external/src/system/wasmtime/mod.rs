@@ -26,8 +26,8 @@ const fn per_request(pool: Pool) -> Instancing {
     Instancing::of_engine(Lifecycle::PerRequest, pool)
 }
 
-/// How long a start takes that loads code which was compiled before.
-const PREPARED_MS: f64 = 15.0;
+/// How long a start takes that loads code which was compiled before, with the end of its process.
+const PREPARED_MS: f64 = 10.0;
 
 fn estimate(acquire: Option<Acquire>, compiling_ms: f64) -> Estimate {
     Estimate::start(if acquire.is_some_and(Acquire::compiles) {

@@ -1,9 +1,9 @@
 //! The tests of comparisons that are judged together.
 
-use super::{Design, Member, Sample};
+use super::{Design, LEAST_BLOCKS, Member, Sample};
 use crate::statistics::{Differences, Policy, bounded, holm, sign_flips, welch};
 
-/// What the tests say of one comparison; nothing of what is not comparable.
+/// What the tests say of one comparison; nothing of what is not tested.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tested {
     /// Of "there is no difference".
@@ -14,6 +14,14 @@ pub(super) struct Tested {
     pub(super) adjusted_threshold_p: Option<f64>,
 }
 
+/// Whether a comparison is tested. One within fewer blocks than can show anything is not: its p-value cannot be small
+/// whatever its effect, and with the largest statistic of all, as one of a system that is fifty times slower and has
+/// failed twice, it would end the steps down before any other.
+pub(super) fn is_tested(member: &Member) -> bool {
+    let has_blocks = member.design == Design::Independent || member.n >= LEAST_BLOCKS;
+    member.obstacle.is_none() && member.ratio.is_some() && has_blocks
+}
+
 /// Tests comparisons together: those within blocks jointly, those of independent samples one by one.
 ///
 /// Where there are both, each kind gets the part of α that its number is of all.
@@ -22,7 +30,7 @@ pub(super) fn test(members: &[&Member]) -> Vec<Tested> {
     let comparable = |design: Design| -> Vec<usize> {
         let fits = |at: &usize| {
             let member = members[*at];
-            member.design == design && member.obstacle.is_none() && member.ratio.is_some()
+            member.design == design && is_tested(member)
         };
         (0..members.len()).filter(fits).collect()
     };

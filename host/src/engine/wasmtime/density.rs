@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use host_probe::report::{Answered, Failure, InstanceSetReport};
+use host_probe::report::{Answered, Cause, Failure, InstanceSetReport};
 use host_probe::request::{InstanceSet, Kind};
 use host_probe::resources::{Usage, memory};
 use host_probe::settings::EngineSettings;
@@ -14,7 +14,9 @@ use wasmtime::{Engine, Module, Store};
 use super::guest::{self, Guest};
 use super::instance::Instance;
 use super::link::PreInstance;
-use super::{Code, allow, config, engine_from, new_executor, new_store, not_loaded, time_limit};
+use super::{
+    Code, allow, config, ended_badly, engine_from, new_executor, new_store, not_loaded, time_limit,
+};
 
 /// Starts instances of one precompiled guest, one after another, and keeps them all; measures the
 /// memory of the process; then calls each.
@@ -44,10 +46,14 @@ pub(crate) fn measure(set: &InstanceSet) -> Result<InstanceSetReport, Failure> {
         let from_ns = now_ns();
         let mut store = new_store(&engine, spec)?;
         let instance = executor.block_on(pre_instance.instantiate(&mut store));
-        let instance =
-            instance.map_err(|error| number_failure(nth, guest::failure(&error, &store)))?;
+        let instance = instance
+            .map_err(|error| number_failure(nth, guest::not_instantiated(&error, &store)))?;
         last_start_ns = now_ns() - from_ns;
-        members.push((store, instance));
+        members.push(Member {
+            store,
+            instance,
+            ended: None,
+        });
         if set.touched {
             let member = members.last_mut().expect("one was put there");
             executor
@@ -74,7 +80,12 @@ pub(crate) fn measure(set: &InstanceSet) -> Result<InstanceSetReport, Failure> {
 }
 
 /// An instance in a store of its own.
-type Member = (Store<Guest>, Instance);
+struct Member {
+    store: Store<Guest>,
+    instance: Instance,
+    /// What became of it after its answer, if it cannot be called again.
+    ended: Option<String>,
+}
 
 fn link(engine: &Engine, set: &InstanceSet) -> Result<PreInstance, Failure> {
     let spec = &set.spec;
@@ -119,11 +130,24 @@ fn call_all(
         .collect())
 }
 
-async fn call((store, instance): &mut Member, set: &InstanceSet) -> Result<Answered, Failure> {
+async fn call(member: &mut Member, set: &InstanceSet) -> Result<Answered, Failure> {
+    let Member {
+        store,
+        instance,
+        ended,
+    } = member;
+    if let Some(how) = ended {
+        return Err(Failure::new(
+            Cause::Guest,
+            format!("not asked again: {how}"),
+        ));
+    }
     let (limit, then) = time_limit(&set.spec);
     allow(store, limit, then);
     let called = instance.call(store, &set.spec.call, (limit, then), |_| {});
-    Ok(called.await?.answered)
+    let called = called.await?;
+    *ended = ended_badly(&called.after, store);
+    Ok(called.answered)
 }
 
 /// A failure of the instance at this position, from 0.

@@ -8,7 +8,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Store, Trap};
 use wasmtime_wasi::cli::InputFile;
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::{
     RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
@@ -252,6 +252,17 @@ pub(super) fn failure(error: &wasmtime::Error, store: &Store<Guest>) -> Failure 
     let memory = &store.data().memory;
     let reached = memory.reached().or_else(|| too_much(store));
     reached.unwrap_or_else(|| failure_of(error, memory, &quote_stderr(store)))
+}
+
+/// What kept an instance from being made: a start function of the guest, a limit, the machine; or else
+/// the artifact, whose exports are not what they are called.
+pub(super) fn not_instantiated(error: &wasmtime::Error, store: &Store<Guest>) -> Failure {
+    let failure = failure(error, store);
+    let ran = error.is::<Trap>() || error.is::<I32Exit>();
+    if failure.cause != Cause::Guest || ran {
+        return failure;
+    }
+    engine_failure(Cause::Artifact, "it cannot be instantiated", error)
 }
 
 /// What went wrong in a guest with this limit, which `explained` itself so.

@@ -203,7 +203,7 @@ async fn run(
     let begun = timeline.begin();
     let instance = pre_instance.instantiate(&mut store).await;
     timeline.end(Phase::Instantiate, begun);
-    let instance = instance.map_err(|error| guest::failure(&error, &store))?;
+    let instance = instance.map_err(|error| guest::not_instantiated(&error, &store))?;
 
     let begun = timeline.begin();
     let (mut used, mut went_on_ns) = (None, None);

@@ -84,6 +84,17 @@ fn a_name_that_is_no_text_is_a_name() {
 }
 
 #[test]
+fn an_argument_that_is_no_text_is_refused_and_not_changed() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    command
+        .args(["run", "--artifact", &built("hello.wasm"), "--"])
+        .arg(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    let ran = ran(command.stdin(Stdio::null()).output().unwrap());
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("is no text"), "{}", ran.stderr);
+}
+
+#[test]
 fn compiling_replaces_no_input_and_leaves_nothing_half_written() {
     let folder = tempfile::tempdir().unwrap();
     let guest = std::fs::read(built("hello.wasm")).unwrap();
@@ -100,12 +111,62 @@ fn compiling_replaces_no_input_and_leaves_nothing_half_written() {
         );
         assert_eq!(std::fs::read(&path).unwrap(), guest);
     }
-    let compiled = folder.path().join("a.cwasm");
-    let compiled = compiled.to_str().unwrap();
-    let ran = host(&["compile", "--artifact", &path, "--output", compiled]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    // As long as names can be.
+    let long = "n".repeat(255);
+    for name in ["a.cwasm", long.as_str()] {
+        let compiled = folder.path().join(name);
+        let compiled = compiled.to_str().unwrap();
+        let ran = host(&["compile", "--artifact", &path, "--output", compiled]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
     let names = std::fs::read_dir(folder.path()).unwrap().count();
-    assert_eq!(names, 3, "a draft was left");
+    assert_eq!(names, 4, "a draft was left");
+}
+
+#[test]
+fn a_server_writes_its_milestones_over_no_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = std::fs::read(built("http.component.wasm")).unwrap();
+    let path = file(folder.path(), "service.wasm", &guest);
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for milestones in [path.as_str(), link.to_str().unwrap()] {
+        let ran = host(&["serve", "--artifact", &path, "--milestones", milestones]);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("is the artifact itself"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), guest);
+    }
+}
+
+#[test]
+fn a_body_that_can_be_read_once_is_read_once() {
+    let host = Host::new();
+    let arguments = [
+        "--artifact",
+        &built("http.component.wasm"),
+        "--request",
+        "POST /echo",
+        "--body",
+        "@/dev/stdin",
+        "--expect",
+        "body:once",
+        "--samples",
+        "1",
+    ];
+    let mut command = host.command(&[&arguments[..], &ONE_CELL].concat());
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"once").unwrap();
+    let ran = ran(child.wait_with_output().unwrap());
+    ran.measured_all(&host);
 }
 
 #[test]

@@ -7,7 +7,9 @@ fn an_import_of_a_type_needs_nothing_from_the_host() {
     let alias = r#"(type $u u32) (import "my-alias" (type $a (eq $u)))"#;
     let only_types = r#"(import "acme:types/shapes@1.0.0" (instance
         (type $p (record (field "x" u32))) (export "point" (type (eq $p)))))"#;
-    for imports in [alias, only_types] {
+    let nested = r#"(import "acme:types/all@1.0.0" (instance (export "shapes" (instance
+        (type $p u8) (export "point" (type (eq $p)))))))"#;
+    for imports in [alias, only_types, nested] {
         let (ran, host) = phases(&component(imports), &[]);
         ran.measured_all(&host);
     }
@@ -58,6 +60,67 @@ fn a_start_ends_with_the_complete_answer_whatever_its_guest_does_then() {
     ran.measured_all(&host);
     for sample in host.samples() {
         assert_eq!(sample.phase_ns(Phase::AfterAnswer), None);
+    }
+}
+
+/// Measures instances of a service, some of which are asked once and the others twice.
+fn instances(component: &[u8], request: &str) -> (Ran, Host) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "guest.wasm", component);
+    let host = Host::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+    command
+        .args(["density-embedded", "--samples", "1", "--instances", "1,2"])
+        .args(["--artifact", &path, "--request", request, "--out"])
+        .arg(host.out.path());
+    (ran(command.stdin(Stdio::null()).output().unwrap()), host)
+}
+
+#[test]
+fn an_instance_that_cannot_be_asked_twice_is_found_once_and_skipped_where_it_would_be() {
+    // One goes on after its answer; the other answers the second request otherwise.
+    for (request, why) in [
+        (
+            format!("GET {LINGERS}"),
+            "after its answer the guest went on",
+        ),
+        ("GET /".to_owned(), "HTTP status 201, expected 200"),
+    ] {
+        let (ran, host) = instances(&endless::component(), &request);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let samples = host.samples();
+        assert!(!samples.is_empty());
+        for sample in samples {
+            let is_asked_twice = sample.cell.params.is(Param::Touched, "yes");
+            let reason = sample.reason.clone().unwrap_or_default();
+            if is_asked_twice {
+                assert_eq!(sample.skip_kind(), Some(results::SkipKind::NotApplicable));
+                assert!(reason.contains(why), "{reason}");
+            } else {
+                assert_eq!(sample.outcome, Outcome::Ok, "{reason}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_export_of_another_type_is_the_artifacts_fault_for_every_command() {
+    let returns_a_number = binary(
+        r#"(component
+            (core module $m (func (export "run") (result i32) (i32.const 0)) (memory (export "memory") 1))
+            (core instance $i (instantiate $m))
+            (func $run (result u32) (canon lift (core func $i "run")))
+            (component $shim (import "run" (func $r (result u32))) (export "run" (func $r)))
+            (instance $e (instantiate $shim (with "run" (func $run))))
+            (export "wasi:cli/run@0.2.0" (instance $e)))"#,
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "guest.wasm", &returns_a_number);
+    let (measured, _) = phases(&returns_a_number, &[]);
+    let run = host(&["run", "--artifact", &path]);
+    for ended in [measured, run] {
+        assert_eq!(ended.code, 3, "{}", ended.stderr);
+        assert!(ended.stderr.contains("found `u32`"), "{}", ended.stderr);
     }
 }
 

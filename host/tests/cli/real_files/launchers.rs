@@ -95,3 +95,66 @@ fn the_limits_of_the_machine_are_not_the_guests_fault() {
         }
     }
 }
+
+/// Measures a file in a shell that has set `limit`.
+fn limited(limit: &str, guest: &str) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::new();
+    let path = file(folder.path(), "guest.wasm", command("", guest));
+    let own = host.command(&["--artifact", &path, "--samples", "1"]);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("{limit}; exec \"$0\" \"$@\"")])
+        .arg(own.get_program())
+        .args(own.get_args());
+    ran(shell.stdin(Stdio::null()).output().unwrap())
+}
+
+#[test]
+fn a_limit_that_kills_is_named_with_what_lifts_it() {
+    let small_stack = limited("ulimit -s 64", "");
+    assert_eq!(small_stack.code, 8, "{}", small_stack.stderr);
+    assert!(
+        small_stack.stderr.contains("`ulimit -s` is 64 KiB"),
+        "{}",
+        small_stack.stderr
+    );
+    let little_time = limited("ulimit -t 1", "(loop (br 0))");
+    assert_eq!(little_time.code, 8, "{}", little_time.stderr);
+    assert!(
+        little_time.stderr.contains("`ulimit -t` is 1 s"),
+        "{}",
+        little_time.stderr
+    );
+    let no_files = limited("ulimit -f 0", "");
+    assert_eq!(no_files.code, 5, "{}", no_files.stderr);
+    assert!(no_files.stderr.contains("ulimit -f"), "{}", no_files.stderr);
+}
+
+#[test]
+fn a_server_that_the_machine_leaves_no_room_for_says_that_and_blames_no_guest() {
+    use std::io::{BufRead as _, Read as _, Write as _};
+    let script = "ulimit -v 4000000; exec \"$0\" serve --artifact \"$1\"";
+    let mut server = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_host")])
+        .arg(built("http.component.wasm"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut printed = std::io::BufReader::new(server.stdout.take().unwrap());
+    printed.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on ").unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    server.kill().unwrap();
+    let output = server.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(said.contains("ulimit -v unlimited"), "{said}");
+}

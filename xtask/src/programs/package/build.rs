@@ -71,30 +71,39 @@ const fn group(package: &'static str, programs: &'static [&'static str]) -> Grou
     }
 }
 
+/// How programs are built that hold the C library themselves.
+const STATIC: Option<(&str, &str, Option<&str>)> = Some((
+    "static",
+    "-C target-feature=+crt-static",
+    Some("x86_64-unknown-linux-gnu"),
+));
+
 const NATIVE: [&str; 3] = ["native-hello", "native-cpu-hash", "native-http"];
 
 /// What people run, what these launch, and what is measured with them. The variants of the native
 /// programs are those of `external`.
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 10] = [
     group("coldphase", &["coldphase"]),
     group("host", &["host", "host-control"]),
     group("external", &["external"]),
     group("analysis", &["analysis"]),
     group("docker-engine", &["docker-engine"]),
+    group("bare-monitor", &["bare-monitor"]),
     group("native", &NATIVE),
     Group {
         flags: Some(("soft-sha", "--cfg sha2_backend=\"soft\"", None)),
         ..group("native", &NATIVE)
     },
     Group {
-        flags: Some((
-            "static",
-            "-C target-feature=+crt-static",
-            Some("x86_64-unknown-linux-gnu"),
-        )),
+        flags: STATIC,
         // They hold the C library themselves.
         bound: false,
         ..group("native", &NATIVE)
+    },
+    Group {
+        flags: STATIC,
+        bound: false,
+        ..group("linux-guest", &["linux-init"])
     },
 ];
 

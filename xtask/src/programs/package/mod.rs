@@ -93,6 +93,8 @@ pub(crate) fn run(arguments: &Package, workspace: &Path, target: &Path) -> Resul
         (SCRIPTS, "workloads/javascript"),
         ("share/coldphase/profiles", "external/profiles"),
         ("share/coldphase/systems", "external/systems"),
+        ("share/coldphase/targets", "external/targets"),
+        ("share/coldphase/targets/site", "external/targets/site"),
     ] {
         tree.folder(folder, &workspace.join(from))?;
     }

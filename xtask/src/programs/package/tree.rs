@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, GzBuilder};
+use results::folder::Folder;
 use tar::{Builder, EntryType, Header};
 
 /// What may be done with a file.
@@ -69,15 +70,17 @@ impl Tree {
     /// # Errors
     /// What cannot be read or written.
     pub(super) fn write(&self, archive: &Path, root: &str, epoch: u64) -> Result<usize, String> {
-        let part = archive.with_extension("part");
-        self.write_to(&part, root, epoch)
-            .and_then(|()| std::fs::rename(&part, archive))
-            .map_err(|error| format!("cannot write {}: {error}", archive.display()))?;
+        let write = || {
+            let name = archive.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+            let folder = Folder::open(archive.parent().unwrap_or(Path::new("/")))?;
+            folder.write_with(name, |file| self.write_to(file, root, epoch))
+        };
+        write().map_err(|error| format!("cannot write {}: {error}", archive.display()))?;
         Ok(self.0.len())
     }
 
-    fn write_to(&self, part: &Path, root: &str, epoch: u64) -> io::Result<()> {
-        let file = BufWriter::new(File::create(part)?);
+    fn write_to(&self, file: &mut File, root: &str, epoch: u64) -> io::Result<()> {
+        let file = BufWriter::new(file);
         // Neither the archive's name nor the time stands in it.
         let gzip = GzBuilder::new()
             .mtime(0)
