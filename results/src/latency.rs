@@ -66,6 +66,14 @@ pub fn encode(histogram: &Histogram<u64>) -> String {
 /// # Errors
 /// What is wrong with the text.
 pub fn decode(text: &str) -> Result<Histogram<u64>, String> {
+    let bytes = plain(text)?;
+    Deserializer::new()
+        .deserialize(&mut Cursor::new(bytes))
+        .map_err(|error| format!("the histogram cannot be read: {error:?}"))
+}
+
+/// The bytes of a histogram that was made a text of.
+fn plain(text: &str) -> Result<Vec<u8>, String> {
     if text.len() > LONGEST_TEXT {
         return Err(format!(
             "the histogram is a text of {} bytes, and at most {LONGEST_TEXT} are read",
@@ -75,11 +83,7 @@ pub fn decode(text: &str) -> Result<Histogram<u64>, String> {
     let bytes = STANDARD
         .decode(text)
         .map_err(|error| format!("the histogram is no base64: {error}"))?;
-    let bytes =
-        inflated(&bytes).map_err(|reason| format!("the histogram cannot be read: {reason}"))?;
-    Deserializer::new()
-        .deserialize(&mut Cursor::new(bytes))
-        .map_err(|error| format!("the histogram cannot be read: {error:?}"))
+    inflated(&bytes).map_err(|reason| format!("the histogram cannot be read: {reason}"))
 }
 
 /// The bytes of a histogram, no longer compressed, once what they say of their own size was looked at.

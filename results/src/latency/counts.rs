@@ -4,25 +4,15 @@
 //! few hundred are in use: to make one and to walk over it took most of the time in which a report
 //! reads requests. The written form names those in use.
 
-use super::{HEAD, LONGEST_TEXT, STANDARD, inflated};
-use base64::Engine as _;
+use super::{HEAD, plain};
 
 /// The values in ascending order, each with how often it occurred: what [`super::decode`] gives, taken apart.
 ///
 /// # Errors
 /// What is wrong with the text.
 pub fn counts(text: &str) -> Result<Vec<(u64, u64)>, String> {
-    if text.len() > LONGEST_TEXT {
-        return Err(format!(
-            "the histogram is a text of {} bytes, and at most {LONGEST_TEXT} are read",
-            text.len()
-        ));
-    }
-    let bytes = STANDARD
-        .decode(text)
-        .map_err(|error| format!("the histogram is no base64: {error}"))?;
+    let plain = plain(text)?;
     let wrong = |reason: String| format!("the histogram cannot be read: {reason}");
-    let plain = inflated(&bytes).map_err(wrong)?;
     let places = Places::of(&plain).map_err(wrong)?;
     values(plain.get(HEAD..).unwrap_or_default(), &places).map_err(wrong)
 }
@@ -125,8 +115,9 @@ fn number(body: &[u8]) -> Option<(i64, &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{count, decode, empty, encode};
+    use super::super::{LONGEST_TEXT, STANDARD, count, decode, empty, encode};
     use super::*;
+    use base64::Engine as _;
     use hdrhistogram::Histogram;
     use hdrhistogram::serialization::{Serializer as _, V2Serializer};
     use proptest::prelude::*;
