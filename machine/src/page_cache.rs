@@ -10,9 +10,9 @@ use std::fs::File;
 use std::io::{self, Seek as _};
 use std::ops::AddAssign;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use nix::fcntl::{AT_FDCWD, AtFlags, PosixFadviseAdvice, posix_fadvise};
 use nix::unistd::{AccessFlags, faccessat};
@@ -185,12 +185,14 @@ fn is_clean(file: &File) -> bool {
     cachestat(file).is_some_and(|cached| cached.unwritten == 0)
 }
 
-/// Whether a file was written lately: pages of it may be held that are written back, as by the journal until its next
+/// Whether a file was written or put here lately, whatever date an archive gave it: pages of it may be held that are written back, as by the journal until its next
 /// commit, which the kernel does not tell of.
 fn is_new(file: &File) -> bool {
-    let written = file.metadata().and_then(|it| it.modified());
-    // What was written tomorrow is new too.
-    let age = written.ok().and_then(|it| it.elapsed().ok());
+    let changed = file.metadata().ok();
+    let changed = changed.and_then(|it| u64::try_from(it.ctime()).ok());
+    let changed = changed.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+    // What was changed tomorrow is new too.
+    let age = changed.and_then(|it| it.elapsed().ok());
     age.is_none_or(|age| age < Duration::from_mins(1))
 }
 
