@@ -233,6 +233,8 @@ fn unseen(error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+
     use super::*;
 
     #[test]
@@ -275,10 +277,19 @@ mod tests {
     fn who_had_a_file_mapped_is_asked_first_and_believed_only_as_long_as_it_has() {
         let folder = tempfile::tempdir_in(results::checkout::root()).unwrap();
         let program = folder.path().join("program");
-        std::fs::copy("/bin/sleep", &program).unwrap();
+        std::fs::copy("/bin/cat", &program).unwrap();
         let mut runs = std::process::Command::new(&program)
-            .arg("100")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
+            .unwrap();
+        // A program that has not run yet has its file mapped, and no page of it: all of them can be put out.
+        let mut echoed = [0; 1];
+        runs.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        runs.stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut echoed)
             .unwrap();
         let files = SystemFiles {
             started: Vec::new(),
