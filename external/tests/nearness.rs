@@ -124,6 +124,10 @@ fn what_is_compared_is_measured_close_together_and_has_its_noise_in_common() {
         let is_launched = |it: &Planned| it.system.managed().is_none() && it.cell.scenario.starts();
         let shuffled = nearness(profile, true, is_launched);
         let ordered = nearness(profile, false, is_launched);
+        #[expect(clippy::print_stderr, reason = "the figures of docs/src/method.md")]
+        {
+            eprintln!("{profile}: by comparison {ordered:?}, shuffled {shuffled:?}");
+        }
         assert!(ordered.kept < most_kept, "{profile}: {ordered:?}");
         assert!(ordered.apart_s < most_apart_s, "{profile}: {ordered:?}");
         assert!(shuffled.kept > 0.80, "{profile}: {shuffled:?}");

@@ -175,6 +175,11 @@ impl ControlGroup {
         let folder = |controller: &str| {
             let has = |group: &&ProcessCGroup| group.controllers.iter().any(|it| it == controller);
             let path = groups.0.iter().find(has)?.pathname.trim_start_matches('/');
+            // That of nobody is the root, which is where the kernel says that a process is that has ended:
+            // what is counted there is the whole machine's.
+            if path.is_empty() {
+                return None;
+            }
             // Controllers that are mounted together have a folder with both names, and links with
             // each.
             Some(root.join(controller).join(path)).filter(|folder| folder.is_dir())
@@ -398,6 +403,10 @@ mod tests {
         write("machine/y/cpu.stat", "usage_usec 5\nuser_usec 1\n");
         assert_eq!(find("0::/machine/y\n").unwrap().cpu_ns(), Some(5_000));
         assert_eq!(find("0::/nowhere\n"), None);
+        // The root, which has those files too where version 1 is, is the whole machine's.
+        write("cpuacct/cpuacct.usage", "456\n");
+        write("memory/cgroup.procs", "1\n");
+        assert_eq!(find("5:memory:/\n4:cpu,cpuacct:/\n0::/\n"), None);
     }
 
     #[test]

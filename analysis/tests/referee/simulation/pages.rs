@@ -38,9 +38,39 @@ pub fn simulate(world: &World, cells: &[Cell], samples: u32, pages: u64, seed: u
 pub fn worlds() -> Vec<(&'static str, World)> {
     let nothing = World::measured(Truth::Nothing);
     let alone = World::independent(Truth::Nothing);
-    vec![
+    let mut worlds = vec![
         ("nothing differs; noise as measured", nothing),
         ("nothing differs; independent noise", alone),
+    ];
+    worlds.extend(of_machines(nothing));
+    worlds.extend(of_failures(nothing));
+    worlds.extend([
+        (
+            "mixed, as measured; noise as measured",
+            World::measured(Truth::Mixed),
+        ),
+        (
+            "mixed, as measured; stalls",
+            World {
+                law: Law::Stalls,
+                ..World::measured(Truth::Mixed)
+            },
+        ),
+        (
+            "all 10 % slower; noise as measured",
+            World::measured(Truth::Slower(1.1)),
+        ),
+        (
+            "all 20 % slower; noise as measured",
+            World::measured(Truth::Slower(1.2)),
+        ),
+    ]);
+    worlds
+}
+
+/// Where the machine does what it should not.
+fn of_machines(nothing: World) -> Vec<(&'static str, World)> {
+    vec![
         (
             "nothing differs; additive noise",
             World {
@@ -91,16 +121,22 @@ pub fn worlds() -> Vec<(&'static str, World)> {
             },
         ),
         (
-            "nothing differs; a quarter of the samples fail",
-            World {
-                failing: 0.25,
-                ..nothing
-            },
-        ),
-        (
             "nothing differs; times in steps of 10 %",
             World {
                 grain: Some(0.1),
+                ..nothing
+            },
+        ),
+    ]
+}
+
+/// Where samples fail.
+fn of_failures(nothing: World) -> Vec<(&'static str, World)> {
+    vec![
+        (
+            "nothing differs; a quarter of the samples fail",
+            World {
+                failing: 0.25,
                 ..nothing
             },
         ),
@@ -112,23 +148,18 @@ pub fn worlds() -> Vec<(&'static str, World)> {
             },
         ),
         (
-            "mixed, as measured; noise as measured",
-            World::measured(Truth::Mixed),
-        ),
-        (
-            "mixed, as measured; stalls",
+            "nothing differs; one system ends well in five blocks only",
             World {
-                law: Law::Stalls,
-                ..World::measured(Truth::Mixed)
+                few: Some("docker"),
+                ..nothing
             },
         ),
         (
-            "all 10 % slower; noise as measured",
-            World::measured(Truth::Slower(1.1)),
-        ),
-        (
-            "all 20 % slower; noise as measured",
-            World::measured(Truth::Slower(1.2)),
+            "all 50 % slower; one system ends well in five blocks only",
+            World {
+                few: Some("docker"),
+                ..World::measured(Truth::Slower(1.5))
+            },
         ),
     ]
 }

@@ -138,7 +138,8 @@ impl Machine<'_> {
             times = (times / grain).round().max(1.0) * grain;
         }
         let pss = PSS_BYTES * world.truth.memory(cell) * (PSS_SD * self.draw.normal()).exp();
-        let is_failed = self.draw.unit() < world.failing || world.breaks(cell, times);
+        let is_failed =
+            self.draw.unit() < world.failing || world.breaks(cell, planned.block, times);
         let started_at = clock(self.now);
         self.is_after_managed = is_managed(cell);
         self.now += pace(cell);

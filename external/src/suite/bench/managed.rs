@@ -376,7 +376,13 @@ pub(super) fn first_answer(
     })?;
     let usage = instance.usage();
     check_answer(first.workload, &answer.answer)?;
-    instance.verify_port(first.port)?;
+    if let Err(mut failure) = instance.verify_port(first.port) {
+        // Nobody listens any more where the service has ended since.
+        if let Some(ended) = instance.ended() {
+            failure.reason.push_str(&format!("; {ended}"));
+        }
+        return Err(failure);
+    }
     let mut attested = resolution(&policy, &answer);
     let workers = [instance.processes(), instance.engine_processes()].concat();
     attested.extend(cpus(&workers));
