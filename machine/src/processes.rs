@@ -17,6 +17,8 @@ pub struct Stat {
     pub minor_faults: u64,
     /// Page faults that read from a device.
     pub major_faults: u64,
+    /// CPU time of the children that it has waited for, and of those that they had, in the kernel's ticks.
+    pub ended_children_ticks: u64,
     /// When it began, in ticks since boot: with the process's number, its identity.
     pub began: u64,
 }
@@ -38,6 +40,7 @@ impl Stat {
             session: stat.session.try_into().ok()?,
             minor_faults: stat.minflt,
             major_faults: stat.majflt,
+            ended_children_ticks: u64::try_from(stat.cutime + stat.cstime).ok()?,
             began: stat.starttime,
         })
     }
@@ -141,6 +144,7 @@ mod tests {
             session: 7,
             minor_faults: 11,
             major_faults: 13,
+            ended_children_ticks: 7,
             began: 999,
         };
         assert_eq!(parse('S'), expected);

@@ -52,6 +52,24 @@ pub fn of_tree(pid: u32) -> Resources {
     of_processes(&tree(pid))
 }
 
+/// Of a process that executes programs and waits for their end, as a daemon does: its own cost, and the
+/// CPU time of those that it has waited for. The kernel tells the latter in ticks, a hundred a second as a
+/// rule, of two counts each: it is up to two of them less than it was.
+pub fn of_daemon(pid: u32) -> Resources {
+    let own = of_process(pid);
+    let ended_ns = ended_children_ns(pid);
+    Resources {
+        cpu_ns: own.cpu_ns.zip(ended_ns).map(|(own, ended)| own + ended),
+        ..own
+    }
+}
+
+fn ended_children_ns(pid: u32) -> Option<u64> {
+    let a_second = procfs::ticks_per_second();
+    let ticks = Stat::of(pid)?.ended_children_ticks;
+    Some(ticks * (1_000_000_000 / a_second.max(1)))
+}
+
 fn of_process(pid: u32) -> Resources {
     let stat = Stat::of(pid);
     let threads = threads(pid);
@@ -336,6 +354,21 @@ mod tests {
         assert_eq!(of_processes(&[this, u32::MAX >> 1]).max_rss_bytes, None);
         assert_eq!(of_processes(&[]), Resources::default());
         assert!(of_tree(this).max_rss_bytes >= one.max_rss_bytes);
+    }
+
+    #[test]
+    fn a_daemon_costs_what_it_has_executed_too() {
+        const BUSY: &str = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+        let this = std::process::id();
+        let both = || (of_daemon(this).cpu_ns.unwrap(), cpu_ns(this).unwrap());
+        let (daemon_before, own_before) = both();
+        let status = std::process::Command::new("sh").args(["-c", BUSY]).status();
+        assert!(status.unwrap().success());
+        let (daemon, own) = both();
+        // Some hundreds of milliseconds of the shell's, and nothing of this process's.
+        let of_child = (daemon - daemon_before).saturating_sub(own - own_before);
+        assert!(of_child >= 40_000_000, "{of_child}");
+        assert_eq!(of_daemon(u32::MAX >> 1).cpu_ns, None);
     }
 
     #[test]

@@ -292,14 +292,20 @@ pub fn wait_for_end(pid: u32, until_ns: u64) {
     }
 }
 
-/// Reaps a child that has ended or has been killed.
+/// Waits for a child: how it ended, and the CPU time of it and of all that it had waited for itself.
+///
+/// # Errors
+/// It is no child of this process, or was waited for before.
+pub fn wait_with_cpu(pid: u32) -> io::Result<(ExitStatus, Option<u64>)> {
+    let (status, used) = wait(Pid::from_raw(pid.cast_signed()))?;
+    Ok((status, cpu_ns(&used)))
+}
+
 #[expect(
     unsafe_code,
     reason = "neither the standard library nor nix reports what the one child cost"
 )]
-fn reap(pid: Pid, seen_ns: u64) -> End {
-    // Before it is reaped: its number is another's afterwards.
-    let core_wait_ns = usage::core_wait_ns_of_ended(pid.as_raw().cast_unsigned());
+fn wait(pid: Pid) -> io::Result<(ExitStatus, libc::rusage)> {
     let mut status = 0;
     // SAFETY: numbers only; all zero is a valid value.
     let mut used: libc::rusage = unsafe { std::mem::zeroed() };
@@ -307,18 +313,27 @@ fn reap(pid: Pid, seen_ns: u64) -> End {
         // SAFETY: both pointers are to our own variables, which live until the call returns.
         let reaped = unsafe { libc::wait4(pid.as_raw(), &raw mut status, 0, &raw mut used) };
         if reaped == pid.as_raw() {
-            break;
+            return Ok((ExitStatus::from_raw(status), used));
         }
-        if nix::errno::Errno::last() != nix::errno::Errno::EINTR {
-            return End {
-                code: None,
-                signal: None,
-                seen_ns,
-                resources: Resources::default(),
-            };
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
         }
     }
-    let status = ExitStatus::from_raw(status);
+}
+
+/// Reaps a child that has ended or has been killed.
+fn reap(pid: Pid, seen_ns: u64) -> End {
+    // Before it is reaped: its number is another's afterwards.
+    let core_wait_ns = usage::core_wait_ns_of_ended(pid.as_raw().cast_unsigned());
+    let Ok((status, used)) = wait(pid) else {
+        return End {
+            code: None,
+            signal: None,
+            seen_ns,
+            resources: Resources::default(),
+        };
+    };
     let signal = status
         .signal()
         .and_then(|signal| Signal::try_from(signal).ok());
@@ -342,15 +357,19 @@ fn max_rss_bytes(usage: &libc::rusage) -> Option<u64> {
     (bytes > own).then_some(bytes)
 }
 
-fn resources(usage: &libc::rusage) -> Resources {
+/// User and system time.
+fn cpu_ns(usage: &libc::rusage) -> Option<u64> {
     let count = |number: libc::c_long| u64::try_from(number).ok();
     let ns = |time: libc::timeval| {
         Some(count(time.tv_sec)? * 1_000_000_000 + count(time.tv_usec)? * 1_000)
     };
+    Some(ns(usage.ru_utime)? + ns(usage.ru_stime)?)
+}
+
+fn resources(usage: &libc::rusage) -> Resources {
+    let count = |number: libc::c_long| u64::try_from(number).ok();
     Resources {
-        cpu_ns: ns(usage.ru_utime)
-            .zip(ns(usage.ru_stime))
-            .map(|(user, system)| user + system),
+        cpu_ns: cpu_ns(usage),
         max_rss_bytes: max_rss_bytes(usage),
         pss_bytes: None,
         minor_faults: count(usage.ru_minflt),
