@@ -210,6 +210,12 @@ impl Described {
         Ok(read::read(path, &text)?)
     }
 
+    /// Reads a text as the description that a file would be.
+    #[cfg(fuzzing)]
+    pub(crate) fn check(text: &str) -> Result<(), DescriptionError> {
+        Ok(read::read(Path::new("/arbitrary.toml"), text).map(drop)?)
+    }
+
     /// What people call it, by the description alone.
     #[cfg(test)]
     pub(super) fn label(&self) -> &str {
