@@ -1,20 +1,14 @@
-//! Pictures as points, with a typeface that comes with the program: the same bytes on every
-//! machine.
+//! A picture, read back from its SVG file: what PNG and PDF are made of. The typeface comes with the
+//! program, so that both are the same bytes on every machine.
 
-use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 use std::sync::{Arc, OnceLock};
 
-/// So many points a unit: sharp on paper and on fine screens.
-const SCALE: f32 = 2.0;
+use super::{pdf, png};
 
-/// So many points a picture has at most: four bytes each, in memory. The longest of a run of a hundred cells
-/// has a tenth.
-const MOST_POINTS: u64 = 100_000_000;
-
-/// Why there is no PNG.
-#[derive(Debug, thiserror::Error)]
-pub enum PngError {
+/// Why there is no PNG, or no PDF.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DrawError {
     /// The SVG cannot be read: a mistake of ours.
     #[error("the SVG cannot be drawn: {0}")]
     Svg(String),
@@ -24,7 +18,14 @@ pub enum PngError {
     /// The points cannot be written down.
     #[error("the PNG cannot be written: {0}")]
     Encode(String),
+    /// The SVG has what no picture of ours has, and what a PDF is not written with.
+    #[error("a PDF is not written with {0}")]
+    Unsupported(&'static str),
 }
+
+/// A picture whose SVG file has been read.
+#[derive(Debug)]
+pub struct Drawing(Tree);
 
 fn typefaces() -> Arc<fontdb::Database> {
     static LOADED: OnceLock<Arc<fontdb::Database>> = OnceLock::new();
@@ -38,34 +39,35 @@ fn typefaces() -> Arc<fontdb::Database> {
     Arc::clone(LOADED.get_or_init(load))
 }
 
-/// Draws an SVG file.
-///
-/// # Errors
-/// [`PngError`].
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a picture's size is small and positive"
-)]
-pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
-    let options = Options {
-        fontdb: typefaces(),
-        font_family: "DejaVu Sans".to_owned(),
-        ..Options::default()
-    };
-    let tree = Tree::from_str(svg, &options).map_err(|error| PngError::Svg(error.to_string()))?;
-    let [width, height] =
-        [tree.size().width(), tree.size().height()].map(|size| (size * SCALE).ceil() as u32);
-    if u64::from(width) * u64::from(height) > MOST_POINTS {
-        return Err(PngError::Size(width, height));
+impl Drawing {
+    /// Reads an SVG file.
+    ///
+    /// # Errors
+    /// [`DrawError::Svg`].
+    pub fn read(svg: &str) -> Result<Self, DrawError> {
+        let options = Options {
+            fontdb: typefaces(),
+            font_family: "DejaVu Sans".to_owned(),
+            ..Options::default()
+        };
+        let tree = Tree::from_str(svg, &options);
+        tree.map(Self)
+            .map_err(|error| DrawError::Svg(error.to_string()))
     }
-    let mut pixels = Pixmap::new(width, height).ok_or(PngError::Size(width, height))?;
-    resvg::render(
-        &tree,
-        Transform::from_scale(SCALE, SCALE),
-        &mut pixels.as_mut(),
-    );
-    pixels
-        .encode_png()
-        .map_err(|error| PngError::Encode(error.to_string()))
+
+    /// As points.
+    ///
+    /// # Errors
+    /// [`DrawError`].
+    pub fn png(&self) -> Result<Vec<u8>, DrawError> {
+        png::write(&self.0)
+    }
+
+    /// As one page of a PDF with this title.
+    ///
+    /// # Errors
+    /// [`DrawError::Unsupported`].
+    pub fn pdf(&self, title: &str) -> Result<Vec<u8>, DrawError> {
+        pdf::write(&self.0, title)
+    }
 }
