@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `render` | findings as sections, one module a question |
 //! | `document` | a report before it is a page, a text or a paper; and each of the three |
-//! | `plot` | pictures as SVG and PNG |
+//! | `plot` | pictures as SVG, PNG and PDF |
 //! | `publish` | the files of a report |
 //! | `command` | what the program does, and how it ends |
 //! | `cli` | its command line |

@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 
 pub use place::{PublishError, Published, write, write_beside};
 
-use crate::document::{Document, html, latex, markdown};
-use crate::plot::png;
+use crate::document::{Document, Figure, figures, html, latex, markdown};
+use crate::plot::{DrawError, Drawing};
 use findings::cells::Measured;
 use findings::statistics::Interval;
 use findings::{CellFacts, Findings, Measure};
-use results::names::FileName;
 
 /// The name of the file that holds every number.
 pub const SUMMARY: &str = "summary.json";
@@ -26,29 +25,28 @@ pub fn files(findings: &Findings) -> (Files, Vec<String>) {
     files.insert("report.html".to_owned(), html(&document).into_bytes());
     files.insert("report.md".to_owned(), markdown(&document).into_bytes());
     files.insert("report.tex".to_owned(), latex(&document).into_bytes());
+    files.insert("figures.tex".to_owned(), figures(&document).into_bytes());
     files.insert("summary.csv".to_owned(), csv(findings));
     files.insert(SUMMARY.to_owned(), findings.to_json());
     let mut undrawn = Vec::new();
-    for (id, svg, drawn) in pictures(&document) {
+    for (name, drawn) in pictures(&document).into_iter().flatten() {
         match drawn {
-            Ok(bytes) => _ = files.insert(format!("plots/{id}.png"), bytes),
-            Err(reason) => undrawn.push(format!("plots/{id}.png is missing: {reason}")),
+            Ok(bytes) => _ = files.insert(name, bytes),
+            Err(reason) => undrawn.push(format!("{name} is missing: {reason}")),
         }
-        files.insert(format!("plots/{id}.svg"), svg.into_bytes());
     }
     (files, undrawn)
 }
 
-/// Each picture as SVG and as PNG; every other one is drawn in a thread of its own.
-fn pictures(document: &Document) -> Vec<(FileName, String, Result<Vec<u8>, String>)> {
+/// The files of one picture, by their names, or why one could not be drawn.
+type Drawn = [(String, Result<Vec<u8>, DrawError>); 3];
+
+/// The files of each picture; every other one is drawn in a thread of its own.
+fn pictures(document: &Document) -> Vec<Drawn> {
     let figures: Vec<_> = document.figures().collect();
     let draw = |from: usize| -> Vec<_> {
-        let drawn = figures.iter().skip(from).step_by(2).map(|figure| {
-            let svg = figure.picture.standalone(&figure.title);
-            let bytes = png(&svg).map_err(|error| error.to_string());
-            (figure.id.clone(), svg, bytes)
-        });
-        drawn.collect()
+        let some = figures.iter().skip(from).step_by(2);
+        some.map(|figure| drawn(figure)).collect()
     };
     std::thread::scope(|scope| {
         let odd = scope.spawn(|| draw(1));
@@ -59,6 +57,21 @@ fn pictures(document: &Document) -> Vec<(FileName, String, Result<Vec<u8>, Strin
         );
         all
     })
+}
+
+/// One picture as SVG, and of that as points and as a page.
+fn drawn(figure: &Figure) -> Drawn {
+    let svg = figure.picture.standalone(&figure.title);
+    let (png, pdf) = match Drawing::read(&svg) {
+        Ok(drawing) => (drawing.png(), drawing.pdf(&figure.title)),
+        Err(error) => (Err(error.clone()), Err(error)),
+    };
+    let name = |ending: &str| format!("plots/{}.{ending}", figure.id);
+    [
+        (name("svg"), Ok(svg.into_bytes())),
+        (name("png"), png),
+        (name("pdf"), pdf),
+    ]
 }
 
 /// One row for each measure of each cell.

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use analysis::command::{Exit, report};
+use analysis::plot::Drawing;
 use findings::input::{Kind, Run};
 use findings::{Findings, Options};
 use proptest::prelude::*;
@@ -168,7 +169,9 @@ proptest! {
         prop_assert!(!analysis::document::html(&document).is_empty());
         prop_assert!(!findings.to_json().is_empty());
         for figure in document.figures().take(2) {
-            prop_assert!(analysis::plot::png(&figure.picture.standalone(&figure.title)).is_ok());
+            let drawing = Drawing::read(&figure.picture.standalone(&figure.title)).unwrap();
+            prop_assert!(drawing.png().is_ok());
+            prop_assert!(drawing.pdf(&figure.title).is_ok());
         }
     }
 }

@@ -158,6 +158,7 @@ fn github_entries_are_costs_with_names_of_their_own() {
         assert!(entry.extra.starts_with("median of "));
         let range = entry.range.as_deref();
         assert!(range.is_none_or(|range| range.contains(" – ")), "{range:?}");
+        assert_eq!(range.is_some(), entry.extra.contains("its 95 % interval"));
     }
     assert!(entries.iter().any(|entry| entry.unit == "ns/request"));
 }

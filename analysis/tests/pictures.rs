@@ -1,9 +1,11 @@
 //! Every kind of picture: looks come from the style sheet alone, texts are complete and escaped,
-//! and PNG files can be made of it.
+//! and PNG and PDF files can be made of it.
+
+use std::io::Read as _;
 
 use analysis::plot::{
-    Bar, Curve, Dot, DotRow, Picture, Plane, Segment, Stack, Steps, draw_bars, draw_curves,
-    draw_dots, draw_ecdf, draw_overview, draw_stacks, palette, png,
+    Bar, Curve, Dot, DotRow, DrawError, Drawing, Picture, Plane, Segment, Stack, Steps, draw_bars,
+    draw_curves, draw_dots, draw_ecdf, draw_overview, draw_stacks, palette,
 };
 use findings::units::Unit;
 use results::Phase;
@@ -134,7 +136,7 @@ fn a_label_is_text_in_every_picture() {
         let svg = picture.standalone(LABEL);
         assert!(!svg.contains("<b>"), "{svg}");
         assert!(svg.contains("<title>a &lt;b&gt; &amp; &quot;c&quot;</title>"));
-        assert!(png(&svg).is_ok(), "{svg}");
+        assert!(Drawing::read(&svg).unwrap().png().is_ok(), "{svg}");
     }
 }
 
@@ -158,4 +160,64 @@ fn every_bar_of_an_overview_has_each_of_its_phases_and_its_value() {
 fn starts_of_one_magnitude_are_on_an_axis_that_is_not_broken() {
     let rows = [stack("one", 3.0), stack("other", 5.0)];
     assert_eq!(draw_overview(&rows), draw_stacks(&rows));
+}
+
+/// What the page of a PDF shows, unpacked.
+fn content(pdf: &[u8]) -> String {
+    let find = |what: &[u8]| pdf.windows(what.len()).position(|it| it == what).unwrap();
+    let begin = find(b"\nstream\n") + b"\nstream\n".len();
+    let packed = &pdf[begin..find(b"\nendstream")];
+    let mut text = String::new();
+    flate2::read::ZlibDecoder::new(packed)
+        .read_to_string(&mut text)
+        .unwrap();
+    text
+}
+
+#[test]
+fn a_pdf_is_one_page_with_every_shape_of_the_picture_and_letters_as_outlines() {
+    for picture in every_picture() {
+        let svg = picture.standalone(LABEL);
+        let drawing = Drawing::read(&svg).unwrap();
+        let pdf = drawing.pdf(LABEL).unwrap();
+        assert_eq!(pdf, drawing.pdf(LABEL).unwrap());
+        assert!(pdf.starts_with(b"%PDF-") && pdf.ends_with(b"%%EOF"));
+        let head = String::from_utf8_lossy(&pdf);
+        assert!(head.contains("/MediaBox [0 0 615 "), "{head}");
+        assert!(head.contains("/Count 1"), "{head}");
+        assert!(!head.contains("/Font") && !head.contains("Date"), "{head}");
+        let shown = content(&pdf);
+        // A line of the page is one operator with what it takes.
+        let count = |operator: &str| {
+            let lines = shown.lines();
+            lines
+                .filter(|line| line.rsplit(' ').next() == Some(operator))
+                .count()
+        };
+        let elements = ["<text", "<rect", "<path", "<line", "<circle", "<poly"];
+        let elements: usize = elements.iter().map(|it| svg.matches(it).count()).sum();
+        assert!(count("f") + count("f*") + count("S") >= elements, "{shown}");
+        assert_eq!(count("q"), count("Q"));
+        assert!(count("c") > 100, "letters are curves: {shown}");
+    }
+}
+
+#[test]
+fn what_a_pdf_is_not_written_with_is_refused_and_never_left_out() {
+    let refused = |inner: &str| {
+        let svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\">{inner}</svg>"
+        );
+        Drawing::read(&svg).unwrap().pdf("title").unwrap_err()
+    };
+    let gradient = "<linearGradient id=\"g\"><stop stop-color=\"red\"/>\
+        <stop offset=\"1\" stop-color=\"blue\"/></linearGradient>\
+        <rect width=\"9\" height=\"9\" fill=\"url(#g)\"/>";
+    assert_eq!(
+        refused(gradient),
+        DrawError::Unsupported("gradients and patterns")
+    );
+    let translucent = "<g opacity=\".5\"><rect width=\"9\" height=\"9\"/>\
+        <rect width=\"5\" height=\"5\"/></g>";
+    assert!(matches!(refused(translucent), DrawError::Unsupported(_)));
 }

@@ -56,13 +56,31 @@ fn the_same_samples_give_the_same_bytes_and_every_form() {
         "report.html",
         "report.md",
         "report.tex",
+        "figures.tex",
         "summary.csv",
         "summary.json",
     ] {
         assert!(first.contains_key(name), "{name}");
     }
     let count = |ending: &str| first.keys().filter(|name| name.ends_with(ending)).count();
-    assert!(count(".svg") > 10 && count(".svg") == count(".png"));
+    assert!(count(".svg") > 10);
+    assert_eq!([count(".png"), count(".pdf")], [count(".svg"); 2]);
+    let figures = String::from_utf8(first["figures.tex"].clone()).unwrap();
+    let is_pdf = |name: &&String| Path::new(name).extension().is_some_and(|it| it == "pdf");
+    for picture in first.keys().filter(is_pdf) {
+        let shown = format!("\\includegraphics[width=\\linewidth]{{{picture}}}");
+        assert!(figures.contains(&shown), "{picture}: {figures}");
+    }
+    for command in [
+        "\\begin{figure}",
+        "\\caption[",
+        "\\label{fig:",
+        "\\end{figure}",
+    ] {
+        let found = figures.matches(command).count();
+        assert_eq!(found, count(".pdf"), "{command}: {figures}");
+    }
+    assert!(!figures.contains("]{}"), "a caption is empty: {figures}");
     assert_eq!(
         fs::read(one.join("latest/report.md")).unwrap(),
         first["report.md"]
@@ -214,4 +232,11 @@ fn archives_and_exports_are_the_same_bytes_each_time() {
             assert!(first.starts_with(b"PAR1") && first.ends_with(b"PAR1"));
         }
     }
+}
+
+#[test]
+fn what_is_cited_is_this_version() {
+    let citation = include_str!("../../CITATION.cff");
+    let version = format!("\nversion: {}\n", env!("CARGO_PKG_VERSION"));
+    assert!(citation.contains(&version), "CITATION.cff names another");
 }

@@ -31,16 +31,22 @@ fn pdflatex_typesets_a_report() {
     for (name, bytes) in &files {
         std::fs::write(out.join(name), bytes).unwrap();
     }
-    typeset(&out);
+    typeset(&out, "report");
+    // A paper of one's own that takes every figure.
+    let paper = "\\documentclass{article}\n\\usepackage[T1]{fontenc}\n\\usepackage[utf8]{inputenc}\n\
+        \\usepackage{textcomp,amssymb,graphicx}\n\\extrafloats{200}\n\\begin{document}\n\
+        \\input{figures}\n\\listoffigures\n\\end{document}\n";
+    std::fs::write(out.join("paper.tex"), paper).unwrap();
+    typeset(&out, "paper");
 }
 
-fn typeset(folder: &Path) {
+fn typeset(folder: &Path, name: &str) {
     let output = Command::new("pdflatex")
-        .args(["-interaction=nonstopmode", "-halt-on-error", "report.tex"])
+        .args(["-interaction=nonstopmode", "-halt-on-error", name])
         .current_dir(folder)
         .output()
         .unwrap();
     let log = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{log}");
-    assert!(folder.join("report.pdf").exists());
+    assert!(folder.join(format!("{name}.pdf")).exists());
 }

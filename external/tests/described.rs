@@ -298,10 +298,11 @@ fn what_is_wrong_is_one_message_with_file_line_and_key() {
     fs::write(&mine.file, taken).unwrap();
     let (code, said) = mine.suite(&["--list"]);
     assert_eq!(code, Some(2), "{said}");
-    assert!(
-        said.contains("a system `docker` is there already"),
-        "{said}"
+    let wrong = format!(
+        "{}: system.docker: a system of that name is there already",
+        mine.file.display()
     );
+    assert!(said.contains(&wrong), "{said}");
 }
 
 #[test]

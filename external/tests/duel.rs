@@ -161,6 +161,10 @@ fn two_builds_of_a_persons_own_service_are_asked_what_its_description_says() {
     assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
     is_recorded(&runs, &builds, 4);
     assert!(stdout.contains("native, greeter warm-disk"), "{stdout}");
+    assert!(
+        !stdout.contains("Both are builds of the program"),
+        "{stdout}"
+    );
     let (manifest, _) = run_of(&runs);
     let described = manifest.artifacts.iter().find(|it| it.build.is_none());
     assert_eq!(described.unwrap().sha256, sha256_file(&file).unwrap());

@@ -1,5 +1,8 @@
 //! Several instances, and the page cache, as a person asks for them, on the native system.
 
+#[path = "support/turns.rs"]
+mod turns;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -163,7 +166,7 @@ fn no_instances_at_all_are_refused() {
 /// Without them installed this test fails, and says so: `./setup docker wasmcloud`.
 #[test]
 fn containers_and_workloads_are_there_in_numbers() {
-    docker_engine::start().expect("`./setup docker` installs it");
+    turns::engine();
     let only = "system=docker,system=containerd,system=runc,system=crun,system=wasmcloud";
     let arguments = [
         "--only",

@@ -6,6 +6,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,8 @@ use external::process::{Launch, Running, observable};
 use machine::clock::now_ns;
 use machine::noise::Counters;
 use machine::ports;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use workloads::Request;
 
@@ -267,6 +270,31 @@ fn phases_partition_the_start_in_whatever_order_the_server_does_things() {
     }
 }
 
+/// A notified call has numbers that the program has chosen: descriptors that are none, or no sockets, and
+/// addresses where nothing is.
+#[test]
+fn whatever_calls_a_server_makes_its_start_is_divided() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    for seed in 1..=5 {
+        let mut launch = this("program_that_blocks_in_accept", folder.path());
+        launch.environment = vec![
+            ("ORDER".into(), "odd listen odd accept".into()),
+            ("SEED".into(), seed.to_string().into()),
+        ];
+        let (milestones, answer, _) = observed(launch);
+        let phases = milestones.phases(answer.answered_ns, true).unwrap();
+        let names: Vec<_> = phases.iter().map(|phase| phase.name.name()).collect();
+        assert_eq!(
+            names,
+            ["spawn", "init", "connect", "respond"],
+            "seed {seed}: {milestones:?}"
+        );
+        let total = answer.answered_ns - milestones.launched_ns;
+        assert_eq!(phases.iter().map(|phase| phase.ns).sum::<u64>(), total);
+    }
+}
+
 #[test]
 fn a_server_on_the_wrong_port_is_found_out() {
     let _alone = alone();
@@ -443,6 +471,7 @@ fn program_that_blocks_in_accept() {
     for step in order.split(' ') {
         match step {
             "open" => drop(std::fs::read(std::env::var_os("ARTIFACT").unwrap()).unwrap()),
+            "odd" => odd_calls(),
             "listen" => {
                 truth["before_ns"] = now_ns().into();
                 listener = Some(TcpListener::bind(format!("127.0.0.1:{port}")).unwrap());
@@ -466,6 +495,63 @@ fn program_that_blocks_in_accept() {
         .unwrap();
     loop {
         let _ = listener.as_ref().map(TcpListener::accept);
+    }
+}
+
+/// The calls that are notified, with what no server calls them with. All of them fail.
+#[expect(
+    unsafe_code,
+    reason = "nothing else calls them with what they do not take"
+)]
+fn odd_calls() {
+    let seed = std::env::var("SEED").unwrap().parse().unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (pipe, _other) = std::io::pipe().unwrap();
+    let (pair, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+    let file = std::fs::File::open("/proc/self/exe").unwrap();
+    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
+    listening.set_nonblocking(true).unwrap();
+    let named = std::ffi::CString::new("/nothing/".repeat(400)).unwrap();
+    // What may be listened on is not among them: that would be a milestone.
+    let none = [
+        -1,
+        i32::MIN,
+        i32::MAX,
+        1 << 20,
+        datagrams.as_raw_fd(),
+        pipe.as_raw_fd(),
+        pair.as_raw_fd(),
+        file.as_raw_fd(),
+    ];
+    for _ in 0..200 {
+        let fd = none[random.random_range(0..none.len())];
+        let path = [
+            std::ptr::null(),
+            std::ptr::without_provenance(8),
+            named.as_ptr(),
+        ][random.random_range(0..3)];
+        // SAFETY: no descriptor is changed, and the kernel refuses addresses that are not this process's.
+        let failed = unsafe {
+            match random.random_range(0..6) {
+                0 => libc::listen(fd, random.random()),
+                1 => libc::accept(fd, std::ptr::null_mut(), std::ptr::null_mut()),
+                2 => libc::accept4(fd, std::ptr::null_mut(), std::ptr::null_mut(), -1),
+                3 => libc::execve(path, std::ptr::null(), std::ptr::null()),
+                4 => {
+                    let none = std::ptr::null::<libc::c_char>();
+                    let failed = libc::syscall(libc::SYS_execveat, fd, path, none, none, -1);
+                    i32::try_from(failed).unwrap()
+                }
+                // Nobody connects to it.
+                _ => libc::accept(
+                    listening.as_raw_fd(),
+                    std::ptr::without_provenance_mut(8),
+                    std::ptr::without_provenance_mut(8),
+                ),
+            }
+        };
+        assert_eq!(failed, -1, "descriptor {fd}");
     }
 }
 

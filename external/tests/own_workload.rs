@@ -155,12 +155,13 @@ fn a_service_is_measured_where_it_can_run_and_each_other_system_says_what_it_wou
 #[test]
 fn a_sequence_is_played_in_order_and_each_request_is_counted_by_itself() {
     let ground = Ground::new();
+    fs::write(ground.at("me.txt"), "me").unwrap();
     let file = ground.describe(
         r#"
         [workload.shop]
         native = ["MOCK", "answers", "{address}"]
         requests = [
-            { name = "login", method = "POST", path = "/login", expect = "body-contains:Hello" },
+            { name = "login", method = "POST", path = "/login", body-file = "me.txt", expect = "body-contains:Hello" },
             "GET /items?page=1",
         ]
         "#,
@@ -168,7 +169,15 @@ fn a_sequence_is_played_in_order_and_each_request_is_counted_by_itself() {
     let only = "system=native";
     let ran = ground.measure(&["--target", &file, "--only", only]);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
-    let (_, samples) = ground.recorded();
+    let (manifest, samples) = ground.recorded();
+    let body = manifest
+        .artifacts
+        .iter()
+        .find(|it| it.path.ends_with("/me.txt"));
+    assert_eq!(
+        body.unwrap().sha256,
+        sha256_file(&ground.at("me.txt")).unwrap()
+    );
     for sample in samples.iter().filter(|it| !it.cell.scenario.starts()) {
         assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
         let requests = sample.requests.as_ref().unwrap();
@@ -179,6 +188,15 @@ fn a_sequence_is_played_in_order_and_each_request_is_counted_by_itself() {
             .collect();
         assert_eq!(found, [("login", 10, 0), ("GET /items", 10, 0)]);
     }
+    // Another body is another run.
+    fs::write(ground.at("me.txt"), "you").unwrap();
+    let resumed = ground.suite(&["--resume", "latest"]);
+    assert_eq!(resumed.code, Some(7), "{}", resumed.stderr);
+    assert!(
+        resumed.stderr.contains("is another file"),
+        "{}",
+        resumed.stderr
+    );
     // What is wrong with a later request is one message, and nothing is recorded.
     let file = ground.describe(
         r#"

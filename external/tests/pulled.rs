@@ -1,6 +1,9 @@
 //! Starts whose image is pulled from a registry on the loopback, as the suite measures them. What they
 //! need is installed by `./setup docker wasmcloud`; without it they fail, and say so.
 
+#[path = "support/turns.rs"]
+mod turns;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -70,13 +73,13 @@ fn begins_with_the_pull(sample: &Sample) {
 
 #[test]
 fn docker_pulls_and_unpacks_in_each_start() {
-    docker_engine::start().expect("`./setup docker` installs it");
+    turns::engine();
     samples("docker").iter().for_each(begins_with_the_pull);
 }
 
 #[test]
 fn images_with_a_layer_in_common_are_each_pulled_whole() {
-    docker_engine::start().expect("`./setup docker` installs it");
+    turns::engine();
     let samples = pulled(
         "system=docker,system=docker-wasmtime,network=bridge,base_layer=32MiB",
         "2",
@@ -88,7 +91,7 @@ fn images_with_a_layer_in_common_are_each_pulled_whole() {
 
 #[test]
 fn containerd_pulls_and_unpacks_in_each_start() {
-    docker_engine::start().expect("`./setup docker` installs it");
+    turns::engine();
     samples("containerd").iter().for_each(begins_with_the_pull);
 }
 

@@ -2,6 +2,8 @@
 //! back first, and nothing of what was ordered stays. `./setup docker` installs an engine; without it
 //! these tests fail and say so.
 
+#[path = "support/turns.rs"]
+mod turns;
 #[path = "support/waiting.rs"]
 mod waiting;
 
@@ -16,9 +18,8 @@ use results::{ledger, run_folder};
 use waiting::HANG_NS;
 
 fn found() -> Found {
+    turns::engine();
     let docker = System::from_name("docker").unwrap();
-    // Another test may have left it dead.
-    docker.bring_back().unwrap();
     docker.find().unwrap_or_else(|missing| panic!("{missing}"))
 }
 

@@ -20,8 +20,16 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(run) = Run::read(&run) else { return };
     let findings = Findings::from_run(&run, Options::default());
     for view in VIEWS {
-        let style = Style { width: 120, colour: false };
+        let style = Style {
+            width: 120,
+            colour: false,
+        };
         let shown = summary::render(&findings, view, style);
-        assert!(shown.chars().all(|it| it == '\n' || results::text::is_printable(it)), "{shown:?}");
+        assert!(
+            shown
+                .chars()
+                .all(|it| it == '\n' || results::text::is_printable(it)),
+            "{shown:?}"
+        );
     }
 });

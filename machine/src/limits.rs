@@ -1,6 +1,8 @@
 //! The limits of this process that a start can run into: what its machine, its shell or its service
 //! manager gave it. None of them is a guest's fault.
 
+use std::path::Path;
+
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
 /// Mappings that a process may have. `Documentation/admin-guide/sysctl/vm.rst`.
@@ -8,11 +10,24 @@ const MAX_MAP_COUNT: &str = "/proc/sys/vm/max_map_count";
 
 /// How many mappings a process may have; nothing if the kernel does not say.
 pub fn max_mappings() -> Option<u64> {
-    std::fs::read_to_string(MAX_MAP_COUNT)
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    number(Path::new(MAX_MAP_COUNT))
+}
+
+/// How many bytes of addresses a process of this machine has at all: its stack lies at their end. Nothing if
+/// the kernel does not say.
+pub fn addresses() -> Option<u64> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let end = |line: &str| {
+        let (_, rest) = line.split_once('-')?;
+        u64::from_str_radix(rest.split(' ').next()?, 16).ok()
+    };
+    // The last one of x86-64 is the kernel's.
+    let highest = maps
+        .lines()
+        .filter_map(end)
+        .filter(|end| end >> 63 == 0)
+        .max()?;
+    highest.checked_next_power_of_two()
 }
 
 /// How many bytes of addresses this process may have; nothing if that is not limited.
@@ -23,6 +38,82 @@ pub fn address_space_bytes() -> Option<u64> {
 fn soft(resource: Resource) -> Option<u64> {
     let (soft, _) = getrlimit(resource).ok()?;
     (soft != RLIM_INFINITY).then_some(soft)
+}
+
+/// How many descriptors this process may have; nothing if that is not limited.
+pub fn descriptors() -> Option<u64> {
+    soft(Resource::RLIMIT_NOFILE)
+}
+
+/// How many more processes and threads there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tasks {
+    /// How many there may be in all.
+    pub limit: u64,
+    /// How many more than there are.
+    pub left: u64,
+    /// What says so: [`PID_MAX`], [`THREADS_MAX`] or [`PIDS_MAX`].
+    pub limited_by: &'static str,
+}
+
+/// Numbers of processes and threads of a machine.
+pub const PID_MAX: &str = "kernel.pid_max";
+
+/// Processes and threads of a machine.
+pub const THREADS_MAX: &str = "kernel.threads-max";
+
+/// Those of a control group.
+pub const PIDS_MAX: &str = "pids.max of this process's control group";
+
+impl Tasks {
+    /// What raises it to that many.
+    pub fn remedy(&self, limit: u64) -> String {
+        if self.limited_by == PIDS_MAX {
+            return format!("{limit} in {PIDS_MAX} allows it");
+        }
+        format!("`sysctl -w {}={limit}` allows it", self.limited_by)
+    }
+}
+
+/// How many more processes and threads there may be, by the limit that is reached first; nothing if the
+/// kernel does not say.
+pub fn tasks() -> Option<Tasks> {
+    // Running and all tasks of the machine. proc_loadavg(5).
+    let loadavg = std::fs::read_to_string("/proc/loadavg").ok()?;
+    let there_are: u64 = loadavg.split(['/', ' ']).nth(4)?.parse().ok()?;
+    let of_machine = |name: &'static str| {
+        let file = format!("/proc/sys/{}", name.replace('.', "/"));
+        let limit = number(Path::new(&file))?;
+        Some(Tasks {
+            limit,
+            left: limit.saturating_sub(there_are),
+            limited_by: name,
+        })
+    };
+    let of_machine = [PID_MAX, THREADS_MAX].into_iter().filter_map(of_machine);
+    of_machine.chain(tasks_of_group()).min_by_key(|it| it.left)
+}
+
+/// What the control groups of version 2 that this process is in allow, each those below it too.
+fn tasks_of_group() -> Option<Tasks> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let group = Path::new("/sys/fs/cgroup").join(path);
+    let of = |folder: &Path| {
+        let limit = number(&folder.join("pids.max"))?;
+        let there_are = number(&folder.join("pids.current"))?;
+        Some(Tasks {
+            limit,
+            left: limit.saturating_sub(there_are),
+            limited_by: PIDS_MAX,
+        })
+    };
+    group.ancestors().filter_map(of).min_by_key(|it| it.left)
+}
+
+/// A number in a file; nothing where there is none, such as `max`.
+fn number(file: &Path) -> Option<u64> {
+    std::fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
 /// What to do where the machine did not give what a start needs: names the limits that are set, and
@@ -149,6 +240,12 @@ mod tests {
     fn the_kernel_tells_its_limits() {
         assert!(max_mappings().is_some_and(|mappings| mappings > 1_000));
         assert!(!hint().is_empty());
+        let addresses = addresses().unwrap();
+        let here = std::ptr::from_ref(&addresses).addr() as u64;
+        assert!(addresses > here && addresses / 4 < here, "{addresses:#x}");
+        let tasks = tasks().unwrap();
+        assert!(tasks.left > 0 && tasks.left < tasks.limit, "{tasks:?}");
+        assert!(descriptors().is_none_or(|descriptors| descriptors >= 256));
     }
 
     #[test]

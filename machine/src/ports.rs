@@ -1,10 +1,11 @@
 //! Ports for servers, and whose they are.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use procfs::net::TcpState;
@@ -16,7 +17,7 @@ use nix::sys::socket::{
 };
 
 use super::listeners::{self, Listener, OWN_TABLES};
-use super::processes::{Stat, all};
+use super::processes::{Stat, all, descendants};
 
 /// Where ports are taken from if the range of outgoing connections leaves room there; what people
 /// use is mostly below.
@@ -130,6 +131,33 @@ pub fn owner_of(port: u16) -> io::Result<Vec<Owner>> {
     Ok(owners(&listeners::own(Some(port))?))
 }
 
+/// The first of these ports of the calling thread's network namespace that somebody listens on, and who: in
+/// one look at all sockets.
+///
+/// # Errors
+/// The system's error.
+pub fn first_held(on: &[u16]) -> io::Result<Option<(u16, Owner)>> {
+    // One port is what most ask for, and the kernel leaves out the others.
+    let found = match on {
+        [] => return Ok(None),
+        [port] => listeners::own(Some(*port))?,
+        _ => listeners::own(None)?,
+    };
+    let found = by_port(found);
+    let held = on.iter().find_map(|port| Some((*port, found.get(port)?)));
+    Ok(held.and_then(|(port, listeners)| Some((port, owners(listeners).into_iter().next()?))))
+}
+
+/// Listening sockets, by port.
+fn by_port(listeners: Vec<Listener>) -> HashMap<u16, Vec<Listener>> {
+    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+    for listener in listeners {
+        let port = listener.address.port();
+        found.entry(port).or_default().push(listener);
+    }
+    found
+}
+
 /// Who holds these sockets.
 fn owners(listeners: &[Listener]) -> Vec<Owner> {
     if listeners.is_empty() {
@@ -158,6 +186,19 @@ fn holds(pid: u32, listeners: &[Listener]) -> bool {
     listeners.iter().all(|it| held.contains(&it.inode))
 }
 
+/// Whether the leader of a process group holds all of these sockets, or it and those of the group that
+/// descend from it do: mostly so, and then nobody else has to be looked at.
+fn group_holds(group: u32, listeners: &[Listener]) -> bool {
+    let of_group = |pid: &u32| Stat::of(*pid).is_some_and(|stat| stat.group == group);
+    if of_group(&group) && holds(group, listeners) {
+        return true;
+    }
+    let below = descendants(group).into_iter().map(|(pid, _)| pid);
+    let members = std::iter::once(group).chain(below).filter(of_group);
+    let held: HashSet<u64> = members.flat_map(sockets).collect();
+    listeners.iter().all(|it| held.contains(&it.inode))
+}
+
 /// Checks that who listens on `port` is of the process group `group`, and nobody else, in the
 /// network namespace of its leader.
 ///
@@ -165,11 +206,10 @@ fn holds(pid: u32, listeners: &[Listener]) -> bool {
 /// Who listens instead.
 pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
     let listeners = listening_on(port, listeners::of_process(group, Some(port)))?;
-    let of_group = |pid: &u32| Stat::of(*pid).is_some_and(|stat| stat.group == group);
-    // Mostly its leader does, and nobody else has to be looked at.
-    if of_group(&group) && holds(group, &listeners) {
+    if group_holds(group, &listeners) {
         return Ok(());
     }
+    let of_group = |pid: &u32| Stat::of(*pid).is_some_and(|stat| stat.group == group);
     let owners = owners(&listeners);
     match owners.iter().find(|owner| !owner.pids.iter().any(of_group)) {
         None => Ok(()),
@@ -181,6 +221,29 @@ pub fn belongs_to(port: u16, group: u32) -> Result<(), String> {
             owner.pids[0]
         )),
     }
+}
+
+/// Checks the same of many ports, each with the group that is to listen on it. All sockets of a network
+/// namespace are looked at once: asked for one port the kernel walks through all of them too.
+///
+/// # Errors
+/// Of the first at which somebody else listens, or nobody: its place among them, from 0, and who.
+pub fn each_belongs_to(ports: &[(u16, u32)]) -> Result<(), (usize, String)> {
+    let mut seen: HashMap<Option<PathBuf>, HashMap<u16, Vec<Listener>>> = HashMap::new();
+    for (place, &(port, group)) in ports.iter().enumerate() {
+        let namespace = std::fs::read_link(format!("/proc/{group}/ns/net")).ok();
+        let seen = seen.entry(namespace).or_insert_with(|| {
+            let all = listeners::of_process(group, None);
+            by_port(all.unwrap_or_default())
+        });
+        // Where that does not show it, the question is asked as for one alone: sockets come and go
+        // while all are looked at.
+        let found = seen.get(&port);
+        if !found.is_some_and(|found| group_holds(group, found)) {
+            belongs_to(port, group).map_err(|reason| (place, reason))?;
+        }
+    }
+    Ok(())
 }
 
 /// Checks that a process listens on `port`, and nobody else.
@@ -289,6 +352,7 @@ fn sockets(pid: u32) -> HashSet<u64> {
 mod tests {
     use std::net::TcpListener;
 
+    use super::super::processes::LOOKS;
     use super::*;
 
     #[test]
@@ -342,6 +406,70 @@ mod tests {
             belongs_to(port, group),
             Err(format!("no process listens on port {port}"))
         );
+    }
+
+    #[test]
+    fn of_many_ports_each_is_looked_at_and_other_processes_only_where_one_does_not_hold_its_own() {
+        let sockets: Vec<_> = (0..20)
+            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+            .collect();
+        let on: Vec<_> = sockets
+            .iter()
+            .map(|socket| socket.local_addr().unwrap().port())
+            .collect();
+        let this = std::process::id();
+        let group = Stat::of(this).unwrap().group;
+        let pairs: Vec<_> = on.iter().map(|port| (*port, group)).collect();
+        let looks = LOOKS.get();
+        assert_eq!(each_belongs_to(&pairs), Ok(()));
+        assert_eq!(LOOKS.get(), looks);
+
+        let mut wrong = pairs.clone();
+        wrong[7].1 = group + 1;
+        let alone = belongs_to(on[7], group + 1).unwrap_err();
+        assert_eq!(each_belongs_to(&wrong), Err((7, alone)));
+        let held = first_held(&on).unwrap().unwrap();
+        assert!(held.0 == on[0] && held.1.pids.contains(&this), "{held:?}");
+        drop(sockets);
+        let gone = format!("no process listens on port {}", on[0]);
+        assert_eq!(each_belongs_to(&pairs), Err((0, gone)));
+        let looks = LOOKS.get();
+        assert_eq!(first_held(&on).unwrap(), None);
+        assert_eq!(first_held(&on[..1]).unwrap(), None);
+        assert_eq!(LOOKS.get(), looks);
+    }
+
+    #[test]
+    fn a_child_that_listens_is_found_without_a_look_at_all_processes() {
+        use std::io::Read as _;
+        use std::os::unix::process::CommandExt as _;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // The child has the socket, and its parent, which leads the group, has closed it.
+        let mut shell = std::process::Command::new("/bin/sh")
+            // What a shell runs in the background has nothing to read, unless another descriptor is what it reads.
+            .args([
+                "-c",
+                "exec 3<&0; /bin/sleep 3600 <&3 3<&- & exec 0<&- 3<&-; echo ready; wait",
+            ])
+            .stdin(std::os::fd::OwnedFd::from(listener))
+            .stdout(std::process::Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let said = shell.stdout.take().unwrap().read(&mut [0; 16]).unwrap();
+        let looks = LOOKS.get();
+        let belongs = [
+            belongs_to(port, shell.id()),
+            each_belongs_to(&[(port, shell.id())]).map_err(|(_, reason)| reason),
+        ];
+        let looked = LOOKS.get() - looks;
+        let group = nix::unistd::Pid::from_raw(shell.id().cast_signed());
+        nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL).unwrap();
+        shell.wait().unwrap();
+        assert!(said > 0);
+        assert_eq!(belongs, [Ok(()), Ok(())]);
+        assert_eq!(looked, 0);
     }
 
     #[test]

@@ -52,6 +52,24 @@ pub fn of_tree(pid: u32) -> Resources {
     of_processes(&tree(pid))
 }
 
+/// Of a process that executes programs and waits for their end, as a daemon does: its own cost, and the
+/// CPU time of those that it has waited for. The kernel tells the latter in ticks, a hundred a second as a
+/// rule, of two counts each: it is up to two of them less than it was.
+pub fn of_daemon(pid: u32) -> Resources {
+    let own = of_process(pid);
+    let ended_ns = ended_children_ns(pid);
+    Resources {
+        cpu_ns: own.cpu_ns.zip(ended_ns).map(|(own, ended)| own + ended),
+        ..own
+    }
+}
+
+fn ended_children_ns(pid: u32) -> Option<u64> {
+    let a_second = procfs::ticks_per_second();
+    let ticks = Stat::of(pid)?.ended_children_ticks;
+    Some(ticks * (1_000_000_000 / a_second.max(1)))
+}
+
 fn of_process(pid: u32) -> Resources {
     let stat = Stat::of(pid);
     let threads = threads(pid);
@@ -61,7 +79,7 @@ fn of_process(pid: u32) -> Resources {
     };
     Resources {
         cpu_ns: cpu_ns(pid),
-        max_rss_bytes: status(pid).and_then(|status| Some(status.vmhwm? * 1024)),
+        max_rss_bytes: peak_rss_bytes(pid),
         pss_bytes: memory(pid).and_then(|memory| memory.get("Pss").copied()),
         minor_faults: stat.map(|stat| stat.minor_faults),
         major_faults: stat.map(|stat| stat.major_faults),
@@ -99,6 +117,11 @@ fn waited_ns(schedstat: &str) -> Option<u64> {
     let turns: u64 = numbers.next()?.parse().ok()?;
     // A thread that is there and has never had a core would be counted as one that never waited.
     (turns > 0).then_some(waited_ns)
+}
+
+/// The largest resident set that a process has had, in bytes.
+pub fn peak_rss_bytes(pid: u32) -> Option<u64> {
+    Some(status(pid)?.vmhwm? * 1024)
 }
 
 /// The address space of a process, in bytes: what it has reserved, most of which no memory stands
@@ -259,22 +282,46 @@ pub fn tree(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Memory that these processes share with nobody, in bytes: what would be free if they were gone.
-/// Nothing where one of them does not tell.
-pub fn private_bytes(pids: &[u32]) -> Option<u64> {
-    let of = |pid: &u32| {
-        let memory = memory(*pid)?;
-        Some(memory.get("Private_Clean")? + memory.get("Private_Dirty")?)
-    };
-    pids.iter().map(of).sum()
+/// What processes take of the machine's memory together, in bytes. Nothing where one of them does not
+/// tell; of none of them 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Their proportional set size: of what several processes share, each has its part.
+    pub pss_bytes: Option<u64>,
+    /// What they share with nobody: what would be free if they were gone.
+    pub private_bytes: Option<u64>,
+    /// The kernel's tables of their pages, which no memory of theirs holds.
+    pub page_tables_bytes: Option<u64>,
 }
 
-/// The kernel's tables of the pages of these processes, in bytes, which no memory of theirs holds.
-/// Nothing where one of them does not tell.
-pub fn page_tables_bytes(pids: &[u32]) -> Option<u64> {
-    pids.iter()
-        .map(|pid| Some(status(*pid)?.vmpte? * 1024))
-        .sum()
+/// What these processes take, in one look at each.
+pub fn memory_of(pids: &[u32]) -> Memory {
+    let none = Memory {
+        pss_bytes: Some(0),
+        private_bytes: Some(0),
+        page_tables_bytes: Some(0),
+    };
+    let add = |one: Option<u64>, other: Option<u64>| Some(one? + other?);
+    pids.iter().fold(none, |all, pid| {
+        let sums = memory(*pid);
+        let of = |name| sums.as_ref().and_then(|sums| sums.get(name).copied());
+        let tables = status(*pid).and_then(|status| Some(status.vmpte? * 1024));
+        Memory {
+            pss_bytes: add(all.pss_bytes, of("Pss")),
+            private_bytes: add(
+                all.private_bytes,
+                add(of("Private_Clean"), of("Private_Dirty")),
+            ),
+            page_tables_bytes: add(all.page_tables_bytes, tables),
+        }
+    })
+}
+
+/// The CPU time of these processes together, each from its beginning to now. Nothing where one of them
+/// is gone, and nothing of none.
+pub fn cpu_ns_of(pids: &[u32]) -> Option<u64> {
+    let all = pids.iter().map(|pid| cpu_ns(*pid)).sum::<Option<u64>>();
+    all.filter(|_| !pids.is_empty())
 }
 
 /// The parent of a process.
@@ -341,6 +388,21 @@ mod tests {
         assert_eq!(of_processes(&[this, u32::MAX >> 1]).max_rss_bytes, None);
         assert_eq!(of_processes(&[]), Resources::default());
         assert!(of_tree(this).max_rss_bytes >= one.max_rss_bytes);
+    }
+
+    #[test]
+    fn a_daemon_costs_what_it_has_executed_too() {
+        const BUSY: &str = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+        let this = std::process::id();
+        let both = || (of_daemon(this).cpu_ns.unwrap(), cpu_ns(this).unwrap());
+        let (daemon_before, own_before) = both();
+        let status = std::process::Command::new("sh").args(["-c", BUSY]).status();
+        assert!(status.unwrap().success());
+        let (daemon, own) = both();
+        // Some hundreds of milliseconds of the shell's, and nothing of this process's.
+        let of_child = (daemon - daemon_before).saturating_sub(own - own_before);
+        assert!(of_child >= 40_000_000, "{of_child}");
+        assert_eq!(of_daemon(u32::MAX >> 1).cpu_ns, None);
     }
 
     #[test]

@@ -18,6 +18,18 @@ pub const GUESTS: &str = "share/coldphase/guests";
 /// The folder of a package's workloads in JavaScript, in its root.
 pub const SCRIPTS: &str = "share/coldphase/javascript";
 
+/// The folders of what people read, and of what they begin their own files with: in a checkout, and in
+/// the root of a package.
+pub const FOR_READERS: [(&str, &str); 7] = [
+    ("docs/src", "share/doc/coldphase/book"),
+    ("docs/src/guide", "share/doc/coldphase/book/guide"),
+    ("docs/src/images", "share/doc/coldphase/book/images"),
+    ("external/profiles", "share/coldphase/profiles"),
+    ("external/systems", "share/coldphase/systems"),
+    ("external/targets", "share/coldphase/targets"),
+    ("external/targets/site", "share/coldphase/targets/site"),
+];
+
 /// Where a program stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Installation {
@@ -104,6 +116,19 @@ impl Installation {
         }
     }
 
+    /// Where a file for readers is which is `file` of a checkout: there, or in the package.
+    pub fn for_readers(&self, file: &str) -> String {
+        let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
+        let packed = FOR_READERS.iter().find(|(known, _)| *known == folder);
+        match (self, packed) {
+            (Self::Package(package), Some((_, packed))) => {
+                let folder = package.root().join(packed);
+                format!("{}/{name}", folder.display())
+            }
+            _ => file.to_owned(),
+        }
+    }
+
     /// The package, if it is one.
     pub const fn package(&self) -> Option<&Package> {
         match self {
@@ -142,10 +167,21 @@ mod tests {
         assert_eq!(package.dirty, Some(false));
         assert_eq!(with.guests(), folder.path().join(GUESTS));
         assert_eq!(with.scripts(), folder.path().join(SCRIPTS));
+        let example = "external/systems/*.toml";
+        assert_eq!(without.for_readers(example), example);
+        let packed = folder.path().join("share/coldphase/systems/*.toml");
+        assert_eq!(with.for_readers(example), packed.display().to_string());
         assert_eq!(
             with.results(),
             std::env::current_dir().unwrap().join("results")
         );
+    }
+
+    #[test]
+    fn what_people_read_is_there() {
+        for (folder, _) in FOR_READERS {
+            assert!(checkout::root().join(folder).is_dir(), "{folder}");
+        }
     }
 
     #[test]

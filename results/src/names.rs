@@ -494,6 +494,8 @@ vocabulary! {
     FirewallPacketsToContainer = "firewall_packets_to_container",
     /// The same, on the link from a container.
     FirewallPacketsFromContainer = "firewall_packets_from_container",
+    /// The same, between another network and a container whose address is translated.
+    FirewallPacketsForwarded = "firewall_packets_forwarded",
     /// Packets that a firewall dropped.
     FirewallBlocked = "firewall_blocked",
     /// Rules of the firewall.
@@ -552,6 +554,9 @@ vocabulary! {
     /// Levers that were found moved, with the positions that they were found in, where the engine's
     /// own records, the kernel or an address show it: `memory_guard=0,table_init=eager`.
     LeversMoved = "levers_moved",
+    /// Levers that the engine was called with and answered without an error, and that nothing else
+    /// shows: they are taken on its word.
+    LeversOnWord = "levers_on_word",
     /// What linear memories were mapped from: `memfd`, `precompiled_file`, `none`.
     MemoryImage = "memory_image",
     /// Why nothing could be read from the compiled image.
@@ -560,8 +565,8 @@ vocabulary! {
     CompilerThreads = "compiler_threads",
     /// Where instances came from: `on_demand`, `pooling`.
     Allocator = "allocator",
-    /// What the pool that instances come from was set to, as its program was told: its slots and its
-    /// limits. What is not there is the engine's own choice.
+    /// What the pool that instances come from was set to, as its program was told, or from inside as the
+    /// engine has it: its slots and its limits.
     PoolSettings = "pool_settings",
     /// Core instances that the pool held.
     PooledInstances = "pooled_instances",

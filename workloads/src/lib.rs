@@ -238,6 +238,7 @@ mod tests {
             port: None,
             folder: "/".into(),
             file: None,
+            bodies: Vec::new(),
             secrets: Vec::new(),
         };
         let own = Workload::register(target("orders")).unwrap();

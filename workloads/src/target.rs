@@ -48,6 +48,8 @@ pub struct Target {
     pub folder: PathBuf,
     /// The file that describes it; nothing of what a command line describes.
     pub file: Option<OwnFile>,
+    /// The files that hold what its requests send.
+    pub bodies: Vec<OwnFile>,
     /// What of all that is a credential, and is kept in no record.
     pub secrets: Vec<String>,
 }

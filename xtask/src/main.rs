@@ -6,12 +6,14 @@
 //! | [`resolution`] | which third-party crates a command compiles, and with which features |
 //! | [`unify`] | the package `workspace-hack`: written, and checked |
 //! | [`rooms`] | which module of a crate uses which |
+//! | [`locks`] | whether what is fuzzed is of the same versions |
 //! | [`built`] | whether what was built was built once |
 //! | [`newer`] | newer versions of what is pinned |
 //! | `programs` | what is generated from the programs: completions, man pages, tables |
 
 mod built;
 mod commands;
+mod locks;
 mod newer;
 #[cfg(feature = "programs")]
 mod programs;
@@ -39,7 +41,8 @@ enum Command {
     /// the same features
     Unify,
     /// Check, without building, that all commands agree on features and that the first command
-    /// compiles nothing that only reports need; and that no modules of a crate depend on each other
+    /// compiles nothing that only reports need; that no modules of a crate depend on each other; and
+    /// that what is fuzzed is of the same versions
     CheckBuild,
     /// Check that a later command compiled no third-party crate that an earlier one had compiled;
     /// builds what is not built yet
@@ -76,7 +79,8 @@ fn run(command: Command, workspace: &Path) -> Result<String, String> {
         Command::Unify => unify::write(workspace),
         Command::CheckBuild => {
             let build = unify::check(workspace)?;
-            Ok(format!("{build}\n{}", rooms::check(workspace)?))
+            let rooms = rooms::check(workspace)?;
+            Ok(format!("{build}\n{rooms}\n{}", locks::check(workspace)?))
         }
         Command::Newer => newer::report(workspace),
         Command::CheckBuilt { packages } => built::check(workspace, &packages),

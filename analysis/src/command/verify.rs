@@ -262,7 +262,7 @@ fn leads(folder: &Folder, document: &Document) -> Vec<String> {
         .map(|target| format!("a link leads to `{target}`, and nothing in the report is called so"))
         .collect();
     for figure in document.figures() {
-        for ending in ["svg", "png"] {
+        for ending in ["svg", "png", "pdf"] {
             let name = format!("plots/{}.{ending}", figure.id);
             match folder.read(&name, MOST_OF_A_REPORT) {
                 Err(error) => wrong.push(format!("{name} is a picture of the report: {error}")),
@@ -283,11 +283,12 @@ type Form = fn(&Document) -> String;
 
 /// The text forms are a function of the numbers: they must be the same byte by byte.
 fn pages(folder: &Folder, document: &Document) -> Vec<String> {
-    use crate::document::{html, latex, markdown};
-    let forms: [(&str, Form); 3] = [
+    use crate::document::{figures, html, latex, markdown};
+    let forms: [(&str, Form); 4] = [
         ("report.html", html),
         ("report.md", markdown),
         ("report.tex", latex),
+        ("figures.tex", figures),
     ];
     let check = |(name, form): (&str, Form)| {
         let derived = form(document);

@@ -5,22 +5,36 @@ use minijinja::value::{Serde, Value};
 use super::template::{Form, render};
 use super::{Document, Span, Table, spans};
 
-const FORM: Form = Form {
-    template: include_str!("report.tex.jinja"),
-    escape: escaped,
-    prose: inline,
-};
+/// A form of LaTeX with this template.
+const fn form(template: &'static str) -> Form {
+    Form {
+        template,
+        escape: escaped,
+        prose: inline,
+    }
+}
 
 /// The whole report as one file. Pictures are in the folder `plots` beside it.
 pub fn latex(document: &Document) -> String {
+    const FORM: Form = form(include_str!("report.tex.jinja"));
     render(document, &FORM, |environment| {
         environment.add_filter("columns", |table: Serde<Table>| {
             Value::from_safe_string(columns(&table))
         });
-        environment.add_filter("comment", |text: &str| {
-            Value::from_safe_string(comment(text))
-        });
+        environment.add_filter("comment", commented);
     })
+}
+
+/// Each picture as a figure with its caption and a label, for a paper of one's own to take from.
+pub fn figures(document: &Document) -> String {
+    const FORM: Form = form(include_str!("figures.tex.jinja"));
+    render(document, &FORM, |environment| {
+        environment.add_filter("comment", commented);
+    })
+}
+
+fn commented(text: &str) -> Value {
+    Value::from_safe_string(comment(text))
 }
 
 /// A column is as wide as its longest field, up to a share of the page: what is longer is broken

@@ -13,7 +13,7 @@ mod template;
 
 pub use html::html;
 pub use inline::{Span, code, literal, spans};
-pub use latex::latex;
+pub use latex::{figures, latex};
 pub use links::dangling;
 pub use markdown::markdown;
 

@@ -96,9 +96,23 @@ pub(crate) fn foreign(place: &Place<'_>, seed: u64) {
     });
 }
 
+/// The longest file that is changed once more.
+const LONGEST: u64 = 64 << 20;
+
+/// Whether a file is still one that can be read and written: an earlier change may have left a FIFO, which waits
+/// for somebody at its other end, a link to a device, or a terabyte.
+fn is_plain(path: &Path) -> bool {
+    let found = path.symlink_metadata();
+    found.is_ok_and(|it| it.is_file() && it.len() <= LONGEST)
+}
+
+fn bytes(path: &Path) -> Option<Vec<u8>> {
+    is_plain(path).then(|| fs::read(path).unwrap())
+}
+
 /// The samples, changed each in its own way.
 fn samples(place: &Place<'_>, mut change: impl FnMut(&mut Value)) {
-    let Ok(text) = fs::read_to_string(place.ledger()) else {
+    let Some(text) = bytes(&place.ledger()).and_then(|it| String::from_utf8(it).ok()) else {
         return;
     };
     let changed = text.lines().map(|line| {
@@ -113,7 +127,7 @@ fn samples(place: &Place<'_>, mut change: impl FnMut(&mut Value)) {
 }
 
 fn manifest(place: &Place<'_>, change: impl FnOnce(&mut Value)) {
-    let Ok(bytes) = fs::read(place.manifest()) else {
+    let Some(bytes) = bytes(&place.manifest()) else {
         return;
     };
     let Ok(mut value) = serde_json::from_slice(&bytes) else {
@@ -335,7 +349,8 @@ fn kinds(place: &Place<'_>, draw: &mut Draw) {
 /// Something is very long, or there is very much of it.
 fn sizes(place: &Place<'_>, draw: &mut Draw) {
     let hole = |path: &Path, length: u64| {
-        if let Ok(file) = File::options().append(true).open(path) {
+        if is_plain(path) {
+            let file = File::options().append(true).open(path).unwrap();
             let _ = file.set_len(length);
         }
     };
@@ -356,15 +371,15 @@ fn sizes(place: &Place<'_>, draw: &mut Draw) {
 }
 
 fn append(path: &Path, text: &str) {
-    use std::io::Write as _;
-    if let Ok(mut file) = File::options().append(true).open(path) {
+    if is_plain(path) {
+        let mut file = File::options().append(true).open(path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 }
 
 /// Thousands of cells of one sample each.
 fn many_cells(place: &Place<'_>) {
-    let Ok(text) = fs::read_to_string(place.ledger()) else {
+    let Some(text) = bytes(&place.ledger()).and_then(|it| String::from_utf8(it).ok()) else {
         return;
     };
     let Some(Ok(sample)) = text.lines().next().map(serde_json::from_str::<Value>) else {
@@ -383,7 +398,7 @@ fn many_cells(place: &Place<'_>) {
 /// The text is of another encoding, or is no JSON any more.
 fn encodings(place: &Place<'_>, draw: &mut Draw) {
     let file = [place.manifest(), place.ledger()][below(draw, 2)].clone();
-    let Ok(mut bytes) = fs::read(&file) else {
+    let Some(mut bytes) = bytes(&file) else {
         return;
     };
     let at = below(draw, bytes.len().max(1));
@@ -448,7 +463,10 @@ fn around(place: &Place<'_>, draw: &mut Draw) {
             fs::create_dir_all(place.report().join("plots")).ok();
             let list = "The files of a report of coldphase, which the next report replaces:\n\
                 ../../own/keys\nplots/../../../own/keys\nplots/mine.svg\n/etc/passwd\n";
-            fs::write(place.report().join(".coldphase-report"), list).ok();
+            let marker = place.report().join(".coldphase-report");
+            // One that an earlier change has made a FIFO would wait for a reader.
+            let _ = fs::remove_file(&marker);
+            fs::write(marker, list).ok();
             fs::write(place.report().join("plots/\u{1b}[2J\nx.svg"), "a").ok();
         }
     }

@@ -18,6 +18,9 @@ pub use self::wrong::Wrong;
 /// The longest file that is read, in bytes: a hundred descriptions have as much.
 const LONGEST: u64 = 256 << 10;
 
+/// What the parser says of a key that is there already, without saying which.
+const TWICE: &str = "duplicate key";
+
 /// A text in TOML, and what it is called where something is wrong with it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source<'a> {
@@ -32,8 +35,12 @@ impl<'a> Source<'a> {
     /// It is no TOML.
     pub(crate) fn parse(self) -> Result<Spanned<DeTable<'a>>, Wrong> {
         DeTable::parse(self.text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            self.wrong(at, "", error.message().trim())
+            let span = error.span().unwrap_or_default();
+            let (at, found) = (span.start, self.text.get(span).unwrap_or_default());
+            match error.message().trim() {
+                TWICE => self.wrong(at, "", format!("`{found}` stands here a second time")),
+                message => self.wrong(at, "", message),
+            }
         })
     }
 
@@ -65,8 +72,13 @@ pub enum UnreadableDocument {
     #[error("cannot read {0}: it has more than {LONGEST} bytes, and descriptions are shorter")]
     TooLong(String),
     /// It is not in UTF-8.
-    #[error("cannot read {0}: it is no text in UTF-8")]
-    NoText(String),
+    #[error("{name}:{line}: this line is no text in UTF-8")]
+    NoText {
+        /// Which.
+        name: String,
+        /// The first line that is none, from 1.
+        line: usize,
+    },
 }
 
 /// Reads a file that is a description, and not something without an end: a pipe or a device may have
@@ -91,5 +103,9 @@ pub(crate) fn read(path: &Path) -> Result<String, UnreadableDocument> {
     if bytes.len() as u64 > LONGEST {
         return Err(UnreadableDocument::TooLong(name()));
     }
-    String::from_utf8(bytes).map_err(|_| UnreadableDocument::NoText(name()))
+    String::from_utf8(bytes).map_err(|error| {
+        let text = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = text.split(|byte| *byte == b'\n').count();
+        UnreadableDocument::NoText { name: name(), line }
+    })
 }

@@ -46,7 +46,7 @@ impl<'a> Node<'a> {
     }
 
     /// That something else is expected here.
-    fn is_not(&self, wanted: &str) -> Wrong {
+    pub(crate) fn is_not(&self, wanted: &str) -> Wrong {
         let found = match self.value {
             DeValue::String(_) => "a text",
             DeValue::Integer(_) | DeValue::Float(_) => "a number",
@@ -79,6 +79,14 @@ impl<'a> Node<'a> {
             }
             DeValue::String(text) => Ok(text),
             _ => Err(self.is_not("a text")),
+        }
+    }
+
+    /// A text that says something, where `wanted` may stand.
+    pub(crate) fn text_or(&self, wanted: &str) -> Result<&'a str, Wrong> {
+        match self.value {
+            DeValue::String(_) => self.text(),
+            _ => Err(self.is_not(wanted)),
         }
     }
 

@@ -21,6 +21,13 @@ fn wrong(text: &str, look: impl Fn(&[Node<'_>]) -> Result<(), Wrong>) -> String 
 fn everything_wrong_is_named_by_file_line_and_key() {
     let said = wrong("a = 1\nb = [", |_| Ok(()));
     assert!(said.starts_with("x.toml:2: "), "{said}");
+    let said = wrong("[a]\nport = 1\nport = 2", |_| Ok(()));
+    assert_eq!(said, "x.toml:3: `port` stands here a second time");
+    let said = wrong("[a.b]\nx = 1\n[a.b]\ny = 2", |_| Ok(()));
+    assert!(
+        said.starts_with("x.toml:3: ") && said.ends_with("stands here a second time"),
+        "{said}"
+    );
     let said = wrong("\n\n[a]\nx = 1\nrequst = 2", |nodes| {
         nodes[0].known_fields(&["x", "request"]).map(drop)
     });
@@ -85,8 +92,8 @@ fn what_is_no_file_or_too_long_or_no_text_is_not_read() {
     let long = folder.path().join("long.toml");
     std::fs::write(&long, vec![b'#'; 300 << 10]).unwrap();
     assert!(said(&long).contains("has more than"));
-    std::fs::write(&long, [0xff, 0xfe]).unwrap();
-    assert!(said(&long).contains("no text in UTF-8"));
+    std::fs::write(&long, b"[workload.x]\n# caf\xe9\n").unwrap();
+    assert!(said(&long).ends_with("long.toml:2: this line is no text in UTF-8"));
 }
 
 #[test]

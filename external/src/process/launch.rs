@@ -126,7 +126,7 @@ impl Launch {
     /// [`LaunchError`]. Nothing of the program is left then, and no milestone is missed silently:
     /// what was to be observed and cannot be is an error.
     pub fn launch(&self) -> Result<Running, LaunchError> {
-        let log = empty_file(&self.log).map_err(|source| LaunchError::Log {
+        empty_file(&self.log).map_err(|source| LaunchError::Log {
             path: self.log.clone(),
             source,
         })?;
@@ -149,7 +149,7 @@ impl Launch {
                 Some(Printed::Serial(Stamped::read(port)?))
             }
         };
-        let output = Output::read(output, Bounds::LOG, Some(log))?;
+        let output = Output::read(output, Bounds::LOG, Some(self.log.clone()))?;
         let observation = self
             .observed
             .then(|| Observer::start(self.watch.as_ref(), self.port))
@@ -177,7 +177,7 @@ impl Launch {
             how: self.how(),
             source,
         })?;
-        Ok(Running::new(pid, launched_ns, output, captured, observer)?)
+        Ok(Running::new(pid, launched_ns, output, captured, observer))
     }
 
     fn how(&self) -> String {
@@ -251,14 +251,14 @@ impl Launch {
     }
 }
 
-/// An empty file. One that is there is removed and not cut off: of a file that was cut off, some file systems
+/// Makes an empty file. One that is there is removed and not cut off: of a file that was cut off, some file systems
 /// write what it gets to the disk as soon as it is closed (`auto_da_alloc` of ext4(5)), in the
 /// middle of the next start. A device stays.
-fn empty_file(path: &Path) -> io::Result<File> {
+fn empty_file(path: &Path) -> io::Result<()> {
     if path.symlink_metadata().is_ok_and(|found| found.is_file()) {
         std::fs::remove_file(path)?;
     }
-    File::create(path)
+    File::create(path).map(drop)
 }
 
 #[cfg(test)]

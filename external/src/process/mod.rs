@@ -51,5 +51,5 @@ pub use launch::{Launch, LaunchError, Stdout};
 pub use namespace::{Inside, NetworkNamespace};
 pub use output::Captured;
 pub(crate) use output::LONGEST_ANSWER;
-pub use running::{End, Running, wait_for_end};
+pub use running::{End, Running, wait_for_end, wait_with_cpu};
 pub use trial::observable;

@@ -2,8 +2,9 @@
 //! bounds.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, PipeReader, Write as _};
+use std::path::PathBuf;
 
 use host_probe::limits;
 use machine::clock::now_ns;
@@ -54,17 +55,17 @@ struct Kept {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     dropped: u64,
-    file: Option<File>,
+    log: Option<PathBuf>,
 }
 
 impl Kept {
-    const fn new(bounds: Bounds, file: Option<File>) -> Self {
+    const fn new(bounds: Bounds, log: Option<PathBuf>) -> Self {
         Self {
             bounds,
             head: Vec::new(),
             tail: VecDeque::new(),
             dropped: 0,
-            file,
+            log,
         }
     }
 
@@ -84,10 +85,12 @@ impl Kept {
     }
 
     /// A log is for people. One that cannot be written, on a full disk, is no reason to stop
-    /// reading, which would stop the process.
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(file) = &mut self.file {
-            let _ = file.write_all(bytes);
+    /// reading, which would stop the process. It is open only while it is written to: who has ten
+    /// thousand of them has no descriptor for each.
+    fn write(&self, bytes: &[u8]) {
+        if let Some(path) = self.log.as_ref().filter(|_| !bytes.is_empty()) {
+            let file = OpenOptions::new().append(true).open(path);
+            let _ = file.and_then(|mut file| file.write_all(bytes));
         }
     }
 }
@@ -108,14 +111,15 @@ impl Keep for Kept {
     }
 }
 
-/// A thread that reads a pipe to its end.
+/// What is read of a pipe to its end.
 #[derive(Debug)]
 pub(super) struct Output(Reading<Kept>);
 
 impl Output {
-    /// Reads `pipe`, keeps what `bounds` allow, and writes it to `file` if there is one.
-    pub(super) fn read(pipe: PipeReader, bounds: Bounds, file: Option<File>) -> io::Result<Self> {
-        Reading::start("output", pipe, Kept::new(bounds, file)).map(Self)
+    /// Reads `pipe`, keeps what `bounds` allow, and adds it to the file `log`, which is there, if
+    /// there is to be one.
+    pub(super) fn read(pipe: PipeReader, bounds: Bounds, log: Option<PathBuf>) -> io::Result<Self> {
+        Reading::start(pipe, Kept::new(bounds, log)).map(Self)
     }
 
     /// What is kept, as text.
@@ -139,7 +143,7 @@ impl Output {
     }
 
     /// Waits for the last words of a process that has ended, and gives what is kept.
-    pub(super) fn finish(&mut self) -> Captured {
+    pub(super) fn finish(&self) -> Captured {
         self.0.finish(now_ns() + LAST_WORDS_NS);
         self.0.look(|kept| Captured {
             bytes: kept.head.clone(),
@@ -150,6 +154,8 @@ impl Output {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     const SMALL: Bounds = Bounds { head: 4, tail: 4 };
@@ -173,8 +179,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let (reader, mut writer) = io::pipe().unwrap();
-        let mut output =
-            Output::read(reader, Bounds::LOG, Some(File::create(&path).unwrap())).unwrap();
+        drop(File::create(&path).unwrap());
+        let output = Output::read(reader, Bounds::LOG, Some(path.clone())).unwrap();
         writer.write_all(b"first\n").unwrap();
         for _ in 0..1_000 {
             writer.write_all(&[b'x'; 16 * 1024]).unwrap();
@@ -217,7 +223,7 @@ mod tests {
     #[test]
     fn a_descendant_that_holds_the_pipe_holds_nobody_up() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let mut output = Output::read(reader, Bounds::ANSWER, None).unwrap();
+        let output = Output::read(reader, Bounds::ANSWER, None).unwrap();
         writer.write_all(b"hello").unwrap();
         assert_eq!(
             output.finish(),

@@ -1,13 +1,14 @@
 //! A process that was launched: its end, its cost, its log.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use machine::clock::now_ns;
 use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use results::record::Resources;
 
@@ -25,11 +26,12 @@ const DYING_NS: u64 = 10_000_000_000;
 const TAIL: usize = 2_000;
 
 /// A process that was launched. Dropping it kills what is left of it and waits for that.
+///
+/// It has one descriptor of this process while it runs, for what it prints: each launch copies them all.
 #[derive(Debug)]
 pub struct Running {
     pid: Pid,
     launched_ns: u64,
-    handle: OwnedFd,
     log: Output,
     stdout: Option<Printed>,
     observer: Option<Observer>,
@@ -74,34 +76,24 @@ impl std::fmt::Display for End {
 }
 
 impl Running {
-    /// Takes charge of a child. If that fails, the child is killed.
+    /// Takes charge of a child.
     pub(super) fn new(
         pid: u32,
         launched_ns: u64,
         log: Output,
         stdout: Option<Printed>,
         observer: Option<Observer>,
-    ) -> io::Result<Self> {
+    ) -> Self {
         if let Some(observer) = &observer {
             observer.launched(launched_ns);
         }
-        let handle = open_process(pid);
-        let pid = Pid::from_raw(pid.cast_signed());
-        match handle {
-            Ok(handle) => Ok(Self {
-                pid,
-                launched_ns,
-                handle,
-                log,
-                stdout,
-                observer,
-                end: None,
-            }),
-            Err(error) => {
-                let _ = killpg(pid, Signal::SIGKILL);
-                let _ = reap(pid, 0);
-                Err(error)
-            }
+        Self {
+            pid: Pid::from_raw(pid.cast_signed()),
+            launched_ns,
+            log,
+            stdout,
+            observer,
+            end: None,
         }
     }
 
@@ -120,7 +112,7 @@ impl Running {
         self.observer.as_ref().map(Observer::seen)
     }
 
-    /// How it ended, if it has. Takes a few microseconds if it has not.
+    /// How it ended, if it has. Takes a system call if it has not.
     pub fn ended(&mut self) -> Option<End> {
         self.wait_end(0)
     }
@@ -128,7 +120,7 @@ impl Running {
     /// Waits for its end until the clock reads `until_ns`. What is left of its group then is
     /// killed.
     pub fn wait_end(&mut self, until_ns: u64) -> Option<End> {
-        if self.end.is_none() && ready(self.handle.as_fd(), until_ns) {
+        if self.end.is_none() && ends_by(self.pid, until_ns) {
             let seen_ns = now_ns();
             // Before it is reaped: until then its number belongs to no other group.
             let _ = killpg(self.pid, Signal::SIGKILL);
@@ -258,6 +250,14 @@ impl Running {
         usage::of_tree(self.pid())
     }
 
+    /// The CPU time that it has had since its fork, with all that it has started and that lives.
+    pub fn cpu_ns(&self) -> Option<u64> {
+        if let Some(end) = self.end {
+            return end.resources.cpu_ns;
+        }
+        usage::cpu_ns_of(&usage::tree(self.pid()))
+    }
+
     /// Waits until nothing of the group lives any more. Its members are no children of ours and are
     /// reaped by others: that they are zombies is enough.
     fn wait_gone(&self) {
@@ -292,14 +292,44 @@ pub fn wait_for_end(pid: u32, until_ns: u64) {
     }
 }
 
+/// Whether a child that was not waited for has ended, by `until_ns`.
+fn ends_by(pid: Pid, until_ns: u64) -> bool {
+    /// Between two looks at a child that cannot be waited for with a limit of time.
+    const PAUSE: Duration = Duration::from_millis(1);
+    while !has_ended(pid) {
+        if now_ns() >= until_ns {
+            return false;
+        }
+        match open_process(pid.as_raw().cast_unsigned()) {
+            Ok(handle) => return ready(handle.as_fd(), until_ns),
+            // No descriptor is left.
+            Err(_) => std::thread::sleep(PAUSE),
+        }
+    }
+    true
+}
+
+/// Whether a child has ended, which stays as it is. One that is none has been waited for by somebody.
+fn has_ended(pid: Pid) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    waitid(Id::Pid(pid), flags) != Ok(WaitStatus::StillAlive)
+}
+
+/// Waits for a child: how it ended, and the CPU time of it and of all that it had waited for itself.
+///
+/// # Errors
+/// It is no child of this process, or was waited for before.
+pub fn wait_with_cpu(pid: u32) -> io::Result<(ExitStatus, Option<u64>)> {
+    let (status, used) = wait(Pid::from_raw(pid.cast_signed()))?;
+    Ok((status, cpu_ns(&used)))
+}
+
 /// Reaps a child that has ended or has been killed.
 #[expect(
     unsafe_code,
     reason = "neither the standard library nor nix reports what the one child cost"
 )]
-fn reap(pid: Pid, seen_ns: u64) -> End {
-    // Before it is reaped: its number is another's afterwards.
-    let core_wait_ns = usage::core_wait_ns_of_ended(pid.as_raw().cast_unsigned());
+fn wait(pid: Pid) -> io::Result<(ExitStatus, libc::rusage)> {
     let mut status = 0;
     // SAFETY: numbers only; all zero is a valid value.
     let mut used: libc::rusage = unsafe { std::mem::zeroed() };
@@ -307,18 +337,27 @@ fn reap(pid: Pid, seen_ns: u64) -> End {
         // SAFETY: both pointers are to our own variables, which live until the call returns.
         let reaped = unsafe { libc::wait4(pid.as_raw(), &raw mut status, 0, &raw mut used) };
         if reaped == pid.as_raw() {
-            break;
+            return Ok((ExitStatus::from_raw(status), used));
         }
-        if nix::errno::Errno::last() != nix::errno::Errno::EINTR {
-            return End {
-                code: None,
-                signal: None,
-                seen_ns,
-                resources: Resources::default(),
-            };
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
         }
     }
-    let status = ExitStatus::from_raw(status);
+}
+
+/// Reaps a child that has ended or has been killed.
+fn reap(pid: Pid, seen_ns: u64) -> End {
+    // Before it is reaped: its number is another's afterwards.
+    let core_wait_ns = usage::core_wait_ns_of_ended(pid.as_raw().cast_unsigned());
+    let Ok((status, used)) = wait(pid) else {
+        return End {
+            code: None,
+            signal: None,
+            seen_ns,
+            resources: Resources::default(),
+        };
+    };
     let signal = status
         .signal()
         .and_then(|signal| Signal::try_from(signal).ok());
@@ -338,19 +377,23 @@ fn reap(pid: Pid, seen_ns: u64) -> End {
 /// above this process's own peak says nothing about the other.
 fn max_rss_bytes(usage: &libc::rusage) -> Option<u64> {
     let bytes = u64::try_from(usage.ru_maxrss).ok()? * 1024;
-    let own = machine::usage::of_processes(&[std::process::id()]).max_rss_bytes?;
+    let own = usage::peak_rss_bytes(std::process::id())?;
     (bytes > own).then_some(bytes)
 }
 
-fn resources(usage: &libc::rusage) -> Resources {
+/// User and system time.
+fn cpu_ns(usage: &libc::rusage) -> Option<u64> {
     let count = |number: libc::c_long| u64::try_from(number).ok();
     let ns = |time: libc::timeval| {
         Some(count(time.tv_sec)? * 1_000_000_000 + count(time.tv_usec)? * 1_000)
     };
+    Some(ns(usage.ru_utime)? + ns(usage.ru_stime)?)
+}
+
+fn resources(usage: &libc::rusage) -> Resources {
+    let count = |number: libc::c_long| u64::try_from(number).ok();
     Resources {
-        cpu_ns: ns(usage.ru_utime)
-            .zip(ns(usage.ru_stime))
-            .map(|(user, system)| user + system),
+        cpu_ns: cpu_ns(usage),
         max_rss_bytes: max_rss_bytes(usage),
         pss_bytes: None,
         minor_faults: count(usage.ru_minflt),

@@ -67,14 +67,14 @@ impl Keep for Kept {
     }
 }
 
-/// A thread that reads a serial port to its end.
+/// What is read of a serial port to its end.
 #[derive(Debug)]
 pub(super) struct Stamped(Reading<Kept>);
 
 impl Stamped {
     /// Reads `pipe`.
     pub(super) fn read(pipe: PipeReader) -> io::Result<Self> {
-        Reading::start("serial", pipe, Kept::default()).map(Self)
+        Reading::start(pipe, Kept::default()).map(Self)
     }
 
     /// Waits for a milestone: when it came; nothing if it has not by `until_ns`, or nothing more comes.

@@ -17,7 +17,7 @@ pub fn register(files: &[PathBuf]) -> Result<Vec<System>, Error> {
         for described in
             Described::read(file).map_err(|error: DescriptionError| Error::from(error))?
         {
-            systems.push(System::register(described)?);
+            systems.push(System::register(described, file)?);
         }
     }
     Ok(systems)

@@ -11,7 +11,7 @@ use super::asked::SEVERAL;
 use super::settings::Layers;
 use super::variables::{Variables, acquire_variables, invalid};
 use crate::network::firewall::Level;
-use crate::system::{Acquire, System};
+use crate::system::{Acquire, System, listens};
 
 const ORIGIN: Origin = Origin::Environment;
 
@@ -31,11 +31,8 @@ pub(super) fn apply(variables: &Variables, layers: &mut Layers) -> Result<(), Er
     layers.set(ORIGIN, "firewall", firewall, |it| &mut it.values.firewall);
     let systems = systems(variables, "RUNTIME")?;
     layers.set(ORIGIN, "systems", systems, |it| &mut it.values.systems);
-    let workload = variables.get("PATH_SUFFIX").map(workload_of_path);
-    let workloads = workload.transpose()?.map(|it| vec![it.name().to_owned()]);
-    layers.set(ORIGIN, "workloads", workloads, |it| {
-        &mut it.values.workloads
-    });
+    apply_workloads(variables, layers)?;
+    skip_systems(variables, layers)?;
     let evict = variables.is_on("CLEAR_CACHE_BETWEEN_RUNS").then_some(true);
     layers.set(ORIGIN, "evict_always", evict, |it| &mut it.evict_always);
     let acquire_of = acquire_of(variables)?;
@@ -50,6 +47,83 @@ pub(super) fn apply(variables: &Variables, layers: &mut Layers) -> Result<(), Er
         &mut it.values.scenarios_of
     });
     Ok(())
+}
+
+/// The services that are measured, on every system: whoever names a path asks for it of containers
+/// too.
+fn apply_workloads(variables: &Variables, layers: &mut Layers) -> Result<(), Error> {
+    let path = variables.get("PATH_SUFFIX").map(workload_of_path);
+    let path = path.transpose()?;
+    let state = variables.get("INCLUDE_STATE");
+    if path.is_none() && state.is_none() {
+        return Ok(());
+    }
+    let values = &layers.settings.values;
+    let mut workloads = match path {
+        Some(workload) => vec![workload.name().to_owned()],
+        None => values.workloads.clone(),
+    };
+    let mut managed = values.managed_workloads.clone();
+    let with = |list: &mut Vec<String>, workload: Workload| {
+        if !list.iter().any(|name| name == workload.name()) {
+            list.push(workload.name().to_owned());
+        }
+    };
+    if let Some(workload) = path {
+        with(&mut managed, workload);
+    }
+    if variables.is_on("INCLUDE_STATE") {
+        with(&mut workloads, Workload::HttpState);
+        with(&mut managed, Workload::HttpState);
+    } else if state.is_some() {
+        workloads.retain(|name| name != Workload::HttpState.name());
+    }
+    if workloads.is_empty() {
+        return Err(nothing_is_left("PATH_SUFFIX and INCLUDE_STATE", "workload"));
+    }
+    layers.set(ORIGIN, "workloads", Some(workloads), |it| {
+        &mut it.values.workloads
+    });
+    layers.set(ORIGIN, "managed_workloads", Some(managed), |it| {
+        &mut it.values.managed_workloads
+    });
+    Ok(())
+}
+
+/// Takes out what variables say is skipped.
+fn skip_systems(variables: &Variables, layers: &mut Layers) -> Result<(), Error> {
+    let skips: [(&str, &[&str]); 2] = [
+        ("SKIP_DOCKER", &["docker", "docker-wasmtime"]),
+        ("SKIP_WASMTIME", &["wasmtime-cli"]),
+    ];
+    for (variable, skipped) in skips {
+        if !variables.is_on(variable) {
+            continue;
+        }
+        let kept = |names: &[String]| -> Vec<String> {
+            let kept = names.iter().filter(|it| !skipped.contains(&it.as_str()));
+            kept.cloned().collect()
+        };
+        let systems = kept(&layers.settings.values.systems);
+        let scaling = &layers.settings.scaling_systems;
+        let of_scaling = kept(scaling);
+        if systems.is_empty() || of_scaling.is_empty() && !scaling.is_empty() {
+            return Err(nothing_is_left(variable, "system"));
+        }
+        layers.set(ORIGIN, "systems", Some(systems), |it| {
+            &mut it.values.systems
+        });
+        let of_scaling = (!of_scaling.is_empty()).then_some(of_scaling);
+        layers.set(ORIGIN, "scaling_systems", of_scaling, |it| {
+            &mut it.scaling_systems
+        });
+    }
+    Ok(())
+}
+
+fn nothing_is_left(variables: &str, of: &str) -> Error {
+    let message = format!("with {variables} there is no {of} left to measure");
+    Error::new(Exit::Usage, message).hint("unset it, or set another value")
 }
 
 /// Connections and instances at once: one list stands for either, as scaling is on or off.
@@ -101,7 +175,7 @@ fn systems(variables: &Variables, name: &str) -> Result<Option<Vec<String>>, Err
         let system = match word.as_str() {
             "wasmtime" => "wasmtime-cli",
             "wasmedge" => "wasmedge-cli",
-            "wash" => "wasmcloud",
+            "wash" | "wasmcloud-component" => "wasmcloud",
             other => other,
         };
         let found = System::from_name(system).map(|system| system.name().to_owned());
@@ -182,9 +256,16 @@ fn scenarios_of(variables: &Variables) -> Option<BTreeMap<String, Vec<String>>> 
         ("CPU_HASH_SCENARIOS", &[Workload::CpuHash]),
         ("HTTP_SCENARIOS", &Workload::ALL[2..]),
     ] {
-        let Some(scenarios) = variables.list(variable) else {
+        let Some(mut scenarios) = variables.list(variable) else {
             continue;
         };
+        // A command takes no requests: there, scripts call a start with a filled cache so.
+        let is_of_commands = !workloads.iter().any(|it| listens(*it));
+        for name in &mut scenarios {
+            if is_of_commands && name == Scenario::Warm.name() {
+                Scenario::WarmDisk.name().clone_into(name);
+            }
+        }
         let names = workloads.iter().map(|workload| workload.name().to_owned());
         found.extend(names.map(|name| (name, scenarios.clone())));
     }
@@ -197,6 +278,7 @@ fn samples(variables: &Variables) -> Result<Option<u32>, Error> {
     for name in [
         "N_RUN",
         "HTTP_RUNS",
+        "COLD_START_RUNS",
         "HTTP_SCALING_RUNS",
         "HTTP_SCALING_N_RUN",
     ] {
@@ -234,177 +316,4 @@ fn workload_of_path(path: &str) -> Result<Workload, Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::suite::settings::Settings;
-    use crate::suite::{SuiteArguments, plan, settings};
-
-    fn resolve(variables: &Variables) -> Result<Settings, String> {
-        settings::resolve(
-            &SuiteArguments::default(),
-            variables,
-            None,
-            settings::DEFAULT,
-        )
-        .map(|(s, _)| s)
-        .map_err(|e| e.to_string())
-    }
-
-    #[test]
-    fn variables_mean_what_the_table_says() {
-        let settings = resolve(&Variables::from_pairs([
-            ("WARMUP_REQ", "1"),
-            ("THROUGHPUT_CONC", "3"),
-            ("N_RUN", "4"),
-            ("HTTP_RUNS", "4"),
-            ("PATH_SUFFIX", "/cpu"),
-            ("WASMTIME_CACHE_MODE", "warm"),
-            ("CLEAR_CACHE_BETWEEN_RUNS", "1"),
-            ("CPU_HASH_SCENARIOS", "cold, runtime-cold"),
-        ]))
-        .unwrap();
-        let values = &settings.values;
-        assert_eq!(
-            (values.warm_up, values.samples, &values.connections[..]),
-            (1, 4, &[3][..])
-        );
-        assert_eq!(values.workloads, ["http-cpu"]);
-        assert_eq!(settings.acquire_of["wasmtime-cli"], Acquire::CacheHit);
-        assert_eq!(values.scenarios_of["cpu-hash"], ["code-cold", "warm-disk"]);
-        assert!(settings.evict_always);
-    }
-
-    #[test]
-    fn impossible_values_are_refused_and_variables_without_effect_reported() {
-        assert!(
-            resolve(&Variables::from_pairs([("N_RUN", "many")]))
-                .unwrap_err()
-                .contains("not a whole number")
-        );
-        assert!(
-            resolve(&Variables::from_pairs([("N_RUN", "3"), ("HTTP_RUNS", "4")]))
-                .unwrap_err()
-                .contains("HTTP_RUNS is 4")
-        );
-        assert!(
-            resolve(&Variables::from_pairs([("HTTP_SCENARIOS", "cool")]))
-                .unwrap_err()
-                .contains("there is no scenario `cool`")
-        );
-        let variables = Variables::from_pairs([
-            ("FIREWALL", "1"),
-            ("HTTP_SCALING", "1"),
-            ("CLEAN_BUILD", "0"),
-        ]);
-        assert_eq!(variables.without_effect().len(), 0, "CLEAN_BUILD is off");
-    }
-
-    #[test]
-    fn the_variables_of_the_classic_suite_are_honoured_as_its_documentation_gives_them() {
-        let pairs = [
-            ("FIREWALL", "both"),
-            ("FIREWALL_MODE", "both"),
-            ("RUNTIME", "native wasmtime"),
-            ("HTTP_SCALING", "1"),
-            ("HTTP_SCALING_RUNTIMES", "native docker wasmtime"),
-            ("HTTP_SCALING_CONCURRENCY", "1 3 6"),
-            ("HTTP_SCALING_N_RUN", "5"),
-        ];
-        let variables = Variables::from_pairs(pairs);
-        let settings = resolve(&variables).unwrap();
-        let values = &settings.values;
-        assert_eq!(values.firewall, ["off", "baseline"]);
-        assert_eq!(values.systems, ["native", "wasmtime-cli"]);
-        assert_eq!((values.samples, &values.instances[..]), (5, &[1, 3, 6][..]));
-        let cells = plan::cells(&settings).unwrap();
-        let of = |scaling: bool| -> BTreeSet<&str> {
-            let cells = cells.iter();
-            cells
-                .filter(|it| (it.cell.scenario == Scenario::Scaling) == scaling)
-                .map(|it| it.system.name())
-                .collect()
-        };
-        assert_eq!(
-            of(true),
-            BTreeSet::from(["docker", "native", "wasmtime-cli"])
-        );
-        assert_eq!(of(false), BTreeSet::from(["native", "wasmtime-cli"]));
-        assert_eq!(variables.without_effect(), [""; 0]);
-
-        let refused = |name, value| resolve(&Variables::from_pairs([(name, value)])).unwrap_err();
-        assert!(refused("RUNTIME", "systemd-nspawn").contains("RUNTIME is `systemd-nspawn`"));
-        let contradiction = [("FIREWALL", "off"), ("FIREWALL_MODE", "both")];
-        let refused = resolve(&Variables::from_pairs(contradiction));
-        // What is off is not set.
-        assert!(refused.is_ok());
-        let contradiction = [("FIREWALL", "rules:5"), ("FIREWALL_MODE", "both")];
-        let refused = resolve(&Variables::from_pairs(contradiction)).unwrap_err();
-        assert!(
-            refused.contains("FIREWALL is rules:5 and FIREWALL_MODE is off,baseline"),
-            "{refused}"
-        );
-    }
-
-    #[test]
-    fn one_variable_is_the_origin_of_its_value_and_of_no_other() {
-        let variables = Variables::from_pairs([("THROUGHPUT_REQS", "77")]);
-        let arguments = SuiteArguments::default();
-        let (_, origins) =
-            settings::resolve(&arguments, &variables, None, settings::DEFAULT).unwrap();
-        let of_environment = origins.iter().filter(|(_, origin)| **origin == ORIGIN);
-        let keys: Vec<_> = of_environment.map(|(key, _)| key.as_str()).collect();
-        assert_eq!(keys, ["requests"]);
-    }
-
-    #[test]
-    fn scaling_is_enabled_by_its_variables() {
-        let pairs = [
-            ("HTTP_SCALING", "1"),
-            ("HTTP_SCALING_RUNS", "9"),
-            ("CONCURRENCY_LIST", "1,3"),
-        ];
-        let values = resolve(&Variables::from_pairs(pairs)).unwrap().values;
-        assert_eq!(
-            (
-                values.samples,
-                &values.instances[..],
-                &values.connections[..]
-            ),
-            (9, &[1, 3][..], &[10][..])
-        );
-        assert!(
-            values
-                .scenarios
-                .iter()
-                .any(|scenario| scenario == "scaling")
-        );
-        assert!(
-            resolve(&Variables::from_pairs([
-                ("N_RUN", "3"),
-                ("HTTP_SCALING_RUNS", "4")
-            ]))
-            .unwrap_err()
-            .contains("is 4")
-        );
-    }
-
-    #[test]
-    fn a_firewall_is_enabled_by_yes_or_by_levels() {
-        let levels = |value| {
-            resolve(&Variables::from_pairs([("FIREWALL", value)]))
-                .map(|settings| settings.values.firewall)
-        };
-        for yes in ["1", "on", "yes", "both"] {
-            assert_eq!(levels(yes).unwrap(), ["off", "baseline"]);
-        }
-        assert_eq!(levels("0").unwrap(), [""; 0]);
-        assert_eq!(levels("off rules:10").unwrap(), ["off", "rules:10"]);
-        assert!(
-            levels("strict")
-                .unwrap_err()
-                .contains("FIREWALL is `strict`")
-        );
-    }
-}
+mod tests;

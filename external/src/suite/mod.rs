@@ -210,6 +210,9 @@ fn measure(
             "left out to keep to the budget: {n} cells, {what}"
         ));
     }
+    plan::systems_left_out(&settings, &cells)
+        .iter()
+        .for_each(|sentence| say(sentence));
     if arguments.list {
         return list::list(&cells, &settings);
     }

@@ -82,8 +82,7 @@ pub(super) fn crossed(cells: Vec<Planned>, values: &Profile) -> Vec<Planned> {
     cells
         .into_iter()
         .flat_map(|planned| {
-            // The rules of a firewall are for packets that come over the loopback.
-            let default = default_link(&planned, values).filter(|_| levels.is_empty());
+            let default = default_link(&planned, values);
             let (links, over_loopback) = match &default {
                 Some(link) => (std::slice::from_ref(link), false),
                 None => (&links[..], over_loopback),
@@ -111,10 +110,13 @@ fn default_link(planned: &Planned, values: &Profile) -> Option<Link> {
 
 fn is_published_under_load(planned: &Planned) -> bool {
     let scenario = planned.cell.scenario;
+    is_published(planned) && !scenario.starts() && !scenario.multiplies()
+}
+
+/// Whether its service is reached by a port that its engine has published.
+fn is_published(planned: &Planned) -> bool {
     let managed = planned.system.managed();
-    let is_published =
-        managed.is_some_and(|managed| managed.container_port(&planned.variant).is_some());
-    is_published && !scenario.starts() && !scenario.multiplies()
+    managed.is_some_and(|managed| managed.container_port(&planned.variant).is_some())
 }
 
 /// Whether requests come as they do unless the settings say otherwise.
@@ -145,6 +147,13 @@ fn paths(
         _ if observed => vec![off],
         levels => levels.iter().copied().map(Some).collect(),
     };
+    // Over a link the rules are for what is forwarded to a container. What is in a namespace itself
+    // stands behind none there.
+    let behind = if is_published(planned) {
+        levels.clone()
+    } else {
+        vec![off]
+    };
     let loopback = levels
         .into_iter()
         .filter(|_| over_loopback)
@@ -152,9 +161,11 @@ fn paths(
             firewall,
             link: None,
         });
-    let links = links.iter().filter(|_| !observed).map(|link| NetworkPath {
-        firewall: off,
-        link: Some(*link),
+    let links = links.iter().filter(|_| !observed).flat_map(|link| {
+        behind.iter().map(move |firewall| NetworkPath {
+            firewall: *firewall,
+            link: Some(*link),
+        })
     });
     Some(loopback.chain(links).collect())
 }
@@ -294,6 +305,37 @@ mod tests {
                 .filter(|cell| cell.contains("seccomp"))
                 .all(|cell| !cell.contains("firewall=rules"))
         );
+    }
+
+    #[test]
+    fn levels_of_a_container_under_load_are_of_what_is_forwarded_to_it() {
+        let of = |only: &str, path: &[PathKind]| {
+            let arguments = SuiteArguments {
+                path: path.to_vec(),
+                ..levels_of(&["off", "rules:10"])
+            };
+            let only = [
+                only,
+                "system=docker",
+                "workload=http-hello",
+                "network=bridge",
+            ];
+            let mut cells = cells(arguments, &only).unwrap();
+            cells.retain(|cell| {
+                let is_observed = cell.contains("observer=") && !cell.contains("observer=none");
+                !cell.starts_with("docker-aa") && !is_observed
+            });
+            let behind = |what: &str| cells.iter().filter(|it| it.contains(what)).count();
+            let links = behind("path=veth");
+            (cells.len(), behind("firewall=rules:10"), links)
+        };
+        // From another network unless the loopback is asked for; a start over the loopback unless
+        // the link is.
+        assert_eq!(of("scenario=throughput", &[]), (2, 1, 2));
+        assert_eq!(of("scenario=throughput", &[PathKind::Loopback]), (2, 1, 0));
+        assert_eq!(of("scenario=warm-disk", &[]), (2, 1, 0));
+        let both = [PathKind::Loopback, PathKind::Veth];
+        assert_eq!(of("scenario=warm-disk", &both), (4, 2, 2));
     }
 
     #[test]

@@ -136,13 +136,12 @@ pub(super) fn artifacts(cells: &[Planned], systems: &Systems) -> Vec<ArtifactFac
             ImageSource::Engine(_) => None,
         });
         let files = [
-            target.file.as_ref(),
             native,
             component,
             target.module.as_ref().map(|it| &it.file),
             archive,
         ];
-        for file in files.into_iter().flatten() {
+        for file in described_in(target).chain(files.into_iter().flatten()) {
             add_fact(&mut facts, target, fact_of(file));
         }
         if let Some(ImageSource::Engine(name)) = target.image.as_ref().map(|it| &it.source)
@@ -162,15 +161,20 @@ pub(super) fn artifacts(cells: &[Planned], systems: &Systems) -> Vec<ArtifactFac
     facts
 }
 
-/// The descriptions alone, of a plan that runs other builds than they name.
+/// What is asked alone, of a plan that runs other builds than its descriptions name.
 pub(super) fn descriptions(cells: &[Planned]) -> Vec<ArtifactFact> {
     let mut facts = Vec::new();
     for target in targets(cells) {
-        if let Some(file) = &target.file {
+        for file in described_in(target) {
             add_fact(&mut facts, target, fact_of(file));
         }
     }
     facts
+}
+
+/// The files that say what is asked: the description, and what its requests send.
+fn described_in(target: &Target) -> impl Iterator<Item = &OwnFile> {
+    target.file.iter().chain(&target.bodies)
 }
 
 /// Says which programs are scripts: what reads one is a part of each start, which those who name a program
@@ -284,6 +288,7 @@ fn fact_of(file: &OwnFile) -> ArtifactFact {
 fn add_fact(facts: &mut Vec<ArtifactFact>, target: &Target, fact: ArtifactFact) {
     let name = target.name.clone();
     match facts.iter_mut().find(|known| known.path == fact.path) {
+        Some(known) if known.workloads.contains(&name) => {}
         Some(known) => known.workloads.push(name),
         None => facts.push(ArtifactFact {
             workloads: vec![name],

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use campaign::{Error, Exit};
+use results::installation::Installation;
 use results::record::Scenario;
 use results::values::{Lifecycle, PageCache, Pool};
 use serde::{Deserialize, Serialize};
@@ -296,7 +297,13 @@ impl Profile {
                 Exit::Usage,
                 format!("{name} is no profile: {}", error.to_string().trim_end()),
             )
-            .hint("external/profiles/quick.toml has every key")
+            .hint(example())
         })
     }
+}
+
+/// Where every key of a profile stands.
+pub(super) fn example() -> String {
+    let example = Installation::here().for_readers("external/profiles/quick.toml");
+    format!("{example} has every key")
 }

@@ -10,7 +10,7 @@ use results::scenario::renamed;
 use results::values::PageCache;
 use toml::Table;
 
-use super::profile::Profile;
+use super::profile::{self, Profile};
 use super::settings::Settings;
 
 /// Keys of profiles that were renamed, each with what took its place.
@@ -30,10 +30,11 @@ pub(super) fn check_keys(file: &str, profile: &Table) -> Result<(), Error> {
             Exit::Usage,
             format!("{file}: the key `{old}` is called {new} today"),
         )
-        .hint(
+        .hint(format!(
             "disk_cold, code_cold, image_cold and warm_disk each list the code acquisition modes of \
-                the scenario of that name; external/profiles/quick.toml has every key",
-        )),
+                the scenario of that name; {}",
+            profile::example()
+        ))),
         None => Ok(()),
     }
 }

@@ -46,15 +46,47 @@ pub(super) fn only(cells: Vec<Planned>, only: &[String]) -> Result<Vec<Planned>,
     Ok(cells)
 }
 
+/// What is said of systems that are named beside others and are in none of the cells that are left: what
+/// else is asked for, they do not have.
+pub(super) fn left_out(cells: &[Planned], only: &[String]) -> Vec<String> {
+    let named = |wanted: &str| {
+        let pairs = only.iter().filter_map(|pair| pair.split_once('='));
+        let values = pairs.filter(|(key, _)| *key == wanted);
+        values.map(|(_, value)| value).collect::<Vec<_>>()
+    };
+    let scenarios = named("scenario");
+    let mut systems: Vec<_> = named("system")
+        .into_iter()
+        .map(results::System::current_name)
+        .collect();
+    systems.dedup();
+    systems.retain(|system| cells.iter().all(|it| it.system.name() != *system));
+    let said = systems.into_iter().map(|system| {
+        let why = starts_lacking(system, &scenarios).join("; ");
+        let why = if why.is_empty() {
+            "no cell of it has the rest of --only".to_owned()
+        } else {
+            why
+        };
+        format!("{system} is left out: {why}")
+    });
+    said.collect()
+}
+
+/// Which starts a system does not have, of these scenarios, and why.
+fn starts_lacking(system: &str, scenarios: &[&str]) -> Vec<String> {
+    let lacking = scenarios.iter().filter_map(|scenario| {
+        let why = System::from_name(system)?.lacks(Scenario::from_name(scenario)?)?;
+        Some(format!("{system} has no {scenario} starts: {why}"))
+    });
+    lacking.collect()
+}
+
 /// Why nothing is left: a system that is named has no starts of a scenario that is.
 fn lacking(selected: &BTreeMap<&str, Vec<&str>>) -> String {
     let named = |key| selected.get(key).into_iter().flatten();
-    let lacking = named("system").flat_map(|system| {
-        named("scenario").filter_map(move |scenario| {
-            let why = System::from_name(system)?.lacks(Scenario::from_name(scenario)?)?;
-            Some(format!("{system} has no {scenario} starts: {why}"))
-        })
-    });
+    let scenarios: Vec<_> = named("scenario").copied().collect();
+    let lacking = named("system").flat_map(|system| starts_lacking(system, &scenarios));
     let lacking: Vec<_> = lacking.collect();
     if lacking.is_empty() {
         "`--list` shows the cells of a profile".to_owned()

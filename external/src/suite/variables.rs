@@ -8,7 +8,9 @@ use campaign::{Error, Exit};
 use crate::system::{AcquireVariable, System};
 
 /// The variables of the suite. The adapters have more: see [`table`].
-const SUITE: [(&str, &str); 23] = [
+/// Whose meaning begins with `nothing:` has none unless it is off, and is named where it is not; with
+/// `nothing, whatever its value:`, also where it is off.
+const SUITE: [(&str, &str); 38] = [
     ("WARMUP_REQ", "requests before those that are recorded"),
     (
         "THROUGHPUT_REQS",
@@ -17,8 +19,14 @@ const SUITE: [(&str, &str); 23] = [
     ("THROUGHPUT_CONC", "connections at once under `throughput`"),
     ("HTTP_SCENARIOS", "scenarios of the services"),
     ("HTTP_RUNS", "samples of each cell; the same as N_RUN"),
-    ("CPU_HASH_SCENARIOS", "scenarios of `cpu-hash`"),
-    ("HELLO_WASM_SCENARIOS", "scenarios of `hello`"),
+    (
+        "CPU_HASH_SCENARIOS",
+        "scenarios of `cpu-hash`; `warm` is `warm-disk`, since a command takes no requests",
+    ),
+    (
+        "HELLO_WASM_SCENARIOS",
+        "scenarios of `hello`; `warm` as in CPU_HASH_SCENARIOS",
+    ),
     (
         "PATH_SUFFIX",
         "only the service with this path: `/`, `/cpu`, `/echo` or `/state`",
@@ -70,6 +78,13 @@ const SUITE: [(&str, &str); 23] = [
     ),
     ("FIREWALL_MODE", "the same as FIREWALL"),
     (
+        "INCLUDE_STATE",
+        "1: `http-state` is measured too; 0: it is not",
+    ),
+    ("SKIP_DOCKER", "1: without `docker` and `docker-wasmtime`"),
+    ("SKIP_WASMTIME", "1: without `wasmtime-cli`"),
+    ("COLD_START_RUNS", "samples of each cell; the same as N_RUN"),
+    (
         "DOCKER_PRUNE",
         "nothing: what a run makes in an engine is removed by its name, and nothing else is",
     ),
@@ -77,10 +92,54 @@ const SUITE: [(&str, &str); 23] = [
         "CLEAR_WASH",
         "nothing: wasmCloud's folders are the run's own, and empty at its beginning",
     ),
+    (
+        "WASMCLOUD_PURGE_ON_EXIT",
+        "nothing: wasmCloud's folders are the run's own",
+    ),
+    (
+        "DOCKER_COLD",
+        "nothing: images are built before a run; `image-cold` pulls and unpacks one within the start",
+    ),
+    (
+        "WASMTIME_CACHE_DIR",
+        "nothing: Wasmtime knows no such variable; caches are folders of the run's own",
+    ),
+    (
+        "REQUESTS_PER_INSTANCE",
+        "nothing: THROUGHPUT_REQS counts the requests of a sample, over all its instances",
+    ),
+    (
+        "BOMBARDIER_CONC",
+        "nothing: THROUGHPUT_CONC is the connections to each instance too",
+    ),
+    (
+        "ITERATIONS",
+        "nothing: `cpu-hash` is a million rounds, so that its answer can be checked",
+    ),
+    (
+        "PORT",
+        "nothing: each sample has a port of its own that was free",
+    ),
+    (
+        "GENERATE_PLOTS",
+        "nothing: `analysis report` draws the pictures, of any run",
+    ),
+    (
+        "CONTINUE_ON_ERROR",
+        "nothing, whatever its value: a sample that fails is recorded, and the run goes on",
+    ),
+    (
+        "MAX_RETRIES",
+        "nothing, whatever its value: a start may take as long as `--time-limit` says",
+    ),
+    (
+        "LOG_TO_STDOUT",
+        "nothing, whatever its value: results go to standard output, all else to standard error",
+    ),
 ];
 
 /// Names that begin like one of ours, and are other programs'.
-const FOREIGN: [&str; 1] = ["DOCKER"];
+const FOREIGN: [&str; 3] = ["DOCKER", "GENERATE", "INCLUDE"];
 
 /// Every variable and what it means here. The documentation lists them; a test holds both together.
 pub fn table() -> Vec<(&'static str, &'static str)> {
@@ -113,7 +172,7 @@ impl Variables {
     }
 
     /// These.
-    pub fn from_pairs<const N: usize>(variables: [(&str, &str); N]) -> Self {
+    pub fn from_pairs<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self(
             variables
                 .into_iter()
@@ -154,7 +213,10 @@ impl Variables {
     pub fn without_effect(&self) -> Vec<String> {
         let nothing = SUITE
             .iter()
-            .filter(|(name, meaning)| meaning.starts_with("nothing") && self.is_on(name))
+            .filter(|(name, meaning)| {
+                let always = meaning.starts_with("nothing, ") && self.get(name).is_some();
+                always || meaning.starts_with("nothing:") && self.is_on(name)
+            })
             .map(|(name, meaning)| format!("{name} has no effect here; {meaning}"));
         let scaling = SUITE.iter().filter(|(name, meaning)| {
             meaning.starts_with("with HTTP_SCALING")
@@ -245,6 +307,9 @@ mod tests {
         for foreign in [
             "HTTP_PROXY",
             "HTTPS_PROXY",
+            "INCLUDE",
+            "PORTS",
+            "SKIP",
             "DOCKER_HOST",
             "DOCKER_CONFIG",
             "PATH",
@@ -268,11 +333,70 @@ mod tests {
                 .without_effect()
                 .join("\n")
         };
+        let off = |name| Variables::from_pairs([(name, "0")]).without_effect();
+        assert!(off("CONTINUE_ON_ERROR")[0].contains("the run goes on"));
+        assert!(off("LOG_TO_STDOUT")[0].contains("standard error"));
+        assert!(off("GENERATE_PLOTS").is_empty(), "nothing is drawn");
+        assert!(said("MAX_RETRIES").contains("--time-limit"));
         assert!(said("DOCKER_PRUNE").contains("removed by its name"));
         assert!(said("CLEAR_WASH").contains("the run's own"));
         assert!(said("HTTP_SCALING_CONCURRENCY").contains("without HTTP_SCALING=1"));
         let both = [("HTTP_SCALING", "1"), ("HTTP_SCALING_RUNTIMES", "native")];
         assert!(Variables::from_pairs(both).without_effect().is_empty());
+    }
+
+    /// What the scripts of the classic suite read from the environment, and what they set for
+    /// programs.
+    const CLASSIC: [&str; 39] = [
+        "BOMBARDIER_CONC",
+        "CLEAN_BUILD",
+        "CLEAR_CACHE_BETWEEN_RUNS",
+        "CLEAR_WASH",
+        "COLD_START_RUNS",
+        "CONCURRENCY_LIST",
+        "CONTINUE_ON_ERROR",
+        "CPU_HASH_SCENARIOS",
+        "DOCKER_COLD",
+        "DOCKER_PRUNE",
+        "FIREWALL",
+        "FIREWALL_MODE",
+        "GENERATE_PLOTS",
+        "HELLO_WASM_SCENARIOS",
+        "HTTP_RUNS",
+        "HTTP_SCALING",
+        "HTTP_SCALING_CONCURRENCY",
+        "HTTP_SCALING_N_RUN",
+        "HTTP_SCALING_RUNTIMES",
+        "HTTP_SCENARIOS",
+        "INCLUDE_STATE",
+        "ITERATIONS",
+        "LOG_TO_STDOUT",
+        "MAX_RETRIES",
+        "NO_COLOR",
+        "N_RUN",
+        "PATH_SUFFIX",
+        "PORT",
+        "REQUESTS_PER_INSTANCE",
+        "RUNTIME",
+        "SKIP_DOCKER",
+        "SKIP_WASMTIME",
+        "STRICT_CACHE_CLEAR",
+        "THROUGHPUT_CONC",
+        "THROUGHPUT_REQS",
+        "WARMUP_REQ",
+        "WASMCLOUD_PURGE_ON_EXIT",
+        "WASMTIME_CACHE_DIR",
+        "WASMTIME_CACHE_MODE",
+    ];
+
+    #[test]
+    fn every_variable_of_the_classic_suite_is_known_and_is_in_the_page_about_it() {
+        let page = include_str!("../../../docs/src/guide/classic-suite.md");
+        let known: Vec<_> = table().into_iter().map(|(name, _)| name).collect();
+        for name in CLASSIC {
+            assert!(known.contains(&name) || name == "NO_COLOR", "{name}");
+            assert!(page.contains(&format!("| `{name}`")), "no row of {name}");
+        }
     }
 
     #[test]

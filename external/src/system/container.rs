@@ -166,7 +166,7 @@ pub(super) fn daemons_since(
     before: &BTreeMap<String, (u32, Resources)>,
 ) -> BTreeMap<String, Resources> {
     let cost = |(name, (pid, before)): (&String, &(u32, Resources))| {
-        let after = usage::of_processes(&[*pid]);
+        let after = usage::of_daemon(*pid);
         (name.clone(), usage::since(before, &after))
     };
     before.iter().map(cost).collect()

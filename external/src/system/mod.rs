@@ -50,6 +50,8 @@ pub use self::launch_spec::{LaunchSpec, Mapped};
 pub use self::launched::{Launched, launched};
 use self::managed::ManagedSystem;
 pub use self::own::{Contents, OwnArtifact, OwnArtifactError, Takes};
+#[cfg(fuzzing)]
+pub(crate) use self::own_image::counted_and_found;
 use self::programs::{found, is_root, named_or_installed, run};
 pub use self::registry::System;
 use machine::programs::find as find_program;

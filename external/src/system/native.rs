@@ -20,12 +20,14 @@ pub(super) enum Build {
     SoftSha,
     /// With everything that it needs in its file, as the images of containers hold it.
     Static,
+    /// The usual one, asked for something that no program of a person's own knows.
+    BuiltHere,
 }
 
 /// What builds the programs.
 pub(super) const fn package(build: Build) -> &'static Package {
     match build {
-        Build::Usual => &NATIVE,
+        Build::Usual | Build::BuiltHere => &NATIVE,
         Build::SoftSha => &SOFT_SHA,
         Build::Static => &STATIC,
     }
@@ -81,7 +83,7 @@ pub(super) const fn program_of(workload: Workload) -> &'static str {
 /// The program of the services as it is built, beside which the others lie. Built once by a process:
 /// all samples of a run are of one build.
 pub(super) fn built(how: Build) -> Result<PathBuf, String> {
-    static BUILT: [OnceLock<Result<PathBuf, String>>; 3] = [const { OnceLock::new() }; 3];
+    static BUILT: [OnceLock<Result<PathBuf, String>>; 4] = [const { OnceLock::new() }; 4];
     let built = BUILT[how as usize].get_or_init(|| package(how).program(SERVICE));
     built.clone()
 }

@@ -288,6 +288,7 @@ mod tests {
             arguments: None,
             folder: "/".into(),
             file: None,
+            bodies: Vec::new(),
             secrets: Vec::new(),
         }
     }

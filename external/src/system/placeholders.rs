@@ -167,6 +167,27 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
 /// Which word, and what was meant.
 pub fn check(text: &str, allowed: &[Placeholder]) -> Result<(), (String, String)> {
     let known: Vec<_> = allowed.iter().map(|it| it.word()).collect();
+    let shouted = |it: &&Placeholder| text.contains(&it.written().to_ascii_uppercase());
+    if let Some(shouted) = allowed.iter().find(shouted) {
+        let written = shouted.written();
+        return Err((
+            format!("there is no placeholder {}", written.to_ascii_uppercase()),
+            format!("did you mean {written}?"),
+        ));
+    }
+    let elsewhere = words(text).find(|word| {
+        !known.contains(word) && Placeholder::LAUNCH.iter().any(|it| it.word() == *word)
+    });
+    if let Some(word) = elsewhere {
+        let written: Vec<_> = allowed.iter().map(|it| it.written()).collect();
+        return Err((
+            format!("{{{word}}} stands for nothing here"),
+            format!(
+                "descriptions of systems have it; workloads have {}",
+                written.join(", ")
+            ),
+        ));
+    }
     let unknown = words(text).filter(|word| !known.contains(word));
     let mut slips = unknown.filter_map(|word| Some((word, nearest(word, known.iter().copied())?)));
     match slips.next() {
@@ -209,6 +230,13 @@ mod tests {
     fn a_misspelt_one_is_refused_and_other_words_are_not() {
         let check = |text| check(text, Placeholder::OF_WORKLOADS);
         assert!(check("{address} {x} {name} {\"a\":1}").is_ok());
+        for (text, said) in [
+            ("--port={PORT}", "did you mean {port}?"),
+            ("{out}", "workloads have {address}, {ip}"),
+        ] {
+            let (_, hint) = check(text).unwrap_err();
+            assert!(hint.contains(said), "{hint}");
+        }
         let (message, hint) = check("{adress}").unwrap_err();
         assert!(
             message.contains("{adress}") && hint.contains("{address}"),

@@ -1,15 +1,17 @@
 //! Programs: where they are, what they are, and running them for what they do to files.
 
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use host_probe::trust;
 use machine::clock::now_ns;
+use machine::processes::Stat;
 use results::digest::sha256_file;
 
 use super::{Found, Unavailable, find_program};
-use crate::process::wait_for_end;
+use crate::process::{wait_for_end, wait_with_cpu};
 
 /// Runs a program to its end for what it does to files.
 pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String> {
@@ -39,12 +41,36 @@ pub(super) fn run(program: &Path, arguments: &[String]) -> Result<String, String
 /// itself.
 pub(super) fn ends_by(child: &mut Child, until_ns: u64) -> bool {
     wait_for_end(child.id(), until_ns);
-    if now_ns() < until_ns || matches!(child.try_wait(), Ok(Some(_))) {
+    // It stays to be waited for: whoever does so is told what it cost.
+    let lives = Stat::of(child.id()).is_some_and(|it| it.lives);
+    if now_ns() < until_ns || !lives {
         return true;
     }
     let _ = child.kill();
     let _ = child.wait();
     false
+}
+
+/// What a command printed that has ended, how it ended, and its CPU time with that of all that it
+/// had waited for.
+///
+/// # Errors
+/// What it printed cannot be read, or it was waited for before.
+pub(super) fn output_of(mut child: Child) -> io::Result<(Output, Option<u64>)> {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    if let Some(pipe) = &mut child.stdout {
+        pipe.read_to_end(&mut stdout)?;
+    }
+    if let Some(pipe) = &mut child.stderr {
+        pipe.read_to_end(&mut stderr)?;
+    }
+    let (status, cpu_ns) = wait_with_cpu(child.id())?;
+    let output = Output {
+        status,
+        stdout,
+        stderr,
+    };
+    Ok((output, cpu_ns))
 }
 
 /// Where `./setup` puts a program that it downloads. For root that is a folder of root's: in the home

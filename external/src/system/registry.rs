@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
 use campaign::{Error, Exit};
@@ -58,11 +59,11 @@ impl System {
     ///
     /// # Errors
     /// Another has its name.
-    pub fn register(described: Described) -> Result<Self, Error> {
+    pub fn register(described: Described, file: &Path) -> Result<Self, Error> {
         let name = described.name();
         if Self::from_name(name).is_some() {
-            let message =
-                format!("a system `{name}` is there already, and another one is described");
+            let file = file.display();
+            let message = format!("{file}: system.{name}: a system of that name is there already");
             return Err(Error::new(Exit::Usage, message).hint("give yours a name of its own"));
         }
         let described = Box::leak(Box::new(described));

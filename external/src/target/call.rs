@@ -1,6 +1,6 @@
 //! The request of a description, and what is expected of its answer.
 
-use workloads::target::Step;
+use workloads::target::{OwnFile, Step};
 use workloads::{Expectation, Request, RequestError};
 
 use super::files;
@@ -27,10 +27,14 @@ const MOST_STEPS: usize = 32;
 /// The longest name of a request, in characters: it stands in a column of a table.
 const LONGEST_NAME: usize = 60;
 
+/// The code of an answer: of a service, and of a command.
+pub(super) const STATUS: &str = "status";
+pub(super) const EXIT: &str = "exit";
+
 /// Keys of what is expected.
 const EXPECT: [&str; 6] = [
-    "status",
-    "exit",
+    STATUS,
+    EXIT,
     "body",
     "body-contains",
     "body-sha256",
@@ -41,24 +45,34 @@ fn refused(entry: &Node<'_>, error: &RequestError) -> Wrong {
     entry.wrong(&*error.reason).hint(error.hint)
 }
 
-/// A request: `METHOD /path` and perhaps a body behind it, or its parts.
+/// A request: `METHOD /path` and perhaps a body behind it, or its parts. The file of its body, if it has
+/// one, goes to `bodies`.
 ///
 /// # Errors
 /// It is none.
-pub(super) fn request(entry: &Node<'_>, place: Place<'_>) -> Result<Request, Wrong> {
+pub(super) fn request(
+    entry: &Node<'_>,
+    place: Place<'_>,
+    bodies: &mut Vec<OwnFile>,
+) -> Result<Request, Wrong> {
     if !entry.is_table() {
-        let text = entry.text()?;
+        let text = entry.text_or("a text or a table")?;
         let (request, body) = Request::split(text).map_err(|error| refused(entry, &error))?;
         return Ok(Request {
             body: body.into(),
             ..request
         });
     }
-    parts(entry, &entry.known_fields(&REQUEST)?, place)
+    parts(entry, &entry.known_fields(&REQUEST)?, place, bodies)
 }
 
 /// A request by its parts.
-fn parts(entry: &Node<'_>, fields: &Fields<'_>, place: Place<'_>) -> Result<Request, Wrong> {
+fn parts(
+    entry: &Node<'_>,
+    fields: &Fields<'_>,
+    place: Place<'_>,
+    bodies: &mut Vec<OwnFile>,
+) -> Result<Request, Wrong> {
     let text = |key: &str| fields.get(key).map(|it| it.text()).transpose();
     let method = text("method")?.unwrap_or("GET");
     let head = format!("{method} {}", text("path")?.unwrap_or("/"));
@@ -79,7 +93,9 @@ fn parts(entry: &Node<'_>, fields: &Fields<'_>, place: Place<'_>) -> Result<Requ
         (Some(body), None) => request.body = body.any_text()?.into(),
         (None, Some(file)) => {
             let read = files::body(&place.folder.join(file.text()?));
-            request.body = read.map_err(|message| file.wrong(message))?;
+            let (bytes, read) = read.map_err(|message| file.wrong(message))?;
+            request.body = bytes;
+            bodies.push(read);
         }
         (None, None) => {}
     }
@@ -103,7 +119,11 @@ fn parts(entry: &Node<'_>, fields: &Fields<'_>, place: Place<'_>) -> Result<Requ
 ///
 /// # Errors
 /// One is none, or there are too many.
-pub(super) fn sequence(entry: &Node<'_>, place: Place<'_>) -> Result<Vec<Step>, Wrong> {
+pub(super) fn sequence(
+    entry: &Node<'_>,
+    place: Place<'_>,
+    bodies: &mut Vec<OwnFile>,
+) -> Result<Vec<Step>, Wrong> {
     let each = entry.list_of("requests")?;
     if each.len() > MOST_STEPS {
         let what = format!(
@@ -114,17 +134,22 @@ pub(super) fn sequence(entry: &Node<'_>, place: Place<'_>) -> Result<Vec<Step>, 
     }
     let mut steps: Vec<Step> = Vec::new();
     for node in each {
-        let step = step(&node, place, &steps)?;
+        let step = step(&node, place, &steps, bodies)?;
         steps.push(step);
     }
     Ok(steps)
 }
 
-fn step(node: &Node<'_>, place: Place<'_>, before: &[Step]) -> Result<Step, Wrong> {
+fn step(
+    node: &Node<'_>,
+    place: Place<'_>,
+    before: &[Step],
+    bodies: &mut Vec<OwnFile>,
+) -> Result<Step, Wrong> {
     let usual = Expectation::status(200);
     let is_taken = |name: &str| before.iter().any(|it| it.name == name);
     if !node.is_table() {
-        let request = request(node, place)?;
+        let request = request(node, place, bodies)?;
         return Ok(Step {
             name: usual_name(&request, is_taken),
             request,
@@ -132,14 +157,14 @@ fn step(node: &Node<'_>, place: Place<'_>, before: &[Step]) -> Result<Step, Wron
         });
     }
     let fields = node.known_fields(&STEP)?;
-    let request = parts(node, &fields, place)?;
+    let request = parts(node, &fields, place, bodies)?;
     let name = match fields.get("name") {
         Some(node) => name(&node, is_taken)?,
         None => usual_name(&request, is_taken),
     };
     let expect = fields
         .get("expect")
-        .map(|it| expectation(&it, usual.clone()));
+        .map(|it| expectation(&it, usual.clone(), STATUS));
     Ok(Step {
         name,
         request,
@@ -170,22 +195,40 @@ fn usual_name(request: &Request, is_taken: impl Fn(&str) -> bool) -> String {
 }
 
 /// What is expected where this is `usual`: a code, the words of `--expect`, parts by name, or a list
-/// of these.
+/// of these. `code` is what its code is called.
 ///
 /// # Errors
 /// It cannot be expected.
-pub(super) fn expectation(entry: &Node<'_>, usual: Expectation) -> Result<Expectation, Wrong> {
-    entry.each().iter().try_fold(usual, one)
+pub(super) fn expectation(
+    entry: &Node<'_>,
+    usual: Expectation,
+    code: &str,
+) -> Result<Expectation, Wrong> {
+    let each = entry.each();
+    each.iter()
+        .try_fold(usual, |expected, it| one(expected, it, code))
 }
 
-fn one(expected: Expectation, entry: &Node<'_>) -> Result<Expectation, Wrong> {
+fn one(expected: Expectation, entry: &Node<'_>, code_name: &str) -> Result<Expectation, Wrong> {
     if entry.is_number() {
         return code(expected, entry);
     }
     if !entry.is_table() {
-        return with(expected, entry, entry.text()?);
+        let text = entry.text_or("a code, a text or a table")?;
+        return with(expected, entry, text);
     }
     let parts = entry.known_fields(&EXPECT)?.all();
+    let of_others = parts
+        .iter()
+        .find(|it| [STATUS, EXIT].contains(&it.key) && it.key != code_name);
+    if let Some(other) = of_others {
+        let what = if code_name == STATUS {
+            "a service answers with a `status`, and does not end"
+        } else {
+            "a command ends with an `exit` code, and has no status"
+        };
+        return Err(other.wrong(what));
+    }
     parts.iter().try_fold(expected, part)
 }
 
@@ -200,7 +243,7 @@ fn with(expected: Expectation, entry: &Node<'_>, text: &str) -> Result<Expectati
 
 /// One key of what is expected; several of it as a list.
 fn part(expected: Expectation, entry: &Node<'_>) -> Result<Expectation, Wrong> {
-    if matches!(entry.key, "status" | "exit") {
+    if matches!(entry.key, STATUS | EXIT) {
         return code(expected, entry);
     }
     entry.each().iter().try_fold(expected, |expected, value| {

@@ -1,6 +1,5 @@
 //! The files that a description names, looked at before anything is measured.
 
-use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -96,18 +95,22 @@ pub(super) fn archive(path: &Path) -> Result<OwnFile, Wrong> {
     own_file(path).map_err(|message| (message, "`docker save NAME -o FILE` makes one"))
 }
 
-/// The bytes of a body.
-pub(super) fn body(path: &Path) -> Result<Vec<u8>, String> {
-    let cannot = |error| format!("cannot read {}: {error}", path.display());
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(LONGEST_BODY + 1).read_to_end(&mut bytes))
-        .map_err(cannot)?;
-    if bytes.len() as u64 > LONGEST_BODY {
-        let path = path.display();
-        return Err(format!("{path} is longer than {LONGEST_BODY} bytes"));
+/// A body: its bytes, and the file that holds them.
+pub(super) fn body(path: &Path) -> Result<(Vec<u8>, OwnFile), String> {
+    let shown = path.display();
+    let cannot = |error| format!("cannot read {shown}: {error}");
+    // Before it is opened: that waits where a pipe has no writer.
+    let metadata = std::fs::metadata(path).map_err(cannot)?;
+    if !metadata.is_file() {
+        return Err(format!(
+            "{shown} is no file; a run that is resumed reads it again, which no pipe allows"
+        ));
     }
-    Ok(bytes)
+    if metadata.len() > LONGEST_BODY {
+        return Err(format!("{shown} is longer than {LONGEST_BODY} bytes"));
+    }
+    let file = own_file(path)?;
+    Ok((std::fs::read(path).map_err(cannot)?, file))
 }
 
 /// A file as it is now, by its absolute path.

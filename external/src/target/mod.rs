@@ -146,10 +146,14 @@ pub(crate) fn load(all: &[Described]) -> Result<Vec<Workload>, Error> {
                 parse::targets(source, place)?
             }
         };
+        let whose = match described {
+            Described::File { file } => file.as_str(),
+            Described::Flags { .. } => short::NAME,
+        };
         for target in targets {
             let registered = Workload::register(target);
             loaded.push(registered.map_err(|error| {
-                Error::new(Exit::Usage, error.to_string())
+                Error::new(Exit::Usage, format!("{whose}: {error}"))
                     .hint("each workload has a name of its own: `[workload.NAME]`, or --name NAME")
             })?);
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use campaign::{Error, Exit};
 use results::mask;
 use workloads::target::{
-    self, Component, Folder, Image, ImageSource, Module, NativeCommand, OwnFile, Step,
+    self, Component, Folder, Image, ImageSource, Module, NameError, NativeCommand, OwnFile, Step,
 };
 use workloads::{Call, Expectation, Request, Target};
 
@@ -34,6 +34,9 @@ const KEYS: [&str; 13] = [
     "port",
 ];
 
+/// How a description begins, for hints.
+const BEGINS: &str = "a file describes a workload as `[workload.NAME]`, and its keys below it";
+
 /// How a workload is built, for hints.
 const ARTIFACTS: &str = "name at least one of `native`, `component`, `module` and `image`";
 
@@ -60,8 +63,16 @@ pub(super) struct Place<'a> {
 pub(super) fn targets(source: Source<'_>, place: Place<'_>) -> Result<Vec<Target>, Error> {
     let document = source.parse()?;
     let all = Fields::of(source, &document);
-    all.check_keys(&["workload"])?;
-    let workloads = all.get("workload").map(|it| it.fields()).transpose()?;
+    all.check_keys(&["workload"]).map_err(|wrong| {
+        if all.get("system").is_some() {
+            wrong
+                .hint("--system takes a file that describes systems, and --target one of workloads")
+        } else {
+            wrong.hint(BEGINS)
+        }
+    })?;
+    let workloads = all.get("workload").map(|it| it.fields()).transpose();
+    let workloads = workloads.map_err(|wrong| wrong.hint(BEGINS))?;
     let workloads = workloads.map_or_else(Vec::new, |it| it.all());
     if workloads.is_empty() || workloads.len() > MOST {
         let message = format!(
@@ -69,18 +80,24 @@ pub(super) fn targets(source: Source<'_>, place: Place<'_>) -> Result<Vec<Target
             source.name,
             workloads.len()
         );
-        return Err(Error::new(Exit::Usage, message)
-            .hint("a file describes a workload as `[workload.NAME]`, and its keys below it"));
+        return Err(Error::new(Exit::Usage, message).hint(BEGINS));
     }
     let each = workloads.iter().map(|entry| target(entry, place));
     Ok(each.collect::<Result<_, Wrong>>()?)
 }
 
 fn target(workload: &Node<'_>, place: Place<'_>) -> Result<Target, Wrong> {
+    if !workload.is_table() {
+        return Err(workload.is_not("a table").hint(BEGINS));
+    }
     target::check_name(workload.key).map_err(|error| {
-        workload
-            .wrong(error.to_string())
-            .hint("it stands in records and reports: letters, digits and lines")
+        let hint = match error {
+            NameError::BuiltIn(_) | NameError::Twice(_) => "give yours a name of its own",
+            NameError::Bad { .. } | NameError::Comma(_) => {
+                "it stands in records and reports: letters, digits and lines"
+            }
+        };
+        workload.wrong(error.to_string()).hint(hint)
     })?;
     let keys = workload.known_fields(&KEYS)?;
     let kind = keys.get("kind");
@@ -88,7 +105,10 @@ fn target(workload: &Node<'_>, place: Place<'_>) -> Result<Target, Wrong> {
     let is_command = kind.transpose()? == Some(COMMAND);
     refuse_senseless(&keys, is_command)?;
     let arguments = keys.get("arguments").map(|it| arguments(&it)).transpose()?;
-    let sequence = keys.get("requests").map(|it| call::sequence(&it, place));
+    let mut bodies = Vec::new();
+    let sequence = keys
+        .get("requests")
+        .map(|it| call::sequence(&it, place, &mut bodies));
     let sequence = sequence.transpose()?.unwrap_or_default();
     let (call, usual) = match sequence.first() {
         Some(first) => (Call::Http(first.request.clone()), first.expected.clone()),
@@ -97,13 +117,18 @@ fn target(workload: &Node<'_>, place: Place<'_>) -> Result<Target, Wrong> {
             (call, Expectation::exit(0))
         }
         None => {
-            let request = keys.get("request").map(|it| call::request(&it, place));
+            let request = keys
+                .get("request")
+                .map(|it| call::request(&it, place, &mut bodies));
             let request = request.transpose()?.unwrap_or_else(|| Request::get("/"));
             (Call::Http(request), Expectation::status(200))
         }
     };
     let expected = match keys.get("expect") {
-        Some(entry) => expectation(&entry, usual)?,
+        Some(entry) => {
+            let code = if is_command { call::EXIT } else { call::STATUS };
+            expectation(&entry, usual, code)?
+        }
         None => usual,
     };
     let mut target = Target {
@@ -123,18 +148,10 @@ fn target(workload: &Node<'_>, place: Place<'_>) -> Result<Target, Wrong> {
         arguments: arguments.clone().filter(|_| !is_command),
         folder: place.folder.to_owned(),
         file: place.file.cloned(),
+        bodies,
         secrets: Vec::new(),
     };
-    let native = keys.get("native").map(|it| native(&it, place));
-    target.native = native.transpose()?;
-    let component = keys.get("component").map(|it| component(&it, place));
-    target.component = component.transpose()?;
-    target.module = keys
-        .get("module")
-        .map(|it| module(&it, place))
-        .transpose()?;
-    let image = keys.get("image").map(|it| image(&it, place, arguments));
-    target.image = image.transpose()?;
+    add_artifacts(&mut target, &keys, place, arguments)?;
     if target.native.is_none()
         && target.component.is_none()
         && target.module.is_none()
@@ -147,6 +164,31 @@ fn target(workload: &Node<'_>, place: Place<'_>) -> Result<Target, Wrong> {
     let mask = |step: &mut Step| step.name = mask::reason(&step.name, secrets);
     target.sequence.iter_mut().for_each(mask);
     Ok(target)
+}
+
+/// What the workload is built as.
+fn add_artifacts(
+    target: &mut Target,
+    keys: &Fields<'_>,
+    place: Place<'_>,
+    arguments: Option<Vec<String>>,
+) -> Result<(), Wrong> {
+    let native = keys.get("native").map(|it| native(&it, place));
+    target.native = native.transpose()?;
+    let component = keys.get("component").map(|it| component(&it, place));
+    target.component = component.transpose()?;
+    let module = keys.get("module").map(|it| module(&it, place));
+    target.module = module.transpose()?;
+    let image = keys.get("image").map(|it| image(&it, place, arguments));
+    target.image = image.transpose()?;
+    let is_called = target.component.as_ref().is_some_and(|it| it.handles_http);
+    let is_alone = target.module.is_none() && target.image.is_none();
+    match keys.get("arguments") {
+        Some(entry) if is_called && is_alone && matches!(target.call, Call::Http(_)) => Err(entry
+            .wrong("nothing is given them: the component handles `wasi:http`")
+            .hint("it is called for each request; `environment` may say what it is to know")),
+        _ => Ok(()),
+    }
 }
 
 /// Keys that say something of the other kind of workload, or of an artifact that is not there.

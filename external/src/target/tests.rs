@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use results::digest::sha256_hex;
 use workloads::target::ImageSource;
 use workloads::{Answer, Call, Request, Target};
 
@@ -198,6 +199,7 @@ request = { path = "x" } | request | is no request |
 request = { mehod = "GET" } | request.mehod | is no key | did you mean `method`?
 request = { body = "a", body-file = "b" } | request.body-file | two bodies | 
 request = { body-file = "gone" } | request.body-file | cannot read | 
+request = { body-file = "fixtures" } | request.body-file | is no file | 
 request = { headers = { "a b" = "c" } } | request.headers.a b | is no header | 
 request = { headers = { content-length = "1" } } | request.headers.content-length | follows from the body | leave it out
 requests = [] | requests | the list is empty | 
@@ -210,7 +212,10 @@ expect = { staus = 200 } | expect.staus | is no key | did you mean `status`?
 expect = { status = 1000 } | expect.status | this is 1000, and a whole number from 0 to 999 | 
 expect = { body-sha256 = "12" } | expect.body-sha256 | is no digest | 64 hexadecimal
 expect = { header = "a b" } | expect.header | names no header | 
-expect = [200, true] | expect[1] | a text is expected | 
+expect = [200, true] | expect[1] | a code, a text or a table is expected | 
+expect = { exit = 1 } | expect.exit | answers with a `status` | 
+request = 1.5 | request | a text or a table is expected | 
+env = { A = "b" } | env | is no key | did you mean `environment`?
 ready = "health" | ready | is no path | /health
 native = "./serve" | native | a list of texts is expected | 
 native = [] | native | there is no program | {address}
@@ -219,6 +224,8 @@ native = ["./order.json"] | native[0] | not executable | chmod +x
 native = ["./fixtures"] | native[0] | is no file | 
 native = ["no-such-program-here"] | native[0] | no program | PATH
 native = ["sh", "{adress}"] | native[1] | no placeholder {adress} | {address}
+native = ["sh", "{PORT}"] | native[1] | no placeholder {PORT} | {port}
+native = ["sh", "{out}"] | native[1] | {out} stands for nothing here | {work}
 native = ["sh", 1] | native[1] | a text is expected | 
 image = "-v /:/x" | image | no name of an image | docker save
 image = "./gone.tar" | image | cannot read | docker save
@@ -227,6 +234,7 @@ component = "gone.wasm" | component | cannot read |
 module = "http.component.wasm" | module | holds a component | goes into `component`
 module = "order.json" | module | neither WebAssembly | 
 arguments = ["x"] | arguments | nothing is given them | image's command
+arguments = ["x"]; component = "http.component.wasm" | arguments | nothing is given them | called for each request
 environment = { "A=B" = "c" } | environment.A=B | no name of a variable | 
 environment = { A = 1 } | environment.A | a text is expected | 
 environment = { A = "{prot}" } | environment.A | {prot} | {port}
@@ -252,7 +260,8 @@ fn whatever_is_wrong_is_named_by_line_and_key_with_what_was_meant() {
         } else {
             "native = [\"sh\"]\n"
         };
-        let text = format!("# a comment\n[workload.x]\n{line}\n{runs}");
+        let lines = line.replace("; ", "\n");
+        let text = format!("# a comment\n[workload.x]\n{lines}\n{runs}");
         let error = parsed(ground.path(), &text).unwrap_err();
         let shown = error.to_string();
         let place = format!("x.toml:3: workload.x.{key}");
@@ -283,10 +292,17 @@ fn what_is_no_description_says_what_one_is() {
             "x.toml:2: workload.x: this is a number, and a table is expected",
         ),
         ("workload = [", "x.toml:1: "),
+        (
+            "[workload]\nnative = [\"sh\"]",
+            "x.toml:2: workload.native: this is a list, and a table is expected",
+        ),
+        ("[workload]\nnative = [\"sh\"]", "`[workload.NAME]`"),
+        ("[system.x]", "x.toml:1: system: `system` is no key"),
+        ("[system.x]", "--system takes a file that describes systems"),
         ("[workload.x]", "there is nothing to run"),
         (
             "[workload.hello]\nnative = [\"sh\"]",
-            "there is a built-in workload `hello`",
+            "there is a built-in workload `hello`\n  hint: give yours a name of its own",
         ),
         ("[workload.\"a/b\"]\nnative = [\"sh\"]", "`/` in a name"),
         (
@@ -301,6 +317,31 @@ fn what_is_no_description_says_what_one_is() {
     let many = many.concat();
     let error = parsed(ground.path(), &many).unwrap_err().to_string();
     assert!(error.contains("40 workloads"), "{error}");
+}
+
+#[test]
+fn a_body_is_a_file_that_the_record_knows() {
+    let ground = ground();
+    let text = "[workload.x]\nnative = [\"sh\"]\nrequests = [\"GET /\", { method = \"POST\", body-file = \
+        \"order.json\" }]";
+    let target = &parsed(ground.path(), text).unwrap()[0];
+    assert_eq!(target.sequence[1].request.body, b"{\"n\": 1}");
+    let [body] = &target.bodies[..] else {
+        panic!("{:?}", target.bodies);
+    };
+    assert_eq!(body.path, ground.path().join("order.json"));
+    assert_eq!(body.sha256, sha256_hex(b"{\"n\": 1}"));
+    // One that waits for a writer is refused before it is opened.
+    let pipe = ground.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let error = parsed(ground.path(), &text.replace("order.json", "pipe")).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("x.toml:3: workload.x.requests[1].body-file: "),
+        "{error}"
+    );
+    assert!(error.to_string().contains("no pipe allows"), "{error}");
 }
 
 #[test]

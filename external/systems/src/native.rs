@@ -2,7 +2,7 @@
 
 use super::{Family, Kind, Known, Layer, Marker, look};
 
-pub(super) const KNOWN: [Known; 3] = [
+pub(super) const KNOWN: [Known; 4] = [
     Known {
         name: "native",
         label: "native",
@@ -29,6 +29,15 @@ pub(super) const KNOWN: [Known; 3] = [
         engine: None,
         usual: &[],
         look: look("native", Marker::Circle, true),
+    },
+    Known {
+        name: "native-no-date",
+        label: "native, without a date",
+        kind: Kind::Native,
+        family: Family::Native,
+        engine: None,
+        usual: &[],
+        look: look("grey", Marker::Circle, false),
     },
 ];
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use campaign::Exit;
 use rand::RngExt as _;
 
 use crate::support::{Suite, number, random};
@@ -38,8 +39,15 @@ fn kills_at_random_moments_lose_nothing_and_leave_nothing() {
             after.len()
         );
         let Some(status) = ended else { continue };
-        // It was quicker: the next ones are of a run of their own.
-        assert!(status.success(), "{status}: {}", suite.said());
+        // It was quicker: the next ones are of a run of their own. Of what others do on this machine, single
+        // samples may have failed or been skipped, which is looked at below.
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        let over = [Exit::Ok, Exit::Samples].map(Exit::code);
+        assert!(
+            code.is_some_and(|code| over.contains(&code)),
+            "{status}: {}",
+            suite.said()
+        );
         end(&mut suite);
         suite = Suite::new(CELLS, SAMPLES);
     }

@@ -16,5 +16,7 @@ mod engines;
 mod kills;
 mod room;
 mod support;
+#[path = "../support/turns.rs"]
+mod turns;
 #[path = "../support/waiting.rs"]
 mod waiting;

@@ -15,6 +15,7 @@ use results::record::Outcome;
 use results::{FailureKind, Sample, ledger, run_folder};
 use tempfile::TempDir;
 
+use crate::turns;
 use crate::waiting::HANG_NS;
 
 /// How often something is looked for.
@@ -58,6 +59,9 @@ pub(crate) struct Suite {
 
 impl Suite {
     pub(crate) fn new(only: &'static str, samples: u32) -> Self {
+        if only.contains("docker") {
+            turns::engine();
+        }
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         for name in ["results", "temporary"] {
             fs::create_dir(folder.path().join(name)).unwrap();

@@ -11,6 +11,8 @@ mod own_image;
 mod same;
 mod sandbox;
 mod support;
+#[path = "../support/turns.rs"]
+mod turns;
 
 use std::process::{Child, Command, Stdio};
 

@@ -89,6 +89,7 @@ fn service(name: &str, archive: OwnFile, arguments: Option<&[&str]>) -> Workload
         arguments: None,
         folder: PathBuf::from("/"),
         file: None,
+        bodies: Vec::new(),
         secrets: Vec::new(),
     };
     Workload::register(target).unwrap()

@@ -14,6 +14,7 @@ use results::{Param, Params, Phase};
 use workloads::{Call, Workload};
 
 use crate::ground::{self, Ground, HANG_NS};
+use crate::turns;
 
 /// One at a time in a process: containers are named after it.
 static ONE: Mutex<()> = Mutex::new(());
@@ -21,7 +22,7 @@ static ONE: Mutex<()> = Mutex::new(());
 /// Whether a system is on this machine, of those that `./setup` installs only where they are named.
 pub(crate) fn is_there(name: &str) -> bool {
     // It is given what an engine gives its runtime.
-    docker_engine::start().expect("`./setup docker` installs it");
+    turns::engine();
     let named = ["youki", "gvisor", "podman"];
     let found = System::from_name(name).unwrap().find();
     match found {
@@ -42,8 +43,8 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn of(name: &str) -> Self {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        // A test of Docker's may have left the engine dead, and containerd with it.
-        docker_engine::start().expect("`./setup docker` installs it");
+        // Its containerd, and what an engine says of a container.
+        turns::engine();
         Self {
             ground: Ground::of(name),
             _one: one,

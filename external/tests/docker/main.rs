@@ -6,6 +6,8 @@ mod failures;
 mod ground;
 mod reach;
 mod support;
+#[path = "../support/turns.rs"]
+mod turns;
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};

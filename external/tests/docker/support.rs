@@ -10,6 +10,7 @@ use results::{Attested, Param, Params, Phase, PhaseTime};
 use workloads::{Answer, Call, Workload};
 
 use crate::ground::{self, Ground};
+use crate::turns;
 
 /// The program that asks the engine in its own words, without this project's code: a second way of
 /// knowing.
@@ -34,8 +35,7 @@ pub(crate) fn system(name: &str) -> System {
 }
 
 pub(crate) fn found(name: &str) -> Found {
-    // A test before this one may have left it dead.
-    docker_engine::start().expect("`./setup docker` installs it");
+    turns::engine();
     system(name)
         .find()
         .unwrap_or_else(|missing| panic!("{name}: {missing}"))
@@ -43,8 +43,7 @@ pub(crate) fn found(name: &str) -> Found {
 
 /// What an engine is made with: one that runs.
 pub(crate) fn ground_of(name: &str) -> Ground {
-    // A test before this one may have left it dead.
-    docker_engine::start().expect("`./setup docker` installs it");
+    turns::engine();
     Ground::of(name)
 }
 

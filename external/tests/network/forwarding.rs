@@ -5,6 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use external::network::firewall::{Level, ruleset};
+
 use super::support::{Ground, HANG};
 
 /// How long an answer is waited for that must not come.
@@ -157,4 +159,35 @@ fn a_host_of_containers_keeps_every_published_port_whether_or_not_something_list
             "[fd99:1::1]:20000",
         ],
     );
+}
+
+/// Packets that a counter of the suite's table has counted.
+fn counted(ground: &Ground, counter: &str) -> u64 {
+    let rules = ground.rules();
+    let (_, rest) = rules.split_once(&format!("counter {counter} {{")).unwrap();
+    let mut words = rest.split_whitespace();
+    words.find(|word| *word == "packets");
+    words.next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_is_forwarded_to_a_container_goes_through_a_suites_rules_both_ways() {
+    let Some(row) = Row::new() else { return };
+    serve(&row.behind, "0.0.0.0:8080");
+    row.machine.nft(
+        "add table ip theirs; add chain ip theirs pre { type nat hook prerouting priority -100; }; \
+         add rule ip theirs pre tcp dport 20000 dnat to 10.99.2.2:8080",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules");
+    let table = ruleset::replacing(Level::Rules(7), &[PORT..=PORT], Some(8_080), "1-1");
+    std::fs::write(&file, table).unwrap();
+    row.machine.nft(&format!("-f {}", file.display()));
+    assert_eq!(row.answer("10.99.1.1:20000", HANG), Some(200));
+    // A connection with a request is three packets each way at least.
+    let forwarded = counted(&row.machine, "forwarded");
+    assert!(forwarded >= 6, "{forwarded}");
+    for other in ["loopback", "to_container", "from_container", "blocked"] {
+        assert_eq!(counted(&row.machine, other), 0, "{other}");
+    }
 }

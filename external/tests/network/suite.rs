@@ -215,6 +215,50 @@ fn a_containers_packets_go_through_the_rules_on_both_links() {
     assert_eq!(left, None);
 }
 
+#[test]
+fn a_containers_load_from_another_network_goes_through_the_rules_where_it_is_forwarded() {
+    if !is_possible() {
+        return;
+    }
+    if let Some(owner) = owner_of_the_table().filter(|owner| is_somebodys(owner)) {
+        return not_run(&format!(
+            "there is a firewall already, which a suite leaves alone: {owner}"
+        ));
+    }
+    let out = folder();
+    let only = "system=docker,workload=http-hello,scenario=throughput,network=bridge";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
+    command.args(["suite", "--only", only, "--firewall", "off,rules:20"]);
+    command.args(["--samples", "1", "--requests", "100", "--warm-up", "1"]);
+    command.arg("--out").arg(out.path());
+    let (code, said) = told(&command.stdin(Stdio::null()).output().unwrap());
+    if code == 8 {
+        return not_run(&format!("no container engine: {said}"));
+    }
+    assert_eq!(code, 0, "{said}");
+    let samples = samples(out.path());
+    let behind = |level: &str| {
+        let found = samples
+            .iter()
+            .find(|sample| sample.cell.params.is(Param::Firewall, level));
+        found.unwrap_or_else(|| panic!("{level}: {said}"))
+    };
+    for level in ["off", "rules:20"] {
+        let sample = behind(level);
+        assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
+        let path = sample.attested.text(Evidence::ClientPath);
+        assert_eq!(path, Some("dnat"), "{level}");
+    }
+    let count = |key| behind("rules:20").attested.number(key);
+    // A hundred requests are a packet there and one back each.
+    let forwarded = count(Evidence::FirewallPacketsForwarded);
+    assert!(
+        forwarded.is_some_and(|packets| packets >= 200),
+        "{forwarded:?}"
+    );
+    assert_eq!(count(Evidence::FirewallPackets), Some(0));
+}
+
 /// The names of the namespaces of a suite that runs.
 fn namespaces_of(pid: u32) -> Vec<String> {
     let names = std::fs::read_dir("/run/netns")

@@ -82,6 +82,7 @@ impl Fact {
                 Evidence::FirewallPackets,
                 Evidence::FirewallPacketsToContainer,
                 Evidence::FirewallPacketsFromContainer,
+                Evidence::FirewallPacketsForwarded,
             ],
         ),
     ];

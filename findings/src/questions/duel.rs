@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use results::manifest::Setting;
 use results::record::Scenario;
 use results::values::{Build, Named as _};
 use results::{Param, Workload};
@@ -116,18 +117,23 @@ pub fn compute(facts: &Facts) -> Option<Duel> {
     let rounds = [rounds(facts, &pairs, true), rounds(facts, &pairs, false)].concat();
     let files = files(facts);
     let manifest = facts.manifest.as_ref();
-    let of = if manifest.is_some_and(|it| it.config.contains_key(HOSTS)) {
-        Subject::Host
-    } else {
-        Subject::Workload
-    };
     Some(Duel {
-        of,
+        of: manifest.map_or(Subject::Workload, |it| subject(&it.config)),
         is_same: files.as_ref().is_some_and(|[a, b]| a.sha256 == b.sha256),
         files,
         outcome: outcome(&rounds),
         rounds,
     })
+}
+
+/// What a run's builds are builds of: every run has the key, and those of the program name two.
+fn subject(config: &BTreeMap<String, Setting>) -> Subject {
+    let hosts = config.get(HOSTS).and_then(|it| it.value.as_object());
+    if hosts.is_some_and(|it| !it.is_empty()) {
+        Subject::Host
+    } else {
+        Subject::Workload
+    }
 }
 
 /// The rounds that decide, or those that do not: each of the two corrected together, so that what is
@@ -251,5 +257,25 @@ fn clause(member: &Comparison) -> String {
     match &member.verdict {
         Verdict::NotComparable { why } => format!("not comparable: {why}"),
         _ => format!("{}, {} the cost", member.label(), member.ratio_text()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use results::manifest::Origin;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn builds_are_of_the_program_only_where_two_are_named() {
+        let config = |value| {
+            let origin = Origin::Default;
+            BTreeMap::from([(HOSTS.to_owned(), Setting { value, origin })])
+        };
+        assert_eq!(subject(&BTreeMap::new()), Subject::Workload);
+        assert_eq!(subject(&config(json!({}))), Subject::Workload);
+        let two = json!({"a": "/before/host", "b": "/after/host"});
+        assert_eq!(subject(&config(two)), Subject::Host);
     }
 }

@@ -29,6 +29,8 @@ pub struct InstanceSetReport {
     pub full: Memory,
     /// Mappings of the process with all of them.
     pub mappings: u64,
+    /// Addresses that it has reserved, in bytes. Nothing where the kernel does not tell.
+    pub address_space_bytes: Option<u64>,
     /// What they answered afterwards, each different answer with how many gave it.
     pub answers: Vec<(Answered, u64)>,
     /// How long that took, in nanoseconds.

@@ -10,9 +10,10 @@ use host_probe::report::{Cause, Failure as StartFailure, InstanceSetReport};
 use host_probe::request::{INSTANCES, InstanceSet};
 use host_probe::settings::{Acquire, Configuration, Engine, EngineSettings};
 use results::record::Requests;
-use results::{Attested, Cell, Evidence, Failure, FailureKind, Skip, SkipKind};
+use results::{Attested, Cell, Evidence, Failure, FailureKind, Param, Skip, SkipKind};
 
 use super::compiled_code::{CompiledCode, Key, Source};
+use super::growth::{Allowed, Growth};
 use super::programs::{Program, THIS};
 use super::target::Target;
 use super::{Limits, check_answer, launch, spec};
@@ -43,7 +44,7 @@ pub(crate) struct Density<'a> {
     compiled_code: CompiledCode,
     /// Whether one instance can be measured so.
     tried: HashMap<(EngineSettings, bool), Result<(), Skip>>,
-    /// How the mappings of a process grow with its instances, or why that is not known.
+    /// How what a process has grows with its instances, or why that is not known.
     growth: HashMap<(EngineSettings, bool), Result<Growth, Skip>>,
     /// What `prepare` left for `sample`.
     prepared: Option<(DensityParams, PathBuf)>,
@@ -104,11 +105,8 @@ impl<'a> Density<'a> {
 
     /// Whether the machine lets one process hold so many instances.
     fn check_limits(&mut self, params: DensityParams, file: &Path) -> Result<(), Skip> {
-        let Some(allowed) = machine::limits::max_mappings() else {
-            return Ok(());
-        };
-        // Of what is far from the limit, nothing need be known.
-        if u64::from(params.instances) * Growth::SURELY_ENOUGH < allowed {
+        let allowed = Allowed::now();
+        if allowed.is_surely_enough(params.instances) {
             return Ok(());
         }
         let key = (params.settings, params.touched);
@@ -125,7 +123,10 @@ impl<'a> Density<'a> {
             });
             self.growth.insert(key, growth);
         }
-        self.growth[&key].clone()?.check(params.instances, allowed)
+        let reserves = !params.settings.levers.is_moved(&Param::MemoryReservation);
+        self.growth[&key]
+            .clone()?
+            .check(params.instances, allowed, reserves)
     }
 }
 
@@ -163,64 +164,6 @@ fn launch_set(set: &InstanceSet) -> Result<InstanceSetReport, StartFailure> {
         PROCESS_TIME_LIMIT,
     );
     finished.report
-}
-
-/// How the mappings of a process grow with its instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Growth {
-    /// With one instance.
-    first: u64,
-    /// With [`Growth::MANY`].
-    many: u64,
-}
-
-impl Growth {
-    /// As many as show what one more takes.
-    const MANY: u32 = 65;
-    /// More mappings than an instance of any guest here takes.
-    const SURELY_ENOUGH: u64 = 16;
-    /// What may come and go besides: stacks of threads, and pieces of the heap.
-    const RESERVE: u64 = 256;
-
-    fn measure(
-        start: impl Fn(u32) -> Result<InstanceSetReport, StartFailure>,
-    ) -> Result<Self, Skip> {
-        let mappings = |instances| {
-            let report = start(instances).map_err(|failure| {
-                Skip::new(
-                    SkipKind::NotPrepared,
-                    format!("{instances} instances cannot be started: {failure}"),
-                )
-            })?;
-            Ok::<_, Skip>(report.mappings)
-        };
-        Ok(Self {
-            first: mappings(1)?,
-            many: mappings(Self::MANY)?,
-        })
-    }
-
-    /// Mappings of a process with so many instances, rounded up.
-    fn needed(self, instances: u32) -> u64 {
-        let more = self.many.saturating_sub(self.first);
-        let steps = u64::from(Self::MANY - 1);
-        self.first + (more * u64::from(instances - 1)).div_ceil(steps) + Self::RESERVE
-    }
-
-    fn check(self, instances: u32, allowed: u64) -> Result<(), Skip> {
-        let needed = self.needed(instances);
-        if needed <= allowed {
-            return Ok(());
-        }
-        let reason = format!(
-            "{instances} instances need about {needed} mappings, and vm.max_map_count allows a \
-                process {allowed}"
-        );
-        // Some more, since it is an estimate.
-        let enough = (needed + needed / 10).next_multiple_of(1_000);
-        Err(Skip::new(SkipKind::MachineLimit, reason)
-            .remedy(format!("`sysctl -w vm.max_map_count={enough}` allows it")))
-    }
 }
 
 impl Bench for Density<'_> {
@@ -324,29 +267,4 @@ fn check_all(
         FailureKind::WrongAnswer,
         format!("{answered} of {} instances answered", params.instances),
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_kernel_does_not_allow_is_known_beforehand_with_its_remedy() {
-        // Seven mappings an instance, as on-demand allocation takes.
-        let growth = Growth {
-            first: 100,
-            many: 100 + 64 * 7,
-        };
-        assert_eq!(growth.needed(1), 100 + Growth::RESERVE);
-        assert_eq!(growth.check(9_000, 65_530), Ok(()));
-        let skip = growth.check(10_000, 65_530).unwrap_err();
-        assert_eq!(skip.kind, SkipKind::MachineLimit);
-        assert!(skip.reason.contains("allows a process 65530"), "{skip}");
-        let remedy = skip.remedy.unwrap();
-        let enough: u64 = remedy
-            .split(['=', '`'])
-            .find_map(|word| word.split(' ').next()?.parse().ok())
-            .unwrap();
-        assert_eq!(growth.check(10_000, enough), Ok(()));
-    }
 }

@@ -4,13 +4,13 @@
 use serde_json::json;
 
 use host_probe::settings::{
-    Acquire, CompileThreads, Compiler, Configuration, Engine, Interrupt, MemoryInit, Named as _,
-    Parameter as _,
+    Acquire, Allocator, CompileThreads, Compiler, Configuration, Engine, Interrupt, MemoryInit,
+    Named as _, Parameter as _,
 };
 use results::{Attested, Evidence, Failure, FailureKind, Param};
 
 use crate::engine::wasmtime::MAJOR;
-use crate::engine::wasmtime::levers::is_shown;
+use crate::engine::wasmtime::levers::may_be_on_word;
 
 /// Compares the evidence with the configuration.
 ///
@@ -91,17 +91,40 @@ fn not_as_planned(difference: &str) -> Failure {
     )
 }
 
-/// The levers that should be found moved, or nothing.
-fn levers_moved(configuration: &Configuration) -> serde_json::Value {
+/// Whether the levers that were moved are those of the configuration: each is shown, or one of the few
+/// that are taken on the engine's word and said to be.
+fn check_levers(configuration: &Configuration, attested: &Attested) -> Result<(), Failure> {
+    let list = |evidence: &Evidence| -> Vec<&str> {
+        let line = attested.get(evidence).and_then(|it| it.as_str());
+        line.map(|line| line.split(',').collect())
+            .unwrap_or_default()
+    };
+    let (shown, said) = (list(&Evidence::LeversMoved), list(&Evidence::LeversOnWord));
     let moved = configuration.normal().settings.levers;
-    let moved = moved.moved().filter(|(lever, _)| is_shown(lever.param));
-    let moved: Vec<_> = moved
-        .map(|(lever, value)| format!("{}={value}", lever.param))
-        .collect();
-    if moved.is_empty() {
-        serde_json::Value::Null
-    } else {
-        moved.join(",").into()
+    // Where memories are mapped from is looked up in the kernel's map: `memory_image`.
+    let moved = moved
+        .moved()
+        .filter(|(lever, _)| *lever.param != Param::MemoryImageIn);
+    let mut planned = Vec::new();
+    for (lever, value) in moved {
+        let entry = format!("{}={value}", lever.param);
+        let is_said = may_be_on_word(lever.param) && said.contains(&entry.as_str());
+        if !is_said && !shown.contains(&entry.as_str()) {
+            return Err(not_as_planned(&format!(
+                "{entry} should be shown by {} and is not among {shown:?}",
+                Evidence::LeversMoved
+            )));
+        }
+        planned.push(entry);
+    }
+    let is_unplanned = |found: &str| planned.iter().all(|entry| entry != found);
+    match shown
+        .into_iter()
+        .chain(said)
+        .find(|found| is_unplanned(found))
+    {
+        Some(found) => Err(not_as_planned(&format!("{found} was found"))),
+        None => Ok(()),
     }
 }
 
@@ -124,7 +147,10 @@ fn check_wasmtime(configuration: &Configuration, attested: &Attested) -> Result<
         // Their code generators have no levels.
         Compiler::Winch | Compiler::Singlepass => {}
     }
-    expected.push((Evidence::LeversMoved, levers_moved(configuration)));
+    if settings.allocator == Allocator::Pooling {
+        expected.push((Evidence::PoolSettings, json!(settings.pool)));
+    }
+    check_levers(configuration, attested)?;
     // A guest without initialised memory has no image.
     if settings.levers.is_moved(&Param::MemoryImageIn)
         && attested.get(&Evidence::MemoryImage) == Some(&json!("precompiled_file"))
@@ -182,17 +208,49 @@ mod tests {
                     continue;
                 };
                 // Loading is distinguished from compiling by its phase; the page cache is proved by
-                // the parent; and some levers are only another way to call the engine.
+                // the parent; and this guest has an image of neither kind in a file.
                 let attested = other.normal() != Configuration::BASELINE
                     && !other.loads_precompiled()
                     && match value {
                         Value::PageCache(_) => false,
-                        Value::Lever(lever, _) => is_shown(LEVERS[lever].param),
+                        Value::Lever(lever, _) => *LEVERS[lever].param != Param::MemoryImageIn,
                         _ => true,
                     };
                 assert_eq!(check(&other, &baseline()).is_err(), attested, "{value}");
             }
         }
+    }
+
+    #[test]
+    fn a_lever_is_shown_or_said_to_be_taken_on_word() {
+        let lever = |param: &Param| {
+            let at = LEVERS
+                .iter()
+                .position(|lever| lever.param == param)
+                .unwrap();
+            Configuration::BASELINE.with(Value::Lever(at, 1)).unwrap()
+        };
+        let with = |evidence: Evidence, entry: &str| {
+            let mut found = baseline();
+            found.insert(evidence, entry);
+            found
+        };
+        let eager = lever(&Param::CowImage);
+        let said = with(Evidence::LeversOnWord, "cow_image=eager");
+        assert_eq!(check(&eager, &said), Ok(()));
+        assert!(check(&Configuration::BASELINE, &said).is_err());
+        let guard = lever(&Param::GuardBefore);
+        assert_eq!(
+            check(&guard, &with(Evidence::LeversMoved, "guard_before=no")),
+            Ok(())
+        );
+        // What shows itself is taken on nobody's word.
+        let said = with(Evidence::LeversOnWord, "guard_before=no");
+        let reason = check(&guard, &said).unwrap_err().reason;
+        assert!(
+            reason.contains("guard_before=no should be shown"),
+            "{reason}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub(crate) mod density;
 pub(crate) mod embedded;
 pub(crate) mod estimate;
 mod evidence;
+mod growth;
 mod isolation;
 pub(crate) mod launch;
 pub(crate) mod plan;

@@ -74,7 +74,7 @@ pub(crate) fn starts(
 }
 
 /// Whether every lever that is moved has an effect on a guest of this kind.
-fn suits(target: &Target, configuration: &Configuration) -> bool {
+pub(crate) fn suits(target: &Target, configuration: &Configuration) -> bool {
     let mut moved = configuration.settings.levers.moved();
     moved.all(|(lever, _)| {
         lever.when.iter().all(|when| match when {

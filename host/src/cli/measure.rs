@@ -78,6 +78,10 @@ pub(crate) struct Density {
     /// Workload that answers requests [default: http-hello]
     #[arg(long, value_name = "NAME")]
     pub(crate) workload: Option<String>,
+    /// Measure only this allocator or this way to fill memories, or move a lever of the engine in every
+    /// cell (repeatable; the same key twice measures both values): `allocator=pooling`, `memory_reservation=64MiB`
+    #[arg(long, value_name = "KEY=VALUE", value_parser = Value::parse)]
+    pub(crate) select: Vec<Value>,
     /// A service of one's own.
     #[command(flatten)]
     pub(crate) own: OwnArguments,
@@ -94,7 +98,7 @@ pub(crate) struct Density {
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["instances", "workload", "samples", "seed", "artifact"]
+        conflicts_with_all = ["instances", "workload", "select", "samples", "seed", "artifact"]
     )]
     pub(crate) resume: Option<String>,
     /// How to print the result

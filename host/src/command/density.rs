@@ -1,13 +1,15 @@
 //! `host density-embedded`: how many instances fit into one process, and what each takes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use campaign::manifest::Measured;
 use campaign::run::Format;
 use campaign::{Error, Exit, report_offer, run};
 use host_probe::settings::{
-    Acquire, Allocator, Configuration, Engine, EngineSettings, MemoryInit, Named, Parameter,
+    Acquire, Allocator, Configuration, Engine, MemoryInit, Named, Parameter, Value,
 };
+use results::levers::{LEVERS, Positions};
 use results::manifest::{Manifest, Order, Origin, System};
 use results::record::Scenario;
 use results::{Cell, Param, Params};
@@ -17,6 +19,7 @@ use workloads::Workload;
 
 use super::{Origins, artifact_facts, config, masked, read_config, resume_command};
 use crate::bench::density::{self, DensityParams, LIMITS};
+use crate::bench::plan;
 use crate::bench::programs::{Program, THIS};
 use crate::bench::rehearsal;
 use crate::bench::target::Target;
@@ -38,6 +41,9 @@ struct Options {
     /// In a record that masks some of the artifact's call: by what the whole of it is recognised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     call_fingerprint: Option<String>,
+    /// As `--select` has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    select: Vec<String>,
     samples: u32,
     seed: u64,
 }
@@ -58,7 +64,7 @@ pub(super) fn run(arguments: &Density) -> Result<Exit, Error> {
         Some(artifact) => own_target(artifact)?,
         None => find_target(&options.workload)?,
     };
-    let cells = cells(&options);
+    let cells = cells(&options, &target)?;
     rehearsal::rehearse(Path::new(THIS), &Configuration::BASELINE, &target, LIMITS).map_err(
         |failure| artifact_failed(&target.given, &target.path, &failure, Advice::MEASURED),
     )?;
@@ -127,6 +133,10 @@ fn parse_options(arguments: &Density) -> Result<(Options, Origins), Error> {
             given(arguments.workload.is_some(), Origin::Default),
         ),
         (
+            "select",
+            given(!arguments.select.is_empty(), Origin::Default),
+        ),
+        (
             "artifact",
             given(arguments.own.artifact.is_some(), Origin::Default),
         ),
@@ -153,6 +163,7 @@ fn parse_options(arguments: &Density) -> Result<(Options, Origins), Error> {
             .unwrap_or_else(|| Workload::HttpHello.name().to_owned()),
         artifact,
         call_fingerprint: None,
+        select: arguments.select.iter().map(ToString::to_string).collect(),
         samples: arguments.samples.unwrap_or(5),
         seed: arguments.seed.unwrap_or_else(run::draw_seed),
     };
@@ -193,11 +204,11 @@ fn find_target(name: &str) -> Result<Target, Error> {
 }
 
 /// Every number of instances, with each allocator, each way to fill memories, touched and
-/// untouched; and some twice.
-fn cells(options: &Options) -> Vec<(Cell, DensityParams)> {
+/// untouched, as far as they are selected; and some twice.
+fn cells(options: &Options, target: &Target) -> Result<Vec<(Cell, DensityParams)>, Error> {
     let system = Engine::Wasmtime.system();
     let mut cells = Vec::new();
-    for params in all_params(options) {
+    for params in all_params(options, target)? {
         let cell = Cell {
             system: system.clone(),
             workload: options.workload.as_str().into(),
@@ -205,7 +216,9 @@ fn cells(options: &Options) -> Vec<(Cell, DensityParams)> {
             params: cell_params(params),
         };
         // The control: the usual configuration, under another name.
-        if params.touched && params.settings == Configuration::BASELINE.settings {
+        let mut unmoved = params.settings;
+        unmoved.levers = Positions::DEFAULT;
+        if params.touched && unmoved == Configuration::BASELINE.settings {
             let twin = Cell {
                 system: system.twin(),
                 ..cell.clone()
@@ -215,33 +228,95 @@ fn cells(options: &Options) -> Vec<(Cell, DensityParams)> {
             cells.push((cell, params));
         }
     }
-    cells
+    Ok(cells)
 }
 
-fn all_params(options: &Options) -> Vec<DensityParams> {
+fn all_params(options: &Options, target: &Target) -> Result<Vec<DensityParams>, Error> {
+    let mut configurations = configurations(&options.select)?;
+    configurations.retain(|one| plan::suits(target, one));
+    if configurations.is_empty() {
+        let message = "nothing is left to measure: what was selected has no effect on this guest";
+        return Err(Error::new(Exit::Usage, message));
+    }
     let mut all = Vec::new();
     for &instances in &options.instances {
-        for &allocator in Allocator::ALL {
-            for &memory_init in MemoryInit::ALL {
-                let settings = EngineSettings {
-                    allocator,
-                    memory_init,
-                    ..Configuration::BASELINE.settings
-                };
-                all.extend([false, true].map(|touched| DensityParams {
-                    instances,
-                    touched,
-                    settings,
-                }));
-            }
+        for configuration in &configurations {
+            all.extend([false, true].map(|touched| DensityParams {
+                instances,
+                touched,
+                settings: configuration.settings,
+            }));
         }
     }
-    all
+    Ok(all)
+}
+
+/// Instances of precompiled code with each allocator and each way to fill memories, with the selected values
+/// set in each, each once.
+fn configurations(selected: &[String]) -> Result<Vec<Configuration>, Error> {
+    let usage = |reason: String| Error::new(Exit::Usage, reason);
+    let mut by_key: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for text in selected {
+        let value = Value::parse(text).map_err(usage)?;
+        if !varies(value) {
+            let names = [Allocator::PARAM.name(), MemoryInit::PARAM.name()];
+            return Err(usage(format!(
+                "`{value}` has no effect on instances of precompiled code that are kept"
+            ))
+            .hint(format!(
+                "{} and the levers that such code is compiled or run with have one",
+                names.join(", ")
+            )));
+        }
+        by_key.entry(value.key()).or_default().push(value);
+    }
+    let with = |allocator: &Allocator, memory_init: &MemoryInit| {
+        let mut configuration = LOADED;
+        configuration.settings.allocator = *allocator;
+        configuration.settings.memory_init = *memory_init;
+        configuration
+    };
+    let mut all: Vec<_> = Allocator::ALL
+        .iter()
+        .flat_map(|allocator| {
+            MemoryInit::ALL
+                .iter()
+                .map(move |init| with(allocator, init))
+        })
+        .collect();
+    for values in by_key.values() {
+        let set = |one: &Configuration| -> Vec<_> {
+            values.iter().filter_map(|value| one.with(*value)).collect()
+        };
+        all = all.iter().flat_map(set).collect();
+    }
+    let mut once = Vec::new();
+    for configuration in all.into_iter().map(Configuration::normal) {
+        if !once.contains(&configuration) {
+            once.push(configuration);
+        }
+    }
+    Ok(once)
+}
+
+/// How code comes into a process of instances.
+const LOADED: Configuration = Configuration {
+    acquire: Acquire::DeserializeFile,
+    ..Configuration::BASELINE
+};
+
+/// Whether instances that are kept may differ by a value.
+fn varies(value: Value) -> bool {
+    match value {
+        Value::Allocator(_) | Value::MemoryInit(_) => true,
+        Value::Lever(lever, _) => LOADED.has_effect(&LEVERS[lever]),
+        _ => false,
+    }
 }
 
 fn cell_params(params: DensityParams) -> Params {
     let touched = if params.touched { "yes" } else { "no" };
-    Params::from([
+    let mut all = Params::from([
         (
             Acquire::PARAM.clone(),
             Acquire::DeserializeFile.name().to_owned(),
@@ -256,7 +331,14 @@ fn cell_params(params: DensityParams) -> Params {
         ),
         (Param::Touched, touched.to_owned()),
         (Param::Instances, params.instances.to_string()),
-    ])
+    ]);
+    let levers = params.settings.levers;
+    all.extend(
+        levers
+            .moved()
+            .map(|(lever, value)| (lever.param.clone(), value)),
+    );
+    all
 }
 
 fn manifest(
@@ -285,4 +367,49 @@ fn manifest(
         systems: vec![system(engine.clone()), system(engine.twin())],
         artifacts: artifact_facts(std::slice::from_ref(target)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selected(values: &[&str]) -> Result<Vec<Configuration>, Error> {
+        let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+        configurations(&values)
+    }
+
+    #[test]
+    fn what_is_selected_is_in_every_cell_and_nothing_is_measured_twice() {
+        let all = Allocator::ALL.len() * MemoryInit::ALL.len();
+        assert_eq!(selected(&[]).unwrap().len(), all);
+        let pooled = selected(&["allocator=pooling", "memory_init=cow"]).unwrap();
+        let [pooled] = pooled.as_slice() else {
+            panic!("{pooled:?}");
+        };
+        assert_eq!(pooled.settings.allocator, Allocator::Pooling);
+        let params = |configuration: &Configuration| {
+            cell_params(DensityParams {
+                instances: 3,
+                touched: true,
+                settings: configuration.settings,
+            })
+        };
+        assert!(!params(pooled).contains_key(Param::MemoryReservation));
+        let moved = selected(&["memory_reservation=64MiB"]).unwrap();
+        let is_moved = |one: &Configuration| params(one).is(Param::MemoryReservation, "64MiB");
+        assert!(moved.len() == all && moved.iter().all(is_moved));
+        let both = ["memory_reservation=64MiB", "memory_reservation=4GiB"];
+        assert_eq!(selected(&both).unwrap().len(), 2 * all);
+    }
+
+    #[test]
+    fn what_has_no_effect_is_refused() {
+        for value in ["acquire=compile", "incremental_compilation=yes"] {
+            let refused = selected(&[value]).unwrap_err().to_string();
+            assert!(
+                refused.contains(&format!("`{value}` has no effect")),
+                "{refused}"
+            );
+        }
+    }
 }

@@ -264,15 +264,21 @@ fn start_other(
     Ok(sender)
 }
 
+/// How requests are read whose heads may be so long.
+pub(super) fn http(head_bytes: usize) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits::HEAD_TIME)
+        .max_header_size(head_bytes)
+        .max_buf_size(head_bytes.max(64 * 1024));
+    http
+}
+
 /// Serves a connection on this thread.
 fn connect(stream: TcpStream, service: &Arc<Service>, stopped: &watch::Receiver<bool>) {
     let (service, mut stopped) = (Arc::clone(service), stopped.clone());
     tokio::spawn(async move {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(limits::HEAD_TIME)
-            .max_header_size(service.limits.head_bytes)
-            .max_buf_size(service.limits.head_bytes.max(64 * 1024));
+        let http = http(service.limits.head_bytes);
         let stream = WriteTimeout::new(stream, service.limits.write_time);
         let handle = service_fn(move |request| {
             let service = Arc::clone(&service);

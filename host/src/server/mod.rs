@@ -9,6 +9,8 @@ mod answer;
 mod body;
 mod connections;
 mod epoch;
+#[cfg(fuzzing)]
+mod fuzzing;
 mod head;
 mod instance;
 mod limits;
@@ -19,3 +21,5 @@ mod service;
 mod write_timeout;
 
 pub(crate) use self::connections::serve;
+#[cfg(fuzzing)]
+pub use self::fuzzing::{Seen, served};

@@ -14,6 +14,7 @@ fn every_lever_is_moved_and_shown_and_answered_for() {
     let ran = host.phases(&["--profile", "levers", "--samples", "1"]);
     let samples = host.samples();
     let mut shown = 0;
+    let mut on_word = std::collections::BTreeSet::new();
     for sample in &samples {
         let params = &sample.cell.params;
         if NOT_BUILT.iter().any(|key| params.contains_key(*key)) {
@@ -36,7 +37,16 @@ fn every_lever_is_moved_and_shown_and_answered_for() {
             sample.cell
         );
         shown += usize::from(!moved.is_empty());
+        // What is neither shown nor mapped from a file that the kernel tells is said to be on word.
+        if let (true, [lever]) = (moved.is_empty(), of_cell.as_slice())
+            && !params.contains_key(Param::MemoryImageIn)
+        {
+            let said = sample.attested.text(Evidence::LeversOnWord);
+            assert_eq!(said, Some(lever.as_str()), "{}", sample.cell);
+            on_word.insert(lever.clone());
+        }
     }
+    assert_eq!(on_word.into_iter().collect::<Vec<_>>(), ["cow_image=eager"]);
     assert!(shown > 40, "{shown} samples show a lever that is moved");
     for lever in &LEVERS {
         let of_lever = samples

@@ -13,6 +13,7 @@ mod levers;
 mod matrix;
 mod multi_instance;
 mod own_guest;
+mod pre_initialised;
 mod real_files;
 mod runs;
 mod secrets;

@@ -58,6 +58,48 @@ fn memory_of_instances_is_measured_and_each_of_them_answers() {
 }
 
 #[test]
+fn memories_that_reserve_less_leave_room_for_more_of_them() {
+    let host = Host::new();
+    let one = ["allocator=on_demand", "memory_init=cow"];
+    let mut arguments = vec!["--samples", "1", "--instances", "3"];
+    arguments.extend(one.iter().flat_map(|value| ["--select", value]));
+    arguments.extend(["--select", "memory_reservation=64MiB"]);
+    let ran = host.density(&arguments);
+    ran.measured_all(&host);
+    let samples = host.samples();
+    assert_eq!(samples.len(), 3, "untouched, touched, and the control");
+    for sample in &samples {
+        assert!(sample.cell.params.is(Param::MemoryReservation, "64MiB"));
+        assert_eq!(sample.requests.as_ref().unwrap().ok, 3);
+    }
+}
+
+#[test]
+fn more_instances_than_a_process_has_addresses_for_are_skipped_by_arithmetic() {
+    let host = Host::new();
+    let ran = host.density(&[
+        "--samples",
+        "1",
+        "--instances",
+        "1000000",
+        "--select",
+        "memory_init=cow",
+    ]);
+    assert_eq!(ran.code, 8, "nothing could be measured: {}", ran.stderr);
+    let samples = host.samples();
+    assert!(!samples.is_empty());
+    for sample in samples {
+        assert_eq!(sample.outcome, Outcome::Skipped);
+        let reason = sample.reason.as_deref().unwrap();
+        assert!(
+            reason.contains("1000000 instances need about") && reason.contains("GiB of addresses"),
+            "{reason}"
+        );
+        assert!(reason.contains("memory_reservation=64MiB"), "{reason}");
+    }
+}
+
+#[test]
 fn a_workload_that_answers_no_requests_is_refused() {
     let host = Host::new();
     for (arguments, word) in [

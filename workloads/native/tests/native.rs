@@ -37,8 +37,9 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Self {
+    fn start(options: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_native-http"))
+            .args(options)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -56,6 +57,12 @@ impl Server {
 
     /// Status and body.
     fn ask(&self, method: &str, target: &str, body: &[u8]) -> (u16, Vec<u8>) {
+        let (head, body) = self.answer(method, target, body);
+        (head[9..12].parse().unwrap(), body)
+    }
+
+    /// Head and body.
+    fn answer(&self, method: &str, target: &str, body: &[u8]) -> (String, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let length = body.len();
         let head = format!(
@@ -70,11 +77,8 @@ impl Server {
             .windows(4)
             .position(|four| four == b"\r\n\r\n")
             .unwrap();
-        let status = std::str::from_utf8(&answer[9..12])
-            .unwrap()
-            .parse()
-            .unwrap();
-        (status, answer[end + 4..].to_vec())
+        let body = answer.split_off(end + 4);
+        (String::from_utf8(answer).unwrap(), body)
     }
 }
 
@@ -87,7 +91,7 @@ impl Drop for Server {
 
 #[test]
 fn the_server_answers_every_route() {
-    let server = Server::start();
+    let server = Server::start(&[]);
     assert_eq!(server.ask("GET", "/", b""), (200, HELLO.into()));
     assert_eq!(
         server.ask("GET", "/cpu?iterations=3", b""),
@@ -100,4 +104,18 @@ fn the_server_answers_every_route() {
     assert_eq!(server.ask("POST", "/state", b""), (200, b"2".into()));
     assert_eq!(server.ask("GET", "/state", b""), (200, b"2".into()));
     assert_eq!(server.ask("GET", "/nowhere", b"").0, 404);
+}
+
+#[test]
+fn an_answer_has_a_date_unless_it_is_to_have_none() {
+    for (options, is_dated) in [(&[][..], true), (&["--no-date"], false)] {
+        let (head, body) = Server::start(options).answer("GET", "/", b"");
+        assert_eq!(body, HELLO.as_bytes());
+        assert_eq!(head.contains("\r\ndate: "), is_dated, "{head}");
+        // And nothing else is different.
+        let others = head.lines().filter(|line| !line.starts_with("date: "));
+        let others: Vec<_> = others.filter(|line| !line.is_empty()).collect();
+        let length = format!("content-length: {}", HELLO.len());
+        assert_eq!(others, ["HTTP/1.1 200 OK", "connection: close", &*length]);
+    }
 }

@@ -172,15 +172,16 @@ pub(super) fn github(facts: &Facts) -> Vec<u8> {
             let (one, two) = (cost(interval.low), cost(interval.high));
             format!("{:.0} – {:.0}", one.min(two), one.max(two))
         });
+        let about_range = match &range {
+            Some(_) => "range: its 95 % interval",
+            None => "too few for an interval",
+        };
         Entry {
             name: format!("{} {}", cell.cell, measure.name()),
             unit,
             value: cost(measured.all.median),
             range,
-            extra: format!(
-                "median of {} samples; range: its 95 % interval",
-                measured.all.n
-            ),
+            extra: format!("median of {} samples; {about_range}", measured.all.n),
         }
     };
     let entries: Vec<Entry> = facts

@@ -239,13 +239,15 @@ impl Decoder {
             self.pending.extend_from_slice(rest);
         }
         let all = if before > 0 { &self.pending[..] } else { *rest };
-        if let Some((used, found)) = parse(all)? {
+        let parsed = parse(all)?;
+        // However it comes: in one piece it could be whole at once.
+        if parsed.as_ref().map_or(all.len(), |(used, _)| *used) > most {
+            return Err(too_long.to_owned());
+        }
+        if let Some((used, found)) = parsed {
             *rest = &rest[used - before..];
             self.pending.clear();
             return Ok(Some(found));
-        }
-        if all.len() > most {
-            return Err(too_long.to_owned());
         }
         if before == 0 {
             self.pending.extend_from_slice(rest);
@@ -490,6 +492,49 @@ mod tests {
             decoded(&Request::get("/"), &[answer]),
             [(304, String::new(), true)]
         );
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_however_it_comes() {
+        let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        let fill = |n: usize| "x".repeat(n);
+        for (answer, is_taken) in [
+            (
+                format!("{chunked}1;{}\r\na\r\n0\r\n\r\n", fill(MAX_CHUNK_LINE - 4)),
+                true,
+            ),
+            (
+                format!("{chunked}1;{}\r\na\r\n0\r\n\r\n", fill(MAX_CHUNK_LINE - 3)),
+                false,
+            ),
+            (
+                format!("{chunked}0\r\na: {}\r\n\r\n", fill(MAX_HEAD - 7)),
+                true,
+            ),
+            (
+                format!("{chunked}0\r\na: {}\r\n\r\n", fill(MAX_HEAD - 6)),
+                false,
+            ),
+            (
+                format!("HTTP/1.1 204 No\r\na: {}\r\n\r\n", fill(MAX_HEAD - 24)),
+                true,
+            ),
+            (
+                format!("HTTP/1.1 204 No\r\na: {}\r\n\r\n", fill(MAX_HEAD - 23)),
+                false,
+            ),
+        ] {
+            let answer = answer.as_bytes();
+            let bytes: Vec<_> = (0..answer.len()).step_by(97).collect();
+            let (whole, pieces) = (in_pieces(answer, &[]).0, in_pieces(answer, &bytes).0);
+            assert_eq!(whole, pieces, "{} bytes", answer.len());
+            assert_eq!(
+                whole == Ok(true),
+                is_taken,
+                "{whole:?}, {} bytes",
+                answer.len()
+            );
+        }
     }
 
     proptest! {

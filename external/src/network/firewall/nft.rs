@@ -37,6 +37,8 @@ pub struct Counted {
     pub to_container: u64,
     /// From containers back.
     pub from_container: u64,
+    /// Between another network and a container, both ways, past the machine's own sockets.
+    pub forwarded: u64,
     /// From elsewhere, dropped.
     pub blocked: u64,
 }
@@ -49,6 +51,7 @@ impl Counted {
             loopback: self.loopback.saturating_sub(before.loopback),
             to_container: self.to_container.saturating_sub(before.to_container),
             from_container: self.from_container.saturating_sub(before.from_container),
+            forwarded: self.forwarded.saturating_sub(before.forwarded),
             blocked: self.blocked.saturating_sub(before.blocked),
         }
     }
@@ -181,6 +184,7 @@ fn read(json: &str) -> Result<Option<Table>, FirewallError> {
         loopback: of("loopback"),
         to_container: of("to_container"),
         from_container: of("from_container"),
+        forwarded: of("forwarded"),
         blocked: of("blocked"),
     };
     Ok(Some(Table {

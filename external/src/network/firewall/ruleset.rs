@@ -8,6 +8,7 @@
 //! | loopback, to the service and back | `input`, by the port: counter `loopback` |
 //! | from a published port's proxy to its container | `output`, by the port inside: counter `to_container` |
 //! | from the container back | `input`, by the port inside: counter `from_container` |
+//! | from another network to the container that its address is translated to, and back | `forward`, by the port inside: counter `forwarded` |
 //! | from elsewhere, to the machine itself | `prerouting`, after addresses are translated: counter `blocked` |
 //!
 //! What is forwarded, to another machine or to a container, is nobody's connection to a benchmark:
@@ -68,6 +69,7 @@ pub fn replacing(
     counter loopback {{ }}
     counter to_container {{ }}
     counter from_container {{ }}
+    counter forwarded {{ }}
     counter blocked {{ }}
     chain rules {{
 {rules}    }}
@@ -82,6 +84,10 @@ pub fn replacing(
     chain from_container_walk {{
         jump rules
         counter name from_container
+    }}
+    chain forwarded_walk {{
+        jump rules
+        counter name forwarded
     }}
 {HOOKS}}}
 "#,
@@ -110,6 +116,11 @@ const HOOKS: &str = r#"    chain prerouting {
     chain output {
         type filter hook output priority filter - 5; policy accept;
         oif != "lo" tcp dport @inner goto to_container_walk
+    }
+    chain forward {
+        type filter hook forward priority filter - 5; policy accept;
+        tcp dport @inner goto forwarded_walk
+        tcp sport @inner goto forwarded_walk
     }
 "#;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use machine::{cores, facts, usage};
+use machine::{cores, facts, ports, usage};
 use results::record::Resources;
 use results::{Attested, Evidence, Failure, FailureKind};
 use serde_json::json;
@@ -58,6 +58,13 @@ impl Member<'_> {
         match self {
             Member::Process(running, _) => running.usage(),
             Member::Managed(instance) => instance.usage().resources,
+        }
+    }
+
+    fn cpu_ns(&mut self) -> Option<u64> {
+        match self {
+            Member::Process(running, _) => running.cpu_ns(),
+            Member::Managed(instance) => instance.usage().resources.cpu_ns,
         }
     }
 
@@ -138,11 +145,12 @@ impl Fleet<'_> {
         let daemons: BTreeSet<u32> = self.daemons().into_iter().collect();
         let engine = pss_bytes(daemons.difference(&shims));
         let shims = pss_bytes(&shims);
-        let pss = shims.and_then(|_| usage::of_processes(&pids).pss_bytes);
+        let own = usage::memory_of(&pids);
+        let is_known = shims.is_some() && !pids.is_empty();
         let memory = [
-            (Evidence::PssBytes, pss),
-            (Evidence::PrivateBytes, usage::private_bytes(&pids)),
-            (Evidence::PageTablesBytes, usage::page_tables_bytes(&pids)),
+            (Evidence::PssBytes, own.pss_bytes.filter(|_| is_known)),
+            (Evidence::PrivateBytes, own.private_bytes),
+            (Evidence::PageTablesBytes, own.page_tables_bytes),
             (Evidence::AvailableBytes, available_bytes()),
             (Evidence::ShimPssBytes, shims),
             (Evidence::EnginePssBytes, engine),
@@ -159,6 +167,28 @@ impl Fleet<'_> {
     pub(super) fn resources(&mut self) -> Resources {
         let resources = self.members.iter_mut().map(Member::resources);
         usage::sum(&resources.collect::<Vec<_>>())
+    }
+
+    /// The CPU time that they have had together; nothing where that of one is unknown.
+    pub(super) fn cpu_ns(&mut self) -> Option<u64> {
+        let each = self.members.iter_mut().map(Member::cpu_ns);
+        each.sum::<Option<u64>>()
+            .filter(|_| !self.members.is_empty())
+    }
+
+    /// Checks that who listens on the ports of processes is who was launched to, in one look at all
+    /// sockets.
+    ///
+    /// # Errors
+    /// Which does not, from 0, and who does instead.
+    pub(super) fn check_listeners(&self, on: &[u16]) -> Result<(), (usize, String)> {
+        let processes = self.members.iter().zip(on).enumerate();
+        let processes = processes.filter_map(|(nth, (member, port))| match member {
+            Member::Process(running, _) => Some((nth, (*port, running.pid()))),
+            Member::Managed(_) => None,
+        });
+        let (places, pairs): (Vec<_>, Vec<_>) = processes.unzip();
+        ports::each_belongs_to(&pairs).map_err(|(nth, reason)| (places[nth], reason))
     }
 
     /// The end of the last one's log, as a part of a reason.
@@ -196,10 +226,8 @@ impl Fleet<'_> {
 
 /// The proportional set size of processes, 0 of none; nothing where one of them does not tell.
 fn pss_bytes<'a>(pids: impl IntoIterator<Item = &'a u32>) -> Option<u64> {
-    let each = pids
-        .into_iter()
-        .map(|pid| usage::of_processes(&[*pid]).pss_bytes);
-    each.sum()
+    let pids: Vec<_> = pids.into_iter().copied().collect();
+    usage::memory_of(&pids).pss_bytes
 }
 
 /// Memory that can be had, in bytes.

@@ -11,11 +11,11 @@ use workloads::{Call, Request};
 use super::fleet::{Fleet, Member, available_bytes, check_memory};
 use super::load::{check_load, cpus};
 use super::managed::{engines_for, first_answer, run_to_end};
-use super::start::{FirstRequest, check_answer};
+use super::start::{FirstRequest, check_answer, not_its_port};
 use super::{Planned, Prepared, PreparedKind, SystemBench};
 use crate::client::readiness::{self, RetryPolicy, Target};
+use crate::system::LaunchSpec;
 use crate::system::managed::{Engine, StartRequest};
-use crate::system::{LaunchSpec, Mapped};
 
 /// Starts the next instance, beside those that there are.
 type Starter<'a, 'e> = dyn FnMut(&mut Fleet<'e>, usize) -> Result<(), String> + 'a;
@@ -25,8 +25,6 @@ struct Sample<'a> {
     bench: &'a SystemBench<'a>,
     planned: &'a Planned,
     ports: &'a [u16],
-    /// Where compiled code is mapped from, if that is evidence.
-    mapped: Option<&'a Mapped>,
 }
 
 impl SystemBench<'_> {
@@ -59,7 +57,6 @@ impl SystemBench<'_> {
             bench: self,
             planned,
             ports,
-            mapped: spec.mapped.as_ref(),
         };
         sample.measure(&mut start)
     }
@@ -93,7 +90,6 @@ impl SystemBench<'_> {
             bench: self,
             planned,
             ports,
-            mapped: None,
         };
         let measured = sample.measure(start);
         for (nth, engine) in engines.into_iter().enumerate() {
@@ -149,9 +145,10 @@ impl Sample<'_> {
         start: &mut Starter<'_, 'e>,
     ) -> Result<Requests, Failure> {
         self.start_services(fleet, request, start)?;
+        self.check_listeners(fleet, request)?;
         fleet.record_memory(|evidence| evidence.idle());
         let targets = fleet.targets.clone();
-        let mut cost = || fleet.resources().cpu_ns;
+        let mut cost = || fleet.cpu_ns();
         let under_load =
             self.bench
                 .put_under_load(self.planned, request.clone(), &targets, &mut cost)?;
@@ -192,6 +189,20 @@ impl Sample<'_> {
         (0..self.planned.instances).try_for_each(|nth| {
             self.wait_for_answer(fleet, nth, request)
                 .map_err(|failure| of_instance(nth, &failure))
+        })
+    }
+
+    /// Checks that each has answered itself, and nobody else at its port: of all of them at once, since
+    /// for each the kernel would walk through the sockets of all.
+    fn check_listeners(&self, fleet: &Fleet<'_>, request: &Request) -> Result<(), Failure> {
+        fleet.check_listeners(self.ports).map_err(|(nth, reason)| {
+            let first = FirstRequest {
+                workload: self.planned.workload,
+                request,
+                port: self.ports[nth],
+            };
+            let launched_ns = fleet.members[nth].launched_ns();
+            of_instance(nth, &not_its_port(&first, launched_ns, reason))
         })
     }
 
@@ -238,10 +249,11 @@ impl Sample<'_> {
     ) -> Result<(Target, u64), Failure> {
         match member {
             Member::Process(running, _) => {
-                let started = self.bench.first_answer(running, first, self.mapped);
-                started.verdict?;
+                let policy = RetryPolicy::until(self.bench.deadline_ns());
+                let answer = self.bench.answer_of(running, first, &policy)?;
+                self.bench.check_first(first, &answer)?;
                 let target = self.bench.endpoint.target(first.port);
-                Ok((target, started.answered_ns))
+                Ok((target, answer.answered_ns))
             }
             Member::Managed(instance) => {
                 let instance = instance.as_mut();

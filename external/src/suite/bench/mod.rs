@@ -9,6 +9,7 @@ mod managed;
 mod many;
 mod network;
 mod own;
+mod room;
 mod sample;
 mod start;
 mod traps;
@@ -337,6 +338,7 @@ impl<'a> SystemBench<'a> {
         if let Some(skip) = self.refused.get(&Tried::from(planned)) {
             return Err(skip.clone());
         }
+        room::check(planned)?;
         let mut attested = Attested::new();
         if planned.workload == Workload::HttpState && !planned.cell.scenario.starts() {
             let means = planned.system.keeps_state().map_err(|reason| {

@@ -125,11 +125,11 @@ impl Endpoint {
         (attested, verdict.map_err(not_as_planned))
     }
 
-    /// Who listens on a port there.
-    pub(super) fn owners(&self, port: u16) -> std::io::Result<Vec<ports::Owner>> {
+    /// The first of these ports there that somebody listens on, and who.
+    pub(super) fn held(&self, on: &[u16]) -> std::io::Result<Option<(u16, ports::Owner)>> {
         match self.namespace() {
-            None => ports::owner_of(port),
-            Some(namespace) => namespace.within(|| ports::owner_of(port))?,
+            None => ports::first_held(on),
+            Some(namespace) => namespace.within(|| ports::first_held(on))?,
         }
     }
 }
@@ -217,8 +217,12 @@ impl<'a> NetworkBench<'a> {
         }
         attested.insert(Evidence::FirewallPackets, json!(counted.loopback));
         attested.insert(Evidence::FirewallBlocked, json!(counted.blocked));
-        let mut passed = counted.loopback > 0;
-        if container_port(planned).is_some() {
+        let is_published = container_port(planned).is_some();
+        let is_remote = self.bench.endpoint.has_client();
+        if is_published && is_remote {
+            let forwarded = json!(counted.forwarded);
+            attested.insert(Evidence::FirewallPacketsForwarded, forwarded);
+        } else if is_published {
             attested.extend([
                 (
                     Evidence::FirewallPacketsToContainer,
@@ -229,15 +233,27 @@ impl<'a> NetworkBench<'a> {
                     json!(counted.from_container),
                 ),
             ]);
-            passed = passed && counted.to_container > 0 && counted.from_container > 0;
         }
-        let verdict = if passed {
+        let verdict = if passed(counted, is_published, is_remote) {
             Ok(())
         } else {
             let reason = "its packets did not pass the firewall";
             Err(not_as_planned(reason.to_owned()))
         };
         (attested, verdict)
+    }
+}
+
+/// Whether packets took the way through the rules that they should have: to a port that an engine
+/// has published, from another network by translation of addresses, or from this machine through the
+/// engine's proxy; to any other service over the loopback.
+const fn passed(counted: Counted, is_published: bool, is_remote: bool) -> bool {
+    match (is_published, is_remote) {
+        (true, true) => counted.forwarded > 0 && counted.loopback == 0,
+        (true, false) => {
+            counted.loopback > 0 && counted.to_container > 0 && counted.from_container > 0
+        }
+        (false, _) => counted.loopback > 0,
     }
 }
 
@@ -330,5 +346,32 @@ impl Bench for NetworkBench<'_> {
 
     fn artifact_sha256(&self, cell: &Cell) -> Option<String> {
         self.bench.artifact_sha256(cell)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_must_take_the_way_of_the_cell() {
+        let forwarded = Counted {
+            forwarded: 9,
+            ..Counted::default()
+        };
+        let proxied = Counted {
+            loopback: 9,
+            to_container: 9,
+            from_container: 9,
+            ..Counted::default()
+        };
+        assert!(passed(forwarded, true, true) && !passed(forwarded, true, false));
+        assert!(passed(proxied, true, false) && !passed(proxied, true, true));
+        let local = Counted {
+            loopback: 9,
+            ..Counted::default()
+        };
+        assert!(passed(local, false, false) && !passed(local, true, false));
+        assert!(!passed(Counted::default(), false, false));
     }
 }

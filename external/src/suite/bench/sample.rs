@@ -54,18 +54,16 @@ impl SystemBench<'_> {
         }
         let ended = self.after.take();
         hooks::run("after", ended.as_ref())?;
-        for port in std::mem::take(&mut self.ports) {
-            let owners = self
-                .endpoint
-                .owners(port)
-                .map_err(|error| format!("cannot look at the sockets: {error}"))?;
-            if let Some(owner) = owners.first() {
-                return Err(format!(
-                    "port {port} is still listened on after the sample, by processes {:?}",
-                    owner.pids
-                ));
-            }
-        }
-        Ok(())
+        let ports = std::mem::take(&mut self.ports);
+        let held = self
+            .endpoint
+            .held(&ports)
+            .map_err(|error| format!("cannot look at the sockets: {error}"))?;
+        held.map_or(Ok(()), |(port, owner)| {
+            Err(format!(
+                "port {port} is still listened on after the sample, by processes {:?}",
+                owner.pids
+            ))
+        })
     }
 }

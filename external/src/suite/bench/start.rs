@@ -107,7 +107,38 @@ impl SystemBench<'_> {
         Ok(started)
     }
 
-    /// The first answer of a service.
+    /// The first answer of a service, as it comes.
+    ///
+    /// # Errors
+    /// Why there was none, with what explains it.
+    pub(super) fn answer_of(
+        &self,
+        running: &mut Running,
+        first: &FirstRequest<'_>,
+        policy: &RetryPolicy,
+    ) -> Result<FirstAnswer, Failure> {
+        let target = self.endpoint.target(first.port);
+        let answer = own::first_answer(
+            &target,
+            first,
+            policy,
+            self.listening.borrow_mut().as_mut(),
+            &mut || running.ended().is_some(),
+        );
+        answer.map_err(|error| {
+            let mut failure = Failure::from(error);
+            if let Some(end) = running.ended() {
+                failure.reason.push_str(&format!("; it {end}"));
+            }
+            failure.reason.push_str(&other_ports(running, first.port));
+            own::explain(first.workload, &mut failure, || {
+                traps::of_silence(running, target.address)
+            });
+            failure
+        })
+    }
+
+    /// The first answer of a service, with what it had cost until then, checked.
     pub(super) fn first_answer(
         &self,
         running: &mut Running,
@@ -115,27 +146,9 @@ impl SystemBench<'_> {
         mapped: Option<&Mapped>,
     ) -> Started {
         let policy = RetryPolicy::until(self.deadline_ns());
-        let target = self.endpoint.target(first.port);
-        let answer = own::first_answer(
-            &target,
-            first,
-            &policy,
-            self.listening.borrow_mut().as_mut(),
-            &mut || running.ended().is_some(),
-        );
-        let answer = match answer {
+        let answer = match self.answer_of(running, first, &policy) {
             Ok(answer) => answer,
-            Err(error) => {
-                let mut failure = Failure::from(error);
-                if let Some(end) = running.ended() {
-                    failure.reason.push_str(&format!("; it {end}"));
-                }
-                failure.reason.push_str(&other_ports(running, first.port));
-                own::explain(first.workload, &mut failure, || {
-                    traps::of_silence(running, target.address)
-                });
-                return Started::failed(failure);
-            }
+            Err(failure) => return Started::failed(failure),
         };
         let resources = running.usage();
         let mut attested = resolution(&policy, &answer);
@@ -148,16 +161,8 @@ impl SystemBench<'_> {
         }
         // After the clock was stopped: looking takes longer than some starts.
         let verdict = ports::belongs_to(first.port, running.pid())
-            .map_err(|reason| {
-                let mut failure = Failure::from(reason);
-                own::explain(first.workload, &mut failure, || {
-                    let left = traps::left_behind(first.port, running.launched_ns())?;
-                    Some(traps::daemonised(&left))
-                });
-                failure
-            })
-            .and_then(|()| check_answer(first.workload, &answer.answer))
-            .and_then(|()| self.try_sequence(first, &target));
+            .map_err(|reason| not_its_port(first, running.launched_ns(), reason))
+            .and_then(|()| self.check_first(first, &answer));
         Started {
             verdict,
             launched_ns: running.launched_ns(),
@@ -166,6 +171,16 @@ impl SystemBench<'_> {
             resources,
             attested,
         }
+    }
+
+    /// Checks a first answer, and of a person's own service what else is asked where it is tried.
+    pub(super) fn check_first(
+        &self,
+        first: &FirstRequest<'_>,
+        answer: &FirstAnswer,
+    ) -> Result<(), Failure> {
+        check_answer(first.workload, &answer.answer)?;
+        self.try_sequence(first, &self.endpoint.target(first.port))
     }
 
     /// A command, or a service's program that only begins and ends: waited for.
@@ -296,6 +311,16 @@ impl Started {
             attested: Attested::new(),
         }
     }
+}
+
+/// That somebody else listens on the port of a service, or nobody.
+pub(super) fn not_its_port(first: &FirstRequest<'_>, launched_ns: u64, reason: String) -> Failure {
+    let mut failure = Failure::from(reason);
+    own::explain(first.workload, &mut failure, || {
+        let left = traps::left_behind(first.port, launched_ns)?;
+        Some(traps::daemonised(&left))
+    });
+    failure
 }
 
 /// How exactly the instant of a first answer is known.

@@ -45,6 +45,15 @@ pub fn cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
     Ok(within_budget(cells, settings)?.cells)
 }
 
+/// What is said of systems that `--only` names and that are in none of these cells.
+pub fn systems_left_out(settings: &Settings, cells: &[Planned]) -> Vec<String> {
+    // What a budget leaves out is said by itself.
+    match settings.keep_to {
+        None => selection::left_out(cells, &settings.only),
+        Some(_) => Vec::new(),
+    }
+}
+
 /// The cells that are asked for, of those that the settings cross.
 fn selected(settings: &Settings) -> Result<Vec<Planned>, Error> {
     let cells = selection::only(all_cells(settings)?, &settings.only)?;

@@ -153,6 +153,27 @@ fn where_a_kind_of_cold_means_nothing_there_is_no_cell_and_the_reason_is_said() 
 }
 
 #[test]
+fn a_system_that_is_named_and_has_none_of_the_rest_is_said_to_be_left_out() {
+    let left_out = |only: &[&str]| {
+        let arguments = SuiteArguments {
+            only: only.iter().map(ToString::to_string).collect(),
+            ..Default::default()
+        };
+        let settings = settings::resolve(&arguments, &Variables::none(), None, settings::DEFAULT);
+        let (settings, _) = settings.unwrap();
+        systems_left_out(&settings, &cells(&settings).unwrap())
+    };
+    let said = left_out(&["system=jco", "system=native", "scenario=warm-disk"]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("jco is left out: jco has no warm-disk starts: "),
+        "{said:?}"
+    );
+    assert!(left_out(&["system=jco", "system=wasmtime-cli", "scenario=code-cold"]).is_empty());
+    assert!(left_out(&["scenario=code-cold"]).is_empty());
+}
+
+#[test]
 fn every_observed_start_has_an_unobserved_companion() {
     let cells = planned(&SuiteArguments::default()).unwrap();
     for observed in cells

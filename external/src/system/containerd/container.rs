@@ -125,8 +125,8 @@ impl Instance for Running<'_> {
         let working = working(&daemons);
         let mut own = vec![usage::of_group(self.pid)];
         if let Some(shim) = usage::parent(self.pid) {
-            // It lives as long as the container, and for nothing else.
-            let shim = usage::of_processes(&[shim]);
+            // It lives as long as the container, and for nothing else; it executes the OCI runtime.
+            let shim = usage::of_daemon(shim);
             own.push(shim);
             parts.insert(SHIM.to_owned(), shim);
         }

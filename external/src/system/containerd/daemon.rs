@@ -205,7 +205,7 @@ impl Daemon {
         let Ok(pid) = usage::peer(&self.socket) else {
             return BTreeMap::new();
         };
-        BTreeMap::from([("containerd".to_owned(), (pid, usage::of_processes(&[pid])))])
+        BTreeMap::from([("containerd".to_owned(), (pid, usage::of_daemon(pid)))])
     }
 }
 

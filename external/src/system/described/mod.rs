@@ -19,6 +19,7 @@ use std::sync::LazyLock;
 
 use campaign::{Error, Exit};
 use results::digest::{sha256_file, sha256_hex};
+use results::installation::Installation;
 use results::manifest::{Description, SystemKind};
 use results::record::Scenario;
 use results::values::Lifecycle;
@@ -188,15 +189,19 @@ pub enum DescriptionError {
 
 impl From<DescriptionError> for Error {
     fn from(error: DescriptionError) -> Self {
-        let hint = match &error {
+        let said = error.to_string();
+        let hint = match error {
             DescriptionError::Unreadable(_) => {
-                "give the path of a TOML file that describes systems"
+                "give the path of a TOML file that describes systems".to_owned()
             }
-            DescriptionError::Wrong(_) => {
-                "docs/src/guide/own-system.md has every key; external/systems/*.toml are examples"
-            }
+            DescriptionError::Wrong(wrong) => wrong.hint.unwrap_or_else(|| {
+                let here = Installation::here();
+                let guide = here.for_readers("docs/src/guide/own-system.md");
+                let examples = here.for_readers("external/systems/*.toml");
+                format!("{guide} has every key; {examples} are examples")
+            }),
         };
-        Self::new(Exit::Usage, error.to_string()).hint(hint)
+        Self::new(Exit::Usage, said).hint(hint)
     }
 }
 
@@ -208,6 +213,12 @@ impl Described {
     pub fn read(path: &Path) -> Result<Vec<Self>, DescriptionError> {
         let text = document::read(path)?;
         Ok(read::read(path, &text)?)
+    }
+
+    /// Reads a text as the description that a file would be.
+    #[cfg(fuzzing)]
+    pub(crate) fn check(text: &str) -> Result<(), DescriptionError> {
+        Ok(read::read(Path::new("/arbitrary.toml"), text).map(drop)?)
     }
 
     /// What people call it, by the description alone.

@@ -46,7 +46,14 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Vec<Described>, Wrong> {
     let source = Source { name: &name, text };
     let parsed = source.parse()?;
     let fields = Fields::of(source, &parsed);
-    fields.check_keys(&["system"])?;
+    fields.check_keys(&["system"]).map_err(|wrong| {
+        if fields.get("workload").is_some() {
+            wrong
+                .hint("--target takes a file that describes workloads, and --system one of systems")
+        } else {
+            wrong
+        }
+    })?;
     let Some(systems) = fields.get("system") else {
         return Err(fields.lacks("system", "a description begins with `[system.NAME]`"));
     };
@@ -61,6 +68,10 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Vec<Described>, Wrong> {
 }
 
 fn system(node: &Node<'_>, folder: &Path, sha256: &str) -> Result<Described, Wrong> {
+    if !node.is_table() {
+        let what = "a description begins with `[system.NAME]`, and its keys follow";
+        return Err(node.is_not("a table").hint(what));
+    }
     let name = node.key;
     check_name(name, node)?;
     let fields = node.known_fields(KEYS)?;

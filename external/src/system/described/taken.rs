@@ -16,6 +16,7 @@ const FORMS: &[&str] = &[
     "component",
     "sockets-module",
     "program",
+    "built-program",
     "static-program",
     "soft-sha-program",
     "javascript",
@@ -70,6 +71,7 @@ impl Taken {
     fn alone(form: &str) -> Option<Self> {
         Some(match form {
             "program" => Self::Program(Build::Usual),
+            "built-program" => Self::Program(Build::BuiltHere),
             "static-program" => Self::Program(Build::Static),
             "soft-sha-program" => Self::Program(Build::SoftSha),
             "javascript" => Self::Scripts(Serving::Itself, Sha256::OfRuntime),

@@ -18,6 +18,11 @@ impl Template {
         for word in words(text) {
             let written = format!("{{{word}}}");
             if !allowed.iter().any(|it| it.written() == written) {
+                if allowed.is_empty() {
+                    return Err(node.wrong(format!(
+                        "{written} stands for nothing here: this is run before anything is built"
+                    )));
+                }
                 let names: Vec<_> = allowed.iter().map(|it| it.written()).collect();
                 return Err(node.none_of(&written, "placeholder of this key", &names));
             }
@@ -57,9 +62,12 @@ pub(super) struct CommandLine {
 }
 
 impl CommandLine {
+    /// Reads one, in whose arguments these may stand, and in whose program those of them that are paths.
     pub(super) fn read(node: &Node<'_>, allowed: &[Placeholder]) -> Result<Self, Wrong> {
         let words = node.list()?;
-        let program = Template::read(&words[0], Placeholder::PATHS)?;
+        let paths = Placeholder::PATHS.iter().copied();
+        let paths: Vec<_> = paths.filter(|it| allowed.contains(it)).collect();
+        let program = Template::read(&words[0], &paths)?;
         let arguments = words[1..].iter().map(|it| Template::read(it, allowed));
         Ok(Self {
             program,

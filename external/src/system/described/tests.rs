@@ -265,7 +265,27 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         r#""mine", "--version""#,
         r#""mine", "{work}""#,
-        "`{work}` is no placeholder of this key",
+        ":4: system.mine.version[1]: {work} stands for nothing here",
+    ),
+    (
+        r#""mine", "--version""#,
+        r#""{artifact}", "--version""#,
+        ":4: system.mine.version[0]: {artifact} stands for nothing here",
+    ),
+    (
+        "estimate.aot",
+        "estimate.oat",
+        "system.mine.estimate.oat: `oat` is no mode that is launched: there are aot, cache_hit; did you mean `aot`?",
+    ),
+    (
+        "too-much.cache_hit",
+        "too-much.cache_mis",
+        "`cache_mis` is no mode that is launched: there are aot, cache_hit",
+    ),
+    (
+        "lifecycle =",
+        "opens.jit = \"{out}\"\nlifecycle =",
+        "system.mine.opens.jit: `jit` is no mode that is launched: there are aot, cache_hit",
     ),
     (
         "prepare.aot",

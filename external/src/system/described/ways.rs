@@ -19,6 +19,10 @@ const PROOFS: &[&str] = &["mapped"];
 /// Code that is mapped out of no file.
 const ANONYMOUS: &str = "anonymous";
 
+/// Keys that say something for each mode, and those that may say it for all at once.
+const OF_EACH_MODE: [&str; 2] = ["prepare", "proves"];
+const OF_SOME_MODES: [&str; 3] = ["opens", "too-much", "estimate"];
+
 /// How long a start takes of which nobody has said it, in milliseconds.
 const UNKNOWN_MS: f64 = 100.0;
 
@@ -42,15 +46,24 @@ pub(super) fn read(fields: &Fields<'_>, taken: Taken) -> Result<Vec<Way>, Wrong>
         );
         return Err(node.wrong(what));
     }
-    for key in ["prepare", "proves"] {
-        check_modes(fields, key, &node.fields()?)?;
+    let launches = node.fields()?;
+    let described = launches.all();
+    for key in OF_EACH_MODE {
+        check_modes(fields, key, &launches)?;
     }
-    let described = node.fields()?.all();
     let of_modes = described.iter().map(|line| {
         let mode = Acquire::from_name(line.key);
         let mode = mode.ok_or_else(|| line.none_of(line.key, "code acquisition mode", &modes()))?;
-        way(fields, Some(mode), line, taken)
+        Ok((mode, line))
     });
+    let of_modes = of_modes.collect::<Result<Vec<_>, _>>()?;
+    // A launch that is misspelt is named itself, and not what says something for it.
+    for key in OF_SOME_MODES {
+        check_modes(fields, key, &launches)?;
+    }
+    let of_modes = of_modes
+        .into_iter()
+        .map(|(mode, line)| way(fields, Some(mode), line, taken));
     let ways: Vec<Way> = of_modes.collect::<Result<_, _>>()?;
     if ways.is_empty() {
         return Err(node.wrong("no mode is described"));
@@ -67,6 +80,9 @@ fn check_modes(fields: &Fields<'_>, key: &str, launches: &Fields<'_>) -> Result<
     let Some(node) = fields.get(key) else {
         return Ok(());
     };
+    if !OF_EACH_MODE.contains(&key) && !says_modes(&node, key)? {
+        return Ok(());
+    }
     let described = launches.all();
     let known: Vec<_> = described.iter().map(|it| it.key).collect();
     for node in node.fields()?.all() {
@@ -143,22 +159,21 @@ fn of_mode<'a>(
     let Some(node) = fields.get(key) else {
         return Ok(None);
     };
-    let known = modes();
-    let of_modes = |node: &Node<'a>| -> Result<bool, Wrong> {
-        Ok(node.is_table()
-            && node
-                .fields()?
-                .all()
-                .iter()
-                .all(|it| known.contains(&it.key)))
-    };
-    let (Some(acquire), true) = (acquire, of_modes(&node)?) else {
+    let (Some(acquire), true) = (acquire, says_modes(&node, key)?) else {
         // What is for each mode is not for machine code, and what is for all is no command.
-        return Ok(
-            Some(node).filter(|_| acquire.is_none() || !["prepare", "proves"].contains(&key))
-        );
+        return Ok(Some(node).filter(|_| acquire.is_none() || !OF_EACH_MODE.contains(&key)));
     };
     Ok(node.fields()?.get(acquire.name()))
+}
+
+/// Whether what a key says is for modes by their names: of an estimate there are tables for that, in a
+/// table which would else have numbers.
+fn says_modes(node: &Node<'_>, key: &str) -> Result<bool, Wrong> {
+    if !node.is_table() {
+        return Ok(false);
+    }
+    let values = node.fields()?.all();
+    Ok(key != "estimate" || values.iter().any(Node::is_table))
 }
 
 /// The command lines of a way: one for both kinds of workloads, or one for each.

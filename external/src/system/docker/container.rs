@@ -337,8 +337,8 @@ impl Instance for Container<'_> {
         let mut parts = daemons_since(&self.before);
         let mut own = vec![usage::of_group(pid)];
         if let Some(shim) = usage::parent(pid) {
-            // It lives as long as the container, and for nothing else.
-            let shim = usage::of_processes(&[shim]);
+            // It lives as long as the container, and for nothing else; it executes the OCI runtime.
+            let shim = usage::of_daemon(shim);
             own.push(shim);
             parts.insert(SHIM.to_owned(), shim);
         }
@@ -448,9 +448,8 @@ pub(super) fn daemons(socket: &Path) -> BTreeMap<String, (u32, Resources)> {
     let containerd =
         usage::descendant_named(engine, "containerd").or_else(|| usage::named("containerd"));
     let named = [(DOCKERD, Some(engine)), ("containerd", containerd)];
-    let cost = |(name, pid): (&str, Option<u32>)| {
-        Some((name.to_owned(), (pid?, usage::of_processes(&[pid?]))))
-    };
+    let cost =
+        |(name, pid): (&str, Option<u32>)| Some((name.to_owned(), (pid?, usage::of_daemon(pid?))));
     named.into_iter().filter_map(cost).collect()
 }
 

@@ -20,7 +20,9 @@ use super::super::oci::bundle::{Template, read_configuration};
 use super::super::{ADDRESS, BuildRequest, Instancing};
 use super::labels::remove_labelled;
 use super::socket::{REMEDY, Socket};
-use super::{CLEANUP, INSIDE, LABEL, connect, contents, describe_error, image, version};
+use super::{
+    CLEANUP, Contents, INSIDE, LABEL, STATIC, connect, contents, describe_error, image, version,
+};
 use crate::process::cleanup;
 use crate::process::reaper::Reaper;
 
@@ -50,6 +52,17 @@ fn ask(reaper: &Reaper, socket: &Socket, network: &str) -> Result<Template, Stri
     if socket.ours {
         super::engine::bring_back()?;
     }
+    let build = BuildRequest {
+        workload: Workload::HttpHello,
+        acquire: None,
+        instancing: Instancing::PROCESS,
+        own: None,
+        left_out: &[],
+        folder: Path::new(""),
+    };
+    // No engine's fault: it is said by itself.
+    let files = contents(false, &build)
+        .map_err(|reason| format!("{reason} (`{}` builds it)", STATIC.command()))?;
     let owner = format!("{}-bundle", cleanup::owner());
     let words = [
         OsStr::new(CLEANUP),
@@ -59,7 +72,7 @@ fn ask(reaper: &Reaper, socket: &Socket, network: &str) -> Result<Template, Stri
     let _guard = cleanup::guard(reaper, &words)?;
     on_this_thread(async {
         let client = connect(socket)?;
-        let found = capture(&client, &owner, network).await;
+        let found = capture(&client, files, &owner, network).await;
         let removed = remove_labelled(&client, &owner).await;
         let found = found.map_err(|reason| {
             format!("the engine's configuration of a container is not known: {reason} ({REMEDY})")
@@ -68,17 +81,13 @@ fn ask(reaper: &Reaper, socket: &Socket, network: &str) -> Result<Template, Stri
     })?
 }
 
-async fn capture(client: &Client, owner: &str, network: &str) -> Result<Template, String> {
+async fn capture(
+    client: &Client,
+    (contents, command): (Contents, Vec<String>),
+    owner: &str,
+    network: &str,
+) -> Result<Template, String> {
     let engine = version(client).await?;
-    let build = BuildRequest {
-        workload: Workload::HttpHello,
-        acquire: None,
-        instancing: Instancing::PROCESS,
-        own: None,
-        left_out: &[],
-        folder: Path::new(""),
-    };
-    let (contents, command) = contents(false, &build)?;
     let image = image::ensure(client, &contents).await?;
     let port = machine::ports::free_port().map_err(|error| format!("no port is free: {error}"))?;
     let address = match network {

@@ -13,9 +13,9 @@ use machine::processes::called_with;
 use nix::sched::{CloneFlags, unshare};
 
 use super::super::container::{Instants, tail};
-use super::super::programs::ends_by;
+use super::super::programs::{ends_by, output_of};
 use super::layer::Layer;
-use crate::process::cleanup;
+use crate::process::{cleanup, wait_with_cpu};
 
 /// Deletes the container of a run that was killed.
 ///
@@ -76,6 +76,8 @@ pub(super) struct Caller {
 pub(super) struct Launched {
     pub(super) instants: Instants,
     pub(super) pid: Option<u32>,
+    /// The CPU time of the runtime's programs that created and started it.
+    pub(super) called_ns: Option<u64>,
     pub(super) started: Result<(), String>,
 }
 
@@ -144,7 +146,7 @@ impl Caller {
         until_ns: u64,
     ) -> Result<Launched, String> {
         let launched_ns = now_ns();
-        self.create(bundle, id, until_ns)?;
+        let creating_ns = self.create(bundle, id, until_ns)?;
         let created_ns = now_ns();
         let started = self.run(&["start", id], until_ns);
         let instants = Instants {
@@ -157,13 +159,17 @@ impl Caller {
         Ok(Launched {
             instants,
             pid: pid.ok().and_then(|pid| pid.trim().parse().ok()),
-            started,
+            called_ns: started
+                .as_ref()
+                .ok()
+                .and_then(|starting_ns| Some(creating_ns? + (*starting_ns)?)),
+            started: started.map(drop),
         })
     }
 
     /// `create`, whose standard streams the container inherits, so that they must not be pipes that
-    /// this waits on.
-    fn create(&self, bundle: &Path, id: &str, until_ns: u64) -> Result<(), String> {
+    /// this waits on. Its CPU time.
+    fn create(&self, bundle: &Path, id: &str, until_ns: u64) -> Result<Option<u64>, String> {
         let wrong = |error: &dyn std::fmt::Display| format!("cannot create the container: {error}");
         let (printed, log) = (bundle.join("stdout"), bundle.join("stderr"));
         let output = |file: &Path| File::create(file).map_err(|error| wrong(&error));
@@ -180,15 +186,15 @@ impl Caller {
         if !ends_by(&mut child, until_ns) {
             return Err(wrong(&LATE));
         }
-        match child.wait() {
-            Ok(status) if status.success() => Ok(()),
+        match wait_with_cpu(child.id()) {
+            Ok((status, cpu_ns)) if status.success() => Ok(cpu_ns),
             Ok(_) => Err(wrong(&tail(&log))),
             Err(error) => Err(wrong(&error)),
         }
     }
 
-    /// Has the runtime do something, which it does by `until_ns` or not at all.
-    fn run(&self, words: &[&str], until_ns: u64) -> Result<(), String> {
+    /// Has the runtime do something, which it does by `until_ns` or not at all. Its CPU time.
+    fn run(&self, words: &[&str], until_ns: u64) -> Result<Option<u64>, String> {
         let mut command = self.command();
         command
             .args(words)
@@ -199,9 +205,9 @@ impl Caller {
         if !ends_by(&mut child, until_ns) {
             return Err(LATE.to_owned());
         }
-        let output = child.wait_with_output().map_err(wrong)?;
+        let (output, cpu_ns) = output_of(child).map_err(wrong)?;
         if output.status.success() {
-            Ok(())
+            Ok(cpu_ns)
         } else {
             Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
         }
@@ -209,6 +215,7 @@ impl Caller {
 
     pub(super) fn delete(&self, id: &str) -> Result<(), String> {
         self.run(&["delete", "--force", id], now_ns() + DELETING_NS)
+            .map(drop)
     }
 }
 
@@ -240,5 +247,49 @@ fn done(result: libc::c_int) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::last_os_error())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// Stands for a runtime: computes for a while in `create`, and in `start` has a child do it.
+    const RUNTIME: &str = r#"#!/bin/sh
+busy() { i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; }
+case "$3" in
+  create) busy; echo 7 > "$7" ;;
+  start) (busy) ;;
+esac
+"#;
+
+    #[test]
+    fn what_the_runtime_computes_is_charged() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("runtime");
+        std::fs::write(&program, RUNTIME).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let caller = Caller {
+            program,
+            state: folder.path().join("state"),
+            flags: Vec::new(),
+            hides_unified: false,
+        };
+        let until_ns = now_ns() + 60_000_000_000;
+        let launched = caller.create_and_start(folder.path(), "id", until_ns);
+        let launched = launched.unwrap();
+        assert_eq!(launched.started, Ok(()));
+        assert_eq!(launched.pid, Some(7));
+        let created_ns = launched.instants.created_ns - launched.instants.launched_ns;
+        let called_ns = launched.called_ns.unwrap();
+        assert!(called_ns > 10_000_000, "{called_ns}");
+        // Both are in it: neither alone lasted as long as it took in all.
+        assert!(called_ns > created_ns / 4, "{called_ns} of {created_ns}");
+        assert_eq!(
+            caller.run(&["delete"], until_ns).map(|ns| ns.is_some()),
+            Ok(true)
+        );
     }
 }

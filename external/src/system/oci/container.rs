@@ -9,10 +9,11 @@ use machine::clock::now_ns;
 use machine::{ports, usage};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use results::record::Resources;
 use results::{Attested, Failure, PhaseTime};
 use serde_json::Value;
 
-use super::super::container::{Instants, confinement, printed, tail};
+use super::super::container::{Instants, charged, confinement, printed, tail};
 use super::super::managed::{Ended, Instance, Usage, ended_late};
 use super::orphans::{self, Awaited};
 use super::runtime::Bundles;
@@ -32,6 +33,8 @@ pub(super) struct Container<'a> {
     pub(super) fixed: Option<u16>,
     pub(super) milestones: Option<PathBuf>,
     pub(super) pid: u32,
+    /// The CPU time of the runtime's programs that created and started it.
+    pub(super) called_ns: Option<u64>,
     pub(super) instants: Instants,
     pub(super) ended: Option<WaitStatus>,
     pub(super) removed: bool,
@@ -142,9 +145,13 @@ impl Instance for Container<'_> {
     }
 
     fn usage(&mut self) -> Usage {
+        let called = Resources {
+            cpu_ns: self.called_ns,
+            ..Resources::default()
+        };
         Usage {
-            resources: usage::of_group(self.pid),
-            parts: BTreeMap::new(),
+            resources: charged(&[usage::of_group(self.pid)], self.called_ns),
+            parts: BTreeMap::from([(self.bundles.product.name.to_owned(), called)]),
         }
     }
 

@@ -340,6 +340,7 @@ impl Engine for Bundles {
             bundle,
             milestones,
             pid: launched.pid.unwrap_or(0),
+            called_ns: launched.called_ns,
             _awaited: Awaited::new(launched.pid.unwrap_or(0)),
             instants: launched.instants,
             ended: None,

@@ -78,6 +78,21 @@ impl Left {
     }
 }
 
+/// The bytes and files that an archive is counted to have, and those that whoever unpacks it finds in it;
+/// nothing where it is refused.
+#[cfg(fuzzing)]
+pub(crate) fn counted_and_found(archive: &[u8]) -> Option<[(u64, u64); 2]> {
+    let mut left = Left::of_an_image();
+    left.take(archive).ok()?;
+    let mut found = (0_u64, 0_u64);
+    let mut read = tar::Archive::new(archive);
+    // What is no entry ends it, as it ends unpacking.
+    for entry in read.entries().ok()?.map_while(Result::ok) {
+        found = (found.0.saturating_add(entry.size()), found.1 + 1);
+    }
+    Some([(LARGEST - left.bytes, MOST_FILES - left.files), found])
+}
+
 /// Whether an entry is no file, but says something of the next one.
 fn is_header(kind: EntryType) -> bool {
     kind.is_gnu_longname()

@@ -11,6 +11,8 @@ use workloads::Target;
 use workloads::target::Image;
 
 pub(super) use self::archive::ImageArchive;
+#[cfg(fuzzing)]
+pub(crate) use self::bounds::counted_and_found;
 pub(super) use self::unpacked::{Process, Unpacked, collect};
 use super::placeholders::{Placeholder, Values, fill};
 

@@ -13,18 +13,18 @@ use results::record::Resources;
 use results::{Attested, Evidence, Failure, Param, PhaseTime};
 use serde_json::{Value, json};
 
-use super::super::container::{HOST_NETWORK, Instants, confinement, printed, tail};
+use super::super::container::{HOST_NETWORK, Instants, charged, confinement, printed, tail};
 use super::super::is_root;
 use super::super::managed::{Ended, Instance, StartRequest, Usage, ended_late};
 use super::super::oci::bundle;
 use super::super::programs::ends_by;
 use super::store::Store;
 use crate::client::readiness::{FirstAnswer, Target};
-use crate::process::Adopting;
-use crate::process::wait_for_end;
+use crate::process::{Adopting, wait_for_end, wait_with_cpu};
 
-/// The part of a container's costs that is its companion's.
+/// The parts of a container's costs that are its companion's, and Podman's own.
 const CONMON: &str = "conmon";
+const PODMAN: &str = "podman";
 
 /// Between two looks whether its process still lives.
 const LOOK_NS: u64 = 1_000_000;
@@ -75,6 +75,8 @@ pub(super) struct Container<'a> {
     pub(super) milestones: Option<PathBuf>,
     pub(super) instants: Instants,
     pub(super) command: Option<Command>,
+    /// The CPU time of Podman for it, as far as that has ended.
+    pub(super) called_ns: Option<u64>,
     pid: u32,
     conmon: Option<u32>,
     looked_ns: u64,
@@ -100,6 +102,7 @@ impl<'a> Container<'a> {
             milestones: None,
             instants: Instants::default(),
             command: None,
+            called_ns: None,
             pid: 0,
             conmon: None,
             looked_ns: now_ns(),
@@ -193,7 +196,9 @@ impl Instance for Container<'_> {
                     return Err(ended_late());
                 }
                 let seen_ns = now_ns();
-                let status = child.wait().map_err(|error| error.to_string())?;
+                let waited = wait_with_cpu(child.id()).map_err(|error| error.to_string())?;
+                let (status, cpu_ns) = waited;
+                self.called_ns = cpu_ns;
                 self.command = Some(Command::Ended(status));
                 return self.ended_with(status, seen_ns);
             }
@@ -235,15 +240,19 @@ impl Instance for Container<'_> {
             usage::of_tree(self.pid)
         };
         let mut all: Vec<Resources> = vec![own];
-        let mut parts = BTreeMap::new();
+        let called = Resources {
+            cpu_ns: self.called_ns,
+            ..Resources::default()
+        };
+        let mut parts = BTreeMap::from([(PODMAN.to_owned(), called)]);
         if let Some(conmon) = self.conmon {
-            // It lives as long as the container, and for nothing else.
-            let cost = usage::of_processes(&[conmon]);
+            // It lives as long as the container, and for nothing else; it executes the OCI runtime.
+            let cost = usage::of_daemon(conmon);
             all.push(cost);
             parts.insert(CONMON.to_owned(), cost);
         }
         Usage {
-            resources: usage::sum(&all),
+            resources: charged(&all, self.called_ns),
             parts,
         }
     }

@@ -27,7 +27,7 @@ use super::container::{Command, Container, Files};
 use super::store::{LATE, Store, limits, state_folder};
 use super::{CLEANUP, LABEL};
 use crate::process::reaper::Guard;
-use crate::process::{Adopting, cleanup};
+use crate::process::{Adopting, cleanup, wait_with_cpu};
 
 /// A workload's image.
 #[derive(Debug, Clone)]
@@ -162,8 +162,8 @@ impl PodmanEngine {
         Ok(())
     }
 
-    /// Pulls the image of a start, if it is to: the clock before, and how the image is referred to.
-    fn pull(&self) -> Result<Option<(u64, String)>, String> {
+    /// Pulls the image of a start, if it is to.
+    fn pull(&self) -> Result<Option<PulledNow>, String> {
         let Some(ready) = &self.ready else {
             return Ok(None);
         };
@@ -174,8 +174,12 @@ impl PodmanEngine {
         }
         words.push(ready.reference.clone());
         let began_ns = now_ns();
-        self.store.order(&words)?;
-        Ok(Some((began_ns, ready.reference.clone())))
+        let (_, cpu_ns) = self.store.charged(&words)?;
+        Ok(Some(PulledNow {
+            began_ns,
+            cpu_ns,
+            reference: ready.reference.clone(),
+        }))
     }
 
     /// What Podman is told for a start.
@@ -213,6 +217,16 @@ impl PodmanEngine {
         }
         words
     }
+}
+
+/// An image that was pulled for a start.
+struct PulledNow {
+    /// The clock before.
+    began_ns: u64,
+    /// The CPU time of it.
+    cpu_ns: Option<u64>,
+    /// How the image is referred to.
+    reference: String,
 }
 
 /// An archive of nothing but a program.
@@ -257,9 +271,10 @@ impl Engine for PodmanEngine {
         let name = format!("coldphase-{}-{}", self.owner, self.used);
         let files = Files::in_folder(&self.work);
         let pulled = self.pull()?;
-        let pulling_ns = pulled.as_ref().map(|(began_ns, _)| *began_ns);
-        if let Some((_, reference)) = pulled {
-            made.reference = reference;
+        let pulling_ns = pulled.as_ref().map(|pulled| pulled.began_ns);
+        let pulling_cpu_ns = pulled.as_ref().map_or(Some(0), |pulled| pulled.cpu_ns);
+        if let Some(pulled) = pulled {
+            made.reference = pulled.reference;
         }
         let mut command = self.store.command();
         command
@@ -296,7 +311,8 @@ impl Engine for PodmanEngine {
             return Err(LATE.to_owned());
         }
         container.instants.started_ns = now_ns();
-        let status = child.wait().map_err(|error| error.to_string())?;
+        let (status, cpu_ns) = wait_with_cpu(child.id()).map_err(|error| error.to_string())?;
+        container.called_ns = cpu_ns.zip(pulling_cpu_ns).map(|(run, pull)| run + pull);
         if !status.success() {
             return Err(format!(
                 "podman cannot start the container: {}",

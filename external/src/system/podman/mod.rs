@@ -83,8 +83,10 @@ impl Adapter for Podman {
             "podman is given no image of a person's own, as that of {} would be",
             target.name
         );
-        Err(Skip::new(SkipKind::NotApplicable, reason)
-            .remedy("`docker` starts `image`, and below it `containerd`, `runc` and `crun` do"))
+        Err(Skip::new(SkipKind::NotApplicable, reason).remedy(
+            "`docker` starts `image`, and below it `containerd`, `runc`, `crun`, `youki` and \
+                `gvisor` do",
+        ))
     }
 }
 

@@ -18,7 +18,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::super::oci::caller::hides_unified;
 use super::super::oci::{self, orphans};
-use super::super::programs::ends_by;
+use super::super::programs::{ends_by, output_of};
 
 /// The programs that Podman consists of, itself first.
 const PROGRAMS: [&str; 6] = [
@@ -114,9 +114,21 @@ impl Store {
     /// # Errors
     /// What it says.
     pub(super) fn order<W: AsRef<OsStr>>(&self, words: &[W]) -> Result<String, String> {
-        let output = self.run(words)?;
+        self.charged(words).map(|(printed, _)| printed)
+    }
+
+    /// The same, and its CPU time.
+    ///
+    /// # Errors
+    /// What it says.
+    pub(super) fn charged<W: AsRef<OsStr>>(
+        &self,
+        words: &[W],
+    ) -> Result<(String, Option<u64>), String> {
+        let (output, cpu_ns) = self.run(words)?;
         if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+            let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+            return Ok((printed, cpu_ns));
         }
         let order = words.first().map(|word| word.as_ref().to_string_lossy());
         Err(format!(
@@ -128,12 +140,12 @@ impl Store {
 
     /// The end of a container's log, both of its streams.
     pub(super) fn log(&self, name: &str) -> Result<String, String> {
-        let output = self.run(&["logs", "--tail", "20", name])?;
+        let (output, _) = self.run(&["logs", "--tail", "20", name])?;
         let streams = [output.stdout, output.stderr].concat();
         Ok(String::from_utf8_lossy(&streams).trim().to_owned())
     }
 
-    fn run<W: AsRef<OsStr>>(&self, words: &[W]) -> Result<Output, String> {
+    fn run<W: AsRef<OsStr>>(&self, words: &[W]) -> Result<(Output, Option<u64>), String> {
         let mut command = self.command();
         command
             .args(words)
@@ -144,7 +156,7 @@ impl Store {
         if !ends_by(&mut child, now_ns() + ORDER_NS) {
             return Err(LATE.to_owned());
         }
-        child.wait_with_output().map_err(wrong)
+        output_of(child).map_err(wrong)
     }
 
     /// Removes containers by name, or all of them.

@@ -118,7 +118,7 @@ impl Adapter for WasmtimeCli {
     }
 
     fn differences(&self, _: Option<Acquire>) -> &'static [&'static str] {
-        &[POOL, LOGGING, THREADS]
+        &[POOL, LOGGING, THREADS, WASI_0_3]
     }
 }
 
@@ -128,6 +128,10 @@ const POOL: &str = "pool";
 const LOGGING: &str = "logging";
 /// Its executor starts a thread for each core unless told otherwise.
 const THREADS: &str = "threads";
+/// Interfaces of WASI 0.3 in the linker. The embedded program is built without them. That components may
+/// do several things at once, which 0.3 takes, cannot be left out: `serve` calls guests of 0.2 so too,
+/// and answers 500 without it.
+const WASI_0_3: &str = "wasi-0.3";
 
 /// The pool that a start's instances come from, where the program is told or has one by itself.
 fn pool_of(build: &BuildRequest<'_>) -> Option<Pool> {
@@ -164,6 +168,9 @@ fn commands(build: &BuildRequest<'_>, paths: &Paths) -> Commands {
     }
     if build.leaves_out(LOGGING) {
         launch.extend(words(&["-D", "logging=n"]));
+    }
+    if build.leaves_out(WASI_0_3) {
+        launch.extend(words(&["-S", "p3=n"]));
     }
     launch.extend(words(&["-C", &caching]));
     if precompiled {

@@ -1,24 +1,29 @@
 //! The evidence: what the engine and the kernel report was done, gathered after the start is over.
 
+use results::levers::LEVERS;
 use results::{Attested, Evidence, Param};
 use serde::Deserialize;
-use serde_json::Value;
-use wasmtime::{Cache, Engine};
+use serde_json::{Value, json};
+use wasmtime::{Cache, Enabled, PoolingAllocationConfig};
 use wasmtime_environ::object::{Object as _, ObjectSection as _};
 use wasmtime_environ::{FlagValue, Tunables, obj};
 
+use super::Witness;
 use super::levers::{self, Written};
+use super::seen::Stack;
+use host_probe::pool::{PoolSettings, Totals};
 use host_probe::request::Spec;
 use host_probe::settings::{Acquire, Allocator, Named as _};
 
-/// The evidence of one start. What cannot be found out is absent, and then fails the sample's
-/// check.
+/// The evidence of one start, whose guest printed on the stack `printed_on`. What cannot be found
+/// out is absent, and then fails the sample's check.
 pub(super) fn gather(
-    engine: &Engine,
+    witness: Witness<'_>,
     image: &[u8],
     spec: &Spec,
-    cache: Option<&Cache>,
+    printed_on: Stack,
 ) -> Attested {
+    let Witness { engine, cache, .. } = witness;
     let pool = engine.pooling_allocator_metrics();
     let allocator = if pool.is_some() {
         Allocator::Pooling
@@ -34,17 +39,99 @@ pub(super) fn gather(
         found.insert(Evidence::PooledInstances, pool.core_instances());
         found.insert(Evidence::PooledMemories, pool.memories());
     }
+    if let Some(settings) = engine.get_pooling_config().and_then(read_pool) {
+        found.insert(Evidence::PoolSettings, json!(settings));
+    }
     if let Some(threads) = compiler_threads(cache) {
         found.insert(Evidence::CompilerThreads, threads);
     }
     if let Some(kind) = memory_image(spec) {
         found.insert(Evidence::MemoryImage, kind);
     }
-    match read_compiled(image, spec) {
-        Ok(compiled) => found.extend(compiled),
+    match read_compiled(image) {
+        Ok((compiled, mut moved)) => {
+            found.extend(compiled);
+            moved.extend(witness.seen.levers(&spec.file, printed_on));
+            moved.extend(code_memory(spec));
+            if let Some(moved) = listed(moved) {
+                found.insert(Evidence::LeversMoved, moved);
+            }
+        }
         Err(reason) => _ = found.insert(Evidence::ImageUnreadable, reason),
     }
+    if let Some(on_word) = listed(on_word(witness, spec, printed_on)) {
+        found.insert(Evidence::LeversOnWord, on_word);
+    }
     found
+}
+
+/// Levers, each with its position.
+type Moved = Vec<(&'static Param, String)>;
+
+/// Levers that the engine was called with and answered without an error, where nothing else shows
+/// them.
+fn on_word(witness: Witness<'_>, spec: &Spec, printed_on: Stack) -> Moved {
+    let levers = &spec.settings.levers;
+    let is_silent = levers.is_moved(&Param::Calls) && printed_on == Stack::Unknown;
+    let all = [
+        (&Param::CowImage, witness.seen.image_made),
+        (&Param::Calls, is_silent),
+    ];
+    let of = all.into_iter().filter(|(_, is_so)| *is_so);
+    of.map(|(param, _)| (param, levers.value(param).to_owned()))
+        .collect()
+}
+
+/// The one lever that an address shows, without which a start has failed by now.
+fn code_memory(spec: &Spec) -> Option<(&'static Param, String)> {
+    let levers = &spec.settings.levers;
+    let is_moved = spec.acquire == Acquire::Deserialize && levers.is_moved(&Param::CodeMemory);
+    is_moved.then(|| {
+        let value = levers.value(&Param::CodeMemory);
+        (&Param::CodeMemory, value.to_owned())
+    })
+}
+
+/// Levers with their positions in one line, in the order of tables; nothing of none.
+fn listed(mut levers: Moved) -> Option<String> {
+    levers.sort_by_key(|(param, _)| LEVERS.iter().position(|lever| lever.param == *param));
+    let each = levers
+        .iter()
+        .map(|(param, value)| format!("{param}={value}"));
+    let line = each.collect::<Vec<_>>().join(",");
+    (!line.is_empty()).then_some(line)
+}
+
+/// What a pool was made of, as the engine has it. Nothing where its totals are none that settings
+/// can say.
+fn read_pool(pool: &PoolingAllocationConfig) -> Option<PoolSettings> {
+    let number = |size: usize| u32::try_from(size).ok();
+    let totals = Totals {
+        components: pool.get_total_component_instances(),
+        core_instances: pool.get_total_core_instances(),
+        memories: pool.get_total_memories(),
+        tables: pool.get_total_tables(),
+        stacks: pool.get_total_stacks(),
+    };
+    let is_own = totals == PoolSettings::DEFAULT.totals();
+    let settings = PoolSettings {
+        table_elements: number(pool.get_table_elements())?,
+        tables: pool.get_max_tables_per_module(),
+        memories: pool.get_max_memories_per_module(),
+        instance_bytes: number(pool.get_max_core_instance_size())?,
+        slots: if is_own { 0 } else { totals.memories },
+        memory_kept_bytes: number(pool.get_memory_keep_resident())?,
+        table_kept_bytes: number(pool.get_table_keep_resident())?,
+        stack_kept_bytes: number(pool.get_async_stack_keep_resident())?,
+        pagemap_scan: match pool.get_pagemap_scan() {
+            Enabled::No => 0,
+            Enabled::Auto => 1,
+            Enabled::Yes => 2,
+        },
+        warm_slots: pool.get_max_unused_warm_slots(),
+        decommit_batch: number(pool.get_decommit_batch_size())?,
+    };
+    (settings.totals() == totals).then_some(settings)
 }
 
 /// Whether the engine's cache was used, by its own counters.
@@ -107,8 +194,8 @@ struct Metadata<'a> {
     _features: u64,
 }
 
-/// How the code that ran was compiled.
-fn read_compiled(image: &[u8], spec: &Spec) -> Result<Attested, String> {
+/// How the code that ran was compiled, and the levers that it was compiled with moved.
+fn read_compiled(image: &[u8]) -> Result<(Attested, Moved), String> {
     let elf = wasmtime_environ::object::File::parse(image).map_err(|error| error.to_string())?;
     let section = elf
         .section_by_name(obj::ELF_WASM_ENGINE)
@@ -126,7 +213,7 @@ fn read_compiled(image: &[u8], spec: &Spec) -> Result<Attested, String> {
         tunables,
         flags: &metadata.shared_flags,
     };
-    let mut found = Attested::from([
+    let found = Attested::from([
         (
             Evidence::EngineMajor,
             Value::from(String::from_utf8_lossy(version)),
@@ -143,23 +230,33 @@ fn read_compiled(image: &[u8], spec: &Spec) -> Result<Attested, String> {
         ),
         (Evidence::MemoryInitCow, tunables.memory_init_cow.into()),
     ]);
-    let moved = levers_moved(&code, spec);
-    if !moved.is_empty() {
-        found.insert(Evidence::LeversMoved, moved);
-    }
-    Ok(found)
+    Ok((found, levers::read(&code)))
 }
 
-/// The levers that were moved, as the code that ran says; and the one that an address shows, without
-/// which a start has failed by now.
-fn levers_moved(code: &Written<'_>, spec: &Spec) -> String {
-    let mut moved = levers::read(code);
-    let code_memory = spec.settings.levers.value(&Param::CodeMemory);
-    if spec.acquire == Acquire::Deserialize && spec.settings.levers.is_moved(&Param::CodeMemory) {
-        moved.push((&Param::CodeMemory, code_memory.to_owned()));
+#[cfg(test)]
+mod tests {
+    use super::super::pool;
+    use super::*;
+
+    #[test]
+    fn the_settings_of_a_pool_are_read_back() {
+        let tuned = PoolSettings::TUNED.with_slots(7);
+        for settings in [PoolSettings::DEFAULT, PoolSettings::TUNED, tuned] {
+            assert_eq!(read_pool(&pool(settings)), Some(settings));
+        }
+        let mut other = pool(tuned);
+        other.total_stacks(9);
+        assert_eq!(read_pool(&other), None);
     }
-    let moved = moved
-        .iter()
-        .map(|(param, value)| format!("{param}={value}"));
-    moved.collect::<Vec<_>>().join(",")
+
+    #[test]
+    fn levers_are_listed_as_in_tables() {
+        let levers = vec![
+            (&Param::Calls, "direct".to_owned()),
+            (&Param::CowImage, "eager".to_owned()),
+        ];
+        let line = listed(levers).unwrap();
+        assert_eq!(line, "cow_image=eager,calls=direct");
+        assert_eq!(listed(Vec::new()), None);
+    }
 }

@@ -13,6 +13,7 @@ use wasmtime::component::Component;
 use wasmtime::{CustomCodeMemory, Engine, Module};
 
 use super::guest::engine_failure;
+use super::seen::Seen;
 use host_probe::report::{Cause, Failure};
 use host_probe::request::Spec;
 use host_probe::settings::Acquire;
@@ -23,6 +24,7 @@ pub(super) fn acquire<C: Code>(
     spec: &Spec,
     timeline: &mut Timeline,
     begun: Begun,
+    seen: &mut Seen,
 ) -> Result<C, Failure> {
     let levers = &spec.settings.levers;
     let phase = match spec.acquire {
@@ -33,9 +35,10 @@ pub(super) fn acquire<C: Code>(
         Acquire::DeserializeFile => {
             let file: &PathBuf = &spec.file;
             let code = if levers.is_moved(&Param::CodeFile) {
-                File::open(file)
-                    .map_err(Into::into)
-                    .and_then(|file| C::deserialize_open(engine, file))
+                File::open(file).map_err(Into::into).and_then(|file| {
+                    seen.give(&file);
+                    C::deserialize_open(engine, file)
+                })
             } else {
                 C::deserialize_file(engine, file)
             };

@@ -65,6 +65,7 @@ pub(crate) fn measure(set: &InstanceSet) -> Result<InstanceSetReport, Failure> {
     let full = memory();
     let mappings =
         std::fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count() as u64);
+    let address_space_bytes = machine::usage::address_space_bytes(std::process::id());
     let called_ns = now_ns();
     let answers = call_all(&executor, &mut members, set)?;
     Ok(InstanceSetReport {
@@ -73,6 +74,7 @@ pub(crate) fn measure(set: &InstanceSet) -> Result<InstanceSetReport, Failure> {
         base,
         full,
         mappings,
+        address_space_bytes,
         answers,
         answers_ns: now_ns() - called_ns,
         resources: Usage::now().resources(),

@@ -13,6 +13,7 @@ pub mod instance;
 pub(crate) mod levers;
 pub mod link;
 mod output;
+mod seen;
 pub(crate) mod state;
 
 use std::pin::pin;
@@ -35,6 +36,7 @@ pub use self::config::{new_engine, new_engine_without_compiler};
 pub use self::deadline::Then;
 use self::guest::Guest;
 use self::link::PreInstance;
+use self::seen::{Seen, Stack};
 use host_probe::limits;
 use host_probe::report::{Cause, Failure, Report};
 use host_probe::request::{Call, Destination, Kind, Preparation, Spec};
@@ -60,8 +62,11 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
     let cache = spec.cache.as_deref().map(private_cache).transpose()?;
     levers::check_built(&spec.settings.levers)?;
     let engine = engine_from(&config(spec.acquire, spec.settings, cache.clone()))?;
+    let mut seen = Seen::default();
     if spec.settings.levers.is_moved(&Param::ThreadInit) {
         Engine::tls_eager_initialize();
+        // One system call, which is less than a microsecond of what it shows.
+        seen.look_at_signal_stack();
     }
     timeline.end(Phase::Engine, begun);
     // What comes next begins here and not in `acquire`: the first call into its pages costs
@@ -69,22 +74,18 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
     let begun = timeline.follow();
     match spec.kind {
         Kind::Module => {
-            let module: Module = acquire(&engine, spec, timeline, begun)?;
+            let module: Module = acquire(&engine, spec, timeline, begun, &mut seen)?;
             let begun = timeline.follow();
-            make_image(&module, spec)?;
+            make_image(&module, spec, &mut seen)?;
             let pre_instance = PreInstance::module(&engine, &module, spec)?;
             timeline.end(Phase::Link, begun);
             let begun = timeline.follow();
-            let cache = cache.as_ref();
-            let run = run(
-                &engine,
-                &pre_instance,
-                &module,
-                spec,
-                timeline,
-                begun,
-                cache,
-            );
+            let witness = Witness {
+                engine: &engine,
+                cache: cache.as_ref(),
+                seen: &seen,
+            };
+            let run = run(witness, &pre_instance, &module, spec, timeline, begun);
             if spec.settings.levers.is_moved(&Param::Calls) {
                 directly(&executor, run)
             } else {
@@ -92,32 +93,41 @@ pub fn start(spec: &Spec, timeline: &mut Timeline, begun: Begun) -> Result<Repor
             }
         }
         Kind::Component => {
-            let component: Component = acquire(&engine, spec, timeline, begun)?;
+            let component: Component = acquire(&engine, spec, timeline, begun, &mut seen)?;
             let begun = timeline.follow();
-            make_image(&component, spec)?;
+            make_image(&component, spec, &mut seen)?;
             let pre_instance = PreInstance::component(&engine, &component, spec)?;
             timeline.end(Phase::Link, begun);
             let begun = timeline.follow();
-            executor.block_on(run(
-                &engine,
-                &pre_instance,
-                &component,
-                spec,
-                timeline,
-                begun,
-                cache.as_ref(),
-            ))
+            let witness = Witness {
+                engine: &engine,
+                cache: cache.as_ref(),
+                seen: &seen,
+            };
+            let run = run(witness, &pre_instance, &component, spec, timeline, begun);
+            executor.block_on(run)
         }
     }
 }
 
+/// What evidence is taken from once a start is over.
+#[derive(Clone, Copy)]
+struct Witness<'a> {
+    engine: &'a Engine,
+    cache: Option<&'a Cache>,
+    seen: &'a Seen,
+}
+
 /// The image that memories are mapped from, where it is wanted before the first instance.
-fn make_image(code: &impl Code, spec: &Spec) -> Result<(), Failure> {
+fn make_image(code: &impl Code, spec: &Spec, seen: &mut Seen) -> Result<(), Failure> {
     if !spec.settings.levers.is_moved(&Param::CowImage) {
         return Ok(());
     }
-    code.make_image()
-        .map_err(|error| guest::engine_failure(Cause::Machine, "its image cannot be made", &error))
+    code.make_image().map_err(|error| {
+        guest::engine_failure(Cause::Machine, "its image cannot be made", &error)
+    })?;
+    seen.image_made = true;
+    Ok(())
 }
 
 /// Runs what waits for nothing: calls without a stack of their own cannot. Host functions find the
@@ -186,17 +196,16 @@ fn time_limit(spec: &Spec) -> (Duration, Then) {
 
 /// From a linked guest to its teardown.
 async fn run(
-    engine: &Engine,
+    witness: Witness<'_>,
     pre_instance: &PreInstance,
     code: &impl Code,
     spec: &Spec,
     timeline: &mut Timeline,
     begun: Begun,
-    cache: Option<&Cache>,
 ) -> Result<Report, Failure> {
     let (limit, then) = time_limit(spec);
     // `store` began before the executor was entered, which the first store is the first to need.
-    let store = new_store(engine, spec);
+    let store = new_store(witness.engine, spec);
     timeline.end(Phase::Store, begun);
     let mut store = store?;
 
@@ -251,7 +260,12 @@ async fn run(
         }
     };
     resources.pss_bytes = host_probe::resources::pss_bytes();
-    let mut attested = attest::gather(engine, code.image(), spec, cache);
+    let printed_on = if spec.settings.levers.is_moved(&Param::Calls) {
+        store.data().stdout.printed_on()
+    } else {
+        Stack::Unknown
+    };
+    let mut attested = attest::gather(witness, code.image(), spec, printed_on);
     if let Some(how) = ended_badly {
         attested.insert(Evidence::AfterAnswer, how);
     }

@@ -10,6 +10,8 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
+use super::seen::{Stack, here};
+
 /// One of a guest's standard streams. What is printed beyond the limit ends the guest, and is
 /// remembered: a guest that is only refused may go on as if nothing had happened, and its output
 /// would be a cut one.
@@ -17,6 +19,8 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 pub(super) struct Output {
     kept: MemoryOutputPipe,
     printed_bytes: Arc<AtomicUsize>,
+    /// An address on the stack that the last of it was printed from.
+    printed_at: Arc<AtomicUsize>,
 }
 
 impl Output {
@@ -25,11 +29,17 @@ impl Output {
             // A full pipe is closed already, which is one byte too early for output that just fits.
             kept: MemoryOutputPipe::new(OUTPUT_BYTES + 1),
             printed_bytes: Arc::default(),
+            printed_at: Arc::default(),
         }
     }
 
     pub(super) fn contents(&self) -> Bytes {
         self.kept.contents()
+    }
+
+    /// The stack that the guest printed on. To be asked on the stack of whoever called it.
+    pub(super) fn printed_on(&self) -> Stack {
+        Stack::of(self.printed_at.load(Ordering::Relaxed))
     }
 
     /// Whether the guest printed more than is kept.
@@ -63,6 +73,7 @@ impl Pollable for Output {
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         self.printed_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+        self.printed_at.store(here(), Ordering::Relaxed);
         if self.exceeded() {
             let reached = wasmtime::format_err!("the limit of its output is reached");
             return Err(StreamError::Trap(reached));

@@ -1,7 +1,10 @@
 //! The service as a native server on hyper and tokio.
 //!
-//! `native-http [--milestones FILE] [ADDR]` (default `127.0.0.1:0`) prints the address it listens
-//! on and serves until SIGTERM or Ctrl-C.
+//! `native-http [--milestones FILE] [--no-date] [ADDR]` (default `127.0.0.1:0`) prints the address it
+//! listens on and serves until SIGTERM or Ctrl-C.
+//!
+//! With `--no-date` answers have no `date`, as those of some systems that this one is compared with:
+//! the price of that field is the difference of the two.
 //!
 //! With `--milestones` it is the ground truth for an observer from outside: once the first
 //! connection is over, or at the end, FILE is there and holds
@@ -32,6 +35,9 @@ fn main() -> ExitCode {
     let milestones = arguments
         .next_if(|argument| argument == "--milestones")
         .and_then(|_| arguments.next());
+    let dated = arguments
+        .next_if(|argument| argument == "--no-date")
+        .is_none();
     let address = arguments.next().map_or_else(
         || "127.0.0.1:0".into(),
         |address| address.to_string_lossy().into_owned(),
@@ -44,6 +50,7 @@ fn main() -> ExitCode {
         .and_then(|runtime| {
             runtime.block_on(serve(
                 &address,
+                dated,
                 milestones.map(|file| (PathBuf::from(file), first_statement_ns)),
             ))
         });
@@ -105,7 +112,11 @@ impl Drop for Milestones {
     }
 }
 
-async fn serve(address: &str, milestones: Option<(PathBuf, u64)>) -> std::io::Result<()> {
+async fn serve(
+    address: &str,
+    dated: bool,
+    milestones: Option<(PathBuf, u64)>,
+) -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     let mut milestones = milestones.map(|(file, first_statement_ns)| Milestones {
         file,
@@ -131,6 +142,7 @@ async fn serve(address: &str, milestones: Option<(PathBuf, u64)>) -> std::io::Re
             let service = service_fn(move |request| handle(request, Arc::clone(&counter)));
             // A connection that its client breaks off is the client's business.
             let _ = http1::Builder::new()
+                .auto_date_header(dated)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
         });

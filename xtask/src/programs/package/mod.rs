@@ -17,7 +17,7 @@ use clap::Args;
 use coldphase::{NAME, PACKAGE_FILE, PROGRAMS};
 use host::engine::wasmtime::VERSION as WASMTIME;
 use results::digest::sha256_file;
-use results::installation::{GUESTS, SCRIPTS};
+use results::installation::{FOR_READERS, GUESTS, SCRIPTS};
 
 use self::tree::{Mode, Tree};
 use super::manuals;
@@ -88,14 +88,11 @@ pub(crate) fn run(arguments: &Package, workspace: &Path, target: &Path) -> Resul
         &workspace.join("setup"),
         Mode::Program,
     )?;
-    for (folder, from) in [
-        (GUESTS, "workloads/artifacts"),
-        (SCRIPTS, "workloads/javascript"),
-        ("share/coldphase/profiles", "external/profiles"),
-        ("share/coldphase/systems", "external/systems"),
-        ("share/coldphase/targets", "external/targets"),
-        ("share/coldphase/targets/site", "external/targets/site"),
-    ] {
+    let needed = [
+        ("workloads/artifacts", GUESTS),
+        ("workloads/javascript", SCRIPTS),
+    ];
+    for (from, folder) in needed.into_iter().chain(FOR_READERS) {
         tree.folder(folder, &workspace.join(from))?;
     }
     let documents = "share/doc/coldphase";
