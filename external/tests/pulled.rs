@@ -1,12 +1,14 @@
 //! Starts whose image is pulled from a registry on the loopback, as the suite measures them. What they
-//! need is installed by `./setup docker wasmcloud`; without it they fail, and say so.
+//! need is installed by `./setup docker wasmcloud`; without it all but Podman's fail, and say so.
 
 #[path = "support/turns.rs"]
 mod turns;
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::process::Command;
 
+use external::system::System;
 use results::record::{Outcome, Scenario};
 use results::{Evidence, Param, Phase, Sample, ledger, run_folder};
 
@@ -93,6 +95,17 @@ fn images_with_a_layer_in_common_are_each_pulled_whole() {
 fn containerd_pulls_and_unpacks_in_each_start() {
     turns::engine();
     samples("containerd").iter().for_each(begins_with_the_pull);
+}
+
+/// Podman is installed only where it is named; without it this says that it did not run.
+#[test]
+fn podman_pulls_and_unpacks_in_each_start() {
+    turns::engine();
+    if let Err(absent) = System::from_name("podman").unwrap().find() {
+        let _ = writeln!(std::io::stdout(), "not run: {absent}");
+        return;
+    }
+    samples("podman").iter().for_each(begins_with_the_pull);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
+use campaign::sibling::Package;
 use findings::Estimate;
 use host::engine::wasmtime::VERSION;
 use machine::clock::now_ns;
@@ -132,34 +133,15 @@ fn on_path(name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// The native server, beside `host` in the folder of the build; cargo brings it up to date.
+/// The native server, brought up to date.
 fn native() -> Result<PathBuf, Failure> {
-    let host = Path::new(env!("CARGO_BIN_EXE_host"));
-    let folder = host.parent().ok_or("no folder")?;
-    let profile = if folder.ends_with("debug") {
-        "dev"
-    } else {
-        "release"
+    let native = Package {
+        name: "native",
+        arguments: &[],
+        flags: None,
+        first_build: "building the native programs",
     };
-    let cargo = std::env::var_os("CARGO").ok_or("start it with cargo")?;
-    let target = folder.parent().ok_or("no target folder")?;
-    let built = Command::new(cargo)
-        .args([
-            "build",
-            "--locked",
-            "--quiet",
-            "-p",
-            "native",
-            "--profile",
-            profile,
-            "--target-dir",
-        ])
-        .arg(target)
-        .status()?;
-    if !built.success() {
-        return Err("the native server cannot be built".into());
-    }
-    Ok(folder.join("native-http"))
+    Ok(native.program("native-http")?)
 }
 
 fn servers(folder: &Path) -> Result<Vec<Server>, Failure> {

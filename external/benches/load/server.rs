@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use campaign::sibling::Package;
+
 use super::Failure;
 
 /// A command that is kept on a core, or nowhere in particular.
@@ -50,33 +52,13 @@ pub(crate) fn launch(program: &Path, core: Option<usize>) -> Result<Running, Fai
     Ok(running)
 }
 
-/// The native server, beside `external` in the folder of the build; cargo brings it up to date.
+/// The native server, brought up to date.
 pub(crate) fn native() -> Result<PathBuf, Failure> {
-    let folder = Path::new(env!("CARGO_BIN_EXE_external"))
-        .parent()
-        .ok_or("no folder")?;
-    let profile = if folder.ends_with("debug") {
-        "dev"
-    } else {
-        "release"
+    let native = Package {
+        name: "native",
+        arguments: &[],
+        flags: None,
+        first_build: "building the native programs",
     };
-    let cargo = std::env::var_os("CARGO").ok_or("start it with cargo")?;
-    let target = folder.parent().ok_or("no target folder")?;
-    let built = Command::new(cargo)
-        .args([
-            "build",
-            "--locked",
-            "--quiet",
-            "-p",
-            "native",
-            "--profile",
-            profile,
-            "--target-dir",
-        ])
-        .arg(target)
-        .status()?;
-    if !built.success() {
-        return Err("the native server cannot be built".into());
-    }
-    Ok(folder.join("native-http"))
+    Ok(native.program("native-http")?)
 }

@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use campaign::sibling::Package;
+
 use crate::command_line::refused;
 use crate::given::{Try, teller, trier};
 use crate::limits::{computed, wait_until_busy};
@@ -17,29 +19,13 @@ fn program() -> Option<PathBuf> {
         let _ = std::io::Write::write_all(&mut std::io::stderr(), message);
         return None;
     }
-    let folder = Path::new(env!("CARGO_BIN_EXE_host")).parent().unwrap();
-    let profile = if folder.ends_with("debug") {
-        "dev"
-    } else {
-        "release"
+    let package = Package {
+        name: "host-wasmedge",
+        arguments: &["--features", "wasmedge"],
+        flags: None,
+        first_build: "building the programs of WasmEdge",
     };
-    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "--locked",
-            "--quiet",
-            "-p",
-            "host-wasmedge",
-            "--features",
-            "wasmedge",
-            "--profile",
-            profile,
-        ])
-        .arg("--target-dir")
-        .arg(folder.parent().unwrap())
-        .status();
-    assert!(built.unwrap().success());
-    Some(folder.join("host-wasmedge"))
+    Some(package.program("host-wasmedge").unwrap())
 }
 
 /// Compiles ahead.
@@ -97,6 +83,50 @@ fn native_code_runs_only_if_it_is_asked_for_and_nobody_else_can_write_it() {
         assert_eq!((code, printed.as_str()), (Some(3), ""), "{name}: {stderr}");
         assert!(stderr.contains("others can write"), "{name}: {stderr}");
     }
+}
+
+/// A command that connects to a port of this machine, and exits with 3 if it may: the functions are
+/// WasmEdge's own. `wasmedge_wasi_socket`, `socket.rs`.
+fn connects(port: u16) -> Vec<u8> {
+    let text = format!(
+        r#"(module
+            (import "wasi_snapshot_preview1" "sock_open" (func $open (param i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "sock_connect" (func $connect (param i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1)
+            ;; The address, and where it lies.
+            (data (i32.const 16) "\7f\00\00\01")
+            (data (i32.const 32) "\10\00\00\00\04\00\00\00")
+            (func (export "_start")
+                (if (call $open (i32.const 1) (i32.const 2) (i32.const 0)) (then (call $exit (i32.const 4))))
+                (if (call $connect (i32.load (i32.const 0)) (i32.const 32) (i32.const {port}))
+                    (then (call $exit (i32.const 5))))
+                (call $exit (i32.const 3))))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+#[test]
+fn only_what_runs_a_command_by_itself_lends_it_the_network() {
+    let Some(program) = program() else { return };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let guest = folder.path().join("connects.wasm");
+    std::fs::write(&guest, connects(listener.local_addr().unwrap().port())).unwrap();
+    // As security.md says of `host-wasmedge run`: so the guest does what it is for.
+    let (code, _, stderr) = run(&program, &guest, &[]);
+    assert_eq!(code, Some(4), "{stderr}");
+    assert!(stderr.contains("code 3"), "{stderr}");
+    listener.accept().unwrap();
+    // What measures a stranger's guest does not start one that asks for sockets.
+    let artifact = guest.to_str().unwrap();
+    let only = ["--samples", "1", "--select", "system=wasmedge-embedded"];
+    let (code, _, stderr) = ended(&[&["phases", "--artifact", artifact][..], &only].concat());
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stderr.contains("sock_open"), "{stderr}");
+    let nobody = listener.accept().unwrap_err();
+    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[test]

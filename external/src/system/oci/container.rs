@@ -1,8 +1,10 @@
 //! A container of an OCI runtime, from its creation to its removal.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use machine::clock::now_ns;
@@ -16,7 +18,7 @@ use serde_json::Value;
 use super::super::container::{Instants, charged, confinement, printed, tail};
 use super::super::managed::{Ended, Instance, Usage, ended_late};
 use super::orphans::{self, Awaited};
-use super::runtime::Bundles;
+use super::runtime::{Bundles, PANIC, first_line};
 use crate::client::readiness::{FirstAnswer, Target};
 use crate::process::Adopting;
 
@@ -41,6 +43,9 @@ pub(super) struct Container<'a> {
     pub(super) _awaited: Awaited,
     pub(super) _adopting: Adopting,
 }
+
+/// So much of what a sandbox's kernel says at its end is looked at.
+const FIRST_BYTES: u64 = 2048;
 
 /// Between two looks for processes of a sandbox that have ended.
 const REAPING: Duration = Duration::from_millis(3);
@@ -164,7 +169,8 @@ impl Instance for Container<'_> {
     }
 
     fn log_tail(&mut self) -> String {
-        tail(&self.bundle.join("stderr"))
+        let panicked = panicked(&self.bundle.join(PANIC));
+        panicked.unwrap_or_else(|| tail(&self.bundle.join("stderr")))
     }
 
     fn remove(&mut self) -> Result<u64, String> {
@@ -183,10 +189,41 @@ impl Instance for Container<'_> {
     }
 }
 
+/// Why the kernel of a sandbox has ended, if by a fault of its own: the first line, which says it, and
+/// not the thousands of what each of its threads did.
+fn panicked(file: &Path) -> Option<String> {
+    let mut said = Vec::new();
+    File::open(file)
+        .and_then(|file| file.take(FIRST_BYTES).read_to_end(&mut said))
+        .ok()?;
+    let said = String::from_utf8_lossy(&said);
+    Some(format!("the sandbox's kernel: {}", first_line(&said)?))
+}
+
 impl Drop for Container<'_> {
     fn drop(&mut self) {
         if !self.removed {
             let _ = self.remove();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sandbox_says_why_its_kernel_has_ended_and_nothing_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(PANIC);
+        assert_eq!(panicked(&file), None);
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(panicked(&file), None);
+        let trace = "\npanic: running on goroutine 7\n\ngoroutine 29 [running]:\n";
+        std::fs::write(&file, trace.to_owned() + &"x".repeat(100_000)).unwrap();
+        assert_eq!(
+            panicked(&file).unwrap(),
+            "the sandbox's kernel: panic: running on goroutine 7"
+        );
     }
 }

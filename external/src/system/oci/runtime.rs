@@ -178,6 +178,9 @@ pub(super) struct Bundles {
     _guard: Guard,
 }
 
+/// What the kernel of a sandbox says at its end, if that is a fault of its own: a file in the bundle.
+pub(super) const PANIC: &str = "panic";
+
 /// How long a trial of a platform may take: one that does not answer may wait for ever.
 const TRIAL_NS: u64 = 20_000_000_000;
 
@@ -267,7 +270,7 @@ impl Bundles {
 }
 
 /// The first line of a log that says something.
-fn first_line(log: &str) -> Option<&str> {
+pub(super) fn first_line(log: &str) -> Option<&str> {
     log.lines().map(str::trim).find(|line| !line.is_empty())
 }
 
@@ -301,6 +304,14 @@ impl Engine for Bundles {
     ) -> Result<Box<dyn Instance + '_>, String> {
         let bundle = self.bundle(request.workload);
         self.caller.flags = self.product.flags(request);
+        if self.product.is_sandbox() {
+            let panicked = bundle.join(PANIC);
+            // It is written to at its end, and an earlier start's is no word of this one.
+            let _ = std::fs::remove_file(&panicked);
+            self.caller
+                .flags
+                .push(format!("--panic-log={}", panicked.display()));
+        }
         let made = self.made(request.workload)?;
         let layer = self.layer(request.workload, made);
         let fixed = made.fixed_port();

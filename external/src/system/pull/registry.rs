@@ -65,7 +65,7 @@ pub(crate) fn configuration(
 /// told to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Certificate {
-    /// The authority's certificate.
+    /// The authority's certificate, in a folder with nothing else.
     pub(crate) authority: PathBuf,
     /// The registry's.
     server: PathBuf,
@@ -83,8 +83,13 @@ impl Certificate {
                 `apt-get install openssl`",
         )?;
         let file = |name: &str| folder.join(name);
-        let [authority, authority_key] = ["ca.crt", "ca.key"].map(file);
-        let [certificate, key] = ["registry.crt", "registry.key"].map(file);
+        let [certificate, key, authority_key] =
+            ["registry.crt", "registry.key", "ca.key"].map(file);
+        // Alone in its folder: who is told of a folder, as Podman is, takes any key in it for its own.
+        let trusted = file("authority");
+        std::fs::create_dir_all(&trusted)
+            .map_err(|error| format!("cannot make {}: {error}", trusted.display()))?;
+        let authority = trusted.join("ca.crt");
         let make = |certificate: &Path, key: &Path, more: &[&str]| {
             let words = [
                 &["req", "-x509", "-nodes", "-days", "2", "-newkey", "ec"][..],
@@ -227,5 +232,8 @@ mod tests {
                 .ends_with("OK")
         );
         assert!(!folder.path().join("ca.key").exists());
+        // No client takes a key for its own.
+        let beside = std::fs::read_dir(made.authority.parent().unwrap()).unwrap();
+        assert_eq!(beside.count(), 1);
     }
 }
