@@ -147,8 +147,10 @@ pub(super) fn marks(family: Option<&Family>) -> String {
 pub(super) fn marks_against(family: &Family, base: &str) -> String {
     let directions = if family.measure.is_rate() {
         "▲ faster, ▼ slower"
-    } else {
+    } else if family.measure.is_amount() {
         "▲ more, ▼ less"
+    } else {
+        "▲ slower, ▼ faster"
     };
     format!(
         "Compared with {base}: {directions}, ≈ indistinguishable, ~ differs within the A/A \

@@ -114,6 +114,12 @@ impl Measure {
         matches!(self, Self::PerSecond)
     }
 
+    /// Whether it is something that is used up, of which there is more or less, and no time that passes or
+    /// rate, which are slower or faster.
+    pub fn is_amount(self) -> bool {
+        self.unit() == Unit::Bytes || matches!(self, Self::CpuNs | Self::RequestCpuNs)
+    }
+
     /// Whether it is a quantile beyond the median of a sample's requests. A cell has it only if ten
     /// requests of *each* sample lie beyond it, and enough samples for its interval.
     pub const fn is_tail(self) -> bool {

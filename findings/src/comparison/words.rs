@@ -86,10 +86,10 @@ impl Comparison {
 
     /// The verdict in a word, in terms of what is measured.
     pub fn label(&self) -> String {
-        let is_memory = self.measure.unit() == Unit::Bytes;
+        let is_amount = self.measure.is_amount();
         let word = match &self.verdict {
-            Verdict::Faster if is_memory => "less".to_owned(),
-            Verdict::Slower if is_memory => "more".to_owned(),
+            Verdict::Faster if is_amount => "less".to_owned(),
+            Verdict::Slower if is_amount => "more".to_owned(),
             Verdict::Faster => "faster".to_owned(),
             Verdict::Slower => "slower".to_owned(),
             Verdict::Indistinguishable => "indistinguishable".to_owned(),
