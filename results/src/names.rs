@@ -710,6 +710,9 @@ vocabulary! {
     /// What the sample took beyond its start, from the end of the sample before to its own: writing that one
     /// down, preparing this one, waiting for quiet, looking, ending it and cleaning up.
     HarnessNs = "harness_ns",
+    /// How often a system's own programs were put out of the page cache once more, since somebody had brought
+    /// them back.
+    EvictedAgain = "evicted_again",
 }
 
 /// What begins the names of evidence that holds the costs of one part of a system.

@@ -270,7 +270,7 @@ impl Bench for Embedded<'_> {
         let evicted = match prepared
             .evicted
             .as_ref()
-            .map(SystemFiles::check)
+            .map(|files| files.prove(&mut self.likely))
             .transpose()
         {
             Ok(evicted) => evicted.unwrap_or_default(),

@@ -29,7 +29,7 @@ impl SystemBench<'_> {
         }
         if let Some(evicted) = &prepared.evicted {
             // Only now: the wait for quiet lies between putting them out and the start.
-            match evicted.check() {
+            match evicted.prove(&mut self.likely) {
                 Ok(attested) => prepared.attested.extend(attested),
                 Err(failure) => return Measurement::failed(failure),
             }
