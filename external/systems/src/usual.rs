@@ -52,12 +52,15 @@ pub const fn representatives(kind: Kind) -> &'static [&'static str] {
 }
 
 /// What is usual whatever the system is.
-const EVERYWHERE: [Usual; 3] = [
+const EVERYWHERE: [Usual; 5] = [
     // As the profiles that come with the program have it.
     (Param::Connections, &["10"]),
     (Param::Pace, &["closed"]),
     // Where it is what the scenario's name says, it is absent.
     (Param::PageCache, &["hot", "evicted", "evicted-all"]),
+    // The image is what all systems pull, the program and no more, unless a layer comes with it.
+    (Param::BaseLayer, &[]),
+    (Param::Registry, &["plain", "tls"]),
 ];
 
 /// Of some cells of one system, the one that stands for the system.
@@ -182,6 +185,16 @@ mod tests {
             ),
             cell("wasmtime-embedded", Scenario::CodeCold, &[loaded]),
         ];
+        assert_eq!(chosen(&cells), Some(&cells[1]));
+    }
+
+    #[test]
+    fn an_image_with_a_layer_that_others_do_not_pull_stands_for_nothing() {
+        let params = [("network", "bridge"), ("registry", "plain")];
+        let with = |more: &[(&'static str, &'static str)]| {
+            cell("docker", Scenario::ImageCold, &[&params, more].concat())
+        };
+        let cells = [with(&[("base_layer", "32MiB")]), with(&[])];
         assert_eq!(chosen(&cells), Some(&cells[1]));
     }
 
