@@ -67,6 +67,8 @@ pub fn encode(histogram: &Histogram<u64>) -> String {
 /// What is wrong with the text.
 pub fn decode(text: &str) -> Result<Histogram<u64>, String> {
     let bytes = plain(text)?;
+    // The library computes with what stands there, and an overflow ends the program.
+    counts::check(&bytes)?;
     Deserializer::new()
         .deserialize(&mut Cursor::new(bytes))
         .map_err(|error| format!("the histogram cannot be read: {error:?}"))
@@ -177,6 +179,16 @@ mod tests {
         all.extend(u32::try_from(bytes.len()).unwrap().to_be_bytes());
         all.extend(bytes);
         STANDARD.encode(all)
+    }
+
+    #[test]
+    fn no_number_of_empty_places_is_too_large_to_be_refused_or_read() {
+        // Found by fuzzing: the least number of nine bytes has no opposite.
+        for body in [&[0xff_u8; 9][..], &[0xff; 18], &[0xfd; 9], &[0x81; 20]] {
+            let length = u32::try_from(body.len()).unwrap();
+            let text = packed(3, 1 << 40, length, body);
+            assert_eq!(decode(&text).is_ok(), counts(&text).is_ok(), "{body:?}");
+        }
     }
 
     #[test]

@@ -11,9 +11,20 @@ use super::{HEAD, plain};
 /// # Errors
 /// What is wrong with the text.
 pub fn counts(text: &str) -> Result<Vec<(u64, u64)>, String> {
-    let plain = plain(text)?;
+    of_plain(&plain(text)?)
+}
+
+/// Whether a histogram in its plain form can be read.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn check(plain: &[u8]) -> Result<(), String> {
+    of_plain(plain).map(drop)
+}
+
+fn of_plain(plain: &[u8]) -> Result<Vec<(u64, u64)>, String> {
     let wrong = |reason: String| format!("the histogram cannot be read: {reason}");
-    let places = Places::of(&plain).map_err(wrong)?;
+    let places = Places::of(plain).map_err(wrong)?;
     values(plain.get(HEAD..).unwrap_or_default(), &places).map_err(wrong)
 }
 
@@ -85,6 +96,10 @@ fn values(mut body: &[u8], places: &Places) -> Result<Vec<(u64, u64)>, String> {
         let (number, rest) = number(body).ok_or("it ends within a number")?;
         body = rest;
         if number < 0 {
+            // The library skips no more places than there are numbers with a sign, and neither does this.
+            if number == i64::MIN {
+                return Err("it has more places than it says".to_owned());
+            }
             at = at.saturating_add(number.unsigned_abs());
             continue;
         }
