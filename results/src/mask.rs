@@ -70,7 +70,7 @@ const HEX_TOKEN: usize = 32;
 const ENTROPY: f64 = 3.6;
 
 /// Options whose value may be an option of somebody else's, or the value of one.
-const CARRIERS: &[&str] = &["--arg", "--body", "--config", "--env", "--header"];
+pub const CARRIERS: &[&str] = &["--arg", "--body", "--config", "--env", "--header"];
 
 /// A list of arguments without credentials, and with this user's home shortened.
 ///

@@ -5,6 +5,7 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
 
@@ -25,6 +26,9 @@ pub const LONGEST_MANIFEST: u64 = 32 << 20;
 pub struct RunFolder {
     path: PathBuf,
     run: String,
+    /// Whether this process has made it and nothing has begun in it. What is found in the folder decides
+    /// nothing: a manifest that cannot be seen for a moment is no reason to remove somebody's samples.
+    is_unbegun: AtomicBool,
     _lock: File,
 }
 
@@ -104,7 +108,9 @@ impl RunFolder {
         let path = results.join(run);
         std::fs::create_dir_all(results).map_err(fail("make the results folder", results))?;
         std::fs::create_dir(&path).map_err(fail("make the run folder", &path))?;
-        Self::lock(path, run.to_owned())
+        let made = Self::lock(path, run.to_owned())?;
+        made.is_unbegun.store(true, Ordering::Relaxed);
+        Ok(made)
     }
 
     /// Begins the run by writing its manifest, once everything else is there that its first sample
@@ -113,7 +119,7 @@ impl RunFolder {
     /// # Errors
     /// [`RunFolderError`] if it cannot be written.
     pub fn begin(&self, manifest: &Manifest) -> Result<(), RunFolderError> {
-        if self.has_begun() {
+        if self.path.join(MANIFEST).is_file() {
             return Ok(());
         }
         let text = serde_json::to_vec_pretty(manifest)
@@ -126,11 +132,9 @@ impl RunFolder {
                 file.sync_all()
             })
         });
-        written.map_err(fail("write", &self.path.join(MANIFEST)))
-    }
-
-    fn has_begun(&self) -> bool {
-        self.path.join(MANIFEST).is_file()
+        written.map_err(fail("write", &self.path.join(MANIFEST)))?;
+        self.is_unbegun.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Opens the folder of an earlier run: `run` is its name, or `latest`.
@@ -156,6 +160,7 @@ impl RunFolder {
             Ok(()) => Ok(Self {
                 path,
                 run,
+                is_unbegun: AtomicBool::new(false),
                 _lock: lock,
             }),
             Err(TryLockError::WouldBlock) => Err(RunFolderError::Locked(path)),
@@ -207,7 +212,7 @@ impl RunFolder {
 
 impl Drop for RunFolder {
     fn drop(&mut self) {
-        if !self.has_begun() {
+        if self.is_unbegun.load(Ordering::Relaxed) {
             // Nothing of anybody's is in it. What cannot be removed has no manifest, and so is no
             // run that could be gone on with.
             let _ = std::fs::remove_dir_all(&self.path);
@@ -322,6 +327,28 @@ mod tests {
             }
             assert_eq!(std::fs::read_to_string(&kept).unwrap(), "kept");
         }
+    }
+
+    #[test]
+    fn a_run_whose_manifest_is_gone_for_a_moment_keeps_its_samples() {
+        let results = tempfile::tempdir().unwrap();
+        let name = "20261123T074200Z-3f9a";
+        let path = results.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("samples.jsonl"), "{}").unwrap();
+        // As one that is resumed, which somebody takes the manifest of meanwhile.
+        drop(RunFolder::lock(path.clone(), name.to_owned()).unwrap());
+        assert!(path.join("samples.jsonl").exists());
+    }
+
+    #[test]
+    fn a_new_run_that_has_not_begun_is_removed() {
+        let results = tempfile::tempdir().unwrap();
+        let name = "20261123T074200Z-3f9a";
+        let made = RunFolder::create(results.path(), name).unwrap();
+        made.work().unwrap();
+        drop(made);
+        assert!(!results.path().join(name).exists());
     }
 
     #[test]

@@ -148,6 +148,12 @@ impl Names {
         config.insert(SETTING.to_owned(), done);
         let systems = manifest.systems.into_iter().map(|system| System {
             unavailable: system.unavailable.map(|reason| self.text(&reason)),
+            // What a program of a person's own prints of itself may say anything.
+            version: if system.description.is_some() {
+                REDACTED.to_owned()
+            } else {
+                system.version
+            },
             ..system
         });
         let artifacts = manifest.artifacts.into_iter().map(|artifact| ArtifactFact {
@@ -218,16 +224,19 @@ impl Names {
 fn command_line(arguments: &[String]) -> Vec<String> {
     let is_command = |word: &str| word.bytes().all(|it| it.is_ascii_lowercase() || it == b'-');
     let mut in_options = false;
+    let mut is_carried = false;
     let mut redacted = Vec::new();
     for (position, argument) in arguments.iter().enumerate() {
         in_options |= argument.starts_with('-');
         redacted.push(match argument.split_once('=') {
             _ if position == 0 => file_name(argument),
+            _ if is_carried => REDACTED.to_owned(),
             Some((option, _)) if option.starts_with("--") => format!("{option}={REDACTED}"),
             None if argument.starts_with("--") => argument.clone(),
             None if !in_options && is_command(argument) => argument.clone(),
             _ => REDACTED.to_owned(),
         });
+        is_carried = !is_carried && mask::CARRIERS.contains(&argument.as_str());
     }
     redacted
 }
@@ -278,6 +287,11 @@ mod tests {
                 "/home/ada/target/release/host phases --artifact /home/ada/x.wasm --arg=-v --request GET"
             ),
             "host phases --artifact [redacted] --arg=[redacted] --request [redacted]"
+        );
+        // What is handed on to a guest looks like an option of ours and is none.
+        assert_eq!(
+            line("host run --artifact x.wasm --arg --customer-acme --arg --arg --env A=b"),
+            "host run --artifact [redacted] --arg [redacted] --arg [redacted] --env [redacted]"
         );
     }
 

@@ -236,7 +236,10 @@ fn acts_not(words: &str, ending: &str, told: &str) {
             "<script>document",
             "javascript:document.title='pwned')\"",
         ],
-        "csv" => &["\n=", ",=", "\n@", ",@", ",+", "\n+"],
+        "csv" => &[
+            "\n=", ",=", "\n\"=", ",\"=", "\n@", ",@", "\n\"@", ",\"@", "\n+", ",+", "\n\"+",
+            ",\"+",
+        ],
         _ => &[],
     };
     for act in acting {
@@ -335,7 +338,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 
 #[test]
 fn no_run_folder_harms_who_reads_it() {
-    let n = number("COLDPHASE_STRANGERS", 8);
+    let n = number("COLDPHASE_STRANGERS", mutate::KINDS);
     let first = number("COLDPHASE_STRANGERS_SEED", 1);
     let pages = tempfile::tempdir().unwrap();
     for seed in first..first + n {
@@ -347,7 +350,7 @@ fn no_run_folder_harms_who_reads_it() {
             own: &own,
             run: RUN,
         };
-        let done = mutate::mutate(&place, &mut Draw::new(seed));
+        let done = mutate::mutate(&place, seed, &mut Draw::new(seed));
         if seed % 2 == 0 {
             mutate::foreign(&place, seed);
         }

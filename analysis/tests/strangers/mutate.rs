@@ -55,13 +55,16 @@ fn text(draw: &mut Draw) -> String {
     }
 }
 
-/// Changes a run in one to three ways, and says which.
-pub(crate) fn mutate(place: &Place<'_>, draw: &mut Draw) -> Vec<&'static str> {
-    type Change = fn(&Place<'_>, &mut Draw);
-    const CHANGES: [(&str, Change); 12] = [
+type Change = fn(&Place<'_>, &mut Draw);
+
+/// How many kinds of changes there are.
+pub(crate) const KINDS: u64 = 10;
+
+/// Changes a run in one to three ways, and says which. The first of them is the kind of that number, so
+/// that a few runs in a row have had every kind.
+pub(crate) fn mutate(place: &Place<'_>, nth: u64, draw: &mut Draw) -> Vec<&'static str> {
+    const CHANGES: [(&str, Change); KINDS as usize] = [
         ("names of cells", names),
-        ("names of cells", names),
-        ("facts of the manifest", facts),
         ("facts of the manifest", facts),
         ("words of samples", words),
         ("numbers", numbers),
@@ -72,9 +75,10 @@ pub(crate) fn mutate(place: &Place<'_>, draw: &mut Draw) -> Vec<&'static str> {
         ("encodings", encodings),
         ("what is around", around),
     ];
-    let n = 1 + below(draw, 3);
-    let changes = (0..n).map(|_| CHANGES[below(draw, CHANGES.len())]);
-    let mut changes: Vec<_> = changes.collect();
+    let first = CHANGES[usize::try_from(nth % KINDS).unwrap()];
+    let more = below(draw, 3);
+    let others = (0..more).map(|_| CHANGES[below(draw, CHANGES.len())]);
+    let mut changes: Vec<_> = std::iter::once(first).chain(others).collect();
     // What a file says is changed before what it is.
     changes.sort_by_key(|(name, _)| CHANGES.iter().position(|(it, _)| it == name));
     let mut done = Vec::new();

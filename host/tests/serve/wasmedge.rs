@@ -85,6 +85,25 @@ fn native_code_runs_only_if_it_is_asked_for_and_nobody_else_can_write_it() {
     }
 }
 
+#[test]
+fn what_compiles_removes_no_folder_of_anybodys() {
+    let Some(program) = program() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let thesis = folder.path().join("model.compiling/thesis");
+    std::fs::create_dir(thesis.parent().unwrap()).unwrap();
+    std::fs::write(&thesis, "years of work").unwrap();
+    compile(
+        &program,
+        &built("hello.wasm"),
+        &folder.path().join("model.so"),
+    );
+    assert_eq!(std::fs::read_to_string(&thesis).unwrap(), "years of work");
+    let names = std::fs::read_dir(folder.path()).unwrap();
+    let mut names: Vec<_> = names.map(|it| it.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["model.compiling", "model.so"]);
+}
+
 /// A command that connects to a port of this machine, and exits with 33 if it may: the functions are
 /// WasmEdge's own. `wasmedge_wasi_socket`, `socket.rs`.
 fn connects(port: u16) -> Vec<u8> {

@@ -8,7 +8,7 @@ use host_probe::report::{Answered, Cause, Failure, Report};
 use host_probe::request::{Call, Destination, Preparation, Spec};
 use host_probe::resources::{self, Usage};
 use host_probe::settings::Acquire;
-use host_probe::{child, deadline};
+use host_probe::{child, deadline, mapped};
 use host_wasmedge::vm::{Machine, OPTIMIZATION, compile, configuration, machine, quiet, wasi};
 use host_wasmedge::words::words;
 use machine::Timeline;
@@ -46,18 +46,22 @@ pub(crate) fn probe(spec: &Spec, first_statement_ns: u64) -> ExitCode {
     });
     match output {
         Ok(mut output) => {
-            let report = start(spec, &mut timeline, begun, &mut output).map_err(|mut failure| {
-                if failure.cause == Cause::Guest {
-                    failure.reason.push_str(&output.complaint());
-                }
-                failure
-            });
+            let report = start(spec, &mut timeline, begun, &mut output)
+                .map_err(|failure| explained(failure, &output));
             child::respond_to(output.report, &report)
         }
         Err(error) => {
             child::respond::<Report>(&Err(unable("cannot redirect its standard streams", &error)))
         }
     }
+}
+
+/// A failure with what the guest said of it.
+fn explained(mut failure: Failure, output: &Output) -> Failure {
+    if failure.cause == Cause::Guest {
+        failure.reason.push_str(&output.complaint());
+    }
+    failure
 }
 
 fn start(
@@ -156,14 +160,13 @@ fn serve(
     let reader = output
         .reader()
         .map_err(|error| unable("cannot read from the guest", &error))?;
-    let report = output
-        .report
+    let output = output
         .try_clone()
         .map_err(|error| unable("cannot report", &error))?;
     let call = call.clone();
     let begun = timeline.begin();
     let client = std::thread::spawn(move || {
-        loopback::exchange(reader, &call).unwrap_or_else(|failure| fail_at_once(report, failure))
+        loopback::exchange(reader, &call).unwrap_or_else(|failure| fail_at_once(output, failure))
     });
     let ran = vm.run_func(None, "_start", []);
     if let Err(error) = ran {
@@ -206,8 +209,9 @@ fn serve(
     clippy::exit,
     reason = "the main thread is inside the guest, and no other call ends it"
 )]
-fn fail_at_once(report: std::fs::File, failure: Failure) -> ! {
-    child::respond_to::<Report>(report, &Err(failure));
+fn fail_at_once(output: Output, failure: Failure) -> ! {
+    let failure = explained(failure, &output);
+    child::respond_to::<Report>(output.report, &Err(failure));
     std::process::exit(1);
 }
 
@@ -256,13 +260,18 @@ pub(crate) fn prepare(
         return Err(Failure::new(Cause::Harness, "this engine has no cache"));
     };
     quiet();
-    let folder = path.with_extension("compiling");
     let io = |error: std::io::Error| unable("cannot keep compiled code", &error);
-    std::fs::create_dir_all(&folder).map_err(io)?;
-    let made = read(&preparation.file).and_then(|bytes| compile(&bytes, &folder, optimization));
-    let kept = made.and_then(|file| std::fs::rename(file, path).map_err(io));
-    let removed = std::fs::remove_dir_all(&folder).map_err(io);
-    kept.and(removed)
+    // On the file's own file system, so that it can be renamed there; under a name that nobody has or can
+    // foresee, and nobody else's to write to: what is made in it will be run.
+    let beside = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let folder = tempfile::Builder::new()
+        .prefix(".coldphase-")
+        .tempdir_in(beside.unwrap_or_else(|| Path::new(".")))
+        .map_err(io)?;
+    let bytes = read(&preparation.file)?;
+    let file = compile(&bytes, folder.path(), optimization)?;
+    std::fs::rename(file, path).map_err(io)?;
+    folder.close().map_err(io)
 }
 
 const fn run_mode(acquire: Acquire) -> RunMode {
@@ -287,8 +296,8 @@ fn attest(config: &Config, code: &Path) -> Attested {
         ),
         (Evidence::RunMode, mode.into()),
     ]);
-    if let Ok(maps) = std::fs::read_to_string("/proc/self/maps") {
-        let file = code.to_string_lossy();
+    if let Ok(maps) = mapped::lines() {
+        let file = mapped::name(code);
         let executable = |line: &str| {
             line.split(' ')
                 .nth(1)
@@ -296,7 +305,7 @@ fn attest(config: &Config, code: &Path) -> Attested {
         };
         let mapped = maps
             .lines()
-            .any(|line| executable(line) && line.ends_with(&*file));
+            .any(|line| executable(line) && line.ends_with(&file));
         found.insert(Evidence::CodeMapped, mapped);
     }
     found
