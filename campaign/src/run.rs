@@ -160,14 +160,15 @@ impl From<Error> for NoBench {
 
 /// The campaign. Returns all samples of the run, earlier ones first.
 ///
-/// `bench` is made in the run's private folder, which is removed once every sample is taken.
+/// `bench` is made in the run's private folder, which is removed once every sample is taken; what takes
+/// long in making it looks at the flag, which an interrupt sets.
 ///
 /// # Errors
 /// What keeps samples from being taken or recorded.
 pub fn measure<B: Bench, E: Into<NoBench>>(
     folder: &RunFolder,
     manifest: &Manifest,
-    bench: impl FnOnce(PathBuf) -> Result<B, E>,
+    bench: impl FnOnce(PathBuf, &AtomicBool) -> Result<B, E>,
 ) -> Result<(Vec<Sample>, Ended), Error> {
     let stop = stop_on_signals()?;
     let (mut ledger, contents) = Ledger::open(&folder.ledger())?;
@@ -179,7 +180,7 @@ pub fn measure<B: Bench, E: Into<NoBench>>(
     }
     let plan = Plan::from(manifest);
     let work = folder.work()?;
-    let mut bench = bench(work.clone()).map_err(|error| match error.into() {
+    let mut bench = bench(work.clone(), &stop).map_err(|error| match error.into() {
         NoBench::Refused(error) => error,
         NoBench::Io(error) => Error::new(
             Exit::Results,

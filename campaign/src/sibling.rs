@@ -37,6 +37,14 @@ pub struct Flags {
     pub target: Option<&'static str>,
 }
 
+/// The workloads as programs of machine code, built as cargo builds a program unless told otherwise.
+pub const NATIVE: Package = Package {
+    name: "native",
+    arguments: &[],
+    flags: None,
+    first_build: "building the native programs: once, some seconds",
+};
+
 /// Where a package is built.
 struct Place {
     /// What cargo calls the target folder.

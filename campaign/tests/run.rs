@@ -62,7 +62,7 @@ fn runs_after<B: Bench>(
         run_folder::resolve(results, "latest").is_err(),
         "it has not begun"
     );
-    let measured = run::measure(&folder, &manifest, |_| bench()).is_ok();
+    let measured = run::measure(&folder, &manifest, |_, _| bench()).is_ok();
     drop(folder);
     (run_folder::runs(results), measured)
 }
@@ -88,7 +88,7 @@ fn the_run_that_begins_last_is_the_latest_whatever_the_clock_was_set_to() {
     let of_the_future = "29991231T235959Z-ffff";
     std::fs::create_dir(results.path().join(of_the_future)).unwrap();
     let (folder, manifest) = run::open(None, results.path(), manifest()).unwrap();
-    run::measure(&folder, &manifest, |_| Ok::<_, std::io::Error>(Idle)).unwrap();
+    run::measure(&folder, &manifest, |_, _| Ok::<_, std::io::Error>(Idle)).unwrap();
     assert!(manifest.run.starts_with("30000101T000000Z-"));
     assert_eq!(
         run_folder::resolve(results.path(), "latest").unwrap(),

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use campaign::sibling::Package;
+use campaign::sibling::NATIVE;
 use external::client::readiness::{FirstAnswer, NoAnswer, RetryPolicy, Target, first_answer};
 use external::observe::Milestones;
 use external::process::reaper::{self, Reaper};
@@ -62,13 +62,7 @@ macro_rules! say {
 }
 
 fn native_http() -> PathBuf {
-    let native = Package {
-        name: "native",
-        arguments: &[],
-        flags: None,
-        first_build: "building the native programs",
-    };
-    native.program("native-http").unwrap()
+    NATIVE.program("native-http").unwrap()
 }
 
 /// The launch of this binary as one of the programs below.

@@ -202,6 +202,47 @@ fn an_interrupt_ends_it_after_the_sample_and_it_can_be_resumed() {
 }
 
 #[test]
+fn an_interrupt_while_own_workloads_are_tried_is_heard_before_the_next_one() {
+    let out = folder();
+    let at = |name: &str| out.path().join(name);
+    let (began, go_on) = (at("began"), at("go-on"));
+    let waits = format!(
+        "echo >> {}; until [ -e {} ]; do sleep 0.05; done",
+        began.display(),
+        go_on.display()
+    );
+    let service = |name: &str| {
+        format!("[workload.{name}]\nnative = [\"/bin/sh\", \"-c\", \"{waits}\", \"{{port}}\"]\n")
+    };
+    let described = at("two.toml").display().to_string();
+    std::fs::write(&described, service("first") + &service("second")).unwrap();
+    let runs = at("runs");
+    let arguments = [
+        "--target",
+        &described,
+        "--only",
+        "system=native",
+        "--time-limit",
+        "600",
+    ];
+    let mut child = Suite(suite(&runs, &arguments).spawn().unwrap());
+    wait_for("the first service is tried", || began.exists());
+    signal(&child, "-TERM");
+    std::fs::write(&go_on, "").unwrap();
+    let mut stderr = String::new();
+    let pipe = child.0.stderr.as_mut().unwrap();
+    pipe.read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.0.wait().unwrap().code(), Some(130), "{stderr}");
+    assert!(
+        stderr.contains("interrupted while own workloads"),
+        "{stderr}"
+    );
+    let tried = std::fs::read_to_string(&began).unwrap();
+    assert_eq!(tried.lines().count(), 1, "the second one is not begun");
+    wait_for("no run is left", || run_folder::runs(&runs).is_empty());
+}
+
+#[test]
 fn a_kill_leaves_no_process_and_no_temporary_file() {
     let out = folder();
     let mut child = in_the_middle(out.path());

@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
-use campaign::sibling::Package;
+use campaign::sibling::NATIVE;
 use findings::Estimate;
 use host::engine::wasmtime::VERSION;
 use machine::clock::now_ns;
@@ -135,13 +135,7 @@ fn on_path(name: &str) -> Option<PathBuf> {
 
 /// The native server, brought up to date.
 fn native() -> Result<PathBuf, Failure> {
-    let native = Package {
-        name: "native",
-        arguments: &[],
-        flags: None,
-        first_build: "building the native programs",
-    };
-    Ok(native.program("native-http")?)
+    Ok(NATIVE.program("native-http")?)
 }
 
 fn servers(folder: &Path) -> Result<Vec<Server>, Failure> {

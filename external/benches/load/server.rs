@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use campaign::sibling::Package;
+use campaign::sibling::NATIVE;
 
 use super::Failure;
 
@@ -54,11 +54,5 @@ pub(crate) fn launch(program: &Path, core: Option<usize>) -> Result<Running, Fai
 
 /// The native server, brought up to date.
 pub(crate) fn native() -> Result<PathBuf, Failure> {
-    let native = Package {
-        name: "native",
-        arguments: &[],
-        flags: None,
-        first_build: "building the native programs",
-    };
-    Ok(native.program("native-http")?)
+    Ok(NATIVE.program("native-http")?)
 }

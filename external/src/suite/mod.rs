@@ -281,12 +281,12 @@ impl Campaign<'_> {
         let reaper = start_reaper()?;
         let manifest = manifest::build(self.settings, self.origins, self.cells, self.systems)?;
         let (folder, manifest) = run::open(resume, &results, manifest)?;
-        let (samples, ended) = run::measure(&folder, &manifest, |work| {
+        let (samples, ended) = run::measure(&folder, &manifest, |work, stop| {
             let unbegun = resume.is_none().then(|| reaper.guard_folder(folder.path()));
             let unbegun = unbegun.transpose()?;
             let mut bench =
                 SystemBench::new(work, self.settings, self.cells, self.systems, &reaper)?;
-            own_workloads::try_all(&mut bench, self.cells)?;
+            own_workloads::try_all(&mut bench, self.cells, stop)?;
             Ok::<_, NoBench>(NetworkBench::new(bench.until_begun(unbegun)))
         })?;
         let place = out.map_or_else(String::new, |out| format!(" --out {}", out.display()));

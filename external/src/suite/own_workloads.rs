@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use campaign::terminal::say;
 use campaign::{Error, Exit};
@@ -225,9 +226,17 @@ fn targets(cells: &[Planned]) -> Vec<&'static Target> {
 /// said, and skipped.
 ///
 /// # Errors
-/// Nothing of them works.
-pub(super) fn try_all(bench: &mut SystemBench<'_>, cells: &[Planned]) -> Result<(), Error> {
-    let (refused, worked) = bench.try_own(cells);
+/// Nothing of them works, or an interrupt set `stop` meanwhile.
+pub(super) fn try_all(
+    bench: &mut SystemBench<'_>,
+    cells: &[Planned],
+    stop: &AtomicBool,
+) -> Result<(), Error> {
+    let (refused, worked) = bench.try_own(cells, stop);
+    if stop.load(Ordering::Relaxed) {
+        let message = "interrupted while own workloads were tried once, before a sample was taken";
+        return Err(Error::new(Exit::Interrupted, message));
+    }
     let unable = |skip: &Skip| skip.kind == SkipKind::NotApplicable;
     let (mut said, mut known) = (Vec::new(), HashSet::new());
     for refused in &refused {

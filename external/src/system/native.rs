@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use campaign::sibling::{Flags, Package};
+use campaign::sibling::{Flags, NATIVE, Package};
 use results::digest::sha256_file;
 use workloads::Workload;
 
@@ -35,13 +35,6 @@ pub(super) const fn package(build: Build) -> &'static Package {
 
 /// The program of the services.
 const SERVICE: &str = "native-http";
-
-const NATIVE: Package = Package {
-    name: "native",
-    arguments: &[],
-    flags: None,
-    first_build: "building the native programs: once, some seconds",
-};
 
 const SOFT_SHA: Package = Package {
     flags: Some(Flags {

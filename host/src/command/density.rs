@@ -25,7 +25,7 @@ use crate::bench::rehearsal;
 use crate::bench::target::Target;
 use crate::bench::user::UserArtifact;
 use crate::cli::{Density, OwnArguments};
-use crate::error::{Advice, artifact_failed};
+use crate::error::{Advice, artifact_failed, unusable_artifact};
 
 /// The numbers of instances where none are given.
 const INSTANCES: [u32; 5] = [1, 100, 1_000, 5_000, 10_000];
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Density) -> Result<Exit, Error> {
     let program = Program::this()?;
     let manifest = manifest(&options.recorded()?, &origins, &cells, &target, &program);
     let (folder, manifest) = run::open(resume.as_deref(), &results, manifest)?;
-    let (samples, ended) = run::measure(&folder, &manifest, |work| {
+    let (samples, ended) = run::measure(&folder, &manifest, |work, _| {
         Ok::<_, std::io::Error>(density::Density::new(work, &program, &target, &cells))
     })?;
     let findings = summary::findings(&manifest, &samples);
@@ -176,8 +176,9 @@ fn own_target(artifact: &UserArtifact) -> Result<Target, Error> {
     if target.inspected.serves {
         return Ok(target);
     }
-    let message = format!("{} runs to completion", target.given.display());
-    Err(Error::new(Exit::Usage, message).hint(
+    Err(unusable_artifact(
+        &target.given,
+        "it runs to completion",
         "instances that are kept answer requests: give a component that exports \
             wasi:http/incoming-handler",
     ))

@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &Phases) -> Result<Exit, Error> {
         programs: &programs,
         unsupported: &unsupported,
     };
-    let (samples, ended) = run::measure(&folder, &manifest, |work| {
+    let (samples, ended) = run::measure(&folder, &manifest, |work, _| {
         Embedded::new(work, subjects, starts, limits)
     })?;
     let findings = summary::findings(&manifest, &samples);

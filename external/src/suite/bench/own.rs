@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use campaign::schedule::Measurement;
@@ -174,8 +174,13 @@ impl SystemBench<'_> {
     }
 
     /// Tries every kind of start of a person's own workloads once. What does not work is skipped from
-    /// then on: each of it with its reason, and whether anything works.
-    pub fn try_own(&mut self, cells: &[Planned]) -> (Vec<(Planned, Skip)>, bool) {
+    /// then on: each of it with its reason, and whether anything works. Nothing further is begun once
+    /// `stop` is set.
+    pub fn try_own(
+        &mut self,
+        cells: &[Planned],
+        stop: &AtomicBool,
+    ) -> (Vec<(Planned, Skip)>, bool) {
         let mut tried = HashSet::new();
         let (mut refused, mut worked) = (Vec::new(), false);
         let own = cells
@@ -191,6 +196,9 @@ impl SystemBench<'_> {
         let mut own: Vec<_> = own.collect();
         own.sort_by_key(rank);
         for planned in own {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
             let key = Tried::from(planned);
             if !tried.insert(key) {
                 continue;
