@@ -8,8 +8,6 @@ mod support;
 
 mod simulation;
 
-use campaign::Error;
-use campaign::terminal::print;
 use clap::{Parser, ValueEnum};
 
 use simulation::{after, between, curves, pages, plans, promises};
@@ -65,7 +63,7 @@ enum Experiment {
     Density,
 }
 
-fn main() -> Result<(), Error> {
+fn main() {
     let arguments = Arguments::parse();
     let (mut cells, samples) = match arguments.profile {
         Profile::Quick => (plans::quick(), plans::QUICK),
@@ -79,7 +77,7 @@ fn main() -> Result<(), Error> {
     let is_asked = |it| arguments.only.is_empty() || arguments.only.contains(&it);
     if is_asked(Experiment::Errors) {
         let world = arguments.world.as_deref();
-        print(&pages::errors(&cells, samples, pages, seed, world))?;
+        pages::errors(&cells, samples, pages, seed, world);
     }
     if is_asked(Experiment::Power) {
         // Hundreds of comparisons, each under ten thousand patterns of signs, take hours.
@@ -87,20 +85,19 @@ fn main() -> Result<(), Error> {
             Profile::Quick => &[samples, plans::MANY],
             Profile::Standard => &[samples],
         };
-        print(&pages::power(&cells, plans, pages.div_ceil(4), seed))?;
+        pages::power(&cells, plans, pages.div_ceil(4), seed);
     }
     if is_asked(Experiment::Compare) {
         let starts = plans::starts(plans::of_workload("http-hello"));
-        print(&between::table(&starts, pages, seed))?;
+        between::table(&starts, pages, seed);
     }
     if is_asked(Experiment::CarryOver) {
-        print(&after::table(&cells, samples, pages, seed))?;
+        after::table(&cells, samples, pages, seed);
     }
     if is_asked(Experiment::Plans) {
-        print(&promises::table(pages, seed))?;
+        promises::table(pages, seed);
     }
     if is_asked(Experiment::Density) {
-        print(&curves::table(&plans::density(), pages, seed))?;
+        curves::table(&plans::density(), pages, seed);
     }
-    Ok(())
 }

@@ -7,6 +7,7 @@ use super::page::{carry_over, is_carried_over};
 use super::pages::{RUN, findings};
 use super::plans::plan;
 use super::run::Simulated;
+use super::seeds;
 use super::tally::{Share, Table};
 use super::world::{Course, Law, Truth, World};
 
@@ -19,9 +20,11 @@ pub struct Found {
 
 pub fn simulate(world: &World, cells: &[Cell], samples: u32, runs: u64, seed: u64) -> Found {
     let mut found = Found::default();
-    for seed in seed..seed + runs {
+    let page = |seed| {
         let run = Simulated::new(RUN, &plan(cells, samples, seed), world, 1.0, seed);
-        let page = findings(&run);
+        findings(&run)
+    };
+    for page in seeds::each(seed..seed + runs, page) {
         let truth = 1.0 + world.carry_over;
         let interval = carry_over(&page);
         found
@@ -33,8 +36,8 @@ pub fn simulate(world: &World, cells: &[Cell], samples: u32, runs: u64, seed: u6
 }
 
 /// By noise, and by what there is.
-pub fn table(cells: &[Cell], samples: u32, runs: u64, seed: u64) -> String {
-    let mut table = Table::new(
+pub fn table(cells: &[Cell], samples: u32, runs: u64, seed: u64) {
+    let mut table = Table::printed(
         &format!(
             "Starts right after an engine's samples: runs of {} cells, n = {samples}, {runs} runs each",
             cells.len()
@@ -81,5 +84,4 @@ pub fn table(cells: &[Cell], samples: u32, runs: u64, seed: u64) -> String {
             ]);
         }
     }
-    table.text()
 }

@@ -69,8 +69,8 @@ pub fn regressions(
 }
 
 /// False alarms and regressions found by the spread between runs.
-pub fn table(cells: &[Cell], pairs: u64, seed: u64) -> String {
-    let mut table = Table::new(
+pub fn table(cells: &[Cell], pairs: u64, seed: u64) {
+    let mut table = Table::printed(
         &format!(
             "`compare` of one run a side, {} cells, 5 % within runs, {pairs} pairs each: how often \
                 it ends with a regression",
@@ -91,5 +91,4 @@ pub fn table(cells: &[Cell], pairs: u64, seed: u64) -> String {
             table.row(&[name.to_owned(), samples.to_string(), share(1.0), share(3.0)]);
         }
     }
-    table.text()
 }

@@ -82,8 +82,8 @@ pub fn covered(cells: &[Cell], samples: u32, spread: Spread, runs: u64, seed: u6
 }
 
 /// Coverage by spread and number.
-pub fn table(cells: &[Cell], runs: u64, seed: u64) -> String {
-    let mut table = Table::new(
+pub fn table(cells: &[Cell], runs: u64, seed: u64) {
+    let mut table = Table::printed(
         &format!("What one more instance takes: coverage of the slope's interval, {runs} runs"),
         &["spread", "n", "coverage"],
     );
@@ -96,5 +96,4 @@ pub fn table(cells: &[Cell], runs: u64, seed: u64) -> String {
             table.row(&[name.to_owned(), samples.to_string(), share.text()]);
         }
     }
-    table.text()
 }

@@ -6,6 +6,7 @@
 //! | `noise` | noise as it was measured, and as it is feared |
 //! | `run` | the samples of a run in such a world |
 //! | `page` | every claim on a page of findings, held against the truth |
+//! | `seeds` | simulations on every core |
 //! | `plans` | which cells are measured how often |
 //! | `tally` | counts with their uncertainty, and tables of them |
 //! | `pages`, `between`, `after`, `promises`, `curves` | the experiments |
@@ -28,5 +29,6 @@ pub mod pages;
 pub mod plans;
 pub mod promises;
 pub mod run;
+pub mod seeds;
 pub mod tally;
 pub mod world;

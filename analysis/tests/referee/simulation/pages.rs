@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::page::{Counts, Truths};
 use super::plans::plan;
 use super::run::Simulated;
-use super::tally::{Share, Table};
+use super::seeds;
+use super::tally::{Share, Table, print};
 use super::world::{Course, Law, Truth, World};
 
 /// The name of simulated runs.
@@ -26,10 +27,12 @@ pub fn findings(run: &Simulated) -> Value {
 pub fn simulate(world: &World, cells: &[Cell], samples: u32, pages: u64, seed: u64) -> Counts {
     let truths = Truths::new(world.truth, cells);
     let mut counts = Counts::default();
-    for page in 0..pages {
-        let seed = seed + page;
+    let page = |seed| {
         let run = Simulated::new(RUN, &plan(cells, samples, seed), world, 1.0, seed);
-        counts.page(&truths, &findings(&run));
+        findings(&run)
+    };
+    for page in seeds::each(seed..seed + pages, page) {
+        counts.page(&truths, &page);
     }
     counts
 }
@@ -165,8 +168,8 @@ fn of_failures(nothing: World) -> Vec<(&'static str, World)> {
 }
 
 /// Error and coverage by world.
-pub fn errors(cells: &[Cell], samples: u32, pages: u64, seed: u64, only: Option<&str>) -> String {
-    let mut table = Table::new(
+pub fn errors(cells: &[Cell], samples: u32, pages: u64, seed: u64, only: Option<&str>) {
+    let mut table = Table::printed(
         &format!(
             "Pages of {} cells, n = {samples}, {pages} pages each; 95 % intervals of the shares \
                 in brackets",
@@ -201,17 +204,17 @@ pub fn errors(cells: &[Cell], samples: u32, pages: u64, seed: u64, only: Option<
             counts.words, counts.by_question, counts.others
         ));
     }
-    table.text() + &details
+    print(&details);
 }
 
 /// What is found of a true difference.
-pub fn power(cells: &[Cell], plans: &[u32], pages: u64, seed: u64) -> String {
+pub fn power(cells: &[Cell], plans: &[u32], pages: u64, seed: u64) {
     let scenarios: Vec<_> = Scenario::ALL
         .into_iter()
         .filter(|scenario| cells.iter().any(|cell| cell.scenario == *scenario))
         .map(Scenario::name)
         .collect();
-    let mut table = Table::new(
+    let mut table = Table::printed(
         &format!(
             "True differences that are found, pages of {} cells in which every system but native \
                 is slower by the effect; noise as measured; {pages} pages each",
@@ -236,5 +239,4 @@ pub fn power(cells: &[Cell], plans: &[u32], pages: u64, seed: u64) -> String {
             table.row(&row);
         }
     }
-    table.text()
 }

@@ -10,6 +10,7 @@ use results::record::Scenario;
 use super::pages::RUN;
 use super::plans::{of_workload, plan};
 use super::run::Simulated;
+use super::seeds;
 use super::tally::{Share, Table};
 use super::world::{Law, Truth, World};
 
@@ -44,7 +45,7 @@ pub fn kept(world: &World, pilot: u32, trials: u64, seed: u64) -> (Share, f64) {
         ..*world
     };
     let (mut share, mut planned) = (Share::default(), Vec::new());
-    for seed in seed..seed + trials {
+    let trial = |seed| {
         let pilot = facts(&cells, pilot, world, 2 * seed);
         let target = Target {
             samples: 6,
@@ -56,16 +57,20 @@ pub fn kept(world: &World, pilot: u32, trials: u64, seed: u64) -> (Share, f64) {
         let run = facts(&cells, needs, &slower, 2 * seed + 1);
         let mut members = run.families.iter().flat_map(|family| &family.members);
         let found = members.find(|it| it.candidate == judged);
-        share.count(found.is_some_and(|it| it.verdict == Verdict::Slower));
-        planned.push(f64::from(needs));
+        let is_found = found.is_some_and(|it| it.verdict == Verdict::Slower);
+        (is_found, f64::from(needs))
+    };
+    for (is_found, needs) in seeds::each(seed..seed + trials, trial) {
+        share.count(is_found);
+        planned.push(needs);
     }
     planned.sort_by(f64::total_cmp);
     (share, planned[planned.len() / 2])
 }
 
 /// By the pilot's blocks and noise.
-pub fn table(trials: u64, seed: u64) -> String {
-    let mut table = Table::new(
+pub fn table(trials: u64, seed: u64) {
+    let mut table = Table::printed(
         &format!(
             "Runs of as many samples as `analysis plan` says 20 % needs, of which 80 % are to find it: \
                 {trials} pilots each"
@@ -107,5 +112,4 @@ pub fn table(trials: u64, seed: u64) -> String {
             ]);
         }
     }
-    table.text()
 }

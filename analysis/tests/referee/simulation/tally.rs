@@ -1,5 +1,10 @@
 //! Counts with their uncertainty, and tables of them.
 
+/// Prints what was found, which nobody is left to read where that fails.
+pub fn print(text: &str) {
+    campaign::terminal::print(text).expect("standard output takes it");
+}
+
 /// How often something was so.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Share {
@@ -47,6 +52,7 @@ impl Share {
 /// A table as Markdown.
 pub struct Table {
     lines: Vec<String>,
+    is_printed: bool,
 }
 
 impl Table {
@@ -62,11 +68,26 @@ impl Table {
                 format!("| {} |", head.join(" | ")),
                 rule,
             ],
+            is_printed: false,
+        }
+    }
+
+    /// One whose rows are printed as they come: some take an hour.
+    pub fn printed(title: &str, head: &[&str]) -> Self {
+        let table = Self::new(title, head);
+        print(&table.text());
+        Self {
+            is_printed: true,
+            ..table
         }
     }
 
     pub fn row(&mut self, fields: &[String]) {
-        self.lines.push(format!("| {} |", fields.join(" | ")));
+        let line = format!("| {} |", fields.join(" | "));
+        if self.is_printed {
+            print(&format!("{line}\n"));
+        }
+        self.lines.push(line);
     }
 
     pub fn text(&self) -> String {
