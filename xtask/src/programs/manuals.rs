@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use coldphase::{COMMANDS, Entry, NAME};
 
 /// Every program that people run: the front door last, which has the commands of all.
-fn programs() -> [Command; 4] {
+pub(super) fn programs() -> [Command; 4] {
     let [host, external, analysis] = behind_the_front_door();
     [host, external, analysis, front_door_command()]
 }

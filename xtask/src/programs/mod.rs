@@ -1,5 +1,7 @@
 //! What is made of the programs: completions, man pages, tables in documents, a package.
 
+#[cfg(test)]
+mod documented;
 pub(crate) mod manuals;
 mod package;
 pub(crate) mod tables;
