@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::command::{Exit, Format, Tool, params, share};
-use campaign::Programs;
+use campaign::{Programs, argument};
 use results::{Params, Scenario};
 use systems::BASELINE;
 
@@ -31,11 +31,11 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 pub struct Folders {
     /// The folder with the runs [default: results/raw of the checkout; installed: ./results/raw]
-    #[arg(long = "in", global = true, value_name = "FOLDER")]
+    #[arg(long = "in", global = true, value_name = "FOLDER", value_parser = argument::path())]
     pub raw: Option<PathBuf>,
     /// The folder for the reports [default: results/processed of the checkout; installed:
     /// ./results/processed]
-    #[arg(long = "out", global = true, value_name = "FOLDER")]
+    #[arg(long = "out", global = true, value_name = "FOLDER", value_parser = argument::path())]
     pub processed: Option<PathBuf>,
 }
 
@@ -138,7 +138,7 @@ pub struct ImportArguments {
     #[arg(value_enum)]
     pub tool: ImportTool,
     /// The file
-    #[arg(value_parser = campaign::argument::path())]
+    #[arg(value_parser = argument::path())]
     pub file: PathBuf,
     /// What was measured, where the file does not say
     #[arg(long, value_name = "NAME", default_value = "foreign")]

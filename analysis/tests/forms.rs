@@ -82,7 +82,14 @@ fn only(document: &Document, id: &str) -> Document {
 #[test]
 fn sections_as_markdown() {
     let document = small();
-    for id in ["answer", "layers", "scaling", "ranking", "objectives"] {
+    for id in [
+        "answer",
+        "layers",
+        "scaling",
+        "ranking",
+        "clocks",
+        "objectives",
+    ] {
         insta::assert_snapshot!(format!("{id}_markdown"), markdown(&only(&document, id)));
     }
 }
@@ -190,12 +197,56 @@ fn every_section_belongs_to_a_question_and_rows_name_what_they_are_about() {
     assert_eq!(without, curves.map(|it| it.table.rows.len()).sum::<usize>());
 }
 
-/// Has the load generator of the native program's throughput take 97 % of its core.
-fn limit_generator(folder: &Path) {
+#[test]
+fn what_the_kernel_does_not_tell_about_files_of_the_system_is_said_in_every_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape {
+        scenarios: vec![Scenario::DiskCold],
+        ..Shape::small("20261125T120000Z-00ab")
+    };
+    let run = support::write(folder.path(), &shape);
+    let forms = || {
+        let run = Run::read(&run).unwrap();
+        let document = analysis::report(&Findings::from_run(&run, Options::default()));
+        [html(&document), markdown(&document), latex(&document)]
+    };
+    let why = "who neither owns them nor may write them";
+    for form in forms() {
+        assert!(!form.contains(why), "{form}");
+    }
+    let changed = std::cell::Cell::new(0);
+    let unknown = |sample: &mut results::Sample| {
+        if sample.cell.system == "wasmtime-cli" {
+            changed.set(changed.get() + 1);
+            let files = vec!["/usr/lib/somebody-elses.so"];
+            sample
+                .attested
+                .insert(results::Evidence::SystemFilesUnknown, files);
+        }
+    };
+    change_samples(&run, unknown);
+    for form in forms() {
+        assert!(form.contains(why), "{form}");
+        let of = format!("Of {} samples it is unknown", changed.get());
+        assert!(form.contains(&of), "{form}");
+    }
+}
+
+/// Changes each sample of a run.
+fn change_samples(folder: &Path, change: impl Fn(&mut results::Sample)) {
     let ledger = folder.join("samples.jsonl");
     let text = std::fs::read_to_string(&ledger).unwrap();
-    let limited = |line: &str| {
+    let changed = |line: &str| {
         let mut sample: results::Sample = serde_json::from_str(line).unwrap();
+        change(&mut sample);
+        serde_json::to_string(&sample).unwrap() + "\n"
+    };
+    std::fs::write(&ledger, text.lines().map(changed).collect::<String>()).unwrap();
+}
+
+/// Has the load generator of the native program's throughput take 97 % of its core.
+fn limit_generator(folder: &Path) {
+    change_samples(folder, |sample| {
         let cell = &sample.cell;
         let is_fast = cell.scenario == results::Scenario::Throughput && cell.system == "native";
         if let (true, Some(requests)) = (is_fast, &sample.requests) {
@@ -204,9 +255,7 @@ fn limit_generator(folder: &Path) {
                 .attested
                 .insert(results::Evidence::GeneratorCpuNs, cpu_ns);
         }
-        serde_json::to_string(&sample).unwrap() + "\n"
-    };
-    std::fs::write(&ledger, text.lines().map(limited).collect::<String>()).unwrap();
+    });
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use analysis::command::{Exit, Format, bundle, compare, export, report, verify};
 use findings::Options;
@@ -124,6 +125,35 @@ fn what_is_published_derives_again_and_what_was_changed_is_named() {
         "{}",
         verified.text()
     );
+}
+
+#[test]
+fn folders_are_named_from_where_one_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    write(&folder.path().join("some/runs"), &Shape::small(RUN));
+    for (stands, raw, out) in [
+        (folder.path(), "some/runs", "some/reports"),
+        (&elsewhere, "../some/runs", "./reports"),
+    ] {
+        for name in ["report", "verify", "bundle"] {
+            let output = Command::new(env!("CARGO_BIN_EXE_analysis"))
+                .args([name, "latest", "--in", raw, "--out", out])
+                .current_dir(stands)
+                .output()
+                .unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{name}: {stderr}");
+            if name != "verify" {
+                // What it says leads there from anywhere.
+                let written = String::from_utf8(output.stdout).unwrap();
+                let written = Path::new(written.trim_end());
+                assert!(written.is_absolute() && written.is_file(), "{written:?}");
+                assert!(written.starts_with(stands.join(out)), "{written:?}");
+            }
+        }
+    }
 }
 
 #[test]

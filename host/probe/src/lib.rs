@@ -10,6 +10,7 @@ pub mod exit;
 pub mod files;
 pub mod given;
 pub mod limits;
+pub mod mapped;
 pub mod pool;
 pub mod report;
 pub mod request;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use campaign::argument;
 use campaign::duration::parse_seconds;
 use campaign::run::Format;
 use clap::{Args, ValueEnum};
@@ -44,7 +45,7 @@ pub(crate) struct Phases {
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) pool: Vec<String>,
     /// The folder that runs are kept in [default: results/raw of the checkout; installed: ./results/raw]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = argument::path())]
     pub(crate) out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`. What its record masks of an own artifact's call, and
     /// of what it is given, is given again: --request, --header, --env, …
@@ -92,7 +93,7 @@ pub(crate) struct Density {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// The folder that runs are kept in [default: results/raw of the checkout; installed: ./results/raw]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = argument::path())]
     pub(crate) out: Option<PathBuf>,
     /// Go on with an interrupted run: its name, or `latest`
     #[arg(

@@ -1,7 +1,7 @@
 //! `host compile`: a guest compiled ahead of time, which `host serve` and `host run` start fastest
 //! from.
 
-use campaign::{Error, Exit};
+use campaign::{Error, Exit, errno};
 use host_probe::files;
 use host_probe::settings::{Acquire, Interrupt};
 
@@ -39,10 +39,9 @@ pub(super) fn run(arguments: &CompileArgs) -> Result<Exit, Error> {
     let code = compile().map_err(|failure| artifact.failed(&failure, Advice::COMPILED))?;
     files::replace(&arguments.output, &code).map_err(|error| {
         let message = format!("cannot write {}: {error}", arguments.output.display());
-        usage(
-            message,
-            "--output FILE needs a folder that exists and is writable",
-        )
+        let hint = errno::hint(&error)
+            .unwrap_or("--output FILE needs a folder that exists and is writable");
+        usage(message, hint)
     })?;
     Ok(Exit::Ok)
 }

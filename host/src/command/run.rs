@@ -47,7 +47,7 @@ pub(super) fn run(options: &RunArgs) -> Result<Status, Error> {
         given: &given,
     };
     // Code that checks nothing cannot be stopped: what ends is this process, with these words.
-    deadline::end_with(&artifact.failed(&out_of_time(), Advice::RUN));
+    deadline::end_with(&artifact.failed(&out_of_time(""), Advice::RUN));
     let run = || {
         if artifact.is_module()? {
             let module: Module = artifact.load(&engine, acquire)?;

@@ -12,12 +12,13 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::complaint::Complaint;
 use super::epoch::Running;
 use crate::engine::wasmtime::exchange::Head;
 use crate::engine::wasmtime::guest::{MemoryLimit, NoNetwork, bound_handles, give, new_http};
 use crate::engine::wasmtime::state::Stateful;
 
-/// The data of a store. What a guest prints goes nowhere.
+/// The data of a store. What a guest prints to its standard output goes nowhere.
 pub(super) struct Guest {
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -60,16 +61,20 @@ impl WasiHttpView for Guest {
 pub(super) struct Instance {
     store: Store<Guest>,
     proxy: Proxy,
+    complaint: Complaint,
 }
 
 impl Instance {
+    /// An instance, which prints its `complaint` from the first of its start functions on.
     pub(super) async fn new(
         engine: &Engine,
         guest: &ProxyPre<Guest>,
         memory: MemoryLimit,
         given: &Given,
+        complaint: Complaint,
     ) -> wasmtime::Result<Self> {
         let mut wasi = WasiCtx::builder();
+        wasi.stderr(complaint.clone());
         give(&mut wasi, given)?;
         let mut table = ResourceTable::new();
         bound_handles(&mut table);
@@ -88,7 +93,10 @@ impl Instance {
         // Tokio's own yield, and not the engine's: the engine's goes to the end of the queue of
         // tasks, and sockets are only looked at after 61 tasks, which with one endless loop would
         // be 61 turns.
-        store.epoch_deadline_callback(|_| {
+        store.epoch_deadline_callback(|mut store| {
+            // A guest that has the host keep much for it has to compute for that.
+            let guest = store.data_mut();
+            guest.memory.count_handles(guest.table.iter_mut().count())?;
             Ok(UpdateDeadline::YieldCustom(
                 1,
                 Box::pin(tokio::task::yield_now()),
@@ -97,7 +105,11 @@ impl Instance {
         let running = Running::begin();
         let proxy = guest.instantiate_async(&mut store).await?;
         drop(running);
-        Ok(Self { store, proxy })
+        Ok(Self {
+            store,
+            proxy,
+            complaint,
+        })
     }
 
     /// Hands over a request; the head of the answer goes to `head`, and its body through that while
@@ -118,6 +130,7 @@ impl Instance {
             .http()
             .new_incoming_request(Scheme::Http, request)?;
         let out = self.store.data_mut().http().new_response_outparam(head)?;
+        self.complaint.clear();
         // From here: an instance that is kept has a deadline that passed long ago.
         self.store.set_epoch_deadline(1);
         let _running = Running::begin();
@@ -125,6 +138,11 @@ impl Instance {
             .wasi_http_incoming_handler()
             .call_handle(&mut self.store, request, out)
             .await
+    }
+
+    /// What it has said of the last request, as a report quotes it.
+    pub(super) fn complaint(&self) -> String {
+        self.complaint.quote()
     }
 }
 

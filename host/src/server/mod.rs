@@ -7,6 +7,7 @@
 
 mod answer;
 mod body;
+mod complaint;
 mod connections;
 mod epoch;
 #[cfg(fuzzing)]

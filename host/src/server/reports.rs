@@ -13,8 +13,9 @@ use results::text;
 const MOST: u32 = 10;
 const WINDOW_NS: u64 = 1_000_000_000;
 
-/// The longest report. A pipe that can be written to has room for as much at once: pipe(7).
-const MOST_CHARS: usize = 500;
+/// The longest report: what is wrong, and so much of the guest's own words as a reason quotes. A pipe
+/// that can be written to has room for as much at once, of whatever characters: pipe(7).
+const MOST_CHARS: usize = 1_000;
 
 /// The reports of a server.
 #[derive(Debug, Default)]

@@ -17,6 +17,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::answer::{Ahead, Answer, last_refusal, refusal};
 use super::body::{Bounded, Bounds, Fate, Fault, RequestBody};
+use super::complaint::Complaint;
 use super::head;
 use super::instance::{Guest, Instance, Pool};
 use super::limits::{InFlight, Permit};
@@ -183,17 +184,13 @@ impl Service {
         request: Request<RequestBody>,
         permit: Permit,
         head: oneshot::Sender<Head>,
-    ) -> Guarded<Result<(), Unanswered>> {
+    ) -> Guarded<Result<String, Unanswered>> {
         let service = Arc::clone(self);
         let task = tokio::spawn(async move {
             let _permit = permit;
             let handled =
                 tokio::time::timeout(service.limits.time, service.call(request, head)).await;
-            match handled {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(classify(&error)),
-                Err(_) => Err(Unanswered::TimeLimit),
-            }
+            handled.unwrap_or(Err(Unanswered::TimeLimit))
         });
         // A client that goes away ends an instance that was made for it; one that is kept has
         // others to serve.
@@ -221,14 +218,19 @@ impl Service {
         }
     }
 
-    /// Calls an instance with the request.
+    /// Calls an instance with the request. Returns what it said meanwhile, as a report quotes it: it
+    /// may have returned without an answer.
     async fn call(
         &self,
         request: Request<RequestBody>,
         head: oneshot::Sender<Head>,
-    ) -> wasmtime::Result<()> {
+    ) -> Result<String, Unanswered> {
         match &self.pool {
-            Pool::PerRequest => self.instance().await?.handle(request, head).await,
+            Pool::PerRequest => {
+                let mut instance = self.instance().await?;
+                let handled = instance.handle(request, head).await;
+                ended(handled, instance.complaint())
+            }
             Pool::Reused(kept) => {
                 let mut kept = kept.lock().await;
                 // Taken out: an instance whose request is given up, for whatever reason, is not put
@@ -237,16 +239,21 @@ impl Service {
                     Some(instance) => instance,
                     None => self.instance().await?,
                 };
-                instance.handle(request, head).await?;
+                let handled = instance.handle(request, head).await;
+                let said = ended(handled, instance.complaint())?;
                 *kept = Some(instance);
-                Ok(())
+                Ok(said)
             }
         }
     }
 
-    async fn instance(&self) -> wasmtime::Result<Instance> {
+    async fn instance(&self) -> Result<Instance, Unanswered> {
         let memory = MemoryLimit::of_total(self.limits.memory_bytes, &self.budget);
-        Instance::new(&self.engine, &self.guest, memory, &self.given).await
+        let complaint = Complaint::default();
+        let said = complaint.clone();
+        Instance::new(&self.engine, &self.guest, memory, &self.given, complaint)
+            .await
+            .map_err(|error| classify(&error, &said.quote()))
     }
 
     fn answer_body(self: &Arc<Self>, ahead: Ahead, body: Option<HyperOutgoingBody>) -> Answer {
@@ -260,7 +267,16 @@ impl Service {
     }
 }
 
-fn classify(error: &wasmtime::Error) -> Unanswered {
+/// How a call of an instance came to its end, which `said` this meanwhile.
+fn ended(handled: wasmtime::Result<()>, said: String) -> Result<String, Unanswered> {
+    match handled {
+        Ok(()) => Ok(said),
+        Err(error) => Err(classify(&error, &said)),
+    }
+}
+
+/// What is at fault where a guest fails that has `said` this.
+fn classify(error: &wasmtime::Error, said: &str) -> Unanswered {
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return Unanswered::NoRoom;
     }
@@ -274,14 +290,14 @@ fn classify(error: &wasmtime::Error) -> Unanswered {
             machine::limits::hint()
         ));
     }
-    Unanswered::Failed(format!("the guest failed: {}", error.root_cause()))
+    Unanswered::Failed(format!("the guest failed: {}{said}", error.root_cause()))
 }
 
 /// Why a guest that has returned gave no answer.
-fn unanswered(returned: Result<Result<(), Unanswered>, tokio::task::JoinError>) -> Unanswered {
+fn unanswered(returned: Result<Result<String, Unanswered>, tokio::task::JoinError>) -> Unanswered {
     match returned {
         Ok(Err(unanswered)) => unanswered,
-        Ok(Ok(())) => Unanswered::Failed("the guest returned without an answer".to_owned()),
+        Ok(Ok(said)) => Unanswered::Failed(format!("the guest returned without an answer{said}")),
         Err(error) => Unanswered::Failed(format!("the host failed: {error}")),
     }
 }

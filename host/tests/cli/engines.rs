@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use results::SkipKind;
 
 use super::matrix::all_are_whole;
+use super::real_files::{printing, printing_first};
 use super::*;
+use crate::endless::SAID;
 
 /// An engine's program, if it was built beside this one: building it here would be a minute and more in a
 /// test.
-fn built_program(name: &str, remedy: &str) -> Option<PathBuf> {
+pub(crate) fn built_program(name: &str, remedy: &str) -> Option<PathBuf> {
     let program = Path::new(env!("CARGO_BIN_EXE_host")).with_file_name(name);
     let found = program.exists().then_some(program);
     if found.is_none() {
@@ -88,6 +90,9 @@ fn misbehaves(engine: &[&str]) {
         &[],
         &["exited with code 7"],
     );
+    for rest in ["(call $exit (i32.const 1))", "unreachable"] {
+        said(&printing(2, SAID, rest), &[], &[SAID]);
+    }
     let large = wat::parse_str(r#"(module (memory 200) (func (export "_start")))"#).unwrap();
     let limit = ["--memory-limit", "8"];
     said(&large, &limit, &["13107200 bytes", "8388608 bytes"]);
@@ -148,6 +153,10 @@ fn wasmi_survives_what_guests_do() {
         let grow = guest("", "(loop (drop (memory.grow (i32.const 16))) (br 0))");
         let said = refused(&WASMI, &grow, &["--memory-limit", "8"]);
         assert!(said.contains("the limit is 8388608 bytes"), "{said}");
+        for rest in ["(call $exit (i32.const 1))", "unreachable"] {
+            let said = refused(&WASMI, &printing_first(2, SAID, rest), &[]);
+            assert!(said.contains(SAID), "{said}");
+        }
         // So is what the host keeps for a table: of this one 64 GiB, out of some bytes.
         let table = r#"(module (table 0xffffffff funcref) (func (export "_start")))"#;
         let said = refused(

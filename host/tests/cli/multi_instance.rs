@@ -60,15 +60,19 @@ fn memory_of_instances_is_measured_and_each_of_them_answers() {
 #[test]
 fn memories_that_reserve_less_leave_room_for_more_of_them() {
     let host = Host::new();
-    let one = ["allocator=on_demand", "memory_init=cow"];
     let mut arguments = vec!["--samples", "1", "--instances", "3"];
-    arguments.extend(one.iter().flat_map(|value| ["--select", value]));
+    arguments.extend(["--select", "memory_init=cow"]);
     arguments.extend(["--select", "memory_reservation=64MiB"]);
     let ran = host.density(&arguments);
     ran.measured_all(&host);
     let samples = host.samples();
-    assert_eq!(samples.len(), 3, "untouched, touched, and the control");
+    assert_eq!(
+        samples.len(),
+        5,
+        "untouched and touched, of each allocator, and the control"
+    );
     for sample in &samples {
+        assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
         assert!(sample.cell.params.is(Param::MemoryReservation, "64MiB"));
         assert_eq!(sample.requests.as_ref().unwrap().ok, 3);
     }
@@ -96,6 +100,55 @@ fn more_instances_than_a_process_has_addresses_for_are_skipped_by_arithmetic() {
             "{reason}"
         );
         assert!(reason.contains("memory_reservation=64MiB"), "{reason}");
+    }
+}
+
+#[test]
+fn what_one_process_cannot_hold_is_skipped_with_its_remedy_and_the_rest_is_measured() {
+    // More than there are addresses for on any machine; and more than may be mapped, where that is no
+    // more than can be asked for and has addresses.
+    let mappings = machine::limits::max_mappings().filter(|most| *most <= 500_000);
+    let mappings = mappings.map(|most| most.to_string());
+    let less = ["--select", "memory_reservation=64MiB"];
+    let mut cases = vec![("1000000", &[][..], "memory_reservation=64MiB")];
+    if let Some(instances) = &mappings {
+        cases.push((instances, &less, "sysctl -w vm.max_map_count="));
+    }
+    for (instances, more, remedy) in cases {
+        let host = Host::new();
+        let numbers = format!("1,{instances}");
+        let arguments = [
+            "--samples",
+            "1",
+            "--instances",
+            &numbers,
+            "--select",
+            "allocator=on_demand",
+            "--select",
+            "memory_init=cow",
+        ];
+        let ran = host.density(&[&arguments[..], more].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let is_one = |sample: &Sample| sample.cell.params.is(Param::Instances, "1");
+        let (one, many): (Vec<_>, Vec<_>) = host.samples().into_iter().partition(is_one);
+        assert_eq!(
+            (one.len(), many.len()),
+            (3, 3),
+            "untouched, touched, and the control"
+        );
+        for sample in one {
+            assert_eq!(sample.outcome, Outcome::Ok, "{:?}", sample.reason);
+        }
+        for sample in many {
+            assert_eq!(
+                sample.skip_kind(),
+                Some(results::SkipKind::MachineLimit),
+                "{:?}",
+                sample.reason
+            );
+            let reason = sample.reason.unwrap();
+            assert!(reason.contains(remedy), "{reason}");
+        }
     }
 }
 

@@ -317,7 +317,7 @@ fn many_instances_of_a_service_of_ones_own() {
         assert_eq!(sample.cell.workload, "http.component.wasm");
     }
     let command = density(&built("hello.wasm"), &[]);
-    assert_eq!(command.code, 2, "{}", command.stderr);
+    assert_eq!(command.code, 3, "{}", command.stderr);
     assert!(
         command.stderr.contains("runs to completion"),
         "{}",

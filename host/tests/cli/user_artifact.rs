@@ -18,7 +18,7 @@ fn measured(arguments: &[&str]) -> Vec<Sample> {
 }
 
 /// A core module as a `wasi:cli/command` component.
-fn command_component(module: &[u8]) -> Vec<u8> {
+pub(super) fn command_component(module: &[u8]) -> Vec<u8> {
     ComponentEncoder::default()
         .module(module)
         .and_then(|encoder| {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::endless::ENDLESS;
+use crate::endless::{COMPLAINS, ENDLESS, SAID};
 use crate::{NEVER, Server, endless, wait_for};
 
 /// A component for `wasi:http`, with these imports besides the two resources in its handler's
@@ -75,6 +75,28 @@ fn a_guest_that_fails_fails_one_request_only() {
             assert_eq!(code, Some(0), "{name}");
             assert!(stderr.contains(said), "{name}: {stderr}");
         }
+    }
+}
+
+#[test]
+fn what_a_failed_guest_said_is_reported_with_its_failure_and_with_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    for instances in ["per-request", "reused"] {
+        let server = endless(&folder, &["--instances", instances, "--threads", "1"]);
+        assert_eq!(server.get(COMPLAINS).status, 500);
+        // What is said before an answer is nobody's failure, and belongs to no later request.
+        assert_eq!(server.get("/w").status, 200);
+        assert_eq!(server.get("/u").status, 500);
+        let (code, stderr) = server.terminate();
+        assert_eq!(code, Some(0));
+        let lines: Vec<_> = stderr.lines().collect();
+        assert_eq!(lines.len(), 2, "{stderr}");
+        assert!(lines.iter().all(|line| line.contains("unreachable")));
+        assert!(
+            lines[0].ends_with(&format!("; its standard error: \"{SAID}\"")),
+            "{stderr}"
+        );
+        assert!(!lines[1].contains("standard error"), "{stderr}");
     }
 }
 
@@ -161,17 +183,96 @@ fn hoarder(folder: &tempfile::TempDir) -> PathBuf {
     component(folder, "hoarder.wasm", imports, code)
 }
 
-#[test]
-fn what_the_host_keeps_for_a_guest_is_bounded() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::of(&hoarder(&folder), &["--threads", "1"]);
-    assert_eq!(server.get("/").status, 500);
+/// The most memory that a server has had, in kB.
+fn peak_kb(server: &Server) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
     let peak = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"))
         .unwrap();
-    let peak: u64 = peak.parse().unwrap();
+    peak.parse().unwrap()
+}
+
+/// A service that makes two thousand lists of headers, fills each with 30 KiB, drops none, and computes until
+/// it is stopped.
+fn filler(folder: &tempfile::TempDir) -> PathBuf {
+    let imports = r#"
+        (export "fields" (type $fields (sub resource)))
+        (type $kinds (variant (case "invalid-syntax") (case "forbidden") (case "immutable")))
+        (export "header-error" (type $error (eq $kinds)))
+        (type $text string)
+        (export "field-key" (type $key (eq $text)))
+        (type $bytes (list u8))
+        (export "field-value" (type $field (eq $bytes)))
+        (export "[constructor]fields" (func (result (own $fields))))
+        (export "[method]fields.append"
+            (func (param "self" (borrow $fields)) (param "name" $key) (param "value" $field)
+                (result (result (error $error)))))"#;
+    let code = r#"(alias export $types "[constructor]fields" (func $new))
+        (alias export $types "[method]fields.append" (func $append))
+        (core module $memory (memory (export "memory") 2) (data (i32.const 0) "x"))
+        (core instance $memory (instantiate $memory))
+        (core func $new' (canon lower (func $new)))
+        (core func $append' (canon lower (func $append) (memory (core memory $memory "memory"))))
+        (core instance $host (export "new" (func $new')) (export "append" (func $append')))
+        (core module $code
+            (import "memory" "memory" (memory 2))
+            (import "host" "new" (func $new (result i32)))
+            (import "host" "append" (func $append (param i32 i32 i32 i32 i32 i32)))
+            (func (export "handle") (param i32 i32) (local $made i32)
+                (memory.fill (i32.const 16) (i32.const 97) (i32.const 30720))
+                (loop $again
+                    (call $append (call $new)
+                        (i32.const 0) (i32.const 1) (i32.const 16) (i32.const 30720) (i32.const 65536))
+                    (local.set $made (i32.add (local.get $made) (i32.const 1)))
+                    (br_if $again (i32.lt_u (local.get $made) (i32.const 2000))))
+                (loop $for_ever (br $for_ever))))
+        (core instance $code (instantiate $code
+            (with "host" (instance $host)) (with "memory" (instance $memory))))"#;
+    component(folder, "filler.wasm", imports, code)
+}
+
+#[test]
+fn what_the_host_keeps_for_all_guests_counts_in_what_they_may_have_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = filler(&folder);
+    let server = Server::of(
+        &guest,
+        &[
+            "--threads",
+            "1",
+            "--total-memory",
+            "32",
+            "--time-limit",
+            NEVER,
+        ],
+    );
+    // Nothing else stops it, and what it had is given back.
+    for _ in 0..3 {
+        assert_eq!(server.get("/").status, 503);
+    }
+    let roomy = Server::of(
+        &guest,
+        &[
+            "--threads",
+            "1",
+            "--total-memory",
+            "200",
+            "--memory-limit",
+            "32",
+        ],
+    );
+    assert_eq!(roomy.get("/").status, 500);
+    let (_, stderr) = roomy.terminate();
+    assert!(stderr.contains("the memory limit is reached"), "{stderr}");
+}
+
+#[test]
+fn what_the_host_keeps_for_a_guest_is_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::of(&hoarder(&folder), &["--threads", "1"]);
+    assert_eq!(server.get("/").status, 500);
+    let peak = peak_kb(&server);
     // A million of them, which is what the engine allows by itself, take far more.
     assert!(peak < 100 * 1024, "{peak} kB");
     let (code, stderr) = server.terminate();

@@ -45,14 +45,6 @@ pub(crate) fn exchange(printed: File, call: &Call) -> Result<Exchange, Failure> 
     );
     let address = wait_for_address(printed)?;
     let listening_ns = now_ns();
-    let failed = |what: &'static str| {
-        move |error: std::io::Error| {
-            Failure::new(
-                Cause::Guest,
-                format!("{what} the guest at its socket: {error}"),
-            )
-        }
-    };
     let stream = TcpStream::connect(&address).map_err(failed("cannot reach"))?;
     // Two small writes in a row would otherwise wait for each other's acknowledgement.
     stream
@@ -64,7 +56,7 @@ pub(crate) fn exchange(printed: File, call: &Call) -> Result<Exchange, Failure> 
         (&stream)
             .write_all(&request)
             .map_err(failed("cannot send a request to"))?;
-        read_answer(&mut reader, keeps_headers).map_err(failed("no complete answer from"))
+        read_answer(&mut reader, keeps_headers)
     };
     let first = send()?;
     let first_ns = now_ns();
@@ -82,6 +74,16 @@ pub(crate) fn exchange(printed: File, call: &Call) -> Result<Exchange, Failure> 
         first,
         second,
     })
+}
+
+/// A failure at the guest's socket, where this could not be done.
+fn failed(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
+    move |error| {
+        Failure::new(
+            Cause::Guest,
+            format!("{what} the guest at its socket: {error}"),
+        )
+    }
 }
 
 /// The address in the guest's line. The engine may log lines of its own before it.
@@ -123,11 +125,44 @@ fn request(call: &Call) -> Result<Vec<u8>, Failure> {
     Ok(request)
 }
 
-/// One HTTP/1.1 answer with a Content-Length, as the guest gives it.
+/// What an answer says before its body.
+struct Head {
+    code: i64,
+    /// Of the body.
+    length: u64,
+    headers: Vec<(String, String)>,
+}
+
+/// One HTTP/1.1 answer with a Content-Length, as the guest gives it. One that is longer than what is
+/// kept is refused before it is read, in the words of every engine.
 fn read_answer(
     reader: &mut impl std::io::BufRead,
     keeps_headers: bool,
-) -> std::io::Result<Answered> {
+) -> Result<Answered, Failure> {
+    let incomplete = failed("no complete answer from");
+    let Head {
+        code,
+        length,
+        headers,
+    } = read_head(reader, keeps_headers).map_err(&incomplete)?;
+    if length > OUTPUT_BYTES as u64 {
+        return Err(Failure::new(Cause::OutputLimit, too_much("answered")));
+    }
+    let mut body = Vec::new();
+    let read = reader.take(length).read_to_end(&mut body);
+    if read.map_err(&incomplete)? as u64 != length {
+        return Err(incomplete(std::io::Error::other(
+            "it broke off in its body",
+        )));
+    }
+    Ok(Answered {
+        code,
+        body_hex: hex::encode(body),
+        headers,
+    })
+}
+
+fn read_head(reader: &mut impl std::io::BufRead, keeps_headers: bool) -> std::io::Result<Head> {
     let wrong = |what: &str| std::io::Error::other(what.to_owned());
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -154,17 +189,9 @@ fn read_answer(
             None => break,
         }
     }
-    let length: u64 = length.ok_or_else(|| wrong("it does not give its length"))?;
-    if length > OUTPUT_BYTES as u64 {
-        return Err(wrong(&too_much("answered")));
-    }
-    let mut body = Vec::new();
-    if reader.take(length).read_to_end(&mut body)? as u64 != length {
-        return Err(wrong("it broke off in its body"));
-    }
-    Ok(Answered {
+    Ok(Head {
         code,
-        body_hex: hex::encode(body),
+        length: length.ok_or_else(|| wrong("it does not give its length"))?,
         headers,
     })
 }
@@ -173,7 +200,7 @@ fn read_answer(
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> std::io::Result<Answered> {
+    fn parsed(text: &str) -> Result<Answered, Failure> {
         read_answer(&mut text.as_bytes(), false)
     }
 
@@ -213,7 +240,20 @@ mod tests {
             parsed("HTTP/1.1 200 OK\r\n\r\nabc").is_err(),
             "without a length its end is not known"
         );
-        assert!(parsed("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn more_than_is_kept_is_refused_in_the_words_of_every_engine() {
+        let too_long = |length: u64| {
+            let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            parsed(&text).unwrap_err()
+        };
+        let refused = Failure::new(Cause::OutputLimit, too_much("answered"));
+        let most = OUTPUT_BYTES as u64;
+        assert_eq!(too_long(most + 1), refused);
+        assert_eq!(too_long(99_999_999_999), refused);
+        // As much as is kept is waited for.
+        assert_eq!(too_long(most).cause, Cause::Guest);
     }
 
     #[test]

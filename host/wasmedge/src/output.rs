@@ -52,6 +52,15 @@ impl Output {
         })
     }
 
+    /// The same descriptors, for another thread.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            report: self.report.try_clone()?,
+            kept: self.kept.try_clone()?,
+            errors: self.errors.try_clone()?,
+        })
+    }
+
     /// The end from which a service's output is read.
     pub(crate) fn reader(&self) -> io::Result<File> {
         self.kept.try_clone()

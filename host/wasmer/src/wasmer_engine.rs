@@ -103,7 +103,10 @@ impl Engine for Wasmer {
             env.as_mut(&mut store).memory = memory;
         }
         timeline.end(Phase::Instantiate, begun);
-        let instance = instance.map_err(|error| not_instantiated(code, spec, &error))?;
+        let instance = instance.map_err(|error| {
+            let failure = not_instantiated(code, spec, &error);
+            env.as_ref(&store).wasi.not_instantiated(failure)
+        })?;
         Ok(Running {
             store,
             env,

@@ -166,14 +166,18 @@ impl Engine for Wasmi {
         timeline.end(Phase::Instantiate, begun);
         match instance {
             Ok(instance) => Ok(Running { store, instance }),
-            Err(error) => Err(store.data().limiter.reached().unwrap_or_else(|| {
-                let cause = if error.as_trap_code().is_some() {
-                    Cause::Guest
-                } else {
-                    Cause::Artifact
-                };
-                wrong(cause, "it cannot be instantiated", &error)
-            })),
+            Err(error) => {
+                let guest = store.data();
+                let failure = guest.limiter.reached().unwrap_or_else(|| {
+                    let cause = if error.as_trap_code().is_some() {
+                        Cause::Guest
+                    } else {
+                        Cause::Artifact
+                    };
+                    wrong(cause, "it cannot be instantiated", &error)
+                });
+                Err(guest.wasi.not_instantiated(failure))
+            }
         }
     }
 

@@ -136,6 +136,21 @@ impl Wasi {
         })
     }
 
+    /// Why there is no instance, by what the guest did and said meanwhile: it has start functions.
+    /// `failure` is what the engine says.
+    pub fn not_instantiated(&self, failure: Failure) -> Failure {
+        let mut failure = match self.stopped {
+            Some(Stop::Exit(code)) => {
+                let reason = format!("its start function exited with code {code}");
+                Failure::new(Cause::Guest, reason)
+            }
+            Some(Stop::TooMuch(did)) => return Failure::new(Cause::OutputLimit, too_much(did)),
+            None => failure,
+        };
+        failure.reason.push_str(&self.complaint());
+        failure
+    }
+
     /// The end of what it printed to its standard error, as a reason quotes it.
     pub fn complaint(&self) -> String {
         quote(&self.stderr)

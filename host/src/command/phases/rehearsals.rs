@@ -5,7 +5,7 @@ use host_probe::report::{Cause, Failure};
 use host_probe::settings::{
     Acquire, Allocator, Compiler, Configuration, Engine, EngineSettings, Interrupt, Named as _,
 };
-use results::{Evidence, Skip, SkipKind};
+use results::{Evidence, Param, Skip, SkipKind};
 
 use crate::bench::embedded::{Unsupported, key};
 use crate::bench::plan::Start;
@@ -142,6 +142,14 @@ fn skip(failure: &Failure, settings: EngineSettings) -> Skip {
     match failure.cause {
         Cause::Machine => skip.remedy(machine::limits::hint()),
         Cause::TimeLimit => skip.remedy("--time-limit SECONDS allows more"),
+        _ if settings.allocator == Allocator::Pooling
+            && settings.levers.is_moved(&Param::MemoryReservation) =>
+        {
+            skip.remedy(
+                "measure it with memory_reservation=4GiB: a place has room for a memory of what it \
+                    reserves",
+            )
+        }
         _ if settings.allocator == Allocator::Pooling => skip.remedy(
             "`--pool NAME=N` makes room for it: table_elements, tables, memories, instance_bytes",
         ),

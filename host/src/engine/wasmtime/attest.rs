@@ -11,6 +11,7 @@ use wasmtime_environ::{FlagValue, Tunables, obj};
 use super::Witness;
 use super::levers::{self, Written};
 use super::seen::Stack;
+use host_probe::mapped;
 use host_probe::pool::{PoolSettings, Totals};
 use host_probe::request::Spec;
 use host_probe::settings::{Acquire, Allocator, Named as _};
@@ -160,8 +161,8 @@ fn compiler_threads(cache: Option<&Cache>) -> Option<usize> {
 /// of a file — one in memory that the engine made, or the precompiled file itself — or nothing of
 /// the kind.
 fn memory_image(spec: &Spec) -> Option<&'static str> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let file = spec.file.to_string_lossy();
+    let maps = mapped::lines().ok()?;
+    let file = mapped::name(&spec.file);
     let private = |line: &&str| {
         line.split(' ')
             .nth(1)
@@ -171,7 +172,7 @@ fn memory_image(spec: &Spec) -> Option<&'static str> {
     let found = writable.find_map(|line| {
         if line.contains("/memfd:wasm-memory-image") {
             Some("memfd")
-        } else if line.ends_with(&*file) {
+        } else if line.ends_with(&file) {
             Some("precompiled_file")
         } else {
             None

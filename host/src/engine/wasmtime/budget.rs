@@ -80,6 +80,13 @@ impl Charge {
         self.bytes += by_bytes;
         Ok(())
     }
+
+    /// Gives back so much of what was taken.
+    pub(crate) fn shrink(&mut self, by_bytes: u64) {
+        let by_bytes = by_bytes.min(self.bytes);
+        self.budget.give_back(by_bytes);
+        self.bytes -= by_bytes;
+    }
 }
 
 impl Drop for Charge {
@@ -101,6 +108,9 @@ mod tests {
         assert_eq!(other.grow(u64::MAX).unwrap_err().0, u64::MAX);
         other.grow(40).unwrap();
         one.grow(1).unwrap_err();
+        other.shrink(30);
+        one.grow(30).unwrap();
+        one.shrink(30);
         drop(other);
         one.grow(40).unwrap();
         drop(one);

@@ -50,7 +50,15 @@ pub(crate) fn config(acquire: Acquire, settings: EngineSettings, cache: Option<C
     };
     config.allocation_strategy(match settings.allocator {
         Allocator::OnDemand => InstanceAllocationStrategy::OnDemand,
-        Allocator::Pooling => InstanceAllocationStrategy::Pooling(pool(settings.pool)),
+        Allocator::Pooling => {
+            let mut pool = pool(settings.pool);
+            // A place reserves what a memory does, and the engine wants to be told that it has room
+            // for no more.
+            if let Some(bytes) = super::levers::reservation(&settings.levers) {
+                pool.max_memory_size(usize::try_from(bytes).unwrap_or(usize::MAX));
+            }
+            InstanceAllocationStrategy::Pooling(pool)
+        }
     });
     config.memory_init_cow(settings.memory_init == MemoryInit::Cow);
     config.parallel_compilation(settings.compile_threads == CompileThreads::Parallel);

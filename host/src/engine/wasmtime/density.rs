@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use host_probe::mapped;
 use host_probe::report::{Answered, Cause, Failure, InstanceSetReport};
 use host_probe::request::{InstanceSet, Kind};
 use host_probe::resources::{Usage, memory};
@@ -63,8 +64,7 @@ pub(crate) fn measure(set: &InstanceSet) -> Result<InstanceSetReport, Failure> {
     }
     let started_ns = now_ns() - began_ns;
     let full = memory();
-    let mappings =
-        std::fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count() as u64);
+    let mappings = mapped::lines().map_or(0, |maps| maps.lines().count() as u64);
     let address_space_bytes = machine::usage::address_space_bytes(std::process::id());
     let called_ns = now_ns();
     let answers = call_all(&executor, &mut members, set)?;

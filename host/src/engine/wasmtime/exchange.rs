@@ -102,7 +102,7 @@ pub(super) async fn handle(
         let both = beside(&mut answer, &head_seen, guest.as_mut());
         let (collected, returned) = tokio::time::timeout(limit, both)
             .await
-            .map_err(|_| guest::out_of_time())?;
+            .unwrap_or_else(|_| (Some(Err(guest::out_of_time(""))), None));
         match (collected, returned) {
             (Some(Ok(answered)), Some(Ok(()))) => {
                 on_answer(None);

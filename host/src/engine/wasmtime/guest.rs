@@ -147,6 +147,8 @@ impl WasiHttpHooks for NoNetwork {
 pub struct MemoryLimit {
     bytes: u64,
     used: u64,
+    /// Of that, what the host keeps for the guest.
+    kept_by_host: u64,
     refused: Option<u64>,
     /// What it takes of what all guests may take together, where there is such a bound.
     total: Option<Charge>,
@@ -156,10 +158,14 @@ impl MemoryLimit {
     /// An element of a table as the engine stores it, at the most.
     const ELEMENT_BYTES: usize = 16;
 
+    /// So many handles a request may have before they count: head, body and stream, both ways.
+    const HANDLES_OF_A_REQUEST: usize = 16;
+
     pub(crate) const fn new(bytes: u64) -> Self {
         Self {
             bytes,
             used: 0,
+            kept_by_host: 0,
             refused: None,
             total: None,
         }
@@ -171,6 +177,27 @@ impl MemoryLimit {
             total: Some(Charge::new(budget)),
             ..Self::new(bytes)
         }
+    }
+
+    /// Counts what the host keeps for the guest, so many handles of it, as if each were as large as it may
+    /// be: what one of them holds is known to the engine's host functions alone. Those that every request
+    /// has are not counted.
+    ///
+    /// # Errors
+    /// The limit is reached.
+    pub(crate) fn count_handles(&mut self, handles: usize) -> wasmtime::Result<()> {
+        let kept = handles.saturating_sub(Self::HANDLES_OF_A_REQUEST) * limits::HEADERS_BYTES;
+        let (before, kept) = (self.kept_by_host, kept as u64);
+        if kept > before {
+            self.grow(usize::try_from(kept - before).unwrap_or(usize::MAX))?;
+        } else {
+            self.used -= before - kept;
+            if let Some(total) = &mut self.total {
+                total.shrink(before - kept);
+            }
+        }
+        self.kept_by_host = kept;
+        Ok(())
     }
 
     fn grow(&mut self, by_bytes: usize) -> wasmtime::Result<bool> {
@@ -250,8 +277,10 @@ pub(crate) fn new_http() -> WasiHttpCtx {
 /// What went wrong in a guest, and what is at fault.
 pub(super) fn failure(error: &wasmtime::Error, store: &Store<Guest>) -> Failure {
     let memory = &store.data().memory;
-    let reached = memory.reached().or_else(|| too_much(store));
-    reached.unwrap_or_else(|| failure_of(error, memory, &quote_stderr(store)))
+    match (memory.reached(), too_much(store)) {
+        (None, Some(too_much)) => too_much,
+        _ => failure_of(error, memory, &quote_stderr(store)),
+    }
 }
 
 /// What kept an instance from being made: a start function of the guest, a limit, the machine; or else
@@ -271,7 +300,8 @@ pub(crate) fn failure_of(
     memory: &MemoryLimit,
     explained: &str,
 ) -> Failure {
-    if let Some(reached) = memory.reached() {
+    if let Some(mut reached) = memory.reached() {
+        reached.reason.push_str(explained);
         return reached;
     }
     if is_of_machine(error) {
@@ -279,7 +309,7 @@ pub(crate) fn failure_of(
         return engine_failure(Cause::Machine, what, error);
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => out_of_time(),
+        Some(Trap::Interrupt) => out_of_time(explained),
         Some(trap) => Failure::new(
             Cause::Guest,
             format!("the guest trapped: {trap}{explained}"),
@@ -334,11 +364,11 @@ pub(crate) fn engine_failure(cause: Cause, what: &str, error: &wasmtime::Error) 
     Failure::new(cause, format!("{what}: {error:#}"))
 }
 
-/// The guest's time was up.
-pub(crate) fn out_of_time() -> Failure {
+/// The time of a guest was up, which `explained` itself so.
+pub(crate) fn out_of_time(explained: &str) -> Failure {
     Failure::new(
         Cause::TimeLimit,
-        "the guest did not answer within its time limit",
+        format!("the guest did not answer within its time limit{explained}"),
     )
 }
 

@@ -58,7 +58,7 @@ impl Instance {
             // For a guest that waits in the host and runs no code that could be interrupted.
             _ => match tokio::time::timeout(limit.0, self.run(store, on_answer)).await {
                 Ok(called) => called,
-                Err(_) => return Err(guest::out_of_time()),
+                Err(_) => Err(guest::out_of_time(&guest::quote_stderr(store)).into()),
             },
         };
         called.map_err(|error| match error.downcast::<Failure>() {

@@ -162,6 +162,12 @@ pub(crate) fn may_be_on_word(param: &Param) -> bool {
     matches!(param, Param::CowImage | Param::Calls)
 }
 
+/// The bytes that each memory reserves, if that is moved.
+pub(super) fn reservation(levers: &Positions) -> Option<u64> {
+    let is_moved = levers.is_moved(&Param::MemoryReservation);
+    is_moved.then(|| bytes(levers.value(&Param::MemoryReservation)))
+}
+
 /// Units of sizes, the largest first.
 const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 

@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use host_probe::mapped;
 use results::Param;
 
 /// The least stack for signals that the engine makes for a thread. The one that Rust's standard
@@ -81,7 +82,7 @@ impl Stack {
     /// own. Stacks of other threads may lie in one mapping, since their guards are none of it any more.
     pub(super) fn of(address: usize) -> Self {
         let here = here();
-        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        let maps = mapped::lines().unwrap_or_default();
         let range = |line: &str| {
             let (from, to) = line.split(' ').next()?.split_once('-')?;
             let number = |text| usize::from_str_radix(text, 16).ok();

@@ -1,8 +1,12 @@
 //! Where files come from and go to, and what they are called.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
+use results::text::is_printable;
+
 use super::*;
+use crate::engines::built_program;
 
 #[test]
 fn an_artifact_that_can_be_read_once_is_read_once() {
@@ -56,17 +60,13 @@ fn an_artifact_that_can_be_read_once_is_read_once() {
 #[test]
 fn a_name_that_is_no_text_is_a_name() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder
-        .path()
-        .join(std::ffi::OsStr::from_bytes(b"caf\xe9.wasm"));
+    let path = folder.path().join(OsStr::from_bytes(b"caf\xe9.wasm"));
     std::fs::copy(built("hello.wasm"), &path).unwrap();
     let host = Host::new();
     let mut command = host.command(&[&["--samples", "1"], &ONE_CELL[..]].concat());
     let ran = ran(command.arg("--artifact").arg(&path).output().unwrap());
     ran.measured_all(&host);
-    let out = folder
-        .path()
-        .join(std::ffi::OsStr::from_bytes(b"r\xe9sum\xe9s"));
+    let out = folder.path().join(OsStr::from_bytes(b"r\xe9sum\xe9s"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
     command
         .args(["phases", "--samples", "1", "--select", "acquire=cache_hit"])
@@ -88,7 +88,7 @@ fn an_argument_that_is_no_text_is_refused_and_not_changed() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
     command
         .args(["run", "--artifact", &built("hello.wasm"), "--"])
-        .arg(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+        .arg(OsStr::from_bytes(b"caf\xe9"));
     let ran = ran(command.stdin(Stdio::null()).output().unwrap());
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("is no text"), "{}", ran.stderr);
@@ -209,4 +209,170 @@ fn a_request_may_be_large_come_from_a_file_and_have_headers() {
     let host = Host::new();
     let ran = host.phases(&arguments);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
+}
+
+#[test]
+fn a_relative_folder_for_runs_is_as_good_as_any_and_is_found_again_from_another() {
+    let within = |folder: &Path, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        command.args(arguments).current_dir(folder);
+        ran(command.stdin(Stdio::null()).output().unwrap())
+    };
+    for arguments in [
+        &[
+            "phases",
+            "--workload",
+            "hello",
+            "--select",
+            "system=wasmtime-embedded",
+            "--select",
+            "acquire=deserialize_file",
+            "--select",
+            "page_cache=hot",
+        ][..],
+        &[
+            "density-embedded",
+            "--instances",
+            "2",
+            "--select",
+            "allocator=on_demand",
+            "--select",
+            "memory_init=cow",
+        ],
+    ] {
+        let host = Host::new();
+        let here = results::checkout::root();
+        let out = host.out.path().file_name().unwrap().to_str().unwrap();
+        let begun = within(
+            here,
+            &[arguments, &["--samples", "2", "--out", out]].concat(),
+        );
+        begun.measured_all(&host);
+        let all = host.samples().len();
+        for (folder, out) in [
+            (here.to_owned(), out.to_owned()),
+            (here.join("workloads"), format!("../{out}")),
+        ] {
+            // As if it had been interrupted after its first sample.
+            let ledger = host.runs()[0].join("samples.jsonl");
+            let text = std::fs::read_to_string(&ledger).unwrap();
+            let first = text.split_inclusive('\n').next().unwrap();
+            std::fs::write(&ledger, first).unwrap();
+            let resumed = [arguments[0], "--resume", "latest", "--out", &out];
+            within(&folder, &resumed).measured_all(&host);
+            assert_eq!(host.samples().len(), all);
+        }
+    }
+}
+
+#[test]
+fn code_is_proved_to_be_mapped_whatever_leads_to_the_folder_of_its_run() {
+    // On a disk, as every run's folder.
+    let host = Host::new();
+    let folder = host.out.path();
+    for name in ["real", "sub"] {
+        std::fs::create_dir(folder.join(name)).unwrap();
+    }
+    std::os::unix::fs::symlink("real", folder.join("link")).unwrap();
+    for out in [
+        &b"./plain"[..],
+        b"sub/../up",
+        b"link",
+        b"two\nlines",
+        b"r\xe9sum\xe9s",
+    ] {
+        let out = OsStr::from_bytes(out);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        command
+            .args(["phases", "--workload", "hello", "--samples", "1"])
+            .args(["--select", "acquire=deserialize_file"])
+            .args(["--select", "acquire=aot", "--select", "page_cache=hot"])
+            .arg("--out")
+            .arg(out)
+            .current_dir(folder)
+            .stdin(Stdio::null());
+        let ran = ran(command.output().unwrap());
+        let runs = folder.join(out);
+        let names = results::run_folder::runs(&runs);
+        assert_eq!(names.len(), 1, "{out:?}: {}", ran.stderr);
+        let ledger = runs.join(&names[0]).join("samples.jsonl");
+        let samples = results::ledger::read(&ledger).unwrap().samples;
+        let measured = samples.iter().filter(|it| it.outcome != Outcome::Skipped);
+        assert!(measured.clone().count() > 0, "{out:?}: {}", ran.stderr);
+        for sample in measured {
+            is_undisturbed(sample);
+            let params = &sample.cell.params;
+            if params.is(Param::MemoryInit, "copy") {
+                continue;
+            }
+            let (evidence, proof) = if params.is(Param::Acquire, "aot") {
+                (Evidence::CodeMapped, true.into())
+            } else {
+                (Evidence::MemoryImage, "precompiled_file".into())
+            };
+            assert_eq!(sample.attested.get(evidence), Some(&proof), "{out:?}");
+        }
+    }
+}
+
+/// Asserts that nothing that was printed acts on a terminal.
+fn is_quiet(ran: &Ran) {
+    for printed in [&ran.stdout, &ran.stderr] {
+        let acts = |it: &char| *it != '\n' && !is_printable(*it);
+        assert_eq!(printed.chars().find(acts), None, "{printed:?}");
+    }
+}
+
+#[test]
+fn whatever_an_artifact_is_called_it_is_measured_and_its_run_is_reported() {
+    let Some(analysis) = built_program("analysis", "cargo build -p analysis") else {
+        return;
+    };
+    let long = "x".repeat(250);
+    let names = [
+        b"my service.wasm",
+        &b"app (1).wasm"[..],
+        b"x=y,z|w&50%_$~^{}#.wasm",
+        b"<script>alert(1)<.wasm",
+        b"a\tb\x1b[31mc\nd.wasm",
+        b"\xff\xfe.wasm",
+        long.as_bytes(),
+    ];
+    for name in names {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(OsStr::from_bytes(name));
+        std::fs::copy(built("hello.wasm"), &path).unwrap();
+        let phases = |host: &Host| {
+            let mut command = host.command(&[&["--samples", "3"], &ONE_CELL[..]].concat());
+            ran(command.arg("--artifact").arg(&path).output().unwrap())
+        };
+        let host = Host::new();
+        let measured = phases(&host);
+        measured.measured_all(&host);
+        is_quiet(&measured);
+
+        let reports = folder.path().join("reports");
+        for name in ["report", "verify"] {
+            let mut command = Command::new(&analysis);
+            command
+                .args([name, "latest", "--in"])
+                .arg(host.out.path())
+                .arg("--out")
+                .arg(&reports);
+            let done = ran(command.stdin(Stdio::null()).output().unwrap());
+            assert_eq!(done.code, 0, "{name}: {}{}", done.stdout, done.stderr);
+            is_quiet(&done);
+        }
+
+        // What fails is named too.
+        std::fs::write(&path, super::command("", "unreachable")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
+        command.args(["run", "--artifact"]).arg(&path);
+        let failed = ran(command.stdin(Stdio::null()).output().unwrap());
+        for failed in [failed, phases(&Host::new())] {
+            assert_eq!(failed.code, 4, "{}", failed.stderr);
+            is_quiet(&failed);
+            assert!(failed.stderr.contains("unreachable"), "{}", failed.stderr);
+        }
+    }
 }

@@ -74,8 +74,13 @@ fn the_limits_of_the_machine_are_not_the_guests_fault() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "nothing.wasm", command("", ""));
     // From what not even the program starts in, to what the first memory does not fit into.
+    let service = built("http.component.wasm");
     for kib in [250_000, 1_000_000, 4_000_000, 4_200_000] {
-        for arguments in ["phases --samples 1", "run"] {
+        for (arguments, guest) in [
+            ("phases --samples 1", &path),
+            ("density-embedded --samples 1 --instances 1", &service),
+            ("run", &path),
+        ] {
             let out = if arguments == "run" {
                 ""
             } else {
@@ -87,7 +92,7 @@ fn the_limits_of_the_machine_are_not_the_guests_fault() {
             shell
                 .args(["-c", &script])
                 .env("HOST", env!("CARGO_BIN_EXE_host"))
-                .env("GUEST", &path)
+                .env("GUEST", guest)
                 .env("OUT", folder.path());
             let ran = ran(shell.stdin(Stdio::null()).output().unwrap());
             assert_eq!(ran.code, 8, "{kib} {arguments}: {}", ran.stderr);

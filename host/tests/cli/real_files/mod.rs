@@ -30,15 +30,31 @@ fn command(imports: &str, body: &str) -> Vec<u8> {
 }
 
 /// A command that prints `text` to `descriptor`, then does `rest`.
-fn printing(descriptor: u32, text: &str, rest: &str) -> Vec<u8> {
+pub(super) fn printing(descriptor: u32, text: &str, rest: &str) -> Vec<u8> {
+    let body = print(descriptor, text, rest);
     binary(&format!(
         "(module {WRITE} {EXIT} (memory (export \"memory\") 1) (data (i32.const 64) \"{text}\")
-            (func (export \"_start\")
-                (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const {}))
-                (drop (call $write (i32.const {descriptor}) (i32.const 0) (i32.const 1) (i32.const 16)))
-                {rest}))",
-        text.len()
+            (func (export \"_start\") {body}))",
     ))
+}
+
+/// One that does so in its start function, before it can be called.
+pub(super) fn printing_first(descriptor: u32, text: &str, rest: &str) -> Vec<u8> {
+    let body = print(descriptor, text, rest);
+    binary(&format!(
+        "(module {WRITE} {EXIT} (memory (export \"memory\") 1) (data (i32.const 64) \"{text}\")
+            (func $first {body}) (start $first) (func (export \"_start\")))",
+    ))
+}
+
+/// Instructions that print what lies at 64, and then do `rest`.
+fn print(descriptor: u32, text: &str, rest: &str) -> String {
+    format!(
+        "(i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const {}))
+        (drop (call $write (i32.const {descriptor}) (i32.const 0) (i32.const 1) (i32.const 16)))
+        {rest}",
+        text.len()
+    )
 }
 
 /// A `wasi:cli/run` command that does nothing, with these imports at its top.
@@ -78,4 +94,18 @@ fn host(arguments: &[&str]) -> Ran {
         .stdin(Stdio::null())
         .output()
         .unwrap())
+}
+
+/// What a command that takes an artifact makes of one: `phases`, `density-embedded`, `run`, `compile`, or
+/// `serve`, which is only to be asked about what it refuses.
+fn of_artifact(name: &str, artifact: &str, more: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (runs, compiled) = (path("runs"), path("compiled"));
+    let into = match name {
+        "compile" => &["--output", &compiled][..],
+        "phases" | "density-embedded" => &["--out", &runs],
+        _ => &[],
+    };
+    host(&[&[name, "--artifact", artifact], into, more].concat())
 }
