@@ -2,14 +2,18 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
+use campaign::Exit;
 use external::client::load::{
     Amount, Load, LoadArguments, LoadError, Loaded, Pace, command, histogram, run,
 };
 use machine::{cores, ports};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, socket};
 use workloads::{Expectation, Request};
 
 /// What the server does with one request.
@@ -45,7 +49,10 @@ struct Server {
 
 impl Server {
     fn start(act: impl Fn(usize) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at(TcpListener::bind("127.0.0.1:0").unwrap(), act)
+    }
+
+    fn at(listener: TcpListener, act: impl Fn(usize) -> Act + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap();
         let [connections, requests] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
         let server = Self {
@@ -570,9 +577,9 @@ fn the_exit_code_reports_the_outcome() {
         Server::start(|nth| answer("200 OK", "", if nth % 2 == 0 { "hello" } else { "hullo" }));
     let url = format!("http://{}/", server.address);
     for (words, exit) in [
-        (&["--format", "json"][..], campaign::Exit::Ok),
-        (&["--expect-body", "hello"], campaign::Exit::Samples),
-        (&["--expect-status", "404"], campaign::Exit::Nothing),
+        (&["--format", "json"][..], Exit::Ok),
+        (&["--expect-body", "hello"], Exit::Samples),
+        (&["--expect-status", "404"], Exit::Nothing),
     ] {
         let words = [&["load", &url, "--requests", "20"], words].concat();
         assert_eq!(
@@ -582,12 +589,65 @@ fn the_exit_code_reports_the_outcome() {
     }
 }
 
+/// `external load`, whose output is kept.
+fn load_command(program: &str, words: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(program).args(words).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn too_few_descriptors_are_this_machines_fault_and_not_that_of_a_server_that_listens() {
+    let server = Server::start(|_| right());
+    let url = format!("http://{}/", server.address);
+    let script = "ulimit -n 256; exec \"$0\" load \"$1\" --connections 3000";
+    let external = env!("CARGO_BIN_EXE_external");
+    let (code, _, said) = load_command("sh", &["-c", script, external, &url]);
+    assert_eq!(code, Some(Exit::Internal.code().into()), "{said}");
+    assert!(said.contains("ulimit -n"), "{said}");
+    assert!(!said.contains("start the server"), "{said}");
+    assert!(server.counts().0 > 0, "it was connected to");
+}
+
+/// A port of the loopback's IPv6 alone, while nobody can have it on IPv4; nothing where there is no
+/// IPv6.
+fn six_alone() -> Option<(TcpListener, OwnedFd)> {
+    loop {
+        let listener = TcpListener::bind("[::1]:0").ok()?;
+        let port = listener.local_addr().unwrap().port();
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let held = socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap();
+        // Bound and not listened on, it refuses connections.
+        if bind(held.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, port)).is_ok() {
+            return Some((listener, held));
+        }
+    }
+}
+
+#[test]
+fn a_server_on_ipv6_alone_is_found_by_the_name_of_the_loopback() {
+    let Some((listener, _held)) = six_alone() else {
+        let _ = writeln!(std::io::stdout(), "not run: there is no IPv6 here");
+        return;
+    };
+    let server = Server::at(listener, |_| right());
+    let url = format!("http://localhost:{}/", server.address.port());
+    let words = ["load", &url, "--requests", "20", "--expect", "body:hello"];
+    let (code, printed, said) = load_command(env!("CARGO_BIN_EXE_external"), &words);
+    assert_eq!(code, Some(0), "{printed}{said}");
+    assert!(printed.contains("20 of 20"), "{printed}");
+}
+
 #[test]
 fn what_a_service_can_hold_is_searched_for_up_to_its_capacity() {
     let server = Server::start(|_| right());
     let url = format!("http://{}/", server.address);
     // Whatever the machine does, no answer takes so long.
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_external"))
+    let output = Command::new(env!("CARGO_BIN_EXE_external"))
         .args(["load", &url, "--connections", "4", "--timeout", "600"])
         .args(["--p99", "600", "--duration", "0.5", "--format", "json"])
         .output()

@@ -107,28 +107,51 @@ fn serve(address: &str, behaviour: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Requests without bodies, one after another.
-fn converse(mut stream: TcpStream, behaviour: &str) {
+/// A request: its head in lower case, and its body.
+struct Asked {
+    head: String,
+    body: Vec<u8>,
+}
+
+/// Reads the next request, of a few kilobytes at most; nothing at the end of the connection.
+fn next_request(stream: &mut TcpStream) -> Option<Asked> {
     let (mut buffer, mut read) = ([0; 4096], 0);
     loop {
         match stream.read(&mut buffer[read..]) {
             Ok(n) if n > 0 => read += n,
-            _ => return,
+            _ => return None,
         }
-        if !buffer[..read].windows(4).any(|end| end == b"\r\n\r\n") {
+        let received = &buffer[..read];
+        let Some(end) = received.windows(4).position(|it| it == b"\r\n\r\n") else {
             continue;
+        };
+        let head = String::from_utf8_lossy(&received[..end]).to_lowercase();
+        let lines = head.lines();
+        let mut lengths = lines.filter_map(|line| line.strip_prefix("content-length: "));
+        let length = lengths.next().map_or(0, |it| it.parse().unwrap_or(0));
+        if let Some(body) = received.get(end + 4..end + 4 + length) {
+            let body = body.to_vec();
+            return Some(Asked { head, body });
         }
-        let increments = buffer.starts_with(b"POST");
-        let counts = buffer[..read].windows(8).any(|it| it == b" /state ");
-        let asked_health = buffer[..read].windows(9).any(|it| it == b" /health ");
+    }
+}
+
+/// Requests, one after another.
+fn converse(mut stream: TcpStream, behaviour: &str) {
+    while let Some(asked) = next_request(&mut stream) {
+        let head = &asked.head;
+        let increments = head.starts_with("post");
+        let counts = head.contains(" /state ");
+        let asked_health = head.contains(" /health ");
         let asks = COUNT_OF_HEALTH.fetch_add(u64::from(asked_health), Relaxed);
-        read = 0;
         let count = COUNT.fetch_add(u64::from(increments), Relaxed) + u64::from(increments);
         let count = if behaviour == "forgets" {
             "1".to_owned()
         } else {
             count.to_string()
         };
+        let sent = String::from_utf8_lossy(&asked.body);
+        let is_typed = head.contains("\ncontent-type: application/json");
         let is_broken = REQUESTS.fetch_add(1, Relaxed) >= UNTIL_IT_BREAKS;
         let (status, body, promised) = match behaviour {
             "breaks-under-load" if is_broken => ("500 Internal Server Error", "it broke", 8),
@@ -136,6 +159,8 @@ fn converse(mut stream: TcpStream, behaviour: &str) {
             "ready-later" if asks < READY => ("500 Internal Server Error", "too early", 9),
             "redirects" => ("302 Found\r\nlocation: /elsewhere", "", 0),
             "status-500" => ("500 Internal Server Error", "it broke", 8),
+            "needs-type" if !is_typed => ("415 Unsupported Media Type", "", 0),
+            "needs-type" => ("201 Created", &*sent, sent.len()),
             "wrong-body" => ("200 OK", "Hello from elsewhere", 20),
             "closes-mid-body" => ("200 OK", "Hello", 20),
             // Asked by its own path, each counts.

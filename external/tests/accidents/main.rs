@@ -14,6 +14,7 @@
 mod clock;
 mod engines;
 mod kills;
+mod left;
 mod room;
 mod support;
 #[path = "../support/turns.rs"]

@@ -1,20 +1,18 @@
 //! A run of the suite that something happens to, and what it must not leave.
 
 use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use external::system::System;
 use machine::clock::now_ns;
-use machine::processes;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use results::record::Outcome;
 use results::{FailureKind, Sample, ledger, run_folder};
 use tempfile::TempDir;
 
+use crate::left::{self, Traces};
 use crate::turns;
 use crate::waiting::HANG_NS;
 
@@ -50,29 +48,40 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 pub(crate) struct Suite {
     folder: TempDir,
     only: &'static str,
+    more: &'static [&'static str],
     samples: u32,
     /// What is set in their environment.
     environment: Vec<(&'static str, PathBuf)>,
     /// The processes that measured, with the ticks at which they began.
     launched: Vec<(u32, u64)>,
+    /// The devices of coldphase's that were there before.
+    devices_before: Vec<String>,
 }
 
 impl Suite {
     pub(crate) fn new(only: &'static str, samples: u32) -> Self {
-        if only.contains("docker") {
-            turns::engine();
-        }
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         for name in ["results", "temporary"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        Self {
+        let suite = Self {
             folder,
             only,
+            more: &[],
             samples,
             environment: Vec::new(),
             launched: Vec::new(),
+            devices_before: left::devices(),
+        };
+        if suite.uses_engine() {
+            turns::engine();
         }
+        suite
+    }
+
+    /// The same with further arguments when it is begun.
+    pub(crate) fn with(self, more: &'static [&'static str]) -> Self {
+        Self { more, ..self }
     }
 
     /// Where everything of it is.
@@ -106,7 +115,8 @@ impl Suite {
 
     /// What stands in the ledger.
     pub(crate) fn samples(&self) -> Vec<Sample> {
-        let run = self.run().expect("a run was begun");
+        let run = self.run();
+        let run = run.unwrap_or_else(|| panic!("no run was begun: {}", self.said()));
         ledger::read(&run.join("samples.jsonl")).unwrap().samples
     }
 
@@ -129,7 +139,8 @@ impl Suite {
         let mut command = if self.run().is_some() {
             self.command(&["suite", "--resume", "latest"])
         } else {
-            self.command(&["suite", "--only", self.only, "--samples", &samples])
+            let begin = ["suite", "--only", self.only, "--samples", &samples];
+            self.command(&[&begin, self.more].concat())
         };
         let log = fs::File::create(self.folder.path().join("log")).unwrap();
         let child = command.stderr(log).spawn().unwrap();
@@ -186,87 +197,24 @@ impl Suite {
     }
 
     fn left(&self) -> Vec<String> {
-        let mut left = processes_below(self.folder.path());
-        left.extend(mounts_below(self.folder.path()));
-        left.extend(self.containers());
-        let named = |name: &str| {
-            let ours =
-                |(pid, began): &(u32, u64)| name.contains(&format!("coldphase-{pid}-{began}"));
-            self.launched.iter().any(ours)
+        let traces = Traces {
+            folder: self.folder.path(),
+            launched: &self.launched,
+            devices_before: &self.devices_before,
+            has_engine: self.uses_engine(),
         };
-        let namespaces = fs::read_dir("/run/netns").into_iter().flatten().flatten();
-        let namespaces = namespaces.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        left.extend(
-            namespaces
-                .filter(|name| named(name))
-                .map(|name| format!("namespace {name}")),
-        );
         let temporary = fs::read_dir(self.folder.path().join("temporary")).unwrap();
-        left.extend(
-            temporary
-                .flatten()
-                .map(|entry| entry.path().display().to_string()),
-        );
+        let temporary = temporary.flatten().map(|entry| entry.path());
         let work = self.run().map(|run| run.join("work"));
-        left.extend(
-            work.filter(|it| it.exists())
-                .map(|it| it.display().to_string()),
-        );
-        left
+        let files = temporary.chain(work.filter(|it| it.exists()));
+        let files = files.map(|it| it.display().to_string());
+        traces.left().into_iter().chain(files).collect()
     }
 
-    /// Containers of Docker's in any state.
-    fn containers(&self) -> Vec<String> {
-        let Ok(docker) = System::from_name("docker").unwrap().find() else {
-            return Vec::new();
-        };
-        let mut arguments = vec!["ps".to_owned(), "--all".into(), "--format".into()];
-        arguments.push("{{.Names}} {{.State}}".into());
-        for (pid, began) in &self.launched {
-            let filter = format!("name=^coldphase-{pid}-{began}");
-            arguments.extend(["--filter".to_owned(), filter]);
-        }
-        let host = format!("unix://{}", docker.program.display());
-        let listed = Command::new("docker")
-            .args(["--host", &host])
-            .args(&arguments)
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&listed.stdout);
-        text.lines()
-            .map(|line| format!("container {line}"))
-            .collect()
+    /// Whether it needs coldphase's own engine, and has it alone.
+    fn uses_engine(&self) -> bool {
+        self.only.contains("docker")
     }
-}
-
-/// Every process that has to do with a folder: by its arguments, its environment or where it works.
-fn processes_below(folder: &Path) -> Vec<String> {
-    let name = folder.as_os_str().as_bytes();
-    let holds = |bytes: &[u8]| bytes.windows(name.len()).any(|it| it == name);
-    let others = processes::numbers().into_iter();
-    let others = others.filter(|&pid| pid != std::process::id());
-    let has_to_do = |pid: &u32| {
-        let entry = PathBuf::from(format!("/proc/{pid}"));
-        let read = |name| fs::read(entry.join(name)).is_ok_and(|bytes| holds(&bytes));
-        let link = |name| {
-            let target = fs::read_link(entry.join(name));
-            target.is_ok_and(|target| target.starts_with(folder))
-        };
-        read("cmdline") || read("environ") || link("cwd") || link("root")
-    };
-    let told = |pid: u32| {
-        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let words = String::from_utf8_lossy(&words).replace('\0', " ");
-        format!("process {pid}: {words}")
-    };
-    others.filter(has_to_do).map(told).collect()
-}
-
-fn mounts_below(folder: &Path) -> Vec<String> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let name = folder.to_str().unwrap();
-    let below = mounts.lines().filter(|line| line.contains(name));
-    below.map(|line| format!("mount {line}")).collect()
 }
 
 /// What did not end well, as a message shows it. One start in some hundreds is interrupted between two

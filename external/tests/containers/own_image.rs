@@ -3,11 +3,13 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use campaign::Exit;
 use machine::ports;
 use nix::unistd::{Gid, Uid};
-use results::{Evidence, Param, Params, Phase};
+use results::record::Outcome;
+use results::{Evidence, Param, Params, Phase, Sample, ledger, run_folder};
 use serde_json::{Value, json};
 use workloads::target::{Image, ImageSource, OwnFile};
 use workloads::{Call, Expectation, Request, Target, Workload};
@@ -28,6 +30,7 @@ fn saved(folder: &Path, config: &Value) -> OwnFile {
     let file = folder.join("image.tar");
     let mut whole = tar::Builder::new(File::create(&file).unwrap());
     let server = vec![("/mock-server".to_owned(), PathBuf::from(server))];
+    let mut digests = Vec::new();
     for (nth, files) in [libraries, server].into_iter().enumerate() {
         let mut layer = tar::Builder::new(Vec::new());
         for (inside, outside) in files {
@@ -37,17 +40,18 @@ fn saved(folder: &Path, config: &Value) -> OwnFile {
                 &std::fs::read(outside).unwrap(),
             );
         }
-        append(
-            &mut whole,
-            &format!("{nth}/layer.tar"),
-            &layer.into_inner().unwrap(),
-        );
+        let layer = layer.into_inner().unwrap();
+        append(&mut whole, &format!("{nth}/layer.tar"), &layer);
+        digests.push(format!("sha256:{}", results::digest::sha256_hex(&layer)));
     }
-    append(
-        &mut whole,
-        "config.json",
-        json!({ "config": config }).to_string().as_bytes(),
-    );
+    // Docker itself takes none without the last three.
+    let config = json!({
+        "config": config,
+        "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
+        "os": "linux",
+        "rootfs": { "type": "layers", "diff_ids": digests },
+    });
+    append(&mut whole, "config.json", config.to_string().as_bytes());
     let manifest = json!([{"Config": "config.json", "Layers": ["0/layer.tar", "1/layer.tar"]}]);
     append(&mut whole, "manifest.json", manifest.to_string().as_bytes());
     whole.finish().unwrap();
@@ -221,4 +225,59 @@ fn an_image_is_pulled_with_all_of_its_layers() {
     ];
     is_partitioned(instance.as_mut(), Some(&first), first.answered_ns, &names);
     instance.remove().unwrap();
+}
+
+/// A suite of a service that answers as a program, and whose image says why it cannot start and ends:
+/// what is recorded of these systems.
+fn suite_of_the_failing(systems: &[&str]) -> Vec<Sample> {
+    // The systems are there, and no other test has the engine.
+    let run = Run::of("containerd");
+    let folder = run.ground.folder.path();
+    saved(folder, &json!({"Entrypoint": ["/mock-server"]}));
+    let described = folder.join("own.toml");
+    let text = format!(
+        "[workload.failing]\nnative = [{:?}, \"answers\", \"{{address}}\"]\nimage = \"./image.tar\"\n\
+            arguments = [\"dies\", \"{{address}}\"]\n",
+        env!("CARGO_BIN_EXE_mock-server")
+    );
+    std::fs::write(&described, text).unwrap();
+    let named = systems.iter().map(|name| format!("system={name},"));
+    let only = named.collect::<String>() + "system=native,scenario=warm-disk";
+    let out = folder.join("runs");
+    let output = Command::new(env!("CARGO_BIN_EXE_external"))
+        .args(["suite", "--samples", "1", "--no-observer", "--only", &only])
+        .arg("--target")
+        .arg(&described)
+        .arg("--out")
+        .arg(&out)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let some = Some(Exit::Samples.code().into());
+    assert_eq!(output.status.code(), some, "{said}");
+    let recorded = out.join(&run_folder::runs(&out)[0]);
+    let samples = ledger::read(&recorded.join("samples.jsonl"));
+    samples.unwrap().samples
+}
+
+#[test]
+fn what_an_image_says_before_it_ends_is_a_part_of_the_reason_under_every_engine() {
+    let mut systems = vec!["docker", "containerd", "runc", "crun"];
+    let named = ["youki", "gvisor"].into_iter();
+    systems.extend(named.filter(|name| is_there(name)));
+    let samples = suite_of_the_failing(&systems);
+    for system in systems {
+        let of = samples.iter().filter(|it| it.cell.system == system);
+        let of: Vec<_> = of.collect();
+        assert!(!of.is_empty(), "{system}");
+        for sample in of {
+            assert_ne!(sample.outcome, Outcome::Ok, "{system}");
+            let reason = sample.reason.as_deref().unwrap();
+            assert!(
+                reason.contains("mock: cannot find my configuration"),
+                "{system}: {reason}"
+            );
+        }
+    }
 }

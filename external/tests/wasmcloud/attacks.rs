@@ -243,6 +243,56 @@ fn an_image_that_was_replaced_is_not_run() {
     assert!(refused.contains("did not start the workload"), "{refused}");
 }
 
+/// The registry that takes what is pushed lives for a push, a moment that nobody can be sure to meet: it is
+/// started here as it was then.
+#[test]
+fn another_user_pushes_nothing_while_something_is_pushed() {
+    struct Registry(std::process::Child);
+    impl Drop for Registry {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+    let ground = Infrastructure::new();
+    let Some((engine, ..)) = attacked(&ground) else {
+        return;
+    };
+    let configuration = ground.folder.path().join("wasmcloud/push.yml");
+    let text = std::fs::read_to_string(&configuration).unwrap();
+    let program = machine::programs::find("docker-registry", &[]).unwrap();
+    let mut registry = Command::new(program);
+    registry.arg("serve").arg(&configuration);
+    registry
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let registry = Registry(registry.spawn().unwrap());
+    let after = text.split_once("127.0.0.1:").unwrap().1;
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    let port = digits.parse().unwrap();
+    let until_ns = now_ns() + HANG_NS;
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(now_ns() < until_ns, "it does not listen");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let answered = |head: &str| {
+        let request =
+            format!("{head} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        Attacker::says_to(port, &request)
+    };
+    for head in [
+        "POST /v2/http-hello/blobs/uploads/",
+        "DELETE /v2/http-hello/manifests/built",
+        "GET /v2/",
+    ] {
+        let said = answered(head);
+        assert!(said.starts_with("HTTP/1.1 401 "), "{head}: {said}");
+    }
+    drop(registry);
+    drop(engine);
+}
+
 #[test]
 fn a_tag_that_leads_elsewhere_is_not_followed() {
     let ground = Infrastructure::new();

@@ -1,5 +1,6 @@
 //! What came of a load, for people and for programs.
 
+use hdrhistogram::Histogram;
 use results::record::Requests;
 use serde::Serialize;
 
@@ -191,6 +192,11 @@ struct Reason<'a> {
     count: u64,
 }
 
+/// The longest of some times; of none there is no longest.
+fn longest(times: &Histogram<u64>) -> Option<u64> {
+    (!times.is_empty()).then(|| times.max())
+}
+
 /// For programs: one object.
 pub(super) fn json(url: &str, load: &Load, loaded: &Loaded) -> String {
     let (pace, planned_per_second, latency_counts_from) = match load.pace {
@@ -224,9 +230,9 @@ pub(super) fn json(url: &str, load: &Load, loaded: &Loaded) -> String {
         p90_ns: loaded.latency_ns(0.9),
         p99_ns: loaded.latency_ns(0.99),
         send_lateness_median_ns: sends.and_then(|late| quantile(late, 0.5)),
-        send_lateness_max_ns: sends.map(hdrhistogram::Histogram::max),
+        send_lateness_max_ns: sends.and_then(longest),
         generator_lateness_median_ns: own.and_then(|late| quantile(late, 0.5)),
-        generator_lateness_max_ns: own.map(hdrhistogram::Histogram::max),
+        generator_lateness_max_ns: own.and_then(longest),
         generator_core: loaded.core,
         generator_cpu_ns: loaded.cpu_ns,
         generator_cpu_share: loaded.cpu_share(),
@@ -353,6 +359,74 @@ mod tests {
             &slow,
         );
         assert!(said.contains("3 of 3 in 4.00 s, 0.500 a second"), "{said}");
+    }
+
+    /// A load in which nothing was sent at all.
+    fn nothing(pace: Pace) -> Loaded {
+        let empty = crate::client::load::histogram::empty;
+        Loaded {
+            requests: Requests {
+                sent: 0,
+                ok: 0,
+                failed: 0,
+                dropped: 0,
+                late: 0,
+                wall_ns: 0,
+                latency_hdr: None,
+                series: None,
+                by_request: None,
+            },
+            latency: empty(),
+            lateness: matches!(pace, Pace::Open { .. }).then(|| Lateness {
+                sends: empty(),
+                own: empty(),
+            }),
+            cpu_ns: 0,
+            generator_ns: 0,
+            planned_ns: super::super::planned_ns(pace, 0),
+            failures: Vec::new(),
+            warm_up: 0,
+            warmed_up: None,
+            warm_up_failed: 0,
+            core: None,
+        }
+    }
+
+    #[test]
+    fn of_nothing_there_is_no_rate_no_share_and_no_latency() {
+        let open = Pace::Open { per_second: 0.5 };
+        for pace in [Pace::Closed, open] {
+            let (load, nothing) = (load(pace), nothing(pace));
+            let said = text("u", &load, &nothing);
+            assert!(said.contains("answered    0 of 0 in 0 ns\n"), "{said}");
+            assert!(said.ends_with("generator   on any core\n"), "{said}");
+            for impossible in ["NaN", "inf", "%", " a second", "latency", "at most"] {
+                assert!(!said.contains(impossible), "{impossible}: {said}");
+            }
+            let report: serde_json::Value =
+                serde_json::from_str(&json("u", &load, &nothing)).unwrap();
+            for unknown in [
+                "answers_per_second",
+                "median_ns",
+                "p90_ns",
+                "p99_ns",
+                "send_lateness_median_ns",
+                "send_lateness_max_ns",
+                "generator_lateness_median_ns",
+                "generator_lateness_max_ns",
+                "generator_cpu_share",
+            ] {
+                assert!(report[unknown].is_null(), "{unknown}: {report}");
+            }
+        }
+        // Nothing was answered, but the generator has waited for it.
+        let waited = Loaded {
+            cpu_ns: 1_000,
+            generator_ns: 4_000,
+            ..nothing(Pace::Closed)
+        };
+        let said = text("u", &load(Pace::Closed), &waited);
+        assert!(said.ends_with("on any core, took 25 % of one\n"), "{said}");
     }
 
     proptest::proptest! {

@@ -1,6 +1,15 @@
 //! Persons' own workloads as they measure them: what is recorded, what is said of what does not work,
 //! and that nothing is left. How fast they are decides nothing here.
 
+mod given;
+mod guest;
+mod launchers;
+mod names;
+mod residency;
+#[path = "../support/waiting.rs"]
+mod waiting;
+
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -42,6 +51,18 @@ struct Ran {
     stderr: String,
 }
 
+impl Ran {
+    fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            code: output.status.code(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+}
+
 impl Ground {
     fn new() -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -66,25 +87,18 @@ impl Ground {
     }
 
     fn suite(&self, arguments: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_external"))
-            .args(["suite", "--out"])
-            .arg(self.runs())
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ran {
-            code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
+        Ran::of(&mut suite_command(&self.runs(), arguments))
     }
 
     /// A run with the profile of few samples.
     fn measure(&self, arguments: &[&str]) -> Ran {
+        self.suite(&[&self.few().each_ref().map(String::as_str)[..], arguments].concat())
+    }
+
+    /// The arguments of a run with few samples.
+    fn few(&self) -> [String; 4] {
         let profile = self.at("few.toml").display().to_string();
-        self.suite(&[&["--profile", &profile, "--seed", "1"], arguments].concat())
+        ["--profile".into(), profile, "--seed".into(), "1".into()]
     }
 
     fn recorded(&self) -> (Manifest, Vec<Sample>) {
@@ -94,6 +108,14 @@ impl Ground {
         assert!(!run.join("work").exists());
         (manifest, samples)
     }
+}
+
+/// `external suite`, whose runs go there.
+fn suite_command<A: AsRef<OsStr>>(out: &Path, arguments: &[A]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_external"));
+    command.args(["suite", "--out"]).arg(out).args(arguments);
+    command.stdin(Stdio::null());
+    command
 }
 
 /// Of the native system.
