@@ -1,7 +1,6 @@
 //! What a received folder leads to: nothing outside of it is read, whatever it names.
 
 #[path = "support/mod.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
 mod support;
 
 use std::fs;

@@ -338,7 +338,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 
 #[test]
 fn no_run_folder_harms_who_reads_it() {
-    let n = number("COLDPHASE_STRANGERS", mutate::KINDS);
+    let n = number("COLDPHASE_STRANGERS", mutate::KINDS as u64);
     let first = number("COLDPHASE_STRANGERS_SEED", 1);
     let pages = tempfile::tempdir().unwrap();
     for seed in first..first + n {

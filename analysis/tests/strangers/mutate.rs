@@ -58,12 +58,12 @@ fn text(draw: &mut Draw) -> String {
 type Change = fn(&Place<'_>, &mut Draw);
 
 /// How many kinds of changes there are.
-pub(crate) const KINDS: u64 = 10;
+pub(crate) const KINDS: usize = 10;
 
 /// Changes a run in one to three ways, and says which. The first of them is the kind of that number, so
 /// that a few runs in a row have had every kind.
 pub(crate) fn mutate(place: &Place<'_>, nth: u64, draw: &mut Draw) -> Vec<&'static str> {
-    const CHANGES: [(&str, Change); KINDS as usize] = [
+    const CHANGES: [(&str, Change); KINDS] = [
         ("names of cells", names),
         ("facts of the manifest", facts),
         ("words of samples", words),
@@ -75,7 +75,7 @@ pub(crate) fn mutate(place: &Place<'_>, nth: u64, draw: &mut Draw) -> Vec<&'stat
         ("encodings", encodings),
         ("what is around", around),
     ];
-    let first = CHANGES[usize::try_from(nth % KINDS).unwrap()];
+    let first = CHANGES[usize::try_from(nth).unwrap() % KINDS];
     let more = below(draw, 3);
     let others = (0..more).map(|_| CHANGES[below(draw, CHANGES.len())]);
     let mut changes: Vec<_> = std::iter::once(first).chain(others).collect();

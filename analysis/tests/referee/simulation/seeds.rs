@@ -21,7 +21,7 @@ pub fn each<T: Send>(seeds: Range<u64>, of_seed: impl Fn(u64) -> T + Sync) -> Ve
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     let mut all: Vec<_> = thread::scope(|scope| {
         let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let ended = started.into_iter().map(|it| it.join());
+        let ended = started.into_iter().map(thread::ScopedJoinHandle::join);
         ended
             .flat_map(|it| it.expect("no simulation panics"))
             .collect()
