@@ -184,11 +184,31 @@ mod tests {
     #[test]
     fn no_number_of_empty_places_is_too_large_to_be_refused_or_read() {
         // Found by fuzzing: the least number of nine bytes has no opposite.
-        for body in [&[0xff_u8; 9][..], &[0xff; 18], &[0xfd; 9], &[0x81; 20]] {
+        let mut beyond = vec![0xff];
+        beyond.extend([0xbb; 25]);
+        beyond.extend([0xff, 0xff, 0x0d]);
+        let [least, twice, large, small] = [(0xff_u8, 9), (0xff, 18), (0xfd, 9), (0x81, 20)]
+            .map(|(byte, length)| vec![byte; length]);
+        // And so many that their sum is no number of places.
+        for body in [least, twice, large, small, beyond] {
             let length = u32::try_from(body.len()).unwrap();
-            let text = packed(3, 1 << 40, length, body);
+            let text = packed(3, 1 << 40, length, &body);
             assert_eq!(decode(&text).is_ok(), counts(&text).is_ok(), "{body:?}");
         }
+    }
+
+    /// Found by fuzzing: the library's last place of all ends one before the last number there is.
+    #[test]
+    fn the_highest_of_all_values_is_read_as_the_library_does() {
+        let mut histogram = empty();
+        histogram.record(u64::MAX).unwrap();
+        let text = encode(&histogram);
+        let by_library: Vec<_> = decode(&text)
+            .unwrap()
+            .iter_recorded()
+            .map(|it| (it.value_iterated_to(), it.count_at_value()))
+            .collect();
+        assert_eq!(counts(&text), Ok(by_library));
     }
 
     #[test]

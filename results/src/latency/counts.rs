@@ -83,14 +83,15 @@ impl Places {
         let bucket = (at >> self.half).saturating_sub(1);
         let within = at - (bucket << self.half);
         let shift = self.unit + u32::try_from(bucket).ok()?;
-        // The last place of all may end with the last number there is.
+        // The last place of all may end with the last number there is, and ends one before it in the library.
         let above = u128::from(within + 1) << shift;
-        u64::try_from(above - 1).ok()
+        Some(u64::try_from(above).unwrap_or(u64::MAX) - 1)
     }
 }
 
 /// What places hold: numbers of up to nine bytes, of which those below zero are so many empty places.
 fn values(mut body: &[u8], places: &Places) -> Result<Vec<(u64, u64)>, String> {
+    const TOO_MANY: &str = "it has more places than it says";
     let (mut at, mut found) = (0_u64, Vec::new());
     while !body.is_empty() {
         let (number, rest) = number(body).ok_or("it ends within a number")?;
@@ -98,16 +99,16 @@ fn values(mut body: &[u8], places: &Places) -> Result<Vec<(u64, u64)>, String> {
         if number < 0 {
             // The library skips no more places than there are numbers with a sign, and neither does this.
             if number == i64::MIN {
-                return Err("it has more places than it says".to_owned());
+                return Err(TOO_MANY.to_owned());
             }
-            at = at.saturating_add(number.unsigned_abs());
+            at = at.checked_add(number.unsigned_abs()).ok_or(TOO_MANY)?;
             continue;
         }
         if number > 0 {
-            let value = places.value(at).ok_or("it has more places than it says")?;
+            let value = places.value(at).ok_or(TOO_MANY)?;
             found.push((value, number.unsigned_abs()));
         }
-        at = at.saturating_add(1);
+        at = at.checked_add(1).ok_or(TOO_MANY)?;
     }
     Ok(found)
 }

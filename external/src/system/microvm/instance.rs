@@ -155,10 +155,11 @@ impl Instance for Machine<'_> {
         answered_ns: u64,
     ) -> Result<Vec<PhaseTime>, String> {
         let guest = self.monitor.guest();
+        // Another thread reads what the guest says, and may do so after the end was seen of all of it.
         let own: Result<Vec<_>, String> = guest
             .phases(first.is_some())
             .iter()
-            .map(|(phase, sign)| Ok((*phase, self.seen(*phase, *sign)?)))
+            .map(|(phase, sign)| Ok((*phase, self.seen(*phase, *sign)?.min(answered_ns))))
             .collect();
         let own = own?;
         let entered_ns = own.first().map_or(self.executed_ns, |(_, ns)| *ns);
@@ -168,7 +169,6 @@ impl Instance for Machine<'_> {
         if first.is_some() {
             let accepted_ns = self.seen(Phase::Connect, Sign::Byte(milestone::ACCEPTED))?;
             ends.extend([
-                // It was handed to a thread before the answer was, which may be read first.
                 (Phase::Connect, accepted_ns.min(answered_ns)),
                 (Phase::Respond, answered_ns),
             ]);
