@@ -25,11 +25,11 @@ const EVICTING_MS: f64 = 2.0;
 const READING_MS: f64 = 25.0;
 
 /// What it takes to start an engine of containers anew.
-const RESTART_MS: f64 = 2_100.0;
+const RESTART_MS: f64 = 900.0;
 
 /// What it takes to pull an image and to remove it again; with a base layer.
 const PULLING_MS: f64 = 130.0;
-const PULLING_BASE_MS: f64 = 3_000.0;
+const PULLING_BASE_MS: f64 = 1_000.0;
 
 /// What comes before each load of one request at a time: the service is left alone for a while.
 const IDLE_MS: f64 = 200.0;

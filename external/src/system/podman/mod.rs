@@ -58,7 +58,7 @@ impl Adapter for Podman {
 
     /// To remove a container takes longer than what is timed.
     fn estimate(&self, _: Option<Acquire>, _: Scenario) -> Estimate {
-        Estimate::start(700.0)
+        Estimate::start(420.0)
     }
 
     fn prepare(&self, _: &Found, _: &BuildRequest<'_>) -> Result<LaunchSpec, String> {
