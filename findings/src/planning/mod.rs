@@ -6,7 +6,11 @@
 //!
 //! - **Noise.** Whole blocks of the pilot are drawn with replacement, and with them the differences
 //!   of all comparisons and of all A/A twins in that block: what blocks do to all of them stays. Each
-//!   comparison's differences are centred and as wide as the pilot's (n − 1).
+//!   comparison's differences are centred and as wide as the pilot's (n − 1). A page that repeats
+//!   seven values is judged otherwise than one of as many values as it has blocks, so some of every
+//!   block is mixed into each that is drawn, with normal weights, and all of it is made narrower by as
+//!   much: a smoothed bootstrap whose kernel has the pilot's own covariances (Silverman and Young,
+//!   *Biometrika* 74, 1987).
 //! - **What a small pilot does not know.** Its spread is itself an estimate of ν = blocks − 1 degrees
 //!   of freedom: every simulated page is wider or narrower by √(ν/χ²(ν)), the predictive distribution
 //!   of a spread (Box and Tiao, *Bayesian Inference in Statistical Analysis*, §2.3). Without it, half

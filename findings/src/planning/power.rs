@@ -6,8 +6,8 @@ use crate::statistics::{
     Differences, Patterns, Policy, Random, Verdict, bounded, pseudomedian, relative_difference,
 };
 
-/// By how much draws of one block are kept apart, in logarithms: too little to matter.
-const APART: f64 = 1e-10;
+/// Silverman's bandwidth of a normal kernel, in standard deviations times n^(1/5).
+const SILVERMAN: f64 = 1.06;
 
 /// Pages of so many blocks, and what is looked for on them.
 pub(super) struct Pages<'a> {
@@ -28,10 +28,19 @@ struct Largest {
     second: f64,
 }
 
-/// A page: blocks of the pilot, and how much wider than theirs its differences are.
+/// A page: its blocks, and how much wider than the pilot's its differences are.
 struct Page {
-    picks: Vec<usize>,
+    blocks: Vec<Drawn>,
     wider: f64,
+}
+
+/// A block that is drawn from the pilot's: one of them, and a bit of all.
+struct Drawn {
+    pick: usize,
+    /// What of each block of the pilot is mixed in.
+    mixed: Vec<f64>,
+    /// What is left of the picked one.
+    kept: f64,
 }
 
 impl<'a> Pages<'a> {
@@ -56,9 +65,9 @@ impl<'a> Pages<'a> {
         let mut random = Random::new(number);
         let freedom = self.pilot.blocks - 1;
         let chi_squared: f64 = (0..freedom).map(|_| random.normal().powi(2)).sum();
-        let picks = (0..self.blocks).map(|_| random.below(self.pilot.blocks));
+        let blocks = (0..self.blocks).map(|_| Drawn::new(&mut random, self.pilot.blocks));
         Page {
-            picks: picks.collect(),
+            blocks: blocks.collect(),
             wider: (freedom as f64 / chi_squared).sqrt(),
         }
     }
@@ -161,19 +170,38 @@ impl<'a> Pages<'a> {
     }
 }
 
-impl Page {
-    /// A comparison's differences on it.
-    fn drawn(&self, row: &Row) -> Vec<(u32, f64)> {
-        let picked = (0..).zip(&self.picks);
-        let drawn = |(at, pick): (u32, &usize)| {
-            // A block that is drawn twice makes no tie: no two measured times are the same.
-            let apart = f64::from(at) * APART;
-            Some((at, row[*pick]? * self.wider + apart))
-        };
-        picked.filter_map(drawn).collect()
+impl Drawn {
+    /// One of so many blocks.
+    fn new(random: &mut Random, blocks: usize) -> Self {
+        let pick = random.below(blocks);
+        let bandwidth = SILVERMAN * (blocks as f64).powf(-0.2);
+        let kept = bandwidth.mul_add(bandwidth, 1.0).sqrt().recip();
+        let share = bandwidth * kept / (blocks as f64).sqrt();
+        let mixed = (0..blocks).map(|_| share * random.normal());
+        Self {
+            pick,
+            mixed: mixed.collect(),
+            kept,
+        }
+    }
+
+    /// A comparison's difference in it; nothing if the picked block has none.
+    fn of(&self, row: &Row) -> Option<f64> {
+        let picked = row[self.pick]?;
+        let mixed = row.iter().zip(&self.mixed);
+        let mixed: f64 = mixed.filter_map(|(own, share)| Some((*own)? * share)).sum();
+        Some(self.kept.mul_add(picked, mixed))
     }
 }
 
+impl Page {
+    /// A comparison's differences on it.
+    fn drawn(&self, row: &Row) -> Vec<(u32, f64)> {
+        let drawn = (0..).zip(&self.blocks);
+        let drawn = drawn.filter_map(|(at, block)| Some((at, block.of(row)? * self.wider)));
+        drawn.collect()
+    }
+}
 /// By how much a system differs from itself.
 fn moved(row: &[(u32, f64)]) -> f64 {
     let centre = pseudomedian(&values(row));
@@ -182,4 +210,54 @@ fn moved(row: &[(u32, f64)]) -> f64 {
 
 fn values(row: &[(u32, f64)]) -> Vec<f64> {
     row.iter().map(|(_, value)| *value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drawn_blocks_spread_and_go_together_as_the_pilots_do_and_repeat_nothing() {
+        let rows = [
+            [-1.2, -0.7, -0.1, 0.3, 0.4, 1.9, -0.6],
+            [-0.9, 0.4, -0.8, 0.6, -0.2, 1.1, -0.2],
+        ];
+        let product = |one: &[f64; 7], other: &[f64; 7]| {
+            let products = one.iter().zip(other).map(|(one, other)| one * other);
+            products.sum::<f64>() / 7.0
+        };
+        let mut random = Random::new(7);
+        let drawn: Vec<[f64; 2]> = (0..40_000)
+            .map(|_| {
+                let block = Drawn::new(&mut random, 7);
+                rows.map(|row| block.of(&row.map(Some).to_vec()).unwrap())
+            })
+            .collect();
+        for (one, other) in [(0, 0), (1, 1), (0, 1)] {
+            let products = drawn.iter().map(|row| row[one] * row[other]);
+            let found = products.sum::<f64>() / drawn.len() as f64;
+            let wanted = product(&rows[one], &rows[other]);
+            assert!(
+                (found / wanted - 1.0).abs() < 0.05,
+                "{found} for {wanted}, of rows {one} and {other}"
+            );
+        }
+        let mut values: Vec<f64> = drawn.iter().map(|row| row[0]).collect();
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        assert_eq!(values.len(), drawn.len());
+    }
+
+    #[test]
+    fn a_block_that_lacks_a_comparison_gives_it_nothing() {
+        let mut random = Random::new(8);
+        let row = vec![None, Some(1.0)];
+        let drawn: Vec<(usize, Option<f64>)> = (0..100)
+            .map(|_| {
+                let block = Drawn::new(&mut random, 2);
+                (block.pick, block.of(&row))
+            })
+            .collect();
+        assert!(drawn.iter().all(|(pick, of)| of.is_some() == (*pick == 1)));
+    }
 }
