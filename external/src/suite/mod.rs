@@ -1,5 +1,6 @@
 //! The suite: plan → doctor → prepare → campaign → summary.
 
+mod also;
 mod as_text;
 mod asked;
 pub mod bench;

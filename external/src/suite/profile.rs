@@ -8,15 +8,17 @@ use results::record::Scenario;
 use results::values::{Lifecycle, PageCache, Pool};
 use serde::{Deserialize, Serialize};
 
+use super::also::Also;
 use super::budget::Budget;
 use super::loads::Rate;
 use super::{network, renamed};
 
 /// The profiles that come with the program.
-pub const PROFILES: [(&str, &str); 6] = [
+pub const PROFILES: [(&str, &str); 7] = [
     ("quick", include_str!("../../profiles/quick.toml")),
     ("standard", include_str!("../../profiles/standard.toml")),
     ("paper", include_str!("../../profiles/paper.toml")),
+    ("reference", include_str!("../../profiles/reference.toml")),
     ("load", include_str!("../../profiles/load.toml")),
     ("scale", include_str!("../../profiles/scale.toml")),
     ("density", include_str!("../../profiles/density.toml")),
@@ -128,6 +130,9 @@ pub struct Profile {
     /// How many megabits a second go through a link, each way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_mbit: Option<u32>,
+    /// Further cells, beside those that the values above cross.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Also>,
 }
 
 const fn one() -> u32 {
@@ -171,6 +176,16 @@ pub enum Variants {
 }
 
 impl Profile {
+    /// These values, and those of each further entry: together they cross all cells.
+    pub(super) fn all_values(&self) -> Vec<Self> {
+        let own = Self {
+            also: Vec::new(),
+            ..self.clone()
+        };
+        let also = self.also.iter().map(|also| also.over(self));
+        std::iter::once(own).chain(also).collect()
+    }
+
     /// The code acquisition modes of a scenario.
     pub(super) const fn modes(&self, scenario: Scenario) -> &Vec<String> {
         match scenario {
@@ -254,6 +269,7 @@ impl Profile {
             delay_ms: Vec::new(),
             jitter_ms: 0,
             rate_mbit: None,
+            also: Vec::new(),
         }
     }
 

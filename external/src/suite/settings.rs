@@ -367,9 +367,16 @@ fn listed<T: Clone>(values: &[T]) -> Option<Vec<T>> {
     (!values.is_empty()).then(|| values.to_vec())
 }
 
-/// Whether every name in the settings is one.
+/// Whether every name in the settings is one, and every number possible.
 fn check(settings: &Settings) -> Result<(), Error> {
-    let values = &settings.values;
+    settings
+        .values
+        .all_values()
+        .iter()
+        .try_for_each(check_values)
+}
+
+fn check_values(values: &Profile) -> Result<(), Error> {
     let systems = System::names();
     for names in [&values.systems, &values.controls] {
         all_known("system", names, &systems)?;
@@ -521,7 +528,7 @@ mod tests {
         let unknown = refusal("slow".to_owned());
         assert!(
             unknown.contains("there is no profile `slow`")
-                && unknown.contains("quick, standard, paper, load, scale, density"),
+                && unknown.contains("quick, standard, paper, reference, load, scale, density"),
             "{unknown}"
         );
     }

@@ -361,11 +361,7 @@ fn profiles() -> Result<String, String> {
         let profile: toml::Table = text
             .parse()
             .map_err(|error| format!("profile {name}: {error}"))?;
-        let list = |key: &str| {
-            let values = profile.get(key).and_then(toml::Value::as_array);
-            let names = values.into_iter().flatten().filter_map(toml::Value::as_str);
-            names.map(code).collect::<Vec<_>>()
-        };
+        let list = |key: &str| of_profile(&profile, key);
         let samples = profile.get("samples").and_then(toml::Value::as_integer);
         let comment: Vec<_> = text
             .lines()
@@ -391,6 +387,21 @@ fn profiles() -> Result<String, String> {
         "Scenarios",
     ];
     Ok(render(header, rows))
+}
+
+/// The names that a profile has under a key, in itself and in its further entries, each once.
+fn of_profile(profile: &toml::Table, key: &str) -> Vec<String> {
+    let also = profile.get("also").and_then(toml::Value::as_array);
+    let also = also.into_iter().flatten().filter_map(toml::Value::as_table);
+    let tables = std::iter::once(profile).chain(also);
+    let lists = tables.filter_map(|table| table.get(key)?.as_array());
+    let mut names: Vec<String> = Vec::new();
+    for name in lists.flatten().filter_map(toml::Value::as_str).map(code) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 #[cfg(test)]

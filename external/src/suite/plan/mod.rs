@@ -14,6 +14,8 @@ mod planned;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use campaign::duration::format_estimate;
 use campaign::{Error, Exit};
 use results::manifest::Order;
@@ -60,8 +62,27 @@ fn selected(settings: &Settings) -> Result<Vec<Planned>, Error> {
     Ok(own_workloads::once_where_it_cannot_run(cells))
 }
 
-/// Every cell that the settings cross.
+/// Every cell that the settings cross, once.
 fn all_cells(settings: &Settings) -> Result<Vec<Planned>, Error> {
+    let mut known = BTreeSet::new();
+    let mut cells = Vec::new();
+    for values in settings.values.all_values() {
+        let settings = Settings {
+            values,
+            ..settings.clone()
+        };
+        let further = cells_of(&settings)?;
+        cells.extend(
+            further
+                .into_iter()
+                .filter(|it| known.insert(it.cell.clone())),
+        );
+    }
+    Ok(cells)
+}
+
+/// The cells of one set of values.
+fn cells_of(settings: &Settings) -> Result<Vec<Planned>, Error> {
     let values = &settings.values;
     let workloads = values
         .workloads

@@ -77,6 +77,68 @@ fn no_cell_is_planned_twice_and_every_profile_crosses_all_systems_and_scenarios(
     }
 }
 
+#[test]
+fn further_entries_of_a_profile_add_cells_and_repeat_none() {
+    let arguments = SuiteArguments {
+        profile: Some("reference".to_owned()),
+        ..SuiteArguments::default()
+    };
+    let cells: Vec<_> = planned(&arguments)
+        .unwrap()
+        .into_iter()
+        .map(|planned| planned.cell)
+        .collect();
+    let once: std::collections::BTreeSet<_> = cells.iter().collect();
+    assert_eq!(once.len(), cells.len());
+    let values = |system: &str, scenario: Scenario, param: Param| -> Vec<String> {
+        let of = cells.iter().filter(|it| it.system == system);
+        let of = of.filter(|it| it.scenario == scenario && it.workload == *"http-hello");
+        let mut found: Vec<_> = of
+            .map(|it| it.params.get(param.clone()).unwrap_or("-").to_owned())
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    };
+    let levels = values("native", Scenario::WarmDisk, Param::Firewall);
+    assert_eq!(levels, ["-", "baseline", "off", "rules:100", "rules:1000"]);
+    assert_eq!(values("node", Scenario::WarmDisk, Param::Firewall), ["-"]);
+    let delays = values("native", Scenario::Warm, Param::DelayMs);
+    assert_eq!(delays, ["-", "20"]);
+    let instances = values("native", Scenario::Density, Param::Instances);
+    assert_eq!(instances, ["1", "16", "4"]);
+    // Two of the same name: the one that stands first has them.
+    let twins = cells.iter().filter(|it| it.system.is_twin());
+    assert!(twins.count() > 10);
+}
+
+#[test]
+fn what_is_wrong_with_a_further_entry_is_an_error_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.toml");
+    let text = PROFILES[0].1;
+    let (top, tables) = text.split_at(text.find("\n[").unwrap_or(text.len()));
+    let refused = |entry: &str| {
+        std::fs::write(&file, format!("{top}\n{tables}\n[[also]]\n{entry}\n")).unwrap();
+        let arguments = SuiteArguments {
+            profile: Some(file.to_str().unwrap().to_owned()),
+            ..SuiteArguments::default()
+        };
+        settings::resolve(&arguments, &Variables::none(), None, settings::DEFAULT)
+            .unwrap_err()
+            .to_string()
+    };
+    for (entry, says) in [
+        ("systems = [\"nativ\"]", "there is no system `nativ`"),
+        ("scenarios = [\"warmth\"]", "there is no scenario `warmth`"),
+        ("sample = 3", "unknown field `sample`"),
+        ("instances = [0]", "instances must be at least 1"),
+    ] {
+        let message = refused(entry);
+        assert!(message.contains(says), "{entry}: {message}");
+    }
+}
+
 /// `UPDATE_PLAN=1 cargo nextest run -p external referee` writes it anew.
 #[test]
 fn the_referee_of_the_analysis_simulates_the_cells_of_quick_and_standard() {
