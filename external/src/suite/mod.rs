@@ -61,7 +61,8 @@ const NETWORK: &str = "Network";
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = environment_help())]
 pub struct SuiteArguments {
-    /// The profile: quick, standard, paper, load, scale, density, or a TOML file like theirs
+    /// The profile: quick, standard, paper, reference, load, scale, density, or a TOML file like
+    /// theirs
     /// [default: by command]
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<String>,
