@@ -91,19 +91,19 @@ impl Also {
             values.scenarios.clone_from(scenarios);
             values.scenarios_of.clear();
         }
-        lay(&self.systems, &mut values.systems);
-        lay(&self.disk_cold, &mut values.disk_cold);
-        lay(&self.code_cold, &mut values.code_cold);
-        lay(&self.warm_disk, &mut values.warm_disk);
-        lay(&self.connections, &mut values.connections);
-        lay(&self.instances, &mut values.instances);
-        lay(&self.variants, &mut values.variants);
+        lay(self.systems.as_ref(), &mut values.systems);
+        lay(self.disk_cold.as_ref(), &mut values.disk_cold);
+        lay(self.code_cold.as_ref(), &mut values.code_cold);
+        lay(self.warm_disk.as_ref(), &mut values.warm_disk);
+        lay(self.connections.as_ref(), &mut values.connections);
+        lay(self.instances.as_ref(), &mut values.instances);
+        lay(self.variants.as_ref(), &mut values.variants);
         values
     }
 }
 
 /// Lays a value above the one that is there, if there is one to be laid.
-fn lay<T: Clone>(value: &Option<T>, over: &mut T) {
+fn lay<T: Clone>(value: Option<&T>, over: &mut T) {
     if let Some(value) = value {
         over.clone_from(value);
     }
