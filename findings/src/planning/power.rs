@@ -202,6 +202,7 @@ impl Page {
         drawn.collect()
     }
 }
+
 /// By how much a system differs from itself.
 fn moved(row: &[(u32, f64)]) -> f64 {
     let centre = pseudomedian(&values(row));

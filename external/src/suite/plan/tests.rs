@@ -107,7 +107,6 @@ fn further_entries_of_a_profile_add_cells_and_repeat_none() {
     assert_eq!(delays, ["-", "20"]);
     let instances = values("native", Scenario::Density, Param::Instances);
     assert_eq!(instances, ["1", "16", "4"]);
-    // Two of the same name: the one that stands first has them.
     let twins = cells.iter().filter(|it| it.system.is_twin());
     assert!(twins.count() > 10);
 }
